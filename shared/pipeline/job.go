@@ -1,0 +1,76 @@
+package pipeline
+
+import "encoding/json"
+
+// TrainingJob is all that a training process is told, in the environment
+// variable KAFKAML_JOB as JSON. It holds no secret.
+type TrainingJob struct {
+	Result           int64            `json:"result"`
+	Attempt          int              `json:"attempt"`
+	Deployment       int64            `json:"deployment"`
+	Model            int64            `json:"model"`
+	ModelName        string           `json:"model_name"`
+	ModelVersion     int              `json:"model_version"`
+	SourceHash       string           `json:"source_hash"`
+	Artifact         string           `json:"artifact"` // key of the exported model
+	Output           string           `json:"output"`   // key prefix for the trained model
+	Export           Export           `json:"export"`
+	BatchSize        int              `json:"batch_size"`
+	TrainingKwargs   TrainingKwargs   `json:"training_kwargs"`
+	ValidationKwargs ValidationKwargs `json:"validation_kwargs"`
+	Seed             int64            `json:"seed"`
+	Engine           Engine           `json:"engine"`
+	GPUs             int              `json:"gpus"`
+	Datasource       int64            `json:"datasource"`
+	Ranges           []Range          `json:"ranges"`
+	InputFormat      Format           `json:"input_format"`
+	InputConfig      json.RawMessage  `json:"input_config"`
+	ValidationRate   float64          `json:"validation_rate"`
+	TestRate         float64          `json:"test_rate"`
+	ShuffleStream    bool             `json:"shuffle_stream"` // shuffle once before splitting, by StreamSeed
+	StreamSeed       int64            `json:"stream_seed"`
+}
+
+// Progress is the data of training.progressed.
+type Progress struct {
+	Result      int64   `json:"result"`
+	Attempt     int     `json:"attempt"`
+	Stage       string  `json:"stage,omitempty"` // reading, choosing-engine, training, evaluating, saving
+	Records     int64   `json:"records,omitempty"`
+	EpochsTotal int     `json:"epochs_total,omitempty"`
+	Epochs      []Epoch `json:"epochs,omitempty"` // those ended since the last event
+}
+
+// Outcome is the data of training.finished and training.failed: the members of
+// Result that the training process knows.
+type Outcome struct {
+	Result       int64        `json:"result"`
+	Attempt      int          `json:"attempt"`
+	Reason       string       `json:"reason,omitempty"` // set when it failed
+	Hint         string       `json:"hint,omitempty"`
+	Engine       Engine       `json:"engine,omitempty"`
+	EngineReason string       `json:"engine_reason,omitempty"`
+	Metrics      SplitMetrics `json:"metrics"`
+	Split        *SplitAudit  `json:"split,omitempty"`
+	Confusion    *Confusion   `json:"confusion,omitempty"`
+	Lineage      Lineage      `json:"lineage"`
+	Artifact     string       `json:"artifact,omitempty"`
+	Seconds      float64      `json:"seconds,omitempty"`
+}
+
+// PredictJob is all that a predict process is told, in the environment
+// variable KAFKAML_PREDICT as JSON. It holds no secret.
+type PredictJob struct {
+	Inference   int64           `json:"inference"`
+	Name        string          `json:"name"`
+	Result      int64           `json:"result"`
+	Artifact    string          `json:"artifact"` // key prefix of the trained model
+	Export      Export          `json:"export"`
+	Delivery    Delivery        `json:"delivery"`
+	InputFormat Format          `json:"input_format"`
+	InputConfig json.RawMessage `json:"input_config"`
+	InputTopic  string          `json:"input_topic"`
+	OutputTopic string          `json:"output_topic"`
+	DeadLetter  string          `json:"dead_letter_topic"`
+	Group       string          `json:"group"` // consumer group of the direct delivery
+}

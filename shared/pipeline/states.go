@@ -1,0 +1,81 @@
+package pipeline
+
+import "slices"
+
+// ResultStatus is where a training stands.
+//
+//	waiting -> scheduled -> running -> finished
+//	   |           |           |----> failed  -> scheduled (retry)
+//	   '-----------'-----------'----> stopped -> scheduled (retry)
+type ResultStatus string
+
+// The states of a Result.
+const (
+	ResultWaiting   ResultStatus = "waiting"   // no datasource yet
+	ResultScheduled ResultStatus = "scheduled" // the Job is asked for
+	ResultRunning   ResultStatus = "running"
+	ResultFinished  ResultStatus = "finished"
+	ResultFailed    ResultStatus = "failed"
+	ResultStopped   ResultStatus = "stopped"
+)
+
+var resultSteps = map[ResultStatus][]ResultStatus{
+	ResultWaiting:   {ResultScheduled, ResultFailed, ResultStopped},
+	ResultScheduled: {ResultRunning, ResultFinished, ResultFailed, ResultStopped, ResultScheduled},
+	ResultRunning:   {ResultFinished, ResultFailed, ResultStopped, ResultScheduled}, // scheduled: its Job was lost and is started again
+	ResultFailed:    {ResultScheduled},
+	ResultStopped:   {ResultScheduled},
+}
+
+// CanBecome tells whether a result may go from s to next.
+func (s ResultStatus) CanBecome(next ResultStatus) bool { return slices.Contains(resultSteps[s], next) }
+
+// Active tells whether a Job of the result exists or is asked for.
+func (s ResultStatus) Active() bool { return s == ResultScheduled || s == ResultRunning }
+
+// Ended tells whether the training is over, well or not.
+func (s ResultStatus) Ended() bool {
+	return s == ResultFinished || s == ResultFailed || s == ResultStopped
+}
+
+// DeploymentStatus sums up the results of a deployment.
+type DeploymentStatus string
+
+// The states of a Deployment.
+const (
+	DeploymentWaiting  DeploymentStatus = "waiting"
+	DeploymentTraining DeploymentStatus = "training"
+	DeploymentFinished DeploymentStatus = "finished" // every result
+	DeploymentFailed   DeploymentStatus = "failed"   // at least one result, none active
+	DeploymentStopped  DeploymentStatus = "stopped"
+)
+
+// DeploymentOf derives the status of a deployment from its results'.
+func DeploymentOf(results []ResultStatus) DeploymentStatus {
+	count := map[ResultStatus]int{}
+	for _, s := range results {
+		count[s]++
+	}
+	switch {
+	case count[ResultScheduled]+count[ResultRunning] > 0:
+		return DeploymentTraining
+	case count[ResultWaiting] > 0 || len(results) == 0:
+		return DeploymentWaiting
+	case count[ResultFailed] > 0:
+		return DeploymentFailed
+	case count[ResultStopped] > 0:
+		return DeploymentStopped
+	}
+	return DeploymentFinished
+}
+
+// InferenceStatus is where an inference stands.
+type InferenceStatus string
+
+// The states of an Inference.
+const (
+	InferenceDeploying InferenceStatus = "deploying"
+	InferenceRunning   InferenceStatus = "running" // ready n of m
+	InferenceFailed    InferenceStatus = "failed"
+	InferenceStopped   InferenceStatus = "stopped"
+)

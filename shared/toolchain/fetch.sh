@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# Fetches what kafkaml needs beside Go, once, into the toolchain folder:
+#   fetch.sh tensorflow   TensorFlow's wheel: its library for cgo, and Keras for the worker that reads model source
+#   fetch.sh kafka        Apache Kafka's jars (BROKER=kafka, tests and benchmarks)
+# Each is complete or absent: it is built beside its place and renamed into it.
+set -euo pipefail
+cd "$(dirname "$(readlink -f "$0")")"
+TENSORFLOW=2.21.0
+KAFKA=4.3.1
+say() { echo "toolchain: $*" >&2; }
+fail() { echo "toolchain: $*" >&2; exit 1; }
+
+if [ -n "${KAFKAML_TOOLCHAIN:-}" ]; then dir=$KAFKAML_TOOLCHAIN
+elif [ "$(id -u)" = 0 ]; then dir=/var/cache/kafkaml # the model worker gives up root and must still read it
+else dir=${XDG_CACHE_HOME:-$HOME/.cache}/kafkaml; fi
+mkdir -p "$dir"
+exec 9>"$dir/.lock"; flock 9 # two makes at once: the second waits and finds it done
+
+room() { # GiB
+  local free; free=$(df -Pk "$dir" | awk 'NR==2{print int($4/1048576)}')
+  [ "$free" -ge "$1" ] || fail "$dir has $free GiB free, $1 are needed: free some, or set KAFKAML_TOOLCHAIN to another disk"
+}
+
+# The interpreter must be one that a user without rights can run: as root, not one under a home folder.
+interpreter() {
+  local p real
+  for p in ${KAFKAML_PYTHON:-} /usr/bin/python3 /usr/local/bin/python3 $(command -v python3 || true); do
+    real=$(readlink -f "$p" 2>/dev/null) && [ -x "$real" ] || continue
+    "$real" -c 'import sys, ctypes; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null || continue
+    echo "$real"; return
+  done
+  fail "no Python 3.10 to 3.13 found: install python3, or set KAFKAML_PYTHON"
+}
+
+tensorflow() {
+  local to=$dir/tensorflow-$TENSORFLOW python pip
+  [ -e "$to/python" ] && return
+  room 4
+  python=$(interpreter)
+  if "$python" -m pip --version >/dev/null 2>&1; then pip="$python -m pip"
+  elif python3 -m pip --version >/dev/null 2>&1; then pip="python3 -m pip --python $python"
+  else fail "pip is missing: install python3-pip"; fi
+  say "fetching TensorFlow $TENSORFLOW for $python into $to (260 MB to fetch, 1.6 GB on disk, about a minute)"
+  rm -rf "$to.part"; mkdir -p "$to.part"
+  # --target works where the distribution marks its own Python as externally managed, too.
+  $pip install --quiet --progress-bar on --disable-pip-version-check --root-user-action ignore \
+    --break-system-packages --target "$to.part/site" "tensorflow-cpu==$TENSORFLOW" ||
+    $pip install --disable-pip-version-check --target "$to.part/site" "tensorflow-cpu==$TENSORFLOW" ||
+    fail "pip could not install tensorflow-cpu==$TENSORFLOW (above); is there a network?"
+  mkdir "$to.part/lib"
+  ln -s ../site/tensorflow/libtensorflow_cc.so.2 "$to.part/lib/libtensorflow.so"
+  ln -s ../site/tensorflow/libtensorflow_cc.so.2 "$to.part/lib/libtensorflow_cc.so.2"
+  ln -s ../site/tensorflow/libtensorflow_framework.so.2 "$to.part/lib/libtensorflow_framework.so"
+  ln -s ../site/tensorflow/libtensorflow_framework.so.2 "$to.part/lib/libtensorflow_framework.so.2"
+  say "precompiling (a read-only worker cannot)"
+  "$python" -m compileall -q -j 2 "$to.part/site" >/dev/null 2>&1 || true
+  chmod -R a+rX "$to.part"
+  echo "$python" > "$to.part/python"
+  rm -rf "$to"; mv "$to.part" "$to"
+  say "TensorFlow $TENSORFLOW is ready"
+}
+
+kafka() {
+  local to=$dir/kafka-$KAFKA
+  [ -e "$to/lib" ] && return
+  command -v java >/dev/null || fail "Apache Kafka needs Java 17 or later: install openjdk-17-jre-headless, or leave BROKER unset for the development broker"
+  command -v mvn >/dev/null || fail "fetching Apache Kafka needs Maven: install maven"
+  say "fetching Apache Kafka $KAFKA (44 MB)"
+  rm -rf "$to.part"; mkdir -p "$to.part"
+  mvn -B -ntp -q -f kafka.pom.xml "-Dkafka.version=$KAFKA" org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
+    -DincludeScope=runtime "-DoutputDirectory=$to.part/lib" || fail "Maven could not fetch Apache Kafka $KAFKA (above)"
+  rm -rf "$to"; mv "$to.part" "$to"
+  say "Apache Kafka $KAFKA is ready"
+}
+
+case "${1:-}" in
+  tensorflow) tensorflow ;;
+  kafka) kafka ;;
+  *) echo "usage: fetch.sh tensorflow|kafka" >&2; exit 2 ;;
+esac

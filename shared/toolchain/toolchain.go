@@ -1,0 +1,71 @@
+// Package toolchain finds what fetch.sh has fetched: TensorFlow's library, the
+// Python that reads model source, and Apache Kafka.
+package toolchain
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// The versions that fetch.sh fetches; toolchain_test.go holds them together.
+const (
+	TensorFlowVersion = "2.21.0"
+	KafkaVersion      = "4.3.1"
+)
+
+// Dir is the toolchain's folder: KAFKAML_TOOLCHAIN, else a cache that a
+// process without rights can still read when we are root, else the user's.
+func Dir() string {
+	if d := os.Getenv("KAFKAML_TOOLCHAIN"); d != "" {
+		return d
+	}
+	if os.Getuid() == 0 {
+		return "/var/cache/kafkaml"
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		cache = os.TempDir()
+	}
+	return filepath.Join(cache, "kafkaml")
+}
+
+// Python gives the interpreter and the folder of packages that holds
+// TensorFlow and Keras.
+func Python() (interpreter, sitePackages string, err error) {
+	dir := filepath.Join(Dir(), "tensorflow-"+TensorFlowVersion)
+	b, err := os.ReadFile(filepath.Join(dir, "python"))
+	if err != nil {
+		return "", "", missing("TensorFlow", dir, "tensorflow")
+	}
+	return strings.TrimSpace(string(b)), filepath.Join(dir, "site"), nil
+}
+
+// TensorFlow gives the folder of libtensorflow.so and its companions.
+func TensorFlow() (libDir string, err error) {
+	return folder("TensorFlow", "tensorflow-"+TensorFlowVersion, "tensorflow")
+}
+
+// Kafka gives the folder of Apache Kafka's jars.
+func Kafka() (libDir string, err error) {
+	return folder("Apache Kafka", "kafka-"+KafkaVersion, "kafka")
+}
+
+func folder(what, name, verb string) (string, error) {
+	lib := filepath.Join(Dir(), name, "lib")
+	if _, err := os.Stat(lib); err != nil {
+		return "", missing(what, lib, verb)
+	}
+	return lib, nil
+}
+
+func missing(what, where, verb string) error {
+	return &pipeline.Error{
+		Op: "find the toolchain", Kind: pipeline.Unavailable,
+		Reason: fmt.Sprintf("%s is not in %s", what, where),
+		Hint:   "run `make " + verb + "` (or shared/toolchain/fetch.sh " + verb + "); KAFKAML_TOOLCHAIN names another folder",
+	}
+}
