@@ -1,0 +1,171 @@
+// Package client talks to kafkaml's functions: commands are CloudEvents posted
+// to a function's door, reads are its REST resources, live facts its stream of
+// server-sent events. Every error that a function answers with comes back as a
+// *pipeline.Error.
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// The functions a client speaks to; each is a path under the base URL unless
+// config.json says where it is.
+const (
+	ModelRegister   = "model-register"
+	DeployTraining  = "deploy-training"
+	ControlLog      = "control-log"
+	DeployInference = "deploy-inference"
+)
+
+// Functions lists them in the order of the pipeline.
+var Functions = []string{ModelRegister, DeployTraining, ControlLog, DeployInference}
+
+// DefaultBase is where `kafkaml run` listens unless told otherwise.
+const DefaultBase = "http://127.0.0.1:8080"
+
+// maxAnswer bounds what is read of one JSON answer, in bytes.
+const maxAnswer = 64 << 20
+
+// Client is safe for concurrent use. Its members may be set before first use
+// and not changed after.
+type Client struct {
+	Base   string            // origin, without a slash at its end
+	URLs   map[string]string // by function; one that is absent is Base + "/" + its name
+	HTTP   *http.Client      // http.DefaultClient when nil
+	Source string            // of the events sent
+}
+
+// New is a client of the functions that lie under base, DefaultBase when empty.
+func New(base string) *Client {
+	if base == "" {
+		base = DefaultBase
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return &Client{
+		Base: strings.TrimRight(base, "/"), URLs: map[string]string{},
+		Source: "/kafkaml/client/" + url.PathEscape(host),
+	}
+}
+
+// Config is config.json: where each function is, absolute or relative to the
+// file itself.
+type Config struct {
+	Functions map[string]string `json:"functions"`
+}
+
+// Discover is New, with the functions' URLs read from base/config.json. A
+// server without that file serves each function under its name.
+func Discover(ctx context.Context, base string) (*Client, error) {
+	c := New(base)
+	var config Config
+	err := c.getJSON(ctx, c.Base+"/config.json", &config)
+	if pipeline.KindOf(err) == pipeline.NotFound || errors.Is(err, errNotJSON) {
+		return c, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c, c.apply(config)
+}
+
+func (c *Client) apply(config Config) error {
+	base, err := url.Parse(c.Base + "/")
+	if err != nil {
+		return &pipeline.Error{Op: "read config.json", Kind: pipeline.Invalid, Field: "server", Err: err}
+	}
+	for name, ref := range config.Functions {
+		u, err := base.Parse(ref)
+		if err != nil {
+			return &pipeline.Error{Op: "read config.json", Kind: pipeline.Invalid, Field: "functions." + name, Err: err}
+		}
+		c.URLs[name] = strings.TrimRight(u.String(), "/")
+	}
+	return nil
+}
+
+// FunctionURL is where a function is, without a slash at its end.
+func (c *Client) FunctionURL(function string) string {
+	if u, ok := c.URLs[function]; ok {
+		return u
+	}
+	return c.Base + "/" + function
+}
+
+func (c *Client) client() *http.Client {
+	if c.HTTP != nil {
+		return c.HTTP
+	}
+	return http.DefaultClient
+}
+
+// errNotJSON marks an answer of another type, such as a page for people.
+var errNotJSON = errors.New("the answer is not JSON")
+
+// getJSON reads a resource into v.
+func (c *Client) getJSON(ctx context.Context, address string, v any) error {
+	body, _, err := c.open(ctx, address, "application/json")
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	if err := json.NewDecoder(io.LimitReader(body, maxAnswer)).Decode(v); err != nil {
+		return &pipeline.Error{
+			Op: "read " + address, Err: fmt.Errorf("%w: %w", errNotJSON, err),
+			Hint: "is this kafkaml's address? --server or KAFKAML_URL names another",
+		}
+	}
+	return nil
+}
+
+// open gets address and returns its body and length (-1 where unknown); a
+// status of 300 or more is an error.
+func (c *Client) open(ctx context.Context, address, accept string) (io.ReadCloser, int64, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, 0, &pipeline.Error{Op: "read " + address, Kind: pipeline.Invalid, Field: "server", Err: err}
+	}
+	req.Header.Set("Accept", accept)
+	resp, err := c.client().Do(req)
+	if err != nil {
+		return nil, 0, unreachable(req, err)
+	}
+	if resp.StatusCode >= 300 {
+		defer resp.Body.Close()
+		return nil, 0, problem(resp)
+	}
+	return resp.Body, resp.ContentLength, nil
+}
+
+// saveTo writes what address holds to w and returns the bytes written.
+func (c *Client) saveTo(ctx context.Context, address string, w io.Writer) (int64, error) {
+	body, size, err := c.open(ctx, address, "*/*")
+	if err != nil {
+		return 0, err
+	}
+	defer body.Close()
+	n, err := io.Copy(w, body)
+	if err == nil && size >= 0 && n != size {
+		err = io.ErrUnexpectedEOF
+	}
+	if err == nil {
+		return n, nil
+	}
+	if errors.As(err, new(*fs.PathError)) {
+		return n, &pipeline.Error{Op: "save " + address, Err: err}
+	}
+	return n, &pipeline.Error{Op: "read " + address, Kind: pipeline.Unavailable, Err: err, Hint: "try again"}
+}

@@ -1,0 +1,66 @@
+package client
+
+import (
+	"context"
+	"io"
+	"net/url"
+	"strconv"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// ModelVersions reads every version of a model, newest first.
+func (c *Client) ModelVersions(ctx context.Context, id int64) ([]pipeline.Model, error) {
+	var p Page[pipeline.Model]
+	err := c.getJSON(ctx, c.Models().URL(decimal(id), "versions"), &p)
+	return p.Items, err
+}
+
+// Epochs reads the epochs of a result's newest attempt that come after the
+// given one (0: all).
+func (c *Client) Epochs(ctx context.Context, result int64, after int) ([]pipeline.Epoch, error) {
+	var all []pipeline.Epoch
+	for {
+		var p Page[pipeline.Epoch]
+		query := Query{After: cursor(after)}.encode()
+		if err := c.getJSON(ctx, c.Results().URL(decimal(result), "metrics")+query, &p); err != nil {
+			return all, err
+		}
+		all = append(all, p.Items...)
+		if p.Next == "" || len(p.Items) == 0 {
+			return all, nil
+		}
+		after = p.Items[len(p.Items)-1].Epoch
+	}
+}
+
+func cursor(after int) string {
+	if after == 0 {
+		return ""
+	}
+	return strconv.Itoa(after)
+}
+
+// Logs writes what the training process of a result has logged.
+func (c *Client) Logs(ctx context.Context, result int64, w io.Writer) error {
+	_, err := c.saveTo(ctx, c.Results().URL(decimal(result), "logs"), w)
+	return err
+}
+
+// The formats of a trained model: a zip of the SavedModel, or Keras' own file.
+const (
+	SavedModel = "savedmodel"
+	Keras      = "keras"
+)
+
+// Download writes a finished result's model in a format and returns its bytes.
+func (c *Client) Download(ctx context.Context, result int64, format string, w io.Writer) (int64, error) {
+	return c.saveTo(ctx, c.Results().URL(decimal(result), "model")+"?format="+url.QueryEscape(format), w)
+}
+
+// Suggest reads how an inference of a result would best read its records.
+func (c *Client) Suggest(ctx context.Context, result int64) (Suggestion, error) {
+	var s Suggestion
+	err := c.getJSON(ctx, c.Inferences().URL("suggest")+"?result="+decimal(result), &s)
+	return s, err
+}
