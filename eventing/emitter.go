@@ -1,0 +1,181 @@
+package eventing
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/cloudevents/sdk-go/v2/event"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// maxReply bounds the reply that an emitter reads, in bytes.
+const maxReply = 1 << 20
+
+// emitRetries is how often an emitter tries again: with emitBackoff doubling
+// up to maxBackoff, about 25 seconds in all.
+const (
+	emitRetries = 8
+	emitBackoff = 100 * time.Millisecond
+	maxBackoff  = 10 * time.Second
+)
+
+// Overrides are the extensions that a SinkBinding adds to each event, from
+// K_CE_OVERRIDES.
+type Overrides struct {
+	Extensions map[string]string `json:"extensions,omitempty"`
+}
+
+// Emitter delivers events to one sink by HTTP in binary mode. It is safe for
+// use by several goroutines.
+type Emitter struct {
+	sink      string
+	client    *http.Client
+	overrides Overrides
+}
+
+// NewEmitter makes an emitter to sinkURL. A nil client is one with a timeout
+// of 60 seconds a try. An empty sinkURL makes an emitter that drops events.
+func NewEmitter(sinkURL string, client *http.Client) *Emitter {
+	if client == nil {
+		client = &http.Client{Timeout: time.Minute}
+	}
+	return &Emitter{sink: sinkURL, client: client}
+}
+
+// EmitterFromEnv makes an emitter to K_SINK that honours K_CE_OVERRIDES.
+func EmitterFromEnv(getenv func(string) string, client *http.Client) (*Emitter, error) {
+	em := NewEmitter(getenv("K_SINK"), client)
+	if s := getenv("K_CE_OVERRIDES"); s != "" {
+		if err := json.Unmarshal([]byte(s), &em.overrides); err != nil {
+			return nil, &pipeline.Error{
+				Op: "read K_CE_OVERRIDES", Kind: pipeline.Invalid, Field: "K_CE_OVERRIDES", Err: err,
+				Hint: `write {"extensions": {"name": "value"}}`,
+			}
+		}
+	}
+	return em, nil
+}
+
+// Emit delivers e: nil once the sink answered 2xx. Statuses 404, 408, 409,
+// 429 and 5xx and failed connections are tried again with exponential backoff;
+// the error is then of kind Unavailable. Any other status is a refusal, of kind
+// Invalid.
+func (em *Emitter) Emit(ctx context.Context, e event.Event) error {
+	_, err := em.Send(ctx, e)
+	return err
+}
+
+// Send is Emit that gives the sink's reply event, nil where it sent none.
+func (em *Emitter) Send(ctx context.Context, e event.Event) (*event.Event, error) {
+	if em.sink == "" {
+		return nil, nil
+	}
+	e = em.overridden(e)
+	wait := emitBackoff
+	for try := 0; ; try++ {
+		reply, after, err := em.try(ctx, e)
+		if err == nil || pipeline.KindOf(err) != pipeline.Unavailable || try == emitRetries || ctx.Err() != nil {
+			return reply, err
+		}
+		if werr := pause(ctx, max(wait, after)); werr != nil {
+			return nil, fmt.Errorf("%w (given up: %w)", err, werr)
+		}
+		wait = min(2*wait, maxBackoff)
+	}
+}
+
+// overridden is e with the overrides; a clone, since events share their context.
+func (em *Emitter) overridden(e event.Event) event.Event {
+	if len(em.overrides.Extensions) == 0 {
+		return e
+	}
+	e = e.Clone()
+	for name, v := range em.overrides.Extensions {
+		e.SetExtension(name, v)
+	}
+	return e
+}
+
+// try posts once. after is what the sink asked to wait before another try.
+func (em *Emitter) try(ctx context.Context, e event.Event) (reply *event.Event, after time.Duration, err error) {
+	req, err := NewRequest(ctx, em.sink, e)
+	if err != nil {
+		return nil, 0, err
+	}
+	res, err := em.client.Do(req)
+	if err != nil {
+		return nil, 0, &pipeline.Error{
+			Op: "emit " + e.Type(), Kind: pipeline.Unavailable, Reason: "the sink does not answer", Err: err,
+		}
+	}
+	defer res.Body.Close()
+	body := http.MaxBytesReader(nil, res.Body, maxReply)
+	if res.StatusCode/100 != 2 {
+		return nil, retryAfter(res), refusal(e.Type(), res.StatusCode, body)
+	}
+	if res.Header.Get("Ce-Specversion") == "" && res.Header.Get("Content-Type") != event.ApplicationCloudEventsJSON {
+		_, _ = io.Copy(io.Discard, body) // so that the connection is used again
+		return nil, 0, nil
+	}
+	got, err := Read(ctx, res.Header, body)
+	if err != nil {
+		return nil, 0, fmt.Errorf("reply to %s: %w", e.Type(), err)
+	}
+	return &got, 0, nil
+}
+
+// refusal turns a status that is not 2xx into an error, with the words of the
+// problem details where the sink sent some.
+func refusal(typ string, status int, body io.Reader) error {
+	var p struct{ Detail, Field, Hint string }
+	reason := fmt.Sprintf("the sink answered %d %s", status, http.StatusText(status))
+	if err := json.NewDecoder(body).Decode(&p); err == nil && p.Detail != "" {
+		reason += ": " + p.Detail
+	}
+	kind := pipeline.Invalid
+	if Retryable(status) {
+		kind = pipeline.Unavailable
+	}
+	return &pipeline.Error{Op: "emit " + typ, Kind: kind, Field: p.Field, Reason: reason, Hint: p.Hint}
+}
+
+// Retryable tells whether a delivery that was answered with status is tried
+// again, as Knative's data plane does.
+func Retryable(status int) bool {
+	switch status {
+	case http.StatusNotFound, http.StatusRequestTimeout, http.StatusConflict, http.StatusTooManyRequests:
+		return true
+	}
+	return status >= 500
+}
+
+// retryAfter reads the header Retry-After in seconds, capped at maxBackoff.
+func retryAfter(res *http.Response) time.Duration {
+	s, err := strconv.Atoi(res.Header.Get("Retry-After"))
+	if err != nil || s < 0 {
+		return 0
+	}
+	return min(time.Duration(s)*time.Second, maxBackoff)
+}
+
+// errStopped says that a wait was cut off by its context.
+var errStopped = errors.New("stopped while waiting to try again")
+
+// pause waits d or until ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", errStopped, context.Cause(ctx))
+	}
+}

@@ -1,0 +1,200 @@
+package eventing
+
+import (
+	"slices"
+	"strings"
+)
+
+// The types that the functions take. A command's subject is the id of the
+// thing it is about; a command that makes a thing has none.
+const (
+	ModelValidate = "io.kafkaml.model.validate.v1"
+	ModelRegister = "io.kafkaml.model.register.v1"
+	ModelUpdate   = "io.kafkaml.model.update.v1"
+	ModelDelete   = "io.kafkaml.model.delete.v1"
+
+	ConfigurationCreate = "io.kafkaml.configuration.create.v1"
+	ConfigurationUpdate = "io.kafkaml.configuration.update.v1"
+	ConfigurationDelete = "io.kafkaml.configuration.delete.v1"
+
+	DeploymentCreate = "io.kafkaml.deployment.create.v1"
+	DeploymentStop   = "io.kafkaml.deployment.stop.v1"
+	DeploymentDelete = "io.kafkaml.deployment.delete.v1"
+
+	ResultRetry  = "io.kafkaml.result.retry.v1"
+	ResultStop   = "io.kafkaml.result.stop.v1"
+	ResultDelete = "io.kafkaml.result.delete.v1"
+
+	DatasourceResend = "io.kafkaml.datasource.resend.v1"
+
+	InferenceDeploy = "io.kafkaml.inference.deploy.v1"
+	InferenceUpdate = "io.kafkaml.inference.update.v1"
+	InferenceStart  = "io.kafkaml.inference.start.v1"
+	InferenceStop   = "io.kafkaml.inference.stop.v1"
+	InferenceDelete = "io.kafkaml.inference.delete.v1"
+
+	PredictionMake = "io.kafkaml.prediction.make.v1"
+)
+
+// The facts. Those of a training and DatasourceReceived are also taken, by
+// deploy-training.
+const (
+	ModelValidated  = "io.kafkaml.model.validated.v1"
+	ModelRegistered = "io.kafkaml.model.registered.v1"
+	ModelUpdated    = "io.kafkaml.model.updated.v1"
+	ModelDeleted    = "io.kafkaml.model.deleted.v1"
+	ModelRejected   = "io.kafkaml.model.rejected.v1"
+
+	ConfigurationCreated  = "io.kafkaml.configuration.created.v1"
+	ConfigurationUpdated  = "io.kafkaml.configuration.updated.v1"
+	ConfigurationDeleted  = "io.kafkaml.configuration.deleted.v1"
+	ConfigurationRejected = "io.kafkaml.configuration.rejected.v1"
+
+	DeploymentCreated  = "io.kafkaml.deployment.created.v1"
+	DeploymentChanged  = "io.kafkaml.deployment.changed.v1"
+	DeploymentStopped  = "io.kafkaml.deployment.stopped.v1"
+	DeploymentDeleted  = "io.kafkaml.deployment.deleted.v1"
+	DeploymentRejected = "io.kafkaml.deployment.rejected.v1"
+
+	ResultCreated  = "io.kafkaml.result.created.v1"
+	ResultChanged  = "io.kafkaml.result.changed.v1"
+	ResultRetried  = "io.kafkaml.result.retried.v1"
+	ResultStopped  = "io.kafkaml.result.stopped.v1"
+	ResultDeleted  = "io.kafkaml.result.deleted.v1"
+	ResultRejected = "io.kafkaml.result.rejected.v1"
+
+	TrainingProgressed = "io.kafkaml.training.progressed.v1"
+	TrainingFinished   = "io.kafkaml.training.finished.v1"
+	TrainingFailed     = "io.kafkaml.training.failed.v1"
+	TrainingRejected   = "io.kafkaml.training.rejected.v1"
+
+	DatasourceReceived = "io.kafkaml.datasource.received.v1"
+	DatasourceRejected = "io.kafkaml.datasource.rejected.v1"
+
+	InferenceDeployed = "io.kafkaml.inference.deployed.v1"
+	InferenceUpdated  = "io.kafkaml.inference.updated.v1"
+	InferenceChanged  = "io.kafkaml.inference.changed.v1"
+	InferenceStarted  = "io.kafkaml.inference.started.v1"
+	InferenceStopped  = "io.kafkaml.inference.stopped.v1"
+	InferenceDeleted  = "io.kafkaml.inference.deleted.v1"
+	InferenceRejected = "io.kafkaml.inference.rejected.v1"
+
+	PredictionMade     = "io.kafkaml.prediction.made.v1"
+	PredictionRejected = "io.kafkaml.prediction.rejected.v1"
+)
+
+// Types that are not ours: a record that KafkaSource delivers, the event that
+// `func invoke` sends, and our answer to it.
+const (
+	KafkaRecord   = "dev.knative.kafka.event"
+	FuncInvoke    = "boson.fn"
+	TypesAccepted = "io.kafkaml.types.accepted.v1"
+)
+
+// schemas tells where the JSON Schema of each type's data lies: the file
+// schemas/<thing>.json and the name under its $defs. A type that is absent
+// carries free data.
+var schemas = map[string]string{
+	ModelValidate:   "model#validate",
+	ModelRegister:   "model#register",
+	ModelUpdate:     "model#update",
+	ModelDelete:     "common#reference",
+	ModelValidated:  "model#validated",
+	ModelRegistered: "model#fact",
+	ModelUpdated:    "model#fact",
+	ModelDeleted:    "common#deleted",
+	ModelRejected:   "common#rejection",
+
+	ConfigurationCreate:   "configuration#create",
+	ConfigurationUpdate:   "configuration#update",
+	ConfigurationDelete:   "common#reference",
+	ConfigurationCreated:  "configuration#fact",
+	ConfigurationUpdated:  "configuration#fact",
+	ConfigurationDeleted:  "common#deleted",
+	ConfigurationRejected: "common#rejection",
+
+	DeploymentCreate:   "deployment#create",
+	DeploymentStop:     "common#reference",
+	DeploymentDelete:   "common#reference",
+	DeploymentCreated:  "deployment#fact",
+	DeploymentChanged:  "deployment#fact",
+	DeploymentStopped:  "deployment#fact",
+	DeploymentDeleted:  "common#deleted",
+	DeploymentRejected: "common#rejection",
+
+	ResultRetry:    "common#reference",
+	ResultStop:     "common#reference",
+	ResultDelete:   "common#reference",
+	ResultCreated:  "result#fact",
+	ResultChanged:  "result#fact",
+	ResultRetried:  "result#fact",
+	ResultStopped:  "result#fact",
+	ResultDeleted:  "common#deleted",
+	ResultRejected: "common#rejection",
+
+	TrainingProgressed: "training#progressed",
+	TrainingFinished:   "training#finished",
+	TrainingFailed:     "training#failed",
+	TrainingRejected:   "common#rejection",
+
+	DatasourceResend:   "datasource#resend",
+	DatasourceReceived: "datasource#received",
+	DatasourceRejected: "datasource#rejected",
+
+	InferenceDeploy:   "inference#deploy",
+	InferenceUpdate:   "inference#update",
+	InferenceStart:    "common#reference",
+	InferenceStop:     "common#reference",
+	InferenceDelete:   "common#reference",
+	InferenceDeployed: "inference#fact",
+	InferenceUpdated:  "inference#fact",
+	InferenceChanged:  "inference#fact",
+	InferenceStarted:  "inference#fact",
+	InferenceStopped:  "inference#fact",
+	InferenceDeleted:  "common#deleted",
+	InferenceRejected: "common#rejection",
+
+	PredictionMade:     "prediction#made",
+	PredictionRejected: "common#rejection",
+	TypesAccepted:      "common#accepted",
+}
+
+// free are our types whose data has no schema of ours: a record to predict is
+// whatever the model's input format says.
+var free = []string{PredictionMake}
+
+// Types lists every type of ours, sorted.
+func Types() []string {
+	all := slices.Clone(free)
+	for t := range schemas {
+		all = append(all, t)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// Known tells whether typ is a type of ours.
+func Known(typ string) bool {
+	_, ok := schemas[typ]
+	return ok || slices.Contains(free, typ)
+}
+
+// Thing is the noun of a type of ours: "model" for io.kafkaml.model.register.v1.
+// It is empty for any other type.
+func Thing(typ string) string {
+	rest, ok := strings.CutPrefix(typ, "io.kafkaml.")
+	if !ok {
+		return ""
+	}
+	thing, _, _ := strings.Cut(rest, ".")
+	return thing
+}
+
+// Rejected is the type of the event that answers a refused command: model.rejected
+// for model.register, datasource.rejected for a record of the control topic.
+func Rejected(typ string) string {
+	if typ == KafkaRecord {
+		return DatasourceRejected
+	}
+	return "io.kafkaml." + Thing(typ) + ".rejected.v1"
+}
