@@ -1,0 +1,198 @@
+package codec
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// avroConfig is the input_config of AVRO.
+type avroConfig struct {
+	DataScheme  json.RawMessage `json:"data_scheme"`
+	LabelScheme json.RawMessage `json:"label_scheme"`
+}
+
+func newAvro(config json.RawMessage, b Binding) (*Decoder, error) {
+	var c avroConfig
+	if err := unmarshalConfig(config, &c); err != nil {
+		return nil, err
+	}
+	sample, err := newAvroPart("input_config.data_scheme", c.DataScheme, b.Inputs)
+	if err != nil {
+		return nil, err
+	}
+	d := &Decoder{inputs: sample.tensors, sample: sample}
+	if len(b.Labels) == 0 {
+		return d, nil
+	}
+	label, err := newAvroPart("input_config.label_scheme", c.LabelScheme, b.Labels)
+	if err != nil {
+		return nil, err
+	}
+	d.labels, d.label = label.tensors, label
+	return d, nil
+}
+
+// avroPart decodes the schemaless binary body of one record schema straight
+// into tensors, without the maps that a general decoder builds.
+type avroPart struct {
+	layout
+	fields []avroField
+}
+
+func newAvroPart(config string, scheme json.RawMessage, wants []pipeline.Tensor) (*avroPart, error) {
+	s, err := parseAvro(config, scheme)
+	if err != nil {
+		return nil, err
+	}
+	l, err := arrange(config, s.infos(), wants)
+	if err != nil {
+		return nil, err
+	}
+	return &avroPart{l, s.fields}, nil
+}
+
+func (s *avroSchema) infos() []fieldInfo {
+	var infos []fieldInfo
+	for _, f := range s.fields {
+		infos = append(infos, fieldInfo{f.name, f.kind != avroArray})
+	}
+	return infos
+}
+
+func (p *avroPart) decode(dst [][]byte, record []byte) error {
+	var buf [4]sink
+	sinks, err := p.sinks(buf[:0], dst)
+	if err != nil {
+		return err
+	}
+	c := avroCursor{record}
+	for i := range p.fields {
+		f := &p.fields[i]
+		if err := c.value(&f.avroType, p.target(sinks, i)); err != nil {
+			return fmt.Errorf("field %q: %w", f.name, err)
+		}
+	}
+	if len(c.rest) > 0 {
+		return fmt.Errorf("%d bytes follow the record: it was written by another schema", len(c.rest))
+	}
+	return p.complete(sinks)
+}
+
+// avroCursor reads Avro's binary encoding (Apache Avro 1.12 specification,
+// "Binary encoding").
+type avroCursor struct{ rest []byte }
+
+var errAvroShort = errors.New("the record ends within a value: it was written by another schema")
+
+// long reads a zig-zag variable-length integer.
+func (c *avroCursor) long() (int64, error) {
+	if len(c.rest) > 0 && c.rest[0] < 0x80 { // one byte: most of them
+		u := int64(c.rest[0])
+		c.rest = c.rest[1:]
+		return u>>1 ^ -(u & 1), nil
+	}
+	v, n := binary.Varint(c.rest)
+	if n == 0 {
+		return 0, errAvroShort
+	}
+	if n < 0 {
+		return 0, errors.New("a number is longer than 64 bits")
+	}
+	c.rest = c.rest[n:]
+	return v, nil
+}
+
+func (c *avroCursor) take(n int) ([]byte, error) {
+	if len(c.rest) < n {
+		return nil, errAvroShort
+	}
+	b := c.rest[:n]
+	c.rest = c.rest[n:]
+	return b, nil
+}
+
+func (c *avroCursor) value(t *avroType, s *sink) error {
+	if t.branches > 0 {
+		branch, err := c.long()
+		if err != nil {
+			return err
+		}
+		if branch < 0 || branch >= int64(t.branches) {
+			return fmt.Errorf("union has no branch %d", branch)
+		}
+		if branch == int64(t.null) {
+			return s.null()
+		}
+	}
+	switch t.kind {
+	case avroFloat:
+		b, err := c.take(4)
+		if err != nil {
+			return err
+		}
+		return s.float(float64(math.Float32frombits(binary.LittleEndian.Uint32(b))))
+	case avroDouble:
+		b, err := c.take(8)
+		if err != nil {
+			return err
+		}
+		return s.float(math.Float64frombits(binary.LittleEndian.Uint64(b)))
+	case avroArray:
+		return c.array(t.items, s)
+	}
+	return c.integer(t, s)
+}
+
+func (c *avroCursor) integer(t *avroType, s *sink) error {
+	if t.kind == avroBoolean {
+		b, err := c.take(1)
+		if err != nil {
+			return err
+		}
+		if b[0] > 1 {
+			return fmt.Errorf("byte %d is not a boolean", b[0])
+		}
+		return s.integer(int64(b[0]))
+	}
+	v, err := c.long()
+	if err != nil {
+		return err
+	}
+	if t.kind == avroInt && v != int64(int32(v)) {
+		return fmt.Errorf("%d is not an int", v)
+	}
+	if t.kind == avroEnum && (v < 0 || v >= int64(t.symbols)) {
+		return fmt.Errorf("enum has no symbol %d", v)
+	}
+	return s.integer(v)
+}
+
+// array reads blocks of items until an empty one. A count beyond what the
+// tensor can take is refused before anything is read: counts are untrusted.
+func (c *avroCursor) array(items *avroType, s *sink) error {
+	for {
+		n, err := c.long()
+		if err != nil || n == 0 {
+			return err
+		}
+		if n < 0 { // the block's size in bytes follows
+			if _, err := c.long(); err != nil {
+				return err
+			}
+			n = -n
+		}
+		if n < 0 || (items.kind != avroArray && n > int64(s.room())) || n > int64(len(c.rest)) {
+			return errTooMany
+		}
+		for range n {
+			if err := c.value(items, s); err != nil {
+				return err
+			}
+		}
+	}
+}

@@ -1,0 +1,179 @@
+package codec
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/linkedin/goavro/v2"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// avroKind is what a field holds, and so how its bytes are read.
+type avroKind uint8
+
+const (
+	avroInt avroKind = iota + 1
+	avroLong
+	avroFloat
+	avroDouble
+	avroBoolean
+	avroEnum
+	avroArray
+)
+
+var avroPrimitives = map[string]avroKind{
+	"int": avroInt, "long": avroLong, "float": avroFloat, "double": avroDouble, "boolean": avroBoolean,
+}
+
+// avroType is a compiled field type.
+type avroType struct {
+	kind     avroKind
+	symbols  int       // of an enum
+	items    *avroType // of an array
+	branches int       // of a union: 1 or 2; 0 where there is none
+	null     int       // the union's null branch, -1 where there is none
+}
+
+// avroField is a named field of a record schema.
+type avroField struct {
+	name string
+	avroType
+}
+
+// avroSchema is a compiled record schema. Codec is goavro's, which checked it.
+type avroSchema struct {
+	fields []avroField
+	codec  *goavro.Codec
+}
+
+// maxDepth bounds arrays within arrays: a schema is untrusted.
+const maxDepth = 8
+
+// parseAvro compiles a record schema, given as JSON or as a string that holds
+// it. field is the member of the input_config to blame.
+func parseAvro(field string, raw json.RawMessage) (*avroSchema, error) {
+	text, err := schemaText(raw)
+	if err != nil {
+		return nil, pipeline.Invalidf(field, "%v", err).WithHint("give an Avro record schema")
+	}
+	codec, err := goavro.NewCodec(text)
+	if err != nil {
+		return nil, pipeline.Invalidf(field, "is not an Avro schema: %v", err)
+	}
+	var record struct {
+		Type   string `json:"type"`
+		Fields []struct {
+			Name string          `json:"name"`
+			Type json.RawMessage `json:"type"`
+		} `json:"fields"`
+	}
+	if err := json.Unmarshal([]byte(text), &record); err != nil || record.Type != "record" {
+		return nil, pipeline.Invalidf(field, "is not a record schema").WithHint(`wrap it: {"type": "record", "name": ..., "fields": [...]}`)
+	}
+	p := avroParser{enums: map[string]int{}}
+	s := &avroSchema{codec: codec}
+	for _, f := range record.Fields {
+		t, err := p.typeOf(f.Type, 0)
+		if err != nil {
+			return nil, pipeline.Invalidf(field, "field %q: %v", f.Name, err).
+				WithHint("a field is int, long, float, double, boolean, enum, an array of them, or a union of one with null")
+		}
+		s.fields = append(s.fields, avroField{f.Name, t})
+	}
+	return s, nil
+}
+
+// schemaText unwraps a schema that came as a string. The original producers
+// may send Python's spelling, with single quotes.
+func schemaText(raw json.RawMessage) (string, error) {
+	raw = bytes.TrimSpace(raw)
+	if len(raw) == 0 || string(raw) == "null" || string(raw) == `""` {
+		return "", fmt.Errorf("is missing")
+	}
+	if raw[0] != '"' {
+		return string(raw), nil
+	}
+	var text string
+	if err := json.Unmarshal(raw, &text); err != nil {
+		return "", err
+	}
+	if !json.Valid([]byte(text)) {
+		text = strings.ReplaceAll(text, "'", `"`)
+	}
+	return text, nil
+}
+
+// avroParser remembers the enums by name, so that a later field may refer to
+// an earlier one's type.
+type avroParser struct{ enums map[string]int }
+
+func (p avroParser) typeOf(raw json.RawMessage, depth int) (avroType, error) {
+	if depth > maxDepth {
+		return avroType{}, fmt.Errorf("arrays are nested more than %d deep", maxDepth)
+	}
+	raw = bytes.TrimSpace(raw)
+	switch {
+	case len(raw) == 0:
+		return avroType{}, fmt.Errorf("has no type")
+	case raw[0] == '[':
+		return p.union(raw, depth)
+	case raw[0] == '{':
+		return p.complex(raw, depth)
+	}
+	var name string
+	if err := json.Unmarshal(raw, &name); err != nil {
+		return avroType{}, err
+	}
+	if kind, ok := avroPrimitives[name]; ok {
+		return avroType{kind: kind, null: -1}, nil
+	}
+	if symbols, ok := p.enums[name[strings.LastIndexByte(name, '.')+1:]]; ok {
+		return avroType{kind: avroEnum, symbols: symbols, null: -1}, nil
+	}
+	return avroType{}, fmt.Errorf("type %q is not a number", name)
+}
+
+func (p avroParser) complex(raw json.RawMessage, depth int) (avroType, error) {
+	var t struct {
+		Type    json.RawMessage `json:"type"`
+		Name    string          `json:"name"`
+		Symbols []string        `json:"symbols"`
+		Items   json.RawMessage `json:"items"`
+	}
+	if err := json.Unmarshal(raw, &t); err != nil {
+		return avroType{}, err
+	}
+	switch string(bytes.TrimSpace(t.Type)) {
+	case `"enum"`:
+		p.enums[t.Name[strings.LastIndexByte(t.Name, '.')+1:]] = len(t.Symbols)
+		return avroType{kind: avroEnum, symbols: len(t.Symbols), null: -1}, nil
+	case `"array"`:
+		items, err := p.typeOf(t.Items, depth+1)
+		return avroType{kind: avroArray, items: &items, null: -1}, err
+	}
+	return p.typeOf(t.Type, depth+1) // {"type": "int", "logicalType": ...}
+}
+
+func (p avroParser) union(raw json.RawMessage, depth int) (avroType, error) {
+	var branches []json.RawMessage
+	if err := json.Unmarshal(raw, &branches); err != nil {
+		return avroType{}, err
+	}
+	null, value := -1, -1
+	for i, b := range branches {
+		if string(bytes.TrimSpace(b)) == `"null"` {
+			null = i
+		} else {
+			value = i
+		}
+	}
+	if value < 0 || len(branches) > 2 || (len(branches) == 2 && null < 0) {
+		return avroType{}, fmt.Errorf("union of %d types is not of one type and null", len(branches))
+	}
+	t, err := p.typeOf(branches[value], depth+1)
+	t.branches, t.null = len(branches), null
+	return t, err
+}

@@ -1,0 +1,125 @@
+package codec
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// Decoder turns records of one format into the tensors of one model. It holds
+// no state between records, so any number of goroutines may use it at once.
+type Decoder struct {
+	inputs, labels []Tensor
+	sample, label  part
+	embedded       bool // JSON: a record without a key holds its label in the value
+}
+
+// part decodes a record's value or its key into tensors.
+type part interface {
+	decode(dst [][]byte, record []byte) error
+}
+
+// New binds a format and its input_config to a model. What cannot fit is
+// refused by the member of the config at fault: shapes whose element counts
+// differ, unknown types, fields the model does not take.
+//
+//   - RAW: the arrays' bytes; several inputs lie one after the other, in the
+//     model's order. Tensors keep the wire's type: Cast makes them the model's.
+//   - AVRO: numbers, booleans, enums (by index), arrays and nullable unions of
+//     them. One input takes all fields in order, several take a field each by
+//     name. A null is NaN in a float tensor and refused in another.
+//   - JSON: as AVRO, with the members that data_fields names; without it, those
+//     named as the model's inputs. The label is the key, or label_field of it,
+//     or label_field of the value where a record has no key.
+//   - TELEGRAF_STR_JSON: as JSON, the object being text in fields.value; for
+//     inference only.
+func New(format pipeline.Format, config json.RawMessage, b Binding) (*Decoder, error) {
+	if err := numeric(b); err != nil {
+		return nil, err
+	}
+	switch format {
+	case pipeline.RAW:
+		return newRaw(config, b)
+	case pipeline.AVRO:
+		return newAvro(config, b)
+	case pipeline.JSON:
+		return newJSON(config, b)
+	case pipeline.TelegrafJSON:
+		return newTelegraf(config, b)
+	}
+	return nil, pipeline.Invalidf("input_format", "%q is not a format", string(format)).
+		WithHint("use RAW, AVRO or JSON (TELEGRAF_STR_JSON for inference)")
+}
+
+// numeric refuses models whose tensors have no fixed size.
+func numeric(b Binding) error {
+	for _, t := range slices.Concat(b.Inputs, b.Labels) {
+		d, err := ParseDType(t.DType)
+		if err != nil {
+			return pipeline.Invalidf("input_config", "tensor %q of the model: %v", t.Name, err)
+		}
+		if d == String {
+			return pipeline.Invalidf("input_config", "tensor %q of the model holds strings, a stream holds numbers", t.Name).
+				WithHint("encode text as numbers before the model")
+		}
+	}
+	return nil
+}
+
+// Inputs are the tensors that Sample fills, in the model's input order.
+func (d *Decoder) Inputs() []Tensor { return d.inputs }
+
+// Labels are the tensors that Label fills, in the model's label order; none for
+// inference.
+func (d *Decoder) Labels() []Tensor { return d.labels }
+
+// Sample decodes a record's value: dst[i] takes Inputs()[i].Bytes() bytes. On
+// an error the contents of dst are undefined. RAW does not allocate.
+func (d *Decoder) Sample(dst [][]byte, value []byte) error {
+	return d.sample.decode(dst, value)
+}
+
+// Label decodes a record's key: dst[i] takes Labels()[i].Bytes() bytes.
+func (d *Decoder) Label(dst [][]byte, key []byte) error {
+	if d.label == nil {
+		return errors.New("no labels are bound")
+	}
+	return d.label.decode(dst, key)
+}
+
+// Record decodes a whole training record: Sample of the value and Label of the
+// key, or of the value where the format lets a record hold its own label.
+func (d *Decoder) Record(inputs, labels [][]byte, key, value []byte) error {
+	if err := d.sample.decode(inputs, value); err != nil {
+		return fmt.Errorf("value: %w", err)
+	}
+	if d.label == nil {
+		return nil
+	}
+	if d.embedded && len(key) == 0 {
+		key = value
+	}
+	if err := d.label.decode(labels, key); err != nil {
+		return fmt.Errorf("label: %w", err)
+	}
+	return nil
+}
+
+// unmarshalConfig reads an input_config. Members that the format does not know
+// are left alone: producers add their own.
+func unmarshalConfig(config json.RawMessage, into any) error {
+	if len(config) == 0 {
+		return pipeline.Invalidf("input_config", "is missing")
+	}
+	if err := json.Unmarshal(config, into); err != nil {
+		var mistyped *json.UnmarshalTypeError
+		if errors.As(err, &mistyped) && mistyped.Field != "" {
+			return pipeline.Invalidf("input_config."+mistyped.Field, "is a JSON %s", mistyped.Value)
+		}
+		return &pipeline.Error{Kind: pipeline.Invalid, Field: "input_config", Err: err}
+	}
+	return nil
+}

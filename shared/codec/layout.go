@@ -1,0 +1,98 @@
+package codec
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// fieldInfo is what a layout needs to know of a field of a record.
+type fieldInfo struct {
+	name   string
+	scalar bool // one value; else as many as the record brings
+}
+
+// arrange assigns the fields of a record to the tensors that the model wants:
+// a single tensor takes all of them in order, several take one each by name.
+// Tensors get the model's type. config names the member of the input_config to
+// blame.
+func arrange(config string, fields []fieldInfo, wants []pipeline.Tensor) (layout, error) {
+	if len(wants) == 1 {
+		return concatenate(config, fields, wants[0])
+	}
+	to := make([]int, len(fields))
+	seen := make([]bool, len(wants))
+	for i, f := range fields {
+		at := slices.IndexFunc(wants, func(t pipeline.Tensor) bool { return t.Name == f.name })
+		if at < 0 {
+			return layout{}, pipeline.Invalidf(config, "field %q is not of the model", f.name).
+				WithHint("a model with several tensors takes a field for each, by name: %s", names(wants))
+		}
+		if seen[at] {
+			return layout{}, pipeline.Invalidf(config, "field %q is named twice", f.name)
+		}
+		seen[at], to[i] = true, at
+	}
+	l := layout{to: to, tensors: make([]Tensor, len(wants))}
+	for i, w := range wants {
+		if !seen[i] {
+			return layout{}, pipeline.Invalidf(config, "no field for %q of the model", w.Name).
+				WithHint("the fields are %s", fieldNames(fields))
+		}
+		of := fields[slices.Index(to, i)]
+		one, err := concatenate(config, []fieldInfo{of}, w)
+		if err != nil {
+			return layout{}, err
+		}
+		l.tensors[i] = one.tensors[0]
+	}
+	return l, nil
+}
+
+func concatenate(config string, fields []fieldInfo, want pipeline.Tensor) (layout, error) {
+	dtype, err := ParseDType(want.DType)
+	if err != nil {
+		return layout{}, pipeline.Invalidf(config, "tensor %q of the model: %v", want.Name, err)
+	}
+	if len(fields) == 0 {
+		return layout{}, pipeline.Invalidf(config, "names no field")
+	}
+	t := Tensor{Name: want.Name, DType: dtype, Shape: slices.Clone(want.Shape)}
+	elements := want.Elements()
+	if slices.ContainsFunc(fields, func(f fieldInfo) bool { return !f.scalar }) {
+		if elements < 0 {
+			return layout{}, pipeline.Invalidf(config, "%q of the model has an open size (%s), which arrays cannot settle", want.Name, shapeText(want.Shape)).
+				WithHint("give the model fixed sizes, or send RAW with a data_reshape")
+		}
+		return layout{tensors: []Tensor{t}}, nil
+	}
+	shape, ok := resolve(want.Shape, []int{len(fields)}, len(fields))
+	if elements != len(fields) && !ok {
+		return layout{}, pipeline.Invalidf(config, "%d fields (%s) do not fill %s of %q", len(fields), fieldNames(fields), shapeText(want.Shape), want.Name)
+	}
+	if elements < 0 {
+		t.Shape = shape
+	}
+	return layout{tensors: []Tensor{t}}, nil
+}
+
+func names(wants []pipeline.Tensor) string {
+	var all []string
+	for _, w := range wants {
+		all = append(all, w.Name)
+	}
+	return strings.Join(all, ", ")
+}
+
+func fieldNames(fields []fieldInfo) string {
+	const shown = 8
+	var all []string
+	for _, f := range fields {
+		all = append(all, f.name)
+	}
+	if len(all) > shown {
+		all = append(all[:shown], "...")
+	}
+	return strings.Join(all, ", ")
+}

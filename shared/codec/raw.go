@@ -1,0 +1,101 @@
+package codec
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// rawConfig is the input_config of RAW.
+type rawConfig struct {
+	DataType     string  `json:"data_type"`
+	DataReshape  reshape `json:"data_reshape"`
+	LabelType    string  `json:"label_type"`
+	LabelReshape reshape `json:"label_reshape"`
+}
+
+func newRaw(config json.RawMessage, b Binding) (*Decoder, error) {
+	var c rawConfig
+	if err := unmarshalConfig(config, &c); err != nil {
+		return nil, err
+	}
+	inputs, err := rawTensors("data", c.DataType, c.DataReshape, b.Inputs)
+	if err != nil {
+		return nil, err
+	}
+	d := &Decoder{inputs: inputs, sample: rawPart{inputs, total(inputs)}}
+	if len(b.Labels) == 0 {
+		return d, nil
+	}
+	if d.labels, err = rawTensors("label", c.LabelType, c.LabelReshape, b.Labels); err != nil {
+		return nil, err
+	}
+	d.label = rawPart{d.labels, total(d.labels)}
+	return d, nil
+}
+
+func rawTensors(what, dtype string, shape reshape, wants []pipeline.Tensor) ([]Tensor, error) {
+	t, err := rawType(what, dtype)
+	if err != nil {
+		return nil, err
+	}
+	tensors, err := allot("input_config."+what+"_reshape", wants, shape)
+	if err != nil {
+		return nil, err
+	}
+	for i := range tensors {
+		tensors[i].DType = t
+	}
+	return tensors, nil
+}
+
+func rawType(what, name string) (DType, error) {
+	field := "input_config." + what + "_type"
+	if name == "" {
+		return 0, pipeline.Invalidf(field, "is missing").WithHint("name the type of the array's elements, as uint8 or float32")
+	}
+	t, err := ParseDType(name)
+	if err != nil {
+		return 0, pipeline.Invalidf(field, "%v", err)
+	}
+	if t == String {
+		return 0, pipeline.Invalidf(field, "strings do not fill a tensor of numbers").WithHint("send numbers, or use JSON")
+	}
+	return t, nil
+}
+
+// rawPart cuts a record into the bytes of its tensors.
+type rawPart struct {
+	tensors []Tensor
+	bytes   int
+}
+
+func total(tensors []Tensor) int {
+	n := 0
+	for _, t := range tensors {
+		n += t.Bytes()
+	}
+	return n
+}
+
+func (p rawPart) decode(dst [][]byte, record []byte) error {
+	if len(record) != p.bytes {
+		return p.wrongSize(len(record))
+	}
+	for i, d := range dst {
+		n := copy(d, record)
+		if i >= len(p.tensors) || len(d) != p.tensors[i].Bytes() {
+			return fmt.Errorf("tensor %d has room for %d bytes, %d are wanted", i, len(d), n)
+		}
+		record = record[n:]
+	}
+	return nil
+}
+
+func (p rawPart) wrongSize(got int) error {
+	if len(p.tensors) == 0 {
+		return fmt.Errorf("has %d bytes, none are wanted", got)
+	}
+	return fmt.Errorf("has %d bytes, %d are wanted (%s of %s)", got, p.bytes, shapeText(p.tensors[0].Shape), p.tensors[0].DType)
+}

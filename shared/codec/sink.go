@@ -1,0 +1,109 @@
+package codec
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+)
+
+// sink writes the numbers of a field-wise record (AVRO, JSON) into a tensor,
+// in order.
+type sink struct {
+	dst   []byte
+	dtype DType
+	at    int // bytes written
+}
+
+var errTooMany = errors.New("more values than the tensor has elements")
+
+func (s *sink) integer(v int64) error {
+	size := s.dtype.Size()
+	if s.at+size > len(s.dst) {
+		return errTooMany
+	}
+	d := s.dst[s.at : s.at+size]
+	s.at += size
+	if s.dtype == Float32 { // what nearly every model takes
+		binary.LittleEndian.PutUint32(d, math.Float32bits(float32(v)))
+		return nil
+	}
+	if !putInteger(d, s.dtype, v) {
+		return fmt.Errorf("%d does not fit %s", v, s.dtype)
+	}
+	return nil
+}
+
+func (s *sink) float(v float64) error {
+	size := s.dtype.Size()
+	if s.at+size > len(s.dst) {
+		return errTooMany
+	}
+	d := s.dst[s.at : s.at+size]
+	s.at += size
+	if s.dtype == Float32 {
+		binary.LittleEndian.PutUint32(d, math.Float32bits(float32(v)))
+		return nil
+	}
+	if !putFloat(d, s.dtype, v) {
+		return fmt.Errorf("%v does not fit %s", v, s.dtype)
+	}
+	return nil
+}
+
+// null is NaN, which a model can look for; an integer tensor has no such value.
+func (s *sink) null() error {
+	if !s.dtype.Float() {
+		return fmt.Errorf("is null, which %s cannot hold", s.dtype)
+	}
+	return s.float(math.NaN())
+}
+
+// room is how many elements are still to come.
+func (s *sink) room() int { return (len(s.dst) - s.at) / s.dtype.Size() }
+
+// full tells that every element was written.
+func (s *sink) full() error {
+	if n := s.room(); n > 0 {
+		return fmt.Errorf("%d of %d values are missing", n, len(s.dst)/s.dtype.Size())
+	}
+	return nil
+}
+
+// layout says which tensor each field of a record goes to: all into the one
+// tensor, or field i into tensor to[i].
+type layout struct {
+	tensors []Tensor
+	to      []int // nil: all into the first
+}
+
+// sinks prepares one sink a tensor. Up to four stay on the caller's stack.
+func (l layout) sinks(buf []sink, dst [][]byte) ([]sink, error) {
+	if len(dst) != len(l.tensors) {
+		return nil, fmt.Errorf("%d tensors are given, %d are wanted", len(dst), len(l.tensors))
+	}
+	for i, d := range dst {
+		if len(d) != l.tensors[i].Bytes() {
+			return nil, fmt.Errorf("tensor %d has room for %d bytes, %d are wanted", i, len(d), l.tensors[i].Bytes())
+		}
+		buf = append(buf, sink{dst: d, dtype: l.tensors[i].DType})
+	}
+	return buf, nil
+}
+
+func (l layout) target(sinks []sink, field int) *sink {
+	if l.to == nil {
+		return &sinks[0]
+	}
+	return &sinks[l.to[field]]
+}
+
+// complete tells that every tensor was filled.
+func (l layout) complete(sinks []sink) error {
+	for i := range sinks {
+		if err := sinks[i].full(); err != nil {
+			return fmt.Errorf("%s: %w", l.tensors[i].Name, err)
+		}
+	}
+	return nil
+}
