@@ -1,0 +1,84 @@
+"""Describes an exported model with the members of pipeline.Export."""
+
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import labels
+
+
+def describe(model, exporter):
+    """The JSON-able description of an exported model."""
+    given = labels.losses(model, exporter.outputs)
+    task, classes, logits = labels.task(exporter.outputs, given)
+    return {
+        "inputs": exporter.inputs,
+        "outputs": exporter.outputs,
+        "labels": exporter.labels,
+        "parameters": count(model.weights),
+        "trainable_parameters": count(model.trainable_weights),
+        "layers": layers(model),
+        "loss": loss(model, exporter.outputs, given),
+        "optimizer": type(model.optimizer).__name__ if model.optimizer is not None else "",
+        "metrics": exporter.metrics,
+        "task": task,
+        "classes": classes,
+        "logits": logits,
+        "weighted": exporter.weighted_step is not None,
+        "libraries": libraries(),
+    }
+
+
+def count(variables):
+    """How many numbers the variables hold."""
+    return sum(math.prod(v.shape) for v in variables)
+
+
+def loss(model, outputs, given):
+    """The loss as text; by output where they differ."""
+    names = [labels.name(l) for l in given]
+    if model.loss is None:
+        return "custom"
+    if len(set(names)) == 1:
+        return names[0]
+    return ", ".join(f"{t['name']}: {n}" for t, n in zip(outputs, names) if n)
+
+
+def layers(model):
+    """The rows of the model's summary."""
+    return [layer(l) for l in model.layers]
+
+
+def layer(l):
+    """One row: name, class, output shape, parameters, and what it reads."""
+    row = {"name": l.name, "class": type(l).__name__, "output": shape(l), "parameters": count(l.weights)}
+    reads = parents(l)
+    return dict(row, inputs=reads) if reads else row
+
+
+def shape(l):
+    """The output shape as text, empty where Keras does not know it."""
+    try:
+        out = l.output
+    except (AttributeError, ValueError):
+        return ""
+    shapes = [tuple(t.shape) for t in keras.tree.flatten(out)]
+    return str(shapes[0]) if len(shapes) == 1 else str(shapes)
+
+
+def parents(l):
+    """Names of the layers whose output a layer of a functional model reads."""
+    names = []
+    for node in getattr(l, "_inbound_nodes", []):
+        for t in node.input_tensors:
+            operation = getattr(getattr(t, "_keras_history", None), "operation", None)
+            if operation is not None and operation.name not in names:
+                names.append(operation.name)
+    return names
+
+
+def libraries():
+    """The versions that built the model."""
+    return {"keras": keras.__version__, "tensorflow": tf.__version__, "numpy": np.__version__}

@@ -1,0 +1,204 @@
+"""Exports a compiled Keras model as a SavedModel that trains without Python.
+
+`export(model, directory)` writes
+
+    model/   a SavedModel with the signatures of `Exporter.signatures`
+    keras/   the parts of a .keras file, whose weights are patched after training
+
+and returns a description of the model as JSON-able members. It raises
+ValueError with a text for the person who wrote the model.
+
+Nothing here starts TensorFlow's eager context at import: the worker forks
+after importing this module.
+"""
+
+import os
+
+import keras
+import tensorflow as tf
+
+import describe
+import labels
+import shapes
+import template
+
+
+def export(model, directory):
+    """Writes `model` under `directory` and describes it."""
+    check(model)
+    exporter = Exporter(model)
+    exporter.save(os.path.join(directory, "model"))
+    warnings = list(exporter.warnings)
+    reason = template.write(model, exporter.variables, os.path.join(directory, "keras"))
+    if reason:
+        warnings.append({"message": "no .keras file can be written of this model: " + reason})
+    said = describe.describe(model, exporter)
+    if warnings:
+        said["warnings"] = warnings
+    return said
+
+
+def check(model):
+    """Refuses what cannot be trained, before any tracing."""
+    if not isinstance(model, keras.Model):
+        raise ValueError(
+            f"`model` is a {type(model).__name__}, not a keras.Model; "
+            "assign your keras.Model to the variable `model`"
+        )
+    if not getattr(model, "compiled", False):
+        raise ValueError("the model is not compiled; call model.compile(optimizer=..., loss=...)")
+    if model.run_eagerly:
+        raise ValueError(
+            "the model is compiled with run_eagerly=True, which cannot be exported; "
+            "leave run_eagerly out"
+        )
+
+
+class Exporter:
+    """Traces the steps of one model and holds what describing it needs."""
+
+    def __init__(self, model):
+        self.model = model
+        self.warnings = []
+        self.inputs, self.pack_inputs = shapes.inputs(model)
+        shapes.build(model, self.inputs, self.pack_inputs)
+        self.outputs, self.pack_outputs = shapes.outputs(model, self.inputs, self.pack_inputs)
+        if model.optimizer is not None:
+            model.optimizer.build(model.trainable_variables)
+        self.labels, self.pack_labels, self.train_step = labels.settle(self)
+        self.weighted_step = self._weighted()
+        self.test_step = self.step(model.test_step, self.labels, self.pack_labels)
+        self.variables = self._variables()
+
+    # Steps: one traced function each, shared by the loops.
+
+    def step(self, function, specs, pack, weighted=False):
+        """A traced step of Keras over one batch; the batch size is open."""
+        n = len(self.inputs)
+
+        def run(*batch):
+            data = (self.pack_inputs(batch[:n]), pack(batch[n : n + len(specs)]))
+            if weighted:
+                data += (batch[-1],)
+            elif not specs:
+                data = data[:1]
+            return function(data)
+
+        signature = [spec([None], t, f"x{i}") for i, t in enumerate(self.inputs)]
+        signature += [spec([None], t, f"y{i}") for i, t in enumerate(specs)]
+        if weighted:
+            signature.append(tf.TensorSpec([None], tf.float32, "w"))
+        return tf.function(run, input_signature=signature, autograph=False).get_concrete_function()
+
+    def _weighted(self):
+        """The step with sample weights, None where train_step takes none."""
+        if len(self.labels) != 1:
+            return None  # Keras: class_weight is for models with a single output
+        try:
+            return self.step(self.model.train_step, self.labels, self.pack_labels, weighted=True)
+        except Exception:  # a train_step that unpacks (x, y) only
+            return None
+
+    def _variables(self):
+        """Every variable of model and optimizers, in a lasting order."""
+        metrics = {id(value(v)) for v in self.model.metrics_variables}
+        known = list(self.model.variables)
+        known += self.model.optimizer.variables if self.model.optimizer is not None else []
+        captured = {id(v): v for v in self.train_step.variables + self.test_step.variables}
+        seen, out = set(), []
+        for v in known + list(captured.values()):
+            if id(value(v)) not in seen | metrics:
+                seen.add(id(value(v)))
+                out.append(v)
+        return out
+
+    # Signatures.
+
+    def loop(self, step, weighted=False):
+        """`steps` runs of `step`, each on one slice of the leading axis."""
+        model = self.model
+        names = shapes.scalars(step.structured_outputs)
+        tracked = set(model.get_metrics_result()) == set(step.structured_outputs)
+
+        def body(data, i, logs):
+            got = step(*[t[i] for t in data])
+            return i + 1, {} if tracked else {k: tf.cast(got[k], tf.float32) for k in logs}
+
+        def run(*args):
+            *data, steps = args
+            last = {} if tracked else {k: tf.constant(0.0) for k in names}
+            _, last = tf.while_loop(
+                lambda i, _: i < steps, lambda i, logs: body(data, i, logs), [tf.constant(0), last]
+            )
+            if not tracked:  # Keras reports the last step's logs then
+                return last
+            return {k: tf.cast(v, tf.float32) for k, v in model.get_metrics_result().items() if k in names}
+
+        signature = [spec([None, None], t, f"x{i}") for i, t in enumerate(self.inputs)]
+        signature += [spec([None, None], t, f"y{i}") for i, t in enumerate(self.labels)]
+        if weighted:
+            signature.append(tf.TensorSpec([None, None], tf.float32, "w"))
+        return run, signature + [tf.TensorSpec([], tf.int32, "steps")]
+
+    def signatures(self):
+        """The functions of the SavedModel by name."""
+        train, args = self.loop(self.train_step)
+        compiled = tf.function(train, jit_compile=True, autograph=False)
+        out = {
+            "serving_default": traced(self.serve, self._serving_specs()),
+            "train": traced(train, args),
+            "train_xla": traced(lambda *a: compiled(*a), args),
+            "evaluate": traced(*self.loop(self.test_step)),
+            "reset": traced(self.reset, []),
+            "weights": traced(self.weights, []),
+        }
+        if self.weighted_step is not None:
+            out["train_weighted"] = traced(*self.loop(self.weighted_step, weighted=True))
+        return out
+
+    def _serving_specs(self):
+        return [spec([None], t, t["name"]) for t in self.inputs]
+
+    def serve(self, *xs):
+        """One forward pass, as predict runs it."""
+        out = shapes.flatten(shapes.call(self.model, self.pack_inputs(xs)))
+        return {t["name"]: tf.cast(v, t["dtype"]) for t, v in zip(self.outputs, out)}
+
+    def reset(self):
+        """Sets the metrics back, as at the start of an epoch."""
+        self.model.reset_metrics()
+        return {"done": tf.constant(1)}
+
+    def weights(self):
+        """Every variable, `v000` on, in the order of keras/variables.json."""
+        width = max(3, len(str(len(self.variables) - 1)))
+        return {f"v{i:0{width}d}": tf.identity(value(v)) for i, v in enumerate(self.variables)}
+
+    def save(self, directory):
+        """Writes the SavedModel."""
+        module = tf.Module()
+        module.model = self.model
+        module.held = [value(v) for v in self.variables + list(self.model.metrics_variables)]
+        tf.saved_model.save(module, directory, signatures=self.signatures())
+
+    @property
+    def metrics(self):
+        """Names as Keras reports them, loss first."""
+        names = shapes.scalars(self.train_step.structured_outputs)
+        return sorted(names, key=lambda n: n != "loss")
+
+
+def value(variable):
+    """The tf.Variable in a Keras variable."""
+    return variable if isinstance(variable, tf.Variable) else variable.value
+
+
+def spec(lead, tensor, name):
+    """The TensorSpec of a described tensor under leading axes."""
+    shape = lead + [None if d < 0 else d for d in tensor["shape"]]
+    return tf.TensorSpec(shape, tensor["dtype"], name)
+
+
+def traced(function, signature):
+    """A signature of the SavedModel; source is never rewritten."""
+    return tf.function(function, input_signature=signature, autograph=False)

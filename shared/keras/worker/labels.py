@@ -1,0 +1,172 @@
+"""Which labels a model trains on, found by its loss and by tracing its step."""
+
+import keras
+import tensorflow as tf
+from keras import tree
+
+import shapes
+
+
+def losses(model, outputs):
+    """The loss of each output, None where it has none."""
+    given = model.loss
+    if given is None:
+        return [None] * len(outputs)
+    if isinstance(given, dict):
+        return [given.get(t["name"], given.get(n)) for t, n in zip(outputs, raw_names(model, outputs))]
+    if isinstance(given, (list, tuple)):
+        flat = list(given)
+        return flat if len(flat) == len(outputs) else flat * len(outputs)
+    return [given] * len(outputs)
+
+
+def raw_names(model, outputs):
+    """Output names before they were made fit for a signature."""
+    names = getattr(model, "output_names", None) or []
+    return names if len(names) == len(outputs) else [t["name"] for t in outputs]
+
+
+def name(loss):
+    """The snake-case name of a loss as Keras prints it."""
+    if loss is None:
+        return ""
+    if isinstance(loss, str):
+        return getattr(keras.losses.get(loss), "__name__", loss) if loss not in ("crossentropy", "ce") else loss
+    return getattr(loss, "name", None) or getattr(loss, "__name__", type(loss).__name__)
+
+
+def known(loss):
+    """Whether Keras itself defines the loss."""
+    if isinstance(loss, str):
+        return True
+    kind = loss if callable(loss) and hasattr(loss, "__module__") and hasattr(loss, "__name__") else type(loss)
+    return str(kind.__module__).startswith("keras.")
+
+
+def label(output, loss):
+    """The labels one output may want, likeliest first."""
+    same = dict(output, dtype="float32")
+    if output["dtype"].startswith("complex"):
+        same = dict(output)
+    index = dict(output, dtype="int32", shape=output["shape"][:-1])
+    number = dict(index, dtype="float32")
+    title = name(loss)
+    if "sparse" in title.lower():
+        return [index]
+    if title in ("ctc", "CTC"):
+        return [dict(output, dtype="int32", shape=[-1])]
+    if title in ("crossentropy", "ce"):
+        return [same] if output["shape"][-1:] == [1] else [index]
+    if loss is not None and known(loss):
+        return [same]
+    return [same, index, number]
+
+
+def candidates(model, outputs):
+    """Lists of labels to try, likeliest first: tensors and output indices."""
+    given = losses(model, outputs)
+    if model.loss is None and type(model).train_step is keras.Model.train_step:
+        return [([], [])]  # add_loss only: fit(x)
+    wanted = [i for i, l in enumerate(given) if l is not None] or range(len(outputs))
+    options = [label(outputs[i], given[i]) for i in wanted]
+    depth = max(len(o) for o in options)
+    out = [([o[min(d, len(o) - 1)] for o in options], list(wanted)) for d in range(depth)]
+    if model.loss is None:
+        out.append(([], []))
+    return out
+
+
+def packings(exporter, wanted):
+    """Ways to nest labels for train_step, the model's own nesting first."""
+    n = len(exporter.outputs)
+
+    def nested(flat):
+        full = [None] * n
+        for i, y in zip(wanted, flat):
+            full[i] = y
+        return exporter.pack_outputs(full)
+
+    if len(wanted) == n:
+        return [nested]
+    if not wanted:
+        return [lambda flat: None]
+    return [lambda flat: tuple(flat) if len(flat) > 1 else flat[0], nested]
+
+
+def settle(exporter):
+    """The labels that the model's train_step can be traced with.
+
+    Returns (described labels, packer, traced train step). The error is that of
+    the likeliest candidate, so that the person reads about the loss they chose.
+    """
+    first = None
+    for specs, wanted in candidates(exporter.model, exporter.outputs):
+        for pack in packings(exporter, wanted):
+            unbuild(exporter.model)
+            try:
+                prepare(exporter, specs, pack)
+                step = exporter.step(exporter.model.train_step, specs, pack)
+            except Exception as e:
+                first = first or e
+                continue
+            if specs and model_ignores(step, len(exporter.inputs), len(specs)):
+                return settled_without(exporter) or (specs, pack, step)
+            return specs, pack, step
+    raise first
+
+
+def settled_without(exporter):
+    """The step without labels, None where it wants some after all."""
+    try:
+        unbuild(exporter.model)
+        pack = lambda flat: None  # noqa: E731
+        prepare(exporter, [], pack)
+        return [], pack, exporter.step(exporter.model.train_step, [], pack)
+    except Exception:
+        return None
+
+
+def model_ignores(step, first, count):
+    """Whether no label takes part in a traced step."""
+    return not any(p.consumers() for p in step.graph.inputs[first : first + count])
+
+
+def unbuild(model):
+    """Lets losses and metrics be built again for other labels."""
+    for part in (model._compile_loss, model._compile_metrics):
+        if part is not None:
+            part.built = False
+
+
+def prepare(exporter, specs, pack):
+    """Builds losses and metrics, outside of any graph."""
+    zeros = lambda t: tf.zeros([2] + [1 if d < 0 else d for d in t["shape"]], t["dtype"])  # noqa: E731
+    x = exporter.pack_inputs([zeros(t) for t in exporter.inputs])
+    y = pack([zeros(t) for t in specs]) if specs else None
+    exporter.model._symbolic_build(data_batch=(x, y) if specs else (x,))
+
+
+def task(outputs, given):
+    """(task, classes, logits) as pipeline.Export has them."""
+    if len(outputs) != 1 or given[0] is None or len(outputs[0]["shape"]) != 1:
+        return "other", 0, False
+    title, size = name(given[0]).lower().replace("_", ""), outputs[0]["shape"][-1]
+    if "categorical" in title or (title in ("crossentropy", "ce", "kldivergence") and size > 1):
+        return "classification", size, logits(given[0])
+    if title.startswith("binary") or title in ("crossentropy", "ce"):
+        return ("binary-classification", 2, logits(given[0])) if size == 1 else ("other", 0, logits(given[0]))
+    if title in REGRESSION:
+        return "regression", 0, False
+    return "other", 0, False
+
+
+REGRESSION = {
+    "meansquarederror", "mse", "meanabsoluteerror", "mae", "huber", "huberloss", "logcosh",
+    "meansquaredlogarithmicerror", "msle", "meanabsolutepercentageerror", "mape", "poisson",
+}  # fmt: skip
+
+
+def logits(loss):
+    """Whether a loss object was made with from_logits=True."""
+    held = getattr(loss, "_fn_kwargs", None) or {}
+    return bool(getattr(loss, "from_logits", held.get("from_logits", False)))

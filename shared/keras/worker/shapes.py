@@ -1,0 +1,154 @@
+"""Inputs and outputs of a Keras model: names, types, shapes and nesting.
+
+A tensor is described as {"name", "dtype", "shape"}: shape without the batch
+axis, -1 for an open size.
+"""
+
+import re
+
+import keras
+import tensorflow as tf
+from keras import tree
+from keras.src.backend import compute_output_spec
+
+
+def describe_tensor(name, dtype, shape):
+    """One described tensor; `shape` holds the batch axis."""
+    return {
+        "name": name,
+        "dtype": keras.backend.standardize_dtype(dtype),
+        "shape": [-1 if d is None else int(d) for d in shape[1:]],
+    }
+
+
+def clean(names):
+    """Makes names fit for signatures: word characters, unique."""
+    out = []
+    for i, n in enumerate(names):
+        n = re.sub(r"\W", "_", str(n or f"tensor_{i}"), flags=re.ASCII)
+        n = n if re.match(r"[A-Za-z]", n) else "t_" + n
+        while n in out:
+            n += "_"
+        out.append(n)
+    return out
+
+
+def tuples(structure):
+    """Lists become tuples, as fit gives them to train_step."""
+    if isinstance(structure, dict):
+        return {k: tuples(v) for k, v in structure.items()}
+    if isinstance(structure, (list, tuple)):
+        return tuple(tuples(v) for v in structure)
+    return structure
+
+
+def packer(structure):
+    """A function from flat values to the nesting of `structure`."""
+    structure = tuples(structure)
+    return lambda flat: tree.pack_sequence_as(structure, list(flat))
+
+
+def inputs(model):
+    """The described inputs and the packer of a batch of them."""
+    if getattr(model, "inputs", None):  # functional and built Sequential
+        structure = getattr(model, "_inputs_struct", None)
+        if structure is None:
+            structure = model.inputs if len(model.inputs) > 1 else model.inputs[0]
+        flat = tree.flatten(structure)
+        fixed = [t.name for t in flat if t.shape[0] is not None]
+        if fixed:
+            raise ValueError(
+                f"input {fixed[0]!r} has a fixed batch size; leave batch_size and batch_shape out of Input"
+            )
+        names = clean(input_names(flat))
+        return [describe_tensor(n, t.dtype, t.shape) for n, t in zip(names, flat)], packer(structure)
+    return subclassed_inputs(model)
+
+
+def input_names(tensors):
+    """Names as given to Input; Keras' own numbering becomes input, input_1 .."""
+    plain = re.compile(r"keras_tensor(_\d+)?")
+    return [(f"input_{i}" if i else "input") if plain.fullmatch(t.name) else t.name for i, t in enumerate(tensors)]
+
+
+def subclassed_inputs(model):
+    """Inputs of a model that was called on a sample or built by shape."""
+    held = getattr(model, "_build_shapes_dict", None)
+    if not held:
+        raise ValueError(
+            "the input shape of this model is not known; call it once on a sample, "
+            "such as model(keras.ops.zeros((1, 28, 28))), call model.build((None, 28, 28)) "
+            "or begin it with keras.Input"
+        )
+    shapes = list(held.values())
+    structure = shapes[0] if len(shapes) == 1 else shapes
+    return described_shapes(structure, model.input_dtype)
+
+
+def described_shapes(structure, dtype):
+    """Described inputs of a nesting whose leaves are shapes."""
+    names, leaves = [], []
+
+    def walk(node, name):
+        if isinstance(node, dict):
+            return {k: walk(v, k) for k, v in node.items()}
+        if all(isinstance(d, (int, type(None))) for d in node):
+            names.append(name)
+            leaves.append(node)
+            return len(leaves) - 1
+        return tuple(walk(v, f"{name}_{i}") for i, v in enumerate(node))
+
+    nested = walk(structure, "input")
+    order = tree.flatten(nested)  # dicts are flattened by key
+    names = clean(names[i] for i in order)
+    return [describe_tensor(n, dtype, leaves[i]) for n, i in zip(names, order)], packer(nested)
+
+
+def build(model, described, pack):
+    """Makes every variable of a subclassed model by calling it once."""
+    if getattr(model, "inputs", None):
+        return
+    zeros = [tf.zeros([2] + [1 if d < 0 else d for d in t["shape"]], t["dtype"]) for t in described]
+    try:
+        model(pack(zeros))
+    except Exception as e:
+        raise ValueError(
+            f"the model could not be called on a batch of {[t['shape'] for t in described]}: {e}"
+        ) from e
+
+
+def call(model, x):
+    """The forward pass of inference."""
+    return model(x, training=False) if model._call_has_training_arg else model(x)
+
+
+def flatten(structure):
+    """The tensors of an output, in Keras' order."""
+    return [t for t in tree.flatten(structure) if t is not None]
+
+
+def outputs(model, described, pack):
+    """The described outputs and the packer of labels in their nesting."""
+    x = pack([keras.KerasTensor([None] + [None if d < 0 else d for d in t["shape"]], t["dtype"]) for t in described])
+    spec = compute_output_spec(lambda x: call(model, x), x)
+    flat = flatten(spec)
+    out = [describe_tensor(n, t.dtype, t.shape) for n, t in zip(output_names(model, spec, flat), flat)]
+    for t in out:  # read as 4-byte floats by who predicts
+        if t["dtype"] in ("float16", "bfloat16"):
+            t["dtype"] = "float32"
+    return out, packer(tree.map_structure(lambda t: 0, spec))
+
+
+def output_names(model, spec, flat):
+    """Names of the outputs: dict keys, layer names, or output_0 on."""
+    if isinstance(spec, dict) and len(spec) == len(flat):
+        return clean(sorted(spec))
+    given = list(getattr(model, "output_names", None) or [])
+    if len(given) == len(flat):
+        return clean(given)
+    return ["output"] if len(flat) == 1 else [f"output_{i}" for i in range(len(flat))]
+
+
+def scalars(logs):
+    """Names of the members of `logs` that are single numbers."""
+    return [k for k, v in logs.items() if v.shape.rank == 0]

@@ -1,0 +1,75 @@
+"""Exports each model family and trains it with Keras' fit.
+
+usage: equality.py WORKER OUT, WORKER the folder of export.py. Leaves under
+OUT/<family>: the export, x0.bin .. and y0.bin .. of the training records,
+vx0.bin .. and vy0.bin .. of the validation records, export.json, fit.json (the
+arguments), history.json, and predict.json (the trained model's outputs on the
+first validation records).
+"""
+
+import json
+import os
+import sys
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+sys.path[:0] = [sys.argv[1], os.path.dirname(os.path.abspath(__file__))]
+
+import export  # noqa: E402
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+from families import FAMILIES  # noqa: E402
+
+VALIDATION = 14
+DEFAULTS = {"batch_size": 8, "epochs": 3}
+
+
+def flat(arrays):
+    return [arrays[k] for k in sorted(arrays)] if isinstance(arrays, dict) else list(arrays)
+
+
+def pack(arrays):
+    if isinstance(arrays, dict):
+        return arrays
+    return arrays[0] if len(arrays) == 1 else list(arrays) or None
+
+
+def part(arrays, piece):
+    if isinstance(arrays, dict):
+        return {k: v[piece] for k, v in arrays.items()}
+    return [v[piece] for v in arrays]
+
+
+def write(directory, name, arrays):
+    for i, a in enumerate(flat(arrays)):
+        a.tofile(os.path.join(directory, f"{name}{i}.bin"))
+
+
+def keep(directory, name, value):
+    with open(os.path.join(directory, name), "w") as f:
+        json.dump(value, f)
+
+
+def run(family, out):
+    keras.utils.set_random_seed(7)
+    model, xs, ys, given = family()
+    directory = os.path.join(out, family.__name__)
+    os.makedirs(directory)
+    keep(directory, "export.json", export.export(model, directory))
+    piece, rest = slice(0, -VALIDATION), slice(-VALIDATION, None)
+    for name, arrays in (("x", xs), ("y", ys)):
+        write(directory, name, part(arrays, piece))
+        write(directory, "v" + name, part(arrays, rest))
+    arguments = DEFAULTS | given
+    keep(directory, "fit.json", arguments)
+    val = part(xs, rest), part(ys, rest)
+    history = model.fit(
+        pack(part(xs, piece)), pack(part(ys, piece)), validation_data=(pack(val[0]), pack(val[1])),
+        shuffle=False, verbose=0, **arguments,
+    )  # fmt: skip
+    keep(directory, "history.json", {k: [float(v) for v in vs] for k, vs in history.history.items()})
+    got = model.predict(pack(val[0]), verbose=0)
+    keep(directory, "predict.json", [np.asarray(a, np.float64).ravel().tolist() for a in keras.tree.flatten(got)])
+
+
+for one in FAMILIES:
+    run(one, sys.argv[2])
