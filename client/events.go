@@ -93,4 +93,3 @@ func (c *Client) follow(ctx context.Context, function string, after int64, opene
 	}
 	return readFacts(resp.Body, after, fn)
 }
-

@@ -6,30 +6,24 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
+// Patch holds the members of a form to change, by their JSON names; the others
+// stay as they are.
+type Patch map[string]any
+
 // ModelForm is what a person gives of a model.
 type ModelForm struct {
-	Name        string `json:"name"`
-	Description string `json:"description"`
-	Imports     string `json:"imports"`
+	Name        string `json:"name,omitempty"`
+	Description string `json:"description,omitempty"`
+	Imports     string `json:"imports,omitempty"`
 	Source      string `json:"source"`
-	Framework   string `json:"framework"` // "tensorflow"
-}
-
-// FormOfModel is the form that leaves m as it is.
-func FormOfModel(m pipeline.Model) ModelForm {
-	return ModelForm{Name: m.Name, Description: m.Description, Imports: m.Imports, Source: m.Source, Framework: m.Framework}
+	Framework   string `json:"framework,omitempty"` // "tensorflow" when empty
 }
 
 // ConfigurationForm is what a person gives of a configuration.
 type ConfigurationForm struct {
 	Name        string  `json:"name"`
-	Description string  `json:"description"`
+	Description string  `json:"description,omitempty"`
 	Models      []int64 `json:"models"`
-}
-
-// FormOfConfiguration is the form that leaves c as it is.
-func FormOfConfiguration(c pipeline.Configuration) ConfigurationForm {
-	return ConfigurationForm{Name: c.Name, Description: c.Description, Models: c.Models}
 }
 
 // DeploymentForm is what a person gives of a deployment. The kwargs are a JSON
@@ -69,15 +63,6 @@ type InferenceForm struct {
 	InputTopic  string            `json:"input_topic"`
 	OutputTopic string            `json:"output_topic"`
 	DeadLetter  string            `json:"dead_letter_topic,omitempty"`
-}
-
-// FormOfInference is the form that leaves i as it is.
-func FormOfInference(i pipeline.Inference) InferenceForm {
-	return InferenceForm{
-		Name: i.Name, Result: i.Result, Replicas: i.Replicas, MaxReplicas: i.MaxReplicas, Delivery: i.Delivery,
-		InputFormat: i.InputFormat, InputConfig: i.InputConfig,
-		InputTopic: i.InputTopic, OutputTopic: i.OutputTopic, DeadLetter: i.DeadLetter,
-	}
 }
 
 // Suggestion is the format and config to read an inference's records with, as

@@ -176,13 +176,13 @@ func (r Resource[T]) Find(ctx context.Context, ref string) (T, error) {
 	}
 }
 
-// command is one verb of one thing of the resource's function.
-func (r Resource[T]) command(verb string, id int64, data any) Command {
+// Command is one verb of the resource's function, with a form as its data.
+func (r Resource[T]) Command(verb string, id int64, data any) Command {
 	return Command{Function: r.Function, Thing: r.Thing, Verb: verb, Subject: id, Data: data}
 }
 
 // Delete asks for one to be deleted. One that is still used is refused, naming
 // its users.
-func (r Resource[T]) Delete(id int64) Command { return r.command("delete", id, nil) }
+func (r Resource[T]) Delete(id int64) Command { return r.Command("delete", id, nil) }
 
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }
