@@ -55,6 +55,7 @@ type Layer struct {
 
 // Warning is something the person's source made Python or Keras warn about.
 type Warning struct {
+	Field   string `json:"field,omitempty"` // "imports" or "source"
 	Line    int    `json:"line,omitempty"`
 	Message string `json:"message"`
 }
@@ -230,6 +231,7 @@ type Result struct {
 	Reason        string       `json:"reason,omitempty"`
 	Hint          string       `json:"hint,omitempty"`
 	Attempt       int          `json:"attempt"` // 1 for the first Job; a retry or a restart adds one
+	Lost          int          `json:"lost,omitempty"` // Jobs that vanished since the last retry
 	Engine        Engine       `json:"engine,omitempty"`
 	EngineReason  string       `json:"engine_reason,omitempty"` // the figures that chose it
 	EpochsDone    int          `json:"epochs_done"`
