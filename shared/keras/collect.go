@@ -1,0 +1,81 @@
+package keras
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// exported are the files that a child leaves, under export/ in its scratch
+// folder and under the folder given to Export and Verify.
+var exported = []string{
+	"model/saved_model.pb",
+	"model/fingerprint.pb",
+	"model/variables/variables.index",
+	"model/variables/variables.data-00000-of-00001",
+	"keras/config.json",
+	"keras/metadata.json",
+	"keras/model.weights.h5",
+	"keras/variables.json",
+}
+
+// collect copies the exported files of a dead child from its scratch folder to
+// dir and verifies the copy. Nothing is left in dir when that fails.
+func collect(scratch, dir string, want pipeline.Export) error {
+	err := copyExport(scratch, dir)
+	if err == nil {
+		err = Verify(dir, want)
+	}
+	if err == nil {
+		return nil
+	}
+	for _, part := range []string{"model", "keras"} {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, part)))
+	}
+	return err
+}
+
+func copyExport(scratch, dir string) error {
+	root, err := os.OpenRoot(scratch)
+	if err != nil {
+		return unavailable(err)
+	}
+	defer root.Close()
+	for _, name := range exported {
+		if err := copyFile(root, filepath.Join("export", name), filepath.Join(dir, name)); err != nil {
+			return fmt.Errorf("export %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// copyFile copies one regular file of a child. Nothing it may have put in the
+// file's place is followed or waited for: O_NOFOLLOW, O_NONBLOCK, one link.
+func copyFile(root *os.Root, from, to string) error {
+	in, err := root.OpenFile(from, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return refuse("the export is not complete", "the source should only define and compile the model")
+	}
+	defer in.Close()
+	info, err := in.Stat()
+	if err != nil {
+		return err
+	}
+	if links := info.Sys().(*syscall.Stat_t).Nlink; !info.Mode().IsRegular() || links != 1 || info.Size() > maxFile {
+		return refuse("the export holds something that is not a plain file of at most 256 MiB", "build a smaller model")
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, io.LimitReader(in, info.Size()))
+	return errors.Join(err, out.Close())
+}

@@ -1,0 +1,211 @@
+package keras
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"golang.org/x/sys/unix"
+)
+
+// limits of a child, as worker/fences.py sets them.
+type limits struct {
+	AddressSpace int64 `json:"address_space"`
+	Data         int64 `json:"data"`
+	CPU          int   `json:"cpu"` // seconds
+	File         int64 `json:"file"`
+	OpenFiles    int   `json:"open_files"`
+}
+
+// childLimits leave room for about 20 million parameters with Adam. The
+// address space also counts the libraries, half a GiB.
+var childLimits = limits{AddressSpace: 4 << 30, Data: 2 << 30, CPU: 30, File: maxFile, OpenFiles: 256}
+
+// startTime is how long the zygote may take to fork before it counts as hung.
+const startTime = 20 * time.Second
+
+// diskCheck is how often the size of the scratch folder is looked at: the
+// limit on files is one of each file.
+const diskCheck = 250 * time.Millisecond
+
+// job is one request to the zygote.
+type job struct {
+	id      int64
+	started chan int // pidfd, -1 when it did not come
+	exited  chan int // exit code, negative for a signal
+	output  []byte
+	result  []byte
+	copied  sync.WaitGroup
+}
+
+// The reasons for which a child is killed.
+var (
+	errWall = errors.New("building the model took longer than a minute")
+	errDisk = errors.New("the model writes more than 1 GiB of files")
+)
+
+// run has one child build and export the model into scratch and returns its
+// exit code when it is dead. A killed child's error says why it was killed.
+func (j *job) run(ctx context.Context, z *zygote, imports, source, scratch string) (int, error) {
+	texts, err := json.Marshal(map[string]string{"imports": imports, "source": source})
+	if err != nil {
+		return 0, err
+	}
+	request, err := json.Marshal(map[string]any{"id": j.id, "scratch": scratch, "limits": childLimits})
+	if err != nil {
+		return 0, err
+	}
+	if err := j.ask(z, request, texts); err != nil {
+		j.copied.Wait()
+		return 0, fmt.Errorf("ask the Python worker: %w", err)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, wall, errWall)
+	defer cancel()
+	code, err := j.await(ctx, z, scratch)
+	j.copied.Wait()
+	return code, err
+}
+
+// ask sends the request with the child's ends of three pipes and starts what
+// serves our ends.
+func (j *job) ask(z *zygote, request, texts []byte) error {
+	var theirs, ours [3]int
+	for i, write := range [3]bool{true, false, false} { // our direction: texts out; output and result in
+		var ends [2]int
+		if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
+			return err // at most two pipes are lost, with the process short of descriptors anyway
+		}
+		theirs[i], ours[i] = ends[1], ends[0]
+		if write {
+			theirs[i], ours[i] = ends[0], ends[1]
+		}
+	}
+	err := z.send(j, request, theirs[:]...)
+	for i := range theirs {
+		unix.Close(theirs[i])           //nolint:errcheck // ours no more
+		unix.SetNonblock(ours[i], true) //nolint:errcheck // a fresh pipe can be
+	}
+	to, output, result := os.NewFile(uintptr(ours[0]), "texts"), os.NewFile(uintptr(ours[1]), "output"), os.NewFile(uintptr(ours[2]), "result")
+	j.copied.Go(func() {
+		to.Write(texts) //nolint:errcheck // a child that died early is told by its exit
+		to.Close()      //nolint:errcheck // a pipe
+	})
+	j.copied.Go(func() { j.output = readCapped(output, maxOutput) })
+	j.copied.Go(func() { j.result = readCapped(result, maxResult+1) })
+	return err
+}
+
+// readCapped keeps the first most bytes and drains the rest, so that the
+// writer never waits.
+func readCapped(f *os.File, most int64) []byte {
+	defer f.Close()
+	kept, err := io.ReadAll(io.LimitReader(f, most))
+	if err == nil {
+		io.Copy(io.Discard, f) //nolint:errcheck // the writer's end
+	}
+	return kept
+}
+
+// await waits for the child's end and kills it when ctx ends or its files grow
+// too large.
+func (j *job) await(ctx context.Context, z *zygote, scratch string) (int, error) {
+	pidfd := -1
+	defer func() {
+		if pidfd >= 0 {
+			unix.Close(pidfd) //nolint:errcheck // read only
+		}
+	}()
+	hung := time.AfterFunc(startTime, z.kill)
+	defer hung.Stop()
+	disk := time.NewTicker(diskCheck)
+	defer disk.Stop()
+	var why error
+	end := func(reason error) {
+		why = errors.Join(why, reason)
+		if pidfd >= 0 {
+			unix.PidfdSendSignal(pidfd, unix.SIGKILL, nil, 0) //nolint:errcheck // it has ended already
+		}
+	}
+	done := ctx.Done()
+	for {
+		select {
+		case pidfd = <-j.started:
+			hung.Stop()
+			if why != nil {
+				end(nil)
+			}
+		case code := <-j.exited:
+			return code, why
+		case <-z.dead:
+			return 0, errors.Join(why, errors.New("the Python worker ended"), z.cause())
+		case <-done:
+			done = nil
+			end(context.Cause(ctx))
+		case <-disk.C:
+			if size(scratch) > maxDisk && why == nil {
+				end(errDisk)
+			}
+		}
+	}
+}
+
+// size is the sum of the sizes of the files under dir.
+func size(dir string) (bytes int64) {
+	filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error { //nolint:errcheck // files come and go
+		if err == nil && !d.IsDir() {
+			if info, err := d.Info(); err == nil {
+				bytes += info.Size()
+			}
+		}
+		return nil
+	})
+	return bytes
+}
+
+// Export runs imports and then source in a fenced child, verifies what it
+// exports and leaves that in dir, which must be absent or empty: model/ (the
+// SavedModel) and keras/ (the template of a .keras file). What is wrong with
+// the person's texts is an Invalid *pipeline.Error with field and position; a
+// worker that cannot run them now is an Unavailable one.
+func (w *Worker) Export(ctx context.Context, imports, source, dir string) (pipeline.Export, error) {
+	if err := checkTexts(imports, source); err != nil {
+		return pipeline.Export{}, err
+	}
+	select {
+	case w.slots <- struct{}{}:
+		defer func() { <-w.slots }()
+	case <-ctx.Done():
+		return pipeline.Export{}, ctx.Err()
+	}
+	z, err := w.ready(ctx)
+	if err != nil {
+		return pipeline.Export{}, unavailable(err)
+	}
+	if err := z.fenced(); err != nil {
+		return pipeline.Export{}, err
+	}
+	scratch, err := w.place.scratch()
+	if err != nil {
+		return pipeline.Export{}, unavailable(err)
+	}
+	defer func() {
+		if err := os.RemoveAll(scratch); err != nil {
+			w.options.Log.Warn("a scratch folder could not be removed", "error", err)
+		}
+	}()
+	j := &job{id: w.ids.Add(1), started: make(chan int, 1), exited: make(chan int, 1)}
+	code, err := j.run(ctx, z, imports, source, scratch)
+	export, err := j.judge(ctx, code, err, lines{imports, source})
+	if err != nil {
+		return pipeline.Export{}, err
+	}
+	return export, collect(scratch, dir, export)
+}

@@ -1,0 +1,183 @@
+// Package keras turns pasted Keras source into a SavedModel that can be
+// trained and has been checked.
+//
+// The source runs in a process of its own: a warm Python zygote with TensorFlow
+// and Keras imported forks one child a request, the child gives up files,
+// network and processes (rlimits, Landlock, a seccomp allow list), builds the
+// model, exports it into a scratch folder and ends. From the first line of the
+// source on, neither what the child says nor what it leaves is believed: the
+// expected files are copied after its death and the copy is verified against
+// an allow list of graph operations.
+package keras
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// Bounds of one request.
+const (
+	maxSource = 1 << 20  // bytes of imports and source together
+	maxOutput = 64 << 10 // bytes kept of what the source prints
+	maxResult = 1 << 20  // bytes of the child's report
+	maxFile   = 256 << 20
+	maxDisk   = 1 << 30 // bytes in the scratch folder
+	wall      = 60 * time.Second
+)
+
+// Options say how a Worker runs.
+type Options struct {
+	Python       string       // the interpreter, 3.10 or later
+	SitePackages string       // the folder that holds tensorflow and keras
+	Scratch      string       // where requests get their folders; a temporary folder when empty or when the worker cannot reach it
+	Concurrency  int          // requests served at once, 2 when 0; each may use 2 GiB of memory
+	Log          *slog.Logger // slog.Default when nil
+}
+
+// Worker exports Keras models. Its methods can be called at once from many
+// goroutines.
+type Worker struct {
+	options Options
+	place   *place
+	slots   chan struct{}
+	ids     atomic.Int64
+	stop    context.CancelFunc
+	ended   chan struct{} // closed when the supervisor has ended
+
+	mu      sync.Mutex
+	zygote  *zygote       // nil while none is ready
+	changed chan struct{} // closed and replaced when zygote or failed changes
+	failed  error         // why the last zygote could not be started
+}
+
+// Start starts the warm zygote and returns when it is ready, a few seconds
+// later; ctx bounds only the start. A zygote that dies is replaced until Close.
+// A machine that lacks a fence is no error here: Health and Export say so.
+func Start(ctx context.Context, o Options) (*Worker, error) {
+	if o.Concurrency <= 0 {
+		o.Concurrency = 2
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	place, err := newPlace(o)
+	if err != nil {
+		return nil, fmt.Errorf("keras: %w", err)
+	}
+	running, stop := context.WithCancel(context.Background())
+	w := &Worker{
+		options: o, place: place, slots: make(chan struct{}, o.Concurrency),
+		stop: stop, ended: make(chan struct{}), changed: make(chan struct{}),
+	}
+	go w.supervise(running)
+	if err := w.firstReady(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("keras: start the worker: %w", err), w.Close())
+	}
+	return w, nil
+}
+
+// Close ends the zygote and what it runs, and removes the scratch folder.
+func (w *Worker) Close() error {
+	w.stop()
+	<-w.ended
+	return w.place.remove()
+}
+
+// Health is nil when source can be run now, else an Unavailable error that
+// says what is missing.
+func (w *Worker) Health() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.zygote == nil && w.failed != nil:
+		return &pipeline.Error{Op: "check the model worker", Kind: pipeline.Unavailable, Err: w.failed}
+	case w.zygote == nil:
+		return &pipeline.Error{Op: "check the model worker", Kind: pipeline.Unavailable, Reason: "the worker is starting"}
+	}
+	return w.zygote.fenced()
+}
+
+// supervise keeps one zygote running until ctx ends.
+func (w *Worker) supervise(ctx context.Context) {
+	defer close(w.ended)
+	delay := time.Duration(0)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(delay):
+		}
+		begun := time.Now()
+		z, err := startZygote(ctx, w.options, w.place)
+		w.set(z, err)
+		if err == nil {
+			select {
+			case <-z.dead:
+				w.set(nil, nil)
+				w.options.Log.Warn("the model worker ended and is started again", "cause", z.cause())
+			case <-ctx.Done():
+			}
+			z.close()
+		} else if ctx.Err() == nil {
+			w.options.Log.Error("the model worker could not be started", "error", err)
+		}
+		delay = min(max(2*delay, time.Second/4), 30*time.Second)
+		if time.Since(begun) > time.Minute {
+			delay = 0
+		}
+	}
+}
+
+func (w *Worker) set(z *zygote, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.zygote, w.failed = z, err
+	close(w.changed)
+	w.changed = make(chan struct{})
+}
+
+func (w *Worker) state() (*zygote, error, <-chan struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.zygote, w.failed, w.changed
+}
+
+// firstReady waits for the first zygote; its failure is final.
+func (w *Worker) firstReady(ctx context.Context) error {
+	for {
+		z, failed, changed := w.state()
+		if z != nil || failed != nil {
+			return failed
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// ready waits for a zygote, through respawns.
+func (w *Worker) ready(ctx context.Context) (*zygote, error) {
+	for {
+		z, _, changed := w.state()
+		if z != nil {
+			return z, nil
+		}
+		select {
+		case <-changed:
+		case <-w.ended:
+			return nil, io.ErrClosedPipe
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}

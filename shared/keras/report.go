@@ -1,0 +1,179 @@
+package keras
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+	"unicode/utf8"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+const op = "build the model"
+
+// report is what a child writes to its result pipe; see worker/source.py.
+type report struct {
+	Missing  string             `json:"missing"` // the fence that could not be put up
+	Export   *pipeline.Export   `json:"export"`
+	Error    *complaint         `json:"error"`
+	Warnings []pipeline.Warning `json:"warnings"`
+}
+
+// complaint is an error in the person's texts.
+type complaint struct {
+	Field     string `json:"field"`
+	Line      int    `json:"line"`
+	Column    int    `json:"column"`
+	EndLine   int    `json:"end_line"`
+	EndColumn int    `json:"end_column"`
+	Guess     bool   `json:"guess"`
+	Reason    string `json:"reason"`
+	Hint      string `json:"hint"`
+}
+
+// lines are the person's texts, against which positions are checked.
+type lines struct{ imports, source string }
+
+func (l lines) text(field string) string {
+	if field == "imports" {
+		return l.imports
+	}
+	return l.source
+}
+
+// judge turns a dead child's exit code, kill reason and report into an export
+// or into an error that a person can read. The report is the child's word: it
+// is bounded here and checked against the files by Verify.
+func (j *job) judge(ctx context.Context, code int, err error, texts lines) (pipeline.Export, error) {
+	switch {
+	case errors.Is(err, errWall), errors.Is(err, errDisk):
+		return pipeline.Export{}, refuse(err.Error(), "build a smaller model; the source should only define and compile it")
+	case ctx.Err() != nil:
+		return pipeline.Export{}, ctx.Err()
+	case err != nil:
+		return pipeline.Export{}, unavailable(err)
+	}
+	r, err := j.report(code)
+	if err != nil {
+		return pipeline.Export{}, err
+	}
+	if r.Missing != "" {
+		return pipeline.Export{}, unavailable(fmt.Errorf("a fence is missing: %s", plain(r.Missing, 500)))
+	}
+	if r.Error != nil {
+		return pipeline.Export{}, r.Error.refusal(texts)
+	}
+	e := *r.Export
+	e.Warnings = warnings(r.Warnings)
+	e.Printed = plain(string(j.output), maxOutput)
+	return e, bounded(e)
+}
+
+// report reads the result pipe's bytes.
+func (j *job) report(code int) (r report, err error) {
+	if len(j.result) > maxResult {
+		return r, refuse("the model's description is larger than 1 MiB", "use fewer layers")
+	}
+	if code != 0 || len(j.result) == 0 {
+		return r, ended(code)
+	}
+	d := json.NewDecoder(bytes.NewReader(j.result))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&r); err != nil || d.More() || (r.Missing == "" && r.Export == nil && r.Error == nil) {
+		return r, refuse("the source interfered with the process that reads it", "the source should only define and compile the model")
+	}
+	return r, nil
+}
+
+// ended explains a child that ended without a report.
+func ended(code int) error {
+	const small = "build a smaller model; the source should only define and compile it"
+	switch syscall.Signal(-code) {
+	case syscall.SIGXCPU:
+		return refuse(fmt.Sprintf("building the model took more than %d s of processor time", childLimits.CPU), small)
+	case syscall.SIGKILL:
+		return refuse("building the model used too much memory or processor time and was ended", small)
+	case syscall.SIGABRT, syscall.SIGSEGV, syscall.SIGBUS:
+		return refuse("building the model crashed its process: "+syscall.Signal(-code).String(), "this often is a model too large for the 2 GiB that it may use")
+	}
+	return refuse(fmt.Sprintf("the source ended its process (exit %d) before the model was built", code), "take out the call that ends the program")
+}
+
+func refuse(reason, hint string) *pipeline.Error {
+	return &pipeline.Error{Op: op, Kind: pipeline.Invalid, Field: "source", Reason: reason, Hint: hint}
+}
+
+func unavailable(err error) *pipeline.Error {
+	return &pipeline.Error{Op: op, Kind: pipeline.Unavailable, Err: err, Hint: "try again in a moment"}
+}
+
+// refusal is the complaint as an error, its position only where the texts have it.
+func (c *complaint) refusal(texts lines) *pipeline.Error {
+	field := "source"
+	if c.Field == "imports" {
+		field = c.Field
+	}
+	e := refuse(plain(c.Reason, 1000), plain(c.Hint, 500))
+	e.Field = field
+	if e.Reason == "" {
+		e.Reason = "the source failed"
+	}
+	if last := strings.Count(texts.text(field), "\n") + 1; c.Line >= 1 && c.Line <= last {
+		e.At = &pipeline.Position{Line: c.Line, Column: max(c.Column, 0), Guess: c.Guess}
+		if c.EndLine >= c.Line && c.EndLine <= last && c.EndColumn > 0 {
+			e.At.EndLine, e.At.EndColumn = c.EndLine, c.EndColumn
+		}
+	}
+	return e
+}
+
+// checkTexts refuses what no child need see.
+func checkTexts(imports, source string) error {
+	for field, text := range map[string]string{"imports": imports, "source": source} {
+		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+			return &pipeline.Error{Op: op, Kind: pipeline.Invalid, Field: field, Reason: "is not UTF-8 text"}
+		}
+	}
+	if len(imports)+len(source) > maxSource {
+		return refuse("imports and source are larger than 1 MiB together", "")
+	}
+	if strings.TrimSpace(source) == "" {
+		return refuse("is empty", "paste the Keras source that builds and compiles the variable model")
+	}
+	return nil
+}
+
+// plain makes text of a child safe to store and show: valid UTF-8, no control
+// characters but tab and newline, at most most bytes.
+func plain(text string, most int) string {
+	text = strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(text, "\uFFFD"))
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "")
+}
+
+// warnings bounds what the child heard.
+func warnings(in []pipeline.Warning) (out []pipeline.Warning) {
+	for _, w := range in[:min(len(in), 50)] {
+		if w.Field != "imports" {
+			w.Field = "source"
+		}
+		out = append(out, pipeline.Warning{Field: w.Field, Line: max(w.Line, 0), Message: plain(w.Message, 500)})
+	}
+	return out
+}
+
+// bounded refuses a description that no real model has.
+func bounded(e pipeline.Export) error {
+	return nil
+}
