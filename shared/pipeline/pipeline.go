@@ -230,7 +230,7 @@ type Result struct {
 	StatusChanged time.Time    `json:"status_changed"`
 	Reason        string       `json:"reason,omitempty"`
 	Hint          string       `json:"hint,omitempty"`
-	Attempt       int          `json:"attempt"` // 1 for the first Job; a retry or a restart adds one
+	Attempt       int          `json:"attempt"`        // 1 for the first Job; a retry or a restart adds one
 	Lost          int          `json:"lost,omitempty"` // Jobs that vanished since the last retry
 	Engine        Engine       `json:"engine,omitempty"`
 	EngineReason  string       `json:"engine_reason,omitempty"` // the figures that chose it
