@@ -1,0 +1,212 @@
+package tensorflow
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	tf "github.com/galeone/tensorflow/tensorflow/go"
+	"github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+)
+
+// Threads are the sizes of a session's own thread pools: IntraOp for the work
+// within one operation, InterOp for operations side by side. 0 is TensorFlow's
+// default, the number of cores; InterOp -1 runs on the caller's thread. Small networks run fastest on one of each:
+// handing work over costs more than the work.
+type Threads struct{ IntraOp, InterOp int }
+
+// String gives "intra/inter".
+func (t Threads) String() string { return fmt.Sprintf("%d/%d", t.IntraOp, t.InterOp) }
+
+// SavedModel is a loaded model in a session of its own.
+type SavedModel struct {
+	*tf.SavedModel
+	saver saver
+}
+
+// Load reads the SavedModel in dir, the folder with saved_model.pb. A broken
+// graph can end the process: load what is not yet trusted in a child.
+func Load(dir string, threads Threads, gpu bool) (*SavedModel, error) {
+	s, err := readSaver(dir)
+	if err != nil {
+		return nil, err
+	}
+	m, err := tf.LoadSavedModel(dir, []string{"serve"}, &tf.SessionOptions{Config: sessionConfig(threads, gpu)})
+	if err != nil {
+		return nil, fmt.Errorf("load SavedModel: %w", err)
+	}
+	return &SavedModel{m, s}, nil
+}
+
+// Close ends the session, its variables with it.
+func (m *SavedModel) Close() error { return m.Session.Close() }
+
+// sessionConfig is a serialized tensorflow.ConfigProto.
+func sessionConfig(t Threads, gpu bool) []byte {
+	c := &for_core_protos_go_proto.ConfigProto{
+		IntraOpParallelismThreads: int32(t.IntraOp),
+		InterOpParallelismThreads: int32(t.InterOp),
+		UsePerSessionThreads:      true,
+		GpuOptions:                &for_core_protos_go_proto.GPUOptions{AllowGrowth: true},
+		AllowSoftPlacement:        true,
+	}
+	if !gpu {
+		c.DeviceCount = map[string]int32{"GPU": 0}
+	}
+	b, err := proto.Marshal(c)
+	if err != nil {
+		return nil // a message of plain fields always marshals
+	}
+	return b
+}
+
+// Function is a signature of a model, ready to be called.
+type Function struct {
+	session *tf.Session
+	Inputs  map[string]tf.Output
+	Outputs []string // names, sorted; the order of what Call returns
+	fetches []tf.Output
+}
+
+// Function looks up a signature; false where the model has it not.
+func (m *SavedModel) Function(name string) (*Function, bool, error) {
+	sig, ok := m.Signatures[name]
+	if !ok {
+		return nil, false, nil
+	}
+	f := &Function{session: m.Session, Inputs: map[string]tf.Output{}, Outputs: slices.Sorted(maps.Keys(sig.Outputs))}
+	for n, info := range sig.Inputs {
+		out, err := m.output(info.Name)
+		if err != nil {
+			return nil, false, fmt.Errorf("signature %s: input %s: %w", name, n, err)
+		}
+		f.Inputs[n] = out
+	}
+	for _, n := range f.Outputs {
+		out, err := m.output(sig.Outputs[n].Name)
+		if err != nil {
+			return nil, false, fmt.Errorf("signature %s: output %s: %w", name, n, err)
+		}
+		f.fetches = append(f.fetches, out)
+	}
+	return f, true, nil
+}
+
+// output resolves a tensor's name, "operation:index".
+func (m *SavedModel) output(name string) (tf.Output, error) {
+	op, at, _ := strings.Cut(name, ":")
+	i, err := strconv.Atoi(at)
+	if err != nil {
+		return tf.Output{}, fmt.Errorf("%q is not the name of a tensor", name)
+	}
+	o := m.Graph.Operation(op)
+	if o == nil || i < 0 || i >= o.NumOutputs() {
+		return tf.Output{}, fmt.Errorf("the graph has no tensor %q", name)
+	}
+	return o.Output(i), nil
+}
+
+// Feeds maps tensors to the inputs of f by name; an unknown name is an error.
+func (f *Function) Feeds(tensors map[string]*tf.Tensor) (map[tf.Output]*tf.Tensor, error) {
+	feeds := make(map[tf.Output]*tf.Tensor, len(tensors))
+	for name, t := range tensors {
+		in, ok := f.Inputs[name]
+		if !ok {
+			return nil, fmt.Errorf("the signature has no input %q", name)
+		}
+		feeds[in] = t
+	}
+	return feeds, nil
+}
+
+// Call runs f and returns its outputs in the order of f.Outputs.
+func (f *Function) Call(feeds map[tf.Output]*tf.Tensor) ([]*tf.Tensor, error) {
+	return f.session.Run(feeds, f.fetches, nil)
+}
+
+// saver names what saves and restores a model's variables.
+type saver struct{ filename, save, restore string }
+
+// readSaver finds the saver in saved_model.pb: the Go API does not show it.
+func readSaver(dir string) (saver, error) {
+	b, err := os.ReadFile(filepath.Join(dir, "saved_model.pb"))
+	if err != nil {
+		return saver{}, err
+	}
+	meta, err := protoField(b, 2) // SavedModel.meta_graphs
+	if err != nil {
+		return saver{}, fmt.Errorf("saved_model.pb: %w", err)
+	}
+	def, err := protoField(meta, 3) // MetaGraphDef.saver_def
+	if err != nil {
+		return saver{}, fmt.Errorf("saved_model.pb: %w", err)
+	}
+	var d for_core_protos_go_proto.SaverDef
+	if err := proto.Unmarshal(def, &d); err != nil {
+		return saver{}, fmt.Errorf("saved_model.pb: saver: %w", err)
+	}
+	return saver{d.GetFilenameTensorName(), d.GetSaveTensorName(), d.GetRestoreOpName()}, nil
+}
+
+// protoField is the first length-delimited field num of a message, nil where
+// it has none.
+func protoField(b []byte, num protowire.Number) ([]byte, error) {
+	for len(b) > 0 {
+		got, kind, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			return nil, protowire.ParseError(n)
+		}
+		b = b[n:]
+		if n = protowire.ConsumeFieldValue(got, kind, b); n < 0 {
+			return nil, protowire.ParseError(n)
+		}
+		if got == num && kind == protowire.BytesType {
+			v, _ := protowire.ConsumeBytes(b)
+			return v, nil
+		}
+		b = b[n:]
+	}
+	return nil, nil
+}
+
+// saveVariables writes the variables to <dir>/variables of a copy of the model.
+func (m *SavedModel) saveVariables(dir string) error {
+	name, err := m.output(m.saver.filename)
+	if err != nil {
+		return err
+	}
+	save, err := m.output(m.saver.save)
+	if err != nil {
+		return err
+	}
+	prefix, err := tf.NewTensor(filepath.Join(dir, "variables", "variables"))
+	if err != nil {
+		return err
+	}
+	_, err = m.Session.Run(map[tf.Output]*tf.Tensor{name: prefix}, []tf.Output{save}, nil)
+	return err
+}
+
+// restoreVariables reads the variables of <dir>/variables into the session.
+func (m *SavedModel) restoreVariables(dir string) error {
+	name, err := m.output(m.saver.filename)
+	if err != nil {
+		return err
+	}
+	op := m.Graph.Operation(m.saver.restore)
+	if op == nil {
+		return fmt.Errorf("the graph has no operation %q", m.saver.restore)
+	}
+	prefix, err := tf.NewTensor(filepath.Join(dir, "variables", "variables"))
+	if err != nil {
+		return err
+	}
+	_, err = m.Session.Run(map[tf.Output]*tf.Tensor{name: prefix}, nil, []*tf.Operation{op})
+	return err
+}
