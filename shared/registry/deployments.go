@@ -1,0 +1,111 @@
+package registry
+
+import (
+	"fmt"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+var deployments = kind[pipeline.Deployment]{
+	noun: "deployment", table: "deployments", columns: []string{"configuration", "status"},
+	values: func(d *pipeline.Deployment) []any { return []any{d.Configuration, string(d.Status)} },
+	search: func(d *pipeline.Deployment) []string { return []string{d.Description} },
+	id:     func(d *pipeline.Deployment) *int64 { return &d.ID },
+	strip:  func(d *pipeline.Deployment) { d.Results = nil },
+	fill:   fillDeployments,
+	by:     map[string]string{"configuration": "configuration = ?"},
+	status: true,
+}
+
+// fillDeployments reads each deployment's results and sums up their states.
+func fillDeployments(tx *Tx, ds []*pipeline.Deployment) error {
+	for _, d := range ds {
+		d.Results = []int64{}
+		var states []pipeline.ResultStatus
+		err := tx.each(func(read func(...any) error) error {
+			var id int64
+			var status pipeline.ResultStatus
+			if err := read(&id, &status); err != nil {
+				return err
+			}
+			d.Results, states = append(d.Results, id), append(states, status)
+			return nil
+		}, "SELECT id, status FROM results WHERE deployment = ? ORDER BY id", d.ID)
+		if err != nil {
+			return fmt.Errorf("read results of deployment %d: %w", d.ID, err)
+		}
+		d.Status = pipeline.DeploymentOf(states)
+	}
+	return nil
+}
+
+// sumUp keeps the state of a deployment where lists look for it.
+func (tx *Tx) sumUp(deployment int64) error {
+	d := &pipeline.Deployment{ID: deployment}
+	if err := fillDeployments(tx, []*pipeline.Deployment{d}); err != nil {
+		return err
+	}
+	return tx.exec("UPDATE deployments SET status = ? WHERE id = ?", string(d.Status), deployment)
+}
+
+// CreateDeployment stores d and sets ID, Created and Updated. A configuration
+// that does not exist is Invalid.
+func (tx *Tx) CreateDeployment(d *pipeline.Deployment) error {
+	if err := configurations.refers(tx, "configuration", d.Configuration); err != nil {
+		return err
+	}
+	d.ID, d.Created, d.Status = 0, now(), pipeline.DeploymentWaiting
+	d.Updated = d.Created
+	return deployments.insert(tx, d)
+}
+
+// Deployment gives one deployment with the state that follows from its results.
+func (tx *Tx) Deployment(id int64) (pipeline.Deployment, error) { return deployments.get(tx, id) }
+
+// Deployments lists deployments; filter: "configuration".
+func (tx *Tx) Deployments(q Query) (Page[pipeline.Deployment], error) {
+	return deployments.list(tx, q)
+}
+
+// UpdateDeployment stores d over the deployment with its id. Status and
+// Results follow from the results and are not taken from d.
+func (tx *Tx) UpdateDeployment(d *pipeline.Deployment) error {
+	old, err := deployments.get(tx, d.ID)
+	if err != nil {
+		return err
+	}
+	if err := configurations.refers(tx, "configuration", d.Configuration); err != nil {
+		return err
+	}
+	d.Created, d.Updated, d.Status = old.Created, now(), old.Status
+	return deployments.replace(tx, d)
+}
+
+// DeleteDeployment deletes a deployment with its results. It is refused as
+// InUse while an inference serves one of them, and as a Conflict while one of
+// them is active: its Job must be stopped first. Artifacts are the caller's to
+// delete.
+func (tx *Tx) DeleteDeployment(id int64) error {
+	d, err := deployments.get(tx, id)
+	if err != nil {
+		return err
+	}
+	if d.Status == pipeline.DeploymentTraining {
+		return &pipeline.Error{Kind: pipeline.Conflict, Field: "id",
+			Reason: fmt.Sprintf("deployment %d is training", id), Hint: "stop it first"}
+	}
+	users, err := tx.users("inference", `SELECT i.id, i.name FROM inferences i
+		JOIN results r ON r.id = i.result WHERE r.deployment = ? ORDER BY i.id`, id)
+	if err != nil {
+		return err
+	}
+	if err := inUse("deployment", id, users, "delete the inferences first"); err != nil {
+		return err
+	}
+	for _, result := range d.Results {
+		if err := results.remove(tx, result); err != nil {
+			return err
+		}
+	}
+	return deployments.remove(tx, id)
+}

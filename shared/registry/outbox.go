@@ -1,0 +1,140 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/cloudevents/sdk-go/v2/event"
+)
+
+// Stored is an event of the outbox. Seq begins with 1 and is without gaps but
+// for the oldest events, which are dropped: a reader that asks for what
+// follows n and gets a first Seq above n+1 was away for too long.
+type Stored struct {
+	Seq   int64       `json:"seq"`
+	Event event.Event `json:"event"`
+}
+
+// keptEvents is how many events are kept at least, dropEvery how many come
+// between two drops of older ones.
+const (
+	keptEvents = 100_000
+	dropEvery  = 1_000
+)
+
+// Emit stores an event with the changes of the transaction: both or neither.
+// It gets its sequence number at the commit. An event that lacks what a
+// CloudEvent must have is an error.
+func (tx *Tx) Emit(e event.Event) error {
+	if err := e.Validate(); err != nil {
+		return fmt.Errorf("emit event: %w", err)
+	}
+	b, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("encode event: %w", err)
+	}
+	tx.events = append(tx.events, string(b))
+	return nil
+}
+
+// storeEvents gives the events of the transaction their numbers. The
+// transaction is the only writer from its begin to its commit, so the numbers
+// are in the order of the commits.
+func (tx *Tx) storeEvents() error {
+	if len(tx.events) == 0 {
+		return nil
+	}
+	last, err := tx.next("event", len(tx.events))
+	if err != nil {
+		return err
+	}
+	first := last - int64(len(tx.events)) + 1
+	for i, body := range tx.events {
+		if err := tx.exec("INSERT INTO events (seq, body) VALUES (?, ?)", first+int64(i), body); err != nil {
+			return fmt.Errorf("store event: %w", err)
+		}
+	}
+	if last/dropEvery != (first-1)/dropEvery {
+		if err := tx.exec("DELETE FROM events WHERE seq <= ?", last-keptEvents); err != nil {
+			return fmt.Errorf("drop old events: %w", err)
+		}
+	}
+	return nil
+}
+
+// Events gives the events that follow number after, in the order of their
+// commits, at most limit of them (0 or less: all).
+func (s *Store) Events(ctx context.Context, after int64, limit int) ([]Stored, error) {
+	found := []Stored{}
+	err := s.View(ctx, func(tx *Tx) error {
+		statement := "SELECT seq, body FROM events WHERE seq > ? ORDER BY seq"
+		if limit > 0 {
+			statement += fmt.Sprintf(" LIMIT %d", limit)
+		}
+		return tx.each(func(read func(...any) error) error {
+			var one Stored
+			var body string
+			if err := read(&one.Seq, &body); err != nil {
+				return err
+			}
+			if err := json.NewDecoder(strings.NewReader(body)).Decode(&one.Event); err != nil {
+				return fmt.Errorf("decode event %d: %w", one.Seq, err)
+			}
+			found = append(found, one)
+			return nil
+		}, statement, after)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read events: %w", err)
+	}
+	return found, nil
+}
+
+// LastEvent is the number of the newest event, 0 before the first.
+func (s *Store) LastEvent(ctx context.Context) (last int64, err error) {
+	err = s.View(ctx, func(tx *Tx) error {
+		return tx.row("SELECT last FROM counters WHERE name = 'event'").Scan(&last)
+	})
+	return last, err
+}
+
+// poll is how soon an event that another process committed is seen.
+const poll = 300 * time.Millisecond
+
+// Wait returns when an event with a number above after is there, or when ctx
+// ends, with its error. Events of this process wake it at once.
+func (s *Store) Wait(ctx context.Context, after int64) error {
+	tick := time.NewTicker(poll)
+	defer tick.Stop()
+	for {
+		changed := s.Changed() // before the look, so that no commit falls between
+		last, err := s.LastEvent(ctx)
+		if err != nil || last > after {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// Changed gives a channel that is closed when this process next commits
+// events. Take it before looking for events.
+func (s *Store) Changed() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed
+}
+
+func (s *Store) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.changed)
+	s.changed = make(chan struct{})
+}

@@ -1,0 +1,208 @@
+// Package registry keeps what the functions know of models, configurations,
+// deployments, results, datasources and inferences, so that a function may be
+// scaled to zero or to many: a SQLite file for one machine, PostgreSQL for a
+// cluster, the same schema and the same rules in both.
+//
+// One writer at a time, in either database. SQLite allows no more; in
+// PostgreSQL a write transaction begins by taking an advisory lock. What is
+// written is small and seldom, and one writer makes three things simple: a
+// check and the write that relies on it cannot be interleaved with another's,
+// no transaction fails for its neighbours, and the sequence numbers of the
+// outbox are in the order of the commits, so that a reader that resumes after
+// the last number it saw never misses an event.
+//
+// Each change and the events that tell of it (Tx.Emit) are one transaction.
+package registry
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// Store is an open registry. It is safe for concurrent use, and several
+// processes may have the same database open.
+type Store struct {
+	db     database
+	writer chan struct{} // holds one token: the right to write in this process
+
+	mu      sync.Mutex
+	changed chan struct{} // closed and replaced when this process commits events
+}
+
+// database is what SQLite and PostgreSQL do differently.
+type database interface {
+	// begin starts a transaction that is alone in writing until it ends.
+	begin(ctx context.Context) (*sql.Tx, error)
+	// view starts a transaction that reads one unchanging state.
+	view(ctx context.Context) (*sql.Tx, error)
+	// rebind turns the placeholders of a statement, "?", into the database's.
+	rebind(statement string) string
+	// retry tells whether the transaction that failed with err left nothing
+	// behind and may succeed when it is run again.
+	retry(err error) bool
+	// explain turns a database's error into one a person can act on, and
+	// leaves any other error alone.
+	explain(err error) error
+	close() error
+}
+
+// Open opens the database that url names and brings its schema up to date:
+//
+//	sqlite:/path/file.db           a file, made if there is none
+//	postgres://user:pw@host/name   any connection string of PostgreSQL
+//
+// A database that is damaged, out of reach, or written by a newer version is
+// refused with a *pipeline.Error that says so.
+func Open(ctx context.Context, url string) (*Store, error) {
+	scheme, rest, _ := strings.Cut(url, ":")
+	var db database
+	var err error
+	switch scheme {
+	case "sqlite":
+		db, err = openSQLite(ctx, rest)
+	case "postgres", "postgresql":
+		db, err = openPostgres(ctx, url)
+	default:
+		err = pipeline.Invalidf("database", "%q is neither sqlite:<file> nor postgres://<host>/<database>", scheme+":...").
+			WithHint("set DATABASE_URL, for example to sqlite:/var/lib/kafkaml/registry.db")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open registry: %w", err)
+	}
+	s := &Store{db: db, writer: make(chan struct{}, 1), changed: make(chan struct{})}
+	s.writer <- struct{}{}
+	return s, nil
+}
+
+// Close ends the connections. Transactions under way are rolled back.
+func (s *Store) Close() error {
+	if err := s.db.close(); err != nil {
+		return fmt.Errorf("close registry: %w", err)
+	}
+	return nil
+}
+
+// attempts is how often a write transaction is run before its failure counts.
+const attempts = 10
+
+// Do runs fn in a write transaction and commits if fn returns nil. fn may run
+// again after a conflict with another process, so it must have no effect but
+// on tx; everyone else who wants to write waits for it, so it must wait for
+// nothing but tx. Within fn, Do and View of the same store must not be called.
+func (s *Store) Do(ctx context.Context, fn func(tx *Tx) error) error {
+	select {
+	case <-s.writer:
+		defer func() { s.writer <- struct{}{} }()
+	case <-ctx.Done():
+		return fmt.Errorf("wait to write to the registry: %w", ctx.Err())
+	}
+	for n := 1; ; n++ {
+		err := s.once(ctx, fn)
+		if err == nil || n == attempts || !s.db.retry(err) {
+			return s.db.explain(err)
+		}
+		select {
+		case <-time.After(time.Duration(n) * 20 * time.Millisecond):
+		case <-ctx.Done():
+			return s.db.explain(err)
+		}
+	}
+}
+
+// once runs fn in one write transaction. The events come last, so that their
+// sequence numbers are taken only when nothing but the commit is left to fail.
+func (s *Store) once(ctx context.Context, fn func(tx *Tx) error) error {
+	t, err := s.db.begin(ctx)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer func() { _ = t.Rollback() }() // after a commit this does nothing
+	tx := &Tx{ctx: ctx, sql: t, db: s.db}
+	if err := fn(tx); err != nil {
+		return err
+	}
+	if err := tx.storeEvents(); err != nil {
+		return err
+	}
+	if err := t.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	if len(tx.events) > 0 {
+		s.wake()
+	}
+	return nil
+}
+
+// View runs fn on one unchanging state of the registry; writing in it fails.
+func (s *Store) View(ctx context.Context, fn func(tx *Tx) error) error {
+	t, err := s.db.view(ctx)
+	if err != nil {
+		return s.db.explain(fmt.Errorf("begin: %w", err))
+	}
+	defer func() { _ = t.Rollback() }()
+	return s.db.explain(fn(&Tx{ctx: ctx, sql: t, db: s.db}))
+}
+
+// Ping tells whether the database answers, for a readiness probe.
+func (s *Store) Ping(ctx context.Context) error {
+	return s.View(ctx, func(tx *Tx) error {
+		var last int64
+		return tx.row("SELECT last FROM counters WHERE name = 'event'").Scan(&last)
+	})
+}
+
+// Tx is a transaction. It lives as long as the function it was handed to and,
+// like that function, belongs to one goroutine: it holds the context of Do or
+// View so that each of its methods ends when that context does.
+type Tx struct {
+	ctx    context.Context
+	sql    *sql.Tx
+	db     database
+	events []string // JSON, to be stored at the commit
+}
+
+func (tx *Tx) exec(statement string, args ...any) error {
+	_, err := tx.sql.ExecContext(tx.ctx, tx.db.rebind(statement), args...)
+	return err
+}
+
+func (tx *Tx) row(statement string, args ...any) *sql.Row {
+	return tx.sql.QueryRowContext(tx.ctx, tx.db.rebind(statement), args...)
+}
+
+// each runs scan on every row of a query; scan reads it with the function it
+// is given. The rows are closed before each returns.
+func (tx *Tx) each(scan func(read func(...any) error) error, statement string, args ...any) (err error) {
+	rows, err := tx.sql.QueryContext(tx.ctx, tx.db.rebind(statement), args...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		if err := scan(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// next takes the next n numbers of a counter and gives the last of them. The
+// transaction is the only writer, so numbers are without gaps: those taken by
+// a transaction that fails are given again.
+func (tx *Tx) next(counter string, n int) (last int64, err error) {
+	err = tx.row("UPDATE counters SET last = last + ? WHERE name = ? RETURNING last", n, counter).Scan(&last)
+	if err != nil {
+		return 0, fmt.Errorf("count %ss: %w", counter, err)
+	}
+	return last, nil
+}
+
+// now is the time as it is stored: UTC, to the microsecond.
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }

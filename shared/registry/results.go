@@ -1,0 +1,108 @@
+package registry
+
+import (
+	"fmt"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+var results = kind[pipeline.Result]{
+	noun: "result", table: "results",
+	columns: []string{"deployment", "configuration", "model", "datasource", "attempt", "status"},
+	values: func(r *pipeline.Result) []any {
+		return []any{r.Deployment, r.Configuration, r.Model, r.Datasource, r.Attempt, string(r.Status)}
+	},
+	search: func(r *pipeline.Result) []string { return []string{r.ModelName, r.Reason} },
+	id:     func(r *pipeline.Result) *int64 { return &r.ID },
+	strip:  func(*pipeline.Result) {},
+	fill:   func(*Tx, []*pipeline.Result) error { return nil },
+	by: map[string]string{
+		"deployment": "deployment = ?", "configuration": "configuration = ?",
+		"model": "model = ?", "datasource": "datasource = ?",
+	},
+	status: true,
+}
+
+// CreateResult stores r and sets ID, Created and StatusChanged, and Status to
+// waiting where it is empty. A deployment or a model that does not exist is
+// Invalid.
+func (tx *Tx) CreateResult(r *pipeline.Result) error {
+	if err := deployments.refers(tx, "deployment", r.Deployment); err != nil {
+		return err
+	}
+	if err := models.refers(tx, "model", r.Model); err != nil {
+		return err
+	}
+	if r.Status == "" {
+		r.Status = pipeline.ResultWaiting
+	}
+	r.ID, r.Created = 0, now()
+	r.StatusChanged = r.Created
+	if err := results.insert(tx, r); err != nil {
+		return err
+	}
+	return tx.sumUp(r.Deployment)
+}
+
+// Result gives one result.
+func (tx *Tx) Result(id int64) (pipeline.Result, error) { return results.get(tx, id) }
+
+// Results lists results; filters: "deployment", "configuration", "model",
+// "datasource".
+func (tx *Tx) Results(q Query) (Page[pipeline.Result], error) { return results.list(tx, q) }
+
+// UpdateResult stores r over the result with its id. A new Status must be one
+// that the old one can become, else it is a Conflict, and sets StatusChanged.
+// A higher Attempt drops the epochs of those before.
+func (tx *Tx) UpdateResult(r *pipeline.Result) error {
+	old, err := results.get(tx, r.ID)
+	if err != nil {
+		return err
+	}
+	if r.Attempt < old.Attempt {
+		return &pipeline.Error{Kind: pipeline.Conflict, Field: "attempt",
+			Reason: fmt.Sprintf("result %d is at attempt %d, past %d", r.ID, old.Attempt, r.Attempt)}
+	}
+	r.Created, r.StatusChanged = old.Created, old.StatusChanged
+	if r.Status != old.Status {
+		if !old.Status.CanBecome(r.Status) {
+			return &pipeline.Error{Kind: pipeline.Conflict, Field: "status",
+				Reason: fmt.Sprintf("result %d is %s and cannot become %s", r.ID, old.Status, r.Status)}
+		}
+		r.StatusChanged = now()
+	}
+	if err := results.replace(tx, r); err != nil {
+		return err
+	}
+	if r.Attempt > old.Attempt {
+		if err := tx.exec("DELETE FROM epochs WHERE result = ? AND attempt < ?", r.ID, r.Attempt); err != nil {
+			return fmt.Errorf("drop epochs of result %d: %w", r.ID, err)
+		}
+	}
+	return tx.sumUp(r.Deployment)
+}
+
+// DeleteResult deletes a result with its epochs and log. It is refused as
+// InUse while an inference serves it, and as a Conflict while it is active:
+// its Job must be stopped first. Artifacts are the caller's to delete.
+func (tx *Tx) DeleteResult(id int64) error {
+	r, err := results.get(tx, id)
+	if err != nil {
+		return err
+	}
+	if r.Status.Active() {
+		return &pipeline.Error{Kind: pipeline.Conflict, Field: "id",
+			Reason: fmt.Sprintf("result %d is %s", id, r.Status), Hint: "stop it first"}
+	}
+	users, err := tx.users("inference", "SELECT id, name FROM inferences WHERE result = ? ORDER BY id", id)
+	if err != nil {
+		return err
+	}
+	if err := inUse("result", id, users, "delete the inferences first"); err != nil {
+		return err
+	}
+	if err := results.remove(tx, id); err != nil {
+		return err
+	}
+	return tx.sumUp(r.Deployment)
+}
