@@ -132,7 +132,7 @@ func describe(ve *jsonschema.ValidationError) *pipeline.Error {
 	case *kind.Required:
 		return pipeline.Invalidf(member(k.Missing), "is missing")
 	case *kind.Type:
-		return pipeline.Invalidf(orData(at), "is a %s, not a %s", k.Got, strings.Join(k.Want, " or a "))
+		return pipeline.Invalidf(orData(at), "has type %s, want %s", k.Got, strings.Join(k.Want, " or "))
 	case *kind.Enum:
 		return pipeline.Invalidf(orData(at), "%v is not one of %v", k.Got, k.Want)
 	case *kind.Minimum:

@@ -51,17 +51,17 @@ const (
 	ConfigurationRejected = "io.kafkaml.configuration.rejected.v1"
 
 	DeploymentCreated  = "io.kafkaml.deployment.created.v1"
-	DeploymentChanged  = "io.kafkaml.deployment.changed.v1"
 	DeploymentStopped  = "io.kafkaml.deployment.stopped.v1"
 	DeploymentDeleted  = "io.kafkaml.deployment.deleted.v1"
 	DeploymentRejected = "io.kafkaml.deployment.rejected.v1"
 
-	ResultCreated  = "io.kafkaml.result.created.v1"
-	ResultChanged  = "io.kafkaml.result.changed.v1"
-	ResultRetried  = "io.kafkaml.result.retried.v1"
-	ResultStopped  = "io.kafkaml.result.stopped.v1"
-	ResultDeleted  = "io.kafkaml.result.deleted.v1"
-	ResultRejected = "io.kafkaml.result.rejected.v1"
+	ResultScheduled  = "io.kafkaml.result.scheduled.v1"
+	ResultProgressed = "io.kafkaml.result.progressed.v1"
+	ResultFinished   = "io.kafkaml.result.finished.v1"
+	ResultFailed     = "io.kafkaml.result.failed.v1"
+	ResultStopped    = "io.kafkaml.result.stopped.v1"
+	ResultDeleted    = "io.kafkaml.result.deleted.v1"
+	ResultRejected   = "io.kafkaml.result.rejected.v1"
 
 	TrainingProgressed = "io.kafkaml.training.progressed.v1"
 	TrainingFinished   = "io.kafkaml.training.finished.v1"
@@ -117,20 +117,20 @@ var schemas = map[string]string{
 	DeploymentStop:     "common#reference",
 	DeploymentDelete:   "common#reference",
 	DeploymentCreated:  "deployment#fact",
-	DeploymentChanged:  "deployment#fact",
 	DeploymentStopped:  "deployment#fact",
 	DeploymentDeleted:  "common#deleted",
 	DeploymentRejected: "common#rejection",
 
-	ResultRetry:    "common#reference",
-	ResultStop:     "common#reference",
-	ResultDelete:   "common#reference",
-	ResultCreated:  "result#fact",
-	ResultChanged:  "result#fact",
-	ResultRetried:  "result#fact",
-	ResultStopped:  "result#fact",
-	ResultDeleted:  "common#deleted",
-	ResultRejected: "common#rejection",
+	ResultRetry:      "common#reference",
+	ResultStop:       "common#reference",
+	ResultDelete:     "common#reference",
+	ResultScheduled:  "result#fact",
+	ResultProgressed: "result#fact",
+	ResultFinished:   "result#fact",
+	ResultFailed:     "result#fact",
+	ResultStopped:    "result#fact",
+	ResultDeleted:    "common#deleted",
+	ResultRejected:   "common#rejection",
 
 	TrainingProgressed: "training#progressed",
 	TrainingFinished:   "training#finished",
