@@ -1,0 +1,212 @@
+package tensorflow
+
+import (
+	"fmt"
+	"slices"
+
+	tf "github.com/galeone/tensorflow/tensorflow/go"
+
+	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// Batch gathers the stored bytes of records, one contiguous run an input, and
+// holds the outputs of the last prediction. One goroutine at a time may use
+// it; after Reset it is used again, with the memory it has.
+type Batch struct {
+	p       *Predictor
+	inputs  []gather
+	rows    [][]byte // what Next gives, made once
+	n, most int
+	fed     map[int][]*tf.Tensor // by number of records: tensors to fill again
+	held    int                  // bytes of fed
+	feeds   map[tf.Output]*tf.Tensor
+	outputs []Output
+	results []*tf.Tensor // own the memory of outputs
+}
+
+// gather is one input of a batch: record i lies at [i*size, (i+1)*size).
+type gather struct {
+	dtype codec.DType
+	size  int     // bytes of one record as stored
+	shape []int64 // of a tensor of one record: batch dimension first
+	slab  []byte
+}
+
+// Output is one output of the last prediction, float32 nearly always.
+type Output struct {
+	Name  string
+	DType codec.DType
+	Shape []int  // of one record
+	Data  []byte // native order, row after row; valid until the next prediction
+	Size  int    // bytes of one row
+}
+
+// Row is the bytes of record i.
+func (o *Output) Row(i int) []byte { return o.Data[i*o.Size : (i+1)*o.Size] }
+
+// NewBatch is a batch of up to capacity records in the layout that the
+// Predictor was opened with.
+func (p *Predictor) NewBatch(capacity int) (*Batch, error) { return p.NewBatchOf(p.stored, capacity) }
+
+// NewBatchOf is a batch of up to capacity records in another layout. Element
+// counts that differ from the model's are refused.
+func (p *Predictor) NewBatchOf(stored []codec.Tensor, capacity int) (*Batch, error) {
+	if len(stored) != len(p.inputs) {
+		return nil, pipeline.Invalidf("inputs", "%d tensors are given, the model takes %d", len(stored), len(p.inputs))
+	}
+	b := &Batch{
+		p: p, most: max(capacity, 1),
+		inputs: make([]gather, len(stored)), rows: make([][]byte, len(stored)),
+		fed: map[int][]*tf.Tensor{}, feeds: make(map[tf.Output]*tf.Tensor, len(stored)),
+		outputs: make([]Output, len(p.outputs)),
+	}
+	for i, t := range stored {
+		shape, err := fit(p.inputs[i], t)
+		if err != nil {
+			return nil, err
+		}
+		b.inputs[i] = gather{dtype: t.DType, size: t.Bytes(), shape: shape}
+	}
+	return b, nil
+}
+
+// fit is the shape, batch dimension first, in which records stored as t are
+// fed: the model's, where it is known, else the record's own.
+func fit(in feed, t codec.Tensor) ([]int64, error) {
+	shape := in.shape
+	if slices.Contains(shape, -1) {
+		if len(shape) != len(t.Shape) {
+			return nil, misfit(in, t)
+		}
+		for i, d := range shape {
+			if d >= 0 && d != t.Shape[i] {
+				return nil, misfit(in, t)
+			}
+		}
+		shape = t.Shape
+	}
+	n := 1
+	dims := []int64{1}
+	for _, d := range shape {
+		n *= d
+		dims = append(dims, int64(d))
+	}
+	if n != t.Elements() || t.DType.Size() == 0 {
+		return nil, misfit(in, t)
+	}
+	return dims, nil
+}
+
+func misfit(in feed, t codec.Tensor) error {
+	return pipeline.Invalidf(t.Name, "%s of shape %v does not fit the model's input %q: %s of shape %v",
+		t.DType, t.Shape, in.name, in.dtype, in.shape)
+}
+
+// Reset empties the batch; the outputs stay valid.
+func (b *Batch) Reset() { b.n = 0 }
+
+// Len is how many records the batch holds.
+func (b *Batch) Len() int { return b.n }
+
+// Full tells whether Next would exceed the capacity.
+func (b *Batch) Full() bool { return b.n >= b.most }
+
+// Next adds a record and gives the places for its bytes, one an input, valid
+// until the next call. The caller fills them, or gives the record up by Drop.
+// The batch must not be Full.
+func (b *Batch) Next() [][]byte {
+	for i := range b.inputs {
+		in := &b.inputs[i]
+		end := (b.n + 1) * in.size
+		if end > len(in.slab) {
+			grown := make([]byte, min(max(end, 2*len(in.slab)), max(b.most*in.size, end)))
+			copy(grown, in.slab)
+			in.slab = grown
+		}
+		b.rows[i] = in.slab[end-in.size : end : end]
+	}
+	b.n++
+	return b.rows
+}
+
+// Drop takes the last record off again.
+func (b *Batch) Drop() { b.n-- }
+
+// Outputs are those of the last prediction, in the order of the export.
+func (b *Batch) Outputs() []Output { return b.outputs }
+
+// feed fills tensors of exactly to-from records. No padding: the graph takes
+// any number of rows, and exact batches measured the same.
+func (b *Batch) feed(from, to int) (map[tf.Output]*tf.Tensor, error) {
+	tensors, err := b.tensors(to - from)
+	if err != nil {
+		return nil, err
+	}
+	for i, in := range b.inputs {
+		src := in.slab[from*in.size : to*in.size]
+		if err := cast(tensors[i].TensorData(), b.p.inputs[i].dtype, src, in.dtype); err != nil {
+			return nil, fmt.Errorf("input %q: %w", b.p.inputs[i].name, err)
+		}
+		b.feeds[b.p.inputs[i].at] = tensors[i]
+	}
+	return b.feeds, nil
+}
+
+// tensors are the feeds of n records. They are kept by n, while all kept ones
+// together are not larger than two full batches.
+func (b *Batch) tensors(n int) ([]*tf.Tensor, error) {
+	if kept, ok := b.fed[n]; ok {
+		return kept, nil
+	}
+	bytes, full := 0, 0
+	made := make([]*tf.Tensor, len(b.inputs))
+	for i, in := range b.inputs {
+		in.shape[0] = int64(n)
+		t, err := tf.ReadTensor(tfType(b.p.inputs[i].dtype), slices.Clone(in.shape), zeros{})
+		if err != nil {
+			return nil, fmt.Errorf("input %q: %w", b.p.inputs[i].name, err)
+		}
+		made[i] = t
+		bytes += len(t.TensorData())
+		full += len(t.TensorData()) / n * b.most
+	}
+	if b.held += bytes; b.held > 2*full {
+		b.p.spent(b.held - bytes)
+		clear(b.fed)
+		b.held = bytes
+	}
+	b.fed[n] = made
+	return made, nil
+}
+
+// zeros leaves a new tensor's memory as it is: feed fills it.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { return len(p), nil }
+
+// take keeps the results as the outputs of n rows.
+func (b *Batch) take(results []*tf.Tensor, n int) error {
+	bytes := 0
+	for i, r := range results {
+		shape := r.Shape()
+		if len(shape) == 0 || shape[0] != int64(n) {
+			return &pipeline.Error{
+				Op: "predict", Kind: pipeline.Internal, Field: b.p.outputs[i].Name,
+				Reason: fmt.Sprintf("the model gives shape %v for %d records, not a row for each", shape, n),
+			}
+		}
+		o := &b.outputs[i]
+		o.Name, o.DType = b.p.outputs[i].Name, dtypeOf(r.DataType())
+		o.Data = r.TensorData()
+		o.Size = len(o.Data) / n
+		o.Shape = o.Shape[:0]
+		for _, d := range shape[1:] {
+			o.Shape = append(o.Shape, int(d))
+		}
+		bytes += len(o.Data)
+	}
+	b.results = results
+	b.p.spent(bytes)
+	return nil
+}

@@ -1,0 +1,128 @@
+package tensorflow
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	tf "github.com/galeone/tensorflow/tensorflow/go"
+	corepb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+const serving = "serving_default"
+
+// servingOptions has each call run on its caller's thread (an inter-op size
+// below zero), with operations on threads threads.
+func servingOptions(threads int) *tf.SessionOptions {
+	config, err := proto.Marshal(&corepb.ConfigProto{
+		IntraOpParallelismThreads: int32(max(threads, 1)), // #nosec G115 -- a count of threads
+		InterOpParallelismThreads: -1,
+	})
+	if err != nil { // cannot be: two integers
+		return nil
+	}
+	return &tf.SessionOptions{Config: config}
+}
+
+// bind finds the tensors of the serving signature, in the order of the export.
+func (p *Predictor) bind(e pipeline.Export) error {
+	signature, ok := p.model.Signatures[serving]
+	if !ok {
+		return unservable("it has no signature %s", serving)
+	}
+	if len(signature.Inputs) != len(e.Inputs) || len(signature.Outputs) != len(e.Outputs) {
+		return unservable("its signature has %d inputs and %d outputs, %d and %d were registered",
+			len(signature.Inputs), len(signature.Outputs), len(e.Inputs), len(e.Outputs))
+	}
+	for _, t := range e.Inputs {
+		in, err := p.bindInput(signature.Inputs, t.Name)
+		if err != nil {
+			return err
+		}
+		p.inputs = append(p.inputs, in)
+	}
+	for _, t := range e.Outputs {
+		info, ok := signature.Outputs[t.Name]
+		if !ok {
+			return unservable("its signature has no output %q", t.Name)
+		}
+		if d := dtypeOf(info.DType); d.Size() == 0 {
+			return unservable("output %q is not of numbers", t.Name)
+		}
+		at, err := p.tensor(info.Name)
+		if err != nil {
+			return err
+		}
+		p.fetches = append(p.fetches, at)
+	}
+	return nil
+}
+
+func (p *Predictor) bindInput(inputs map[string]tf.TensorInfo, name string) (feed, error) {
+	info, ok := inputs[name]
+	if !ok {
+		return feed{}, unservable("its signature has no input %q", name)
+	}
+	in := feed{name: name, dtype: dtypeOf(info.DType)}
+	if in.dtype.Size() == 0 {
+		return feed{}, unservable("input %q is not of numbers", name)
+	}
+	if n := info.Shape.NumDimensions(); n < 1 {
+		return feed{}, unservable("input %q has no batch dimension", name)
+	}
+	for i := 1; i < info.Shape.NumDimensions(); i++ {
+		in.shape = append(in.shape, int(info.Shape.Size(i)))
+	}
+	var err error
+	in.at, err = p.tensor(info.Name)
+	return in, err
+}
+
+// tensor finds a tensor by its name in the graph, "operation:index".
+func (p *Predictor) tensor(name string) (tf.Output, error) {
+	op, index, _ := strings.Cut(name, ":")
+	i, err := strconv.Atoi(index)
+	o := p.model.Graph.Operation(op)
+	if err != nil || o == nil || i < 0 || i >= o.NumOutputs() {
+		return tf.Output{}, unservable("its signature names the tensor %q, which the graph does not have", name)
+	}
+	return o.Output(i), nil
+}
+
+func unservable(format string, args ...any) error {
+	return &pipeline.Error{Op: "open model", Kind: pipeline.Invalid, Reason: "the SavedModel cannot be served: " + fmt.Sprintf(format, args...)}
+}
+
+// types pairs the library's types with ours.
+var types = [...]struct {
+	tf    tf.DataType
+	dtype codec.DType
+}{
+	{tf.Float, codec.Float32}, {tf.Double, codec.Float64}, {tf.Half, codec.Float16}, {tf.Bfloat16, codec.BFloat16},
+	{tf.Int8, codec.Int8}, {tf.Int16, codec.Int16}, {tf.Int32, codec.Int32}, {tf.Int64, codec.Int64},
+	{tf.Uint8, codec.Uint8}, {tf.Uint16, codec.Uint16}, {tf.Uint32, codec.Uint32}, {tf.Uint64, codec.Uint64},
+	{tf.Bool, codec.Bool}, {tf.String, codec.String},
+}
+
+// dtypeOf is the zero DType for a type that no record can hold.
+func dtypeOf(t tf.DataType) codec.DType {
+	for _, x := range types {
+		if x.tf == t {
+			return x.dtype
+		}
+	}
+	return 0
+}
+
+func tfType(d codec.DType) tf.DataType {
+	for _, x := range types {
+		if x.dtype == d {
+			return x.tf
+		}
+	}
+	return 0
+}

@@ -1,0 +1,81 @@
+"""Exports the models of the tests, with what Keras says of a few records.
+
+usage: models.py WORKER_FOLDER OUT
+
+For each model OUT/<name>/ holds the export, export.json (pipeline.Export) and
+records.json: {"inputs": {name: rows}, "outputs": {name: rows}}.
+"""
+
+import json
+import os
+import sys
+
+sys.path.insert(0, sys.argv[1])
+
+import export
+import keras
+import numpy as np
+
+
+def small():
+    model = keras.Sequential([
+        keras.Input((3,)), keras.layers.Dense(4, activation="sigmoid"), keras.layers.Dense(2, activation="softmax"),
+    ])
+    model.compile(loss="sparse_categorical_crossentropy")
+    return model, [np.random.rand(5, 3).astype("float32")]
+
+
+def mnist():
+    model = keras.Sequential([
+        keras.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(128, activation="relu"),
+        keras.layers.Dense(10, activation="softmax"),
+    ])
+    model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model, [np.random.randint(0, 256, (5, 28, 28)).astype("float32")]
+
+
+def several():
+    """Two inputs, of which one is of integers, and two outputs."""
+    left = keras.Input((2,), name="left")
+    right = keras.Input((3,), dtype="int32", name="right")
+    mixed = keras.layers.Concatenate()([left, keras.layers.Flatten()(keras.layers.Embedding(10, 2)(right))])
+    total = keras.layers.Dense(1, name="total")(mixed)
+    grid = keras.layers.Reshape((2, 2), name="grid")(keras.layers.Dense(4)(mixed))
+    model = keras.Model([left, right], {"total": total, "grid": grid})
+    model.compile(loss={"total": "mse", "grid": "mse"})
+    return model, [np.random.rand(5, 2).astype("float32"), np.random.randint(0, 10, (5, 3)).astype("int32")]
+
+
+def words():
+    """One input of integers: a number above 9 makes the graph fail."""
+    model = keras.Sequential([
+        keras.Input((4,), dtype="int32"), keras.layers.Embedding(10, 3), keras.layers.GlobalAveragePooling1D(),
+        keras.layers.Dense(1),
+    ])
+    model.compile(loss="mse")
+    return model, [np.random.randint(0, 10, (5, 4)).astype("int32")]
+
+
+def sequence():
+    """A length that the model leaves open, in and out."""
+    model = keras.Sequential([keras.Input((None, 2)), keras.layers.LSTM(3, return_sequences=True)])
+    model.compile(loss="mse")
+    return model, [np.random.rand(5, 4, 2).astype("float32")]
+
+
+for make in (small, mnist, several, words, sequence):
+    keras.utils.set_random_seed(7)
+    model, inputs = make()
+    folder = os.path.join(sys.argv[2], make.__name__)
+    os.makedirs(folder)
+    said = export.export(model, folder)
+    outputs = model(inputs if len(inputs) > 1 else inputs[0], training=False)
+    if not isinstance(outputs, dict):
+        outputs = {said["outputs"][0]["name"]: outputs}
+    with open(os.path.join(folder, "export.json"), "w") as f:
+        json.dump(said, f)
+    with open(os.path.join(folder, "records.json"), "w") as f:
+        json.dump({
+            "inputs": {t["name"]: x.tolist() for t, x in zip(said["inputs"], inputs)},
+            "outputs": {name: np.asarray(y).tolist() for name, y in outputs.items()},
+        }, f)
