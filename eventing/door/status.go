@@ -1,0 +1,110 @@
+package door
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// The statuses of the event door:
+//
+//	200, 204  taken; a refused command is 200 with a .rejected event
+//	400       not a CloudEvent, malformed, or of a type that is not taken here
+//	413       the body is too large
+//	415       a content type that is not taken
+//	422       a known type, data off its schema
+//	500       a fault of ours; 503 not now. KafkaSource tries both again
+//
+// It never answers 404 or 409, which KafkaSource would try again. Those of the
+// REST side follow the kind of the error.
+var restStatus = map[pipeline.Kind]int{
+	pipeline.Invalid:     http.StatusUnprocessableEntity,
+	pipeline.NotFound:    http.StatusNotFound,
+	pipeline.Conflict:    http.StatusConflict,
+	pipeline.InUse:       http.StatusConflict,
+	pipeline.Unavailable: http.StatusServiceUnavailable,
+	pipeline.Internal:    http.StatusInternalServerError,
+}
+
+// problem is an RFC 9457 problem document.
+type problem struct {
+	Type   string             `json:"type"`
+	Title  string             `json:"title"`
+	Status int                `json:"status"`
+	Detail string             `json:"detail"`
+	Op     string             `json:"op,omitempty"`
+	Kind   pipeline.Kind      `json:"kind"`
+	Field  string             `json:"field,omitempty"`
+	Hint   string             `json:"hint,omitempty"`
+	At     *pipeline.Position `json:"at,omitempty"`
+}
+
+// Problem answers a REST request with err as problem details; the status is
+// that of the error's kind.
+func Problem(w http.ResponseWriter, err error) {
+	writeProblem(w, statusOf(err), err)
+}
+
+// statusOf is the REST status of an error.
+func statusOf(err error) int {
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return http.StatusRequestEntityTooLarge
+	case errors.Is(err, eventing.ErrMediaType):
+		return http.StatusUnsupportedMediaType
+	case errors.Is(err, errMalformed):
+		return http.StatusBadRequest
+	case waiting(err):
+		return http.StatusServiceUnavailable
+	}
+	return restStatus[pipeline.KindOf(err)]
+}
+
+// waiting tells whether err comes from a context that ended: the request may
+// be sent again.
+func waiting(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// refused tells whether err is an answer about the command itself.
+func refused(err error) bool {
+	if waiting(err) {
+		return false
+	}
+	switch pipeline.KindOf(err) {
+	case pipeline.Invalid, pipeline.NotFound, pipeline.Conflict, pipeline.InUse:
+		return true
+	}
+	return false
+}
+
+func writeProblem(w http.ResponseWriter, status int, err error) {
+	var r eventing.Rejection
+	r.Describe(err)
+	p := problem{
+		Type: "urn:kafkaml:problem:" + string(r.Kind), Title: http.StatusText(status), Status: status,
+		Detail: r.Reason, Op: r.Op, Kind: r.Kind, Field: r.Field, Hint: r.Hint, At: r.At,
+	}
+	if status >= http.StatusInternalServerError {
+		slog.Error("request failed", "status", status, "error", err)
+	}
+	if status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "1")
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(p) // the client may be gone
+}
+
+func noSuchPath(w http.ResponseWriter, r *http.Request) {
+	Problem(w, &pipeline.Error{
+		Kind: pipeline.NotFound, Reason: "there is nothing at " + r.Method + " " + r.URL.Path,
+		Hint: "POST / takes CloudEvents; GET /schemas lists their types",
+	})
+}
