@@ -152,6 +152,8 @@ class Exporter:
             "reset": traced(self.reset, []),
             "weights": traced(self.weights, []),
         }
+        if getattr(self.model.optimizer, "use_ema", False):
+            out["finalize"] = traced(self.finalize, [])
         if self.weighted_step is not None:
             out["train_weighted"] = traced(*self.loop(self.weighted_step, weighted=True))
         return out
@@ -167,6 +169,11 @@ class Exporter:
     def reset(self):
         """Sets the metrics back, as at the start of an epoch."""
         self.model.reset_metrics()
+        return {"done": tf.constant(1)}
+
+    def finalize(self):
+        """What fit does after the last epoch: take over averaged variables."""
+        self.model.optimizer.finalize_variable_values(self.model.trainable_weights)
         return {"done": tf.constant(1)}
 
     def weights(self):

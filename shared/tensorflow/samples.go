@@ -1,0 +1,273 @@
+package tensorflow
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	tf "github.com/galeone/tensorflow/tensorflow/go"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// Samples is one split of a stream as a Trainer reads it.
+type Samples interface {
+	// Len is the number of records.
+	Len() int64
+	// Read writes n records from position first on, in the order of a pass,
+	// into dst: one buffer a column of the Trainer (inputs, then labels), in
+	// the column's type, record after record. Passes count from 0 as training
+	// walks over the split; Stored is the order of the stream.
+	Read(ctx context.Context, pass int, first int64, n int, dst [][]byte) error
+}
+
+// Stored is the pass of Samples.Read that is never shuffled.
+const Stored = -1
+
+// chunkBytes bounds the tensors of one call of a signature.
+const chunkBytes = 32 << 20
+
+// call is one call of train or evaluate: steps batches of rows records.
+type call struct {
+	pass  int
+	first int64 // record
+	steps int
+	rows  int // of each batch
+	epoch int // 1-based; 0 in an evaluation
+	last  bool
+}
+
+// records is how many records the call takes.
+func (c call) records() int { return c.steps * c.rows }
+
+// cut splits count batches from batch first on into calls: at most most full
+// batches each, and the short last batch, which has a shape of its own, alone.
+func cut(total int64, batch, most, first, count int) []call {
+	var out []call
+	full := int(total / int64(batch))
+	for at, end := first, first+count; at < end; {
+		c := call{first: int64(at) * int64(batch), steps: min(end, full) - at, rows: batch}
+		if c.steps <= 0 {
+			c.steps, c.rows = 1, int(total%int64(batch))
+		}
+		c.steps = min(c.steps, most)
+		out = append(out, c)
+		at += c.steps
+	}
+	if len(out) > 0 {
+		out[len(out)-1].last = true
+	}
+	return out
+}
+
+// batches is ceil(total / batch).
+func batches(total int64, batch int) int { return int((total + int64(batch) - 1) / int64(batch)) }
+
+// column is an input or label of the training signatures.
+type column struct {
+	name  string // of the signature's input: x0, y0 ...
+	dtype codec.DType
+	shape []int64 // of one record
+	bytes int     // of one record
+}
+
+// columns resolves the open sizes of the export's tensors by what the stream
+// holds.
+func columns(e pipeline.Export, inputs, labels []codec.Tensor) ([]column, error) {
+	if len(inputs) != len(e.Inputs) || len(labels) != len(e.Labels) {
+		return nil, fmt.Errorf("the stream has %d inputs and %d labels, the model wants %d and %d",
+			len(inputs), len(labels), len(e.Inputs), len(e.Labels))
+	}
+	var out []column
+	for i, t := range e.Inputs {
+		c, err := newColumn(fmt.Sprintf("x%d", i), t, inputs[i])
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, c)
+	}
+	for i, t := range e.Labels {
+		c, err := newColumn(fmt.Sprintf("y%d", i), t, labels[i])
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+func newColumn(name string, want pipeline.Tensor, have codec.Tensor) (column, error) {
+	d, err := codec.ParseDType(want.DType)
+	if err != nil {
+		return column{}, err
+	}
+	c := column{name: name, dtype: d, bytes: have.Elements() * d.Size()}
+	open, known := -1, 1
+	for i, s := range want.Shape {
+		c.shape = append(c.shape, int64(s))
+		switch {
+		case s >= 0:
+			known *= s
+		case len(have.Shape) == len(want.Shape):
+			c.shape[i] = int64(have.Shape[i])
+			known *= have.Shape[i]
+		case open >= 0:
+			return column{}, fmt.Errorf("tensor %s: shape %v of the model leaves more open than shape %v of the stream tells", want.Name, want.Shape, have.Shape)
+		default:
+			open = i
+		}
+	}
+	if open >= 0 && known > 0 {
+		c.shape[open] = int64(have.Elements() / known)
+		known *= int(c.shape[open])
+	}
+	if known != have.Elements() {
+		return column{}, fmt.Errorf("tensor %s: the model wants shape %v, the stream has %v", want.Name, want.Shape, have.Shape)
+	}
+	return c, nil
+}
+
+// buffer holds the tensors of one call; it is filled again and again.
+type buffer struct {
+	named map[string]*tf.Tensor // by input of the signature, steps included
+	dst   [][]byte              // the columns' memory
+	steps []byte
+	w     []byte // sample weights, nil unless wanted
+}
+
+// newBuffer allocates tensors of [steps, rows, record].
+func newBuffer(cols []column, steps, rows int, weighted bool) (*buffer, error) {
+	b := &buffer{named: map[string]*tf.Tensor{}}
+	for _, c := range cols {
+		t, err := NewTensor(c.dtype, append([]int64{int64(steps), int64(rows)}, c.shape...)...)
+		if err != nil {
+			return nil, fmt.Errorf("column %s: %w", c.name, err)
+		}
+		b.named[c.name] = t
+		b.dst = append(b.dst, Bytes(t))
+	}
+	if weighted {
+		t, err := NewTensor(codec.Float32, int64(steps), int64(rows))
+		if err != nil {
+			return nil, err
+		}
+		b.named["w"], b.w = t, Bytes(t)
+	}
+	t, err := NewTensor(codec.Int32)
+	if err != nil {
+		return nil, err
+	}
+	b.named["steps"], b.steps = t, Bytes(t)
+	return b, nil
+}
+
+// fill reads the records of c.
+func (b *buffer) fill(ctx context.Context, cols []column, s Samples, c call, weigh func(*buffer, int)) error {
+	dst := make([][]byte, len(cols))
+	for i, col := range cols {
+		dst[i] = b.dst[i][:c.records()*col.bytes]
+	}
+	if err := s.Read(ctx, c.pass, c.first, c.records(), dst); err != nil {
+		return err
+	}
+	putInt32(b.steps, c.steps)
+	if weigh != nil {
+		weigh(b, c.records())
+	}
+	return nil
+}
+
+// walk fills buffers for the calls in turn, one ahead of use, and gives each
+// to use. It returns when both are done.
+func walk(ctx context.Context, f *feeder, calls iter.Seq[call], use func(call, *buffer) error) error {
+	type filled struct {
+		call
+		*buffer
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	ready := make(chan filled)
+	g.Go(func() error {
+		defer close(ready)
+		for c := range calls {
+			b, err := f.take(ctx, c.rows)
+			if err != nil {
+				return err
+			}
+			if err := b.fill(ctx, f.cols, f.samples, c, f.weigh); err != nil {
+				return err
+			}
+			select {
+			case ready <- filled{c, b}:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return nil
+	})
+	g.Go(func() error {
+		for r := range ready {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := use(r.call, r.buffer); err != nil {
+				return err
+			}
+			f.free[r.rows] <- r.buffer
+		}
+		return nil
+	})
+	return g.Wait()
+}
+
+// feeder reads a split through two buffers of each shape.
+type feeder struct {
+	samples Samples
+	cols    []column
+	batch   int
+	most    int // batches a call
+	weigh   func(*buffer, int)
+	free    map[int]chan *buffer // by rows
+}
+
+// newFeeder allocates the buffers; steps is the most batches that one call can
+// have any use of.
+func newFeeder(s Samples, cols []column, batch, steps int, weigh func(*buffer, int)) (*feeder, error) {
+	record := 1
+	for _, c := range cols {
+		record += c.bytes
+	}
+	f := &feeder{samples: s, cols: cols, batch: batch, weigh: weigh, free: map[int]chan *buffer{}}
+	f.most = max(1, min(steps, chunkBytes/(record*batch), int(s.Len()/int64(batch))))
+	if s.Len() >= int64(batch) {
+		if err := f.add(f.most, batch); err != nil {
+			return nil, err
+		}
+	}
+	if r := int(s.Len() % int64(batch)); r > 0 {
+		return f, f.add(1, r)
+	}
+	return f, nil
+}
+
+func (f *feeder) add(steps, rows int) error {
+	f.free[rows] = make(chan *buffer, 2)
+	for range cap(f.free[rows]) {
+		b, err := newBuffer(f.cols, steps, rows, f.weigh != nil)
+		if err != nil {
+			return err
+		}
+		f.free[rows] <- b
+	}
+	return nil
+}
+
+func (f *feeder) take(ctx context.Context, rows int) (*buffer, error) {
+	select {
+	case b := <-f.free[rows]:
+		return b, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}

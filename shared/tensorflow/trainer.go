@@ -1,0 +1,214 @@
+package tensorflow
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	tf "github.com/galeone/tensorflow/tensorflow/go"
+
+	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// TrainerOptions is where and on what a Trainer runs.
+type TrainerOptions struct {
+	Export  pipeline.Export
+	Inputs  []codec.Tensor // as the stream holds them, in the model's order
+	Labels  []codec.Tensor
+	Threads *Threads // nil: one each, or what Fit measures to be faster
+	GPU     bool
+}
+
+// Trainer trains one exported model. It is not safe for concurrent use.
+type Trainer struct {
+	dir     string // of the SavedModel
+	options TrainerOptions
+	columns []column
+	model   *SavedModel
+	threads Threads
+
+	train, xla, weighted, evaluate, reset, weights, serve, finalize *Function
+}
+
+// OpenTrainer loads the SavedModel in dir with its initial variables.
+func OpenTrainer(dir string, o TrainerOptions) (*Trainer, error) {
+	cols, err := columns(o.Export, o.Inputs, o.Labels)
+	if err != nil {
+		return nil, err
+	}
+	t := &Trainer{dir: dir, options: o, columns: cols}
+	threads := Threads{IntraOp: 1, InterOp: 1}
+	if o.Threads != nil {
+		threads = *o.Threads
+	}
+	return t, t.open(threads)
+}
+
+// open loads the model into a session of its own, in place of the one held.
+func (t *Trainer) open(threads Threads) error {
+	m, err := Load(t.dir, threads, t.options.GPU)
+	if err != nil {
+		return err
+	}
+	if t.model != nil {
+		if err := t.model.Close(); err != nil {
+			return errors.Join(err, m.Close())
+		}
+	}
+	t.model, t.threads = m, threads
+	for name, f := range map[string]**Function{
+		"train": &t.train, "train_xla": &t.xla, "train_weighted": &t.weighted, "evaluate": &t.evaluate,
+		"reset": &t.reset, "weights": &t.weights, "serving_default": &t.serve, "finalize": &t.finalize,
+	} {
+		got, ok, err := m.Function(name)
+		if err != nil {
+			return err
+		}
+		*f = got
+		if !ok && !optional(name) {
+			return fmt.Errorf("the SavedModel has no signature %q", name)
+		}
+	}
+	return nil
+}
+
+// optional tells which signatures a model may lack: those of class weights and
+// of optimizers that average.
+func optional(signature string) bool {
+	return signature == "train_weighted" || signature == "finalize" || signature == "train_xla"
+}
+
+// Close frees the model.
+func (t *Trainer) Close() error {
+	if t.model == nil {
+		return nil
+	}
+	return t.model.Close()
+}
+
+// Columns are what Samples must give: inputs, then labels, in the types and
+// shapes that training feeds.
+func (t *Trainer) Columns() []codec.Tensor {
+	out := make([]codec.Tensor, len(t.columns))
+	for i, c := range t.columns {
+		shape := make([]int, len(c.shape))
+		for j, s := range c.shape {
+			shape[j] = int(s)
+		}
+		out[i] = codec.Tensor{Name: c.name, DType: c.dtype, Shape: shape}
+	}
+	return out
+}
+
+// run calls a signature on a filled buffer and returns its metrics.
+func (t *Trainer) run(f *Function, b *buffer) (pipeline.Metrics, error) {
+	feeds := make(map[tf.Output]*tf.Tensor, len(b.named))
+	for name, tensor := range b.named {
+		if in, ok := f.Inputs[name]; ok { // an input that nothing reads may be gone
+			feeds[in] = tensor
+		}
+	}
+	got, err := f.Call(feeds)
+	if err != nil {
+		return nil, err
+	}
+	m := make(pipeline.Metrics, len(got))
+	for i, name := range f.Outputs {
+		m[name] = float64(float32At(Bytes(got[i]), 0))
+	}
+	return m, nil
+}
+
+// clear sets the metrics back.
+func (t *Trainer) clear() error {
+	_, err := t.reset.Call(nil)
+	return err
+}
+
+// Evaluate runs Keras' evaluate over the split, steps batches of it or all
+// when steps is 0.
+func (t *Trainer) Evaluate(ctx context.Context, s Samples, batch, steps int) (pipeline.Metrics, error) {
+	e, err := t.newEvaluation(s, batch, steps)
+	if err != nil {
+		return nil, err
+	}
+	return e.run(ctx, t)
+}
+
+// evaluation evaluates one split, perhaps many times: a split of one call
+// stays loaded.
+type evaluation struct {
+	calls []call
+	feed  *feeder
+	held  map[int]*buffer // by index of calls
+}
+
+func (t *Trainer) newEvaluation(s Samples, batch, steps int) (*evaluation, error) {
+	all := batches(s.Len(), batch)
+	if steps <= 0 || steps > all {
+		steps = all
+	}
+	f, err := newFeeder(s, t.columns, batch, steps, nil)
+	if err != nil {
+		return nil, err
+	}
+	e := &evaluation{calls: cut(s.Len(), batch, f.most, 0, steps), feed: f}
+	for i := range e.calls {
+		e.calls[i].pass = Stored
+	}
+	return e, nil
+}
+
+// resident tells whether the split fits the buffers that there are.
+func (e *evaluation) resident() bool {
+	return len(e.calls) == 1 || len(e.calls) == 2 && e.calls[0].rows != e.calls[1].rows
+}
+
+func (e *evaluation) run(ctx context.Context, t *Trainer) (m pipeline.Metrics, err error) {
+	if err := t.clear(); err != nil {
+		return nil, err
+	}
+	use := func(_ call, b *buffer) (err error) {
+		m, err = t.run(t.evaluate, b)
+		return err
+	}
+	if !e.resident() {
+		return m, walk(ctx, e.feed, slices.Values(e.calls), use)
+	}
+	for i, c := range e.calls {
+		if e.held == nil || e.held[i] == nil {
+			if err := e.load(ctx, i); err != nil {
+				return nil, err
+			}
+		}
+		if err := use(c, e.held[i]); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+func (e *evaluation) load(ctx context.Context, i int) error {
+	b, err := e.feed.take(ctx, e.calls[i].rows)
+	if err != nil {
+		return err
+	}
+	if err := b.fill(ctx, e.feed.cols, e.feed.samples, e.calls[i], nil); err != nil {
+		return err
+	}
+	if e.held == nil {
+		e.held = map[int]*buffer{}
+	}
+	e.held[i] = b
+	return nil
+}
+
+func putInt32(b []byte, v int) { binary.LittleEndian.PutUint32(b, uint32(int32(v))) }
+
+func float32At(b []byte, i int) float32 {
+	return math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
+}
