@@ -6,23 +6,29 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// exported are the files that a child leaves, under export/ in its scratch
-// folder and under the folder given to Export and Verify.
-var exported = []string{
-	"model/saved_model.pb",
-	"model/fingerprint.pb",
-	"model/variables/variables.index",
-	"model/variables/variables.data-00000-of-00001",
-	"keras/config.json",
-	"keras/metadata.json",
-	"keras/model.weights.h5",
-	"keras/variables.json",
-}
+// The files that a child leaves, under export/ in its scratch folder and under
+// the folder given to Export and Verify.
+var (
+	graphFiles = []string{
+		"model/saved_model.pb",
+		"model/fingerprint.pb",
+		"model/variables/variables.index",
+		"model/variables/variables.data-00000-of-00001",
+	}
+	// Absent where Keras cannot save the model.
+	templateFiles = []string{
+		"keras/config.json",
+		"keras/metadata.json",
+		"keras/model.weights.h5",
+		"keras/variables.json",
+	}
+)
 
 // collect copies the exported files of a dead child from its scratch folder to
 // dir and verifies the copy. Nothing is left in dir when that fails.
@@ -46,7 +52,11 @@ func copyExport(scratch, dir string) error {
 		return unavailable(err)
 	}
 	defer root.Close()
-	for _, name := range exported {
+	names := graphFiles
+	if _, err := root.Lstat("export/keras/variables.json"); err == nil {
+		names = slices.Concat(graphFiles, templateFiles)
+	}
+	for _, name := range names {
 		if err := copyFile(root, filepath.Join("export", name), filepath.Join(dir, name)); err != nil {
 			return fmt.Errorf("export %s: %w", name, err)
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 	"unicode/utf8"
@@ -68,9 +69,9 @@ func (j *job) judge(ctx context.Context, code int, err error, texts lines) (pipe
 		return pipeline.Export{}, r.Error.refusal(texts)
 	}
 	e := *r.Export
-	e.Warnings = warnings(r.Warnings)
+	e.Warnings = warnings(slices.Concat(r.Warnings, e.Warnings))
 	e.Printed = plain(string(j.output), maxOutput)
-	return e, bounded(e)
+	return e, nil
 }
 
 // report reads the result pipe's bytes.
@@ -165,15 +166,11 @@ func plain(text string, most int) string {
 // warnings bounds what the child heard.
 func warnings(in []pipeline.Warning) (out []pipeline.Warning) {
 	for _, w := range in[:min(len(in), 50)] {
-		if w.Field != "imports" {
-			w.Field = "source"
+		w := pipeline.Warning{Field: w.Field, Line: w.Line, Message: plain(w.Message, 500)}
+		if w.Line < 1 || (w.Field != "imports" && w.Field != "source") {
+			w.Field, w.Line = "", 0
 		}
-		out = append(out, pipeline.Warning{Field: w.Field, Line: max(w.Line, 0), Message: plain(w.Message, 500)})
+		out = append(out, w)
 	}
 	return out
-}
-
-// bounded refuses a description that no real model has.
-func bounded(e pipeline.Export) error {
-	return nil
 }

@@ -1,7 +1,89 @@
 package keras
 
-import "github.com/kafkaml/kafkaml/shared/pipeline"
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
 
-// Verify checks an export that Export left in dir: only the expected files,
-// a graph of allowed operations, signatures that are what want says.
-func Verify(dir string, want pipeline.Export) error { return nil }
+	"github.com/kafkaml/kafkaml/shared/keras/savedmodel"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// maxGraph bounds saved_model.pb; most is constants.
+const maxGraph = 64 << 20
+
+// Verify checks an export that Export left in dir, and its description: only
+// the expected files, a graph of allowed operations that reaches no file but
+// through its saver, the promised signatures with the types and shapes of want,
+// sizes within bounds. The error is an Invalid *pipeline.Error.
+func Verify(dir string, want pipeline.Export) error {
+	if err := verify(dir, want); err != nil {
+		return &pipeline.Error{
+			Op: op, Kind: pipeline.Invalid, Field: "source", Err: err,
+			Reason: "the exported model is refused: " + plain(err.Error(), 1000),
+			Hint:   "use layers and operations of Keras and TensorFlow that only compute",
+		}
+	}
+	return nil
+}
+
+func verify(dir string, want pipeline.Export) error {
+	if err := checkDescription(want); err != nil {
+		return fmt.Errorf("its description: %w", err)
+	}
+	if err := checkFiles(dir); err != nil {
+		return err
+	}
+	data, err := readBounded(filepath.Join(dir, "model", "saved_model.pb"), maxGraph)
+	if err != nil {
+		return err
+	}
+	m, err := savedmodel.Parse(data)
+	if err != nil {
+		return fmt.Errorf("saved_model.pb: %w", err)
+	}
+	g, err := checkGraph(m)
+	if err != nil {
+		return err
+	}
+	if err := g.checkSignatures(want); err != nil {
+		return err
+	}
+	if err := checkTemplate(filepath.Join(dir, "keras"), g.Signatures["weights"].Outputs); err != nil {
+		return fmt.Errorf("the template of the .keras file: %w", err)
+	}
+	return nil
+}
+
+// checkFiles holds that dir has the exported files, plain and bounded, and
+// nothing else.
+func checkFiles(dir string) error {
+	found := 0
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			return nil
+		}
+		info, err := os.Lstat(path)
+		if err != nil {
+			return err
+		}
+		if !info.Mode().IsRegular() || info.Size() > maxFile || !slices.Contains(slices.Concat(graphFiles, templateFiles), filepath.ToSlash(name)) {
+			return fmt.Errorf("the file %q is not expected", plain(name, 200))
+		}
+		found++
+		return nil
+	})
+	if err == nil && found != len(graphFiles) && found != len(graphFiles)+len(templateFiles) {
+		err = fmt.Errorf("%d files, the SavedModel's %d or also the template's %d are expected", found, len(graphFiles), len(templateFiles))
+	}
+	return err
+}

@@ -1,0 +1,113 @@
+package keras
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/kafkaml/kafkaml/shared/keras/savedmodel"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// Bounds of a description.
+const (
+	maxTensors   = 100 // inputs, outputs or labels
+	maxLayers    = 10_000
+	maxMetrics   = 200
+	maxRank      = 16
+	maxRecord    = 256 << 20 // bytes of one record's tensor
+	maxClasses   = 1_000_000
+	maxParents   = 1_000
+	maxLibraries = 10
+)
+
+// tensorName is what TensorFlow takes as the name of a placeholder, and what
+// can become a field of a record.
+var tensorName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,99}$`)
+
+var tasks = []pipeline.Task{
+	pipeline.Classification, pipeline.BinaryClassification, pipeline.Regression, pipeline.OtherTask,
+}
+
+// checkDescription holds a child's description of a model within bounds, so
+// that its names and numbers can be stored, shown and computed with.
+func checkDescription(e pipeline.Export) error {
+	if len(e.Inputs) == 0 || len(e.Outputs) == 0 {
+		return fmt.Errorf("a model needs at least one input and one output")
+	}
+	for what, tensors := range map[string][]pipeline.Tensor{"input": e.Inputs, "output": e.Outputs, "label": e.Labels} {
+		if err := checkTensors(tensors); err != nil {
+			return fmt.Errorf("%s %w", what, err)
+		}
+	}
+	switch {
+	case e.TrainableParameters < 0 || e.Parameters < e.TrainableParameters:
+		return fmt.Errorf("%d of %d parameters trainable", e.TrainableParameters, e.Parameters)
+	case !slices.Contains(tasks, e.Task):
+		return fmt.Errorf("the task %q is unknown", plain(string(e.Task), 100))
+	case e.Classes < 0 || e.Classes > maxClasses:
+		return fmt.Errorf("%d classes", e.Classes)
+	case !validText(e.Loss, 2000) || !validText(e.Optimizer, 200):
+		return fmt.Errorf("the name of the loss or of the optimizer is not a short line of text")
+	case len(e.Libraries) > maxLibraries:
+		return fmt.Errorf("%d libraries", len(e.Libraries))
+	case len(e.Metrics) > maxMetrics || slices.ContainsFunc(e.Metrics, func(m string) bool { return !validName(m) }):
+		return fmt.Errorf("more than %d metrics, or one whose name is not a short line of text", maxMetrics)
+	}
+	for library, version := range e.Libraries {
+		if !validName(library) || !validName(version) {
+			return fmt.Errorf("the version of a library is not a short line of text")
+		}
+	}
+	return checkLayers(e.Layers)
+}
+
+func checkTensors(tensors []pipeline.Tensor) error {
+	if len(tensors) > maxTensors {
+		return fmt.Errorf("tensors: %d, %d are allowed", len(tensors), maxTensors)
+	}
+	seen := map[string]bool{}
+	for _, t := range tensors {
+		if !tensorName.MatchString(t.Name) || seen[t.Name] {
+			return fmt.Errorf("%q: not a name of its own of letters, digits and _", plain(t.Name, 100))
+		}
+		seen[t.Name] = true
+		if _, known := savedmodel.ParseDType(t.DType); !known {
+			return fmt.Errorf("%s: the type %q is unknown", t.Name, plain(t.DType, 100))
+		}
+		if len(t.Shape) > maxRank || recordBytes(t) > maxRecord {
+			return fmt.Errorf("%s: the shape %v is too large", t.Name, t.Shape[:min(len(t.Shape), maxRank)])
+		}
+	}
+	return nil
+}
+
+func checkLayers(layers []pipeline.Layer) error {
+	if len(layers) > maxLayers {
+		return fmt.Errorf("%d layers, %d are allowed", len(layers), maxLayers)
+	}
+	for _, l := range layers {
+		if !validName(l.Name) || !validName(l.Class) || !validText(l.Output, 2000) || l.Parameters < 0 ||
+			len(l.Inputs) > maxParents || slices.ContainsFunc(l.Inputs, func(i string) bool { return !validName(i) }) {
+			return fmt.Errorf("the layer %q is not described in short lines of text", plain(l.Name, 100))
+		}
+	}
+	return nil
+}
+
+// validName tells a name that can be shown: one line, not empty, at most 200 bytes.
+func validName(s string) bool { return s != "" && validText(s, 200) }
+
+func validText(s string, most int) bool {
+	if len(s) > most || !utf8.ValidString(s) {
+		return false
+	}
+	for _, r := range s {
+		if !unicode.IsPrint(r) {
+			return false
+		}
+	}
+	return true
+}
