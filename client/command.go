@@ -13,9 +13,9 @@ import (
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
-	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
 	"github.com/google/uuid"
 
+	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -65,7 +65,7 @@ func (c *Client) Request(ctx context.Context, m Command) (*http.Request, error) 
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", m.Thing, m.Verb, err)
 	}
-	req, err := cehttp.NewHTTPRequestFromEvent(ctx, c.FunctionURL(m.Function)+"/", e)
+	req, err := eventing.NewRequest(ctx, c.FunctionURL(m.Function)+"/", e)
 	if err != nil {
 		return nil, &pipeline.Error{Op: m.Thing + " " + m.Verb, Kind: pipeline.Invalid, Field: "server", Err: err}
 	}
@@ -110,8 +110,7 @@ func (c *Client) post(ctx context.Context, m Command) (event.Event, error) {
 	if resp.StatusCode >= 300 {
 		return event.Event{}, withOp(problem(resp), m)
 	}
-	resp.Body = io.NopCloser(io.LimitReader(resp.Body, maxAnswer))
-	answer, err := cehttp.NewEventFromHTTPResponse(resp)
+	answer, err := eventing.Read(ctx, resp.Header, io.NopCloser(io.LimitReader(resp.Body, maxAnswer)))
 	if err != nil {
 		return event.Event{}, &pipeline.Error{
 			Op: m.Thing + " " + m.Verb, Err: fmt.Errorf("the answer is no CloudEvent: %w", err),
@@ -119,9 +118,9 @@ func (c *Client) post(ctx context.Context, m Command) (event.Event, error) {
 		}
 	}
 	if refused(answer.Type()) {
-		return *answer, withOp(rejection(*answer), m)
+		return answer, withOp(rejection(answer), m)
 	}
-	return *answer, nil
+	return answer, nil
 }
 
 // refused tells the type of a refusal: "<command's type>.rejected", or

@@ -59,6 +59,23 @@ func (c *Client) Follow(ctx context.Context, function string, after int64, opene
 	}
 }
 
+// silence is how long a stream may say nothing before it is taken for dead; a
+// function says that it is there every 15 seconds.
+const silence = 45 * time.Second
+
+// awake puts off the end of a stream at each sign of life.
+type awake struct {
+	io.Reader
+	idle *time.Timer
+}
+
+// Read implements io.Reader.
+func (a awake) Read(p []byte) (int, error) {
+	n, err := a.Reader.Read(p)
+	a.idle.Reset(silence)
+	return n, err
+}
+
 func call(fn func() error) error {
 	if fn == nil {
 		return nil
@@ -72,6 +89,8 @@ func broken(err error) bool {
 }
 
 func (c *Client) follow(ctx context.Context, function string, after int64, opened func() error, fn func(Fact) error) (int64, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.FunctionURL(function)+"/events", nil)
 	if err != nil {
 		return after, &pipeline.Error{Op: "follow " + function, Kind: pipeline.Invalid, Field: "server", Err: err}
@@ -91,5 +110,7 @@ func (c *Client) follow(ctx context.Context, function string, after int64, opene
 	if err := opened(); err != nil {
 		return after, err
 	}
-	return readFacts(resp.Body, after, fn)
+	idle := time.AfterFunc(silence, cancel)
+	defer idle.Stop()
+	return readFacts(awake{resp.Body, idle}, after, fn)
 }

@@ -22,7 +22,7 @@ func (c *Client) Epochs(ctx context.Context, result int64, after int) ([]pipelin
 	var all []pipeline.Epoch
 	for {
 		var p Page[pipeline.Epoch]
-		query := Query{After: cursor(after)}.encode()
+		query := Query{After: cursor(after)}.String()
 		if err := c.getJSON(ctx, c.Results().URL(decimal(result), "metrics")+query, &p); err != nil {
 			return all, err
 		}
@@ -63,4 +63,11 @@ func (c *Client) Suggest(ctx context.Context, result int64) (Suggestion, error) 
 	var s Suggestion
 	err := c.getJSON(ctx, c.Inferences().URL("suggest")+"?result="+decimal(result), &s)
 	return s, err
+}
+
+// ModelExamples reads the ready-made models.
+func (c *Client) ModelExamples(ctx context.Context) ([]ModelForm, error) {
+	var p Page[ModelForm]
+	err := c.getJSON(ctx, c.FunctionURL(ModelRegister)+"/models/examples", &p)
+	return p.Items, err
 }

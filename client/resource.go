@@ -20,7 +20,9 @@ type Query struct {
 	Filters map[string]string
 }
 
-func (q Query) encode() string {
+// String is the query part of an address, with its "?"; empty where it asks for
+// all.
+func (q Query) String() string {
 	v := url.Values{}
 	for name, value := range q.Filters {
 		v.Set(name, value)
@@ -120,7 +122,7 @@ func (r Resource[T]) Get(ctx context.Context, id int64) (T, error) {
 // List reads one page.
 func (r Resource[T]) List(ctx context.Context, q Query) (Page[T], error) {
 	var p Page[T]
-	err := r.client.getJSON(ctx, r.URL()+q.encode(), &p)
+	err := r.client.getJSON(ctx, r.URL()+q.String(), &p)
 	return p, err
 }
 

@@ -20,7 +20,8 @@ type factReader struct {
 }
 
 // readFacts calls fn for each event of r until r ends and returns the sequence
-// number of the last one that fn took, last where there was none.
+// number to resume after: of the last one that fn took, or of a later position
+// that the function gave without a fact.
 func readFacts(r io.Reader, last int64, fn func(Fact) error) (int64, error) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 64<<10), maxFact)
@@ -30,13 +31,15 @@ func readFacts(r io.Reader, last int64, fn func(Fact) error) (int64, error) {
 		if err != nil {
 			return last, fmt.Errorf("stream of events: %w", err)
 		}
-		if !whole {
-			continue
+		if whole {
+			err = fn(fact)
 		}
-		if err := fn(fact); err != nil {
+		if err != nil {
 			return last, err
 		}
-		last = fact.Seq
+		if lines.Text() == "" {
+			last = reader.seq
+		}
 	}
 	if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
 		return last, fmt.Errorf("stream of events: after %d: %w", last, err)

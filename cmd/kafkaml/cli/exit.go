@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kafkaml/kafkaml/cmd/kafkaml/terminal"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// The exit codes.
+const (
+	Done        = 0
+	Failed      = 1 // the command, or the training it watched
+	Misused     = 2 // unknown flag, missing argument
+	Missing     = 3 // no such thing
+	Refused     = 4 // the request is wrong, or the state does not allow it
+	Unavailable = 5 // no answer, or "not now"
+	Interrupted = 130
+)
+
+// UsageError is a command line that cannot be understood.
+type UsageError struct{ Reason string }
+
+// Error is the reason.
+func (u *UsageError) Error() string { return u.Reason }
+
+// Usagef makes a UsageError.
+func Usagef(format string, args ...any) error {
+	return &UsageError{fmt.Sprintf(format, args...)}
+}
+
+// ExitCode is the code that err ends the program with.
+func ExitCode(err error) int {
+	switch {
+	case err == nil:
+		return Done
+	case errors.As(err, new(*UsageError)):
+		return Misused
+	case errors.Is(err, context.Canceled):
+		return Interrupted
+	}
+	switch pipeline.KindOf(err) {
+	case pipeline.NotFound:
+		return Missing
+	case pipeline.Invalid, pipeline.Conflict, pipeline.InUse:
+		return Refused
+	case pipeline.Unavailable:
+		return Unavailable
+	}
+	return Failed
+}
+
+// Execute runs root and returns the exit code, having told the person what
+// went wrong. Whatever fails before a command begins is a mistake of usage.
+func (e *Env) Execute(ctx context.Context, root *cobra.Command, args []string) int {
+	began := false
+	root.PersistentPreRun = func(*cobra.Command, []string) { began = true }
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.SetArgs(args)
+	root.SetIn(e.In)
+	root.SetOut(e.Out)
+	root.SetErr(e.Err)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err != nil && !began {
+		err = Usagef("%s", err)
+	}
+	e.tell(cmd, err)
+	return ExitCode(err)
+}
+
+func (e *Env) tell(cmd *cobra.Command, err error) {
+	switch {
+	case err == nil:
+	case errors.As(err, new(*UsageError)):
+		fmt.Fprintf(e.Err, "error: %s\n\n%s\n", terminal.PlainText(err.Error()), usage(e.Program, cmd))
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(e.Err, "interrupted")
+	default:
+		terminal.Diagnose(e.Err, err)
+	}
+}
+
+func usage(program string, cmd *cobra.Command) string {
+	line := cmd.UseLine()
+	if cmd.HasAvailableSubCommands() {
+		line = cmd.CommandPath() + " COMMAND"
+	}
+	return "usage: " + line + "\n`" + cmd.CommandPath() + " --help` says more"
+}

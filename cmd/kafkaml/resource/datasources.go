@@ -1,0 +1,130 @@
+package resource
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kafkaml/kafkaml/client"
+	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
+	"github.com/kafkaml/kafkaml/cmd/kafkaml/terminal"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+func datasourceKind(env *cli.Env) kind[pipeline.Datasource] {
+	return kind[pipeline.Datasource]{
+		env: env, of: (*client.Client).Datasources, one: "datasource", many: "datasources",
+		columns: []column[pipeline.Datasource]{
+			{"ID", func(d pipeline.Datasource, _ *names) string { return fmt.Sprint(d.ID) }},
+			{"DEPLOYMENT", func(d pipeline.Datasource, _ *names) string { return fmt.Sprint(d.Deployment) }},
+			{"RANGES", func(d pipeline.Datasource, _ *names) string { return ranges(d.Ranges) }},
+			{"FORMAT", func(d pipeline.Datasource, _ *names) string { return string(d.InputFormat) }},
+			{"RECORDS", func(d pipeline.Datasource, _ *names) string { return terminal.Count(d.TotalMsg) }},
+			{"SPLIT", func(d pipeline.Datasource, _ *names) string { return split(d) }},
+			{"RETENTION", func(d pipeline.Datasource, _ *names) string { return retention(d) }},
+			{"RECEIVED", func(d pipeline.Datasource, n *names) string { return terminal.Ago(d.Received, n.now) }},
+		},
+		details: showDatasource,
+		filters: []filter{{name: "deployment", usage: "only those of `DEPLOYMENT`", ref: toDeployment}},
+	}
+}
+
+// ranges are runs of records as the wire writes them: topic:partition:offset:length.
+func ranges(all []pipeline.Range) string {
+	text := make([]string, len(all))
+	for i, r := range all {
+		text[i] = fmt.Sprintf("%s:%d:%d:%d", r.Topic, r.Partition, r.Offset, r.Length)
+	}
+	return strings.Join(text, ", ")
+}
+
+// split is the share of each split: "80/10/10" for training, test, validation.
+func split(d pipeline.Datasource) string {
+	return fmt.Sprintf("%.0f/%.0f/%.0f", 100*(1-d.ValidationRate-d.TestRate), 100*d.TestRate, 100*d.ValidationRate)
+}
+
+func retention(d pipeline.Datasource) string {
+	if d.Rejected != nil {
+		return "rejected: " + d.Rejected.Reason
+	}
+	text := string(d.Retention.State)
+	if d.Retention.Until != nil {
+		text += " until about " + stamp(*d.Retention.Until)
+	}
+	return text
+}
+
+func showDatasource(w io.Writer, d pipeline.Datasource) error {
+	resend, shuffle := "", ""
+	if d.ResendOf != 0 {
+		resend = fmt.Sprintf("datasource %d, nothing was sent again", d.ResendOf)
+	}
+	if d.Shuffle {
+		shuffle = fmt.Sprintf("once before the split, seed %d", d.Seed)
+	}
+	err := facts(w, "id", fmt.Sprint(d.ID), "deployment", fmt.Sprint(d.Deployment), "description", d.Description,
+		"ranges", ranges(d.Ranges), "format", string(d.InputFormat), "config", string(d.InputConfig),
+		"records", terminal.Count(d.TotalMsg), "training/test/validation %", split(d), "shuffled", shuffle,
+		"retention", retention(d), "re-send of", resend,
+		"control record", fmt.Sprintf("%s partition %d offset %d, %s", d.Origin.Topic, d.Origin.Partition, d.Origin.Offset, terminal.Bytes(int64(d.Origin.Bytes))),
+		"received", stamp(d.Received))
+	if err != nil {
+		return err
+	}
+	if d.Rejected != nil {
+		return facts(w, "rejected field", d.Rejected.Field, "reason", d.Rejected.Reason, "hint", d.Rejected.Hint)
+	}
+	return nil
+}
+
+func datasources(env *cli.Env) *cobra.Command {
+	k := datasourceKind(env)
+	cmd := &cobra.Command{Use: "datasources", Aliases: []string{"datasource"}, Short: "Streams that lie in the log"}
+	return cli.Group(cmd, k.list(), k.show(), resend(env, k))
+}
+
+func resend(env *cli.Env, k kind[pipeline.Datasource]) *cobra.Command {
+	var deployment string
+	cmd := &cobra.Command{
+		Use: "resend DATASOURCE", Short: "Train another deployment on a stream, sending no record again",
+		Args: cli.Args("DATASOURCE"), ValidArgsFunction: cli.First(k.complete()),
+		Example: "  " + env.Program + " datasources resend 1 --deployment 2",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			if deployment == "" {
+				return cli.Usagef("missing --deployment")
+			}
+			c, err := env.Client(ctx)
+			if err != nil {
+				return err
+			}
+			id, err := k.id(ctx, c, args[0])
+			if err != nil {
+				return err
+			}
+			to, err := toDeployment.id(ctx, env, c, deployment)
+			if err != nil {
+				return err
+			}
+			command := c.ResendDatasource(id, to)
+			if env.AsCurl() {
+				return env.PrintCurl(ctx, c, command)
+			}
+			d, err := cli.Send[pipeline.Datasource](ctx, env, command)
+			if err != nil {
+				return err
+			}
+			return env.Print(d, k.name(k.of(c), d), func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "datasource %d sent to deployment %d: %s records, none of them sent again\n", id, to, terminal.Count(d.TotalMsg))
+				return err
+			})
+		},
+	}
+	env.CommandFlags(cmd)
+	cmd.Flags().StringVar(&deployment, "deployment", "", "`DEPLOYMENT` to train")
+	// The flag exists, so this cannot fail.
+	_ = cmd.RegisterFlagCompletionFunc("deployment", toDeployment.complete(env))
+	return cmd
+}

@@ -1,0 +1,210 @@
+package resource
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kafkaml/kafkaml/client"
+	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
+	"github.com/kafkaml/kafkaml/cmd/kafkaml/terminal"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+func inferenceKind(env *cli.Env) kind[pipeline.Inference] {
+	return kind[pipeline.Inference]{
+		env: env, of: (*client.Client).Inferences, one: "inference", many: "inferences",
+		columns: []column[pipeline.Inference]{
+			{"ID", func(i pipeline.Inference, _ *names) string { return fmt.Sprint(i.ID) }},
+			{"NAME", func(i pipeline.Inference, _ *names) string { return i.Name }},
+			{"RESULT", func(i pipeline.Inference, _ *names) string { return fmt.Sprint(i.Result) }},
+			{"INPUT", func(i pipeline.Inference, _ *names) string { return i.InputTopic }},
+			{"OUTPUT", func(i pipeline.Inference, _ *names) string { return i.OutputTopic }},
+			{"DELIVERY", func(i pipeline.Inference, _ *names) string { return string(i.Delivery) }},
+			{"READY", func(i pipeline.Inference, _ *names) string { return fmt.Sprintf("%d/%d", i.Ready, i.Wanted) }},
+			{"STATUS", func(i pipeline.Inference, _ *names) string { return string(i.Status) }},
+			{"CHANGED", func(i pipeline.Inference, n *names) string { return terminal.Ago(i.StatusChanged, n.now) }},
+		},
+		details: showInference,
+		members: inferenceMembers(),
+		filters: []filter{
+			{name: "result", usage: "only those of `RESULT`", ref: toResult},
+			{name: "status", usage: "only those in `STATUS`", words: []string{"deploying", "running", "failed", "stopped"}},
+		},
+	}
+}
+
+func inferenceMembers() []member {
+	return []member{
+		{name: "result", usage: "`RESULT` that finished", required: true, ref: toResult},
+		{name: "input_topic", usage: "`TOPIC` of records to predict", required: true},
+		{name: "output_topic", usage: "`TOPIC` of predictions", required: true},
+		{name: "name", usage: "`NAME` of its predict function"},
+		{name: "replicas+max_replicas", flag: "replicas", usage: "`N`, or a range MIN-MAX", spread: replicas},
+		{name: "delivery", usage: "source (Knative scales it) or direct (replicas read the topic themselves)", words: []string{"source", "direct"}},
+		{name: "input_format", usage: "`FORMAT`: RAW, AVRO, JSON or TELEGRAF_STR_JSON (default: that of the training stream)",
+			words: []string{"RAW", "AVRO", "JSON", "TELEGRAF_STR_JSON"}},
+		{name: "input_config", usage: "`JSON` of the format, or @FILE (default: that of the training stream)", parse: object},
+		{name: "dead_letter_topic", flag: "dead-letter-topic", usage: "`TOPIC` of records that cannot be predicted"},
+	}
+}
+
+// replicas reads "3" or "0-5".
+func replicas(text string) (map[string]any, error) {
+	low, high, ranged := strings.Cut(text, "-")
+	if !ranged {
+		high = low
+	}
+	least, err := strconv.Atoi(low)
+	most, err2 := strconv.Atoi(high)
+	if err := errors.Join(err, err2); err != nil || least < 0 || most < least {
+		return nil, errors.New("neither a number nor a range like 0-5")
+	}
+	return map[string]any{"replicas": least, "max_replicas": max(most, 1)}, nil
+}
+
+func showInference(w io.Writer, i pipeline.Inference) error {
+	wanted := fmt.Sprint(i.Replicas)
+	if i.MaxReplicas > i.Replicas {
+		wanted = fmt.Sprintf("%d to %d", i.Replicas, i.MaxReplicas)
+	}
+	partitions := ""
+	if i.Partitions > 0 {
+		partitions = fmt.Sprint(i.Partitions)
+	}
+	return facts(w, "id", fmt.Sprint(i.ID), "name", i.Name, "result", fmt.Sprint(i.Result),
+		"input topic", i.InputTopic, "partitions", partitions, "output topic", i.OutputTopic, "dead letters", i.DeadLetter,
+		"format", string(i.InputFormat), "config", string(i.InputConfig), "delivery", string(i.Delivery),
+		"replicas", wanted, "ready", fmt.Sprintf("%d of %d", i.Ready, i.Wanted), "url", i.URL,
+		"status", fmt.Sprintf("%s since %s", i.Status, stamp(i.StatusChanged)), "reason", i.Reason,
+		"created", stamp(i.Created), "updated", stamp(i.Updated))
+}
+
+func inferences(env *cli.Env) *cobra.Command {
+	k := inferenceKind(env)
+	k.watch = func(ctx context.Context, c *client.Client, i pipeline.Inference) error { return k.follow(ctx, c, i.ID) }
+	cmd := &cobra.Command{Use: "inferences", Aliases: []string{"inference"}, Short: "Trained models that predict from topic to topic"}
+	var watch bool
+	create := k.create(edit[pipeline.Inference]{
+		verb: "deploy", past: "deployed",
+		check: suggestFormat,
+		done: func(ctx context.Context, c *client.Client, i pipeline.Inference) error {
+			if watch {
+				return watchReady(ctx, k, c, i.ID)
+			}
+			return nil
+		},
+	}, membersUsage)
+	create.Short = "Serve a finished result between two topics"
+	create.Example = "  " + env.Program + " inferences create --result 3 --input-topic digits --output-topic digits-predicted --replicas 2"
+	create.Flags().BoolVarP(&watch, "watch", "w", false, "wait until its replicas are ready")
+	update := k.update(edit[pipeline.Inference]{verb: "update", past: "updated"}, membersUsage)
+	update.Short = "Change the replicas, or serve another result of the same shapes"
+	start := k.act(verb{name: "start", past: "started", short: "Start stopped inferences again"})
+	stop := k.act(verb{name: "stop", past: "stopped", short: "End the replicas of inferences, keeping the inferences"})
+	return cli.Group(cmd, create, k.list(), k.show(), update, scale(k), start, stop, k.delete(), suggest(env))
+}
+
+// suggestFormat fills in how records are read, from the stream that the result
+// was trained on, where the person does not say.
+func suggestFormat(ctx context.Context, c *client.Client, data map[string]any) error {
+	if data["input_format"] != nil {
+		return nil
+	}
+	id, err := strconv.ParseInt(fmt.Sprint(data["result"]), 10, 64)
+	if err != nil {
+		return pipeline.Invalidf("result", "%v is not an id", data["result"])
+	}
+	s, err := c.Suggest(ctx, id)
+	if err != nil {
+		return err
+	}
+	data["input_format"] = s.InputFormat
+	if data["input_config"] == nil && len(s.InputConfig) > 0 {
+		data["input_config"] = s.InputConfig
+	}
+	return nil
+}
+
+// scale is update --replicas for short.
+func scale(k kind[pipeline.Inference]) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "scale INFERENCE REPLICAS", Short: "Change the replicas: a number, or a range like 0-5",
+		Args: cli.Args("INFERENCE", "REPLICAS"), ValidArgsFunction: cli.First(k.complete()),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			change, err := replicas(args[1])
+			if err != nil {
+				return cli.Usagef("REPLICAS %q: %s", args[1], err)
+			}
+			c, err := k.env.Client(ctx)
+			if err != nil {
+				return err
+			}
+			id, err := k.id(ctx, c, args[0])
+			if err != nil {
+				return err
+			}
+			command := c.UpdateInference(id, change)
+			if k.env.AsCurl() {
+				return k.env.PrintCurl(ctx, c, command)
+			}
+			i, err := cli.Send[pipeline.Inference](ctx, k.env, command)
+			if err != nil {
+				return err
+			}
+			return k.env.Print(i, k.name(k.of(c), i), func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "inference %d %s scaled to %s\n", i.ID, terminal.Plain(i.Name), args[1])
+				return err
+			})
+		},
+	}
+	k.env.CommandFlags(cmd)
+	return cmd
+}
+
+func suggest(env *cli.Env) *cobra.Command {
+	var result string
+	cmd := &cobra.Command{
+		Use: "suggest --result RESULT", Short: "Print the format and config that suit a result", Args: cli.Args(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx := cmd.Context()
+			if result == "" {
+				return cli.Usagef("missing --result")
+			}
+			c, err := env.Client(ctx)
+			if err != nil {
+				return err
+			}
+			id, err := toResult.id(ctx, env, c, result)
+			if err != nil {
+				return err
+			}
+			s, err := c.Suggest(ctx, id)
+			if err != nil {
+				return err
+			}
+			return env.Print(s, string(s.InputFormat), func(w io.Writer) error {
+				return facts(w, "format", string(s.InputFormat), "config", compact(s.InputConfig))
+			})
+		},
+	}
+	env.OutputFlag(cmd)
+	cmd.Flags().StringVar(&result, "result", "", "`RESULT` that finished")
+	// The flag exists, so this cannot fail.
+	_ = cmd.RegisterFlagCompletionFunc("result", toResult.complete(env))
+	return cmd
+}
+
+func compact(raw json.RawMessage) string {
+	if len(raw) == 0 {
+		return "{}"
+	}
+	return string(raw)
+}

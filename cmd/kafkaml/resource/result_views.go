@@ -1,0 +1,213 @@
+package resource
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
+	"github.com/kafkaml/kafkaml/cmd/kafkaml/terminal"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+func showResult(w io.Writer, r pipeline.Result) error {
+	datasource := ""
+	if r.Datasource != 0 {
+		datasource = fmt.Sprint(r.Datasource)
+	}
+	err := facts(w,
+		"id", fmt.Sprint(r.ID), "deployment", fmt.Sprint(r.Deployment), "configuration", fmt.Sprint(r.Configuration),
+		"model", fmt.Sprintf("%s (%d), version %d", r.ModelName, r.Model, r.ModelVersion), "datasource", datasource,
+		"status", fmt.Sprintf("%s since %s", r.Status, stamp(r.StatusChanged)), "reason", r.Reason, "hint", r.Hint,
+		"attempt", fmt.Sprint(r.Attempt), "engine", strings.TrimSpace(string(r.Engine)+" "+parenthesis(r.EngineReason)),
+		"epochs", fmt.Sprintf("%d of %d", r.EpochsDone, r.EpochsTotal), "took", took(r.Seconds),
+		"training", metrics(r.Metrics.Training), "validation", metrics(r.Metrics.Validation), "test", metrics(r.Metrics.Test))
+	if err != nil {
+		return err
+	}
+	if err := showSplit(w, r.Split); err != nil {
+		return err
+	}
+	if err := showConfusion(w, r.Confusion); err != nil {
+		return err
+	}
+	return showLineage(w, r.Lineage)
+}
+
+func parenthesis(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "(" + s + ")"
+}
+
+func took(seconds float64) string {
+	if seconds == 0 {
+		return ""
+	}
+	return (time.Duration(seconds * float64(time.Second))).Round(10 * time.Millisecond).String()
+}
+
+// showSplit writes how many records and labels each split holds.
+func showSplit(w io.Writer, s *pipeline.SplitAudit) error {
+	if s == nil {
+		return nil
+	}
+	splits := []struct {
+		name  string
+		count pipeline.SplitCount
+	}{{"training", s.Training}, {"validation", s.Validation}, {"test", s.Test}}
+	var labels []string
+	for _, split := range splits {
+		for label := range split.count.Labels {
+			if !slices.Contains(labels, label) {
+				labels = append(labels, label)
+			}
+		}
+	}
+	slices.SortFunc(labels, byNumber)
+	labels = labels[:min(len(labels), 20)]
+	rows := make([][]string, len(splits))
+	for i, split := range splits {
+		rows[i] = []string{split.name, terminal.Count(split.count.Records)}
+		for _, label := range labels {
+			rows[i] = append(rows[i], terminal.Count(split.count.Labels[label]))
+		}
+	}
+	fmt.Fprintln(w)
+	if err := terminal.Table(w, append([]string{"SPLIT", "RECORDS"}, labels...), rows); err != nil {
+		return err
+	}
+	for _, warning := range s.Warnings {
+		fmt.Fprintf(w, "warning: %s\n", terminal.Plain(warning))
+	}
+	return nil
+}
+
+// byNumber orders labels as the numbers they mostly are: 2 before 10.
+func byNumber(a, b string) int {
+	if len(a) != len(b) {
+		return len(a) - len(b)
+	}
+	return strings.Compare(a, b)
+}
+
+// maxConfusion is the largest matrix that is drawn.
+const maxConfusion = 20
+
+func showConfusion(w io.Writer, c *pipeline.Confusion) error {
+	if c == nil {
+		return nil
+	}
+	if len(c.Labels) > maxConfusion {
+		_, err := fmt.Fprintf(w, "\nconfusion of %d classes on the %s split: see -o json\n", len(c.Labels), c.Split)
+		return err
+	}
+	fmt.Fprintf(w, "\nconfusion on the %s split, true labels down, predicted across:\n", c.Split)
+	rows := make([][]string, len(c.Counts))
+	for i, counts := range c.Counts {
+		rows[i] = []string{label(c.Labels, i)}
+		for _, n := range counts {
+			rows[i] = append(rows[i], terminal.Count(n))
+		}
+	}
+	return terminal.Table(w, append([]string{""}, c.Labels...), rows)
+}
+
+func label(labels []string, i int) string {
+	if i < len(labels) {
+		return labels[i]
+	}
+	return fmt.Sprint(i)
+}
+
+func showLineage(w io.Writer, l pipeline.Lineage) error {
+	if l.ContentHash == "" {
+		return nil
+	}
+	fmt.Fprintln(w)
+	var libraries []string
+	for name, version := range l.Libraries {
+		libraries = append(libraries, name+" "+version)
+	}
+	slices.Sort(libraries)
+	return facts(w, "source hash", l.SourceHash, "ranges", ranges(l.Ranges), "content hash", l.ContentHash,
+		"records", terminal.Count(l.Records), "read", terminal.Bytes(l.BytesRead), "seed", fmt.Sprint(l.Seed),
+		"weights hash", l.WeightsHash, "libraries", strings.Join(libraries, ", "))
+}
+
+// epochs prints the metrics of each epoch.
+func epochs(env *cli.Env, k kind[pipeline.Result]) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "metrics RESULT", Short: "Print the metrics of each epoch", Args: cli.Args("RESULT"),
+		ValidArgsFunction: cli.First(k.complete()),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := env.Client(cmd.Context())
+			if err != nil {
+				return err
+			}
+			id, err := k.id(cmd.Context(), c, args[0])
+			if err != nil {
+				return err
+			}
+			all, err := c.Epochs(cmd.Context(), id, 0)
+			if err != nil {
+				return err
+			}
+			if all == nil {
+				all = []pipeline.Epoch{}
+			}
+			return env.Print(all, "result/"+args[0], func(w io.Writer) error { return showEpochs(w, all) })
+		},
+	}
+	env.OutputFlag(cmd)
+	return cmd
+}
+
+func showEpochs(w io.Writer, all []pipeline.Epoch) error {
+	training, validation := epochNames(all)
+	header := []string{"EPOCH"}
+	for _, name := range training {
+		header = append(header, strings.ToUpper(name))
+	}
+	for _, name := range validation {
+		header = append(header, "VAL_"+strings.ToUpper(name))
+	}
+	rows := make([][]string, len(all))
+	for i, e := range all {
+		rows[i] = []string{fmt.Sprint(e.Epoch)}
+		for _, name := range training {
+			rows[i] = append(rows[i], cell(e.Training, name))
+		}
+		for _, name := range validation {
+			rows[i] = append(rows[i], cell(e.Validation, name))
+		}
+		rows[i] = append(rows[i], fmt.Sprintf("%.2f", e.Seconds))
+	}
+	return terminal.Table(w, append(header, "SECONDS"), rows)
+}
+
+func cell(m pipeline.Metrics, name string) string {
+	if v, ok := m[name]; ok {
+		return number(v)
+	}
+	return "-"
+}
+
+// epochNames are the names of every metric that any epoch has.
+func epochNames(all []pipeline.Epoch) (training, validation []string) {
+	t, v := pipeline.Metrics{}, pipeline.Metrics{}
+	for _, e := range all {
+		for name := range e.Training {
+			t[name] = 0
+		}
+		for name := range e.Validation {
+			v[name] = 0
+		}
+	}
+	return metricNames(t), metricNames(v)
+}

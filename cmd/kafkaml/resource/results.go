@@ -1,0 +1,77 @@
+package resource
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kafkaml/kafkaml/client"
+	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
+	"github.com/kafkaml/kafkaml/cmd/kafkaml/terminal"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+func resultKind(env *cli.Env) kind[pipeline.Result] {
+	return kind[pipeline.Result]{
+		env: env, of: (*client.Client).Results, one: "result", many: "results",
+		columns: []column[pipeline.Result]{
+			{"ID", func(r pipeline.Result, _ *names) string { return fmt.Sprint(r.ID) }},
+			{"DEPLOYMENT", func(r pipeline.Result, _ *names) string { return fmt.Sprint(r.Deployment) }},
+			{"MODEL", func(r pipeline.Result, _ *names) string { return r.ModelName + " v" + strconv.Itoa(r.ModelVersion) }},
+			{"STATUS", func(r pipeline.Result, _ *names) string { return string(r.Status) }},
+			{"EPOCHS", func(r pipeline.Result, _ *names) string { return fmt.Sprintf("%d/%d", r.EpochsDone, r.EpochsTotal) }},
+			{"TRAINING", func(r pipeline.Result, _ *names) string { return metrics(r.Metrics.Training) }},
+			{"VALIDATION", func(r pipeline.Result, _ *names) string { return metrics(r.Metrics.Validation) }},
+			{"TEST", func(r pipeline.Result, _ *names) string { return metrics(r.Metrics.Test) }},
+			{"ENGINE", func(r pipeline.Result, _ *names) string { return string(r.Engine) }},
+			{"CHANGED", func(r pipeline.Result, n *names) string { return terminal.Ago(r.StatusChanged, n.now) }},
+		},
+		details: showResult,
+		filters: []filter{
+			{name: "deployment", usage: "only those of `DEPLOYMENT`", ref: toDeployment},
+			{name: "configuration", usage: "only those of `CONFIGURATION`", ref: toConfiguration},
+			{name: "model", usage: "only those of `MODEL`", ref: toModel},
+			{name: "datasource", usage: "only those trained on `DATASOURCE`", ref: toDatasource},
+			{name: "status", usage: "only those in `STATUS`", words: []string{"waiting", "scheduled", "running", "finished", "failed", "stopped"}},
+		},
+	}
+}
+
+// metrics are values as a person reads them: "loss 0.1203, accuracy 0.9651",
+// the loss first.
+func metrics(m pipeline.Metrics) string {
+	if len(m) == 0 {
+		return "-"
+	}
+	var text []string
+	for _, name := range metricNames(m) {
+		text = append(text, name+" "+number(m[name]))
+	}
+	return strings.Join(text, ", ")
+}
+
+func metricNames(m pipeline.Metrics) []string {
+	names := slices.Sorted(maps.Keys(m))
+	if i := slices.Index(names, "loss"); i > 0 {
+		names = slices.Insert(slices.Delete(names, i, i+1), 0, "loss")
+	}
+	return names
+}
+
+func number(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) }
+
+func results(env *cli.Env) *cobra.Command {
+	k := resultKind(env)
+	k.watch = func(ctx context.Context, c *client.Client, r pipeline.Result) error {
+		return watchResult(ctx, env, c, r.ID)
+	}
+	cmd := &cobra.Command{Use: "results", Aliases: []string{"result"}, Short: "Trainings and trained models"}
+	stop := k.act(verb{name: "stop", past: "stopped", short: "End trainings"})
+	retry := k.act(verb{name: "retry", past: "is to be trained again", short: "Train failed or stopped results again"})
+	return cli.Group(cmd, k.list(), k.show(), stop, retry, k.delete(), epochs(env, k), download(env, k), logs(env, k))
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
+	"github.com/kafkaml/kafkaml/cmd/kafkaml/resource"
+)
+
+// program is how usage texts call this program: kn runs a plugin by the file
+// name kn-kafkaml.
+func program(argument0 string) string {
+	name := strings.TrimSuffix(filepath.Base(argument0), ".exe")
+	if name == "kn-kafkaml" {
+		return "kn kafkaml"
+	}
+	return "kafkaml"
+}
+
+const about = `Train and serve neural networks straight from Kafka streams.
+
+A model is Keras source. A configuration groups models; a deployment of it
+trains them all on the next stream that names it; each training is a result; an
+inference serves a finished result between two topics.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such thing, 4 refused,
+5 kafkaml or Kafka does not answer, 130 interrupted.`
+
+// The headings of --help.
+const (
+	groupPipeline = "pipeline"
+	groupStreams  = "streams"
+	groupMachine  = "machine"
+)
+
+// newRoot builds the whole command line.
+func newRoot(env *cli.Env) *cobra.Command {
+	root := &cobra.Command{
+		Use: "kafkaml", Short: "Train and serve neural networks straight from Kafka streams", Long: about,
+		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: env.Program},
+	}
+	root.AddGroup(
+		&cobra.Group{ID: groupPipeline, Title: "The pipeline:"},
+		&cobra.Group{ID: groupStreams, Title: "Streams:"},
+		&cobra.Group{ID: groupMachine, Title: "This machine:"},
+	)
+	env.GlobalFlags(root.PersistentFlags())
+	add(root, groupPipeline, resource.Commands(env)...)
+	return cli.Group(root)
+}
+
+func add(root *cobra.Command, group string, commands ...*cobra.Command) {
+	for _, c := range commands {
+		c.GroupID = group
+		root.AddCommand(c)
+	}
+}
