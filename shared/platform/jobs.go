@@ -1,0 +1,202 @@
+package platform
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// localJobs queues Jobs and runs as many at once as there are cores. Waiting
+// Jobs take turns by deployment, so that a large one does not hold up the next.
+type localJobs struct {
+	l *Local
+
+	mu     sync.Mutex
+	jobs   map[string]*localJob
+	queue  fairQueue
+	active int
+	closed bool
+}
+
+// localJob is a Job from Start until OnEnded has returned.
+type localJob struct {
+	Job
+	stopped bool               // by Stop or Close: its end is not told
+	cancel  context.CancelFunc // ends the process; nil while it waits
+	done    chan struct{}      // closed when nothing of it is left
+	process *process
+}
+
+func newLocalJobs(l *Local) *localJobs {
+	return &localJobs{l: l, jobs: map[string]*localJob{}}
+}
+
+// label is what a Job or Service may be called: it becomes a file name.
+var label = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+
+func checkName(name string) error {
+	if label.MatchString(name) {
+		return nil
+	}
+	return pipeline.Invalidf("name", "%q is not a name", name).
+		WithHint("use up to 63 lower-case letters, digits and dashes, a letter or digit first and last")
+}
+
+// Start implements Jobs.
+func (l *Local) Start(_ context.Context, job Job) error {
+	if err := checkName(job.Name); err != nil {
+		return err
+	}
+	q := l.jobs
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case q.closed:
+		return &pipeline.Error{Op: "start job", Kind: pipeline.Unavailable, Reason: "this process is shutting down"}
+	case q.jobs[job.Name] != nil:
+		return nil
+	case q.queue.len() >= l.c.Queue:
+		return &pipeline.Error{
+			Op: "start job", Kind: pipeline.Unavailable, Reason: fmt.Sprintf("%d jobs are waiting", q.queue.len()),
+			Hint: "wait until some have ended, or stop a deployment",
+		}
+	}
+	j := &localJob{Job: job, done: make(chan struct{})}
+	q.jobs[job.Name] = j
+	q.queue.push(j)
+	q.fill()
+	return nil
+}
+
+// fill starts waiting Jobs while there is room. The caller holds the lock.
+func (q *localJobs) fill() {
+	for !q.closed && q.active < q.l.c.Jobs {
+		j := q.queue.pop()
+		if j == nil {
+			return
+		}
+		ctx, cancel := context.WithCancel(q.l.ctx)
+		if s := j.Resources.DeadlineSecs; s > 0 {
+			ctx, cancel = context.WithTimeoutCause(q.l.ctx, time.Duration(s)*time.Second, errDeadline)
+		}
+		j.cancel = cancel
+		q.active++
+		q.l.goRun(func() {
+			defer cancel()
+			q.run(ctx, j)
+		})
+	}
+}
+
+var errDeadline = &pipeline.Error{Kind: pipeline.Internal, Reason: "it took longer than its deadline", Hint: "raise resources.deadline_seconds"}
+
+// run runs one Job to its end and tells it.
+func (q *localJobs) run(ctx context.Context, j *localJob) {
+	ended := q.execute(ctx, j)
+	q.mu.Lock()
+	told := !j.stopped
+	q.mu.Unlock()
+	if told && q.l.c.OnEnded != nil {
+		q.l.c.OnEnded(context.WithoutCancel(ctx), ended)
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	delete(q.jobs, j.Name)
+	q.active--
+	close(j.done)
+	q.fill()
+}
+
+// execute runs the process of a Job.
+func (q *localJobs) execute(ctx context.Context, j *localJob) Ended {
+	ended := Ended{Name: j.Name, Result: j.Spec.Result, Attempt: j.Spec.Attempt}
+	spec, err := json.Marshal(j.Spec)
+	if err != nil {
+		ended.Reason = "the job cannot be written as JSON: " + err.Error()
+		return ended
+	}
+	p, err := q.l.begin("train", q.l.jobLog(j.Name), append(slices.Clip(j.Env), "KAFKAML_JOB="+string(spec)))
+	if err != nil {
+		ended.Reason = err.Error()
+		return ended
+	}
+	q.mu.Lock()
+	j.process = p
+	q.mu.Unlock()
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+		p.end(context.Background(), q.l.c.Grace)
+	}
+	ended.OK, ended.Reason, ended.Hint = p.verdict()
+	if context.Cause(ctx) == errDeadline {
+		ended.OK, ended.Reason, ended.Hint = false, fmt.Sprintf("%s of %d s", errDeadline.Reason, j.Resources.DeadlineSecs), errDeadline.Hint
+	}
+	ended.Log = p.log.tail(keptLog)
+	return ended
+}
+
+// Stop implements Jobs.
+func (l *Local) Stop(ctx context.Context, name string) error {
+	q := l.jobs
+	q.mu.Lock()
+	j := q.jobs[name]
+	if j == nil {
+		q.mu.Unlock()
+		return nil
+	}
+	j.stopped = true
+	if j.cancel == nil {
+		q.queue.remove(j)
+		delete(q.jobs, name)
+		close(j.done)
+	} else {
+		j.cancel()
+	}
+	q.mu.Unlock()
+	select {
+	case <-j.done:
+		return nil
+	case <-ctx.Done():
+		return &pipeline.Error{Op: "stop job " + name, Kind: pipeline.Unavailable, Err: context.Cause(ctx)}
+	}
+}
+
+// close starts no more Jobs and stops telling how they end.
+func (q *localJobs) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	for _, j := range q.jobs {
+		j.stopped = true
+	}
+}
+
+// Running implements Jobs.
+func (l *Local) Running(context.Context) ([]string, error) {
+	l.jobs.mu.Lock()
+	defer l.jobs.mu.Unlock()
+	names := make([]string, 0, len(l.jobs.jobs))
+	for name := range l.jobs.jobs {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// Log implements Jobs. It also reads the log of a Job that is over.
+func (l *Local) Log(_ context.Context, name string) (string, error) {
+	if err := checkName(name); err != nil {
+		return "", err
+	}
+	return tailOf(l.jobLog(name), keptLog)
+}
+
+func (l *Local) jobLog(name string) string { return filepath.Join(l.c.Dir, jobLogs, name+".log") }

@@ -1,0 +1,103 @@
+package platform
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// LocalConfig says how Local runs its children.
+type LocalConfig struct {
+	Binary  string // path of kafkaml-tensorflow
+	Dir     string // logs lie in Dir/jobs and Dir/services
+	Log     *slog.Logger
+	BaseURL string // where Proxy is mounted, "http://127.0.0.1:8080/predict"; a Service's URL is BaseURL/<name>/
+	// OnEnded is told how each Job ended, but for those that Stop or Close
+	// ended. The Job is listed by Running until it returns. It must be set
+	// before the first Start.
+	OnEnded func(context.Context, Ended)
+	Jobs    int           // Jobs at once; the number of cores when 0
+	Queue   int           // Jobs that may wait; 10,000 when 0
+	Grace   time.Duration // from SIGTERM to SIGKILL; 20 s when 0
+}
+
+// Local runs Jobs and Services as child processes, each in its own process
+// group. They end with this process, however it ends. What should run is not
+// kept: after a start the owners of Jobs and Services ask for them again.
+type Local struct {
+	c     LocalConfig
+	spawn *spawner
+	jobs  *localJobs
+	http  *http.Client // for readiness checks
+
+	ctx    context.Context // ends when Close begins
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // owns every goroutine of Local
+
+	mu       sync.Mutex
+	services map[string]*service
+}
+
+// NewLocal makes the folders for logs. Close ends what it started.
+func NewLocal(c LocalConfig) (*Local, error) {
+	if c.Jobs == 0 {
+		c.Jobs = runtime.NumCPU()
+	}
+	if c.Queue == 0 {
+		c.Queue = 10_000
+	}
+	if c.Grace == 0 {
+		c.Grace = 20 * time.Second
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if _, err := os.Stat(c.Binary); err != nil {
+		return nil, &pipeline.Error{
+			Op: "run processes", Kind: pipeline.Unavailable, Reason: "the program for training and inference is missing: " + err.Error(),
+			Hint: "build it with `make build`", Err: err,
+		}
+	}
+	for _, sub := range []string{jobLogs, serviceLogs} {
+		if err := os.MkdirAll(filepath.Join(c.Dir, sub), 0o750); err != nil {
+			return nil, &pipeline.Error{Op: "run processes", Kind: pipeline.Unavailable, Err: err}
+		}
+	}
+	l := &Local{c: c, spawn: newSpawner(), http: &http.Client{Timeout: 2 * time.Second}, services: map[string]*service{}}
+	l.ctx, l.cancel = context.WithCancel(context.Background())
+	l.jobs = newLocalJobs(l)
+	return l, nil
+}
+
+// The folders of logs below LocalConfig.Dir.
+const (
+	jobLogs     = "jobs"
+	serviceLogs = "services"
+)
+
+// Close ends every child: SIGTERM, then SIGKILL once the grace is over, and
+// waits for all of them. No OnEnded is called for a Job that it ended.
+func (l *Local) Close() error {
+	l.jobs.close()
+	l.cancel()
+	l.wg.Wait()
+	l.spawn.close()
+	l.http.CloseIdleConnections()
+	return nil
+}
+
+// goRun runs f in a goroutine that Close waits for.
+func (l *Local) goRun(f func()) {
+	l.wg.Add(1)
+	go func() {
+		defer l.wg.Done()
+		f()
+	}()
+}

@@ -1,0 +1,144 @@
+package platform
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// process is one child in its own process group.
+type process struct {
+	cmd   *exec.Cmd
+	stdin io.WriteCloser // held open: its end tells the child that we are gone
+	log   *logFile
+	ooms  int64 // of the machine when the child started
+	done  chan struct{}
+	err   error // of Wait; valid once done is closed
+}
+
+// withheld are the variables of our environment that no child gets: it has no
+// business in the registry.
+var withheld = []string{"DATABASE_URL=", "KAFKAML_JOB=", "KAFKAML_PREDICT=", "FUNCTION=", "PORT=", "LISTEN_ADDRESS="}
+
+// begin starts the binary with one verb; what it writes goes to a log at path.
+func (l *Local) begin(verb, path string, env []string) (*process, error) {
+	log, err := openLog(path)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(l.c.Binary, verb) // #nosec G204 -- the path is the operator's
+	cmd.Env = append(inherited(), env...)
+	cmd.Env = append(cmd.Env, "KAFKAML_PARENT=stdin")
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = parentDeath()
+	cmd.WaitDelay = 5 * time.Second // a grandchild that keeps the output open does not keep us
+	p := &process{cmd: cmd, log: log, ooms: oomKills(), done: make(chan struct{})}
+	if p.stdin, err = cmd.StdinPipe(); err == nil {
+		err = l.spawn.start(cmd)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start %s %s: %w", l.c.Binary, verb, err), log.Close())
+	}
+	l.goRun(func() {
+		defer close(p.done)
+		p.err = cmd.Wait()
+		_ = log.Close() // its last lines are in memory
+	})
+	return p, nil
+}
+
+func inherited() []string {
+	var env []string
+next:
+	for _, kv := range os.Environ() {
+		for _, w := range withheld {
+			if strings.HasPrefix(kv, w) {
+				continue next
+			}
+		}
+		env = append(env, kv)
+	}
+	return env
+}
+
+// signal sends sig to the whole process group.
+func (p *process) signal(sig syscall.Signal) {
+	_ = syscall.Kill(-p.cmd.Process.Pid, sig) // it may be gone
+}
+
+// end asks the process to end, insists once grace is over or ctx ends, and
+// returns when it is gone.
+func (p *process) end(ctx context.Context, grace time.Duration) {
+	p.signal(syscall.SIGTERM)
+	t := time.NewTimer(grace)
+	defer t.Stop()
+	select {
+	case <-p.done:
+	case <-t.C:
+	case <-ctx.Done():
+	}
+	p.signal(syscall.SIGKILL) // also what is left of the group
+	<-p.done
+}
+
+// exitOutOfMemory is what our children exit with when an allocation fails, the
+// sysexits.h code for a resource that is missing.
+const exitOutOfMemory = 71
+
+// verdict puts the end of the process into words.
+func (p *process) verdict() (ok bool, reason, hint string) {
+	if p.err == nil {
+		return true, "", ""
+	}
+	var exit *exec.ExitError
+	if !errors.As(p.err, &exit) {
+		return false, p.err.Error(), ""
+	}
+	const memory = "give the machine more memory, or train with a smaller batch_size or model"
+	status, _ := exit.Sys().(syscall.WaitStatus)
+	tail := p.log.tail(4 << 10)
+	switch {
+	case status.Signaled() && status.Signal() == syscall.SIGKILL && oomKills() > p.ooms:
+		return false, "out of memory: the kernel ended the process (signal 9)", memory
+	case outOfMemory(tail) || exit.ExitCode() == exitOutOfMemory:
+		return false, "out of memory: " + lastLine(tail), memory
+	case status.Signaled() && status.Signal() == syscall.SIGKILL:
+		return false, "the process was killed (signal 9)", "it was ended from outside; try again"
+	case status.Signaled():
+		return false, fmt.Sprintf("the process died of signal %d (%s)%s", status.Signal(), status.Signal(), saying(tail)), "see the log"
+	}
+	return false, fmt.Sprintf("the process ended with exit code %d%s", exit.ExitCode(), saying(tail)), "see the log"
+}
+
+// outOfMemory finds the words of an allocation that failed.
+func outOfMemory(log string) bool {
+	for _, s := range []string{"std::bad_alloc", "out of memory", "OOM when allocating", "cannot allocate memory"} {
+		if strings.Contains(log, s) {
+			return true
+		}
+	}
+	return false
+}
+
+func saying(log string) string {
+	if line := lastLine(log); line != "" {
+		return ": " + line
+	}
+	return ""
+}
+
+// lastLine is the last line that says something, at most 300 bytes.
+func lastLine(log string) string {
+	lines := strings.Split(strings.TrimSpace(log), "\n")
+	line := strings.TrimSpace(lines[len(lines)-1])
+	if len(line) > 300 {
+		line = strings.ToValidUTF8(line[:300], "") + "..."
+	}
+	return line
+}

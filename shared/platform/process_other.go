@@ -1,0 +1,12 @@
+//go:build !linux
+
+package platform
+
+import "syscall"
+
+// parentDeath puts the child in a process group of its own. Only Linux ends it
+// when we are killed; elsewhere it sees the end of its standard input.
+func parentDeath() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+
+// oomKills is known on Linux only.
+func oomKills() int64 { return 0 }

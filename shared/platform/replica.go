@@ -1,0 +1,208 @@
+package platform
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	readySoon     = 25 * time.Millisecond  // between checks until a replica is ready
+	readyOften    = time.Second            // and after
+	startTime     = 2 * time.Minute        // in which a replica must become ready
+	restartFirst  = 200 * time.Millisecond // before a dead replica starts again, doubling
+	restartLast   = 30 * time.Second
+	steady        = 30 * time.Second // a replica that ran for so long starts afresh
+	failuresShown = 3                // in a row, before Status calls the service failing
+)
+
+// replica keeps one predict process running.
+type replica struct {
+	s      *service
+	spec   Service
+	number int
+	cancel context.CancelFunc
+	ready  chan struct{} // closed when it was ready for the first time
+	done   chan struct{} // closed when it is gone
+
+	mu       sync.Mutex
+	url      string
+	up       bool
+	was      bool // ready before
+	leaving  bool
+	failures int
+	reason   string
+}
+
+// leave takes the replica out of use, lets it drain and ends it.
+func (r *replica) leave() {
+	r.mu.Lock()
+	r.leaving, r.up = true, false
+	r.mu.Unlock()
+	r.cancel()
+}
+
+// state is how the replica stands; failed says why it does not stay up.
+func (r *replica) state() (url string, ready bool, failed string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.failures >= failuresShown {
+		failed = r.reason
+	}
+	return r.url, r.up, failed
+}
+
+// supervise starts the process again whenever it ends, until ctx does.
+func (r *replica) supervise(ctx context.Context) {
+	wait := restartFirst
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := r.live(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if time.Since(began) > steady {
+			wait = restartFirst
+			r.failed(nil)
+		}
+		r.failed(err)
+		r.s.l.c.Log.Warn("a replica ended and starts again", "service", r.spec.Name, "replica", r.number, "error", err, "after", wait)
+		t := time.NewTimer(wait)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return
+		}
+		wait = min(2*wait, restartLast)
+	}
+}
+
+// failed counts a failure in a row; nil begins again.
+func (r *replica) failed(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.up = false
+	if err == nil {
+		r.failures = 0
+		return
+	}
+	r.failures++
+	r.reason = err.Error()
+}
+
+// live is one life of the process: start, serve, end.
+func (r *replica) live(ctx context.Context) error {
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	spec, err := json.Marshal(r.spec.Spec)
+	if err != nil {
+		return fmt.Errorf("write the service as JSON: %w", err)
+	}
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	path := filepath.Join(r.s.l.c.Dir, serviceLogs, fmt.Sprintf("%s-%d.log", r.spec.Name, r.number))
+	p, err := r.s.l.begin("predict", path, append(slices.Clip(r.spec.Env),
+		"KAFKAML_PREDICT="+string(spec), "PORT="+strconv.Itoa(port), "LISTEN_ADDRESS="+address))
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	r.url = "http://" + address
+	r.mu.Unlock()
+	watch, stop := context.WithCancel(ctx)
+	watching := make(chan struct{})
+	go func() {
+		defer close(watching)
+		r.watch(watch, p)
+	}()
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+		r.down()
+		p.end(context.Background(), r.s.l.c.Grace)
+	}
+	stop()
+	<-watching
+	r.down()
+	if ok, reason, _ := p.verdict(); !ok {
+		return fmt.Errorf("%s", reason)
+	}
+	return fmt.Errorf("the process ended")
+}
+
+func (r *replica) down() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.up = false
+}
+
+// watch asks the process for its readiness and ends one that does not become
+// ready in time.
+func (r *replica) watch(ctx context.Context, p *process) {
+	deadline := time.Now().Add(startTime)
+	every := readySoon
+	t := time.NewTimer(every)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.done:
+			return
+		case <-t.C:
+		}
+		if r.check(ctx) {
+			every = readyOften
+			deadline = time.Now().Add(startTime)
+		} else if time.Now().After(deadline) {
+			p.signal(syscall.SIGKILL)
+			return
+		}
+		t.Reset(every)
+	}
+}
+
+// check asks once and keeps the answer.
+func (r *replica) check(ctx context.Context) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url+"/health/readiness", nil)
+	if err != nil {
+		return false
+	}
+	res, err := r.s.l.http.Do(req)
+	ready := err == nil && res.StatusCode/100 == 2
+	if err == nil {
+		_ = res.Body.Close()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.up = ready && !r.leaving
+	if r.up {
+		r.failures = 0
+		if !r.was {
+			r.was = true
+			close(r.ready)
+		}
+	}
+	return ready
+}
+
+// freePort finds a port that nobody listens on. Another process may take it
+// before the child does; the child then ends and is started on another.
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("find a port: %w", err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}

@@ -1,0 +1,207 @@
+package platform
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"sync"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// service is one inference: its replicas, and while it is changed those that
+// are replaced.
+type service struct {
+	l      *Local
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // owns the replicas' goroutines
+
+	mu       sync.Mutex
+	spec     Service
+	replicas []*replica
+	retiring []*replica // still serve until their successors are ready
+	made     int        // replicas made so far; names their logs
+	turn     int
+}
+
+// Apply implements Services. Replicas of a changed Service are replaced: the
+// new ones start, and once they are ready the old ones drain. A Service that
+// may scale to none keeps one replica: on one machine nothing wakes it.
+func (l *Local) Apply(_ context.Context, s Service) error {
+	if err := checkName(s.Name); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ctx.Err() != nil {
+		return &pipeline.Error{Op: "apply service", Kind: pipeline.Unavailable, Reason: "this process is shutting down"}
+	}
+	svc := l.services[s.Name]
+	if svc == nil {
+		svc = &service{l: l, spec: s}
+		svc.ctx, svc.cancel = context.WithCancel(l.ctx)
+		l.services[s.Name] = svc
+	}
+	svc.apply(s)
+	return nil
+}
+
+func (s *service) apply(spec Service) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	was := s.spec
+	s.spec = spec
+	was.MinScale, was.MaxScale = spec.MinScale, spec.MaxScale
+	if !reflect.DeepEqual(was, spec) {
+		old := s.replicas
+		s.retiring, s.replicas = append(s.retiring, old...), nil
+	}
+	want := s.wanted()
+	for len(s.replicas) < want {
+		s.replicas = append(s.replicas, s.newReplica())
+	}
+	surplus := s.replicas[want:]
+	s.replicas = s.replicas[:want:want]
+	s.retiring = append(s.retiring, surplus...)
+	for _, r := range surplus {
+		r.leave()
+	}
+	if len(s.retiring) > len(surplus) {
+		s.succeed(s.replicas, s.retiring)
+	}
+}
+
+// wanted is the number of replicas. The caller holds the lock.
+func (s *service) wanted() int { return max(1, s.spec.MinScale) }
+
+// newReplica starts one more. The caller holds the lock.
+func (s *service) newReplica() *replica {
+	s.made++
+	ctx, cancel := context.WithCancel(s.ctx)
+	r := &replica{
+		s: s, spec: s.spec, number: s.made, cancel: cancel,
+		ready: make(chan struct{}), done: make(chan struct{}),
+	}
+	s.goRun(func() {
+		defer close(r.done)
+		r.supervise(ctx)
+		s.forget(r)
+	})
+	return r
+}
+
+// succeed lets the old replicas go once all new ones have been ready.
+func (s *service) succeed(successors, old []*replica) {
+	successors, old = append([]*replica(nil), successors...), append([]*replica(nil), old...)
+	s.goRun(func() {
+		for _, r := range successors {
+			select {
+			case <-r.ready:
+			case <-r.done: // itself replaced
+			case <-s.ctx.Done():
+				return
+			}
+		}
+		for _, r := range old {
+			r.leave()
+		}
+	})
+}
+
+func (s *service) goRun(f func()) {
+	s.wg.Add(1)
+	s.l.goRun(func() {
+		defer s.wg.Done()
+		f()
+	})
+}
+
+func (s *service) forget(gone *replica) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, r := range s.retiring {
+		if r == gone {
+			s.retiring = append(s.retiring[:i:i], s.retiring[i+1:]...)
+			return
+		}
+	}
+}
+
+// Delete implements Services.
+func (l *Local) Delete(ctx context.Context, name string) error {
+	l.mu.Lock()
+	svc := l.services[name]
+	delete(l.services, name)
+	l.mu.Unlock()
+	if svc == nil {
+		return nil
+	}
+	svc.cancel()
+	gone := make(chan struct{})
+	l.goRun(func() {
+		defer close(gone)
+		svc.wg.Wait()
+	})
+	select {
+	case <-gone:
+		return nil
+	case <-ctx.Done():
+		return &pipeline.Error{Op: "delete service " + name, Kind: pipeline.Unavailable, Err: context.Cause(ctx)}
+	}
+}
+
+// Status implements Services.
+func (l *Local) Status(_ context.Context, name string) (ServiceStatus, error) {
+	s, err := l.service(name)
+	if err != nil {
+		return ServiceStatus{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := ServiceStatus{Wanted: s.wanted(), URL: s.l.c.BaseURL + "/" + name + "/"}
+	for _, r := range s.replicas {
+		url, ready, failed := r.state()
+		if ready {
+			st.URLs = append(st.URLs, url)
+		}
+		if failed != "" && st.Failed == "" {
+			st.Failed = failed
+		}
+	}
+	for _, r := range s.retiring {
+		if url, ready, _ := r.state(); ready {
+			st.URLs = append(st.URLs, url)
+		}
+	}
+	st.Ready = min(len(st.URLs), st.Wanted)
+	return st, nil
+}
+
+// URLs lists the replicas of a Service that are ready, one after the other
+// first, so that callers spread over them.
+func (l *Local) URLs(name string) []string {
+	st, err := l.Status(context.Background(), name)
+	if err != nil || len(st.URLs) == 0 {
+		return nil
+	}
+	s, err := l.service(name)
+	if err != nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.turn++
+	at := s.turn % len(st.URLs)
+	return append(st.URLs[at:len(st.URLs):len(st.URLs)], st.URLs[:at]...)
+}
+
+func (l *Local) service(name string) (*service, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.services[name]
+	if s == nil {
+		return nil, &pipeline.Error{Op: "look up service", Kind: pipeline.NotFound, Reason: fmt.Sprintf("there is no service %q", name)}
+	}
+	return s, nil
+}
