@@ -1,0 +1,53 @@
+package pipeline
+
+import (
+	"fmt"
+	"slices"
+)
+
+// The bounds of a deployment's members; the default batch size is Keras'.
+const (
+	defaultBatchSize = 32
+	maxBatchSize     = 1_000_000
+	maxGPUs          = 64
+)
+
+// Normalize gives the members of a deployment that were left out their
+// defaults and refuses those out of range, each by its name.
+func (d *Deployment) Normalize() error {
+	if d.BatchSize == 0 {
+		d.BatchSize = defaultBatchSize
+	}
+	if d.TrainingKwargs.Epochs == 0 { // never read: what was read has at least 1
+		d.TrainingKwargs = DefaultTrainingKwargs()
+	}
+	if d.Engine == "" {
+		d.Engine = Auto
+	}
+	switch {
+	case d.Configuration <= 0:
+		return Invalidf("configuration", "the id of a configuration is missing")
+	case d.BatchSize < 1 || d.BatchSize > maxBatchSize:
+		return Invalidf("batch_size", "must be from 1 to %d, not %d", maxBatchSize, d.BatchSize)
+	case d.GPUs < 0 || d.GPUs > maxGPUs:
+		return Invalidf("gpus", "must be from 0 to %d, not %d", maxGPUs, d.GPUs)
+	case !slices.Contains([]Engine{Auto, Graph, XLA}, d.Engine):
+		return Invalidf("engine", "must be %s, %s or %s, not %q", Auto, Graph, XLA, string(d.Engine))
+	case d.Resources.DeadlineSecs < 0:
+		return Invalidf("resources.deadline_seconds", "must not be negative")
+	}
+	return d.TrainingKwargs.check()
+}
+
+// ModelArtifact is the key of a version of a model among the artifacts;
+// <key>/model.zip holds the exported SavedModel, <key>/keras.zip the template
+// of the .keras file.
+func ModelArtifact(model int64, version int) string {
+	return fmt.Sprintf("models/%d/v%d", model, version)
+}
+
+// ResultArtifact is the key of what an attempt at a result trained;
+// <key>/savedmodel.zip and <key>/model.keras.
+func ResultArtifact(result int64, attempt int) string {
+	return fmt.Sprintf("results/%d/attempt-%d", result, attempt)
+}

@@ -1,0 +1,62 @@
+package pipeline
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// The longest names, in characters.
+const (
+	maxName    = 100
+	maxService = 50 // of 63 that a DNS label may have: platforms add to it
+	maxTopic   = 249
+)
+
+var (
+	serviceName = regexp.MustCompile(`^[a-z]([a-z0-9-]*[a-z0-9])?$`)
+	topicName   = regexp.MustCompile(`^[a-zA-Z0-9._-]+$`)
+)
+
+// ValidateName refuses what is no name of a model or a configuration, held in
+// field: 1 to 100 printable characters without a space at either end. Such a
+// name is for people; it never becomes a path, a topic or a label.
+func ValidateName(field, name string) error {
+	switch {
+	case name == "":
+		return Invalidf(field, "a name is missing")
+	case !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return Invalidf(field, "%q has characters that cannot be shown", name)
+	case strings.TrimSpace(name) != name:
+		return Invalidf(field, "%q begins or ends with a space", name)
+	case utf8.RuneCountInString(name) > maxName:
+		return Invalidf(field, "the name has %d characters, at most %d are taken", utf8.RuneCountInString(name), maxName)
+	}
+	return nil
+}
+
+// ValidateServiceName refuses what is no name of an inference: it becomes the
+// name of a service, hence a DNS label.
+func ValidateServiceName(field, name string) error {
+	if len(name) > maxService || !serviceName.MatchString(name) {
+		return Invalidf(field, "%q cannot be the name of a service", name).
+			WithHint("1 to %d lower-case letters, digits and dashes, a letter first, no dash last", maxService)
+	}
+	return nil
+}
+
+// ValidateTopic refuses what Kafka does not take as the name of a topic, and
+// Kafka's own topics, whose names begin with two underscores.
+func ValidateTopic(field, topic string) error {
+	switch {
+	case topic == "":
+		return Invalidf(field, "a topic is missing")
+	case len(topic) > maxTopic || topic == "." || topic == ".." || !topicName.MatchString(topic):
+		return Invalidf(field, "%q cannot be the name of a topic", topic).
+			WithHint("1 to %d letters, digits, dots, dashes and underscores", maxTopic)
+	case strings.HasPrefix(topic, "__"):
+		return Invalidf(field, "%q is one of Kafka's own topics", topic)
+	}
+	return nil
+}

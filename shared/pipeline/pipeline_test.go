@@ -1,0 +1,189 @@
+package pipeline
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+func TestSplit(t *testing.T) {
+	cases := []struct {
+		total                   int64
+		validationRate, testing float64
+		train, test, validation int64
+	}{
+		{75_000, 0.1, 0, 67_500, 0, 7_500},
+		{10, 0.2, 0.1, 7, 1, 2},
+		{10, 0.1, 0.2, 7, 2, 1},
+		{10, 0.9, 0, 1, 0, 9}, // doubles alone: floor(0.99999...) = 0
+		{100, 0.29, 0.28, 43, 28, 29},
+		{7, 0.5, 0, 3, 0, 4},
+		{1, 0, 0, 1, 0, 0},
+		{0, 0.5, 0.25, 0, 0, 0},
+		{3, 0.25, 0.25, 1, 0, 2},
+		{math.MaxInt64, 0, 0, math.MaxInt64, 0, 0},
+	}
+	for _, c := range cases {
+		t.Run(fmt.Sprint(c.total, c.validationRate, c.testing), func(t *testing.T) {
+			train, test, validation := Split(c.total, c.validationRate, c.testing)
+			if train != c.train || test != c.test || validation != c.validation {
+				t.Errorf("got %d, %d, %d, want %d, %d, %d", train, test, validation, c.train, c.test, c.validation)
+			}
+		})
+	}
+}
+
+func FuzzSplit(f *testing.F) {
+	f.Add(int64(75_000), 0.1, 0.0)
+	f.Add(int64(10), 0.7, 0.3)
+	f.Add(int64(1), math.NaN(), math.Inf(1))
+	f.Fuzz(func(t *testing.T, total int64, validationRate, testRate float64) {
+		if total < 0 || CheckRates(validationRate, testRate) != nil {
+			return
+		}
+		train, test, validation := Split(total, validationRate, testRate)
+		if train < 0 || test < 0 || validation < 0 || train+test+validation != total {
+			t.Fatalf("%d, %d, %d of %d", train, test, validation, total)
+		}
+	})
+}
+
+func TestRates(t *testing.T) {
+	for _, ok := range [][2]float64{{0, 0}, {0.1, 0.2}, {0.99, 0}, {0.4, 0.59}} {
+		if err := CheckRates(ok[0], ok[1]); err != nil {
+			t.Errorf("%v: %v", ok, err)
+		}
+	}
+	for field, rates := range map[string][][2]float64{
+		"validation_rate": {{-0.1, 0}, {1, 0}, {math.NaN(), 0}, {0.5, 0.5}, {0.7, 0.3}, {math.Inf(1), 0}},
+		"test_rate":       {{0, -0.1}, {0, 1.5}, {0, math.Inf(-1)}},
+	} {
+		for _, r := range rates {
+			checkRefused(t, CheckRates(r[0], r[1]), field, nil)
+		}
+	}
+}
+
+func TestNames(t *testing.T) {
+	long := strings.Repeat("n", 250)
+	cases := []struct {
+		rule        func(field, name string) error
+		taken, none []string
+	}{
+		{ValidateName, []string{"mnist", "MNIST CNN v2 (dropout 0.5)", "modèle 数", "../etc"}, []string{"", " a", "a ", "a\nb", "a\x00", "\xff", "a\u202eb", long}},
+		{ValidateServiceName, []string{"a", "inference-1", "a-b2"}, []string{"", "A", "1a", "-a", "a-", "a_b", "a.b", long[:51], "../a"}},
+		{ValidateTopic, []string{"mnist-in", "A.b_c-9", "...", "_x", long[:249]}, []string{"", ".", "..", "a b", "a/b", "é", "__consumer_offsets", long}},
+	}
+	for i, c := range cases {
+		for _, name := range c.taken {
+			if err := c.rule("name", name); err != nil {
+				t.Errorf("rule %d: %v", i, err)
+			}
+		}
+		for _, name := range c.none {
+			checkRefused(t, c.rule("name", name), "name", nil)
+		}
+	}
+}
+
+func TestResultStates(t *testing.T) {
+	states := []ResultStatus{ResultWaiting, ResultScheduled, ResultRunning, ResultFinished, ResultFailed, ResultStopped}
+	allowed := map[string]bool{
+		"waiting>scheduled": true, "waiting>failed": true, "waiting>stopped": true,
+		"scheduled>scheduled": true, "scheduled>running": true, "scheduled>finished": true, "scheduled>failed": true, "scheduled>stopped": true,
+		"running>scheduled": true, "running>finished": true, "running>failed": true, "running>stopped": true,
+		"failed>scheduled": true, "stopped>scheduled": true,
+	}
+	for _, from := range states {
+		for _, to := range states {
+			if step := string(from + ">" + to); from.CanBecome(to) != allowed[step] {
+				t.Errorf("%s is allowed: %v", step, from.CanBecome(to))
+			}
+		}
+		if from.Active() && from.Ended() {
+			t.Errorf("%s is active and ended", from)
+		}
+		if !from.Ended() && !from.CanBecome(ResultStopped) {
+			t.Errorf("%s cannot be stopped", from)
+		}
+	}
+}
+
+func TestDeploymentSumsUpItsResults(t *testing.T) {
+	cases := []struct {
+		results []ResultStatus
+		want    DeploymentStatus
+	}{
+		{nil, DeploymentWaiting},
+		{[]ResultStatus{ResultWaiting, ResultWaiting}, DeploymentWaiting},
+		{[]ResultStatus{ResultFinished, ResultScheduled}, DeploymentTraining},
+		{[]ResultStatus{ResultFailed, ResultRunning}, DeploymentTraining},
+		{[]ResultStatus{ResultFinished, ResultFinished}, DeploymentFinished},
+		{[]ResultStatus{ResultFinished, ResultFailed, ResultStopped}, DeploymentFailed},
+		{[]ResultStatus{ResultFinished, ResultStopped}, DeploymentStopped},
+		{[]ResultStatus{ResultFinished, ResultWaiting}, DeploymentWaiting},
+	}
+	for _, c := range cases {
+		if got := DeploymentOf(c.results); got != c.want {
+			t.Errorf("%v is %s, want %s", c.results, got, c.want)
+		}
+	}
+}
+
+func TestMetricsThatAreNoNumbers(t *testing.T) {
+	want := Metrics{"loss": math.NaN(), "accuracy": 0.5, "up": math.Inf(1), "down": math.Inf(-1)}
+	b, err := json.Marshal(Epoch{Epoch: 1, Training: want})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := string(b); !strings.Contains(text, `"loss":"NaN"`) || !strings.Contains(text, `"down":"-Infinity"`) {
+		t.Error(text)
+	}
+	var got Epoch
+	if err := json.Unmarshal(b, &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got.Training, cmpopts.EquateNaNs()); diff != "" || got.Validation != nil {
+		t.Errorf("(-want +got)\n%s, validation %v", diff, got.Validation)
+	}
+	checkRefused(t, json.Unmarshal([]byte(`{"loss": "five"}`), &Metrics{}), "loss", nil)
+}
+
+func TestNormalize(t *testing.T) {
+	d := Deployment{Configuration: 1}
+	if err := d.Normalize(); err != nil {
+		t.Fatal(err)
+	}
+	want := Deployment{Configuration: 1, BatchSize: 32, TrainingKwargs: DefaultTrainingKwargs(), Engine: Auto}
+	if diff := cmp.Diff(want, d); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	for field, d := range map[string]Deployment{
+		"configuration":                 {},
+		"batch_size":                    {Configuration: 1, BatchSize: -1},
+		"gpus":                          {Configuration: 1, GPUs: 65},
+		"engine":                        {Configuration: 1, Engine: "cuda"},
+		"resources.deadline_seconds":    {Configuration: 1, Resources: Resources{DeadlineSecs: -1}},
+		"training_kwargs.initial_epoch": {Configuration: 1, TrainingKwargs: TrainingKwargs{Epochs: 1, InitialEpoch: 1}},
+	} {
+		checkRefused(t, d.Normalize(), field, nil)
+	}
+}
+
+func TestErrorText(t *testing.T) {
+	cause := errors.New("disk full")
+	e := &Error{Op: "register model", Kind: Unavailable, Field: "source", Err: cause, At: &Position{Line: 3}}
+	if got := e.Error(); got != "register model: source: disk full (line 3)" {
+		t.Error(got)
+	}
+	wrapped := fmt.Errorf("outer: %w", e)
+	if KindOf(wrapped) != Unavailable || !errors.Is(wrapped, cause) || KindOf(cause) != Internal || (&Error{}).Message() != "internal" {
+		t.Error("kind or cause is lost")
+	}
+}
