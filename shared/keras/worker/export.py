@@ -88,7 +88,9 @@ class Exporter:
         signature += [spec([None], t, f"y{i}") for i, t in enumerate(specs)]
         if weighted:
             signature.append(tf.TensorSpec([None], tf.float32, "w"))
-        return tf.function(run, input_signature=signature, autograph=False).get_concrete_function()
+        traced_step = tf.function(run, input_signature=signature, autograph=False).get_concrete_function()
+        traced_step.plain = run
+        return traced_step
 
     def _weighted(self):
         """The step with sample weights, None where train_step takes none."""
@@ -114,14 +116,14 @@ class Exporter:
 
     # Signatures.
 
-    def loop(self, step, weighted=False):
+    def loop(self, step, weighted=False, inline=False):
         """`steps` runs of `step`, each on one slice of the leading axis."""
         model = self.model
         names = shapes.scalars(step.structured_outputs)
         tracked = set(model.get_metrics_result()) == set(step.structured_outputs)
 
         def body(data, i, logs):
-            got = step(*[t[i] for t in data])
+            got = (step.plain if inline else step)(*[t[i] for t in data])
             return i + 1, {} if tracked else {k: tf.cast(got[k], tf.float32) for k in logs}
 
         def run(*args):
@@ -143,7 +145,7 @@ class Exporter:
     def signatures(self):
         """The functions of the SavedModel by name."""
         train, args = self.loop(self.train_step)
-        compiled = tf.function(train, jit_compile=True, autograph=False)
+        compiled = tf.function(self.loop(self.train_step, inline=True)[0], jit_compile=True, autograph=False)
         out = {
             "serving_default": traced(self.serve, self._serving_specs()),
             "train": traced(train, args),
