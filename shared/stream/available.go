@@ -1,0 +1,128 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// Available tells what the log still holds of a stream. An error names the
+// first range at fault, the first offset that is available and about when the
+// rest was lost; the Retention is filled in all the same, for a list that shows
+// it. A compacted topic is refused: its records vanish from the middle.
+//
+// Until is the earliest time at which a record may go by age: the oldest first
+// record's time plus retention.ms. The broker deletes whole segments, once
+// their newest record is that old, so the record may well stay longer.
+func (c *Cluster) Available(ctx context.Context, ranges []pipeline.Range) (pipeline.Retention, error) {
+	s := survey{cluster: c, topics: map[string]*topicState{}}
+	for _, r := range ranges {
+		if r.Length == 0 {
+			continue
+		}
+		if err := s.add(ctx, r); err != nil {
+			if pipeline.KindOf(err) == pipeline.Unavailable {
+				return pipeline.Retention{State: pipeline.RetentionUnset, Reason: pipelineReason(err)}, err
+			}
+			s.refuse(err)
+		}
+	}
+	return s.sum()
+}
+
+// survey gathers what is found of each range.
+type survey struct {
+	cluster      *Cluster
+	topics       map[string]*topicState
+	ranges, gone int  // asked of, and with nothing left
+	partly       bool // something of a range is lost
+	until        time.Time
+	limited      bool  // a topic is limited by size, too
+	fault        error // the first
+}
+
+// topicState is what was asked of a topic, once for all ranges of it.
+type topicState struct {
+	first, next map[int]int64
+	policy      policy
+	err         error
+}
+
+func (s *survey) topic(ctx context.Context, name string) *topicState {
+	t, ok := s.topics[name]
+	if !ok {
+		t = &topicState{}
+		if t.first, t.next, t.err = s.cluster.Offsets(ctx, name); t.err == nil {
+			t.policy, t.err = s.cluster.retention(ctx, name)
+		}
+		s.topics[name] = t
+	}
+	return t
+}
+
+func (s *survey) add(ctx context.Context, r pipeline.Range) error {
+	s.ranges++
+	t := s.topic(ctx, r.Topic)
+	if t.err != nil {
+		s.gone++
+		return t.err
+	}
+	if t.policy.compact {
+		return &pipeline.Error{
+			Op: opRead, Kind: pipeline.Invalid, Field: "topic",
+			Reason: fmt.Sprintf("topic %s is compacted: records vanish from the middle of the stream", r.Topic),
+			Hint:   "send training streams to a topic with cleanup.policy=delete",
+		}
+	}
+	if l := s.cluster.lost(ctx, r, t.first, t.next); l != nil {
+		if l.all {
+			s.gone++
+		}
+		s.partly = true
+		return l.error()
+	}
+	s.limited = s.limited || t.policy.bytes >= 0
+	return s.expiry(ctx, r, t.policy)
+}
+
+// expiry keeps the earliest time at which a range begins to go.
+func (s *survey) expiry(ctx context.Context, r pipeline.Range, p policy) error {
+	if p.age <= 0 {
+		return nil
+	}
+	written, err := s.cluster.timeAt(ctx, r.Topic, r.Partition, r.Offset)
+	if err != nil {
+		return unavailable(opRead, err)
+	}
+	if t := written.Add(p.age); s.until.IsZero() || t.Before(s.until) {
+		s.until = t
+	}
+	return nil
+}
+
+func (s *survey) refuse(err error) {
+	if s.fault == nil {
+		s.fault = err
+	}
+}
+
+func (s *survey) sum() (pipeline.Retention, error) {
+	r := pipeline.Retention{State: pipeline.Available}
+	switch {
+	case s.gone > 0 && s.gone == s.ranges:
+		r.State = pipeline.Expired
+	case s.gone > 0 || s.partly:
+		r.State = pipeline.PartlyExpired
+	case !s.until.IsZero():
+		until := s.until.UTC().Truncate(time.Second)
+		r.Until = &until
+	}
+	if s.fault != nil {
+		r.Reason = pipelineReason(s.fault)
+	} else if s.limited {
+		r.Reason = "the topic is limited by size as well: newer records may push these out sooner"
+	}
+	return r, s.fault
+}

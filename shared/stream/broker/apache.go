@@ -1,0 +1,176 @@
+package broker
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"text/template"
+	"time"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+//go:embed server.properties.tmpl
+var properties string
+
+var propertiesTemplate = template.Must(template.New("server.properties").Parse(properties))
+
+// javaFlags keep the broker small and quick to start; one machine's load needs
+// no more.
+var javaFlags = []string{"-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true"}
+
+const opKafka = "start Apache Kafka"
+
+// Kafka starts Apache Kafka in KRaft mode, one node, from the jars in libDir,
+// with its log under dataDir, and returns when it takes and gives records and
+// its group coordinator answers. Port 0 takes a free port. It ends with ctx and
+// with this process, however that ends.
+func Kafka(ctx context.Context, libDir, dataDir string, port int) (*Broker, error) {
+	java, err := exec.LookPath("java")
+	if err != nil {
+		return nil, &pipeline.Error{
+			Op: opKafka, Kind: pipeline.Unavailable, Reason: "java is not installed", Err: err,
+			Hint: "install a Java 17 runtime, or leave BROKER unset for the development broker",
+		}
+	}
+	config, addr, err := configure(ctx, dataDir, port)
+	if err != nil {
+		return nil, err
+	}
+	classpath := filepath.Join(libDir, "*")
+	if err := format(ctx, java, classpath, config, dataDir); err != nil {
+		return nil, err
+	}
+	args := append(javaFlags[:len(javaFlags):len(javaFlags)], "-cp", classpath, "kafka.Kafka", config)
+	b, out := spawn(ctx, exec.Command(java, args...))
+	b.Addr = addr
+	if err := ready(ctx, b); err != nil {
+		closing := b.Close()
+		return nil, &pipeline.Error{Op: opKafka, Kind: pipeline.Unavailable, Err: errors.Join(err, closing), Reason: fmt.Sprintf("%v; its last output: %s", err, out)}
+	}
+	return b, nil
+}
+
+// configure writes the broker's properties, new at each start since the ports
+// may change.
+func configure(ctx context.Context, dataDir string, port int) (file, addr string, err error) {
+	if err := os.MkdirAll(dataDir, 0o755); err != nil {
+		return "", "", &pipeline.Error{Op: opKafka, Kind: pipeline.Unavailable, Err: err}
+	}
+	if port, err = claimPort(ctx, opKafka, port); err != nil {
+		return "", "", err
+	}
+	controller, err := claimPort(ctx, opKafka, 0)
+	if err != nil {
+		return "", "", err
+	}
+	var text bytes.Buffer
+	if err := propertiesTemplate.Execute(&text, map[string]any{
+		"Host": host, "Port": port, "Controller": controller, "Dir": filepath.Join(dataDir, "log"),
+	}); err != nil {
+		return "", "", &pipeline.Error{Op: opKafka, Err: err}
+	}
+	file = filepath.Join(dataDir, "server.properties")
+	if err := os.WriteFile(file, text.Bytes(), 0o644); err != nil {
+		return "", "", &pipeline.Error{Op: opKafka, Kind: pipeline.Unavailable, Err: err}
+	}
+	return file, fmt.Sprintf("%s:%d", host, port), nil
+}
+
+// clusterID names every cluster of ours: each is alone on its machine.
+const clusterID = "a2Fma2FtbC1sb2NhbC0xMg"
+
+// format prepares an empty folder, once.
+func format(ctx context.Context, java, classpath, config, dataDir string) error {
+	if _, err := os.Stat(filepath.Join(dataDir, "log", "meta.properties")); err == nil {
+		return nil
+	}
+	args := append(javaFlags[:len(javaFlags):len(javaFlags)], "-cp", classpath, "kafka.tools.StorageTool",
+		"format", "--cluster-id", clusterID, "--config", config, "--ignore-formatted")
+	if out, err := exec.CommandContext(ctx, java, args...).CombinedOutput(); err != nil {
+		return &pipeline.Error{Op: opKafka, Kind: pipeline.Unavailable, Err: err, Reason: fmt.Sprintf("%v: %s", err, bytes.TrimSpace(out))}
+	}
+	return nil
+}
+
+// spawn runs cmd until it ends, ctx does, or Close. The goroutine keeps its
+// operating system thread for as long as the child lives, since the child's
+// parent-death signal is bound to that thread.
+func spawn(ctx context.Context, cmd *exec.Cmd) (*Broker, *tail) {
+	out := &tail{limit: 4 << 10}
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.SysProcAttr = parentDeath()
+	stopped := make(chan struct{})
+	b := &Broker{stop: func() { close(stopped) }, done: make(chan struct{})}
+	go func() {
+		defer close(b.done)
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		if b.err = cmd.Start(); b.err != nil {
+			return
+		}
+		var ending sync.WaitGroup
+		ended := make(chan struct{})
+		asked := false
+		ending.Go(func() { asked = end(ctx, cmd.Process, stopped, ended) })
+		err := cmd.Wait()
+		close(ended)
+		ending.Wait()
+		if !asked {
+			b.err = fmt.Errorf("kafka ended by itself (%v); its last output: %s", err, out)
+		}
+	}()
+	return b, out
+}
+
+// end asks the process to stop when it is told to, insists after a while, and
+// tells whether it asked.
+func end(ctx context.Context, p *os.Process, stopped, ended <-chan struct{}) bool {
+	select {
+	case <-ended:
+		return false
+	case <-ctx.Done():
+	case <-stopped:
+	}
+	if err := p.Signal(syscall.SIGTERM); err != nil {
+		return true // it is gone
+	}
+	select {
+	case <-ended:
+	case <-time.After(20 * time.Second): // its log is recovered at the next start
+		_ = p.Kill() // fails only when it is gone
+	}
+	return true
+}
+
+// tail keeps the last bytes written to it.
+type tail struct {
+	mu    sync.Mutex
+	limit int
+	text  []byte
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.text = append(t.text, p...)
+	if over := len(t.text) - t.limit; over > 0 {
+		t.text = append(t.text[:0], t.text[over:]...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return strings.TrimSpace(string(t.text))
+}

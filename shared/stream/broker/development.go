@@ -1,0 +1,50 @@
+package broker
+
+import (
+	"context"
+	"os"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// Development starts the development broker: franz-go's kfake, which speaks the
+// Kafka protocol from this process and keeps its log under dir. Records survive
+// the end of the process, kill -9 included; a crash of the machine may lose the
+// last ones. Port 0 takes a free port. It ends with ctx.
+func Development(ctx context.Context, dir string, port int) (*Broker, error) {
+	const op = "start the development broker"
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, &pipeline.Error{Op: op, Kind: pipeline.Unavailable, Err: err}
+	}
+	port, err := claimPort(ctx, op, port)
+	if err != nil {
+		return nil, err
+	}
+	cluster, err := kfake.NewCluster(
+		kfake.NumBrokers(1), kfake.Ports(port), kfake.DataDir(dir), kfake.DefaultNumPartitions(1),
+		kfake.BrokerConfigs(map[string]string{
+			"log.cleaner.backoff.ms": "1000", // how often retention is looked at; hourly by default
+			"message.max.bytes":      "8388608",
+		}),
+	)
+	if err != nil {
+		return nil, listenError(op, port, err)
+	}
+	stopped := make(chan struct{})
+	b := &Broker{
+		Addr: cluster.ListenAddrs()[0],
+		stop: func() { close(stopped) },
+		done: make(chan struct{}),
+	}
+	go func() {
+		defer close(b.done)
+		select {
+		case <-ctx.Done():
+		case <-stopped:
+		}
+		cluster.Close()
+	}()
+	return b, nil
+}

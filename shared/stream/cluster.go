@@ -1,0 +1,91 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// Cluster is a connection to a Kafka cluster. Any number of goroutines may use
+// it at once.
+type Cluster struct {
+	config    Config
+	transport *kafka.Transport
+	dialer    *kafka.Dialer
+	client    *kafka.Client
+}
+
+// clientID is how brokers' logs and quotas know us.
+const clientID = "kafkaml"
+
+// Dial connects and asks for the cluster's brokers once, so that a wrong
+// address or password is known now.
+func Dial(ctx context.Context, config Config) (*Cluster, error) {
+	const op = "connect to Kafka"
+	mechanism, err := config.SASL.mechanism()
+	if err != nil {
+		return nil, err
+	}
+	secure, err := config.TLS.config()
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{
+		config: config,
+		// Metadata is asked for by topic, and again when a leader moved; two
+		// seconds bound how long a new partition stays unseen.
+		transport: &kafka.Transport{ClientID: clientID, TLS: secure, SASL: mechanism, MetadataTTL: 2 * time.Second},
+		dialer:    &kafka.Dialer{ClientID: clientID, TLS: secure, SASLMechanism: mechanism, Timeout: 10 * time.Second, KeepAlive: 30 * time.Second},
+	}
+	c.client = &kafka.Client{Addr: kafka.TCP(config.Brokers...), Timeout: 30 * time.Second, Transport: c.transport}
+	var failed error
+	for _, b := range config.Brokers {
+		conn, err := c.dialer.DialContext(ctx, "tcp", b)
+		if err == nil {
+			return c, conn.Close()
+		}
+		failed = errors.Join(failed, fmt.Errorf("%s: %w", b, err))
+	}
+	c.transport.CloseIdleConnections()
+	return nil, &pipeline.Error{
+		Op: op, Kind: pipeline.Unavailable, Err: failed,
+		Hint: "see that the broker runs and that " + envBrokers + " and the TLS and SASL settings name it (" + strings.Join(config.Brokers, ",") + ")",
+	}
+}
+
+// Config is what the cluster was dialled with.
+func (c *Cluster) Config() Config { return c.config }
+
+// Close closes idle connections. Calls under way end with their contexts.
+func (c *Cluster) Close() error {
+	c.transport.CloseIdleConnections()
+	return nil
+}
+
+// unavailable wraps a failure of the broker, which may pass.
+func unavailable(op string, err error) error {
+	var known *pipeline.Error
+	if err == nil || errors.As(err, &known) {
+		return err
+	}
+	return &pipeline.Error{Op: op, Kind: pipeline.Unavailable, Err: err}
+}
+
+func noTopic(op, topic string) error {
+	return &pipeline.Error{Op: op, Kind: pipeline.NotFound, Field: "topic", Reason: fmt.Sprintf("topic %q does not exist", topic)}
+}
+
+// pipelineReason is an error's reason without its operation.
+func pipelineReason(err error) string {
+	var known *pipeline.Error
+	if errors.As(err, &known) {
+		return known.Message()
+	}
+	return err.Error()
+}

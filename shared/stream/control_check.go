@@ -1,0 +1,129 @@
+package stream
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+	"strings"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// controlParser fills a datasource and keeps the first fault.
+type controlParser struct {
+	d   *pipeline.Datasource
+	err *pipeline.Error
+}
+
+func (p *controlParser) fail(err *pipeline.Error) {
+	if p.err == nil {
+		err.Op = opParse
+		p.err = err
+	}
+}
+
+func (p *controlParser) take(key []byte, v *controlValue) {
+	p.deployment(key, v.deployment)
+	p.format(v)
+	p.rates(v)
+	if v.description != nil {
+		p.d.Description = *v.description
+	}
+	if v.shuffle != nil {
+		p.d.Shuffle = *v.shuffle
+	}
+	p.d.Seed = p.integer("seed", v.seed)
+	p.d.TotalMsg = p.integer("total_msg", v.total)
+	p.ranges(v)
+}
+
+// deployment prefers the value's id to the key's.
+func (p *controlParser) deployment(key []byte, inValue number) {
+	id, err := decodeID(key)
+	if inValue != "" {
+		id = p.integer("deployment_id", inValue)
+	} else if err != nil {
+		p.fail(pipeline.Invalidf("deployment_id", "%v", err))
+	}
+	if id < 1 {
+		p.fail(pipeline.Invalidf("deployment_id", "names no deployment").
+			WithHint("put the deployment's id into the key or into deployment_id"))
+		id = 0
+	}
+	p.d.Deployment = id
+}
+
+func (p *controlParser) format(v *controlValue) {
+	if v.format != nil {
+		p.d.InputFormat = pipeline.Format(*v.format)
+	}
+	switch p.d.InputFormat {
+	case pipeline.RAW, pipeline.AVRO, pipeline.JSON:
+	case pipeline.TelegrafJSON:
+		p.fail(pipeline.Invalidf("input_format", "TELEGRAF_STR_JSON carries no labels: it is for inference").
+			WithHint("send the training stream as JSON, RAW or AVRO"))
+	default:
+		p.fail(pipeline.Invalidf("input_format", "%q is not a format", clip([]byte(p.d.InputFormat))).WithHint("use RAW, AVRO or JSON"))
+	}
+	p.d.InputConfig = p.config(v)
+}
+
+// config is the object of input_config, which may come as a string that holds
+// it.
+func (p *controlParser) config(v *controlValue) json.RawMessage {
+	raw := v.config
+	if len(raw) == 0 {
+		raw = v.configuration
+	}
+	var text string
+	if len(raw) > 0 && raw[0] == '"' && json.Unmarshal(raw, &text) == nil {
+		raw = json.RawMessage(strings.TrimSpace(text))
+	}
+	if len(raw) == 0 || string(raw) == "null" {
+		return json.RawMessage("{}")
+	}
+	var compact bytes.Buffer
+	if raw[0] != '{' || json.Compact(&compact, raw) != nil {
+		p.fail(pipeline.Invalidf("input_config", "%s is not a JSON object", clip(raw)))
+		return json.RawMessage("{}")
+	}
+	return compact.Bytes()
+}
+
+func (p *controlParser) rates(v *controlValue) {
+	p.d.ValidationRate = p.rate("validation_rate", v.validation)
+	p.d.TestRate = p.rate("test_rate", v.test)
+	if p.d.ValidationRate+p.d.TestRate >= 1 {
+		p.fail(pipeline.Invalidf("validation_rate", "validation_rate %v and test_rate %v leave nothing to train on", p.d.ValidationRate, p.d.TestRate).
+			WithHint("their sum must be below 1"))
+	}
+}
+
+func (p *controlParser) rate(field string, n number) float64 {
+	if n == "" {
+		return 0
+	}
+	f, err := strconv.ParseFloat(string(n), 64)
+	if err != nil || !(f >= 0 && f <= 1) { // NaN fails both
+		p.fail(pipeline.Invalidf(field, "%s is not a rate between 0 and 1", clip([]byte(n))))
+		return 0
+	}
+	return f
+}
+
+// integer reads a whole number, which a producer may have written as 5.0.
+func (p *controlParser) integer(field string, n number) int64 {
+	if n == "" {
+		return 0
+	}
+	if i, err := strconv.ParseInt(string(n), 10, 64); err == nil {
+		return i
+	}
+	const exact = 1 << 53
+	f, err := strconv.ParseFloat(string(n), 64)
+	if err != nil || f != float64(int64(f)) || f > exact || f < -exact {
+		p.fail(pipeline.Invalidf(field, "%s is not a whole number", clip([]byte(n))))
+		return 0
+	}
+	return int64(f)
+}

@@ -1,0 +1,101 @@
+package stream
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// controlValue is the JSON of a control message, as producers of any age send
+// it.
+type controlValue struct {
+	deployment, validation, test, total, seed number
+	topic, format, description                *string
+	config, configuration                     json.RawMessage
+	shuffle                                   *bool
+}
+
+// members are the names of the contract; all others are kept as they are.
+func (v *controlValue) members() []member {
+	return []member{
+		{"deployment_id", &v.deployment},
+		{"topic", &v.topic},
+		{"input_format", &v.format},
+		{"input_config", &v.config},
+		{"configuration", &v.configuration}, // input_config in the original's first releases
+		{"validation_rate", &v.validation},
+		{"test_rate", &v.test},
+		{"total_msg", &v.total},
+		{"description", &v.description},
+		{"shuffle", &v.shuffle},
+		{"seed", &v.seed},
+	}
+}
+
+type member struct {
+	name string
+	into any
+}
+
+// number is a JSON number, or one written as a string. It is empty where the
+// member is absent or null.
+type number string
+
+// UnmarshalJSON reads 1, "1" or null.
+func (n *number) UnmarshalJSON(b []byte) error {
+	text := strings.TrimSpace(strings.Trim(string(b), `"`))
+	if text == "null" || text == "" {
+		return nil
+	}
+	if _, err := strconv.ParseFloat(text, 64); err != nil {
+		return fmt.Errorf("%s is not a number", b)
+	}
+	*n = number(text)
+	return nil
+}
+
+const opParse = "read control message"
+
+// ParseControl reads a record of the control topic in all forms of the
+// contract. A range in three parts comes back with Length -1, "to the end as of
+// now": Cluster.Resolve settles it. After an error the datasource holds what
+// could be read, so that the refusal can be shown with it; the error names the
+// member at fault.
+func ParseControl(key, value []byte) (pipeline.Datasource, error) {
+	d := pipeline.Datasource{Origin: pipeline.Origin{Bytes: len(key) + len(value)}}
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(value, &all); err != nil {
+		return d, &pipeline.Error{Op: opParse, Kind: pipeline.Invalid, Field: "value", Err: fmt.Errorf("is not a JSON object: %w", err)}
+	}
+	p := controlParser{d: &d}
+	var v controlValue
+	for _, m := range v.members() {
+		if raw, ok := all[m.name]; ok {
+			if err := json.Unmarshal(raw, m.into); err != nil {
+				p.fail(pipeline.Invalidf(m.name, "%s: %v", clip(raw), err))
+			}
+			delete(all, m.name)
+		}
+	}
+	if len(all) > 0 {
+		d.Extra = all
+	}
+	p.take(key, &v)
+	if p.err != nil {
+		return d, p.err
+	}
+	return d, nil
+}
+
+// clip keeps a message readable whatever came.
+func clip(raw []byte) string {
+	const shown = 60
+	if len(raw) > shown {
+		return string(bytes.ToValidUTF8(raw[:shown], nil)) + "..."
+	}
+	return string(raw)
+}

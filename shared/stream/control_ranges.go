@@ -1,0 +1,173 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// openEnd is the Length of a range that goes to the end as of now.
+const openEnd = -1
+
+// entry is one part of the topic member: the fourth place is a length or, from
+// the original's producers, the offset after the last record.
+type entry struct {
+	topic         string
+	partition     int
+	offset, place int64
+	open          bool // three parts
+}
+
+// ranges reads the topic member and settles what the fourth places mean.
+func (p *controlParser) ranges(v *controlValue) {
+	if v.topic == nil {
+		p.fail(pipeline.Invalidf("topic", "is missing").WithHint("name the ranges as topic:partition:offset:length"))
+		return
+	}
+	var entries []entry
+	open := false
+	for part := range strings.SplitSeq(*v.topic, ",") {
+		part = strings.Trim(part, " \t\r\n[]")
+		if part == "" {
+			continue
+		}
+		e, err := parseEntry(part)
+		if err != nil {
+			p.fail(err)
+			return
+		}
+		entries, open = append(entries, e), open || e.open
+	}
+	if len(entries) == 0 {
+		p.fail(pipeline.Invalidf("topic", "names no range").WithHint("name the ranges as topic:partition:offset:length"))
+		return
+	}
+	p.settle(entries, open, v.total != "")
+}
+
+func parseEntry(text string) (entry, *pipeline.Error) {
+	bad := func(why string) *pipeline.Error {
+		return pipeline.Invalidf("topic", "%q %s", clip([]byte(text)), why).WithHint("write topic:partition:offset:length")
+	}
+	parts := strings.Split(text, ":")
+	if len(parts) == 1 {
+		return entry{}, bad("names no partition and offset: a stream without an end cannot be trained on")
+	}
+	if len(parts) != 3 && len(parts) != 4 {
+		return entry{}, bad("has " + strconv.Itoa(len(parts)) + " parts")
+	}
+	e := entry{topic: parts[0], open: len(parts) == 3}
+	if err := validTopic(e.topic); err != nil {
+		return e, bad("does not begin with the name of a topic")
+	}
+	partition, err := strconv.ParseInt(parts[1], 10, 32)
+	if err != nil || partition < 0 {
+		return e, bad("names no partition")
+	}
+	e.partition = int(partition)
+	if e.offset, err = strconv.ParseInt(parts[2], 10, 64); err != nil || e.offset < 0 || e.offset >= forever {
+		return e, bad("names no offset")
+	}
+	if !e.open {
+		if e.place, err = strconv.ParseInt(parts[3], 10, 64); err != nil || e.place < 0 || e.place >= forever {
+			return e, bad("names no length")
+		}
+	}
+	return e, nil
+}
+
+// settle decides by total_msg whether the fourth places are lengths or ends.
+// They are lengths where nothing tells otherwise: no total, or a range to the
+// end as of now, whose length is not known yet.
+func (p *controlParser) settle(entries []entry, open, counted bool) {
+	var lengths, ends int64
+	endsFit, overflow := true, false
+	for _, e := range entries {
+		lengths += e.place
+		ends += e.place - e.offset
+		endsFit = endsFit && e.place >= e.offset
+		overflow = overflow || lengths >= forever || ends >= forever
+	}
+	if overflow {
+		p.fail(pipeline.Invalidf("topic", "the ranges hold more records than a log can"))
+		return
+	}
+	total := p.d.TotalMsg
+	switch {
+	case open || !counted || lengths == total:
+		p.keep(entries, func(e entry) int64 { return e.place })
+	case endsFit && ends == total:
+		p.keep(entries, func(e entry) int64 { return e.place - e.offset })
+	default:
+		p.fail(pipeline.Invalidf("total_msg", "%d records are announced, but the ranges hold %d (fourth place as length) or %d (as end offset)", total, lengths, ends).
+			WithHint("the lengths of the ranges must add up to total_msg"))
+		return
+	}
+	if !open {
+		p.count(counted)
+	}
+}
+
+// keep sets the ranges and leaves out empty ones: the original's producers name
+// every partition of the topic.
+func (p *controlParser) keep(entries []entry, length func(entry) int64) {
+	for _, e := range entries {
+		r := pipeline.Range{Topic: e.topic, Partition: e.partition, Offset: e.offset, Length: openEnd}
+		if !e.open {
+			r.Length = length(e)
+		}
+		if r.Length != 0 {
+			p.d.Ranges = append(p.d.Ranges, r)
+		}
+	}
+}
+
+func (p *controlParser) count(counted bool) {
+	var n int64
+	for _, r := range p.d.Ranges {
+		n += r.Length
+	}
+	if !counted {
+		p.d.TotalMsg = n
+	}
+	if n == 0 {
+		p.fail(pipeline.Invalidf("topic", "the ranges hold no record").WithHint("send the records before the control message"))
+	}
+}
+
+// Resolve settles the ranges that go to the end as of now, and then holds
+// total_msg against their sum.
+func (c *Cluster) Resolve(ctx context.Context, d *pipeline.Datasource) error {
+	open := false
+	var sum int64
+	for i := range d.Ranges {
+		r := &d.Ranges[i]
+		if r.Length == openEnd {
+			open = true
+			_, next, err := c.Offsets(ctx, r.Topic)
+			if err != nil {
+				return err
+			}
+			end, ok := next[r.Partition]
+			if !ok || end <= r.Offset {
+				return pipeline.Invalidf("topic", "topic %s, partition %d holds nothing from offset %d on", r.Topic, r.Partition, r.Offset)
+			}
+			r.Length = end - r.Offset
+		}
+		sum += r.Length
+	}
+	if !open {
+		return nil
+	}
+	if d.TotalMsg != 0 && d.TotalMsg != sum {
+		return &pipeline.Error{
+			Op: opParse, Kind: pipeline.Invalid, Field: "total_msg",
+			Reason: fmt.Sprintf("%d records are announced, but the ranges hold %d as of now", d.TotalMsg, sum),
+		}
+	}
+	d.TotalMsg = sum
+	return nil
+}

@@ -1,0 +1,157 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// GroupConfig describes a member of a consumer group.
+type GroupConfig struct {
+	ID     string
+	Topics []string
+	Latest bool         // a partition without a committed offset begins at its end; otherwise at its first record
+	Log    *slog.Logger // slog.Default when nil
+}
+
+// The timing of a group: a member that was killed gives up its partitions
+// within session, a rebalance is noticed within heartbeat, a new partition or
+// topic within watch.
+const (
+	session   = 10 * time.Second
+	heartbeat = 500 * time.Millisecond
+	rebalance = 30 * time.Second
+	watch     = 2 * time.Second
+	rejoin    = 500 * time.Millisecond
+)
+
+// claimBytes is the size of a fetch in a group: smaller than for training,
+// since a member holds two for each of its partitions.
+const claimBytes = 2 << 20
+
+// Consume joins a group and calls handle for each partition that is assigned,
+// in a goroutine of its own, with a context that ends with the assignment. It
+// returns when ctx ends, or with the error of a handle, in either case after
+// every handle has returned and the group has been left. A handle that returns
+// nil before its context ends gives up membership: Consume returns nil.
+//
+// It stands on the library's ConsumerGroup and Generation: its Reader can move
+// a group's offsets back in a rebalance.
+func (c *Cluster) Consume(ctx context.Context, g GroupConfig, handle func(context.Context, *Claim) error) error {
+	if g.Log == nil {
+		g.Log = slog.Default()
+	}
+	start := kafka.FirstOffset
+	if g.Latest {
+		start = kafka.LastOffset
+	}
+	group, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
+		ID: g.ID, Brokers: c.config.Brokers, Dialer: c.dialer, Topics: g.Topics, StartOffset: start,
+		GroupBalancers:    []kafka.GroupBalancer{kafka.RangeGroupBalancer{}},
+		HeartbeatInterval: heartbeat, SessionTimeout: session, RebalanceTimeout: rebalance,
+		WatchPartitionChanges: true, PartitionWatchInterval: watch, JoinGroupBackoff: rejoin,
+	})
+	if err != nil {
+		return &pipeline.Error{Op: "join group", Kind: pipeline.Invalid, Err: err}
+	}
+	m := &membership{cluster: c, config: g, start: start, handle: handle}
+	m.ctx, m.leave = context.WithCancelCause(ctx)
+	m.run(group)
+	m.handlers.Wait()
+	if err := group.Close(); err != nil { // leaves the group: its partitions are free at once
+		g.Log.Warn("leaving the group", "group", g.ID, "error", err)
+	}
+	m.leave(nil)
+	if cause := context.Cause(m.ctx); ctx.Err() == nil && !errors.Is(cause, errDone) && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+// errDone is the cause when a handle was done with its partition.
+var errDone = errors.New("a handler is done")
+
+// membership is one call of Consume.
+type membership struct {
+	cluster  *Cluster
+	config   GroupConfig
+	start    int64
+	handle   func(context.Context, *Claim) error
+	ctx      context.Context
+	leave    context.CancelCauseFunc
+	handlers sync.WaitGroup
+}
+
+func (m *membership) run(group *kafka.ConsumerGroup) {
+	for {
+		generation, err := group.Next(m.ctx)
+		switch {
+		case m.ctx.Err() != nil:
+			return
+		case err == nil:
+			m.begin(generation)
+		case fatal(err):
+			m.leave(&pipeline.Error{Op: "join group", Kind: pipeline.Unavailable, Err: fmt.Errorf("%s: %w", m.config.ID, err)})
+			return
+		default: // the library tries again
+			m.config.Log.Warn("joining the group", "group", m.config.ID, "error", err)
+		}
+	}
+}
+
+// fatal tells the answers that will not change by asking again.
+func fatal(err error) bool {
+	var answer kafka.Error
+	if !errors.As(err, &answer) {
+		return false
+	}
+	switch answer {
+	case kafka.GroupAuthorizationFailed, kafka.TopicAuthorizationFailed, kafka.InvalidGroupId,
+		kafka.InconsistentGroupProtocol, kafka.InvalidSessionTimeout, kafka.SASLAuthenticationFailed:
+		return true
+	}
+	return false
+}
+
+// begin starts a handler for each partition of a generation.
+func (m *membership) begin(generation *kafka.Generation) {
+	for topic, partitions := range generation.Assignments {
+		for _, p := range partitions {
+			m.handlers.Add(1)
+			generation.Start(func(ended context.Context) {
+				defer m.handlers.Done()
+				m.serve(ended, &Claim{
+					Topic: topic, Partition: p.ID, cluster: m.cluster, generation: generation,
+					offset: p.Offset, log: m.config.Log, group: m.config.ID,
+				})
+			})
+		}
+	}
+}
+
+// serve runs the handler until its assignment ends or we leave.
+func (m *membership) serve(ended context.Context, claim *Claim) {
+	ctx, cancel := context.WithCancel(m.ctx)
+	defer cancel()
+	stop := context.AfterFunc(ended, cancel)
+	defer stop()
+	err := claim.open(ctx)
+	if err == nil {
+		err = m.handle(ctx, claim)
+	}
+	claim.close()
+	switch {
+	case ctx.Err() != nil: // asked to end: what it says about that is no news
+	case err != nil:
+		m.leave(err)
+	default:
+		m.leave(errDone)
+	}
+}

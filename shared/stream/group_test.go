@@ -1,0 +1,122 @@
+package stream_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
+)
+
+// tally counts what a group was given, by partition and offset.
+type tally struct {
+	sync.Mutex
+	seen map[[2]int64]int
+}
+
+func (c *tally) add(records []stream.Record) (total int) {
+	c.Lock()
+	defer c.Unlock()
+	for _, r := range records {
+		c.seen[[2]int64{int64(r.Partition), r.Offset}]++
+	}
+	return len(c.seen)
+}
+
+func TestGroupGoesOnWhereItCommitted(t *testing.T) {
+	streamtest.Each(t, func(t *testing.T, c *stream.Cluster) {
+		const partitions, each = 3, 50
+		topic := streamtest.Topic(t, c, partitions)
+		config := stream.GroupConfig{ID: streamtest.Name(t), Topics: []string{topic}}
+		count := tally{seen: map[[2]int64]int{}}
+		for round := 1; round <= 2; round++ {
+			for p := range partitions {
+				produce(t, c, topic, p, numbered(each))
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			err := c.Consume(ctx, config, func(ctx context.Context, claim *stream.Claim) error {
+				for {
+					records, err := claim.Fetch(ctx)
+					if err != nil {
+						return err
+					}
+					total := count.add(records)
+					if err := claim.Commit(claim.Next()); err != nil {
+						return err
+					}
+					if total == round*partitions*each {
+						cancel()
+					}
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			cancel()
+			if len(count.seen) != round*partitions*each {
+				t.Fatalf("round %d: %d records were seen", round, len(count.seen))
+			}
+		}
+		for at, times := range count.seen {
+			if times != 1 {
+				t.Errorf("record %v was given %d times", at, times)
+			}
+		}
+	})
+}
+
+func TestConsumeReturnsTheHandlersError(t *testing.T) {
+	streamtest.Each(t, func(t *testing.T, c *stream.Cluster) {
+		topic := streamtest.Topic(t, c, 2)
+		broken := errors.New("broken")
+		config := stream.GroupConfig{ID: streamtest.Name(t), Topics: []string{topic}}
+		err := c.Consume(t.Context(), config, func(ctx context.Context, claim *stream.Claim) error {
+			if claim.Partition == 1 {
+				return broken
+			}
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		if !errors.Is(err, broken) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestGroupSharesPartitions(t *testing.T) {
+	streamtest.Each(t, func(t *testing.T, c *stream.Cluster) {
+		topic := streamtest.Topic(t, c, 2)
+		config := stream.GroupConfig{ID: streamtest.Name(t), Topics: []string{topic}}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		var members sync.WaitGroup
+		var mu sync.Mutex
+		held := map[int]map[int]bool{0: {}, 1: {}} // by member
+		for member := range 2 {
+			members.Go(func() {
+				if err := c.Consume(ctx, config, func(ctx context.Context, claim *stream.Claim) error {
+					mu.Lock()
+					held[member][claim.Partition] = true
+					if len(held[0]) == 1 && len(held[1]) == 1 {
+						cancel()
+					}
+					mu.Unlock()
+					<-ctx.Done()
+					mu.Lock()
+					delete(held[member], claim.Partition)
+					mu.Unlock()
+					return nil
+				}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		members.Wait()
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			t.Error("the members never held a partition each")
+		}
+	})
+}

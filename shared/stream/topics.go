@@ -1,0 +1,140 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// EnsureTopic makes a topic where there is none, with the cluster's default
+// replication, and waits until it can be written to. An existing topic is left
+// as it is, whatever its partitions.
+func (c *Cluster) EnsureTopic(ctx context.Context, topic string, partitions int) error {
+	return c.CreateTopic(ctx, topic, partitions, nil)
+}
+
+// CreateTopic is EnsureTopic with topic configuration ("retention.ms": ...) for
+// a topic that it makes.
+func (c *Cluster) CreateTopic(ctx context.Context, topic string, partitions int, config map[string]string) error {
+	const op = "create topic"
+	if err := validTopic(topic); err != nil {
+		return err
+	}
+	if n, err := c.Partitions(ctx, topic); err == nil && n > 0 {
+		return nil
+	}
+	request := kafka.TopicConfig{Topic: topic, NumPartitions: max(1, partitions), ReplicationFactor: -1}
+	for name, value := range config {
+		request.ConfigEntries = append(request.ConfigEntries, kafka.ConfigEntry{ConfigName: name, ConfigValue: value})
+	}
+	answer, err := c.client.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{request}})
+	if err != nil {
+		return unavailable(op, err)
+	}
+	if err := answer.Errors[topic]; err != nil && !errors.Is(err, kafka.TopicAlreadyExists) {
+		return &pipeline.Error{Op: op, Kind: pipeline.Unavailable, Field: "topic", Err: fmt.Errorf("%s: %w", topic, err)}
+	}
+	return c.await(ctx, topic, func(n int) bool { return n > 0 })
+}
+
+// await waits until the number of partitions with a leader satisfies enough.
+func (c *Cluster) await(ctx context.Context, topic string, enough func(partitions int) bool) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		n, err := c.Partitions(ctx, topic)
+		if err == nil && enough(n) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return unavailable("await topic "+topic, errors.Join(ctx.Err(), err))
+		case <-tick.C:
+		}
+	}
+}
+
+// Partitions is how many partitions a topic has; NotFound where there is no
+// such topic.
+func (c *Cluster) Partitions(ctx context.Context, topic string) (int, error) {
+	ids, err := c.partitionIDs(ctx, topic)
+	return len(ids), err
+}
+
+func (c *Cluster) partitionIDs(ctx context.Context, topic string) ([]int, error) {
+	const op = "look up topic"
+	answer, err := c.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}})
+	if err != nil {
+		return nil, unavailable(op, err)
+	}
+	for _, t := range answer.Topics {
+		if t.Name != topic {
+			continue
+		}
+		if errors.Is(t.Error, kafka.UnknownTopicOrPartition) {
+			return nil, noTopic(op, topic)
+		}
+		if t.Error != nil {
+			return nil, unavailable(op, t.Error)
+		}
+		var ids []int
+		for _, p := range t.Partitions {
+			if p.Error != nil {
+				return nil, unavailable(op, fmt.Errorf("%s, partition %d: %w", topic, p.ID, p.Error))
+			}
+			ids = append(ids, p.ID)
+		}
+		slices.Sort(ids)
+		return ids, nil
+	}
+	return nil, noTopic(op, topic)
+}
+
+// Offsets gives the first offset of each partition of a topic and the offset
+// that its next record will get.
+func (c *Cluster) Offsets(ctx context.Context, topic string) (first, next map[int]int64, err error) {
+	ids, err := c.partitionIDs(ctx, topic)
+	if err != nil {
+		return nil, nil, err
+	}
+	var requests []kafka.OffsetRequest
+	for _, id := range ids {
+		requests = append(requests, kafka.FirstOffsetOf(id), kafka.LastOffsetOf(id))
+	}
+	const op = "look up offsets"
+	answer, err := c.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{topic: requests}})
+	if err != nil {
+		return nil, nil, unavailable(op, err)
+	}
+	first, next = map[int]int64{}, map[int]int64{}
+	for _, p := range answer.Topics[topic] {
+		if p.Error != nil {
+			return nil, nil, unavailable(op, fmt.Errorf("%s, partition %d: %w", topic, p.Partition, p.Error))
+		}
+		first[p.Partition], next[p.Partition] = p.FirstOffset, p.LastOffset
+	}
+	return first, next, nil
+}
+
+// validTopic applies Kafka's own rules for names (org.apache.kafka.common.internals.Topic),
+// so that a bad one is explained here rather than refused with a code there.
+func validTopic(name string) error {
+	const longest = 249
+	ok := name != "" && name != "." && name != ".." && len(name) <= longest
+	for _, r := range name {
+		ok = ok && (r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '_' || r == '-')
+	}
+	if ok {
+		return nil
+	}
+	return pipeline.Invalidf("topic", "%q is not the name of a topic", name).
+		WithHint("use up to %d letters, digits, dots, underscores and dashes", longest)
+}
