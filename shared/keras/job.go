@@ -207,5 +207,9 @@ func (w *Worker) Export(ctx context.Context, imports, source, dir string) (pipel
 	if err != nil {
 		return pipeline.Export{}, err
 	}
-	return export, collect(scratch, dir, export)
+	export.Libraries = z.hello.Libraries // not the child's word
+	if err := collect(scratch, dir, export); err != nil {
+		return pipeline.Export{}, err
+	}
+	return export, nil
 }

@@ -121,10 +121,10 @@ func (w *Worker) supervise(ctx context.Context) {
 		if err == nil {
 			select {
 			case <-z.dead:
-				w.set(nil, nil)
 				w.options.Log.Warn("the model worker ended and is started again", "cause", z.cause())
 			case <-ctx.Done():
 			}
+			w.set(nil, nil)
 			z.close()
 		} else if ctx.Err() == nil {
 			w.options.Log.Error("the model worker could not be started", "error", err)

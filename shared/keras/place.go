@@ -8,6 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // The Python side. keras.json is baked in because importing Keras would write
@@ -22,8 +25,11 @@ const nobody = 65534
 // place is a Worker's folder: the Python files and the requests' scratch.
 type place struct {
 	dir        string
-	unconfined bool // the zygote keeps our user: we are not root
+	lock       *os.File // the folder, locked while its Worker lives
+	unconfined bool     // the zygote keeps our user: we are not root
 }
+
+const placePrefix = "kafkaml-keras-"
 
 // newPlace makes the folder under o.Scratch, or under the system's temporary
 // folder where the worker could not reach it: a home folder of root's, say.
@@ -38,14 +44,39 @@ func newPlace(o Options) (*place, error) {
 	if parent == "" || !p.reaches(parent) {
 		parent = os.TempDir()
 	}
-	dir, err := os.MkdirTemp(parent, "kafkaml-keras-")
+	parent, err := filepath.Abs(parent)
 	if err != nil {
 		return nil, err
 	}
-	if p.dir, err = filepath.Abs(dir); err != nil {
+	sweep(parent)
+	if p.dir, err = os.MkdirTemp(parent, placePrefix); err != nil {
 		return nil, err
 	}
-	return p, errors.Join(os.Chmod(p.dir, 0o711), p.write())
+	if p.lock, err = os.Open(p.dir); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(unix.Flock(int(p.lock.Fd()), unix.LOCK_EX), os.Chmod(p.dir, 0o711), p.write()); err != nil {
+		return nil, errors.Join(err, p.remove())
+	}
+	return p, nil
+}
+
+// sweep removes what Workers that were killed have left in parent: folders of
+// ours that nobody has locked and that are not just being made.
+func sweep(parent string) {
+	dirs, _ := filepath.Glob(filepath.Join(parent, placePrefix+"*")) // the pattern is well formed
+	for _, dir := range dirs {
+		f, err := os.Open(dir)
+		if err != nil {
+			continue
+		}
+		info, err := f.Stat()
+		if err == nil && time.Since(info.ModTime()) > time.Minute && int(info.Sys().(*syscall.Stat_t).Uid) == os.Getuid() &&
+			unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
+			os.RemoveAll(dir)
+		}
+		f.Close()
+	}
 }
 
 // reaches tells whether the zygote's user may pass every folder on the way to dir.
@@ -109,4 +140,4 @@ func (p *place) process() *syscall.SysProcAttr {
 	return attr
 }
 
-func (p *place) remove() error { return os.RemoveAll(p.dir) }
+func (p *place) remove() error { return errors.Join(os.RemoveAll(p.dir), p.lock.Close()) }

@@ -45,9 +45,11 @@ type message struct {
 	Ready    bool   `json:"ready"`
 	Landlock int    `json:"landlock"` // ABI version
 	Missing  string `json:"missing"`  // the fence that this machine lacks
-	ID       int64  `json:"id"`
-	Pid      int    `json:"pid"`
-	Exit     *int   `json:"exit"` // negative for a signal
+
+	Libraries pipeline.Libraries `json:"libraries"` // versions
+	ID        int64              `json:"id"`
+	Pid       int                `json:"pid"`
+	Exit      *int               `json:"exit"` // negative for a signal
 }
 
 // startZygote starts the process and waits until it is ready.
@@ -68,7 +70,7 @@ func startZygote(ctx context.Context, o Options, p *place) (*zygote, error) {
 		control: connection.(*net.UnixConn), log: o.Log,
 		dead: make(chan struct{}), jobs: map[int64]*job{},
 	}
-	if err := z.spawn(o, p, theirs); err != nil {
+	if err := z.spawn(ctx, o, p, theirs); err != nil {
 		return nil, errors.Join(err, z.control.Close())
 	}
 	if err := z.greet(ctx); err != nil {
@@ -80,8 +82,12 @@ func startZygote(ctx context.Context, o Options, p *place) (*zygote, error) {
 	return z, nil
 }
 
-func (z *zygote) spawn(o Options, p *place, control *os.File) error {
-	z.command = exec.Command(o.Python, "-I", "-S", "-B", filepath.Join(p.worker(), "zygote.py"), o.SitePackages)
+// spawn starts the process. It ends when ctx does, by the end of its socket as
+// a rule: then it takes its children along.
+func (z *zygote) spawn(ctx context.Context, o Options, p *place, control *os.File) error {
+	z.command = exec.CommandContext(ctx, o.Python, "-I", "-S", "-B", filepath.Join(p.worker(), "zygote.py"), o.SitePackages)
+	z.command.Cancel = z.control.Close
+	z.command.WaitDelay = closeTime
 	z.command.Dir = p.dir
 	z.command.Env = environment(p)
 	z.command.ExtraFiles = []*os.File{control} // file descriptor 3
@@ -222,6 +228,6 @@ func (z *zygote) close() {
 	defer late.Stop()
 	z.logged.Wait()
 	if err := z.command.Wait(); err != nil {
-		z.log.Info("model worker", "ended", err)
+		z.log.Debug("the model worker has ended", "how", err)
 	}
 }

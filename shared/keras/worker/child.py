@@ -5,6 +5,8 @@ believed; the Go side checks what it says and what it leaves.
 """
 import json
 import os
+import platform
+import sys
 import tempfile
 
 import fences
@@ -22,6 +24,16 @@ def preload():
 
     if context.context()._context_handle is not None:
         raise RuntimeError("an import started TensorFlow's eager context, a fork would hang")
+
+
+def libraries():
+    """The versions that build models, from before any source of a person has run."""
+    import keras
+    import numpy
+    import tensorflow
+
+    return {"python": platform.python_version(), "tensorflow": tensorflow.__version__,
+            "keras": keras.__version__, "numpy": numpy.__version__}
 
 
 def settle(descriptors, scratch):
@@ -51,6 +63,15 @@ def volunteer():
         pass  # some container runtimes forbid it; the limits still hold
 
 
+def _flush():
+    """Writes out what the source printed; it may have closed or replaced the streams."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BaseException:
+            pass
+
+
 def main(request, descriptors, zygote, site, worker):
     """Serves one request in a fresh fork of the zygote. Returns when the result is written."""
     fences.die_with(zygote)
@@ -65,6 +86,7 @@ def main(request, descriptors, zygote, site, worker):
         report = {"missing": str(e)}
     else:
         report = source.export(texts["imports"], texts["source"], os.path.join(scratch, "export"))
+    _flush()
     data = memoryview(json.dumps(report).encode())
     while data:
         data = data[os.write(_RESULT, data):]

@@ -49,6 +49,16 @@ def clean(text):
     return text.strip()[:_LONGEST]
 
 
+def _frames(error):
+    """The frames of an error and before them those of what caused it, the deepest last but one cause."""
+    frames, seen = [], set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        frames = frames + list(traceback.TracebackException.from_exception(error, lookup_lines=False).stack)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return frames
+
+
 class Person:
     """The texts by field, in the order in which they run."""
 
@@ -88,7 +98,7 @@ class Person:
             message = ""
         name = type(error).__name__
         reason = f"{name}: {message}" if message else name
-        frames = traceback.TracebackException.from_exception(error, lookup_lines=False).stack
+        frames = _frames(error)
         hint = getattr(error, "hint", "") or _HINTS_BY_TYPE.get(name, "")
         if not hint:
             files = [f.filename for f in frames]

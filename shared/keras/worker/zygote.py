@@ -94,7 +94,7 @@ def main():
     missing = fences.probe(SITE, WORKER)
     gc.collect()
     gc.freeze()  # the children share these pages until they write
-    answer(control, ready=True, landlock=landlock.abi(), missing=missing)
+    answer(control, ready=True, landlock=landlock.abi(), missing=missing, libraries=child.libraries())
     serve(control)
     os._exit(0)
 
