@@ -1,0 +1,198 @@
+package deploytraining
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cloudevents/sdk-go/v2/event"
+
+	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/registry"
+)
+
+// create makes a deployment with one waiting result a model, at the versions
+// the models have now. A stream that was sent before counts: the last usable
+// datasource that names the deployment's id starts the training at once.
+func (s *Service) create(ctx context.Context, e event.Event) (*event.Event, error) {
+	const op = "create deployment"
+	var draft Draft
+	if err := eventing.Data(e, &draft); err != nil {
+		return nil, during(op, err)
+	}
+	dep, err := draft.deployment()
+	if err != nil {
+		return nil, during(op, err)
+	}
+	var scheduled []pipeline.Result
+	answer, err := s.commit(ctx, op, e, func(tx *registry.Tx) (*event.Event, error) {
+		d := dep
+		if err := freeze(tx, &d); err != nil {
+			return nil, err
+		}
+		source, found, err := latest(tx, d.ID)
+		if err == nil && found {
+			scheduled, err = begin(tx, d, source)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return tellDeployment(tx, eventing.DeploymentCreated, d.ID)
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.launch(ctx, scheduled)
+	return answer, nil
+}
+
+// freeze stores a deployment and its waiting results.
+func freeze(tx *registry.Tx, d *pipeline.Deployment) error {
+	if err := tx.CreateDeployment(d); err != nil {
+		return err
+	}
+	c, err := tx.Configuration(d.Configuration)
+	if err != nil {
+		return err
+	}
+	for _, id := range c.Models {
+		m, err := tx.Model(id)
+		if err != nil {
+			return err
+		}
+		if err := d.TrainingKwargs.Fits(m.Export); err != nil {
+			return about(m, err)
+		}
+		r := pipeline.Result{
+			Deployment: d.ID, Configuration: c.ID, Model: m.ID, ModelName: m.Name, ModelVersion: m.Version,
+			EpochsTotal: d.TrainingKwargs.Epochs - d.TrainingKwargs.InitialEpoch,
+			Lineage:     pipeline.Lineage{SourceHash: m.SourceHash, ModelVersion: m.Version, Seed: d.Seed},
+		}
+		if err := tx.CreateResult(&r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// about names the model that an error is about.
+func about(m pipeline.Model, err error) error {
+	var e *pipeline.Error
+	if !errors.As(err, &e) {
+		return fmt.Errorf("model %q: %w", m.Name, err)
+	}
+	named := *e
+	named.Reason = fmt.Sprintf("model %q: %s", m.Name, e.Message())
+	return &named
+}
+
+// latest is the last datasource that names a deployment, was not refused, and
+// whose records the log still held when it was looked at.
+func latest(tx *registry.Tx, deployment int64) (pipeline.Datasource, bool, error) {
+	page, err := tx.Datasources(registry.Query{By: map[string]int64{"deployment": deployment}})
+	for _, d := range page.Items { // newest first
+		if d.Rejected == nil && d.Retention.State != pipeline.Expired {
+			return d, true, err
+		}
+	}
+	return pipeline.Datasource{}, false, err
+}
+
+// received lets the deployment that a datasource names train on it. Without
+// such a deployment nothing happens: create finds the datasource.
+func (s *Service) received(ctx context.Context, e event.Event) (*event.Event, error) {
+	const op = "start training"
+	id, err := eventing.ID(e)
+	if err != nil {
+		return nil, during(op, err)
+	}
+	var scheduled []pipeline.Result
+	err = s.Store.Do(ctx, func(tx *registry.Tx) error {
+		d, err := tx.Datasource(id)
+		if err != nil {
+			return err
+		}
+		dep, err := tx.Deployment(d.Deployment)
+		if pipeline.KindOf(err) == pipeline.NotFound {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		scheduled, err = begin(tx, dep, d)
+		return err
+	})
+	if err != nil {
+		return nil, during(op, err)
+	}
+	s.launch(ctx, scheduled)
+	return nil, nil
+}
+
+// stop ends every training of a deployment that is not over.
+func (s *Service) stop(ctx context.Context, e event.Event) (*event.Event, error) {
+	const op = "stop deployment"
+	id, err := target(e)
+	if err != nil {
+		return nil, during(op, err)
+	}
+	var jobs []string
+	answer, err := s.commit(ctx, op, e, func(tx *registry.Tx) (*event.Event, error) {
+		results, err := resultsOf(tx, id)
+		if err != nil {
+			return nil, err
+		}
+		jobs = jobsOf(results)
+		for _, r := range results {
+			if r.Status.Ended() {
+				continue
+			}
+			become(&r, pipeline.ResultStopped)
+			if _, err := save(tx, &r); err != nil {
+				return nil, err
+			}
+		}
+		return tellDeployment(tx, eventing.DeploymentStopped, id)
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.end(ctx, jobs)
+	return answer, nil
+}
+
+// remove deletes a deployment with its results and their trained models. The
+// registry refuses it while one of them trains or is served by an inference.
+func (s *Service) remove(ctx context.Context, e event.Event) (*event.Event, error) {
+	const op = "delete deployment"
+	id, err := target(e)
+	if err != nil {
+		return nil, during(op, err)
+	}
+	var results []pipeline.Result
+	answer, err := s.commit(ctx, op, e, func(tx *registry.Tx) (*event.Event, error) {
+		if results, err = resultsOf(tx, id); err != nil {
+			return nil, err
+		}
+		if err := tx.DeleteDeployment(id); err != nil {
+			return nil, err
+		}
+		for _, r := range results {
+			if _, err := tell(tx, eventing.ResultDeleted, r.ID, deleted{r.ID}); err != nil {
+				return nil, err
+			}
+		}
+		return tell(tx, eventing.DeploymentDeleted, id, deleted{id})
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.discard(ctx, results...)
+	return answer, nil
+}
+
+// deleted is the data of a fact about a thing that is gone.
+type deleted struct {
+	ID int64 `json:"id"`
+}

@@ -1,0 +1,37 @@
+// Package deploytraining is the step that turns deployments into trainings. A
+// deployment waits as rows, one result a model, until a datasource names it;
+// then each result becomes one training Job, whose events and end bring the
+// result to its last state.
+//
+// Rows lead and Jobs follow: what shall run is committed first, Jobs are
+// started and stopped after that, and Reconcile mends whatever a crash left
+// between the two. A Job's name holds result and attempt, and starting a name
+// twice is starting it once, so repeating any of it is harmless.
+package deploytraining
+
+import (
+	"log/slog"
+	"sync"
+
+	"github.com/kafkaml/kafkaml/shared/artifact"
+	"github.com/kafkaml/kafkaml/shared/platform"
+	"github.com/kafkaml/kafkaml/shared/registry"
+)
+
+// Deps is what the step needs of the others.
+type Deps struct {
+	Store     *registry.Store
+	Artifacts *artifact.Store
+	Jobs      platform.Jobs
+	Env       []string // NAME=value, for each training process: Kafka, artifacts, K_SINK
+	Log       *slog.Logger
+}
+
+// Service holds the rules of deployments and results.
+type Service struct {
+	Deps
+	launching sync.Mutex // held from looking at what runs to having started what does not
+}
+
+// NewService gives the step without its HTTP side.
+func NewService(deps Deps) *Service { return &Service{Deps: deps} }

@@ -1,0 +1,138 @@
+package deploytraining
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+
+	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/registry"
+)
+
+// New gives the step as a function. Who serves it also runs Service.Run and
+// hands the ends of training processes to Service.Ended; NewService and
+// Service.Function are New in two.
+func New(deps Deps) door.Function { return NewService(deps).Function() }
+
+// Function is the step's HTTP side: its commands, their REST dress and what
+// can be read.
+func (s *Service) Function() door.Function {
+	return door.Function{
+		Name: name,
+		Commands: map[string]door.Command{
+			eventing.DeploymentCreate:   s.create,
+			eventing.DeploymentStop:     s.stop,
+			eventing.DeploymentDelete:   s.remove,
+			eventing.ResultRetry:        s.retry,
+			eventing.ResultStop:         s.stopResult,
+			eventing.ResultDelete:       s.removeResult,
+			eventing.DatasourceReceived: s.received,
+			eventing.TrainingProgressed: s.progressed,
+			eventing.TrainingFinished:   s.finished,
+			eventing.TrainingFailed:     s.failed,
+		},
+		Routes: []door.Route{
+			{Pattern: "POST /deployments", Type: eventing.DeploymentCreate, Made: "/deployments"},
+			{Pattern: "POST /deployments/{id}/stop", Type: eventing.DeploymentStop},
+			{Pattern: "DELETE /deployments/{id}", Type: eventing.DeploymentDelete},
+			{Pattern: "POST /results/{id}/retry", Type: eventing.ResultRetry},
+			{Pattern: "POST /results/{id}/stop", Type: eventing.ResultStop},
+			{Pattern: "DELETE /results/{id}", Type: eventing.ResultDelete},
+		},
+		Resources: s.resources,
+		Facts:     []string{"io.kafkaml.deployment.", "io.kafkaml.result."},
+	}
+}
+
+// resources serves what can be read.
+func (s *Service) resources(mux *http.ServeMux) {
+	mux.HandleFunc("GET /deployments", door.List(s.Store, deployments, "configuration"))
+	mux.HandleFunc("GET /deployments/{id}", door.Get(s.Store, deployment))
+	mux.HandleFunc("GET /results", door.List(s.Store, (*registry.Tx).Results, "deployment", "configuration", "model", "datasource"))
+	mux.HandleFunc("GET /results/{id}", door.Get(s.Store, (*registry.Tx).Result))
+	mux.HandleFunc("GET /results/{id}/metrics", s.metrics)
+	mux.HandleFunc("GET /results/{id}/logs", s.logs)
+	mux.HandleFunc("GET /results/{id}/model", s.download)
+}
+
+// maxEpochs is the largest page of epochs.
+const maxEpochs = 10_000
+
+// metrics serves what each epoch of the present attempt reported: those that
+// follow the epoch after, at most limit of them.
+func (s *Service) metrics(w http.ResponseWriter, r *http.Request) {
+	after, err := number(r, "after", 0, 1<<31-1)
+	if err != nil {
+		door.Problem(w, err)
+		return
+	}
+	limit, err := number(r, "limit", maxEpochs, maxEpochs)
+	if err != nil {
+		door.Problem(w, err)
+		return
+	}
+	read := func(tx *registry.Tx, id int64) (registry.Page[pipeline.Epoch], error) {
+		epochs, err := tx.Epochs(id, after, limit+1)
+		page := registry.Page[pipeline.Epoch]{Items: epochs}
+		if len(epochs) > limit {
+			page.Items = epochs[:limit]
+			page.Next = strconv.Itoa(epochs[limit-1].Epoch)
+		}
+		return page, err
+	}
+	door.Get(s.Store, read)(w, r)
+}
+
+// number reads a parameter of the query: a number from 0 to most, or fallback
+// where it is not given.
+func number(r *http.Request, name string, fallback, most int) (int, error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return fallback, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || n > most || n == 0 && name == "limit" {
+		return 0, pipeline.Invalidf(name, "%q is not a number up to %d", text, most)
+	}
+	return n, nil
+}
+
+// logs serves the last lines that the training process wrote: from the process
+// while it runs, from the registry afterwards.
+func (s *Service) logs(w http.ResponseWriter, r *http.Request) {
+	id, err := door.PathID(r)
+	if err != nil {
+		door.Problem(w, err)
+		return
+	}
+	text, err := s.readLog(r.Context(), id)
+	if err != nil {
+		door.Problem(w, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	_, _ = w.Write([]byte(text)) // the client may be gone
+}
+
+// readLog finds a result's log where it is now.
+func (s *Service) readLog(ctx context.Context, id int64) (text string, err error) {
+	var result pipeline.Result
+	err = s.Store.View(ctx, func(tx *registry.Tx) error {
+		if result, err = tx.Result(id); err != nil {
+			return err
+		}
+		text, err = tx.Logs(id)
+		return err
+	})
+	if err != nil || !result.Status.Active() {
+		return text, err
+	}
+	live, err := s.Jobs.Log(ctx, jobName(result))
+	if pipeline.KindOf(err) == pipeline.NotFound { // not started yet, or just over
+		return text, nil
+	}
+	return live, err
+}

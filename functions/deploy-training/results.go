@@ -1,0 +1,177 @@
+package deploytraining
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cloudevents/sdk-go/v2/event"
+
+	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/registry"
+)
+
+// facts names the fact of each state that a result comes to.
+var facts = map[pipeline.ResultStatus]string{
+	pipeline.ResultScheduled: eventing.ResultScheduled,
+	pipeline.ResultFinished:  eventing.ResultFinished,
+	pipeline.ResultFailed:    eventing.ResultFailed,
+	pipeline.ResultStopped:   eventing.ResultStopped,
+}
+
+// save stores a result and tells of the state it came to.
+func save(tx *registry.Tx, r *pipeline.Result) (*event.Event, error) {
+	if err := tx.UpdateResult(r); err != nil {
+		return nil, err
+	}
+	return tell(tx, facts[r.Status], r.ID, *r)
+}
+
+// retry trains a failed or stopped result again: on its datasource, or on the
+// last one of the deployment where it never had one.
+func (s *Service) retry(ctx context.Context, e event.Event) (*event.Event, error) {
+	const op = "retry result"
+	id, err := target(e)
+	if err != nil {
+		return nil, during(op, err)
+	}
+	var before, after []pipeline.Result
+	answer, err := s.commit(ctx, op, e, func(tx *registry.Tx) (*event.Event, error) {
+		r, err := tx.Result(id)
+		if err != nil {
+			return nil, err
+		}
+		before = []pipeline.Result{r}
+		if err := again(tx, &r); err != nil {
+			return nil, err
+		}
+		after = []pipeline.Result{r}
+		return save(tx, &r)
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.discard(ctx, before...)
+	s.launch(ctx, after)
+	return answer, nil
+}
+
+// again makes r its next attempt, or says why it cannot be.
+func again(tx *registry.Tx, r *pipeline.Result) error {
+	if r.Status != pipeline.ResultFailed && r.Status != pipeline.ResultStopped {
+		return &pipeline.Error{
+			Kind: pipeline.Conflict, Field: "status", Reason: fmt.Sprintf("result %d is %s", r.ID, r.Status),
+			Hint: "only a failed or stopped result can be tried again",
+		}
+	}
+	d, err := sourceOf(tx, *r)
+	if err != nil {
+		return err
+	}
+	m, err := tx.ModelVersion(r.Model, r.ModelVersion)
+	if err != nil {
+		return err
+	}
+	if err := readable(m, d); err != nil {
+		return err
+	}
+	r.Datasource, r.Lost = d.ID, 0
+	renew(r)
+	return nil
+}
+
+// sourceOf is the datasource to train a result on.
+func sourceOf(tx *registry.Tx, r pipeline.Result) (pipeline.Datasource, error) {
+	if r.Datasource != 0 {
+		return tx.Datasource(r.Datasource)
+	}
+	d, found, err := latest(tx, r.Deployment)
+	if err == nil && !found {
+		err = &pipeline.Error{
+			Kind: pipeline.Conflict, Field: "datasource", Reason: fmt.Sprintf("deployment %d was sent no stream yet", r.Deployment),
+			Hint: "send one, then try again",
+		}
+	}
+	return d, err
+}
+
+// stopResult ends one training.
+func (s *Service) stopResult(ctx context.Context, e event.Event) (*event.Event, error) {
+	const op = "stop result"
+	id, err := target(e)
+	if err != nil {
+		return nil, during(op, err)
+	}
+	var jobs []string
+	answer, err := s.commit(ctx, op, e, func(tx *registry.Tx) (*event.Event, error) {
+		r, err := tx.Result(id)
+		if err != nil {
+			return nil, err
+		}
+		if r.Status.Ended() {
+			return nil, &pipeline.Error{
+				Kind: pipeline.Conflict, Field: "status", Reason: fmt.Sprintf("result %d is %s already", id, r.Status),
+			}
+		}
+		jobs = jobsOf([]pipeline.Result{r})
+		become(&r, pipeline.ResultStopped)
+		return save(tx, &r)
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.end(ctx, jobs)
+	return answer, nil
+}
+
+// removeResult deletes one result and its trained model. The registry refuses
+// it while the result trains or is served by an inference.
+func (s *Service) removeResult(ctx context.Context, e event.Event) (*event.Event, error) {
+	const op = "delete result"
+	id, err := target(e)
+	if err != nil {
+		return nil, during(op, err)
+	}
+	var gone []pipeline.Result
+	answer, err := s.commit(ctx, op, e, func(tx *registry.Tx) (*event.Event, error) {
+		r, err := tx.Result(id)
+		if err != nil {
+			return nil, err
+		}
+		gone = []pipeline.Result{r}
+		if err := tx.DeleteResult(id); err != nil {
+			return nil, err
+		}
+		return tell(tx, eventing.ResultDeleted, id, deleted{id})
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.discard(ctx, gone...)
+	return answer, nil
+}
+
+// afterTime bounds what goes on after a command was carried out in the
+// registry: its client may be gone.
+const afterTime = 30 * time.Second
+
+// discard removes what the last attempt of each result stored. That it failed
+// is logged only: it costs space, nothing else.
+func (s *Service) discard(ctx context.Context, results ...pipeline.Result) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterTime)
+	defer cancel()
+	for _, r := range results {
+		if r.Attempt == 0 {
+			continue
+		}
+		if err := s.Artifacts.Delete(ctx, outputKey(r.ID, r.Attempt)); err != nil {
+			s.Log.WarnContext(ctx, "an unused trained model was not removed", "result", r.ID, "attempt", r.Attempt, "error", err)
+		}
+	}
+}
+
+// outputKey is where an attempt's trained model lies among the artifacts.
+func outputKey(result int64, attempt int) string {
+	return fmt.Sprintf("results/%d/attempt-%d", result, attempt)
+}

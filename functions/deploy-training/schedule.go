@@ -1,0 +1,199 @@
+package deploytraining
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/registry"
+)
+
+// begin lets a deployment train on a datasource and gives the results that
+// were scheduled. A deployment trains once on a stream: results that wait take
+// it; where none waits any more, a stream that differs from those trained on
+// makes a new round of results of the same models. The same datasource, or
+// another control message of the same stream, changes nothing. A deployment
+// that was stopped takes no stream.
+func begin(tx *registry.Tx, dep pipeline.Deployment, d pipeline.Datasource) ([]pipeline.Result, error) {
+	if d.Rejected != nil {
+		return nil, nil
+	}
+	results, err := resultsOf(tx, dep.ID)
+	if err != nil {
+		return nil, err
+	}
+	if known, err := trainedOn(tx, results, d); known || err != nil {
+		return nil, err
+	}
+	round := waiting(results)
+	if len(round) == 0 {
+		if dep.Status == pipeline.DeploymentStopped {
+			return nil, nil
+		}
+		if round, err = nextRound(tx, results, d); err != nil {
+			return nil, err
+		}
+	}
+	return assign(tx, dep, d, round)
+}
+
+// assign gives each result of a round its datasource: scheduled where the
+// model can read the stream, failed with the reason where it cannot.
+func assign(tx *registry.Tx, dep pipeline.Deployment, d pipeline.Datasource, round []pipeline.Result) ([]pipeline.Result, error) {
+	var scheduled []pipeline.Result
+	for _, r := range round {
+		m, err := tx.ModelVersion(r.Model, r.ModelVersion)
+		if err != nil {
+			return nil, err
+		}
+		r.Datasource = d.ID
+		r.EpochsTotal = dep.TrainingKwargs.Epochs - dep.TrainingKwargs.InitialEpoch
+		if err := readable(m, d); err != nil {
+			fail(&r, err)
+			if _, err := save(tx, &r); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		renew(&r)
+		if _, err := save(tx, &r); err != nil {
+			return nil, err
+		}
+		scheduled = append(scheduled, r)
+	}
+	return scheduled, nil
+}
+
+// renew puts a result at the start of its next attempt: what an attempt before
+// told is cleared.
+func renew(r *pipeline.Result) {
+	*r = pipeline.Result{
+		ID: r.ID, Deployment: r.Deployment, Configuration: r.Configuration,
+		Model: r.Model, ModelName: r.ModelName, ModelVersion: r.ModelVersion,
+		Datasource: r.Datasource, EpochsTotal: r.EpochsTotal, Created: r.Created,
+		Lineage: pipeline.Lineage{
+			SourceHash: r.Lineage.SourceHash, ModelVersion: r.ModelVersion, Seed: r.Lineage.Seed,
+		},
+		Attempt: r.Attempt + 1, Lost: r.Lost,
+	}
+	become(r, pipeline.ResultScheduled)
+}
+
+// fail ends a result for the reason in err.
+func fail(r *pipeline.Result, err error) {
+	r.Reason, r.Hint = err.Error(), ""
+	var e *pipeline.Error
+	if errors.As(err, &e) {
+		reason := *e
+		reason.Op = ""
+		r.Reason, r.Hint = reason.Error(), e.Hint
+	}
+	become(r, pipeline.ResultFailed)
+}
+
+// become sets a result's state and the times that belong to it; StatusChanged
+// is the registry's to set.
+func become(r *pipeline.Result, status pipeline.ResultStatus) {
+	now := time.Now().UTC()
+	r.Status = status
+	if status == pipeline.ResultRunning && r.Started == nil {
+		r.Started = &now
+	}
+	if status.Ended() {
+		r.Finished = &now
+	}
+}
+
+// readable tells why a model cannot be trained on a datasource, nil where it
+// can.
+func readable(m pipeline.Model, d pipeline.Datasource) error {
+	_, err := codec.New(d.InputFormat, d.InputConfig, codec.Binding{Inputs: m.Inputs, Labels: m.Labels})
+	return err
+}
+
+// waiting are the results that have no stream yet.
+func waiting(results []pipeline.Result) []pipeline.Result {
+	return slices.DeleteFunc(slices.Clone(results), func(r pipeline.Result) bool {
+		return r.Status != pipeline.ResultWaiting
+	})
+}
+
+// nextRound makes waiting results of the models that the deployment was made
+// with, one each.
+func nextRound(tx *registry.Tx, results []pipeline.Result, d pipeline.Datasource) ([]pipeline.Result, error) {
+	var round []pipeline.Result
+	seen := map[int64]bool{}
+	for _, old := range results {
+		if seen[old.Model] {
+			continue
+		}
+		seen[old.Model] = true
+		r := pipeline.Result{
+			Deployment: old.Deployment, Configuration: old.Configuration, Datasource: d.ID,
+			Model: old.Model, ModelName: old.ModelName, ModelVersion: old.ModelVersion,
+			Lineage: pipeline.Lineage{
+				SourceHash: old.Lineage.SourceHash, ModelVersion: old.ModelVersion, Seed: old.Lineage.Seed,
+			},
+		}
+		if err := tx.CreateResult(&r); err != nil {
+			return nil, err
+		}
+		round = append(round, r)
+	}
+	return round, nil
+}
+
+// trainedOn tells whether one of the results already has the datasource or one
+// that is the same stream.
+func trainedOn(tx *registry.Tx, results []pipeline.Result, d pipeline.Datasource) (bool, error) {
+	seen := map[int64]bool{0: true}
+	for _, r := range results {
+		if r.Datasource == d.ID {
+			return true, nil
+		}
+		if seen[r.Datasource] {
+			continue
+		}
+		seen[r.Datasource] = true
+		other, err := tx.Datasource(r.Datasource)
+		if err != nil {
+			return false, err
+		}
+		if sameStream(other, d) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// sameStream tells whether two control messages lead to the same training.
+func sameStream(a, b pipeline.Datasource) bool {
+	return slices.Equal(a.Ranges, b.Ranges) && a.InputFormat == b.InputFormat &&
+		sameJSON(a.InputConfig, b.InputConfig) &&
+		a.ValidationRate == b.ValidationRate && a.TestRate == b.TestRate &&
+		a.Shuffle == b.Shuffle && a.Seed == b.Seed
+}
+
+// sameJSON compares two JSON values, whatever their spacing and order of
+// members.
+func sameJSON(a, b json.RawMessage) bool {
+	return bytes.Equal(canonical(a), canonical(b))
+}
+
+// canonical writes a JSON value without spacing and with sorted members, or
+// gives it as it is where it is not JSON.
+func canonical(raw json.RawMessage) []byte {
+	var v any
+	if json.Unmarshal(raw, &v) != nil {
+		return raw
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		return raw
+	}
+	return text
+}

@@ -1,0 +1,43 @@
+// Package modelregister is the step that keeps models and configurations. It
+// builds pasted Keras source in the fenced worker, keeps the exported model as
+// an artifact and the rest in the registry; each change of the source is a new
+// version, so that a result keeps the version it was trained on.
+//
+// Building takes about a second and storing may go over a network, so both are
+// done outside any transaction and before it: a row that is committed has its
+// artifact, an artifact whose row never came is removed.
+package modelregister
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/kafkaml/kafkaml/shared/artifact"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/registry"
+)
+
+// Worker builds Keras source. *keras.Worker is one.
+type Worker interface {
+	// Export runs imports and source and leaves the export in dir: model/ and
+	// keras/. An error of the person's source is an Invalid *pipeline.Error
+	// with its position.
+	Export(ctx context.Context, imports, source, dir string) (pipeline.Export, error)
+	// Health is nil while the worker can build, or says what is missing.
+	Health() error
+}
+
+// Deps is what the step needs of the others.
+type Deps struct {
+	Store     *registry.Store
+	Artifacts *artifact.Store
+	Worker    Worker
+	Scratch   string // folder for exports under way; the system's when empty
+	Log       *slog.Logger
+}
+
+// Service holds the rules of models and configurations.
+type Service struct{ Deps }
+
+// NewService gives the step without its HTTP side.
+func NewService(deps Deps) *Service { return &Service{Deps: deps} }

@@ -1,0 +1,82 @@
+package modelregister
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+
+	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/registry"
+)
+
+// New gives the step as a function.
+func New(deps Deps) door.Function { return NewService(deps).Function() }
+
+// Function is the step's HTTP side: its commands, their REST dress and what
+// can be read.
+func (s *Service) Function() door.Function {
+	return door.Function{
+		Name: name,
+		Commands: map[string]door.Command{
+			eventing.ModelValidate:       s.validate,
+			eventing.ModelRegister:       s.register,
+			eventing.ModelUpdate:         s.update,
+			eventing.ModelDelete:         s.remove,
+			eventing.ConfigurationCreate: s.createConfiguration,
+			eventing.ConfigurationUpdate: s.updateConfiguration,
+			eventing.ConfigurationDelete: s.deleteConfiguration,
+		},
+		Routes: []door.Route{
+			{Pattern: "POST /models/validate", Type: eventing.ModelValidate},
+			{Pattern: "POST /models", Type: eventing.ModelRegister, Made: "/models"},
+			{Pattern: "PUT /models/{id}", Type: eventing.ModelUpdate},
+			{Pattern: "DELETE /models/{id}", Type: eventing.ModelDelete},
+			{Pattern: "POST /configurations", Type: eventing.ConfigurationCreate, Made: "/configurations"},
+			{Pattern: "PUT /configurations/{id}", Type: eventing.ConfigurationUpdate},
+			{Pattern: "DELETE /configurations/{id}", Type: eventing.ConfigurationDelete},
+		},
+		Resources: s.resources,
+		Facts:     []string{"io.kafkaml.model.", "io.kafkaml.configuration."},
+		Ready:     func(context.Context) error { return s.Worker.Health() },
+	}
+}
+
+// resources serves what can be read.
+func (s *Service) resources(mux *http.ServeMux) {
+	mux.HandleFunc("GET /models", door.List(s.Store, (*registry.Tx).Models, "configuration"))
+	mux.HandleFunc("GET /models/{id}", door.Get(s.Store, (*registry.Tx).Model))
+	mux.HandleFunc("GET /models/{id}/versions", door.Get(s.Store, versions))
+	mux.HandleFunc("GET /models/{id}/versions/{n}", s.version)
+	mux.HandleFunc("GET /models/examples", examples)
+	mux.HandleFunc("GET /configurations", door.List(s.Store, (*registry.Tx).Configurations, "model"))
+	mux.HandleFunc("GET /configurations/{id}", door.Get(s.Store, (*registry.Tx).Configuration))
+}
+
+// versions lists all versions of a model, the newest first.
+func versions(tx *registry.Tx, id int64) (registry.Page[pipeline.Model], error) {
+	all, err := tx.ModelVersions(id)
+	return registry.Page[pipeline.Model]{Items: all}, err
+}
+
+// version serves one version of a model.
+func (s *Service) version(w http.ResponseWriter, r *http.Request) {
+	n, err := strconv.Atoi(r.PathValue("n"))
+	if err != nil || n < 1 {
+		door.Problem(w, pipeline.Invalidf("version", "%q is not a version", r.PathValue("n")).WithHint("versions count from 1"))
+		return
+	}
+	read := func(tx *registry.Tx, id int64) (pipeline.Model, error) { return tx.ModelVersion(id, n) }
+	door.Get(s.Store, read)(w, r)
+}
+
+// examples serves the embedded examples.
+func examples(w http.ResponseWriter, _ *http.Request) {
+	all, err := Examples()
+	if err != nil {
+		door.Problem(w, err)
+		return
+	}
+	door.WriteJSON(w, registry.Page[Example]{Items: all})
+}
