@@ -1,14 +1,10 @@
 package stream
 
 import (
-	"bytes"
 	"encoding/binary"
-	"fmt"
 	"hash/crc32"
 	"math"
 	"time"
-
-	"github.com/segmentio/kafka-go/protocol"
 )
 
 // producer marks a batch so that the broker takes it once however often it is
@@ -37,10 +33,7 @@ const (
 // before it in a produce request. Encoding it here, rather than handing records
 // to the library one by one, saves two thirds of the time, and lets a batch
 // carry the producer's id.
-func encodeRecordSet(records []Record, by producer) (protocol.RawRecordSet, error) {
-	if len(records) == 0 {
-		return protocol.RawRecordSet{}, fmt.Errorf("no records to produce")
-	}
+func encodeRecordSet(records []Record, by producer) []byte {
 	now := time.Now()
 	first, last := int64(math.MaxInt64), int64(math.MinInt64)
 	size := sizePrefix + batchHeader
@@ -67,7 +60,7 @@ func encodeRecordSet(records []Record, by producer) (protocol.RawRecordSet, erro
 	be.PutUint32(h[53:], uint32(by.sequence))
 	be.PutUint32(h[57:], uint32(len(records)))
 	be.PutUint32(h[17:], crc32.Checksum(h[21:], castagnoli))
-	return protocol.RawRecordSet{Reader: bytes.NewReader(b)}, nil
+	return b
 }
 
 func millis(t, unset time.Time) int64 {

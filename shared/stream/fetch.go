@@ -21,21 +21,25 @@ type batch struct {
 	err     error // the last batch: why there are no more
 }
 
-// hold copies b into the arena. A full arena is left to the records that point
-// into it, and a new one begun.
+// hold copies a record's bytes into the arena.
 func (b *batch) hold(from kafka.Bytes) ([]byte, error) {
 	if from == nil {
 		return nil, nil
 	}
 	defer from.Close()
-	n := from.Len()
+	held := b.reserve(from.Len())
+	_, err := io.ReadFull(from, held)
+	return held, err
+}
+
+// reserve takes n bytes of the arena. A full arena is left to the records that
+// point into it, and a new one begun.
+func (b *batch) reserve(n int) []byte {
 	if b.arena == nil || cap(b.arena)-len(b.arena) < n {
 		b.arena = make([]byte, 0, max(n, 2*cap(b.arena), 64<<10))
 	}
 	b.arena = b.arena[:len(b.arena)+n]
-	held := b.arena[len(b.arena)-n : len(b.arena) : len(b.arena)]
-	_, err := io.ReadFull(from, held)
-	return held, err
+	return b.arena[len(b.arena)-n : len(b.arena) : len(b.arena)]
 }
 
 // fetcher reads one partition from an offset on, one fetch after the other.

@@ -100,6 +100,7 @@ func (m *membership) run(group *kafka.ConsumerGroup) {
 		case fatal(err):
 			m.leave(&pipeline.Error{Op: "join group", Kind: pipeline.Unavailable, Err: fmt.Errorf("%s: %w", m.config.ID, err)})
 			return
+		case errors.Is(err, kafka.RebalanceInProgress): // another member came or went: the library joins again
 		default: // the library tries again
 			m.config.Log.Warn("joining the group", "group", m.config.ID, "error", err)
 		}

@@ -1,11 +1,17 @@
 package stream
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
+	"github.com/segmentio/kafka-go/protocol/initproducerid"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
 // Writer makes a writer for single records: every replica acknowledges, and a
@@ -23,28 +29,80 @@ func (c *Cluster) Writer() *kafka.Writer {
 	}
 }
 
+const opProduce = "produce"
+
 // Produce writes records to one partition in one request and returns the offset
 // that the first of them got; the others follow it without a gap. Every replica
-// has acknowledged them. Topic, Partition, Offset and a zero Time of the records
-// are not looked at. A request may hold up to a mebibyte.
+// has acknowledged them. Topic, Partition and Offset of the records are not
+// looked at; a zero Time is now. A request may hold up to a mebibyte.
 //
 // After an error that is no refusal by the broker (a connection that broke) it
 // is unknown whether the records are in the log: sending them again may repeat
-// them.
+// them. A Sink does not have that weakness.
 func (c *Cluster) Produce(ctx context.Context, topic string, partition int, records []Record) (base int64, err error) {
-	const op = "produce"
-	set, err := encodeRecordSet(records, anonymous)
+	if len(records) == 0 {
+		return 0, pipeline.Invalidf("records", "there are none to produce")
+	}
+	set := encodeRecordSet(records, anonymous)
+	err = persist(ctx, func() error {
+		base, err = c.produceOnce(ctx, topic, partition, set)
+		return err
+	}, refused)
+	return base, produceError(topic, partition, err)
+}
+
+func produceError(topic string, partition int, err error) error {
+	if err == nil {
+		return nil
+	}
+	return unavailable(opProduce, fmt.Errorf("topic %s, partition %d: %w", topic, partition, err))
+}
+
+// produceOnce sends one encoded record set.
+func (c *Cluster) produceOnce(ctx context.Context, topic string, partition int, set []byte) (int64, error) {
+	answer, err := c.client.RawProduce(ctx, &kafka.RawProduceRequest{
+		Topic: topic, Partition: partition, RequiredAcks: kafka.RequireAll,
+		RawRecords: protocol.RawRecordSet{Reader: bytes.NewReader(set)},
+	})
 	if err != nil {
 		return 0, err
 	}
-	answer, err := c.client.RawProduce(ctx, &kafka.RawProduceRequest{
-		Topic: topic, Partition: partition, RequiredAcks: kafka.RequireAll, RawRecords: set,
-	})
-	if err == nil {
-		err = answer.Error
-	}
-	if err != nil {
-		return 0, unavailable(op, fmt.Errorf("%s, partition %d: %w", topic, partition, err))
+	if answer.Error != nil {
+		return 0, answer.Error
 	}
 	return answer.BaseOffset, nil
 }
+
+// refused tells the answers after which nothing was written and that may pass:
+// a partition without a leader yet, or one that has just moved.
+func refused(err error) bool {
+	return errors.Is(err, kafka.NotLeaderForPartition) || errors.Is(err, kafka.LeaderNotAvailable) ||
+		errors.Is(err, kafka.NotEnoughReplicas) || errors.Is(err, protocol.ErrNoLeader)
+}
+
+// newProducer asks the broker for an id that lets it recognise batches that are
+// sent again.
+func (c *Cluster) newProducer(ctx context.Context) (producer, error) {
+	var p producer
+	err := persist(ctx, func() error {
+		answer, err := c.transport.RoundTrip(ctx, c.client.Addr, &initProducer{ProducerID: -1, ProducerEpoch: -1})
+		if err != nil {
+			return err
+		}
+		id := answer.(*initproducerid.Response)
+		if id.ErrorCode != 0 {
+			return kafka.Error(id.ErrorCode)
+		}
+		p = producer{id: id.ProducerID, epoch: id.ProducerEpoch}
+		return nil
+	}, passing)
+	return p, unavailable("ask for a producer id", err)
+}
+
+// initProducer is the library's request without its routing, which asks the
+// coordinator of transactions: an idempotent producer has none, and on a fresh
+// broker that would make the transactions' topic for nothing.
+type initProducer initproducerid.Request
+
+// ApiKey says which request it is.
+func (*initProducer) ApiKey() protocol.ApiKey { return protocol.InitProducerId }

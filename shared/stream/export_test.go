@@ -1,0 +1,21 @@
+package stream
+
+import (
+	"context"
+	"net"
+)
+
+// Intercept puts wrap round each new connection of the cluster's transport.
+func (c *Cluster) Intercept(wrap func(net.Conn) net.Conn) {
+	var d net.Dialer
+	c.transport.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := d.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return wrap(conn), nil
+	}
+}
+
+// DecodeID opens decodeID to the fuzzer.
+func DecodeID(key []byte) (int64, error) { return decodeID(key) }
