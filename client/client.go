@@ -44,6 +44,8 @@ type Client struct {
 	URLs   map[string]string // by function; one that is absent is Base + "/" + its name
 	HTTP   *http.Client      // http.DefaultClient when nil
 	Source string            // of the events sent
+
+	Brokers string // Kafka that the server uses, host:port separated by commas; empty where it does not say
 }
 
 // New is a client of the functions that lie under base, DefaultBase when empty.
@@ -62,9 +64,10 @@ func New(base string) *Client {
 }
 
 // Config is config.json: where each function is, absolute or relative to the
-// file itself.
+// file itself, and in local mode where Kafka is.
 type Config struct {
 	Functions map[string]string `json:"functions"`
+	Brokers   string            `json:"brokers,omitempty"`
 }
 
 // Discover is New, with the functions' URLs read from base/config.json. A
@@ -87,6 +90,7 @@ func (c *Client) apply(config Config) error {
 	if err != nil {
 		return &pipeline.Error{Op: "read config.json", Kind: pipeline.Invalid, Field: "server", Err: err}
 	}
+	c.Brokers = config.Brokers
 	for name, ref := range config.Functions {
 		u, err := base.Parse(ref)
 		if err != nil {

@@ -71,3 +71,9 @@ func (c *Client) ModelExamples(ctx context.Context) ([]ModelForm, error) {
 	err := c.getJSON(ctx, c.FunctionURL(ModelRegister)+"/models/examples", &p)
 	return p.Items, err
 }
+
+// Ready is nil when a function can do its work.
+func (c *Client) Ready(ctx context.Context, function string) error {
+	_, err := c.saveTo(ctx, c.FunctionURL(function)+"/health/readiness", io.Discard)
+	return err
+}

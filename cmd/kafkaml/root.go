@@ -7,7 +7,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
+	"github.com/kafkaml/kafkaml/cmd/kafkaml/doctor"
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/resource"
+	"github.com/kafkaml/kafkaml/cmd/kafkaml/streaming"
 )
 
 // program is how usage texts call this program: kn runs a plugin by the file
@@ -49,6 +51,8 @@ func newRoot(env *cli.Env) *cobra.Command {
 	)
 	env.GlobalFlags(root.PersistentFlags())
 	add(root, groupPipeline, resource.Commands(env)...)
+	add(root, groupStreams, streaming.Command(env))
+	add(root, groupMachine, doctor.Command(env), newVersion(env))
 	return cli.Group(root)
 }
 

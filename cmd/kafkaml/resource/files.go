@@ -121,11 +121,11 @@ func fileName(r pipeline.Result, format string) string {
 		}
 		return '-'
 	}, r.ModelName)
-	ending := "savedmodel.zip"
+	ending := "zip"
 	if format == client.Keras {
 		ending = "keras"
 	}
-	return fmt.Sprintf("%s-%d.%s", strings.TrimLeft(name, "-"), r.ID, ending)
+	return fmt.Sprintf("%s-result-%d.%s", strings.TrimLeft(name, "-"), r.ID, ending)
 }
 
 func logs(env *cli.Env, k kind[pipeline.Result]) *cobra.Command {

@@ -1,0 +1,182 @@
+package machine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/stream"
+)
+
+// settings are what the flags of run say, before they become Options.
+type settings struct {
+	Options
+	example bool
+	ready   string
+	verbose bool
+}
+
+const runAbout = `Starts a broker, all functions, the model worker and the page on this machine.
+
+KAFKA_BROKERS=host:port,... uses a Kafka that is there (KAFKA_TLS, KAFKA_TLS_CA,
+KAFKA_TLS_CERT, KAFKA_TLS_KEY, KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and
+KAFKA_SASL_PASSWORD say how). Without it the development broker runs inside this
+process, or Apache Kafka as a child with --broker kafka.
+
+Ctrl-C ends everything that was started; all state is kept in --data.`
+
+// RunCommand is kafkaml run.
+func RunCommand(env *cli.Env) *cobra.Command {
+	s := &settings{}
+	cmd := &cobra.Command{
+		Use: "run", Short: "Run the whole pipeline on this machine", Long: runAbout, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return s.run(cmd.Context(), env) },
+	}
+	s.flags(cmd, env.Getenv)
+	f := cmd.Flags()
+	f.BoolVar(&s.example, "example", false, "where nothing is registered yet, walk an example through the pipeline")
+	f.StringVar(&s.ready, "ready-file", "", "write the addresses as JSON to this file once everything runs")
+	return cmd
+}
+
+func (s *settings) flags(cmd *cobra.Command, getenv func(string) string) {
+	f := cmd.Flags()
+	f.StringVar(&s.Data, "data", or(getenv("KAFKAML_DATA"), defaultData()), "folder that holds all state (KAFKAML_DATA)")
+	f.StringVar(&s.Listen, "listen", "127.0.0.1", "address to listen on; there is no login, so keep it local or put a proxy before it")
+	f.IntVar(&s.Port, "port", number(getenv("PORT"), 8080), "port of the page and the functions, 0 for a free one (PORT)")
+	f.StringVar(&s.Broker, "broker", or(getenv("BROKER"), BrokerDevelopment), "development or kafka (BROKER); KAFKA_BROKERS overrides it")
+	f.IntVar(&s.KafkaPort, "kafka-port", number(getenv("KAFKA_PORT"), 9092), "port of the broker that is started, 0 for a free one (KAFKA_PORT)")
+	f.StringVar(&s.Database, "database", getenv("DATABASE_URL"), "sqlite:<file> or postgres://... (DATABASE_URL); a file under --data unless given")
+	f.StringVar(&s.Artifacts, "artifacts", getenv("ARTIFACT_URL"), "file:///folder or s3://bucket?... (ARTIFACT_URL); a folder under --data unless given")
+	f.StringVar(&s.ControlTopic, "control-topic", or(getenv("CONTROL_TOPIC"), stream.ControlTopic), "the control topic (CONTROL_TOPIC)")
+	f.BoolVarP(&s.verbose, "verbose", "v", false, "print the log, too, that otherwise goes to logs/kafkaml.log under --data")
+}
+
+// run starts the machine and waits until it is asked to end or a part fails.
+func (s *settings) run(ctx context.Context, env *cli.Env) (err error) {
+	log, err := s.prepare(env)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	m, err := Start(ctx, s.Options)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		s.Say("ending; everything is kept in %s", s.Data)
+		err = errors.Join(err, m.Close())
+	}()
+	if err := m.announce(s.ready); err != nil {
+		return err
+	}
+	if s.example {
+		stop := m.startExample(ctx, s.Say)
+		defer stop()
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-m.Failed():
+		return err
+	}
+}
+
+// prepare turns the settings into Options.
+func (s *settings) prepare(env *cli.Env) (io.Closer, error) {
+	if err := os.MkdirAll(filepath.Join(s.Data, "logs"), 0o755); err != nil {
+		return nil, &pipeline.Error{Op: "open the data folder", Kind: pipeline.Unavailable, Field: "data", Err: err}
+	}
+	data, err := filepath.Abs(s.Data)
+	if err != nil {
+		return nil, err
+	}
+	s.Data = data
+	if env.Getenv("KAFKA_BROKERS") != "" {
+		if s.Kafka, err = stream.FromEnv(env.Getenv); err != nil {
+			return nil, err
+		}
+		s.Broker = BrokerExternal
+	}
+	s.Database = or(s.Database, "sqlite:"+filepath.Join(data, "registry.db"))
+	s.Artifacts = or(s.Artifacts, (&url.URL{Scheme: "file", Path: filepath.Join(data, "artifacts")}).String())
+	if s.Binary, err = companion("kafkaml-tensorflow"); err != nil {
+		return nil, err
+	}
+	s.Say = func(format string, args ...any) { fmt.Fprintf(env.Out, format+"\n", args...) }
+	file, err := os.OpenFile(filepath.Join(data, "logs", "kafkaml.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, &pipeline.Error{Op: "open the log", Kind: pipeline.Unavailable, Field: "data", Err: err}
+	}
+	var w io.Writer = file
+	if s.verbose {
+		w = io.MultiWriter(file, env.Err)
+	}
+	s.Log = slog.New(slog.NewTextHandler(w, nil))
+	slog.SetDefault(s.Log)
+	return file, nil
+}
+
+// announce tells where everything is.
+func (m *Machine) announce(readyFile string) error {
+	m.options.Say("\nkafkaml runs:  %s\nKafka:         %v\nstate, logs:   %s\nnext:          bin/kafkaml --server %s models list   (Ctrl-C ends everything)\n",
+		m.URL, m.Kafka.Brokers[0], m.options.Data, m.URL)
+	if readyFile == "" {
+		return nil
+	}
+	b, err := json.Marshal(map[string]any{"url": m.URL, "brokers": m.Kafka.Brokers, "pid": os.Getpid()})
+	if err != nil {
+		return err
+	}
+	// Renamed into place: who waits for the file never reads half of it.
+	if err := os.WriteFile(readyFile+".part", b, 0o644); err != nil {
+		return &pipeline.Error{Op: "write the ready file", Kind: pipeline.Unavailable, Field: "ready-file", Err: err}
+	}
+	return os.Rename(readyFile+".part", readyFile)
+}
+
+// companion finds a program that is built beside this one.
+func companion(name string) (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	if self, err = filepath.EvalSymlinks(self); err != nil {
+		return "", err
+	}
+	return filepath.Join(filepath.Dir(self), name), nil
+}
+
+func defaultData() string {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "kafkaml-data"
+	}
+	return filepath.Join(home, ".local", "share", "kafkaml")
+}
+
+func or(value, otherwise string) string {
+	if value != "" {
+		return value
+	}
+	return otherwise
+}
+
+func number(text string, otherwise int) int {
+	if n, err := strconv.Atoi(text); err == nil {
+		return n
+	}
+	return otherwise
+}
+

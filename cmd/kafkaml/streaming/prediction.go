@@ -1,0 +1,155 @@
+package streaming
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/kafkaml/kafkaml/shared/stream"
+)
+
+// Prediction is a record of an output topic, decoded.
+type Prediction struct {
+	Partition int             `json:"partition"`
+	Offset    int64           `json:"offset"`
+	Time      time.Time       `json:"time"`
+	Key       string          `json:"key,omitempty"` // as text, or 0x and hexadecimal
+	ID        string          `json:"id,omitempty"`  // of the event: the same for a prediction made twice
+	Values    json.RawMessage `json:"values,omitempty"`
+	Class     *int            `json:"class,omitempty"` // position of the highest of several values
+	Error     string          `json:"error,omitempty"` // of a dead letter, or why the value cannot be read
+	Latency   *float64        `json:"latency_ms,omitempty"`
+
+	input origin
+}
+
+// origin is the input record that a prediction was made from.
+type origin struct {
+	topic     string
+	partition int
+	offset    int64
+}
+
+// decode reads a record of an output or dead-letter topic. One that cannot be
+// read says why in Error.
+func decode(r stream.Record) Prediction {
+	p := Prediction{Partition: r.Partition, Offset: r.Offset, Time: r.Time, Key: keyText(r.Key)}
+	for _, h := range r.Headers {
+		switch h.Key {
+		case "ce_id":
+			p.ID = string(h.Value)
+			p.input = originOf(p.ID)
+		case "kafkaml-error":
+			p.Error = string(h.Value)
+		}
+	}
+	if p.Error != "" {
+		return p
+	}
+	var body struct {
+		Values json.RawMessage `json:"values"`
+	}
+	if err := json.Unmarshal(r.Value, &body); err != nil || len(body.Values) == 0 {
+		p.Error = fmt.Sprintf("not a prediction: %d bytes that are not {\"values\": ...}", len(r.Value))
+		return p
+	}
+	p.Values = body.Values
+	p.Class = argmax(body.Values)
+	return p
+}
+
+// originOf reads "inference:topic:partition:offset".
+func originOf(id string) origin {
+	parts := strings.Split(id, ":")
+	if len(parts) != 4 {
+		return origin{}
+	}
+	partition, err := strconv.Atoi(parts[2])
+	offset, err2 := strconv.ParseInt(parts[3], 10, 64)
+	if err != nil || err2 != nil || partition < 0 || offset < 0 {
+		return origin{}
+	}
+	return origin{topic: parts[1], partition: partition, offset: offset}
+}
+
+// argmax is the position of the highest of two or more numbers, nil for
+// anything else. The first of equals wins, as in NumPy.
+func argmax(values json.RawMessage) *int {
+	var numbers []float64
+	if json.Unmarshal(values, &numbers) != nil || len(numbers) < 2 {
+		return nil
+	}
+	best := 0
+	for i, v := range numbers {
+		if v > numbers[best] {
+			best = i
+		}
+	}
+	return &best
+}
+
+// keyText is a key as a person reads it: printable text as it is, other bytes
+// in hexadecimal.
+func keyText(key []byte) string {
+	if len(key) == 0 {
+		return ""
+	}
+	printable := utf8.Valid(key)
+	for _, r := range string(key) {
+		printable = printable && unicode.IsPrint(r)
+	}
+	if printable {
+		return string(key)
+	}
+	if len(key) > 32 {
+		return "0x" + hex.EncodeToString(key[:32]) + "..."
+	}
+	return "0x" + hex.EncodeToString(key)
+}
+
+// maxShown is how many values of one output are shown to a person.
+const maxShown = 12
+
+// shown is the values as a person reads them: four digits, the end of long
+// arrays left out.
+func shown(values json.RawMessage) string {
+	var v any
+	if json.Unmarshal(values, &v) != nil {
+		return string(values)
+	}
+	left := maxShown
+	return strings.TrimSpace(shorten(v, &left))
+}
+
+func shorten(v any, left *int) string {
+	switch v := v.(type) {
+	case float64:
+		*left--
+		return strconv.FormatFloat(v, 'g', 4, 64)
+	case map[string]any:
+		var parts []string
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			parts = append(parts, name+" "+shorten(v[name], left))
+		}
+		return strings.Join(parts, "  ")
+	case []any:
+		var parts []string
+		for _, item := range v {
+			if *left <= 0 {
+				parts = append(parts, "...")
+				break
+			}
+			parts = append(parts, shorten(item, left))
+		}
+		return "[" + strings.Join(parts, " ") + "]"
+	}
+	*left--
+	return fmt.Sprint(v)
+}

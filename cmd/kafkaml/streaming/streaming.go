@@ -1,0 +1,59 @@
+// Package streaming holds the commands on topics: send a stream for training,
+// follow an output topic, see what topics hold.
+package streaming
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
+	"github.com/kafkaml/kafkaml/shared/stream"
+)
+
+// Command is `stream` with all its commands.
+func Command(env *cli.Env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "stream", Aliases: []string{"streams"}, Short: "Send streams, follow predictions, see topics",
+		Long: `Send streams, follow predictions, see topics.
+
+Kafka is that of --brokers or KAFKA_BROKERS, else the one that the kafkaml at
+--server uses. KAFKA_TLS, KAFKA_TLS_CA, KAFKA_TLS_CERT, KAFKA_TLS_KEY,
+KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD say how to
+speak to it.`,
+	}
+	k := &broker{env: env}
+	cmd.PersistentFlags().StringVar(&k.brokers, "brokers", "", "`HOST:PORT,...` of Kafka (KAFKA_BROKERS)")
+	return cli.Group(cmd, tail(env, k), topics(env, k))
+}
+
+// broker finds Kafka.
+type broker struct {
+	env     *cli.Env
+	brokers string
+}
+
+// dial connects to the Kafka that flag, environment or server name.
+func (b *broker) dial(ctx context.Context) (*stream.Cluster, error) {
+	brokers := b.brokers
+	if brokers == "" {
+		brokers = b.env.Getenv("KAFKA_BROKERS")
+	}
+	if brokers == "" {
+		c, err := b.env.Client(ctx)
+		if err != nil {
+			return nil, err
+		}
+		brokers = c.Brokers
+	}
+	config, err := stream.FromEnv(func(name string) string {
+		if name == "KAFKA_BROKERS" {
+			return brokers
+		}
+		return b.env.Getenv(name)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return stream.Dial(ctx, config)
+}
