@@ -27,7 +27,7 @@ type limits struct {
 
 // childLimits leave room for about 20 million parameters with Adam. The
 // address space also counts the libraries, half a GiB.
-var childLimits = limits{AddressSpace: 4 << 30, Data: 2 << 30, CPU: 30, File: maxFile, OpenFiles: 256}
+var childLimits = limits{AddressSpace: 4 << 30, Data: 2 << 30, CPU: 60, File: maxFile, OpenFiles: 256}
 
 // startTime is how long the zygote may take to fork before it counts as hung.
 const startTime = 20 * time.Second

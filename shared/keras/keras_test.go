@@ -2,21 +2,65 @@ package keras
 
 import (
 	"context"
+	"log/slog"
+	"os"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/toolchain"
 )
 
-const imports = "import keras\nfrom keras import layers\nimport tensorflow as tf\n"
+const (
+	imports = "import keras\nfrom keras import layers\nimport tensorflow as tf\n"
+	small   = "model = keras.Sequential([keras.Input((4,)), layers.Dense(3, 'relu'), layers.Dense(2, 'softmax')])\n" +
+		"model.compile('adam', 'sparse_categorical_crossentropy', metrics=['accuracy'])\n"
+)
 
-func worker(t *testing.T) *Worker {
+// shared is one Worker for the tests that do no harm to it: a start takes
+// seconds.
+var shared struct {
+	once   sync.Once
+	worker *Worker
+	err    error
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if shared.worker != nil {
+		if err := shared.worker.Close(); err != nil {
+			slog.Error("close the shared worker", "error", err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+func sharedWorker(t *testing.T) *Worker {
+	t.Helper()
+	shared.once.Do(func() { shared.worker, shared.err = Start(context.Background(), options(t)) })
+	if shared.err != nil {
+		t.Fatal(shared.err)
+	}
+	return shared.worker
+}
+
+func options(t *testing.T) Options {
 	t.Helper()
 	python, site, err := toolchain.Python()
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := Start(context.Background(), Options{Python: python, SitePackages: site})
+	return Options{Python: python, SitePackages: site}
+}
+
+// startWorker starts a Worker of the test's own.
+func startWorker(t *testing.T, o Options) *Worker {
+	t.Helper()
+	w, err := Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,13 +73,36 @@ func worker(t *testing.T) *Worker {
 }
 
 func TestExport(t *testing.T) {
-	w := worker(t)
-	for range 2 {
-		begun := time.Now()
-		e, err := w.Export(context.Background(), imports, "model = keras.Sequential([keras.Input((4,)), layers.Dense(2, 'softmax')])\nmodel.compile('adam', 'sparse_categorical_crossentropy', metrics=['accuracy'])\n", t.TempDir()+"/e")
-		t.Logf("%v %+v", time.Since(begun), e)
-		if err != nil {
-			t.Fatal(err)
+	w := sharedWorker(t)
+	if err := w.Health(); err != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	e, err := w.Export(t.Context(), imports, small+"print('héllo')\n", t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("a warm export of a small model took %v", time.Since(begun).Round(time.Millisecond))
+	libraries := e.Libraries
+	e.Libraries = nil
+	want := pipeline.Export{
+		Inputs:     []pipeline.Tensor{{Name: "input", DType: "float32", Shape: []int{4}}},
+		Outputs:    []pipeline.Tensor{{Name: "output", DType: "float32", Shape: []int{2}}},
+		Labels:     []pipeline.Tensor{{Name: "output", DType: "int32", Shape: []int{}}},
+		Parameters: 23, TrainableParameters: 23,
+		Layers: []pipeline.Layer{
+			{Name: "dense", Class: "Dense", Output: "(None, 3)", Parameters: 15, Inputs: []string{"input_layer"}},
+			{Name: "dense_1", Class: "Dense", Output: "(None, 2)", Parameters: 8, Inputs: []string{"dense"}},
+		},
+		Loss: "sparse_categorical_crossentropy", Optimizer: "Adam", Metrics: []string{"loss", "accuracy"},
+		Task: pipeline.Classification, Classes: 2, Weighted: true, Printed: "héllo\n",
+	}
+	if diff := cmp.Diff(want, e); diff != "" {
+		t.Error(diff)
+	}
+	for _, name := range []string{"python", "tensorflow", "keras", "numpy"} {
+		if libraries[name] == "" {
+			t.Errorf("no version of %s in %v", name, libraries)
 		}
 	}
 }

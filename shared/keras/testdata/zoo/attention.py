@@ -1,0 +1,8 @@
+x = keras.Input((10,), dtype="int32")
+e = layers.Embedding(50, 8, mask_zero=True)(x)
+a = layers.MultiHeadAttention(2, 4, dropout=0.1, seed=1)(e, e, use_causal_mask=True)
+a = layers.LayerNormalization()(layers.Add()([a, e]))
+a = layers.AdditiveAttention()([layers.Attention()([a, e]), e])
+a = layers.GroupQueryAttention(4, 4, 2)(a, a)
+model = keras.Model(x, layers.Dense(1)(layers.GlobalAveragePooling1D()(a)))
+model.compile("adafactor", "mse")
