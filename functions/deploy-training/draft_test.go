@@ -17,14 +17,14 @@ func TestDeploymentThatIsRefused(t *testing.T) {
 		field  string
 	}{
 		"no such configuration":  {"configuration", 9, "configuration"},
-		"batch of none":          {"batch_size", 0, "batch_size"},
-		"batch too large":        {"batch_size", maxBatch + 1, "batch_size"},
+		"batch of none":          {"batch_size", -1, "batch_size"},
+		"batch too large":        {"batch_size", 1 << 25, "batch_size"},
 		"argument not supported": {"training_kwargs", "epochs=1, callbacks=None", "callbacks"},
 		"argument out of range":  {"training_kwargs", "epochs=-1", "epochs"},
 		"code":                   {"training_kwargs", "epochs=__import__('os').getpid()", "training_kwargs"},
 		"validation argument":    {"validation_kwargs", "epochs=1", "validation_kwargs"},
 		"engine":                 {"engine", "onnx", "engine"},
-		"too many GPUs":          {"gpus", maxGPUs + 1, "gpus"},
+		"too many GPUs":          {"gpus", 1025, "gpus"},
 		"weights of no use":      {"training_kwargs", "class_weight={0: 1.0}", "training_kwargs.class_weight"},
 		"tolerations":            {"resources", map[string]any{"tolerations": []int{1}}, "resources.tolerations"},
 		"other member":           {"colour", "red", "colour"},

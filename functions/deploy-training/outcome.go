@@ -74,7 +74,7 @@ func (s *Service) finished(ctx context.Context, e event.Event) (*event.Event, er
 	if err := eventing.Data(e, &o); err != nil {
 		return nil, err
 	}
-	key := outputKey(o.Result, o.Attempt)
+	key := pipeline.ResultArtifact(o.Result, o.Attempt)
 	stored, err := s.Artifacts.Exists(ctx, key+"/savedmodel.zip")
 	if err != nil {
 		return nil, during("finish training", err)

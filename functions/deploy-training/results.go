@@ -165,13 +165,8 @@ func (s *Service) discard(ctx context.Context, results ...pipeline.Result) {
 		if r.Attempt == 0 {
 			continue
 		}
-		if err := s.Artifacts.Delete(ctx, outputKey(r.ID, r.Attempt)); err != nil {
+		if err := s.Artifacts.Delete(ctx, pipeline.ResultArtifact(r.ID, r.Attempt)); err != nil {
 			s.Log.WarnContext(ctx, "an unused trained model was not removed", "result", r.ID, "attempt", r.Attempt, "error", err)
 		}
 	}
-}
-
-// outputKey is where an attempt's trained model lies among the artifacts.
-func outputKey(result int64, attempt int) string {
-	return fmt.Sprintf("results/%d/attempt-%d", result, attempt)
 }

@@ -256,7 +256,7 @@ func (r *rig) result(t *testing.T, id int64) pipeline.Result {
 func (r *rig) stored(t *testing.T, result int64, attempt int) {
 	t.Helper()
 	for _, f := range formats {
-		if err := r.Artifacts.Put(t.Context(), outputKey(result, attempt)+"/"+f.object, bytes.NewReader([]byte(f.object))); err != nil {
+		if err := r.Artifacts.Put(t.Context(), pipeline.ResultArtifact(result, attempt)+"/"+f.object, bytes.NewReader([]byte(f.object))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -265,7 +265,7 @@ func (r *rig) stored(t *testing.T, result int64, attempt int) {
 // has tells whether an attempt's trained model is stored.
 func (r *rig) has(t *testing.T, result int64, attempt int) bool {
 	t.Helper()
-	ok, err := r.Artifacts.Exists(t.Context(), outputKey(result, attempt)+"/savedmodel.zip")
+	ok, err := r.Artifacts.Exists(t.Context(), pipeline.ResultArtifact(result, attempt)+"/savedmodel.zip")
 	if err != nil {
 		t.Fatal(err)
 	}

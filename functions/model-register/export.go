@@ -2,7 +2,9 @@ package modelregister
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -12,18 +14,17 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// modelsPrefix is where every exported model lies among the artifacts.
-const modelsPrefix = "models/"
-
 // cleanupTime bounds the removal of an artifact that nothing refers to, which
 // goes on when the request that made it is gone.
 const cleanupTime = 30 * time.Second
 
-// build exports m's source and stores the export under a key of its own, which
-// it sets in m together with what the export told. Nothing refers to the key
-// yet: the caller commits a row that does, or calls discard.
-func (s *Service) build(ctx context.Context, m *pipeline.Model) error {
-	key := modelsPrefix + uuid.NewString()
+// build exports m's source as a version of model id and stores the export
+// under a key of its own, which it sets in m together with what the export
+// told. Two updates at once build the same version, so the version alone would
+// not do as a key. Nothing refers to the key yet: the caller commits a row that
+// does, or calls discard.
+func (s *Service) build(ctx context.Context, m *pipeline.Model, id int64, version int) error {
+	key := pipeline.ModelArtifact(id, version) + "-" + uuid.NewString()
 	err := s.export(ctx, m, func(dir string) error { return s.upload(ctx, key, dir) })
 	if err != nil {
 		s.discard(ctx, key)
@@ -47,24 +48,27 @@ func (s *Service) export(ctx context.Context, m *pipeline.Model, use func(dir st
 }
 
 // upload stores both halves of an export: what trains and predicts, and the
-// template of the .keras file.
+// template of the .keras file, which a model that Keras cannot save lacks.
 func (s *Service) upload(ctx context.Context, key, dir string) error {
-	for _, half := range []string{"model", "keras"} {
-		if err := s.Artifacts.PutDir(ctx, key+"/"+half+".zip", filepath.Join(dir, half)); err != nil {
-			return fmt.Errorf("store the export: %w", err)
-		}
+	if err := s.Artifacts.PutDir(ctx, key+"/model.zip", filepath.Join(dir, "model")); err != nil {
+		return fmt.Errorf("store the export: %w", err)
+	}
+	template := filepath.Join(dir, "keras")
+	if files, err := os.ReadDir(template); len(files) == 0 && (err == nil || errors.Is(err, fs.ErrNotExist)) {
+		return nil
+	}
+	if err := s.Artifacts.PutDir(ctx, key+"/keras.zip", template); err != nil {
+		return fmt.Errorf("store the template of the .keras file: %w", err)
 	}
 	return nil
 }
 
-// discard removes artifacts that no row refers to. That it failed is logged
+// discard removes what lies under a key that no row refers to. That it failed is logged
 // only: it costs space, nothing else.
-func (s *Service) discard(ctx context.Context, keys ...string) {
+func (s *Service) discard(ctx context.Context, key string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 	defer cancel()
-	for _, key := range keys {
-		if err := s.Artifacts.Delete(ctx, key); err != nil {
-			s.Log.WarnContext(ctx, "an unused export was not removed", "key", key, "error", err)
-		}
+	if err := s.Artifacts.Delete(ctx, key); err != nil {
+		s.Log.WarnContext(ctx, "an unused export was not removed", "key", key, "error", err)
 	}
 }

@@ -2,6 +2,7 @@ package modelregister
 
 import (
 	"context"
+	"path"
 
 	"github.com/cloudevents/sdk-go/v2/event"
 
@@ -51,7 +52,7 @@ func (s *Service) register(ctx context.Context, e event.Event) (*event.Event, er
 	if err != nil {
 		return nil, during(op, err)
 	}
-	if err := s.build(ctx, &built); err != nil {
+	if err := s.first(ctx, &built); err != nil {
 		return nil, during(op, err)
 	}
 	return s.keep(ctx, op, e, built.Artifact, func(tx *registry.Tx) (fact, error) {
@@ -59,6 +60,18 @@ func (s *Service) register(ctx context.Context, e event.Event) (*event.Event, er
 		err := tx.CreateModel(&m)
 		return fact{eventing.ModelRegistered, m.ID, m}, err
 	})
+}
+
+// first builds version 1 of a model under the id that it will have.
+func (s *Service) first(ctx context.Context, m *pipeline.Model) error {
+	err := s.Store.Do(ctx, func(tx *registry.Tx) (err error) {
+		m.ID, err = tx.ReserveModel()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return s.build(ctx, m, m.ID, 1)
 }
 
 // update changes a model's members. A change of source or imports is a new
@@ -99,7 +112,7 @@ func (s *Service) rebuild(ctx context.Context, id int64, draft ModelDraft) (pipe
 		m.Artifact = ""
 		return m, nil
 	}
-	return m, s.build(ctx, &m)
+	return m, s.build(ctx, &m, id, old.Version+1)
 }
 
 // revise stores an update. It starts from the row as it is now: another update
@@ -136,22 +149,13 @@ func (s *Service) remove(ctx context.Context, e event.Event) (*event.Event, erro
 	if err != nil {
 		return nil, during(op, err)
 	}
-	var keys []string
 	answer, err := s.commit(ctx, op, e, func(tx *registry.Tx) (fact, error) {
-		versions, err := tx.ModelVersions(id)
-		if err != nil {
-			return fact{}, err
-		}
-		keys = keys[:0]
-		for _, v := range versions {
-			keys = append(keys, v.Artifact)
-		}
 		return fact{eventing.ModelDeleted, id, deleted{id}}, tx.DeleteModel(id)
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.discard(ctx, keys...)
+	s.discard(ctx, path.Dir(pipeline.ModelArtifact(id, 1))) // the folder of all versions
 	return answer, nil
 }
 

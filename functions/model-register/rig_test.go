@@ -153,7 +153,7 @@ func (r *rig) want(t *testing.T, status int, method, path string, body any) map[
 // exports are the folders of exported models among the artifacts.
 func (r *rig) exports(t *testing.T) []string {
 	t.Helper()
-	found, err := filepath.Glob(filepath.Join(r.blobs, "models", "*", "model.zip"))
+	found, err := filepath.Glob(filepath.Join(r.blobs, "models", "*", "*", "model.zip"))
 	if err != nil {
 		t.Fatal(err)
 	}
