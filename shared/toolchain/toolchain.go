@@ -69,3 +69,12 @@ func missing(what, where, verb string) error {
 		Hint:   "run `make " + verb + "` (or shared/toolchain/fetch.sh " + verb + "); KAFKAML_TOOLCHAIN names another folder",
 	}
 }
+
+// Data gives the folder of an example's data: "mnist" or "tabular".
+func Data(name string) (string, error) {
+	dir := filepath.Join(Dir(), "data", name)
+	if _, err := os.Stat(dir); err != nil {
+		return "", missing("the data set "+name, dir, name)
+	}
+	return dir, nil
+}
