@@ -45,7 +45,10 @@ type Client struct {
 	HTTP   *http.Client      // http.DefaultClient when nil
 	Source string            // of the events sent
 
-	Brokers string // Kafka that the server uses, host:port separated by commas; empty where it does not say
+	// Brokers is the Kafka that the server uses, each host:port, and
+	// ControlTopic its control topic; empty where it does not say.
+	Brokers      []string
+	ControlTopic string
 }
 
 // New is a client of the functions that lie under base, DefaultBase when empty.
@@ -66,8 +69,9 @@ func New(base string) *Client {
 // Config is config.json: where each function is, absolute or relative to the
 // file itself, and in local mode where Kafka is.
 type Config struct {
-	Functions map[string]string `json:"functions"`
-	Brokers   string            `json:"brokers,omitempty"`
+	Functions    map[string]string `json:"functions"`
+	Brokers      []string          `json:"brokers,omitempty"`
+	ControlTopic string            `json:"control_topic,omitempty"`
 }
 
 // Discover is New, with the functions' URLs read from base/config.json. A
@@ -90,7 +94,7 @@ func (c *Client) apply(config Config) error {
 	if err != nil {
 		return &pipeline.Error{Op: "read config.json", Kind: pipeline.Invalid, Field: "server", Err: err}
 	}
-	c.Brokers = config.Brokers
+	c.Brokers, c.ControlTopic = config.Brokers, config.ControlTopic
 	for name, ref := range config.Functions {
 		u, err := base.Parse(ref)
 		if err != nil {

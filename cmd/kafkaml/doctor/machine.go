@@ -74,11 +74,16 @@ func disk(_ context.Context, env *cli.Env) Finding {
 	return ok(name, "%s", strings.Join(details, ", "))
 }
 
+// dataDir is where kafkaml run keeps its state.
 func dataDir(env *cli.Env) string {
 	if dir := env.Getenv("KAFKAML_DATA"); dir != "" {
 		return dir
 	}
-	return ".data"
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "."
+	}
+	return filepath.Join(home, ".local", "share", "kafkaml")
 }
 
 // freeAt is what is free at dir, or at the nearest folder above it that is

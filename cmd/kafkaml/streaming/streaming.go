@@ -4,6 +4,7 @@ package streaming
 
 import (
 	"context"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -44,7 +45,7 @@ func (b *broker) dial(ctx context.Context) (*stream.Cluster, error) {
 		if err != nil {
 			return nil, err
 		}
-		brokers = c.Brokers
+		brokers = strings.Join(c.Brokers, ",")
 	}
 	config, err := stream.FromEnv(func(name string) string {
 		if name == "KAFKA_BROKERS" {
