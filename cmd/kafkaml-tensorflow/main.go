@@ -1,0 +1,125 @@
+// Command kafkaml-tensorflow is the process that links TensorFlow's library. It
+// trains one model (train) or serves one (predict), as its environment says,
+// and is started by the functions deploy-training and deploy-inference; both
+// verbs also run by hand.
+//
+// Exit codes: 0 done or told to end, 1 failed, 2 called wrongly.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/kafkaml/kafkaml/functions/predict"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/toolchain"
+)
+
+const usage = `usage: kafkaml-tensorflow VERB
+
+  train     run the training that KAFKAML_JOB describes, to its end
+  predict   serve the inference that KAFKAML_PREDICT describes
+  version   print the version
+
+Environment: ARTIFACT_URL, KAFKA_BROKERS and the other KAFKA_ variables; train:
+K_SINK, where progress is told; predict: PORT or LISTEN_ADDRESS.
+KAFKAML_PARENT=stdin ends the process when its standard input ends.
+LOG_LEVEL is debug, info, warn or error.
+`
+
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	if len(args) != 1 {
+		fmt.Fprint(os.Stderr, usage)
+		return exitUsage
+	}
+	verbs := map[string]func(context.Context, *slog.Logger) error{"predict": runPredict}
+	switch verb := args[0]; verb {
+	case "version":
+		fmt.Println(version())
+		return 0
+	case "help", "-h", "--help":
+		fmt.Print(usage)
+		return 0
+	default:
+		work, ok := verbs[verb]
+		if !ok {
+			fmt.Fprintf(os.Stderr, "kafkaml-tensorflow: %q is no verb\n\n%s", verb, usage)
+			return exitUsage
+		}
+		return carryOut(work)
+	}
+}
+
+// carryOut runs a verb until it ends, we are told to end, or our parent is gone.
+func carryOut(work func(context.Context, *slog.Logger) error) int {
+	log, flush := openLog()
+	defer flush()
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	if os.Getenv("KAFKAML_PARENT") == "stdin" {
+		ctx = whileReadable(ctx, os.Stdin)
+	}
+	err := work(ctx, log)
+	if err == nil {
+		return 0
+	}
+	return report(log, err)
+}
+
+// report tells a person why we failed.
+func report(log *slog.Logger, err error) int {
+	var known *pipeline.Error
+	if !errors.As(err, &known) {
+		log.Error(err.Error())
+		return exitFailed
+	}
+	attributes := []any{"kind", known.KindOr()}
+	if known.Field != "" {
+		attributes = append(attributes, "field", known.Field)
+	}
+	if known.Hint != "" {
+		attributes = append(attributes, "hint", known.Hint)
+	}
+	log.Error(err.Error(), attributes...)
+	return exitFailed
+}
+
+// whileReadable is ctx that also ends when r does: the pipe from our parent.
+func whileReadable(ctx context.Context, r io.Reader) context.Context {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() { // owned by the process: nothing else can end a read of stdin
+		_, _ = io.Copy(io.Discard, r)
+		cancel()
+	}()
+	return ctx
+}
+
+func runPredict(ctx context.Context, log *slog.Logger) error {
+	config, err := predict.ConfigFromEnv(os.Getenv, log)
+	if err != nil {
+		return err
+	}
+	return predict.Run(ctx, config)
+}
+
+func version() string {
+	build := "development"
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		build = info.Main.Version
+	}
+	return "kafkaml-tensorflow " + build + ", TensorFlow " + toolchain.TensorFlowVersion
+}

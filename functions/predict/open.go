@@ -1,0 +1,98 @@
+package predict
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kafkaml/kafkaml/shared/artifact"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/stream"
+)
+
+// open fetches and opens the model while it connects to Kafka.
+func open(ctx context.Context, c Config) (*Service, *stream.Cluster, error) {
+	scratch, err := os.MkdirTemp("", "kafkaml-predict-")
+	if err != nil {
+		return nil, nil, fmt.Errorf("make a folder for the model: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(scratch) }() // once loaded, the model is in memory
+	var cluster *stream.Cluster
+	var dir string
+	both, bothCtx := errgroup.WithContext(ctx)
+	both.Go(func() (err error) {
+		dir, err = fetch(bothCtx, c, scratch)
+		return err
+	})
+	both.Go(func() (err error) {
+		cluster, err = connect(bothCtx, c)
+		return err
+	})
+	if err := both.Wait(); err != nil {
+		return nil, nil, err
+	}
+	s, err := New(c.Job, dir, cluster, c.Log)
+	if err != nil {
+		return nil, nil, err
+	}
+	return s, cluster, nil
+}
+
+// fetch unpacks the trained SavedModel below scratch.
+func fetch(ctx context.Context, c Config, scratch string) (dir string, err error) {
+	store, err := artifact.Open(ctx, c.Artifacts)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = store.Close() }()
+	dir = filepath.Join(scratch, "savedmodel")
+	if err := store.GetDir(ctx, c.Job.Artifact+"/savedmodel.zip", dir); err != nil {
+		return "", err
+	}
+	return dir, nil
+}
+
+// connect dials Kafka, as long as it takes, and makes the topics that are
+// missing.
+func connect(ctx context.Context, c Config) (*stream.Cluster, error) {
+	for {
+		cluster, err := stream.Dial(ctx, c.Kafka)
+		if err == nil {
+			if err = ensureTopics(ctx, cluster, c.Job); err == nil {
+				return cluster, nil
+			}
+			_ = cluster.Close()
+		}
+		if pipeline.KindOf(err) != pipeline.Unavailable {
+			return nil, err
+		}
+		c.Log.Warn("Kafka is away; trying again", "error", err)
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(dialPause):
+		}
+	}
+}
+
+// ensureTopics makes the topics that predictions and dead letters go to where
+// they are missing, with as many partitions as the input has.
+func ensureTopics(ctx context.Context, cluster *stream.Cluster, job pipeline.PredictJob) error {
+	partitions, err := cluster.Partitions(ctx, job.InputTopic)
+	if err != nil {
+		partitions = 1 // the input is not there yet, or not ours to look at
+	}
+	for _, name := range []string{job.OutputTopic, job.DeadLetter} {
+		if name == "" {
+			continue
+		}
+		if err := cluster.EnsureTopic(ctx, name, partitions); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,158 @@
+package predict
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/stream"
+)
+
+// Config is what a predict process is told.
+type Config struct {
+	Job       pipeline.PredictJob
+	Kafka     stream.Config
+	Artifacts string // URL of the store that holds the trained model
+	Address   string // to listen on
+	Log       *slog.Logger
+}
+
+// ConfigFromEnv reads KAFKAML_PREDICT (a pipeline.PredictJob as JSON),
+// ARTIFACT_URL, the KAFKA_ variables, and LISTEN_ADDRESS or PORT (8080 unless
+// given).
+func ConfigFromEnv(getenv func(string) string, log *slog.Logger) (Config, error) {
+	c := Config{Artifacts: getenv("ARTIFACT_URL"), Address: getenv("LISTEN_ADDRESS"), Log: log}
+	text := getenv("KAFKAML_PREDICT")
+	if text == "" {
+		return c, pipeline.Invalidf("KAFKAML_PREDICT", "is not set").WithHint("it holds the inference to serve, as JSON")
+	}
+	if err := json.Unmarshal([]byte(text), &c.Job); err != nil {
+		return c, &pipeline.Error{Kind: pipeline.Invalid, Field: "KAFKAML_PREDICT", Err: err}
+	}
+	if c.Artifacts == "" {
+		return c, pipeline.Invalidf("ARTIFACT_URL", "is not set").WithHint("name the store that holds the trained models, such as file:///var/lib/kafkaml/artifacts")
+	}
+	for name, value := range map[string]string{"artifact": c.Job.Artifact, "input_topic": c.Job.InputTopic, "output_topic": c.Job.OutputTopic} {
+		if value == "" {
+			return c, pipeline.Invalidf("KAFKAML_PREDICT."+name, "is missing")
+		}
+	}
+	if c.Address == "" {
+		port := getenv("PORT")
+		if port == "" {
+			port = "8080"
+		}
+		c.Address = ":" + port
+	}
+	var err error
+	c.Kafka, err = stream.FromEnv(getenv)
+	return c, err
+}
+
+const (
+	// drainTime bounds the end: requests and batches under way.
+	drainTime = 15 * time.Second
+	// dialPause is how long a broker that is away is left alone.
+	dialPause = time.Second
+)
+
+// Run serves an inference until ctx ends, then drains: it takes nothing new,
+// answers what it has taken and commits. An error is why it could not serve.
+func Run(ctx context.Context, c Config) error {
+	listener, err := listen(ctx, c.Address)
+	if err != nil {
+		return err
+	}
+	front := &front{}
+	server := &http.Server{
+		Handler: front, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn),
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			cancel(fmt.Errorf("serve HTTP: %w", err))
+		}
+	})
+	err = serve(ctx, c, front, server, listener.Addr())
+	_ = server.Close() // after serve has drained it
+	serving.Wait()
+	return err
+}
+
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, &pipeline.Error{Op: "listen", Kind: pipeline.Unavailable, Field: "PORT", Reason: address + " is in use", Hint: "end what listens there, or set another PORT", Err: err}
+	}
+	if err != nil {
+		return nil, &pipeline.Error{Op: "listen", Kind: pipeline.Invalid, Field: "PORT", Err: err}
+	}
+	return l, nil
+}
+
+// serve opens the service, lets requests in and waits for the end of ctx.
+func serve(ctx context.Context, c Config, front *front, server *http.Server, at net.Addr) error {
+	began := time.Now()
+	s, cluster, err := open(ctx, c)
+	if err != nil {
+		if ctx.Err() != nil { // told to end before it began
+			return causeOf(ctx)
+		}
+		return err
+	}
+	defer func() { _ = cluster.Close() }() // idle connections only
+	front.service.Store(new(s.Handler()))
+	c.Log.Info("serving", "inference", c.Job.Inference, "name", c.Job.Name, "address", at.String(), "delivery", c.Job.Delivery,
+		"input", c.Job.InputTopic, "output", c.Job.OutputTopic, "seconds", time.Since(began).Seconds())
+	var consuming sync.WaitGroup
+	if c.Job.Delivery == pipeline.Direct {
+		consuming.Go(func() { s.consume(ctx) })
+	}
+	<-ctx.Done()
+	c.Log.Info("draining")
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	stopped := server.Shutdown(drain)
+	consuming.Wait()
+	if err := errors.Join(stopped, s.Close()); err != nil {
+		return fmt.Errorf("drain: %w", err)
+	}
+	return causeOf(ctx)
+}
+
+// causeOf is nil where ctx was just ended.
+func causeOf(ctx context.Context) error {
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+// front answers for the service while it is not open yet.
+type front struct{ service atomic.Pointer[http.Handler] }
+
+// ServeHTTP implements http.Handler.
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h := f.service.Load(); h != nil {
+		(*h).ServeHTTP(w, r)
+		return
+	}
+	if r.URL.Path == "/health/liveness" {
+		alive(w, r)
+		return
+	}
+	writeProblem(w, http.StatusServiceUnavailable, &pipeline.Error{Op: "predict", Kind: pipeline.Unavailable, Reason: "the model is being opened"})
+}
