@@ -64,10 +64,13 @@ func (c *Cluster) Consume(ctx context.Context, g GroupConfig, handle func(contex
 	m := &membership{cluster: c, config: g, start: start, handle: handle}
 	m.ctx, m.leave = context.WithCancelCause(ctx)
 	m.run(group)
-	m.handlers.Wait()
-	if err := group.Close(); err != nil { // leaves the group: its partitions are free at once
+	// Closing leaves the group, so that its partitions are free at once, after
+	// the handlers have returned. It must be said before the first of them has:
+	// the library would join again, and wait for members that are leaving, too.
+	if err := group.Close(); err != nil {
 		g.Log.Warn("leaving the group", "group", g.ID, "error", err)
 	}
+	m.handlers.Wait()
 	m.leave(nil)
 	if cause := context.Cause(m.ctx); ctx.Err() == nil && !errors.Is(cause, errDone) && !errors.Is(cause, context.Canceled) {
 		return cause
