@@ -1,0 +1,194 @@
+package codec
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// Array is the numbers of one sample or label, little-endian and row-major.
+type Array struct {
+	DType DType
+	Data  []byte
+}
+
+// Elements is how many numbers the array holds.
+func (a Array) Elements() int {
+	if size := a.DType.Size(); size > 0 {
+		return len(a.Data) / size
+	}
+	return 0
+}
+
+// Encoder turns arrays into the values and keys of training records. Any number
+// of goroutines may use it at once.
+type Encoder struct {
+	sample, label writer
+}
+
+// writer appends the encoded numbers of a to dst.
+type writer interface {
+	encode(dst []byte, a Array) ([]byte, error)
+}
+
+// NewEncoder reads the same input_config as New. Without members for a label
+// (label_type, label_scheme, label_field) it encodes samples only.
+//
+// AVRO and JSON take the numbers of an array for their fields in order: one for
+// each, and what is left for the one array field. In AVRO a NaN is null where
+// the field can be; in JSON it always is. A single label of JSON is the bare
+// number.
+func NewEncoder(format pipeline.Format, config json.RawMessage) (*Encoder, error) {
+	switch format {
+	case pipeline.RAW:
+		return newRawEncoder(config)
+	case pipeline.AVRO:
+		return newAvroEncoder(config)
+	case pipeline.JSON:
+		return newJSONEncoder(config)
+	}
+	return nil, pipeline.Invalidf("input_format", "%q cannot be written", string(format)).WithHint("use RAW, AVRO or JSON")
+}
+
+// Sample appends the value of a record to dst.
+func (e *Encoder) Sample(dst []byte, a Array) ([]byte, error) { return e.sample.encode(dst, a) }
+
+// Label appends the key of a record to dst.
+func (e *Encoder) Label(dst []byte, a Array) ([]byte, error) {
+	if e.label == nil {
+		return dst, fmt.Errorf("the input_config describes no label")
+	}
+	return e.label.encode(dst, a)
+}
+
+func newRawEncoder(config json.RawMessage) (*Encoder, error) {
+	var c rawConfig
+	if err := unmarshalConfig(config, &c); err != nil {
+		return nil, err
+	}
+	t, err := rawType("data", c.DataType)
+	if err != nil {
+		return nil, err
+	}
+	e := &Encoder{sample: rawWriter{t, c.DataReshape}}
+	if c.LabelType == "" {
+		return e, nil
+	}
+	if t, err = rawType("label", c.LabelType); err != nil {
+		return nil, err
+	}
+	e.label = rawWriter{t, c.LabelReshape}
+	return e, nil
+}
+
+// rawWriter casts to the wire's type.
+type rawWriter struct {
+	dtype DType
+	shape []int
+}
+
+func (w rawWriter) encode(dst []byte, a Array) ([]byte, error) {
+	if got, want := a.Elements(), product(w.shape); got != want {
+		return dst, fmt.Errorf("%d numbers do not fill %s", got, shapeText(w.shape))
+	}
+	from, size := len(dst), a.Elements()*w.dtype.Size()
+	for range size {
+		dst = append(dst, 0)
+	}
+	return dst, Cast(dst[from:], w.dtype, a.Data, a.DType)
+}
+
+func newAvroEncoder(config json.RawMessage) (*Encoder, error) {
+	var c avroConfig
+	if err := unmarshalConfig(config, &c); err != nil {
+		return nil, err
+	}
+	s, err := parseAvro("input_config.data_scheme", c.DataScheme)
+	if err != nil {
+		return nil, err
+	}
+	e := &Encoder{sample: avroWriter{s.fields}}
+	if len(c.LabelScheme) == 0 || string(c.LabelScheme) == "null" {
+		return e, nil
+	}
+	if s, err = parseAvro("input_config.label_scheme", c.LabelScheme); err != nil {
+		return nil, err
+	}
+	e.label = avroWriter{s.fields}
+	return e, nil
+}
+
+func newJSONEncoder(config json.RawMessage) (*Encoder, error) {
+	var c jsonConfig
+	if err := unmarshalConfig(config, &c); err != nil {
+		return nil, err
+	}
+	if len(c.DataFields) == 0 {
+		return nil, pipeline.Invalidf("input_config.data_fields", "names no field")
+	}
+	e := &Encoder{sample: jsonWriter{names: c.DataFields}}
+	if len(c.LabelField) > 0 {
+		e.label = jsonWriter{names: c.LabelField, bare: len(c.LabelField) == 1}
+	}
+	return e, nil
+}
+
+// jsonWriter writes one object, or the value of its one member.
+type jsonWriter struct {
+	names []string
+	bare  bool
+}
+
+func (w jsonWriter) encode(dst []byte, a Array) ([]byte, error) {
+	n := newNumbers(a)
+	if w.bare {
+		return n.json(dst, n.left()), n.done()
+	}
+	dst = append(dst, '{')
+	for i, name := range w.names {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		quoted, err := json.Marshal(name)
+		if err != nil {
+			return dst, err
+		}
+		dst = append(append(dst, quoted...), ':')
+		take := 1
+		if len(w.names) == 1 {
+			take = n.left()
+		}
+		dst = n.json(dst, take)
+	}
+	return append(dst, '}'), n.done()
+}
+
+// json appends the next numbers: one bare, several as an array.
+func (n *numbers) json(dst []byte, count int) []byte {
+	if count == 1 {
+		return n.next().json(dst)
+	}
+	dst = append(dst, '[')
+	for i := range count {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = n.next().json(dst)
+	}
+	return append(dst, ']')
+}
+
+func (v value) json(dst []byte) []byte {
+	switch {
+	case v.integer:
+		return strconv.AppendInt(dst, v.i, 10)
+	case math.IsNaN(v.f) || math.IsInf(v.f, 0):
+		return append(dst, "null"...)
+	case v.single:
+		return strconv.AppendFloat(dst, v.f, 'g', -1, 32)
+	}
+	return strconv.AppendFloat(dst, v.f, 'g', -1, 64)
+}
