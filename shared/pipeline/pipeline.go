@@ -232,6 +232,7 @@ type Result struct {
 	Hint          string       `json:"hint,omitempty"`
 	Attempt       int          `json:"attempt"`        // 1 for the first Job; a retry or a restart adds one
 	Lost          int          `json:"lost,omitempty"` // Jobs that vanished since the last retry
+	Cut           bool         `json:"cut,omitempty"`  // the service ended in order while it trained: its next start is no loss
 	Engine        Engine       `json:"engine,omitempty"`
 	EngineReason  string       `json:"engine_reason,omitempty"` // the figures that chose it
 	EpochsDone    int          `json:"epochs_done"`
