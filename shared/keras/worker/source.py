@@ -21,7 +21,9 @@ def export(imports, source, out):
         model = _model(_run(person), person)
         import export as exporter
 
-        return {"export": exporter.export(model, out), "warnings": heard}
+        said = exporter.export(model, out)
+        _check_classes(said, person)
+        return {"export": said, "warnings": heard}
     except diagnosis.Refused as e:
         return {"error": e.report, "warnings": heard}
     except BaseException as e:  # SystemExit, KeyboardInterrupt and MemoryError are the person's too
@@ -65,6 +67,14 @@ def _model(namespace, person):
         hint = f"the model is in the variable {others[-1]}: name it model"
     raise diagnosis.Refused(person.report(
         "there is no variable named model", hint, person.assignment(others[-1] if others else None)))
+
+
+def _check_classes(said, person):
+    """Refuses what trains without an error and never learns: classes told apart by one output."""
+    if said["task"] == "classification" and said["classes"] == 1:
+        raise diagnosis.Refused(person.report(
+            f"the loss {said['loss']} wants one output for each class, the model has 1 output",
+            "for two classes use binary_crossentropy, for more an output for each", person.compile_call()))
 
 
 def _listen(person):
