@@ -48,9 +48,12 @@ func (tx *Tx) sumUp(deployment int64) error {
 	return tx.exec("UPDATE deployments SET status = ? WHERE id = ?", string(d.Status), deployment)
 }
 
-// CreateDeployment stores d and sets ID, Created and Updated. A configuration
-// that does not exist is Invalid.
+// CreateDeployment stores d, normalized, and sets ID, Created and Updated. A
+// member out of range, or a configuration that does not exist, is Invalid.
 func (tx *Tx) CreateDeployment(d *pipeline.Deployment) error {
+	if err := d.Normalize(); err != nil {
+		return err
+	}
 	if err := configurations.refers(tx, "configuration", d.Configuration); err != nil {
 		return err
 	}
@@ -67,11 +70,14 @@ func (tx *Tx) Deployments(q Query) (Page[pipeline.Deployment], error) {
 	return deployments.list(tx, q)
 }
 
-// UpdateDeployment stores d over the deployment with its id. Status and
-// Results follow from the results and are not taken from d.
+// UpdateDeployment stores d, normalized, over the deployment with its id.
+// Status and Results follow from the results and are not taken from d.
 func (tx *Tx) UpdateDeployment(d *pipeline.Deployment) error {
 	old, err := deployments.get(tx, d.ID)
 	if err != nil {
+		return err
+	}
+	if err := d.Normalize(); err != nil {
 		return err
 	}
 	if err := configurations.refers(tx, "configuration", d.Configuration); err != nil {
