@@ -188,7 +188,9 @@ func (s *Service) remove(ctx context.Context, e event.Event) (*event.Event, erro
 	if err != nil {
 		return nil, err
 	}
-	s.discard(ctx, results...)
+	for _, r := range results {
+		s.discardAll(ctx, r.ID)
+	}
 	return answer, nil
 }
 

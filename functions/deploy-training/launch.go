@@ -4,16 +4,11 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
-
-// maxLost is how often a Job of a result may vanish before the result fails:
-// what takes the machine down each time is not started for ever.
-const maxLost = 3
 
 // jobName names the Job of an attempt. It is the key by which starting twice
 // is starting once.
@@ -132,120 +127,4 @@ func (s *Service) end(ctx context.Context, jobs []string) {
 		})
 	}
 	all.Wait()
-}
-
-// Reconcile makes what runs agree with the registry. A scheduled result whose
-// Job is not there gets it; a running one whose Job vanished is started again
-// as its next attempt, until it was lost too often; a Job whose result was
-// stopped or deleted is stopped.
-func (s *Service) Reconcile(ctx context.Context) error {
-	s.launching.Lock()
-	defer s.launching.Unlock()
-	names, err := s.Jobs.Running(ctx)
-	if err != nil {
-		return fmt.Errorf("list the training jobs: %w", err)
-	}
-	running := make(map[string]bool, len(names))
-	for _, name := range names {
-		running[name] = true
-	}
-	if err := s.sweep(ctx, names); err != nil {
-		return err
-	}
-	active, err := s.active(ctx)
-	if err != nil {
-		return err
-	}
-	for _, r := range active {
-		if running[jobName(r)] {
-			continue
-		}
-		if err := s.revive(ctx, r); err != nil {
-			s.Log.WarnContext(ctx, "a training could not be started yet", "result", r.ID, "attempt", r.Attempt, "error", err)
-		}
-	}
-	return nil
-}
-
-// revive starts the Job of an active result that has none.
-func (s *Service) revive(ctx context.Context, r pipeline.Result) error {
-	if r.Status == pipeline.ResultScheduled {
-		return s.start(ctx, r)
-	}
-	lost := r.Attempt
-	err := s.settle(ctx, r.ID, lost, func(r *pipeline.Result) {
-		r.Lost++
-		if r.Lost >= maxLost {
-			fail(r, &pipeline.Error{
-				Reason: fmt.Sprintf("its training process vanished %d times", r.Lost),
-				Hint:   "look at the machine's memory and the log, then try again",
-			})
-			return
-		}
-		renew(r)
-	})
-	if err != nil {
-		return err
-	}
-	s.discard(ctx, r)
-	r.Attempt++
-	return s.start(ctx, r)
-}
-
-// sweep stops the training Jobs that no result wants any more. Those of
-// results that ended by themselves are about to leave on their own.
-func (s *Service) sweep(ctx context.Context, names []string) error {
-	var unwanted []string
-	err := s.Store.View(ctx, func(tx *registry.Tx) error {
-		for _, name := range names {
-			id, attempt, ok := parseJob(name)
-			if !ok {
-				continue
-			}
-			r, err := tx.Result(id)
-			gone := pipeline.KindOf(err) == pipeline.NotFound
-			if err != nil && !gone {
-				return err
-			}
-			if gone || r.Attempt != attempt || r.Status == pipeline.ResultStopped {
-				unwanted = append(unwanted, name)
-			}
-		}
-		return nil
-	})
-	s.end(ctx, unwanted)
-	return err
-}
-
-// Run reconciles at once and then every so often, until ctx ends. What fails
-// is logged: the next round tries again.
-func (s *Service) Run(ctx context.Context, every time.Duration) {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		if err := s.Reconcile(ctx); err != nil && ctx.Err() == nil {
-			s.Log.ErrorContext(ctx, "trainings were not reconciled", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
-}
-
-// active are the results for which a Job shall exist.
-func (s *Service) active(ctx context.Context) (active []pipeline.Result, err error) {
-	err = s.Store.View(ctx, func(tx *registry.Tx) error {
-		active = nil
-		for _, status := range []pipeline.ResultStatus{pipeline.ResultScheduled, pipeline.ResultRunning} {
-			page, err := tx.Results(registry.Query{Status: string(status)})
-			if err != nil {
-				return err
-			}
-			active = append(active, page.Items...)
-		}
-		return nil
-	})
-	return active, err
 }

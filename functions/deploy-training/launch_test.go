@@ -1,10 +1,12 @@
 package deploytraining
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
@@ -70,6 +72,21 @@ func TestRunningJobThatIsLostIsStartedAgain(t *testing.T) {
 	}
 }
 
+func TestTrainingThatIsCutOffInOrderIsNotLost(t *testing.T) {
+	r := training(t)
+	for attempt := 1; attempt <= maxLost+1; attempt++ {
+		r.progress(t, attempt, 1, 1)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		r.Run(ctx, time.Hour) // ends at once, as with Ctrl-C
+		r.jobs.vanish(jobName(pipeline.Result{ID: 1, Attempt: attempt}))
+		r.reconcile(t) // the next start
+		if got := r.result(t, 1); got.Status != pipeline.ResultScheduled || got.Attempt != attempt+1 || got.Lost != 0 || got.Cut {
+			t.Fatalf("after attempt %d was cut off: %+v", attempt, got)
+		}
+	}
+}
+
 func TestRunningJobIsLeftAlone(t *testing.T) {
 	r := training(t)
 	r.progress(t, 1, 1, 1)
@@ -93,6 +110,21 @@ func TestJobThatNobodyWantsIsStopped(t *testing.T) {
 	r.reconcile(t)
 	if got, _ := r.jobs.Running(t.Context()); !slices.Equal(got, []string{"another"}) {
 		t.Errorf("running %v", got)
+	}
+}
+
+func TestResultThatMovedOnIsNotStarted(t *testing.T) {
+	r := training(t)
+	scheduled := r.result(t, 1)
+	want[pipeline.Result](t, r, http.StatusOK, "POST", "/results/1/stop", nil)
+	r.launch(t.Context(), []pipeline.Result{scheduled}) // as when the stop came first
+	if got, _ := r.jobs.Running(t.Context()); len(got) != 0 {
+		t.Errorf("a stopped result runs: %v", got)
+	}
+	want[pipeline.Result](t, r, http.StatusOK, "POST", "/results/1/retry", nil)
+	r.launch(t.Context(), []pipeline.Result{scheduled, {ID: 9, Attempt: 1}})
+	if got, _ := r.jobs.Running(t.Context()); !slices.Equal(got, []string{"train-1-2"}) {
+		t.Errorf("running %v, want the second attempt only", got)
 	}
 }
 
@@ -135,6 +167,16 @@ func TestDelete(t *testing.T) {
 	want[problem](t, r, http.StatusNotFound, "GET", "/results/1", nil)
 	if r.has(t, 1, 1) {
 		t.Error("the trained model is still stored")
+	}
+}
+
+func TestDeleteOneResult(t *testing.T) {
+	r := training(t)
+	r.stored(t, 1, 1)
+	r.finish(t, 1)
+	want[deleted](t, r, http.StatusOK, "DELETE", "/results/1", nil)
+	if d := want[Deployment](t, r, http.StatusOK, "GET", "/deployments/1", nil); len(d.Results) != 0 || r.has(t, 1, 1) {
+		t.Errorf("after the delete: %+v, stored: %v", d, r.has(t, 1, 1))
 	}
 }
 

@@ -50,6 +50,7 @@ func (s *Service) progressed(ctx context.Context, e event.Event) (*event.Event, 
 
 // advance puts into r what p tells.
 func advance(r *pipeline.Result, p pipeline.Progress) {
+	r.Cut = false
 	if r.Status != pipeline.ResultRunning {
 		become(r, pipeline.ResultRunning)
 	}
@@ -168,6 +169,7 @@ func (s *Service) settle(ctx context.Context, id int64, attempt int, change func
 			return err
 		}
 		change(&r)
+		r.Cut = false
 		_, err = save(tx, &r)
 		return err
 	})

@@ -3,6 +3,7 @@ package deploytraining
 import (
 	"context"
 	"fmt"
+	"path"
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
@@ -36,24 +37,25 @@ func (s *Service) retry(ctx context.Context, e event.Event) (*event.Event, error
 	if err != nil {
 		return nil, during(op, err)
 	}
-	var before, after []pipeline.Result
+	var scheduled []pipeline.Result
 	answer, err := s.commit(ctx, op, e, func(tx *registry.Tx) (*event.Event, error) {
 		r, err := tx.Result(id)
 		if err != nil {
 			return nil, err
 		}
-		before = []pipeline.Result{r}
 		if err := again(tx, &r); err != nil {
 			return nil, err
 		}
-		after = []pipeline.Result{r}
+		scheduled = []pipeline.Result{r}
 		return save(tx, &r)
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.discard(ctx, before...)
-	s.launch(ctx, after)
+	for _, r := range scheduled {
+		s.discard(ctx, pipeline.ResultArtifact(id, r.Attempt-1))
+	}
+	s.launch(ctx, scheduled)
 	return answer, nil
 }
 
@@ -133,13 +135,7 @@ func (s *Service) removeResult(ctx context.Context, e event.Event) (*event.Event
 	if err != nil {
 		return nil, during(op, err)
 	}
-	var gone []pipeline.Result
 	answer, err := s.commit(ctx, op, e, func(tx *registry.Tx) (*event.Event, error) {
-		r, err := tx.Result(id)
-		if err != nil {
-			return nil, err
-		}
-		gone = []pipeline.Result{r}
 		if err := tx.DeleteResult(id); err != nil {
 			return nil, err
 		}
@@ -148,7 +144,7 @@ func (s *Service) removeResult(ctx context.Context, e event.Event) (*event.Event
 	if err != nil {
 		return nil, err
 	}
-	s.discard(ctx, gone...)
+	s.discardAll(ctx, id)
 	return answer, nil
 }
 
@@ -156,17 +152,17 @@ func (s *Service) removeResult(ctx context.Context, e event.Event) (*event.Event
 // registry: its client may be gone.
 const afterTime = 30 * time.Second
 
-// discard removes what the last attempt of each result stored. That it failed
-// is logged only: it costs space, nothing else.
-func (s *Service) discard(ctx context.Context, results ...pipeline.Result) {
+// discard removes what lies under a key that no result refers to any more. That
+// it failed is logged only: it costs space, nothing else.
+func (s *Service) discard(ctx context.Context, key string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterTime)
 	defer cancel()
-	for _, r := range results {
-		if r.Attempt == 0 {
-			continue
-		}
-		if err := s.Artifacts.Delete(ctx, pipeline.ResultArtifact(r.ID, r.Attempt)); err != nil {
-			s.Log.WarnContext(ctx, "an unused trained model was not removed", "result", r.ID, "attempt", r.Attempt, "error", err)
-		}
+	if err := s.Artifacts.Delete(ctx, key); err != nil {
+		s.Log.WarnContext(ctx, "an unused trained model was not removed", "key", key, "error", err)
 	}
+}
+
+// discardAll removes what any attempt of a result stored.
+func (s *Service) discardAll(ctx context.Context, result int64) {
+	s.discard(ctx, path.Dir(pipeline.ResultArtifact(result, 1)))
 }

@@ -147,24 +147,18 @@ func nextRound(tx *registry.Tx, results []pipeline.Result, d pipeline.Datasource
 	return round, nil
 }
 
-// trainedOn tells whether one of the results already has the datasource or one
+// trainedOn tells whether one of the results has the datasource, or another
 // that is the same stream.
 func trainedOn(tx *registry.Tx, results []pipeline.Result, d pipeline.Datasource) (bool, error) {
-	seen := map[int64]bool{0: true}
+	seen := map[int64]bool{0: true} // 0: waiting
 	for _, r := range results {
-		if r.Datasource == d.ID {
-			return true, nil
-		}
 		if seen[r.Datasource] {
 			continue
 		}
 		seen[r.Datasource] = true
 		other, err := tx.Datasource(r.Datasource)
-		if err != nil {
-			return false, err
-		}
-		if sameStream(other, d) {
-			return true, nil
+		if err != nil || sameStream(other, d) {
+			return err == nil, err
 		}
 	}
 	return false, nil

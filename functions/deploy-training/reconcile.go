@@ -1,0 +1,156 @@
+package deploytraining
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/registry"
+)
+
+// maxLost is how often a Job of a result may vanish before the result fails:
+// what takes the machine down each time is not started for ever.
+const maxLost = 3
+
+// Reconcile makes what runs agree with the registry. A scheduled result whose
+// Job is not there gets it; a running one whose Job vanished is started again
+// as its next attempt, until it was lost too often; a Job whose result was
+// stopped or deleted is stopped.
+func (s *Service) Reconcile(ctx context.Context) error {
+	unwanted, err := s.align(ctx)
+	s.end(ctx, unwanted)
+	return err
+}
+
+// align starts what shall run and names the Jobs that shall not.
+func (s *Service) align(ctx context.Context) (unwanted []string, err error) {
+	s.launching.Lock()
+	defer s.launching.Unlock()
+	names, err := s.Jobs.Running(ctx) // before the rows: what ended since then has told it
+	if err != nil {
+		return nil, fmt.Errorf("list the training jobs: %w", err)
+	}
+	active, unwanted, err := s.compare(ctx, names)
+	if err != nil {
+		return nil, fmt.Errorf("compare the training jobs: %w", err)
+	}
+	for _, r := range active {
+		if slices.Contains(names, jobName(r)) {
+			continue
+		}
+		if err := s.revive(ctx, r); err != nil {
+			s.Log.WarnContext(ctx, "a training could not be started yet", "result", r.ID, "attempt", r.Attempt, "error", err)
+		}
+	}
+	return unwanted, nil
+}
+
+// compare reads the results for which a Job shall exist, and which of the
+// existing Jobs no result wants.
+func (s *Service) compare(ctx context.Context, names []string) (active []pipeline.Result, unwanted []string, err error) {
+	err = s.Store.View(ctx, func(tx *registry.Tx) error {
+		active, unwanted = nil, nil
+		for _, status := range []pipeline.ResultStatus{pipeline.ResultScheduled, pipeline.ResultRunning} {
+			page, err := tx.Results(registry.Query{Status: string(status)})
+			if err != nil {
+				return err
+			}
+			active = append(active, page.Items...)
+		}
+		for _, name := range names {
+			ok, err := wanted(tx, name)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				unwanted = append(unwanted, name)
+			}
+		}
+		return nil
+	})
+	return active, unwanted, err
+}
+
+// wanted tells whether a Job may go on. That of a result which ended by itself
+// is about to leave on its own.
+func wanted(tx *registry.Tx, name string) (bool, error) {
+	id, attempt, ok := parseJob(name)
+	if !ok {
+		return true, nil // not ours
+	}
+	r, err := tx.Result(id)
+	if pipeline.KindOf(err) == pipeline.NotFound {
+		return false, nil
+	}
+	return r.Attempt == attempt && r.Status != pipeline.ResultStopped, err
+}
+
+// revive starts the Job of an active result that has none.
+func (s *Service) revive(ctx context.Context, r pipeline.Result) error {
+	if r.Status == pipeline.ResultScheduled {
+		return s.start(ctx, r)
+	}
+	lost := r.Attempt
+	err := s.settle(ctx, r.ID, lost, func(r *pipeline.Result) {
+		if !r.Cut {
+			r.Lost++
+		}
+		if r.Lost >= maxLost {
+			fail(r, &pipeline.Error{
+				Reason: fmt.Sprintf("its training process vanished %d times", r.Lost),
+				Hint:   "look at the machine's memory and the log, then try again",
+			})
+			return
+		}
+		renew(r)
+	})
+	if err != nil {
+		return err
+	}
+	s.discard(ctx, pipeline.ResultArtifact(r.ID, lost))
+	r.Attempt++
+	return s.start(ctx, r)
+}
+
+// Run reconciles at once and then every so often, until ctx ends. What fails
+// is logged: the next round tries again. At its end it marks what still
+// trains, since a platform on this machine is about to end it.
+func (s *Service) Run(ctx context.Context, every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		if err := s.Reconcile(ctx); err != nil && ctx.Err() == nil {
+			s.Log.ErrorContext(ctx, "trainings were not reconciled", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			if err := s.part(ctx); err != nil {
+				s.Log.WarnContext(ctx, "the trainings under way were not marked", "error", err)
+			}
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// part marks running results, so that a training that is cut off with the
+// service does not count as lost.
+func (s *Service) part(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterTime)
+	defer cancel()
+	return s.Store.Do(ctx, func(tx *registry.Tx) error {
+		page, err := tx.Results(registry.Query{Status: string(pipeline.ResultRunning)})
+		if err != nil {
+			return err
+		}
+		for _, r := range page.Items {
+			r.Cut = true
+			if err := tx.UpdateResult(&r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
