@@ -3,8 +3,10 @@ package eventing
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"math"
+	"mime"
 	"strconv"
 	"strings"
 	"time"
@@ -71,7 +73,7 @@ func wrap(r Record, source string) event.Event {
 	e.SetType(KafkaRecord)
 	e.SetTime(r.Time.UTC())
 	for _, h := range r.Headers {
-		if strings.EqualFold(h.Key, "content-type") {
+		if strings.EqualFold(h.Key, "content-type") && isMediaType(h.Value) {
 			e.SetDataContentType(strings.ToLower(string(h.Value)))
 			continue
 		}
@@ -80,6 +82,18 @@ func wrap(r Record, source string) event.Event {
 	e.DataEncoded = r.Value
 	e.DataBase64 = true
 	return e
+}
+
+// isMediaType tells whether a record's header may become the Content-Type of an
+// event in binary mode.
+func isMediaType(v []byte) bool {
+	for _, c := range v {
+		if c < ' ' || c > '~' {
+			return false
+		}
+	}
+	media, _, err := mime.ParseMediaType(string(v))
+	return err == nil && !strings.HasPrefix(media, "application/cloudevents")
 }
 
 // setKey writes the extensions key and partitionkey.
@@ -112,11 +126,17 @@ func extensionName(header string) string {
 	}, strings.ToLower(header))
 }
 
-// fromHeaders reads a record in the binary mode of CloudEvents' Kafka binding.
+// fromHeaders reads a record in the binary or structured mode of CloudEvents'
+// Kafka binding.
 func fromHeaders(r Record) (event.Event, bool) {
 	h := make(map[string]string, len(r.Headers))
 	for _, x := range r.Headers {
 		h[strings.ToLower(x.Key)] = string(x.Value)
+	}
+	if media, _, err := mime.ParseMediaType(h["content-type"]); err == nil && media == event.ApplicationCloudEventsJSON {
+		var e event.Event
+		err := json.Unmarshal(r.Value, &e)
+		return e, err == nil && e.Validate() == nil
 	}
 	if h["ce_specversion"] != event.CloudEventsVersionV1 || h["ce_id"] == "" || h["ce_type"] == "" || h["ce_source"] == "" {
 		return event.Event{}, false
@@ -127,7 +147,7 @@ func fromHeaders(r Record) (event.Event, bool) {
 			setAttribute(&e, name, v)
 		}
 	}
-	if ct := h["content-type"]; ct != "" {
+	if ct := h["content-type"]; isMediaType([]byte(ct)) {
 		e.SetDataContentType(ct)
 	}
 	e.DataEncoded = r.Value

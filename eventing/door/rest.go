@@ -215,13 +215,16 @@ func List[T any](store *registry.Store, read func(*registry.Tx, registry.Query) 
 	}
 }
 
-// maxPage bounds a page of a list.
-const maxPage = 1000
+// The items of a page of a list: unless asked for, and at most.
+const (
+	defaultPage = 50
+	maxPage     = 1000
+)
 
 // ListQuery reads q, limit, after, status and the references in by from a
 // request's query; anything else is refused by name.
 func ListQuery(r *http.Request, by ...string) (registry.Query, error) {
-	q := registry.Query{By: map[string]int64{}}
+	q := registry.Query{Limit: defaultPage, By: map[string]int64{}}
 	for name, values := range r.URL.Query() {
 		if err := setQuery(&q, name, values[0], by); err != nil {
 			return registry.Query{}, err

@@ -1,0 +1,171 @@
+package eventing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/cloudevents/sdk-go/v2/event"
+)
+
+// deliverer POSTs records as events, with the retries of their source.
+type deliverer struct {
+	d         *Dispatcher
+	name      string // the events' source attribute, less the topic
+	keyType   string
+	overrides map[string]string
+	sink      Destination
+	dead      *Destination
+	retries   retries
+	log       *slog.Logger
+}
+
+func newDeliverer(d *Dispatcher, s KafkaSource, log *slog.Logger) *deliverer {
+	x := &deliverer{
+		d: d, name: SourceName(s.Metadata.Namespace, s.Metadata.Name), keyType: s.Metadata.Labels[KeyTypeLabel],
+		sink: s.Spec.Sink, log: log,
+	}
+	x.retries, _ = s.Spec.retries() // Apply has validated it
+	if s.Spec.Overrides != nil {
+		x.overrides = s.Spec.Overrides.Extensions
+	}
+	if s.Spec.Delivery != nil {
+		x.dead = s.Spec.Delivery.DeadLetterSink
+	}
+	return x
+}
+
+// deliver returns true once the record is dealt with: taken, dead-lettered,
+// or, as with Knative, given up where there is no dead-letter sink. It returns
+// false when ctx ended first: a try under way ends with tries, no other begins.
+func (x *deliverer) deliver(ctx, tries context.Context, r Record) bool {
+	e := FromRecord(r, x.name, x.keyType)
+	for name, v := range x.overrides {
+		e.SetExtension(name, v)
+	}
+	failure := x.send(ctx, tries, e, x.sink)
+	if failure == nil {
+		return true
+	}
+	if errors.Is(failure, errStopped) {
+		return false
+	}
+	log := x.log.With("topic", r.Topic, "partition", r.Partition, "offset", r.Offset)
+	if x.dead == nil {
+		log.Error("a record was given up: its sink does not take it and there is no dead-letter sink", "error", failure)
+		return true
+	}
+	log.Warn("a record goes to the dead-letter sink", "error", failure)
+	markDead(&e, failure)
+	err := x.send(ctx, tries, e, *x.dead)
+	if errors.Is(err, errStopped) {
+		return false
+	}
+	if err != nil {
+		log.Error("a record was given up: neither its sink nor the dead-letter sink take it", "error", err)
+	}
+	return true
+}
+
+// failure is the answer, or the lack of one, that ended the tries.
+type failure struct {
+	url    string
+	status int // 0: none
+	body   string
+	err    error
+	final  bool // trying again would change nothing
+}
+
+// Error says it in words.
+func (f *failure) Error() string {
+	if f.err != nil {
+		return f.url + ": " + f.err.Error()
+	}
+	return fmt.Sprintf("%s answered %d %s: %s", f.url, f.status, http.StatusText(f.status), f.body)
+}
+
+// Unwrap gives the cause.
+func (f *failure) Unwrap() error { return f.err }
+
+// markDead adds the extensions by which Knative tells why an event is dead.
+func markDead(e *event.Event, err error) {
+	var f *failure
+	if !errors.As(err, &f) {
+		return
+	}
+	e.SetExtension("knativeerrordest", f.url)
+	e.SetExtension("knativeerrorcode", strconv.Itoa(f.status))
+	if f.body != "" {
+		e.SetExtension("knativeerrordata", f.body)
+	}
+}
+
+// send tries until a sink takes the event, refuses it, or the retries are used
+// up. While nobody serves the destination it waits, which is no try.
+func (x *deliverer) send(ctx, tries context.Context, e event.Event, to Destination) error {
+	for n := 0; ; {
+		urls := x.d.resolve(to)
+		if len(urls) == 0 {
+			if err := pause(ctx, unservedWait); err != nil {
+				return err
+			}
+			continue
+		}
+		f := x.post(tries, e, urls[n%len(urls)])
+		if f == nil {
+			return nil
+		}
+		if tries.Err() != nil {
+			return errStopped
+		}
+		if f.final || n >= x.retries.max {
+			return f
+		}
+		n++
+		if err := pause(ctx, x.retries.wait(n)); err != nil {
+			return x.lastTry(tries, e, to)
+		}
+	}
+}
+
+// lastTry is made when the assignment ends while the event waits for its next
+// try: a record that is left undone is delivered again with all that follow it.
+func (x *deliverer) lastTry(ctx context.Context, e event.Event, to Destination) error {
+	for _, url := range x.d.resolve(to) {
+		if x.post(ctx, e, url) == nil {
+			return nil
+		}
+	}
+	return errStopped
+}
+
+// unservedWait is the pause before a destination without a URL is looked up
+// again.
+const unservedWait = 20 * time.Millisecond
+
+// post tries once.
+func (x *deliverer) post(ctx context.Context, e event.Event, url string) *failure {
+	ctx, cancel := context.WithTimeout(ctx, x.retries.timeout)
+	defer cancel()
+	req, err := NewRequest(ctx, url, e)
+	if err != nil {
+		return &failure{url: url, err: err, final: true}
+	}
+	res, err := x.d.client.Do(req)
+	if err != nil {
+		return &failure{url: url, err: err}
+	}
+	defer res.Body.Close()
+	if res.StatusCode < 300 {
+		_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, maxReply)) // so that the connection is used again
+		return nil
+	}
+	const shown = 1 << 10
+	body, _ := io.ReadAll(io.LimitReader(res.Body, shown))
+	return &failure{url: url, status: res.StatusCode, body: string(body), final: !Retryable(res.StatusCode)}
+}

@@ -1,0 +1,77 @@
+package eventing
+
+import (
+	"context"
+	"sync"
+)
+
+// maxAhead is how many records may be under way or done beyond the first that
+// is not: as many are delivered again after a crash.
+const maxAhead = 1024
+
+// window knows which records of a partition are under way, and so the offset
+// up to which all are done. Records begin in the order of their offsets and
+// finish in any.
+type window struct {
+	mu    sync.Mutex
+	first int64 // number of the place at the head of under
+	under []delivery
+	done  int64 // the offset after the last record before under
+	room  chan struct{}
+}
+
+func newWindow() *window { return &window{room: make(chan struct{}, 1)} }
+
+// await returns once a record may begin, or with the cause of ctx's end.
+func (w *window) await(ctx context.Context) error {
+	for {
+		w.mu.Lock()
+		n := len(w.under)
+		w.mu.Unlock()
+		if n < maxAhead {
+			return nil
+		}
+		select {
+		case <-w.room:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+type delivery struct {
+	offset   int64
+	finished bool
+}
+
+// begin enters a record and gives its place.
+func (w *window) begin(offset int64) (place int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.under = append(w.under, delivery{offset: offset})
+	return w.first + int64(len(w.under)) - 1
+}
+
+// finish marks the record at place as done.
+func (w *window) finish(place int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.under[place-w.first].finished = true
+	for len(w.under) > 0 && w.under[0].finished {
+		w.done = w.under[0].offset + 1
+		w.under = w.under[1:]
+		w.first++
+	}
+	select {
+	case w.room <- struct{}{}:
+	default:
+	}
+}
+
+// next is the offset to commit: every record before it is done. 0 when none
+// is.
+func (w *window) next() int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.done
+}
