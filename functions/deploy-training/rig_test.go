@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -20,9 +21,12 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
 	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/registry/registrytest"
 )
 
 var quiet = slog.New(slog.DiscardHandler)
+
+func TestMain(m *testing.M) { os.Exit(registrytest.Main(m)) }
 
 // recorder is a platform.Jobs that writes down what is asked of it and runs
 // nothing, for what is about order and repetition.
@@ -96,16 +100,21 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	dir := t.TempDir()
-	store, err := registry.Open(t.Context(), "sqlite:"+filepath.Join(dir, "registry.db"))
+	return rigOn(t, "sqlite:"+filepath.Join(t.TempDir(), "registry.db"), &recorder{running: map[string]platform.Job{}})
+}
+
+// rigOn is a replica of the step on a database and a platform that it may
+// share with others.
+func rigOn(t *testing.T, database string, jobs *recorder) *rig {
+	t.Helper()
+	store, err := registry.Open(t.Context(), database)
 	if err != nil {
 		t.Fatal(err)
 	}
-	artifacts, err := artifact.Open(t.Context(), "file://"+filepath.Join(dir, "artifacts"))
+	artifacts, err := artifact.Open(t.Context(), "file://"+t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	jobs := &recorder{running: map[string]platform.Job{}}
 	s := NewService(Deps{Store: store, Artifacts: artifacts, Jobs: jobs, Log: quiet, Env: []string{"A=1"}})
 	server := httptest.NewServer(door.Handler(s.Function(), store, quiet))
 	t.Cleanup(func() {
