@@ -1,0 +1,162 @@
+package registry_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/registry/registrytest"
+)
+
+// refusedOpen checks that a database is refused with an error that says all of
+// words and not the password.
+func refusedOpen(t *testing.T, url string, kind pipeline.Kind, words ...string) {
+	t.Helper()
+	s, err := registry.Open(t.Context(), url)
+	if err == nil {
+		t.Fatal(errors.Join(errors.New("it was opened"), s.Close()))
+	}
+	refused(t, err, kind, words...)
+	if strings.Contains(err.Error(), "secret") {
+		t.Errorf("the error has the password: %v", err)
+	}
+}
+
+func TestRefusedURLs(t *testing.T) {
+	refusedOpen(t, "mysql://root:secret@host/db", pipeline.Invalid, "sqlite", "postgres")
+	refusedOpen(t, "registry.db", pipeline.Invalid, "sqlite")
+	refusedOpen(t, "postgres://u:secret@127.0.0.1:port/db", pipeline.Invalid, "connection string")
+	refusedOpen(t, "postgres://u:secret@127.0.0.1:1/db?sslmode=disable", pipeline.Unavailable, "127.0.0.1:1")
+	_, port, _ := strings.Cut(registrytest.Postgres(t), "127.0.0.1:")
+	refusedOpen(t, "postgres://postgres:secret@127.0.0.1:"+port, pipeline.Unavailable, "refuses the user")
+}
+
+func TestNewerSchema(t *testing.T) {
+	contract(t, func(t *testing.T, url string) {
+		if err := open(t, url).Ping(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		driver, source := "pgx", url
+		if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
+			driver, source = "sqlite", path
+		}
+		db, err := sql.Open(driver, source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = db.ExecContext(t.Context(), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (900, true)")
+		if err := errors.Join(err, db.Close()); err != nil {
+			t.Fatal(err)
+		}
+		refusedOpen(t, url, pipeline.Conflict, "schema 900", "newer")
+	})
+}
+
+func TestDamagedFile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "registry.db")
+	s := open(t, "sqlite:"+path)
+	for i := range 50 {
+		if err := register(t.Context(), s, strings.Repeat("x", 500)+string(rune('a'+i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	copied := func(name string, change func(content []byte) []byte) string {
+		// A copy of the file alone is whole only after all connections are closed.
+		content, err := os.ReadFile(path)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, name), change(content), 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return "sqlite:" + filepath.Join(dir, name)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	overwrite := func(from int) func([]byte) []byte {
+		return func(b []byte) []byte { copy(b[from:], strings.Repeat("damage!!", 3000)); return b }
+	}
+	refusedOpen(t, copied("header.db", overwrite(0)), pipeline.Internal, "header.db", "damaged", "not a SQLite database")
+	refusedOpen(t, copied("middle.db", overwrite(4096*5)), pipeline.Internal, "middle.db", "damaged")
+	refusedOpen(t, copied("short.db", func(b []byte) []byte { return b[:len(b)/2] }), pipeline.Internal, "short.db", "damaged")
+	again := open(t, copied("whole.db", func(b []byte) []byte { return b }))
+	if last, err := again.LastEvent(t.Context()); err != nil || last != 50 {
+		t.Errorf("the copy has %d events, %v", last, err)
+	}
+}
+
+func TestFileOutOfReach(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := registry.Open(t.Context(), "sqlite:"+file+"/registry.db"); err == nil || !strings.Contains(err.Error(), "folder") {
+		t.Errorf("a database under a file: %v", err)
+	}
+	if _, err := registry.Open(t.Context(), "sqlite:"+dir); err == nil || !strings.Contains(err.Error(), dir) {
+		t.Errorf("a database that is a folder: %v", err)
+	}
+	odd := filepath.Join(dir, "a b?c#d%20", "ü.db") // what a URL would read otherwise
+	open(t, "sqlite:"+odd)
+	if _, err := os.Stat(odd); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWriterThatWaitsEndsWithItsContext(t *testing.T) {
+	contract(t, func(t *testing.T, url string) {
+		first, second := open(t, url), open(t, url)
+		for name, waiting := range map[string]*registry.Store{"same process": first, "another process": second} {
+			do(t, first, func(*registry.Tx) error {
+				ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+				defer cancel()
+				began := time.Now()
+				err := waiting.Do(ctx, func(*registry.Tx) error { t.Error("two writers"); return nil })
+				if err == nil || time.Since(began) > 8*time.Second {
+					t.Errorf("%s: %v after %v", name, err, time.Since(began))
+				}
+				return nil
+			})
+		}
+		if err := register(t.Context(), second, "afterwards"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestViewSeesOneStateAndCannotWrite(t *testing.T) {
+	contract(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		err := s.View(t.Context(), func(tx *registry.Tx) error {
+			before, err := tx.Models(registry.Query{})
+			if err != nil {
+				return err
+			}
+			if err := register(t.Context(), s, "meanwhile"); err != nil {
+				return err
+			}
+			after, err := tx.Models(registry.Query{})
+			if len(before.Items) != len(after.Items) {
+				t.Error("a view saw a change")
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = s.View(t.Context(), func(tx *registry.Tx) error { return tx.CreateModel(&pipeline.Model{Name: "written"}) })
+		if err == nil {
+			t.Error("a view wrote")
+		}
+	})
+}

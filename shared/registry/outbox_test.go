@@ -1,0 +1,261 @@
+package registry_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cloudevents/sdk-go/v2/event"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/registry"
+)
+
+func TestEventsAreReadBack(t *testing.T) {
+	contract(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		want := fact("1")
+		want.SetExtension("deploymentid", "7")
+		if err := want.SetData(event.ApplicationJSON, map[string]any{"name": "mnist", "html": "<b>"}); err != nil {
+			t.Fatal(err)
+		}
+		do(t, s, func(tx *registry.Tx) error { return errors.Join(tx.Emit(want), tx.Emit(fact("2"))) })
+		got, err := s.Events(t.Context(), 0, 0)
+		if err != nil || len(got) != 2 {
+			t.Fatalf("got %v, %v", got, err)
+		}
+		if got[0].Seq != 1 || got[0].Event.String() != want.String() || got[1].Seq != 2 || got[1].Event.Subject() != "2" {
+			t.Errorf("got %v, want %v", got, want)
+		}
+		if got, err := s.Events(t.Context(), 1, 1); err != nil || len(got) != 1 || got[0].Seq != 2 {
+			t.Errorf("after 1: %v, %v", got, err)
+		}
+		if got, err := s.Events(t.Context(), 2, 0); err != nil || len(got) != 0 {
+			t.Errorf("after the last: %v, %v", got, err)
+		}
+	})
+}
+
+func TestChangeAndEventAreBothOrNeither(t *testing.T) {
+	contract(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		given := errors.New("given up")
+		for name, emit := range map[string]func(tx *registry.Tx) error{
+			"fn fails":            func(tx *registry.Tx) error { return errors.Join(tx.Emit(fact("1")), given) },
+			"event is incomplete": func(tx *registry.Tx) error { return errors.Join(tx.Emit(event.New()), given) },
+		} {
+			err := s.Do(t.Context(), func(tx *registry.Tx) error {
+				if err := tx.CreateModel(&pipeline.Model{Name: name}); err != nil {
+					return err
+				}
+				return emit(tx)
+			})
+			if !errors.Is(err, given) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if err := register(t.Context(), s, "kept"); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Events(t.Context(), 0, 0)
+		if err != nil || len(got) != 1 || got[0].Seq != 1 || got[0].Event.Subject() != "kept" {
+			t.Errorf("the outbox has %v, %v", got, err)
+		}
+		err = s.View(t.Context(), func(tx *registry.Tx) error {
+			page, err := tx.Models(registry.Query{})
+			if len(page.Items) != 1 || page.Items[0].ID != 1 {
+				t.Errorf("models are %+v", page.Items)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// TestReadersMissNoEvent has several stores, as several processes have, commit
+// at the same time, transactions long and short, some of them rolled back,
+// while a reader resumes again and again after the last event it saw.
+func TestReadersMissNoEvent(t *testing.T) {
+	const stores, writersEach, each = 3, 3, 15
+	contract(t, func(t *testing.T, url string) {
+		reader := open(t, url)
+		var writers sync.WaitGroup
+		for range stores {
+			s := open(t, url)
+			for w := range writersEach {
+				writers.Go(func() { emitMany(t, s, w, each) })
+			}
+		}
+		const all = stores * writersEach * each * 3 / 2 // one and two events in turn
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		var last int64
+		for last < all-stores*writersEach { // an odd number of turns ends with one event
+			if err := reader.Wait(ctx, last); err != nil {
+				t.Fatal(err)
+			}
+			got, err := reader.Events(ctx, last, 7)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range got {
+				if e.Seq != last+1 {
+					t.Fatalf("event %d follows event %d", e.Seq, last)
+				}
+				last = e.Seq
+			}
+		}
+		writers.Wait()
+		if total, err := reader.LastEvent(ctx); err != nil || total < last {
+			t.Errorf("%d events, %v", total, err)
+		}
+	})
+}
+
+func emitMany(t *testing.T, s *registry.Store, writer, times int) {
+	for i := range times {
+		err := s.Do(t.Context(), func(tx *registry.Tx) error {
+			for n := range 1 + i%2 {
+				if err := tx.Emit(fact(fmt.Sprint(writer, "/", i, "/", n))); err != nil {
+					return err
+				}
+			}
+			if _, err := tx.Models(registry.Query{}); i%3 == 0 { // longer
+				return err
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		if i%4 == 0 {
+			_ = s.Do(t.Context(), func(tx *registry.Tx) error {
+				return errors.Join(tx.Emit(fact("rolled back")), errors.New("roll back"))
+			})
+		}
+	}
+}
+
+func TestWaitWakes(t *testing.T) {
+	contract(t, func(t *testing.T, url string) {
+		mine, other := open(t, url), open(t, url)
+		for name, s := range map[string]*registry.Store{"this process": mine, "another process": other} {
+			last, err := mine.LastEvent(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			woken := make(chan error, 1)
+			go func() { woken <- mine.Wait(t.Context(), last) }()
+			if err := register(t.Context(), s, name); err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case err := <-woken:
+				if err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			case <-time.After(10 * time.Second):
+				t.Errorf("an event of %s did not wake", name)
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		if err := mine.Wait(ctx, 99); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("waiting for what does not come: %v", err)
+		}
+	})
+}
+
+func TestCommandsAreAnsweredOnce(t *testing.T) {
+	contract(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		run := func(source, id, answer string) (got string) {
+			do(t, s, func(tx *registry.Tx) error {
+				first, seen, err := tx.Command(source, id)
+				if err != nil {
+					return err
+				}
+				if got = string(first); !seen {
+					got = answer
+					return tx.AnswerCommand(source, id, []byte(answer))
+				}
+				return nil
+			})
+			return got
+		}
+		for _, c := range []struct{ source, id, answer, want string }{
+			{"cli", "1", "a", "a"},
+			{"cli", "1", "b", "a"},
+			{"ui", "1", "c", "c"},
+			{"cli", "2", "\x00\xff", "\x00\xff"},
+			{"cli", "2", "", "\x00\xff"},
+			{"cli", "3", "", ""},
+			{"cli", "3", "d", ""},
+		} {
+			if got := run(c.source, c.id, c.answer); got != c.want {
+				t.Errorf("command %s of %s is answered %q, want %q", c.id, c.source, got, c.want)
+			}
+		}
+		do(t, s, func(tx *registry.Tx) error { return tx.AnswerCommand("cli", "1", []byte("later")) })
+		if got := run("cli", "1", ""); got != "a" {
+			t.Errorf("the first answer was replaced by %q", got)
+		}
+	})
+}
+
+func TestTheSameCommandAtTheSameTime(t *testing.T) {
+	contract(t, func(t *testing.T, url string) {
+		var effects sync.Map
+		var senders sync.WaitGroup
+		for i := range 6 {
+			s := open(t, url)
+			senders.Go(func() {
+				err := s.Do(t.Context(), func(tx *registry.Tx) error {
+					answer, seen, err := tx.Command("cli", "same")
+					if err != nil || seen {
+						effects.Store(string(answer), true)
+						return err
+					}
+					m := pipeline.Model{Name: fmt.Sprint("model ", i)}
+					if err := tx.CreateModel(&m); err != nil {
+						return err
+					}
+					effects.Store(m.Name, true)
+					return tx.AnswerCommand("cli", "same", []byte(m.Name))
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		senders.Wait()
+		answers := 0
+		effects.Range(func(any, any) bool { answers++; return true })
+		if answers != 1 {
+			t.Errorf("%d different answers to one command", answers)
+		}
+	})
+}
+
+func TestCursorsGoForward(t *testing.T) {
+	contract(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		for _, step := range []struct{ set, want int64 }{{0, 0}, {5, 5}, {3, 5}, {9, 9}} {
+			do(t, s, func(tx *registry.Tx) error {
+				if err := tx.SetCursor("relay", step.set); err != nil {
+					return err
+				}
+				got, err := tx.Cursor("relay")
+				if got != step.want {
+					t.Errorf("after %d the cursor is %d, want %d", step.set, got, step.want)
+				}
+				return err
+			})
+		}
+	})
+}
