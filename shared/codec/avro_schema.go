@@ -177,3 +177,22 @@ func (p avroParser) union(raw json.RawMessage, depth int) (avroType, error) {
 	t.branches, t.null = len(branches), null
 	return t, err
 }
+
+// AvroFields are the names of the fields of a record schema, in order.
+func AvroFields(schema string) ([]string, error) {
+	var record struct {
+		Type   string                  `json:"type"`
+		Fields []struct{ Name string } `json:"fields"`
+	}
+	if err := json.Unmarshal([]byte(schema), &record); err != nil {
+		return nil, err
+	}
+	if record.Type != "record" {
+		return nil, fmt.Errorf("the schema is not of a record")
+	}
+	var names []string
+	for _, f := range record.Fields {
+		names = append(names, f.Name)
+	}
+	return names, nil
+}

@@ -7,28 +7,43 @@ import (
 )
 
 // avroWriter writes the schemaless binary body of a record.
-type avroWriter struct{ fields []avroField }
+type avroWriter struct {
+	fields []avroField
+	counts []int // of numbers in each; nil: one, and what is left in the only array
+}
 
-func (w avroWriter) encode(dst []byte, a Array) ([]byte, error) {
+func (w *avroWriter) divide(counts []int) { w.counts = counts }
+
+func (w *avroWriter) encode(dst []byte, a Array) ([]byte, error) {
 	n := newNumbers(a)
+	left, err := w.left(n.count)
+	if err != nil {
+		return dst, err
+	}
+	for i := range w.fields {
+		f, items := &w.fields[i], left
+		if i < len(w.counts) {
+			items = w.counts[i]
+		}
+		if dst, err = f.append(dst, n, items); err != nil {
+			return dst, fmt.Errorf("field %q: %w", f.name, err)
+		}
+	}
+	return dst, n.done()
+}
+
+// left is what remains for the array field when every other has taken one.
+func (w *avroWriter) left(total int) (int, error) {
 	arrays := 0
 	for i := range w.fields {
 		if w.fields[i].kind == avroArray {
 			arrays++
 		}
 	}
-	if arrays > 1 {
-		return dst, fmt.Errorf("%d fields are arrays: the numbers cannot be divided among them", arrays)
+	if arrays > 1 && len(w.counts) == 0 {
+		return 0, fmt.Errorf("%d fields are arrays: the numbers cannot be divided among them", arrays)
 	}
-	scalars := len(w.fields) - arrays
-	for i := range w.fields {
-		f := &w.fields[i]
-		var err error
-		if dst, err = f.append(dst, n, n.count-scalars); err != nil {
-			return dst, fmt.Errorf("field %q: %w", f.name, err)
-		}
-	}
-	return dst, n.done()
+	return total - len(w.fields) + arrays, nil
 }
 
 // append writes one field; items is how many numbers an array takes.

@@ -64,6 +64,19 @@ func (e *Encoder) Label(dst []byte, a Array) ([]byte, error) {
 	return e.label.encode(dst, a)
 }
 
+// Divide says how many numbers each field takes, for AVRO and JSON with several
+// array fields. It must come before the first record.
+func (e *Encoder) Divide(sample, label []int) {
+	for w, counts := range map[writer][]int{e.sample: sample, e.label: label} {
+		if w, ok := w.(divided); ok {
+			w.divide(counts)
+		}
+	}
+}
+
+// divided is a writer of several fields.
+type divided interface{ divide(counts []int) }
+
 func newRawEncoder(config json.RawMessage) (*Encoder, error) {
 	var c rawConfig
 	if err := unmarshalConfig(config, &c); err != nil {
@@ -73,14 +86,14 @@ func newRawEncoder(config json.RawMessage) (*Encoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Encoder{sample: rawWriter{t, c.DataReshape}}
+	e := &Encoder{sample: &rawWriter{t, c.DataReshape}}
 	if c.LabelType == "" {
 		return e, nil
 	}
 	if t, err = rawType("label", c.LabelType); err != nil {
 		return nil, err
 	}
-	e.label = rawWriter{t, c.LabelReshape}
+	e.label = &rawWriter{t, c.LabelReshape}
 	return e, nil
 }
 
@@ -90,7 +103,7 @@ type rawWriter struct {
 	shape []int
 }
 
-func (w rawWriter) encode(dst []byte, a Array) ([]byte, error) {
+func (w *rawWriter) encode(dst []byte, a Array) ([]byte, error) {
 	if got, want := a.Elements(), product(w.shape); got != want {
 		return dst, fmt.Errorf("%d numbers do not fill %s", got, shapeText(w.shape))
 	}
@@ -110,14 +123,14 @@ func newAvroEncoder(config json.RawMessage) (*Encoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Encoder{sample: avroWriter{s.fields}}
+	e := &Encoder{sample: &avroWriter{fields: s.fields}}
 	if len(c.LabelScheme) == 0 || string(c.LabelScheme) == "null" {
 		return e, nil
 	}
 	if s, err = parseAvro("input_config.label_scheme", c.LabelScheme); err != nil {
 		return nil, err
 	}
-	e.label = avroWriter{s.fields}
+	e.label = &avroWriter{fields: s.fields}
 	return e, nil
 }
 
@@ -129,20 +142,23 @@ func newJSONEncoder(config json.RawMessage) (*Encoder, error) {
 	if len(c.DataFields) == 0 {
 		return nil, pipeline.Invalidf("input_config.data_fields", "names no field")
 	}
-	e := &Encoder{sample: jsonWriter{names: c.DataFields}}
+	e := &Encoder{sample: &jsonWriter{names: c.DataFields}}
 	if len(c.LabelField) > 0 {
-		e.label = jsonWriter{names: c.LabelField, bare: len(c.LabelField) == 1}
+		e.label = &jsonWriter{names: c.LabelField, bare: len(c.LabelField) == 1}
 	}
 	return e, nil
 }
 
 // jsonWriter writes one object, or the value of its one member.
 type jsonWriter struct {
-	names []string
-	bare  bool
+	names  []string
+	counts []int // of numbers in each; nil: one, or all in the only field
+	bare   bool
 }
 
-func (w jsonWriter) encode(dst []byte, a Array) ([]byte, error) {
+func (w *jsonWriter) divide(counts []int) { w.counts = counts }
+
+func (w *jsonWriter) encode(dst []byte, a Array) ([]byte, error) {
 	n := newNumbers(a)
 	if w.bare {
 		return n.json(dst, n.left()), n.done()
@@ -157,13 +173,19 @@ func (w jsonWriter) encode(dst []byte, a Array) ([]byte, error) {
 			return dst, err
 		}
 		dst = append(append(dst, quoted...), ':')
-		take := 1
-		if len(w.names) == 1 {
-			take = n.left()
-		}
-		dst = n.json(dst, take)
+		dst = n.json(dst, w.take(i, n))
 	}
 	return append(dst, '}'), n.done()
+}
+
+func (w *jsonWriter) take(field int, n *numbers) int {
+	switch {
+	case field < len(w.counts):
+		return w.counts[field]
+	case len(w.names) == 1:
+		return n.left()
+	}
+	return 1
 }
 
 // json appends the next numbers: one bare, several as an array.

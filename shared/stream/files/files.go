@@ -1,0 +1,227 @@
+// Package files reads the files that people keep data in and turns their rows
+// into training records: CSV, JSON lines, NumPy's NPY and NPZ, IDX (the files of
+// MNIST), and Avro containers. Each is read as a stream, one row at a time,
+// whatever its size.
+//
+// A file is opened as a source of rows, whose layout (types, shapes, names)
+// gives the input_config; an encoder then writes each row in RAW, AVRO or JSON.
+package files
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// Options say how to read a file and what to make of it.
+type Options struct {
+	Format pipeline.Format // of the records; what suits the file unless given: RAW for arrays, AVRO for tables, JSON for JSON lines
+	Label  string          // columns, fields or NPZ members that are the label, comma-separated; the likely one unless given
+	Drop   string          // columns or fields to leave out, comma-separated
+	Only   bool            // samples only, as for prediction: no label is looked for
+	Skip   int64           // rows to leave out at the beginning
+	Limit  int64           // rows to read at most; 0 for all
+	DType  string          // RAW: the type on the wire, instead of the file's
+}
+
+// Reader gives the records of a file.
+type Reader struct {
+	source  source
+	encoder *codec.Encoder
+	format  pipeline.Format
+	config  json.RawMessage
+	classes []string
+	labels  bool
+	total   int64
+	given   int64
+	row     int64
+	label   []byte
+	sample  []byte
+}
+
+// source gives the rows of a file.
+type source interface {
+	layout() layout
+	// next gives the numbers of the next row, valid until the next call, and
+	// io.EOF after the last.
+	next() (label, sample codec.Array, err error)
+	io.Closer
+}
+
+const op = "read file"
+
+// Open opens one file that holds samples and labels, or a pair of files: the
+// samples', then the labels'. Which format it is its name says: .csv, .tsv,
+// .jsonl, .ndjson, .npy, .npz, .avro, or IDX (.idx..., -ubyte), each but NPZ and
+// Avro also with .gz.
+func Open(paths []string, o Options) (*Reader, error) {
+	if len(paths) == 0 || len(paths) > 2 {
+		return nil, pipeline.Invalidf("file", "%d files were named", len(paths)).WithHint("name one file, or the samples' and the labels'")
+	}
+	s, err := openSource(paths, o)
+	if err != nil {
+		var known *pipeline.Error
+		if errors.As(err, &known) {
+			return nil, err
+		}
+		return nil, &pipeline.Error{Op: op, Kind: pipeline.Invalid, Field: "file", Err: fmt.Errorf("%s: %w", strings.Join(paths, ", "), err)}
+	}
+	r, err := newReader(s, o)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return r, nil
+}
+
+func openSource(paths []string, o Options) (source, error) {
+	kind := kindOf(paths[0])
+	if len(paths) == 2 {
+		if kind != kindNPY && kind != kindIDX {
+			return nil, pipeline.Invalidf("file", "a pair of files is read from NPY and IDX only")
+		}
+		return openPair(paths, o)
+	}
+	switch kind {
+	case kindCSV:
+		return openCSV(paths[0], o)
+	case kindJSON:
+		return openJSONLines(paths[0], o)
+	case kindNPY, kindIDX:
+		return openPair(paths, o)
+	case kindNPZ:
+		return openNPZ(paths[0], o)
+	case kindAvro:
+		return openAvro(paths[0], o)
+	}
+	return nil, pipeline.Invalidf("file", "%s: its name does not say its format", paths[0]).
+		WithHint("known are .csv, .tsv, .jsonl, .ndjson, .npy, .npz, .avro and IDX (.idx3-ubyte, -idx1-ubyte.gz, ...)")
+}
+
+type kind int
+
+const (
+	kindCSV kind = iota + 1
+	kindJSON
+	kindNPY
+	kindNPZ
+	kindIDX
+	kindAvro
+)
+
+func kindOf(path string) kind {
+	name := strings.TrimSuffix(strings.ToLower(filepath.Base(path)), ".gz")
+	switch filepath.Ext(name) {
+	case ".csv", ".tsv":
+		return kindCSV
+	case ".jsonl", ".ndjson", ".json":
+		return kindJSON
+	case ".npy":
+		return kindNPY
+	case ".npz":
+		return kindNPZ
+	case ".avro":
+		return kindAvro
+	}
+	if strings.Contains(name, "idx") || strings.HasSuffix(name, "ubyte") {
+		return kindIDX
+	}
+	return 0
+}
+
+func newReader(s source, o Options) (*Reader, error) {
+	l := s.layout()
+	r := &Reader{source: s, format: o.Format, classes: l.classes, labels: l.label != nil}
+	if r.format == "" {
+		r.format = l.suits
+	}
+	var err error
+	if r.config, err = l.config(r.format, o.DType); err != nil {
+		return nil, err
+	}
+	if r.encoder, err = codec.NewEncoder(r.format, r.config); err != nil {
+		return nil, err
+	}
+	r.encoder.Divide(l.sample.counts(), l.label.counts())
+	r.total = max(0, l.total-o.Skip)
+	if o.Limit > 0 && (l.total == unknown || r.total > o.Limit) {
+		r.total = o.Limit
+	}
+	if l.total == unknown {
+		r.total = 0
+	}
+	for range o.Skip {
+		if _, _, err := s.next(); err == io.EOF {
+			break
+		} else if err != nil {
+			return nil, r.fault(err)
+		}
+		r.row++
+	}
+	if o.Limit > 0 {
+		r.source = &limited{s, o.Limit}
+	}
+	return r, nil
+}
+
+// limited ends a source early.
+type limited struct {
+	source
+	left int64
+}
+
+func (l *limited) next() (label, sample codec.Array, err error) {
+	if l.left == 0 {
+		return label, sample, io.EOF
+	}
+	l.left--
+	return l.source.next()
+}
+
+// Next gives the next record: its key (nil without labels) and its value, valid
+// until the next call. After the last it gives io.EOF.
+func (r *Reader) Next() (label, sample []byte, err error) {
+	l, s, err := r.source.next()
+	if err == io.EOF {
+		return nil, nil, io.EOF
+	}
+	r.row++
+	if err != nil {
+		return nil, nil, r.fault(err)
+	}
+	if r.sample, err = r.encoder.Sample(r.sample[:0], s); err != nil {
+		return nil, nil, r.fault(err)
+	}
+	if !r.labels {
+		return nil, r.sample, nil
+	}
+	if r.label, err = r.encoder.Label(r.label[:0], l); err != nil {
+		return nil, nil, r.fault(fmt.Errorf("label: %w", err))
+	}
+	return r.label, r.sample, nil
+}
+
+func (r *Reader) fault(err error) error {
+	return &pipeline.Error{Op: op, Kind: pipeline.Invalid, Field: "file", Err: fmt.Errorf("row %d: %w", r.row, err)}
+}
+
+// Format is the format of the records.
+func (r *Reader) Format() pipeline.Format { return r.format }
+
+// Config is the input_config that describes them.
+func (r *Reader) Config() json.RawMessage { return r.config }
+
+// Total is how many records Next will give, 0 where the file does not say.
+func (r *Reader) Total() int64 { return r.total }
+
+// Classes are the names of the classes where the file's labels are text: a
+// label is an index into them.
+func (r *Reader) Classes() []string { return r.classes }
+
+// Close closes the files.
+func (r *Reader) Close() error { return r.source.Close() }

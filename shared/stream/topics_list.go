@@ -1,0 +1,50 @@
+package stream
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/segmentio/kafka-go"
+)
+
+// Topics are the names of the topics, in order. Those of the brokers' own, which
+// begin with two underscores, are left out.
+func (c *Cluster) Topics(ctx context.Context) ([]string, error) {
+	answer, err := c.client.Metadata(ctx, &kafka.MetadataRequest{})
+	if err != nil {
+		return nil, unavailable("list topics", err)
+	}
+	var names []string
+	for _, t := range answer.Topics {
+		if !t.Internal && !strings.HasPrefix(t.Name, "__") {
+			names = append(names, t.Name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// Follow gives each record of a partition from an offset on to each, and waits
+// for more, until ctx ends or each returns an error, which it returns. It is no
+// member of a group and commits nothing. Key, Value and Headers are valid only
+// during the call.
+func (c *Cluster) Follow(ctx context.Context, topic string, partition int, offset int64, each func(Record) error) error {
+	p := prefetch(ctx, fetcher{cluster: c, topic: topic, partition: partition, next: offset, maxBytes: claimBytes}, forever)
+	defer p.close()
+	for b := range p.full {
+		if b.err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return unavailable("follow topic "+topic, b.err)
+		}
+		for _, r := range b.records {
+			if err := each(r); err != nil {
+				return err
+			}
+		}
+		p.free <- b
+	}
+	return ctx.Err()
+}
