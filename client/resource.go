@@ -173,7 +173,7 @@ func (r Resource[T]) Find(ctx context.Context, ref string) (T, error) {
 		}
 	}
 	return none, &pipeline.Error{
-		Op: "find " + r.Thing, Kind: pipeline.NotFound, Field: r.Thing, Reason: fmt.Sprintf("there is no %s %q", r.Thing, ref),
+		Op: "find " + r.Thing, Kind: pipeline.NotFound, Reason: fmt.Sprintf("there is no %s %q", r.Thing, ref),
 		Hint: "`kafkaml " + r.Plural + " list` shows what there is",
 	}
 }

@@ -125,14 +125,12 @@ func (k kind[T]) update(e edit[T], fileUsage string) *cobra.Command {
 	return cmd
 }
 
-// prepare adds the flags of cmd. The form is filled in place: the hooks of e
-// may already hold it.
+// prepare adds the flags of cmd. The hooks of e may already hold its form.
 func (e *edit[T]) prepare(k kind[T], cmd *cobra.Command, fileUsage string) {
 	e.kind = k
 	if e.form == nil {
 		e.form = new(form)
 	}
-	var resource T
-	*e.form = *newForm(k.env, k.one, k.members, resource, cmd, fileUsage)
+	attach(e.form, k, cmd, fileUsage)
 	k.env.CommandFlags(cmd)
 }

@@ -45,20 +45,22 @@ type form struct {
 	resource any // whose further members a file may hold: it may come from `show -o yaml`
 }
 
-// newForm adds the flags of members to cmd.
-func newForm(env *cli.Env, one string, members []member, resource any, cmd *cobra.Command, fileUsage string) *form {
-	f := &form{env: env, one: one, members: members, texts: make([]string, len(members)), resource: resource}
+// attach adds the flags of the kind's members to cmd. They are bound to f, which
+// must stay where it is.
+func attach[T any](f *form, k kind[T], cmd *cobra.Command, fileUsage string) {
+	var resource T
+	f.env, f.one, f.members, f.resource = k.env, k.one, k.members, resource
+	f.texts = make([]string, len(k.members))
 	cmd.Flags().StringVarP(&f.file, "file", "f", "", fileUsage)
-	for i, m := range members {
+	for i, m := range f.members {
 		cmd.Flags().StringVar(&f.texts[i], m.flagName(), "", m.usage)
 		complete := cli.Choices(m.words...)
 		if m.ref != nil {
-			complete = m.ref.complete(env)
+			complete = m.ref.complete(k.env)
 		}
 		// The flag exists, so this cannot fail.
 		_ = cmd.RegisterFlagCompletionFunc(m.flagName(), complete)
 	}
-	return f
 }
 
 // fill sets in data what the flags of cmd say, over what a file said, and

@@ -71,6 +71,7 @@ func showModel(w io.Writer, m pipeline.Model) error {
 	if err != nil {
 		return err
 	}
+	fmt.Fprintln(w)
 	if err := showExport(w, m.Export); err != nil {
 		return err
 	}
@@ -91,11 +92,11 @@ func showExport(w io.Writer, e pipeline.Export) error {
 		return err
 	}
 	for _, warning := range e.Warnings {
-		line := ""
+		place := ""
 		if warning.Line > 0 {
-			line = fmt.Sprintf("line %d: ", warning.Line)
+			place = fmt.Sprintf("%s line %d: ", warning.Field, warning.Line)
 		}
-		fmt.Fprintf(w, "warning: %s%s\n", line, terminal.Plain(warning.Message))
+		fmt.Fprintf(w, "warning: %s%s\n", terminal.Plain(place), terminal.Plain(warning.Message))
 	}
 	if len(e.Layers) == 0 {
 		return nil

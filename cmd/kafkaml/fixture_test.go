@@ -1,0 +1,246 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kafkaml/kafkaml/client"
+	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
+	"github.com/kafkaml/kafkaml/eventing/door"
+	deploytraining "github.com/kafkaml/kafkaml/functions/deploy-training"
+	modelregister "github.com/kafkaml/kafkaml/functions/model-register"
+	"github.com/kafkaml/kafkaml/shared/artifact"
+	"github.com/kafkaml/kafkaml/shared/keras"
+	"github.com/kafkaml/kafkaml/shared/platform"
+	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/toolchain"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// worker is shared by the tests of this package: it takes seconds to start.
+var worker *keras.Worker
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code, err := withWorker(m.Run)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func withWorker(run func() int) (code int, err error) {
+	python, packages, err := toolchain.Python()
+	if err != nil {
+		return 0, err
+	}
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	worker, err = keras.Start(context.Background(), keras.Options{Python: python, SitePackages: packages, Log: log})
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, worker.Close()) }()
+	return run(), nil
+}
+
+// server is the functions over a registry of their own.
+type server struct {
+	URL       string
+	Store     *registry.Store
+	Artifacts *artifact.Store
+}
+
+// serve starts functions for one test, with the real worker, SQLite and a
+// folder of artifacts.
+func serve(t *testing.T) *server {
+	t.Helper()
+	dir := t.TempDir()
+	s := &server{}
+	var err error
+	if s.Store, err = registry.Open(t.Context(), "sqlite:"+filepath.Join(dir, "registry.db")); err != nil {
+		t.Fatal(err)
+	}
+	if s.Artifacts, err = artifact.Open(t.Context(), "file://"+filepath.Join(dir, "artifacts")); err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	// No test here sends a stream, so the program of the Jobs is never started.
+	jobs, err := platform.NewLocal(platform.LocalConfig{Binary: os.Args[0], Dir: dir, Log: log, OnEnded: func(context.Context, platform.Ended) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	for _, f := range []door.Function{
+		modelregister.New(modelregister.Deps{Store: s.Store, Artifacts: s.Artifacts, Worker: worker, Scratch: dir, Log: log}),
+		deploytraining.New(deploytraining.Deps{Store: s.Store, Artifacts: s.Artifacts, Jobs: jobs, Log: log}),
+	} {
+		mux.Handle("/"+f.Name+"/", http.StripPrefix("/"+f.Name, door.Handler(f, s.Store, log)))
+	}
+	h := httptest.NewServer(mux)
+	s.URL = h.URL
+	t.Cleanup(func() {
+		h.CloseClientConnections() // streams of events have no end of their own
+		h.Close()
+		if err := errors.Join(jobs.Close(), s.Artifacts.Close(), s.Store.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// do runs fn in a transaction.
+func (s *server) do(t *testing.T, fn func(tx *registry.Tx) error) {
+	t.Helper()
+	if err := s.Store.Do(t.Context(), fn); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ran is what one run of the program did.
+type ran struct {
+	code     int
+	out, err string
+}
+
+// run runs the program with a command line as a person types it: words in
+// single quotes hold spaces.
+func (s *server) run(t *testing.T, line, stdin string) ran {
+	t.Helper()
+	return s.runAs(t, "kafkaml", line, stdin)
+}
+
+func (s *server) runAs(t *testing.T, program, line, stdin string) ran {
+	t.Helper()
+	var out, err bytes.Buffer
+	env := &cli.Env{
+		Program: program, In: strings.NewReader(stdin), Out: &out, Err: &err,
+		Getenv: func(name string) string { return map[string]string{"KAFKAML_URL": s.URL}[name] },
+		Now:    func() time.Time { return time.Unix(0, 0) }, // every age is "now"
+	}
+	code := env.Execute(t.Context(), newRoot(env), words(t, line))
+	return ran{code, out.String(), err.String()}
+}
+
+// client is a client of the server.
+func (s *server) client() *client.Client { return client.New(s.URL) }
+
+// words parts a command line as a POSIX shell does.
+func words(t *testing.T, line string) []string {
+	t.Helper()
+	var all []string
+	var word strings.Builder
+	begun, quoted := false, false
+	for i := 0; i < len(line); i++ {
+		c := line[i]
+		switch {
+		case c == '\'':
+			quoted, begun = !quoted, true
+		case quoted:
+			word.WriteByte(c)
+		case c == '\\' && i+1 < len(line):
+			i++
+			begun = true
+			word.WriteByte(line[i])
+		case c == ' ' || c == '\n':
+			if begun {
+				all = append(all, word.String())
+			}
+			word.Reset()
+			begun = false
+		default:
+			begun = true
+			word.WriteByte(c)
+		}
+	}
+	if quoted {
+		t.Fatalf("a quote without its end: %s", line)
+	}
+	if begun {
+		all = append(all, word.String())
+	}
+	return all
+}
+
+// What differs from run to run.
+var varying = []struct {
+	pattern *regexp.Regexp
+	instead string
+}{
+	{regexp.MustCompile(`http://127\.0\.0\.1:\d+`), "SERVER"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*(Z|[+-]\d\d:\d\d)`), "TIME"},
+	{regexp.MustCompile(`\b[0-9a-f]{64}\b`), "HASH"},
+	{regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`), "UUID"},
+	{regexp.MustCompile(`/kafkaml/client/[^' ]+`), "/kafkaml/client/HOST"},
+	{regexp.MustCompile(`"(keras|tensorflow|numpy|python)": "[^"]+"`), `"$1": "VERSION"`},
+}
+
+func steady(text string) string {
+	for _, v := range varying {
+		text = v.pattern.ReplaceAllString(text, v.instead)
+	}
+	return text
+}
+
+// golden compares a transcript with testdata/<name>.golden.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name+".golden")
+	got = steady(got)
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatalf("%v (run with -update to write it)", err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got, -update writes it anew):\n%s", file, diff)
+	}
+}
+
+// transcript runs lines one after another and writes down what each did.
+func (s *server) transcript(t *testing.T, lines ...string) string {
+	t.Helper()
+	var b strings.Builder
+	for _, line := range lines {
+		r := s.run(t, line, "")
+		fmt.Fprintf(&b, "$ kafkaml %s\n%s%s", line, r.out, r.err)
+		if r.code != 0 {
+			fmt.Fprintf(&b, "exit %d\n", r.code)
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// must runs a line that has to succeed and reads its JSON into v.
+func (s *server) must(t *testing.T, v any, line string) {
+	t.Helper()
+	r := s.run(t, line, "")
+	if r.code != 0 {
+		t.Fatalf("kafkaml %s: exit %d\n%s", line, r.code, r.err)
+	}
+	if err := json.Unmarshal([]byte(r.out), v); err != nil {
+		t.Fatalf("kafkaml %s: %v in %s", line, err, r.out)
+	}
+}
