@@ -89,8 +89,9 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// attempts is how often a write transaction is run before its failure counts.
-const attempts = 10
+// patience is for how long a write transaction is tried while other processes
+// write.
+const patience = 30 * time.Second
 
 // Do runs fn in a write transaction and commits if fn returns nil. fn may run
 // again after a conflict with another process, so it must have no effect but
@@ -103,15 +104,15 @@ func (s *Store) Do(ctx context.Context, fn func(tx *Tx) error) error {
 	case <-ctx.Done():
 		return fmt.Errorf("wait to write to the registry: %w", ctx.Err())
 	}
-	for n := 1; ; n++ {
+	for began := time.Now(); ; {
 		err := s.once(ctx, fn)
-		if err == nil || n == attempts || !s.db.retry(err) {
+		if err == nil || !s.db.retry(err) || time.Since(began) > patience {
 			return s.db.explain(err)
 		}
 		select {
-		case <-time.After(time.Duration(n) * 20 * time.Millisecond):
+		case <-time.After(20 * time.Millisecond):
 		case <-ctx.Done():
-			return s.db.explain(err)
+			return fmt.Errorf("wait to write to the registry: %w", ctx.Err())
 		}
 	}
 }

@@ -40,30 +40,26 @@ func openSQLite(ctx context.Context, path string) (*sqliteDB, error) {
 		return nil, fmt.Errorf("make the folder of the database: %w", err)
 	}
 	db := &sqliteDB{path: path}
-	unlock, err := lockFile(ctx, path+".lock")
-	if err != nil {
-		return nil, err
+	if err := db.prepare(ctx); err != nil {
+		return nil, db.explain(err)
 	}
-	defer unlock()
 	// A commit is on the disk before it is answered: synchronous is full.
-	if db.write, err = sql.Open("sqlite", sqliteDSN(path, "_txlock=immediate", "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)", "_pragma=foreign_keys(1)")); err != nil {
+	if db.write, err = sql.Open("sqlite", sqliteDSN(path, 100*time.Millisecond, "_txlock=immediate", "_pragma=synchronous(FULL)", "_pragma=foreign_keys(1)")); err != nil {
 		return nil, err
 	}
 	db.write.SetMaxOpenConns(1)
-	if db.read, err = sql.Open("sqlite", sqliteDSN(path, "_pragma=query_only(1)")); err != nil {
+	if db.read, err = sql.Open("sqlite", sqliteDSN(path, 10*time.Second, "_pragma=query_only(1)")); err != nil {
 		return nil, errors.Join(err, db.write.Close())
 	}
 	db.read.SetMaxOpenConns(readers)
-	if err := db.prepare(ctx); err != nil {
-		return nil, errors.Join(db.explain(err), db.close())
-	}
 	return db, nil
 }
 
-// sqliteDSN writes the options of a connection. Waiting for another process
-// that writes comes first, so that the others are tried with patience.
-func sqliteDSN(path string, options ...string) string {
-	query := "_pragma=busy_timeout(5000)"
+// sqliteDSN writes the options of a connection. patience is for how long
+// SQLite itself waits for another process that writes; a context does not end
+// that wait.
+func sqliteDSN(path string, patience time.Duration, options ...string) string {
+	query := fmt.Sprintf("_pragma=busy_timeout(%d)", patience.Milliseconds()) // first: the others may have to wait
 	for _, o := range options {
 		query += "&" + o
 	}
@@ -71,20 +67,31 @@ func sqliteDSN(path string, options ...string) string {
 }
 
 // prepare looks for damage and brings the schema up to date.
-func (db *sqliteDB) prepare(ctx context.Context) error {
-	if err := db.check(ctx); err != nil {
+func (db *sqliteDB) prepare(ctx context.Context) (err error) {
+	unlock, err := lockFile(ctx, db.path+".lock")
+	if err != nil {
 		return err
 	}
-	return migrate(ctx, goose.DialectSQLite3, db.write)
+	defer unlock()
+	setup, err := sql.Open("sqlite", sqliteDSN(db.path, 10*time.Second, "_pragma=journal_mode(WAL)"))
+	if err != nil {
+		return err
+	}
+	setup.SetMaxOpenConns(1)
+	defer func() { err = errors.Join(err, setup.Close()) }()
+	if err := db.check(ctx, setup); err != nil {
+		return err
+	}
+	return migrate(ctx, goose.DialectSQLite3, setup)
 }
 
 // check reads the file as far as checkTime allows; what it does not reach is
 // found when it is read.
-func (db *sqliteDB) check(ctx context.Context) error {
+func (db *sqliteDB) check(ctx context.Context, setup *sql.DB) error {
 	limited, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
 	var found string
-	err := db.write.QueryRowContext(limited, "PRAGMA quick_check(1)").Scan(&found)
+	err := setup.QueryRowContext(limited, "PRAGMA quick_check(1)").Scan(&found)
 	switch {
 	case err != nil && ctx.Err() == nil && limited.Err() != nil:
 		return nil
