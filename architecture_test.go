@@ -1,0 +1,103 @@
+package function
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/kafkaml/kafkaml/"
+
+// mayImport says which way imports point: what a room may import of ours
+// beside itself. What is not named here sits on top and may import anything.
+var mayImport = map[string][]string{
+	"shared/pipeline":   {},
+	"shared/toolchain":  {"shared/pipeline"},
+	"shared/codec":      {"shared/pipeline"},
+	"shared/stream":     {"shared/pipeline", "shared/codec"},
+	"shared/registry":   {"shared/pipeline"},
+	"shared/artifact":   {"shared/pipeline"},
+	"shared/keras":      {"shared/pipeline", "shared/codec"},
+	"shared/tensorflow": {"shared/pipeline", "shared/codec"},
+	"shared/platform":   {"shared/pipeline"},
+	"eventing":          {"shared/pipeline", "shared/stream", "shared/registry"},
+	"client":            {"shared/pipeline", "eventing"},
+	// A step imports the rooms below it and no other step: steps meet in events
+	// and in the registry.
+	"functions/*": {"shared/*", "eventing"},
+}
+
+// linkTensorFlow are the rooms that link libtensorflow, which takes a process
+// hundreds of megabytes and half a second; nothing else may, by any detour.
+var linkTensorFlow = []string{"shared/tensorflow", "functions/train", "functions/predict", "cmd/kafkaml-tensorflow", "test"}
+
+// room is the part of the tree that a package belongs to.
+func room(path string) string {
+	parts := strings.Split(strings.TrimPrefix(path, module), "/")
+	if parts[0] == "shared" || parts[0] == "functions" || parts[0] == "cmd" {
+		return strings.Join(parts[:min(2, len(parts))], "/")
+	}
+	return parts[0]
+}
+
+func TestWhichWayImportsPoint(t *testing.T) {
+	imports := importsOf(t)
+	for path, imported := range imports {
+		from := room(path)
+		allowed, fenced := mayImport[from]
+		if step := strings.HasPrefix(from, "functions/"); step {
+			allowed, fenced = mayImport["functions/*"], true
+		}
+		for _, i := range imported {
+			to := room(i)
+			forTests := strings.HasSuffix(path, "test") && to == "shared/toolchain"
+			if !fenced || forTests || to == from || !strings.HasPrefix(i, module) || slices.Contains(allowed, to) ||
+				strings.HasPrefix(to, "shared/") && slices.Contains(allowed, "shared/*") {
+				continue
+			}
+			t.Errorf("%s imports %s: %s may import %v", path, i, from, allowed)
+		}
+	}
+}
+
+func TestOnlySomeRoomsLinkTensorFlow(t *testing.T) {
+	imports := importsOf(t)
+	var links func(path string) bool
+	links = func(path string) bool {
+		return strings.HasPrefix(path, "github.com/galeone/") || slices.ContainsFunc(imports[path], links)
+	}
+	if !links(module + "shared/tensorflow") {
+		t.Error("shared/tensorflow is not seen to link libtensorflow: this test cannot fail")
+	}
+	for path := range imports {
+		if links(path) && !slices.Contains(linkTensorFlow, room(path)) {
+			t.Errorf("%s links libtensorflow", path)
+		}
+	}
+}
+
+// importsOf gives what each package of the module imports, tests left out.
+func importsOf(t *testing.T) map[string][]string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-e", "-json=ImportPath,Imports", "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	imports := map[string][]string{}
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return imports
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		imports[p.ImportPath] = p.Imports
+	}
+}
