@@ -66,7 +66,7 @@ func freeze(tx *registry.Tx, d *pipeline.Deployment) error {
 		}
 		r := pipeline.Result{
 			Deployment: d.ID, Configuration: c.ID, Model: m.ID, ModelName: m.Name, ModelVersion: m.Version,
-			EpochsTotal: d.TrainingKwargs.Epochs - d.TrainingKwargs.InitialEpoch,
+			EpochsTotal: d.TrainingKwargs.Epochs,
 			Lineage:     pipeline.Lineage{SourceHash: m.SourceHash, ModelVersion: m.Version, Seed: d.Seed},
 		}
 		if err := tx.CreateResult(&r); err != nil {

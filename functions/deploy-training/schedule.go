@@ -51,7 +51,7 @@ func assign(tx *registry.Tx, dep pipeline.Deployment, d pipeline.Datasource, rou
 			return nil, err
 		}
 		r.Datasource = d.ID
-		r.EpochsTotal = dep.TrainingKwargs.Epochs - dep.TrainingKwargs.InitialEpoch
+		r.EpochsTotal = dep.TrainingKwargs.Epochs
 		if err := readable(m, d); err != nil {
 			fail(&r, err)
 			if _, err := save(tx, &r); err != nil {
