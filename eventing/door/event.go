@@ -82,6 +82,9 @@ func (d *door) carryOut(ctx context.Context, e event.Event) (reply *event.Event,
 			Op: "take event", Kind: pipeline.Invalid, Field: "type", Reason: e.Type() + " is not taken by " + d.f.Name,
 		}).WithHint("it takes %s", strings.Join(d.types(), ", "))
 	}
+	if e.Type() == eventing.KafkaRecord {
+		return d.carryRecord(ctx, e, command)
+	}
 	unlock, err := d.inFlight.lock(ctx, e.Source()+"\x00"+e.ID())
 	if err != nil {
 		return nil, outcomeFailed, err
@@ -99,6 +102,21 @@ func (d *door) carryOut(ctx context.Context, e event.Event) (reply *event.Event,
 	}
 	reply, err = command(ctx, e)
 	return d.settle(ctx, e, reply, err)
+}
+
+// carryRecord runs the command of a Kafka record. Its answer is not kept: the
+// id is no more than partition and offset, which come again when a topic is
+// made anew, so the command itself knows what is a repetition.
+func (d *door) carryRecord(ctx context.Context, e event.Event, command Command) (*event.Event, string, error) {
+	reply, err := command(ctx, e)
+	if err != nil && refused(err) {
+		rejection := eventing.NewRejection(e, d.source(), err)
+		return &rejection, outcomeRejected, nil
+	}
+	if err != nil {
+		return nil, outcomeFailed, err
+	}
+	return reply, outcomeTaken, nil
 }
 
 // settle turns what a command gave into an answer, and keeps it.

@@ -1,0 +1,210 @@
+package deployinference
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/cloudevents/sdk-go/v2/event"
+
+	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/registry"
+)
+
+// deploy makes an inference of a finished result.
+func (s *Service) deploy(ctx context.Context, e event.Event) (*event.Event, error) {
+	var f form
+	if err := eventing.Data(e, &f); err != nil {
+		return nil, err
+	}
+	if f.Result == nil {
+		return nil, pipeline.Invalidf("result", "is missing")
+	}
+	var i pipeline.Inference
+	err := s.Store.View(ctx, func(tx *registry.Tx) error {
+		sub, err := subjectOf(tx, *f.Result)
+		if err != nil {
+			return err
+		}
+		i = f.over(draft(sub))
+		i.Name = f.Name
+		return check(&i, sub)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if i.Partitions, err = s.topics(ctx, i); err != nil {
+		return nil, err
+	}
+	reply, err := door.Once(ctx, s.Store, e, func(tx *registry.Tx) (*event.Event, error) {
+		made := i
+		made.Status, made.Wanted = pipeline.InferenceDeploying, max(1, made.Replicas)
+		if err := tx.CreateInference(&made); err != nil {
+			return nil, err
+		}
+		return tell(tx, eventing.InferenceDeployed, made)
+	})
+	s.reconciler.poke()
+	return reply, err
+}
+
+// topics makes the topics of an inference that are not there yet, and counts
+// the partitions of the input topic. A new input topic gets one for each
+// replica that there may be, so that each has records with direct delivery.
+func (s *Service) topics(ctx context.Context, i pipeline.Inference) (partitions int, err error) {
+	for _, t := range []struct {
+		name       string
+		partitions int
+	}{{i.InputTopic, i.MaxReplicas}, {i.OutputTopic, i.MaxReplicas}, {i.DeadLetter, 1}} {
+		if err := s.Cluster.EnsureTopic(ctx, t.name, t.partitions); err != nil {
+			return 0, fmt.Errorf("topics of the inference: %w", err)
+		}
+	}
+	return s.Cluster.Partitions(ctx, i.InputTopic)
+}
+
+// update changes replicas, or what is served: the Service is then replaced
+// without a gap. The input topic stays, since the offsets of its group belong
+// to it.
+func (s *Service) update(ctx context.Context, e event.Event) (*event.Event, error) {
+	var f form
+	if err := eventing.Data(e, &f); err != nil {
+		return nil, err
+	}
+	id, err := eventing.ID(e)
+	if err != nil {
+		return nil, err
+	}
+	next := func(tx *registry.Tx) (pipeline.Inference, error) {
+		i, err := tx.Inference(id)
+		if err != nil {
+			return i, err
+		}
+		if f.Name != "" && f.Name != i.Name {
+			return i, pipeline.Invalidf("name", "cannot be changed").WithHint("deploy another inference")
+		}
+		if f.InputTopic != "" && f.InputTopic != i.InputTopic {
+			return i, pipeline.Invalidf("input_topic", "cannot be changed").WithHint("deploy another inference")
+		}
+		i = f.over(i)
+		sub, err := subjectOf(tx, i.Result)
+		if err != nil {
+			return i, err
+		}
+		named := i.Name
+		i.Name = ""
+		err = check(&i, sub)
+		i.Name = named
+		return i, err
+	}
+	var i pipeline.Inference
+	if err := s.Store.View(ctx, func(tx *registry.Tx) error { i, err = next(tx); return err }); err != nil {
+		return nil, err
+	}
+	partitions, err := s.topics(ctx, i)
+	if err != nil {
+		return nil, err
+	}
+	reply, err := door.Once(ctx, s.Store, e, func(tx *registry.Tx) (*event.Event, error) {
+		i, err := next(tx) // again: it may have changed since
+		if err != nil {
+			return nil, err
+		}
+		i.Partitions = partitions
+		if i.Status != pipeline.InferenceStopped {
+			i.Wanted = max(1, i.Replicas)
+		}
+		if err := tx.UpdateInference(&i); err != nil {
+			return nil, err
+		}
+		return tell(tx, eventing.InferenceUpdated, i)
+	})
+	s.reconciler.poke()
+	return reply, err
+}
+
+// start serves a stopped inference again, from the offsets where it stopped.
+func (s *Service) start(ctx context.Context, e event.Event) (*event.Event, error) {
+	reply, err := s.change(ctx, e, eventing.InferenceStarted, func(i *pipeline.Inference) {
+		if i.Status == pipeline.InferenceStopped {
+			i.Status, i.Wanted = pipeline.InferenceDeploying, max(1, i.Replicas)
+		}
+	})
+	s.reconciler.poke()
+	return reply, err
+}
+
+// stop ends the replicas of an inference once they have drained; its offsets
+// stay.
+func (s *Service) stop(ctx context.Context, e event.Event) (*event.Event, error) {
+	id, err := eventing.ID(e)
+	if err != nil {
+		return nil, err
+	}
+	reply, err := s.change(ctx, e, eventing.InferenceStopped, func(i *pipeline.Inference) {
+		i.Status, i.Ready, i.Wanted, i.Reason, i.URL = pipeline.InferenceStopped, 0, 0, "", ""
+	})
+	if err != nil {
+		return nil, err
+	}
+	return reply, s.reconciler.settle(ctx, id)
+}
+
+// change changes a row and tells it.
+func (s *Service) change(ctx context.Context, e event.Event, fact string, how func(*pipeline.Inference)) (*event.Event, error) {
+	id, err := eventing.ID(e)
+	if err != nil {
+		return nil, err
+	}
+	return door.Once(ctx, s.Store, e, func(tx *registry.Tx) (*event.Event, error) {
+		i, err := tx.Inference(id)
+		if err != nil {
+			return nil, err
+		}
+		how(&i)
+		if err := tx.UpdateInference(&i); err != nil {
+			return nil, err
+		}
+		return tell(tx, fact, i)
+	})
+}
+
+// remove ends what serves an inference and deletes it. Its topics stay: they
+// hold people's data.
+func (s *Service) remove(ctx context.Context, e event.Event) (*event.Event, error) {
+	id, err := eventing.ID(e)
+	if err != nil {
+		return nil, err
+	}
+	reply, err := door.Once(ctx, s.Store, e, func(tx *registry.Tx) (*event.Event, error) {
+		i, err := tx.Inference(id)
+		if err != nil {
+			return nil, err
+		}
+		if err := tx.DeleteInference(id); err != nil {
+			return nil, err
+		}
+		return tell(tx, eventing.InferenceDeleted, i)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return reply, s.reconciler.settle(ctx, id)
+}
+
+// deleted is the data of inference.deleted.
+type deleted struct {
+	ID   int64  `json:"id"`
+	Name string `json:"name"`
+}
+
+// tell puts a fact about i into the outbox and gives it.
+func tell(tx *registry.Tx, fact string, i pipeline.Inference) (*event.Event, error) {
+	var data any = i
+	if fact == eventing.InferenceDeleted {
+		data = deleted{i.ID, i.Name}
+	}
+	e := eventing.New(fact, door.Source(Name), itoa(i.ID), data)
+	return &e, tx.Emit(e)
+}

@@ -1,0 +1,117 @@
+// Package deployinference is the step that serves trained models. An inference
+// is a row that says what should run; a reconciler holds a Service and a
+// KafkaSource against it, brings both to what the row says and writes back how
+// many replicas are ready. So a restart of this process, or of anything it
+// runs, needs no more than another look at the rows.
+package deployinference
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/platform"
+	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/stream"
+)
+
+// Name of the function.
+const Name = "deploy-inference"
+
+// Sources runs KafkaSources: an eventing.Dispatcher, or a cluster.
+type Sources interface {
+	Apply(ctx context.Context, s eventing.KafkaSource) error
+	Delete(ctx context.Context, namespace, name string) error
+}
+
+// Deps is what the step needs of the others.
+type Deps struct {
+	Store        *registry.Store
+	Cluster      *stream.Cluster
+	Services     platform.Services
+	Sources      Sources
+	Env          []string // NAME=value, for each predict process: Kafka, artifacts
+	Namespace    string   // of the KafkaSources
+	PerPartition bool     // a consumer for each partition, where consumers are spread over pods
+	Log          *slog.Logger
+}
+
+// Service holds the rules of inferences.
+type Service struct {
+	Deps
+	reconciler *reconciler
+}
+
+// NewService gives the step without its HTTP side. Run must run for anything
+// to be served.
+func NewService(deps Deps) *Service {
+	s := &Service{Deps: deps}
+	s.reconciler = newReconciler(s)
+	return s
+}
+
+// New gives the step as a function; NewService and Service.Function are New in
+// two, for who also runs Service.Run.
+func New(deps Deps) door.Function { return NewService(deps).Function() }
+
+// Function is the step's HTTP side.
+func (s *Service) Function() door.Function {
+	return door.Function{
+		Name: Name,
+		Commands: map[string]door.Command{
+			eventing.InferenceDeploy: s.deploy,
+			eventing.InferenceUpdate: s.update,
+			eventing.InferenceStart:  s.start,
+			eventing.InferenceStop:   s.stop,
+			eventing.InferenceDelete: s.remove,
+		},
+		Routes: []door.Route{
+			{Pattern: "POST /inferences", Type: eventing.InferenceDeploy, Made: "/inferences"},
+			{Pattern: "PUT /inferences/{id}", Type: eventing.InferenceUpdate},
+			{Pattern: "POST /inferences/{id}/start", Type: eventing.InferenceStart},
+			{Pattern: "POST /inferences/{id}/stop", Type: eventing.InferenceStop},
+			{Pattern: "DELETE /inferences/{id}", Type: eventing.InferenceDelete},
+		},
+		Resources: func(mux *http.ServeMux) {
+			mux.HandleFunc("GET /inferences", door.List(s.Store, (*registry.Tx).Inferences, "result", "deployment", "model"))
+			mux.HandleFunc("GET /inferences/{id}", door.Get(s.Store, (*registry.Tx).Inference))
+			mux.HandleFunc("GET /inferences/suggest", s.suggest)
+		},
+		Facts: []string{"io.kafkaml.inference."},
+	}
+}
+
+// subject is a result and the version of the model that it trained.
+type subject struct {
+	result pipeline.Result
+	model  pipeline.Model
+	stream pipeline.Datasource // that it was trained on
+}
+
+// subjectOf reads what an inference of a result would serve; a result that has
+// no trained model is refused.
+func subjectOf(tx *registry.Tx, result int64) (s subject, err error) {
+	if s.result, err = tx.Result(result); err != nil {
+		if pipeline.KindOf(err) == pipeline.NotFound {
+			err = pipeline.Invalidf("result", "there is no result %d", result)
+		}
+		return s, err
+	}
+	if s.result.Status != pipeline.ResultFinished || s.result.Artifact == "" {
+		return s, &pipeline.Error{
+			Kind: pipeline.Conflict, Field: "result", Reason: "result " + itoa(result) + " is " + string(s.result.Status) + ", only a finished one can be served",
+			Hint: "wait until its training has finished",
+		}
+	}
+	if s.model, err = tx.ModelVersion(s.result.Model, s.result.ModelVersion); err != nil {
+		return s, err
+	}
+	s.stream, err = tx.Datasource(s.result.Datasource)
+	if pipeline.KindOf(err) == pipeline.NotFound { // deleted since: there is nothing to suggest
+		err = nil
+	}
+	return s, err
+}

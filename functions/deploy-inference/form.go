@@ -1,0 +1,115 @@
+package deployinference
+
+import (
+	"encoding/json"
+	"strconv"
+
+	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// form is the data of inference.deploy and inference.update; nil members were
+// left out.
+type form struct {
+	ID          int64             `json:"id"`
+	Name        string            `json:"name"`
+	Result      *int64            `json:"result"`
+	Replicas    *int              `json:"replicas"`
+	MaxReplicas *int              `json:"max_replicas"`
+	Delivery    pipeline.Delivery `json:"delivery"`
+	InputFormat pipeline.Format   `json:"input_format"`
+	InputConfig json.RawMessage   `json:"input_config"`
+	InputTopic  string            `json:"input_topic"`
+	OutputTopic string            `json:"output_topic"`
+	DeadLetter  string            `json:"dead_letter_topic"`
+}
+
+// maxReplicas bounds the replicas of one inference.
+const maxReplicas = 100
+
+// over writes the members that were given over an inference. The number of
+// replicas alone ends a range that was set before.
+func (f form) over(i pipeline.Inference) pipeline.Inference {
+	set := func(to *string, v string) {
+		if v != "" {
+			*to = v
+		}
+	}
+	if f.Result != nil {
+		i.Result = *f.Result
+	}
+	if f.Replicas != nil {
+		i.Replicas, i.MaxReplicas = *f.Replicas, max(1, *f.Replicas)
+	}
+	if f.MaxReplicas != nil {
+		i.MaxReplicas = *f.MaxReplicas
+	}
+	set((*string)(&i.Delivery), string(f.Delivery))
+	set((*string)(&i.InputFormat), string(f.InputFormat))
+	set(&i.InputTopic, f.InputTopic)
+	set(&i.OutputTopic, f.OutputTopic)
+	set(&i.DeadLetter, f.DeadLetter)
+	if len(f.InputConfig) > 0 && string(f.InputConfig) != "null" {
+		i.InputConfig = f.InputConfig
+	}
+	return i
+}
+
+// draft is an inference of s before anything is said about it.
+func draft(s subject) pipeline.Inference {
+	i := pipeline.Inference{
+		Result: s.result.ID, Replicas: 1, MaxReplicas: 1, Delivery: pipeline.Source,
+		InputFormat: s.stream.InputFormat, InputConfig: s.stream.InputConfig,
+	}
+	return i
+}
+
+// check refuses an inference that could not be served.
+func check(i *pipeline.Inference, s subject) error {
+	if i.DeadLetter == "" {
+		i.DeadLetter = i.InputTopic + ".dead-letter"
+	}
+	if i.Name != "" {
+		if err := pipeline.ValidateServiceName("name", i.Name); err != nil {
+			return err
+		}
+	}
+	for _, t := range []struct{ field, topic string }{
+		{"input_topic", i.InputTopic}, {"output_topic", i.OutputTopic}, {"dead_letter_topic", i.DeadLetter},
+	} {
+		if err := pipeline.ValidateTopic(t.field, t.topic); err != nil {
+			return err
+		}
+	}
+	switch {
+	case i.OutputTopic == i.InputTopic:
+		return pipeline.Invalidf("output_topic", "is the input topic: each prediction would be predicted again")
+	case i.DeadLetter == i.InputTopic || i.DeadLetter == i.OutputTopic:
+		return pipeline.Invalidf("dead_letter_topic", "must differ from input_topic and output_topic")
+	}
+	if err := checkReplicas(i); err != nil {
+		return err
+	}
+	if i.InputFormat == "" {
+		return pipeline.Invalidf("input_format", "is missing, and the stream that the result was trained on is not known any more")
+	}
+	_, err := codec.New(i.InputFormat, i.InputConfig, codec.Binding{Inputs: s.model.Inputs})
+	return err
+}
+
+func checkReplicas(i *pipeline.Inference) error {
+	switch {
+	case i.Replicas < 0 || i.Replicas > maxReplicas:
+		return pipeline.Invalidf("replicas", "%d is not from 0 to %d", i.Replicas, maxReplicas)
+	case i.MaxReplicas < max(1, i.Replicas) || i.MaxReplicas > maxReplicas:
+		return pipeline.Invalidf("max_replicas", "%d is not from %d to %d", i.MaxReplicas, max(1, i.Replicas), maxReplicas)
+	case i.Delivery != pipeline.Source && i.Delivery != pipeline.Direct:
+		return pipeline.Invalidf("delivery", "%q is neither source nor direct", i.Delivery)
+	case i.Delivery == pipeline.Direct && i.Replicas < 1:
+		return pipeline.Invalidf("replicas", "must be at least 1 with direct delivery").
+			WithHint("only the source delivery wakes an inference that has no replica")
+	}
+	return nil
+}
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }
