@@ -1,44 +1,52 @@
-// Package controllog is the step that reads the control topic. Each record
-// becomes a datasource: where a stream lies in the log, in which format, for
-// which deployment. A record that cannot be one is kept too, as a refusal that
-// people see, and never holds up those behind it.
+// Package controllog is the step that reads the control topic. Each control
+// message becomes a datasource: where a stream lies in the log, in which
+// format, how to split it. A message that cannot be used becomes a datasource,
+// too, with the reason, so that a person sees it, and never stops the topic.
 //
-// A control record is answered 2xx once its datasource is stored and the sink
-// (deploy-training) has taken datasource.received. A record that is delivered
-// again finds its datasource by topic, partition and offset and tells the sink
-// again, under the same event id.
+// A datasource is committed before deploy-training is told of it, and the
+// record counts as taken once deploy-training was told. A record that comes
+// again finds its datasource by its place in the log and tells again.
 package controllog
 
 import (
+	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"strconv"
+
+	"github.com/cloudevents/sdk-go/v2/event"
 
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
-// Name of the function.
-const Name = "control-log"
+const name = "control-log"
 
 // Deps is what the step needs of the others.
 type Deps struct {
-	Store   *registry.Store
-	Cluster *stream.Cluster
-	Emit    *eventing.Emitter // to deploy-training
-	Log     *slog.Logger
+	Store        *registry.Store
+	Cluster      *stream.Cluster
+	ControlTopic string            // where a stream that is sent again is announced
+	Emit         *eventing.Emitter // to deploy-training's door
+	Log          *slog.Logger
 }
 
 // Service holds the rules of datasources.
 type Service struct {
 	Deps
-	retention *retentions
+	fresh freshness
 }
 
 // NewService gives the step without its HTTP side.
 func NewService(deps Deps) *Service {
-	return &Service{Deps: deps, retention: newRetentions(deps.Cluster)}
+	if deps.ControlTopic == "" {
+		deps.ControlTopic = stream.ControlTopic
+	}
+	return &Service{Deps: deps, fresh: freshness{at: map[int64]checked{}}}
 }
 
 // New gives the step as a function.
@@ -47,9 +55,9 @@ func New(deps Deps) door.Function { return NewService(deps).Function() }
 // Function is the step's HTTP side.
 func (s *Service) Function() door.Function {
 	return door.Function{
-		Name: Name,
+		Name: name,
 		Commands: map[string]door.Command{
-			eventing.KafkaRecord:      s.record,
+			eventing.KafkaRecord:      s.take,
 			eventing.DatasourceResend: s.resend,
 		},
 		Routes: []door.Route{
@@ -57,8 +65,148 @@ func (s *Service) Function() door.Function {
 		},
 		Resources: func(mux *http.ServeMux) {
 			mux.HandleFunc("GET /datasources", s.list)
-			mux.HandleFunc("GET /datasources/{id}", s.show)
+			mux.HandleFunc("GET /datasources/{id}", s.get)
 		},
 		Facts: []string{"io.kafkaml.datasource."},
 	}
+}
+
+// take makes a datasource of a record of the control topic. Its answer is the
+// fact, datasource.received or datasource.rejected; an error means that the
+// record is to be delivered again.
+func (s *Service) take(ctx context.Context, e event.Event) (*event.Event, error) {
+	r, err := eventing.RecordOf(e)
+	if err != nil {
+		return nil, err
+	}
+	origin := pipeline.Origin{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Bytes: len(r.Key) + len(r.Value)}
+	if origin.Topic == "" {
+		origin.Topic = s.ControlTopic
+	}
+	d, known, err := s.from(ctx, origin)
+	if err != nil {
+		return nil, err
+	}
+	if known {
+		if err := sameRecord(d, origin); err != nil {
+			return nil, err
+		}
+	} else {
+		if d, err = s.read(ctx, r.Key, r.Value); err != nil {
+			return nil, err
+		}
+		d.Origin = origin
+		if d, err = s.keep(ctx, d); err != nil {
+			return nil, err
+		}
+	}
+	fact := factOf(d)
+	return &fact, s.tell(ctx, d, fact)
+}
+
+// sameRecord refuses a record at the place of another: the control topic was
+// made anew while the registry was kept. Silence would lose its stream.
+func sameRecord(d pipeline.Datasource, o pipeline.Origin) error {
+	if d.Origin.Bytes == o.Bytes {
+		return nil
+	}
+	return &pipeline.Error{
+		Op: "keep datasource", Kind: pipeline.Conflict, Field: "origin",
+		Reason: fmt.Sprintf("offset %d of partition %d of %s was another record when it became datasource %d", o.Offset, o.Partition, o.Topic, d.ID),
+		Hint:   "the control topic was made anew: use another one, or send the datasource again",
+	}
+}
+
+// from finds the datasource that a control record has already become.
+func (s *Service) from(ctx context.Context, origin pipeline.Origin) (d pipeline.Datasource, known bool, err error) {
+	err = s.Store.View(ctx, func(tx *registry.Tx) error {
+		d, known, err = tx.DatasourceFrom(origin)
+		return err
+	})
+	return d, known, err
+}
+
+// read reads a control message and looks whether the log holds its stream. The
+// error is one that may pass, such as a broker that does not answer; a message
+// that cannot be used is a datasource that is rejected.
+func (s *Service) read(ctx context.Context, key, value []byte) (pipeline.Datasource, error) {
+	d, err := stream.ParseControl(key, value)
+	if err == nil {
+		err = s.Cluster.Resolve(ctx, &d)
+	}
+	if err == nil {
+		d.Retention, err = s.Cluster.Available(ctx, d.Ranges)
+	} else {
+		d.Retention.State = pipeline.RetentionUnset
+	}
+	switch pipeline.KindOf(err) {
+	case pipeline.Unavailable, pipeline.Internal:
+		if err != nil {
+			return d, err
+		}
+	default:
+		d.Rejected = rejectionOf(err)
+	}
+	return d, nil
+}
+
+func rejectionOf(err error) *pipeline.Rejection {
+	var r eventing.Rejection
+	r.Describe(err)
+	return &pipeline.Rejection{Field: r.Field, Reason: r.Reason, Hint: r.Hint}
+}
+
+// keep stores a datasource with its fact. Where another delivery of the same
+// record was faster, it gives that one's.
+func (s *Service) keep(ctx context.Context, d pipeline.Datasource) (pipeline.Datasource, error) {
+	kept := d
+	err := s.Store.Do(ctx, func(tx *registry.Tx) error {
+		first, found, err := tx.DatasourceFrom(d.Origin)
+		if err != nil {
+			return err
+		}
+		if found {
+			kept = first
+			return nil
+		}
+		kept = d
+		if err := tx.CreateDatasource(&kept); err != nil {
+			return err
+		}
+		return tx.Emit(factOf(kept))
+	})
+	return kept, err
+}
+
+// factOf is the fact that tells of a datasource. Its id is the same each time,
+// so that telling twice is telling once.
+func factOf(d pipeline.Datasource) event.Event {
+	subject := strconv.FormatInt(d.ID, 10)
+	var e event.Event
+	if d.Rejected != nil {
+		e = eventing.New(eventing.DatasourceRejected, door.Source(name), subject, map[string]any{
+			"datasource": d.ID, "deployment": max(0, d.Deployment), "kind": pipeline.Invalid,
+			"field": d.Rejected.Field, "reason": d.Rejected.Reason, "hint": d.Rejected.Hint,
+		})
+	} else {
+		e = eventing.New(eventing.DatasourceReceived, door.Source(name), subject, d)
+		e.SetExtension("deploymentid", strconv.FormatInt(d.Deployment, 10))
+	}
+	e.SetID("datasource-" + subject)
+	return e
+}
+
+// tell tells deploy-training of a datasource that can be trained on.
+func (s *Service) tell(ctx context.Context, d pipeline.Datasource, fact event.Event) error {
+	if d.Rejected != nil {
+		s.Log.WarnContext(ctx, "a control message was refused", "datasource", d.ID, "deployment", d.Deployment, "field", d.Rejected.Field, "reason", d.Rejected.Reason)
+		return nil
+	}
+	if err := s.Emit.Emit(ctx, fact); err != nil {
+		return &pipeline.Error{
+			Op: "tell deploy-training of a datasource", Kind: pipeline.Unavailable, Err: err,
+			Hint: "the control message is kept and delivered again",
+		}
+	}
+	return nil
 }

@@ -2,79 +2,71 @@ package controllog
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
 
 	"github.com/kafkaml/kafkaml/eventing"
-	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
-const opResend = "send a stream again"
-
-// resend uses a stream for another deployment. Only the registry is written: no
-// record is produced, and the log must still hold the stream.
+// resend lets another deployment train on a datasource's stream: a control
+// message is produced, no data record is. The record then comes by the control
+// topic as well and finds its datasource already there.
 func (s *Service) resend(ctx context.Context, e event.Event) (*event.Event, error) {
-	var form struct {
-		ID         int64 `json:"id"`
-		Deployment int64 `json:"deployment"`
-	}
-	if err := eventing.Data(e, &form); err != nil {
-		return nil, err
-	}
+	const op = "send a stream again"
 	id, err := eventing.ID(e)
 	if err != nil {
 		return nil, err
 	}
-	first, err := s.resendable(ctx, id, form.Deployment)
+	var form struct {
+		ID         *int64 `json:"id"` // may repeat the subject
+		Deployment int64  `json:"deployment"`
+	}
+	if err := eventing.Data(e, &form); err != nil {
+		return nil, err
+	}
+	d, err := s.resendable(ctx, id, form.Deployment)
 	if err != nil {
 		return nil, err
 	}
-	retention, err := s.Cluster.Available(ctx, first.Ranges)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", opResend, err)
+	if d.Retention, err = s.Cluster.Available(ctx, d.Ranges); err != nil {
+		return nil, err
 	}
-	reply, err := door.Once(ctx, s.Store, e, func(tx *registry.Tx) (*event.Event, error) {
-		d := first
-		d.ResendOf, d.Deployment, d.Retention = id, form.Deployment, retention
-		d.Origin, d.Received = pipeline.Origin{}, time.Time{}
-		if err := tx.CreateDatasource(&d); err != nil {
-			return nil, err
-		}
-		fact := received(d)
-		return &fact, tx.Emit(fact)
-	})
+	message := stream.MessageFor(d, form.Deployment)
+	origin, err := s.Cluster.SendControl(ctx, s.ControlTopic, message)
 	if err != nil {
 		return nil, err
 	}
-	var made pipeline.Datasource
-	if err := json.Unmarshal(reply.Data(), &made); err != nil {
-		return nil, fmt.Errorf("%s: %w", opResend, err)
+	again := d
+	again.ID, again.Deployment, again.ResendOf, again.Origin, again.TotalMsg = 0, form.Deployment, d.ID, origin, message.Total()
+	again.Received = time.Time{} // now
+	kept, err := s.keep(ctx, again)
+	if err != nil {
+		return nil, &pipeline.Error{Op: op, Kind: pipeline.Unavailable, Err: err, Hint: "the control message is in the log and will be taken from there"}
 	}
-	return s.tell(ctx, made)
+	fact := factOf(kept)
+	return &fact, s.tell(ctx, kept, fact)
 }
 
-// resendable reads the datasource and holds it against the request.
+// resendable gives a datasource that can be sent to a deployment that exists.
 func (s *Service) resendable(ctx context.Context, id, deployment int64) (d pipeline.Datasource, err error) {
 	err = s.Store.View(ctx, func(tx *registry.Tx) error {
 		if d, err = tx.Datasource(id); err != nil {
 			return err
 		}
-		_, err := tx.Deployment(deployment)
+		if d.Rejected != nil {
+			return &pipeline.Error{
+				Kind: pipeline.Conflict, Field: "id", Reason: "the datasource was refused: " + d.Rejected.Reason, Hint: d.Rejected.Hint,
+			}
+		}
+		_, err = tx.Deployment(deployment)
 		if pipeline.KindOf(err) == pipeline.NotFound {
-			return pipeline.Invalidf("deployment", "there is no deployment %d", deployment).WithHint("create it first")
+			return pipeline.Invalidf("deployment", "there is no deployment %d", deployment).WithHint("create the deployment first")
 		}
 		return err
 	})
-	if err == nil && d.Rejected != nil {
-		err = &pipeline.Error{
-			Op: opResend, Kind: pipeline.Conflict, Field: "id",
-			Reason: fmt.Sprintf("datasource %d was refused: %s", id, d.Rejected.Reason), Hint: "send a control message that is mended",
-		}
-	}
 	return d, err
 }

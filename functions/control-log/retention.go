@@ -2,113 +2,141 @@ package controllog
 
 import (
 	"context"
-	"reflect"
+	"net/http"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
-	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
+// What the log holds of a stream is looked up when somebody asks, not by a loop:
+// a function that is scaled to zero still answers truly.
 const (
-	fresh     = 5 * time.Second // for which a retention that was looked up is shown
-	lookUp    = 3 * time.Second // for the look-ups of one answer; what is not known by then is shown as stored
-	lookUps   = 8               // at once
-	remembers = 10_000          // retentions kept
+	freshFor  = 10 * time.Second // how long an answer of the broker is used again
+	askTime   = 3 * time.Second  // for all look-ups of one request
+	askAtOnce = 8
+	maxKept   = 10_000 // datasources whose answers are kept
 )
 
-// retentions looks up what the log still holds, and remembers it for a moment.
-type retentions struct {
-	cluster *stream.Cluster
-	mu      sync.Mutex
-	known   map[int64]known // by datasource
+// checked is what the broker said of a datasource, and when.
+type checked struct {
+	retention pipeline.Retention
+	when      time.Time
 }
 
-type known struct {
-	pipeline.Retention
-	at time.Time
+// freshness remembers what the broker said.
+type freshness struct {
+	mu sync.Mutex
+	at map[int64]checked
 }
 
-func newRetentions(c *stream.Cluster) *retentions {
-	return &retentions{cluster: c, known: map[int64]known{}}
+func (f *freshness) get(id int64) (pipeline.Retention, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c, ok := f.at[id]
+	return c.retention, ok && time.Since(c.when) < freshFor
 }
 
-// of gives the retention of d: just looked up, or as it was moments ago. ok is
-// false when the broker could not be asked.
-func (r *retentions) of(ctx context.Context, d *pipeline.Datasource) (now pipeline.Retention, ok bool) {
-	r.mu.Lock()
-	k, found := r.known[d.ID]
-	r.mu.Unlock()
-	if found && time.Since(k.at) < fresh {
-		return k.Retention, true
+func (f *freshness) put(id int64, r pipeline.Retention) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.at) >= maxKept {
+		clear(f.at)
 	}
-	now, err := r.cluster.Available(ctx, d.Ranges)
-	if now.State == "" || now.State == pipeline.RetentionUnset || err != nil && pipeline.KindOf(err) == pipeline.Unavailable {
-		return d.Retention, false
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.known) >= remembers {
-		clear(r.known)
-	}
-	r.known[d.ID] = known{now, time.Now()}
-	return now, true
+	f.at[id] = checked{r, time.Now()}
 }
 
-// refresh brings the retention of datasources up to date, in place and in the
-// registry.
+// refresh sets the retention of datasources as it is now. One that the broker
+// cannot be asked about keeps what is known of it, with the reason.
 func (s *Service) refresh(ctx context.Context, all []pipeline.Datasource) {
-	ctx, cancel := context.WithTimeout(ctx, lookUp)
+	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	var g errgroup.Group
-	g.SetLimit(lookUps)
-	changed := make([]bool, len(all))
+	var asking errgroup.Group
+	asking.SetLimit(askAtOnce)
 	for i := range all {
 		d := &all[i]
-		if d.Rejected != nil {
+		if d.Rejected != nil || d.Retention.State == pipeline.Expired {
+			continue // neither comes back
+		}
+		if known, ok := s.fresh.get(d.ID); ok {
+			d.Retention = known
 			continue
 		}
-		g.Go(func() error {
-			now, ok := s.retention.of(ctx, d)
-			changed[i] = ok && !reflect.DeepEqual(now, d.Retention)
-			d.Retention = now
+		asking.Go(func() error {
+			s.ask(ctx, d)
 			return nil
 		})
 	}
-	_ = g.Wait() // none fails
-	var news []pipeline.Datasource
-	for i, c := range changed {
-		if c {
-			news = append(news, all[i])
-		}
+	_ = asking.Wait() // no look-up gives an error
+}
+
+// ask asks the broker about one datasource and keeps a state that changed.
+func (s *Service) ask(ctx context.Context, d *pipeline.Datasource) {
+	now, err := s.Cluster.Available(ctx, d.Ranges)
+	if pipeline.KindOf(err) == pipeline.Unavailable && err != nil {
+		d.Retention.Reason = "not looked up now: " + err.Error()
+		return
 	}
-	if err := s.store(ctx, news); err != nil {
-		s.Log.WarnContext(ctx, "retention was not stored", "error", err)
+	before := d.Retention.State
+	d.Retention = now
+	s.fresh.put(d.ID, now)
+	if now.State == before {
+		return
+	}
+	err = s.Store.Do(context.WithoutCancel(ctx), func(tx *registry.Tx) error {
+		stored, err := tx.Datasource(d.ID)
+		if err != nil {
+			return err
+		}
+		stored.Retention = now
+		return tx.UpdateDatasource(&stored)
+	})
+	if err != nil {
+		s.Log.WarnContext(ctx, "a datasource's retention was not kept", "datasource", d.ID, "error", err)
 	}
 }
 
-// store keeps changed retentions, so that lists can be filtered by them.
-func (s *Service) store(ctx context.Context, news []pipeline.Datasource) error {
-	if len(news) == 0 {
-		return nil
+func (s *Service) list(w http.ResponseWriter, r *http.Request) {
+	q, err := door.ListQuery(r, "deployment", "datasource")
+	if err != nil {
+		door.Problem(w, err)
+		return
 	}
-	return s.Store.Do(ctx, func(tx *registry.Tx) error {
-		for _, n := range news {
-			d, err := tx.Datasource(n.ID)
-			if pipeline.KindOf(err) == pipeline.NotFound {
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			d.Retention = n.Retention
-			if err := tx.UpdateDatasource(&d); err != nil {
-				return err
-			}
+	page := registry.Page[pipeline.Datasource]{Items: []pipeline.Datasource{}}
+	err = s.Store.View(r.Context(), func(tx *registry.Tx) error {
+		found, err := tx.Datasources(q)
+		if found.Items != nil {
+			page = found
 		}
-		return nil
+		return err
 	})
+	if err != nil {
+		door.Problem(w, err)
+		return
+	}
+	s.refresh(r.Context(), page.Items)
+	door.WriteJSON(w, page)
+}
+
+func (s *Service) get(w http.ResponseWriter, r *http.Request) {
+	id, err := door.PathID(r)
+	if err != nil {
+		door.Problem(w, err)
+		return
+	}
+	one := make([]pipeline.Datasource, 1)
+	err = s.Store.View(r.Context(), func(tx *registry.Tx) error {
+		one[0], err = tx.Datasource(id)
+		return err
+	})
+	if err != nil {
+		door.Problem(w, err)
+		return
+	}
+	s.refresh(r.Context(), one)
+	door.WriteJSON(w, one[0])
 }
