@@ -57,7 +57,7 @@ func (s *Service) ready(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, readyTime)
 	defer cancel()
-	if _, err := s.output.cluster.Partitions(ctx, s.output.name); err != nil {
+	if _, _, err := s.output.cluster.Offsets(ctx, s.output.name); err != nil { // metadata would come from a cache
 		return unreachable(s.output.name, err)
 	}
 	return nil
