@@ -8,12 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"gocloud.dev/blob"
 	"gocloud.dev/blob/fileblob"
@@ -207,6 +209,40 @@ func (s *Store) deleteFolder(prefix string) error {
 		return s.explain("delete", prefix, err)
 	}
 	return nil
+}
+
+// Entry is what lies under one name below a prefix: a blob, or all that begins
+// with Key and a slash.
+type Entry struct {
+	Key      string
+	Modified time.Time // of the newest blob
+}
+
+// List gives the entries right below prefix, by key; none is no error. It
+// reads the keys of all blobs below.
+func (s *Store) List(ctx context.Context, prefix string) ([]Entry, error) {
+	if err := checkKey(prefix); err != nil {
+		return nil, err
+	}
+	newest := map[string]time.Time{}
+	for list := s.bucket.List(&blob.ListOptions{Prefix: prefix + "/"}); ; {
+		o, err := list.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, s.explain("list", prefix, err)
+		}
+		name, _, _ := strings.Cut(o.Key[len(prefix)+1:], "/")
+		if key := prefix + "/" + name; o.ModTime.After(newest[key]) {
+			newest[key] = o.ModTime
+		}
+	}
+	var entries []Entry
+	for _, key := range slices.Sorted(maps.Keys(newest)) {
+		entries = append(entries, Entry{key, newest[key]})
+	}
+	return entries, nil
 }
 
 var keyName = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]*$`)

@@ -8,9 +8,11 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/kafkaml/kafkaml/shared/artifact"
 	"github.com/kafkaml/kafkaml/shared/artifact/artifacttest"
@@ -192,6 +194,32 @@ func TestDeleteStopsAtASlash(t *testing.T) {
 			t.Fatal(err)
 		}
 		missing(t, s, keys[2])
+	})
+}
+
+func TestListStopsAtASlash(t *testing.T) {
+	contract(t, func(t *testing.T, s *artifact.Store) {
+		if got, err := s.List(t.Context(), "models"); err != nil || len(got) != 0 {
+			t.Errorf("an empty store lists %v, %v", got, err)
+		}
+		began := time.Now().Add(-2 * time.Second) // stores count in seconds
+		for _, key := range []string{"models/b/model.zip", "models/b/keras.zip", "models/a/x/y", "models/c", "modelsx/d"} {
+			put(t, s, key, key)
+		}
+		got, err := s.List(t.Context(), "models")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var keys []string
+		for _, e := range got {
+			keys = append(keys, e.Key)
+			if e.Modified.Before(began) {
+				t.Errorf("%s was modified %v", e.Key, e.Modified)
+			}
+		}
+		if want := []string{"models/a", "models/b", "models/c"}; !slices.Equal(keys, want) {
+			t.Errorf("listed %v, want %v", keys, want)
+		}
 	})
 }
 

@@ -40,29 +40,30 @@ func (tx *Tx) Emit(e event.Event) error {
 	return nil
 }
 
-// storeEvents gives the events of the transaction their numbers. The
+// storeEvents gives the events of the transaction their numbers, and returns
+// the last of them, 0 where there are no events. The
 // transaction is the only writer from its begin to its commit, so the numbers
 // are in the order of the commits.
-func (tx *Tx) storeEvents() error {
+func (tx *Tx) storeEvents() (last int64, err error) {
 	if len(tx.events) == 0 {
-		return nil
+		return 0, nil
 	}
-	last, err := tx.next("event", len(tx.events))
+	last, err = tx.next("event", len(tx.events))
 	if err != nil {
-		return err
+		return 0, err
 	}
 	first := last - int64(len(tx.events)) + 1
 	for i, body := range tx.events {
 		if err := tx.exec("INSERT INTO events (seq, body) VALUES (?, ?)", first+int64(i), body); err != nil {
-			return fmt.Errorf("store event: %w", err)
+			return 0, fmt.Errorf("store event: %w", err)
 		}
 	}
 	if last/dropEvery != (first-1)/dropEvery {
 		if err := tx.exec("DELETE FROM events WHERE seq <= ?", last-keptEvents); err != nil {
-			return fmt.Errorf("drop old events: %w", err)
+			return 0, fmt.Errorf("drop old events: %w", err)
 		}
 	}
-	return nil
+	return last, nil
 }
 
 // Events gives the events that follow number after, in the order of their
@@ -105,10 +106,9 @@ func (s *Store) LastEvent(ctx context.Context) (last int64, err error) {
 const poll = 300 * time.Millisecond
 
 // Wait returns when an event with a number above after is there, or when ctx
-// ends, with its error. Events of this process wake it at once.
+// ends, with its error. Events of this process wake it at once, those of
+// others soon after.
 func (s *Store) Wait(ctx context.Context, after int64) error {
-	tick := time.NewTicker(poll)
-	defer tick.Stop()
 	for {
 		changed := s.Changed() // before the look, so that no commit falls between
 		last, err := s.LastEvent(ctx)
@@ -117,24 +117,53 @@ func (s *Store) Wait(ctx context.Context, after int64) error {
 		}
 		select {
 		case <-changed:
-		case <-tick.C:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 }
 
-// Changed gives a channel that is closed when this process next commits
-// events. Take it before looking for events.
+// Changed gives a channel that is closed when events were committed, by this
+// process or another, since it was taken; now and then it is closed without.
+// Take it before looking for events.
 func (s *Store) Changed() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.awaited = true
 	return s.changed
 }
 
-func (s *Store) wake() {
+// wake closes the channel that Changed gave. last is the number of the newest
+// event known of.
+func (s *Store) wake(last int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.known = max(s.known, last)
+	s.awaited = false
 	close(s.changed)
 	s.changed = make(chan struct{})
+}
+
+// watch looks for the events of other processes, while somebody waits for
+// them, until ctx ends. A look that fails is repeated: who waits has a context,
+// and who then reads is told the error.
+func (s *Store) watch(ctx context.Context) {
+	tick := time.NewTicker(poll)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		s.mu.Lock()
+		awaited, known := s.awaited, s.known
+		s.mu.Unlock()
+		if !awaited {
+			continue
+		}
+		if last, err := s.LastEvent(ctx); err == nil && last > known {
+			s.wake(last)
+		}
+	}
 }

@@ -32,8 +32,13 @@ type Store struct {
 	db     database
 	writer chan struct{} // holds one token: the right to write in this process
 
+	stop    func()         // ends watch
+	watcher sync.WaitGroup // watch
+
 	mu      sync.Mutex
-	changed chan struct{} // closed and replaced when this process commits events
+	changed chan struct{} // closed and replaced when there are new events
+	awaited bool          // somebody has taken it
+	known   int64         // number of the newest event that was seen
 }
 
 // database is what SQLite and PostgreSQL do differently.
@@ -78,11 +83,19 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	}
 	s := &Store{db: db, writer: make(chan struct{}, 1), changed: make(chan struct{})}
 	s.writer <- struct{}{}
+	if s.known, err = s.LastEvent(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open registry: %w", err), db.close())
+	}
+	watching, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	s.watcher.Go(func() { s.watch(watching) })
 	return s, nil
 }
 
 // Close ends the connections. Transactions under way are rolled back.
 func (s *Store) Close() error {
+	s.stop()
+	s.watcher.Wait()
 	if err := s.db.close(); err != nil {
 		return fmt.Errorf("close registry: %w", err)
 	}
@@ -129,14 +142,15 @@ func (s *Store) once(ctx context.Context, fn func(tx *Tx) error) error {
 	if err := fn(tx); err != nil {
 		return err
 	}
-	if err := tx.storeEvents(); err != nil {
+	last, err := tx.storeEvents()
+	if err != nil {
 		return err
 	}
 	if err := t.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
-	if len(tx.events) > 0 {
-		s.wake()
+	if last > 0 {
+		s.wake(last)
 	}
 	return nil
 }
@@ -153,10 +167,8 @@ func (s *Store) View(ctx context.Context, fn func(tx *Tx) error) error {
 
 // Ping tells whether the database answers, for a readiness probe.
 func (s *Store) Ping(ctx context.Context) error {
-	return s.View(ctx, func(tx *Tx) error {
-		var last int64
-		return tx.row("SELECT last FROM counters WHERE name = 'event'").Scan(&last)
-	})
+	_, err := s.LastEvent(ctx)
+	return err
 }
 
 // Tx is a transaction. It lives as long as the function it was handed to and,
