@@ -114,31 +114,41 @@ func (s *Service) revive(ctx context.Context, r pipeline.Result) error {
 	return s.start(ctx, r)
 }
 
-// Run reconciles at once and then every so often, until ctx ends. What fails
-// is logged: the next round tries again. At its end it marks what still
-// trains, since a platform on this machine is about to end it.
+// Run reconciles at once and then every so often, and every hour removes
+// trained models that no result has, until ctx ends. What fails is logged: the
+// next round tries again. At its end it marks what still trains, since a
+// platform on this machine is about to end it.
 func (s *Service) Run(ctx context.Context, every time.Duration) {
-	tick := time.NewTicker(every)
+	tick, hour := time.NewTicker(every), time.NewTicker(sweepEvery)
 	defer tick.Stop()
+	defer hour.Stop()
+	s.round(ctx, "trainings were not reconciled", s.Reconcile)
 	for {
-		if err := s.Reconcile(ctx); err != nil && ctx.Err() == nil {
-			s.Log.ErrorContext(ctx, "trainings were not reconciled", "error", err)
-		}
 		select {
 		case <-ctx.Done():
-			if err := s.part(ctx); err != nil {
-				s.Log.WarnContext(ctx, "the trainings under way were not marked", "error", err)
-			}
+			s.round(context.WithoutCancel(ctx), "the trainings under way were not marked", s.part)
 			return
 		case <-tick.C:
+			s.round(ctx, "trainings were not reconciled", s.Reconcile)
+		case <-hour.C:
+			s.round(ctx, "unused trained models were not removed", func(ctx context.Context) error {
+				return s.sweep(ctx, time.Now().Add(-orphanAge))
+			})
 		}
+	}
+}
+
+// round does one thing that is done again later, and logs that it failed.
+func (s *Service) round(ctx context.Context, failure string, do func(context.Context) error) {
+	if err := do(ctx); err != nil && ctx.Err() == nil {
+		s.Log.WarnContext(ctx, failure, "error", err)
 	}
 }
 
 // part marks running results, so that a training that is cut off with the
 // service does not count as lost.
 func (s *Service) part(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterTime)
+	ctx, cancel := context.WithTimeout(ctx, afterTime)
 	defer cancel()
 	return s.Store.Do(ctx, func(tx *registry.Tx) error {
 		page, err := tx.Results(registry.Query{Status: string(pipeline.ResultRunning)})

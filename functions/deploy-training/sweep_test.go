@@ -1,0 +1,29 @@
+package deploytraining
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+func TestSweepRemovesModelsThatNoResultHas(t *testing.T) {
+	r := training(t)
+	r.stored(t, 1, 1)
+	r.finish(t, 1)
+	want[pipeline.Result](t, r, http.StatusOK, "GET", "/results/1", nil)
+	r.stored(t, 1, 2) // by an attempt that there is not
+	r.stored(t, 9, 1) // by a result that is gone
+	for _, c := range []struct {
+		before time.Time
+		left   bool
+	}{{time.Now().Add(-orphanAge), true}, {time.Now().Add(time.Hour), false}} {
+		if err := r.sweep(t.Context(), c.before); err != nil {
+			t.Fatal(err)
+		}
+		if !r.has(t, 1, 1) || r.has(t, 1, 2) != c.left || r.has(t, 9, 1) != c.left {
+			t.Errorf("swept before %v: has %v %v %v", c.before, r.has(t, 1, 1), r.has(t, 1, 2), r.has(t, 9, 1))
+		}
+	}
+}

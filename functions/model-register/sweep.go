@@ -1,0 +1,84 @@
+package modelregister
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"strconv"
+	"time"
+
+	"github.com/kafkaml/kafkaml/shared/artifact"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/registry"
+)
+
+// An export that no row refers to may be one whose row is about to come: it is
+// left alone until no command can still be under way.
+const (
+	orphanAge  = time.Hour
+	sweepEvery = time.Hour
+)
+
+// Run removes orphaned exports, at once and then every hour, until ctx ends.
+// What fails is logged: the next round tries again.
+func (s *Service) Run(ctx context.Context) {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		if err := s.sweep(ctx, time.Now().Add(-orphanAge)); err != nil && ctx.Err() == nil {
+			s.Log.WarnContext(ctx, "orphaned exports were not removed", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// sweep removes the exports from before a time that no version of a model
+// refers to: a crash came between their upload and the commit.
+func (s *Service) sweep(ctx context.Context, before time.Time) error {
+	folders, err := s.Artifacts.List(ctx, "models")
+	if err != nil {
+		return fmt.Errorf("sweep exports: %w", err)
+	}
+	for _, folder := range folders {
+		id, err := strconv.ParseInt(path.Base(folder.Key), 10, 64)
+		if err != nil {
+			continue // not ours
+		}
+		exports, err := s.Artifacts.List(ctx, folder.Key)
+		if err != nil {
+			return fmt.Errorf("sweep exports: %w", err)
+		}
+		if err := s.sweepModel(ctx, id, exports, before); err != nil {
+			return fmt.Errorf("sweep exports of model %d: %w", id, err)
+		}
+	}
+	return nil
+}
+
+// sweepModel removes the orphans among the exports of one model.
+func (s *Service) sweepModel(ctx context.Context, id int64, exports []artifact.Entry, before time.Time) error {
+	used := map[string]bool{}
+	err := s.Store.View(ctx, func(tx *registry.Tx) error {
+		versions, err := tx.ModelVersions(id)
+		if pipeline.KindOf(err) == pipeline.NotFound {
+			return nil
+		}
+		for _, v := range versions {
+			used[v.Artifact] = true
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, e := range exports {
+		if !used[e.Key] && e.Modified.Before(before) {
+			s.discard(ctx, e.Key)
+		}
+	}
+	return nil
+}
