@@ -67,10 +67,11 @@ func (e *Encoder) Label(dst []byte, a Array) ([]byte, error) {
 // Divide says how many numbers each field takes, for AVRO and JSON with several
 // array fields. It must come before the first record.
 func (e *Encoder) Divide(sample, label []int) {
-	for w, counts := range map[writer][]int{e.sample: sample, e.label: label} {
-		if w, ok := w.(divided); ok {
-			w.divide(counts)
-		}
+	if w, ok := e.sample.(divided); ok {
+		w.divide(sample)
+	}
+	if w, ok := e.label.(divided); ok {
+		w.divide(label)
 	}
 }
 
@@ -124,7 +125,8 @@ func newAvroEncoder(config json.RawMessage) (*Encoder, error) {
 		return nil, err
 	}
 	e := &Encoder{sample: &avroWriter{fields: s.fields}}
-	if len(c.LabelScheme) == 0 || string(c.LabelScheme) == "null" {
+	switch string(c.LabelScheme) {
+	case "", "null", `""`:
 		return e, nil
 	}
 	if s, err = parseAvro("input_config.label_scheme", c.LabelScheme); err != nil {

@@ -83,11 +83,15 @@ func (p rawPart) decode(dst [][]byte, record []byte) error {
 	if len(record) != p.bytes {
 		return p.wrongSize(len(record))
 	}
+	if len(dst) != len(p.tensors) {
+		return fmt.Errorf("%d tensors are given, %d are wanted", len(dst), len(p.tensors))
+	}
 	for i, d := range dst {
-		n := copy(d, record)
-		if i >= len(p.tensors) || len(d) != p.tensors[i].Bytes() {
+		n := p.tensors[i].Bytes()
+		if len(d) != n {
 			return fmt.Errorf("tensor %d has room for %d bytes, %d are wanted", i, len(d), n)
 		}
+		copy(d, record[:n])
 		record = record[n:]
 	}
 	return nil
