@@ -17,24 +17,30 @@ var deployments = kind[pipeline.Deployment]{
 	status: true,
 }
 
-// fillDeployments reads each deployment's results and sums up their states.
+// fillDeployments reads the results of each deployment and sums up their
+// states.
 func fillDeployments(tx *Tx, ds []*pipeline.Deployment) error {
-	for _, d := range ds {
-		d.Results = []int64{}
-		var states []pipeline.ResultStatus
-		err := tx.each(func(read func(...any) error) error {
-			var id int64
-			var status pipeline.ResultStatus
-			if err := read(&id, &status); err != nil {
-				return err
-			}
-			d.Results, states = append(d.Results, id), append(states, status)
-			return nil
-		}, "SELECT id, status FROM results WHERE deployment = ? ORDER BY id", d.ID)
-		if err != nil {
-			return fmt.Errorf("read results of deployment %d: %w", d.ID, err)
+	of := make(map[int64]*pipeline.Deployment, len(ds))
+	states := make(map[int64][]pipeline.ResultStatus, len(ds))
+	ids := make([]int64, len(ds))
+	for i, d := range ds {
+		of[d.ID], ids[i], d.Results = d, d.ID, []int64{}
+	}
+	err := tx.eachOf(ids, func(read func(...any) error) error {
+		var deployment, result int64
+		var status pipeline.ResultStatus
+		if err := read(&deployment, &result, &status); err != nil {
+			return err
 		}
-		d.Status = pipeline.DeploymentOf(states)
+		of[deployment].Results = append(of[deployment].Results, result)
+		states[deployment] = append(states[deployment], status)
+		return nil
+	}, "SELECT deployment, id, status FROM results WHERE deployment IN (%s) ORDER BY id")
+	if err != nil {
+		return fmt.Errorf("read results of deployments: %w", err)
+	}
+	for _, d := range ds {
+		d.Status = pipeline.DeploymentOf(states[d.ID])
 	}
 	return nil
 }

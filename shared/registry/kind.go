@@ -136,26 +136,39 @@ func (k *kind[T]) remove(tx *Tx, id int64) error {
 	return nil
 }
 
-// related reads pairs of numbers, as "SELECT key, value FROM ... WHERE key IN
-// (%s) ORDER BY ...", and gives the values by key, for the keys of xs.
+// eachOf runs scan on every row of a query like "SELECT ... WHERE key IN (%s)",
+// for keys, in parts: a database bounds how many a statement may name.
+func (tx *Tx) eachOf(keys []int64, scan func(read func(...any) error) error, query string) error {
+	for part := range slices.Chunk(keys, 500) {
+		args := make([]any, len(part))
+		for i, key := range part {
+			args[i] = key
+		}
+		if err := tx.each(scan, fmt.Sprintf(query, placeholders(len(args))), args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// related reads pairs of numbers, by a query like "SELECT key, value FROM ...
+// WHERE key IN (%s)", and gives the values by key, for the ids of xs.
 func related[T any](tx *Tx, xs []*T, id func(*T) int64, query string) (map[int64][]int64, error) {
+	ids := make([]int64, len(xs))
+	for i, x := range xs {
+		ids[i] = id(x)
+	}
 	found := make(map[int64][]int64, len(xs))
-	for part := range slices.Chunk(xs, 500) {
-		keys := make([]any, len(part))
-		for i, x := range part {
-			keys[i] = id(x)
+	err := tx.eachOf(ids, func(read func(...any) error) error {
+		var key, value int64
+		if err := read(&key, &value); err != nil {
+			return err
 		}
-		err := tx.each(func(read func(...any) error) error {
-			var key, value int64
-			if err := read(&key, &value); err != nil {
-				return err
-			}
-			found[key] = append(found[key], value)
-			return nil
-		}, fmt.Sprintf(query, placeholders(len(keys))), keys...)
-		if err != nil {
-			return nil, fmt.Errorf("read references: %w", err)
-		}
+		found[key] = append(found[key], value)
+		return nil
+	}, query)
+	if err != nil {
+		return nil, fmt.Errorf("read references: %w", err)
 	}
 	return found, nil
 }

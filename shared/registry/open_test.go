@@ -160,3 +160,26 @@ func TestViewSeesOneStateAndCannotWrite(t *testing.T) {
 		}
 	})
 }
+
+// TestServerDropsTheConnections has the server end a writer's connection in
+// the middle of its transaction, as it does when it goes down.
+func TestServerDropsTheConnections(t *testing.T) {
+	url := registrytest.Postgres(t)
+	s := open(t, url)
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	err = s.Do(t.Context(), func(tx *registry.Tx) error {
+		_, err := db.ExecContext(t.Context(), "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+		return errors.Join(err, tx.CreateModel(&pipeline.Model{Name: "cut off"}))
+	})
+	refused(t, err, pipeline.Unavailable)
+	if err := register(t.Context(), s, "afterwards"); err != nil {
+		t.Error(err)
+	}
+	if last, err := s.LastEvent(t.Context()); err != nil || last != 1 {
+		t.Errorf("%d events, %v", last, err)
+	}
+}

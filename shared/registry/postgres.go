@@ -3,8 +3,10 @@ package registry
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strconv"
 	"strings"
@@ -117,6 +119,10 @@ func (db *postgresDB) explain(err error) error {
 			Reason: fmt.Sprintf("PostgreSQL at %s cannot be reached or refuses the user", db.host),
 			Hint:   "check DATABASE_URL, and that the server runs"}
 	}
+	if isCut(err) {
+		return &pipeline.Error{Op: "registry", Kind: pipeline.Unavailable, Err: err,
+			Reason: fmt.Sprintf("the connection to PostgreSQL at %s was cut", db.host), Hint: "try again"}
+	}
 	var e *pgconn.PgError
 	if !errors.As(err, &e) {
 		return err
@@ -129,4 +135,13 @@ func (db *postgresDB) explain(err error) error {
 			Reason: fmt.Sprintf("PostgreSQL at %s: %s", db.host, e.Message), Hint: "try again"}
 	}
 	return err
+}
+
+// isCut tells whether the connection broke, other than by the end of a context.
+func isCut(err error) bool {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return false
+	}
+	var broken net.Error
+	return errors.As(err, &broken) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, driver.ErrBadConn)
 }
