@@ -2,6 +2,7 @@ package tensorflow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"time"
@@ -21,10 +22,14 @@ const (
 	// XLA compiles for a second or more. It does away with the dispatch of
 	// operations, so it pays early where steps are short, and on long steps
 	// (convolutions) it mostly loses: there only a long training may try it.
-	compileFrom     = 3 * time.Second
+	compileFrom     = 1500 * time.Millisecond
 	compileFromLong = 60 * time.Second
 	longStep        = 2 * time.Millisecond
 	compileMargin   = 1.3
+
+	// xlaFlops is what XLA's matrix products reach on one core, in operations
+	// a second; Eigen's, which the graph uses, reach some times more.
+	xlaFlops = 10e9
 )
 
 // runner runs the steps of one call.
@@ -35,51 +40,50 @@ type runner = func(*buffer, call) (pipeline.Metrics, error)
 // on throw-away state: the variables are restored afterwards, so that the
 // choice leaves no trace but the engine's own rounding.
 func (t *Trainer) choose(ctx context.Context, f *feeder, p Plan, report *FitReport) (runner, error) {
-	report.Engine = pipeline.Graph
-	graph := t.train
-	if f.weigh != nil {
-		graph = t.weighted
-	}
-	pinned := p.Engine == pipeline.Graph || p.Engine == pipeline.XLA
+	report.Engine, report.Reason = pipeline.Graph, "pinned by the deployment"
 	switch {
 	case p.Engine == pipeline.XLA && (t.xla == nil || f.weigh != nil):
 		return nil, pipeline.Invalidf("engine", "xla cannot run this training").WithHint("leave class_weight out, or the engine at auto")
 	case p.Engine == pipeline.XLA:
-		report.Engine, report.Reason = pipeline.XLA, "pinned by the deployment"
-	case pinned:
-		report.Reason = "pinned by the deployment"
+		report.Engine = pipeline.XLA
+	case p.Engine == pipeline.Graph:
 	case f.samples.Len() < int64(f.batch):
 		report.Reason = "less than one batch of records: nothing to choose"
 	default:
 		if err := t.measureAll(ctx, f, report); err != nil {
 			return nil, err
 		}
-		if f.weigh == nil {
-			graph = t.train // of the session that was kept
-		} else {
-			graph = t.weighted
-		}
 	}
 	report.Threads = t.threads
-	return t.runner(report.Engine, graph, f.batch), nil
+	return t.runner(report.Engine, f), nil
 }
 
 // runner runs full batches on the engine; the short last batch, another shape
 // to compile, stays in the graph.
-func (t *Trainer) runner(e pipeline.Engine, graph *Function, batch int) runner {
+func (t *Trainer) runner(e pipeline.Engine, f *feeder) runner {
+	graph := t.graph(f.weigh != nil)
 	return func(b *buffer, c call) (pipeline.Metrics, error) {
-		if e == pipeline.XLA && c.rows == batch {
+		if e == pipeline.XLA && c.rows == f.batch {
 			return t.run(t.xla, b)
 		}
 		return t.run(graph, b)
 	}
 }
 
+// graph is the signature of the plain graph.
+func (s *session) graph(weighted bool) *Function {
+	if weighted {
+		return s.weighted
+	}
+	return s.train
+}
+
 // trial measures engines on the first records of a training.
 type trial struct {
 	t      *Trainer
 	b      *buffer
-	most   int
+	most   int // steps a call
+	rows   int // records a step
 	report *FitReport
 	step   time.Duration // of the best so far
 }
@@ -94,7 +98,7 @@ func (t *Trainer) measureAll(ctx context.Context, f *feeder, report *FitReport) 
 	if err := b.fill(ctx, f.cols, f.samples, first, f.weigh); err != nil {
 		return err
 	}
-	tr := &trial{t: t, b: b, most: f.most, report: report}
+	tr := &trial{t: t, b: b, most: f.most, rows: f.batch, report: report}
 	if err := tr.graph(f.weigh != nil); err != nil {
 		return err
 	}
@@ -113,36 +117,31 @@ func (tr *trial) left() time.Duration { return time.Duration(tr.report.Steps) * 
 // graph measures the plain graph, on one thread and, in a second session, on
 // all cores, and keeps the faster session.
 func (tr *trial) graph(weighted bool) error {
-	name := func(t *Trainer) *Function {
-		if weighted {
-			return t.weighted
-		}
-		return t.train
-	}
-	_, step, err := tr.measure(name(tr.t))
+	one := tr.t.session
+	_, step, err := tr.measure(one.graph(weighted))
 	if err != nil {
 		return err
 	}
 	tr.step = step
-	tr.report.Reason = fmt.Sprintf("graph %s a step on %s threads", round(step), tr.t.threads)
+	tr.report.Reason = fmt.Sprintf("graph %s a step on 1 thread", round(step))
 	cores := runtime.GOMAXPROCS(0)
 	if tr.t.options.Threads != nil || cores == 1 || tr.left() < threadsFrom {
 		return nil
 	}
-	one := tr.t.threads
-	if err := tr.t.open(Threads{IntraOp: cores, InterOp: 1}); err != nil {
-		return err
-	}
-	_, many, err := tr.measure(name(tr.t))
+	all, err := tr.t.open(Threads{IntraOp: cores, InterOp: 1})
 	if err != nil {
 		return err
 	}
-	tr.report.Reason += fmt.Sprintf(", %s on %s", round(many), tr.t.threads)
-	if float64(many)*threadsMargin < float64(step) {
-		tr.step = many
-		return nil
+	_, many, err := tr.measure(all.graph(weighted))
+	if err != nil {
+		return errors.Join(err, all.model.Close())
 	}
-	return tr.t.open(one)
+	tr.report.Reason += fmt.Sprintf(", %s on %d", round(many), cores)
+	if float64(many)*threadsMargin >= float64(step) {
+		return all.model.Close()
+	}
+	tr.t.session, tr.step = all, many
+	return one.model.Close()
 }
 
 // compiled measures XLA where the training is long enough to repay it. A model
@@ -151,6 +150,10 @@ func (tr *trial) compiled() {
 	from := compileFrom
 	if tr.step > longStep {
 		from = compileFromLong
+	}
+	if products := tr.products(); !tr.t.options.GPU && products*compileMargin > tr.step.Seconds() {
+		tr.report.Reason += "; XLA not tried: its matrix products alone would take longer"
+		return
 	}
 	if tr.left() < from {
 		tr.report.Reason += fmt.Sprintf("; about %s of training would not repay compiling", round(tr.left()))
@@ -167,8 +170,15 @@ func (tr *trial) compiled() {
 	}
 }
 
+// products is about how long, in seconds, XLA takes for a step's matrix
+// products at least: each weight takes part in a multiplication and an
+// addition forward and two of each backward, for each record.
+func (tr *trial) products() float64 {
+	return 6 * float64(tr.t.options.Export.TrainableParameters) * float64(tr.rows) / xlaFlops
+}
+
 // measure runs f on the first records: how long its first step took, with all
-// preparation, and how long a step takes from then on.
+// preparation, and how long a step takes from then on in calls of full length.
 func (tr *trial) measure(f *Function) (first, step time.Duration, err error) {
 	run := func(steps int) (time.Duration, error) {
 		putInt32(tr.b.steps, steps)
@@ -179,19 +189,30 @@ func (tr *trial) measure(f *Function) (first, step time.Duration, err error) {
 	if first, err = run(1); err != nil {
 		return 0, 0, err
 	}
-	var total time.Duration
-	for n, done := 1, 0; total < measureFor; n = min(2*n, tr.most) {
-		took, err := run(n)
+	one, err := run(1)
+	if err != nil || tr.most == 1 {
+		return first, one, err
+	}
+	n, took := 1, time.Duration(0)
+	for n < tr.most && took-one < measureFor {
+		n = min(2*n, tr.most)
+		if took, err = run(n); err != nil {
+			return 0, 0, err
+		}
+	}
+	if n < tr.most { // what a call costs beside its steps is spread over all of them
+		step = (took - one) / time.Duration(n-1)
+		return first, step + max(0, one-step)/time.Duration(tr.most), nil
+	}
+	calls := 1
+	for ; took < measureFor; calls++ {
+		again, err := run(n)
 		if err != nil {
 			return 0, 0, err
 		}
-		if n < tr.most && took < measureFor { // still short calls: their overhead would count
-			continue
-		}
-		total, done = total+took, done+n
-		step = total / time.Duration(done)
+		took += again
 	}
-	return first, step, nil
+	return first, took / time.Duration(calls*n), nil
 }
 
 func round(d time.Duration) time.Duration {

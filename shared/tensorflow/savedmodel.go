@@ -52,7 +52,7 @@ func sessionConfig(t Threads, gpu bool) []byte {
 	c := &for_core_protos_go_proto.ConfigProto{
 		IntraOpParallelismThreads: int32(t.IntraOp),
 		InterOpParallelismThreads: int32(t.InterOp),
-		UsePerSessionThreads:      true,
+		UsePerSessionThreads:      t.InterOp >= 0,
 		GpuOptions:                &for_core_protos_go_proto.GPUOptions{AllowGrowth: true},
 		AllowSoftPlacement:        true,
 	}

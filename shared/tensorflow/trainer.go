@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"slices"
 
 	tf "github.com/galeone/tensorflow/tensorflow/go"
@@ -28,6 +29,11 @@ type Trainer struct {
 	dir     string // of the SavedModel
 	options TrainerOptions
 	columns []column
+	*session
+}
+
+// session is the model with variables and threads of its own.
+type session struct {
 	model   *SavedModel
 	threads Threads
 
@@ -35,7 +41,13 @@ type Trainer struct {
 }
 
 // OpenTrainer loads the SavedModel in dir with its initial variables.
+//
+// It sets TF_OVERRIDE_GLOBAL_THREADPOOL in the process' environment: without
+// it the first session's number of threads would hold for all that follow.
 func OpenTrainer(dir string, o TrainerOptions) (*Trainer, error) {
+	if err := os.Setenv("TF_OVERRIDE_GLOBAL_THREADPOOL", "1"); err != nil {
+		return nil, err
+	}
 	cols, err := columns(o.Export, o.Inputs, o.Labels)
 	if err != nil {
 		return nil, err
@@ -45,35 +57,31 @@ func OpenTrainer(dir string, o TrainerOptions) (*Trainer, error) {
 	if o.Threads != nil {
 		threads = *o.Threads
 	}
-	return t, t.open(threads)
+	t.session, err = t.open(threads)
+	return t, err
 }
 
-// open loads the model into a session of its own, in place of the one held.
-func (t *Trainer) open(threads Threads) error {
+// open loads the model into a session.
+func (t *Trainer) open(threads Threads) (*session, error) {
 	m, err := Load(t.dir, threads, t.options.GPU)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if t.model != nil {
-		if err := t.model.Close(); err != nil {
-			return errors.Join(err, m.Close())
-		}
-	}
-	t.model, t.threads = m, threads
+	s := &session{model: m, threads: threads}
 	for name, f := range map[string]**Function{
-		"train": &t.train, "train_xla": &t.xla, "train_weighted": &t.weighted, "evaluate": &t.evaluate,
-		"reset": &t.reset, "weights": &t.weights, "serving_default": &t.serve, "finalize": &t.finalize,
+		"train": &s.train, "train_xla": &s.xla, "train_weighted": &s.weighted, "evaluate": &s.evaluate,
+		"reset": &s.reset, "weights": &s.weights, "serving_default": &s.serve, "finalize": &s.finalize,
 	} {
 		got, ok, err := m.Function(name)
+		if err == nil && !ok && !optional(name) {
+			err = fmt.Errorf("the SavedModel has no signature %q", name)
+		}
 		if err != nil {
-			return err
+			return nil, errors.Join(err, m.Close())
 		}
 		*f = got
-		if !ok && !optional(name) {
-			return fmt.Errorf("the SavedModel has no signature %q", name)
-		}
 	}
-	return nil
+	return s, nil
 }
 
 // optional tells which signatures a model may lack: those of class weights and
@@ -83,12 +91,7 @@ func optional(signature string) bool {
 }
 
 // Close frees the model.
-func (t *Trainer) Close() error {
-	if t.model == nil {
-		return nil
-	}
-	return t.model.Close()
-}
+func (t *Trainer) Close() error { return t.model.Close() }
 
 // Columns are what Samples must give: inputs, then labels, in the types and
 // shapes that training feeds.

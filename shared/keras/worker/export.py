@@ -82,7 +82,7 @@ class Exporter:
                 data += (batch[-1],)
             elif not specs:
                 data = data[:1]
-            return function(data)
+            return shapes.flat_logs(function(data))
 
         signature = [spec([None], t, f"x{i}") for i, t in enumerate(self.inputs)]
         signature += [spec([None], t, f"y{i}") for i, t in enumerate(specs)]

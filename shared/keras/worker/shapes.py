@@ -149,6 +149,14 @@ def output_names(model, spec, flat):
     return ["output"] if len(flat) == 1 else [f"output_{i}" for i in range(len(flat))]
 
 
+def flat_logs(logs):
+    """What a step returned as one dict of tensors, as fit reads it."""
+    out = {}
+    for k, v in logs.items():
+        out.update(flat_logs(v) if isinstance(v, dict) else {k: tf.convert_to_tensor(v)})
+    return out
+
+
 def scalars(logs):
     """Names of the members of `logs` that are single numbers."""
     return [k for k, v in logs.items() if v.shape.rank == 0]
