@@ -167,7 +167,11 @@ func (s *Service) keep(ctx context.Context, d pipeline.Datasource) (pipeline.Dat
 		}
 		if found {
 			kept = first
-			return nil
+			if d.ResendOf == 0 || first.ResendOf != 0 {
+				return nil
+			}
+			kept.ResendOf = d.ResendOf // the record came before the command that sent it had ended
+			return tx.UpdateDatasource(&kept)
 		}
 		kept = d
 		if err := tx.CreateDatasource(&kept); err != nil {
