@@ -25,7 +25,7 @@ speak to it.`,
 	}
 	k := &broker{env: env}
 	cmd.PersistentFlags().StringVar(&k.brokers, "brokers", "", "`HOST:PORT,...` of Kafka (KAFKA_BROKERS)")
-	return cli.Group(cmd, tail(env, k), topics(env, k))
+	return cli.Group(cmd, send(env, k), tail(env, k), topics(env, k))
 }
 
 // broker finds Kafka.
@@ -57,4 +57,14 @@ func (b *broker) dial(ctx context.Context) (*stream.Cluster, error) {
 		return nil, err
 	}
 	return stream.Dial(ctx, config)
+}
+
+// controlTopic is the control topic of the server, the usual one where it does
+// not answer.
+func (b *broker) controlTopic(ctx context.Context) string {
+	c, err := b.env.Client(ctx)
+	if err != nil || c.ControlTopic == "" {
+		return stream.ControlTopic
+	}
+	return c.ControlTopic
 }

@@ -1,0 +1,233 @@
+package streaming
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
+	"github.com/kafkaml/kafkaml/cmd/kafkaml/terminal"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/files"
+)
+
+// sending is one invocation of stream send.
+type sending struct {
+	env        *cli.Env
+	broker     *broker
+	config     stream.SinkConfig
+	file       files.Options
+	format     string
+	partitions int
+	predict    bool
+	unchecked  bool
+	rate       float64 // records a second; 0 for as fast as can be
+}
+
+const sendAbout = `Send a file as a stream.
+
+With --deployment the records are for training: the label is the key, and at the
+end one control message says where they lie, in which format and how to split
+them, which starts the trainings. With --predict they are for an inference: a
+label, where the file has one, goes along as the key.
+
+Files: CSV, TSV, JSON lines, NPY, NPZ, IDX (the files of MNIST) and Avro
+containers; NPY and IDX as a pair: samples, then labels. Their layout gives the
+format and its config; --format RAW, AVRO or JSON asks for another.
+
+Every replica acknowledges each record, and a record of a training stream is in
+the log once, whatever is sent again.`
+
+func send(env *cli.Env, b *broker) *cobra.Command {
+	s := sending{env: env, broker: b}
+	cmd := &cobra.Command{
+		Use: "send FILE [LABELS]", Short: "Send a file as a stream, for training or for predictions", Long: sendAbout,
+		Example: "  " + env.Program + " stream send train-images-idx3-ubyte.gz train-labels-idx1-ubyte.gz --topic mnist --deployment 1 --validation-rate 0.1\n" +
+			"  " + env.Program + " stream send iris.csv --label species --topic iris --deployment 2 --test-rate 0.2\n" +
+			"  " + env.Program + " stream send new.npy --topic digits --predict --rate 100",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) < 1 || len(args) > 2 {
+				return cli.Usagef("name one file, or the samples' and the labels'")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := s.check(); err != nil {
+				return err
+			}
+			return s.run(cmd.Context(), args)
+		},
+	}
+	env.OutputFlag(cmd)
+	s.flags(cmd)
+	return cmd
+}
+
+func (s *sending) flags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&s.config.Topic, "topic", "", "`TOPIC` of the records; made where there is none")
+	flags.IntVar(&s.partitions, "partitions", 1, "partitions of a topic that is made")
+	flags.Int64Var(&s.config.Deployment, "deployment", 0, "`ID` of the deployment that is to train on the stream")
+	flags.BoolVar(&s.predict, "predict", false, "send records to predict: no control message")
+	flags.StringVar(&s.config.ControlTopic, "control-topic", s.env.Getenv("CONTROL_TOPIC"), "`TOPIC` of control messages (CONTROL_TOPIC)")
+	flags.Float64Var(&s.config.ValidationRate, "validation-rate", 0, "share of the records for validation, 0 to 1")
+	flags.Float64Var(&s.config.TestRate, "test-rate", 0, "share of the records for the test, 0 to 1")
+	flags.BoolVar(&s.config.Shuffle, "shuffle", false, "shuffle the stream once before it is split")
+	flags.Int64Var(&s.config.Seed, "seed", 0, "seed of --shuffle")
+	flags.StringVar(&s.config.Description, "description", "", "`TEXT` for people")
+	flags.StringVar(&s.format, "format", "", "`FORMAT` of the records: RAW, AVRO or JSON")
+	flags.StringVar(&s.file.Label, "label", "", "`COLUMNS` that are the label, separated by commas")
+	flags.StringVar(&s.file.Drop, "drop", "", "`COLUMNS` to leave out")
+	flags.StringVar(&s.file.DType, "dtype", "", "RAW: `TYPE` on the wire in place of the file's, such as uint8 or float32")
+	flags.Int64Var(&s.file.Skip, "skip", 0, "leave out the first `N` rows")
+	flags.Int64Var(&s.file.Limit, "limit", 0, "send at most `N` rows")
+	flags.Float64Var(&s.rate, "rate", 0, "send `N` records a second (default: as fast as can be)")
+	flags.BoolVar(&s.unchecked, "unchecked", false, "do not ask whether the records suit the deployment's models")
+	// The flag exists, so this cannot fail.
+	_ = cmd.RegisterFlagCompletionFunc("format", cli.Choices("RAW", "AVRO", "JSON"))
+}
+
+func (s *sending) check() error {
+	switch {
+	case s.config.Topic == "":
+		return cli.Usagef("missing --topic")
+	case s.predict == (s.config.Deployment != 0):
+		return cli.Usagef("give one of --deployment (to train) and --predict")
+	case s.config.Deployment < 0:
+		return cli.Usagef("--deployment %d is not an id", s.config.Deployment)
+	case s.rate < 0:
+		return cli.Usagef("--rate %g is negative", s.rate)
+	}
+	s.file.Format = pipeline.Format(strings.ToUpper(s.format))
+	return pipeline.CheckRates(s.config.ValidationRate, s.config.TestRate)
+}
+
+func (s *sending) run(ctx context.Context, paths []string) (err error) {
+	reader, err := files.Open(paths, s.file)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, reader.Close()) }()
+	s.config.Format, s.config.Config = reader.Format(), reader.Config()
+	if classes := reader.Classes(); len(classes) > 0 {
+		s.env.Note("classes: %s", numbered(classes))
+	}
+	if !s.predict && !s.unchecked {
+		if err := suits(ctx, s.env, s.config); err != nil {
+			return err
+		}
+	}
+	cluster, err := s.broker.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, cluster.Close()) }()
+	if err := cluster.EnsureTopic(ctx, s.config.Topic, s.partitions); err != nil {
+		return err
+	}
+	out, err := s.open(ctx, cluster)
+	if err != nil {
+		return err
+	}
+	defer out.Abort()
+	if err := s.pump(ctx, reader, out); err != nil {
+		return s.left(out, err)
+	}
+	summary, err := out.Close(ctx)
+	if err != nil {
+		return s.left(out, err)
+	}
+	return s.env.Print(summary, summary.Control.Topic, func(w io.Writer) error { return s.report(w, summary) })
+}
+
+// target is where records go: a stream.Sink for training, a feed for
+// predictions.
+type target interface {
+	Send(ctx context.Context, label, sample []byte) error
+	Flush(ctx context.Context) error
+	Sent() (records, bytes int64)
+	Close(ctx context.Context) (stream.Summary, error)
+	Abort()
+}
+
+func (s *sending) open(ctx context.Context, cluster *stream.Cluster) (target, error) {
+	if s.predict {
+		return newFeed(ctx, cluster, s.config.Topic)
+	}
+	if s.config.ControlTopic == "" {
+		s.config.ControlTopic = s.broker.controlTopic(ctx)
+	}
+	if err := cluster.EnsureTopic(ctx, s.config.ControlTopic, 1); err != nil {
+		return nil, err
+	}
+	return stream.NewSink(ctx, cluster, s.config)
+}
+
+// pump sends every row, at the rate asked for, and draws how far it has come.
+func (s *sending) pump(ctx context.Context, reader *files.Reader, out target) error {
+	_, terminalOut := s.env.Terminal(s.env.Err)
+	bar := terminal.Progress{Out: s.env.Err, Terminal: terminalOut, Unit: "records", Total: reader.Total(), Now: time.Now}
+	bar.Begin()
+	defer bar.End()
+	pace := newPace(s.rate)
+	var records, bytes int64
+	for n := int64(1); ; n++ {
+		label, sample, err := reader.Next()
+		if err == io.EOF {
+			return out.Flush(ctx)
+		}
+		if err == nil {
+			err = out.Send(ctx, label, sample)
+		}
+		if err == nil && pace.due(n) {
+			err = pace.wait(ctx, n, out.Flush)
+		}
+		if err != nil {
+			return err
+		}
+		if n%256 == 0 || s.rate > 0 {
+			r, b := out.Sent()
+			bar.Add(r-records, b-bytes)
+			records, bytes = r, b
+		}
+	}
+}
+
+// left says what became of the records of a stream that broke off.
+func (s *sending) left(out target, err error) error {
+	out.Abort()
+	if records, _ := out.Sent(); records > 0 && !s.predict {
+		s.env.Note("%s records are in topic %s, but no control message names them: nothing trains on them", terminal.Count(records), s.config.Topic)
+	}
+	return err
+}
+
+func (s *sending) report(w io.Writer, sum stream.Summary) error {
+	rate := float64(sum.Records) / max(sum.Seconds, 1e-9)
+	ranges := make([]string, len(sum.Ranges))
+	for i, r := range sum.Ranges {
+		ranges[i] = fmt.Sprintf("%s:%d:%d:%d", r.Topic, r.Partition, r.Offset, r.Length)
+	}
+	_, err := fmt.Fprintf(w, "%s records as %s, %s in %.1f s (%s/s): %s\n", terminal.Count(sum.Records), s.config.Format,
+		terminal.Bytes(sum.Bytes), sum.Seconds, terminal.Count(int64(rate)), strings.Join(ranges, " "))
+	if err != nil || s.predict {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "control message of %s at %s:%d:%d for deployment %d\n",
+		terminal.Bytes(int64(sum.Control.Bytes)), sum.Control.Topic, sum.Control.Partition, sum.Control.Offset, s.config.Deployment)
+	return err
+}
+
+func numbered(classes []string) string {
+	all := make([]string, len(classes))
+	for i, c := range classes {
+		all[i] = fmt.Sprintf("%d %s", i, terminal.Plain(c))
+	}
+	return strings.Join(all, ", ")
+}
