@@ -21,6 +21,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -174,8 +175,11 @@ func copySelf(dir string) (*exec.Cmd, error) {
 	return command, errors.Join(os.Chown(dir, nobody, nobody), os.Chown(binaries, nobody, nobody))
 }
 
-// serve runs a server, with its data in dir, until the standard input ends.
-func serve(dir string) error {
+// serve runs a server, with its data in dir, until the standard input ends;
+// an interrupt from the keyboard is for the tests, which then end.
+func serve(dir string) (err error) {
+	signal.Ignore(os.Interrupt)
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	port, err := freePort()
 	if err != nil {
 		return err
