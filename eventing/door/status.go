@@ -47,7 +47,11 @@ type problem struct {
 // Problem answers a REST request with err as problem details; the status is
 // that of the error's kind.
 func Problem(w http.ResponseWriter, err error) {
-	writeProblem(w, statusOf(err), err)
+	status := statusOf(err)
+	if status >= http.StatusInternalServerError {
+		slog.Error("request failed", "status", status, "error", err)
+	}
+	writeProblem(w, status, err)
 }
 
 // statusOf is the REST status of an error.
@@ -90,9 +94,6 @@ func writeProblem(w http.ResponseWriter, status int, err error) {
 	p := problem{
 		Type: "urn:kafkaml:problem:" + string(r.Kind), Title: http.StatusText(status), Status: status,
 		Detail: r.Reason, Op: r.Op, Kind: r.Kind, Field: r.Field, Hint: r.Hint, At: r.At,
-	}
-	if status >= http.StatusInternalServerError {
-		slog.Error("request failed", "status", status, "error", err)
 	}
 	if status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "1")

@@ -88,17 +88,13 @@ func (s *Service) take(ctx context.Context, e event.Event) (*event.Event, error)
 		return nil, err
 	}
 	if known {
-		if err := sameRecord(d, origin); err != nil {
-			return nil, err
-		}
-	} else {
-		if d, err = s.read(ctx, r.Key, r.Value); err != nil {
-			return nil, err
-		}
+		err = sameRecord(d, origin)
+	} else if d, err = s.read(ctx, r.Key, r.Value); err == nil {
 		d.Origin = origin
-		if d, err = s.keep(ctx, d); err != nil {
-			return nil, err
-		}
+		d, err = s.keep(ctx, d)
+	}
+	if err != nil {
+		return nil, err
 	}
 	fact := factOf(d)
 	return &fact, s.tell(ctx, d, fact)
@@ -167,8 +163,8 @@ func (s *Service) keep(ctx context.Context, d pipeline.Datasource) (pipeline.Dat
 		}
 		if found {
 			kept = first
-			if d.ResendOf == 0 || first.ResendOf != 0 {
-				return nil
+			if err := sameRecord(first, d.Origin); err != nil || d.ResendOf == 0 || first.ResendOf != 0 {
+				return err
 			}
 			kept.ResendOf = d.ResendOf // the record came before the command that sent it had ended
 			return tx.UpdateDatasource(&kept)

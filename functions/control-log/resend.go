@@ -44,6 +44,9 @@ func (s *Service) resend(ctx context.Context, e event.Event) (*event.Event, erro
 	again.ID, again.Deployment, again.ResendOf, again.Origin, again.TotalMsg = 0, form.Deployment, d.ID, origin, message.Total()
 	again.Received = time.Time{} // now
 	kept, err := s.keep(ctx, again)
+	if pipeline.KindOf(err) == pipeline.Conflict {
+		return nil, err
+	}
 	if err != nil {
 		return nil, &pipeline.Error{Op: op, Kind: pipeline.Unavailable, Err: err, Hint: "the control message is in the log and will be taken from there"}
 	}
