@@ -1,8 +1,50 @@
 package pipeline
 
 import (
+	"encoding/json"
+	"time"
 	"fmt"
 	"slices"
+)
+
+// Deployment asks for each model of a configuration to be trained on the next
+// datasource that names it.
+type Deployment struct {
+	ID               int64            `json:"id"`
+	Configuration    int64            `json:"configuration"`
+	BatchSize        int              `json:"batch_size"`
+	TrainingKwargs   TrainingKwargs   `json:"training_kwargs"`
+	ValidationKwargs ValidationKwargs `json:"validation_kwargs"`
+	Seed             int64            `json:"seed"`
+	Engine           Engine           `json:"engine"` // auto unless pinned
+	GPUs             int              `json:"gpus"`
+	Resources        Resources        `json:"resources"`
+	Description      string           `json:"description,omitempty"`
+	Status           DeploymentStatus `json:"status"`
+	Results          []int64          `json:"results"` // read only
+	Created          time.Time        `json:"created"`
+	Updated          time.Time        `json:"updated"`
+}
+
+// Resources is where and with what a training Job runs in a cluster; empty
+// members leave the platform's defaults.
+type Resources struct {
+	CPU           string            `json:"cpu,omitempty"`    // Kubernetes quantity
+	Memory        string            `json:"memory,omitempty"` // Kubernetes quantity
+	NodeSelector  map[string]string `json:"node_selector,omitempty"`
+	Tolerations   json.RawMessage   `json:"tolerations,omitempty"` // Kubernetes tolerations, as they are
+	PriorityClass string            `json:"priority_class,omitempty"`
+	DeadlineSecs  int64             `json:"deadline_seconds,omitempty"`
+}
+
+// Engine is what runs the training loop.
+type Engine string
+
+// Auto measures the plain graph against XLA and keeps the faster.
+const (
+	Auto  Engine = "auto"
+	Graph Engine = "graph"
+	XLA   Engine = "xla"
 )
 
 // The bounds of a deployment's members; the default batch size is Keras'.

@@ -1,0 +1,81 @@
+package pipeline
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Format is how records are encoded.
+type Format string
+
+// The formats of the contract; TelegrafJSON is for inference only.
+const (
+	RAW          Format = "RAW"
+	AVRO         Format = "AVRO"
+	JSON         Format = "JSON"
+	TelegrafJSON Format = "TELEGRAF_STR_JSON"
+)
+
+// Range is a run of records of one partition: Length records from Offset on.
+type Range struct {
+	Topic     string `json:"topic"`
+	Partition int    `json:"partition"`
+	Offset    int64  `json:"offset"`
+	Length    int64  `json:"length"`
+}
+
+// Datasource is a control message that was taken (or refused): where a stream
+// lies in the log, in which format, and how to split it.
+type Datasource struct {
+	ID             int64                      `json:"id"`
+	Deployment     int64                      `json:"deployment"`
+	Ranges         []Range                    `json:"ranges"`
+	InputFormat    Format                     `json:"input_format"`
+	InputConfig    json.RawMessage            `json:"input_config"`
+	ValidationRate float64                    `json:"validation_rate"`
+	TestRate       float64                    `json:"test_rate"`
+	TotalMsg       int64                      `json:"total_msg"`
+	Description    string                     `json:"description"`
+	Shuffle        bool                       `json:"shuffle"`
+	Seed           int64                      `json:"seed"`
+	Extra          map[string]json.RawMessage `json:"extra,omitempty"` // members the contract does not know
+	ResendOf       int64                      `json:"resend_of,omitempty"`
+	Origin         Origin                     `json:"origin"`
+	Received       time.Time                  `json:"received"`
+	Retention      Retention                  `json:"retention"`
+	Rejected       *Rejection                 `json:"rejected,omitempty"`
+}
+
+// Origin is the control record a datasource came from: unique, so that a
+// record that is delivered twice is one datasource.
+type Origin struct {
+	Topic     string `json:"topic,omitempty"`
+	Partition int    `json:"partition"`
+	Offset    int64  `json:"offset"`
+	Bytes     int    `json:"bytes"` // key and value of the control record
+}
+
+// Retention tells whether the log still holds a datasource's records.
+type Retention struct {
+	State  RetentionState `json:"state"`
+	Until  *time.Time     `json:"until,omitempty"` // about when the first record goes; absent when kept for ever
+	Reason string         `json:"reason,omitempty"`
+}
+
+// RetentionState is what the log still holds of a stream.
+type RetentionState string
+
+// The states of Retention.
+const (
+	Available      RetentionState = "available"
+	PartlyExpired  RetentionState = "partly-expired"
+	Expired        RetentionState = "expired"
+	RetentionUnset RetentionState = "unknown" // the broker could not be asked
+)
+
+// Rejection says why a control message was refused and what to do.
+type Rejection struct {
+	Field  string `json:"field,omitempty"`
+	Reason string `json:"reason"`
+	Hint   string `json:"hint,omitempty"`
+}
