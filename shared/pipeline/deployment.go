@@ -2,9 +2,9 @@ package pipeline
 
 import (
 	"encoding/json"
-	"time"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Deployment asks for each model of a configuration to be trained on the next
