@@ -223,7 +223,11 @@ func Float64s(t *tf.Tensor) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := Bytes(t)
+	return FloatsOf(Bytes(t), d)
+}
+
+// FloatsOf reads little-endian values of a numeric type.
+func FloatsOf(b []byte, d codec.DType) ([]float64, error) {
 	wide := make([]byte, len(b)/d.Size()*8)
 	if err := codec.Cast(wide, codec.Float64, b, d); err != nil {
 		return nil, err

@@ -1,0 +1,181 @@
+package train
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"sort"
+	"strconv"
+
+	tf "github.com/galeone/tensorflow/tensorflow/go"
+
+	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/tensorflow"
+)
+
+// maxClasses bounds what is counted and shown by class.
+const maxClasses = 1000
+
+// classes is how many classes labels are counted by, 0 for a model that is no
+// classifier.
+func (t *training) classes() int {
+	e := t.Job.Export
+	if (e.Task != pipeline.Classification && e.Task != pipeline.BinaryClassification) || len(e.Labels) != 1 || e.Classes > maxClasses {
+		return 0
+	}
+	return e.Classes
+}
+
+// audit counts the records and labels of each split and warns where a split
+// lacks a class that the stream has.
+func (t *training) audit(ctx context.Context) (*pipeline.SplitAudit, error) {
+	a := &pipeline.SplitAudit{}
+	parts := []struct {
+		name string
+		s    *samples
+		into *pipeline.SplitCount
+	}{{"training", t.train, &a.Training}, {"validation", t.validation, &a.Validation}, {"test", t.test, &a.Test}}
+	whole := make([]int64, t.classes())
+	counts := make([][]int64, len(parts))
+	for i, p := range parts {
+		p.into.Records = p.s.Len()
+		if len(whole) == 0 {
+			continue
+		}
+		var err error
+		if counts[i], err = p.s.count(ctx, len(whole)); err != nil {
+			return a, err
+		}
+		p.into.Labels = map[string]int64{}
+		for class, n := range counts[i] {
+			if whole[class] += n; n > 0 {
+				p.into.Labels[strconv.Itoa(class)] = n
+			}
+		}
+	}
+	for i, p := range parts {
+		if p.s.Len() > 0 && len(whole) > 0 {
+			a.Warnings = append(a.Warnings, missing(p.name, counts[i], whole)...)
+		}
+	}
+	return a, nil
+}
+
+// missing warns of classes that the stream has and a split lacks.
+func missing(split string, have, whole []int64) []string {
+	var lacks []string
+	for class, n := range whole {
+		if n > 0 && have[class] == 0 {
+			lacks = append(lacks, strconv.Itoa(class))
+		}
+	}
+	if len(lacks) == 0 {
+		return nil
+	}
+	const shown = 20
+	rest := ""
+	if len(lacks) > shown {
+		rest = fmt.Sprintf(" and %d more", len(lacks)-shown)
+		lacks = lacks[:shown]
+	}
+	sort.Strings(lacks)
+	return []string{fmt.Sprintf("the %s split has no record of class %v%s: send the stream in mixed order, or shuffle it", split, lacks, rest)}
+}
+
+// count counts a split's labels by class.
+func (s *samples) count(ctx context.Context, classes int) ([]int64, error) {
+	out := make([]int64, classes)
+	label := s.cache.fields[len(s.cache.fields)-1]
+	wide := make([]byte, label.Elements()*8)
+	values := make([]float64, label.Elements())
+	most := max(1, readBytes/s.cache.row)
+	buf := make([]byte, most*s.cache.row)
+	for at := s.from; at < s.to; at += int64(most) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		rows, err := s.cache.rows(at, int(min(int64(most), s.to-at)), buf)
+		if err != nil {
+			return nil, err
+		}
+		for ; len(rows) > 0; rows = rows[s.cache.row:] {
+			if err := codec.Cast(wide, codec.Float64, rows[label.at:label.at+label.bytes], label.DType); err != nil {
+				return nil, err
+			}
+			for i := range values {
+				values[i] = math.Float64frombits(binary.LittleEndian.Uint64(wide[8*i:]))
+			}
+			if c := tensorflow.Class(values); c >= 0 && c < classes {
+				out[c]++
+			}
+		}
+	}
+	return out, nil
+}
+
+// confusion is the confusion matrix of a classifier over the test split, else
+// the validation split, else the training split; nil for other models.
+func (t *training) confusion(ctx context.Context) (*pipeline.Confusion, error) {
+	n := t.classes()
+	if n == 0 || len(t.Job.Export.Outputs) != 1 {
+		return nil, nil
+	}
+	c := &pipeline.Confusion{Split: "training", Counts: make([][]int64, n)}
+	over := t.train
+	if t.validation.Len() > 0 {
+		c.Split, over = "validation", t.validation
+	}
+	if t.test.Len() > 0 {
+		c.Split, over = "test", t.test
+	}
+	for i := range n {
+		c.Labels = append(c.Labels, strconv.Itoa(i))
+		c.Counts[i] = make([]int64, n)
+	}
+	label := t.trainer.Columns()[len(t.Job.Export.Inputs)]
+	err := t.trainer.Predict(ctx, over, func(rows int, columns [][]byte, outputs []*tf.Tensor) error {
+		truth, err := tensorflow.FloatsOf(columns[len(columns)-1][:rows*label.Bytes()], label.DType)
+		if err != nil {
+			return err
+		}
+		guess, err := tensorflow.Float64s(outputs[0])
+		if err != nil {
+			return err
+		}
+		t.tally(c.Counts, rows, truth, guess)
+		return nil
+	})
+	if err != nil {
+		return nil, op("compute the confusion matrix", err)
+	}
+	return c, nil
+}
+
+// tally adds rows records to counts[true][predicted].
+func (t *training) tally(counts [][]int64, rows int, truth, guess []float64) {
+	labels, outputs := len(truth)/rows, len(guess)/rows
+	for i := range rows {
+		is, said := tensorflow.Class(truth[i*labels:(i+1)*labels]), t.predicted(guess[i*outputs:(i+1)*outputs])
+		if is >= 0 && is < len(counts) && said < len(counts) {
+			counts[is][said]++
+		}
+	}
+}
+
+// predicted is the class that an output says: its largest value, or for a
+// single one whether it is past one half (past zero as a logit).
+func (t *training) predicted(output []float64) int {
+	if len(output) > 1 {
+		return tensorflow.Class(output)
+	}
+	threshold := 0.5
+	if t.Job.Export.Logits {
+		threshold = 0
+	}
+	if output[0] > threshold {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,146 @@
+package train
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// memoryBytes is how large a decoded stream may be to stay in memory, indexes
+// for shuffling included; a larger one lies in a file.
+const memoryBytes = 256 << 20
+
+// field is one tensor within a row.
+type field struct {
+	codec.Tensor
+	at, bytes int
+}
+
+// cache holds the decoded records in the order of the stream: rows of a fixed
+// size, each the stored bytes of inputs, then labels. It is written once, then
+// sealed, then read.
+type cache struct {
+	fields  []field
+	inputs  int // of fields
+	row     int // bytes
+	records int64
+
+	memory []byte // all rows; nil where file is used
+	file   *os.File
+	out    *bufio.Writer
+	dir    string
+	last   []byte // the row that next gave out
+	dst    [][]byte
+}
+
+// newCache makes room for total records: in memory, or in a file of dir.
+func newCache(dir string, inputs, labels []codec.Tensor, total int64) (*cache, error) {
+	c := &cache{inputs: len(inputs), dir: dir}
+	for _, t := range append(append([]codec.Tensor{}, inputs...), labels...) {
+		c.fields = append(c.fields, field{t, c.row, t.Bytes()})
+		c.row += t.Bytes()
+	}
+	c.dst = make([][]byte, len(c.fields))
+	if total*int64(c.row+indexBytes) <= memoryBytes {
+		c.memory = make([]byte, 0, total*int64(c.row))
+		return c, nil
+	}
+	if err := c.room(total); err != nil {
+		return nil, err
+	}
+	var err error
+	c.file, err = os.Create(filepath.Join(dir, "records"))
+	if err != nil {
+		return nil, op("make the cache", err)
+	}
+	c.out = bufio.NewWriterSize(c.file, 1<<20)
+	c.last = make([]byte, c.row)
+	return c, nil
+}
+
+// room refuses a stream that the disk cannot hold, before it is read.
+func (c *cache) room(total int64) error {
+	var fs syscall.Statfs_t
+	if err := syscall.Statfs(c.dir, &fs); err != nil {
+		return op("look for room for the cache", err)
+	}
+	need, free := total*int64(c.row), int64(fs.Bavail)*fs.Bsize
+	if need > free {
+		return &pipeline.Error{
+			Op: "read the stream", Kind: pipeline.Unavailable,
+			Reason: fmt.Sprintf("its %d MiB of tensors do not fit the %d MiB free in %s", need>>20, free>>20, c.dir),
+			Hint:   "free disk space, or set TMPDIR to a folder with more",
+		}
+	}
+	return nil
+}
+
+// next gives the memory of the next row, inputs and labels, to be filled
+// before the call after.
+func (c *cache) next() (inputs, labels [][]byte, err error) {
+	var row []byte
+	if c.memory != nil {
+		end := len(c.memory) + c.row
+		if end > cap(c.memory) {
+			return nil, nil, errors.New("the stream holds more records than its ranges say")
+		}
+		row = c.memory[len(c.memory):end]
+		c.memory = c.memory[:end]
+	} else {
+		if c.records > 0 {
+			if _, err := c.out.Write(c.last); err != nil {
+				return nil, nil, op("write the cache", err)
+			}
+		}
+		row = c.last
+	}
+	c.records++
+	for i, f := range c.fields {
+		c.dst[i] = row[f.at : f.at+f.bytes]
+	}
+	return c.dst[:c.inputs], c.dst[c.inputs:], nil
+}
+
+// seal ends the writing.
+func (c *cache) seal() error {
+	if c.file == nil {
+		return nil
+	}
+	if c.records > 0 {
+		if _, err := c.out.Write(c.last); err != nil {
+			return op("write the cache", err)
+		}
+	}
+	if err := c.out.Flush(); err != nil {
+		return op("write the cache", err)
+	}
+	c.out = nil
+	return nil
+}
+
+// rows gives the rows from first on: a part of the memory, or read into buf.
+func (c *cache) rows(first int64, n int, buf []byte) ([]byte, error) {
+	at, size := first*int64(c.row), n*c.row
+	if c.memory != nil {
+		return c.memory[at : at+int64(size)], nil
+	}
+	if _, err := c.file.ReadAt(buf[:size], at); err != nil {
+		return nil, op("read the cache", err)
+	}
+	return buf[:size], nil
+}
+
+// close removes what the cache holds.
+func (c *cache) close() error {
+	c.memory = nil
+	if c.file == nil {
+		return nil
+	}
+	return errors.Join(c.file.Close(), os.Remove(c.file.Name()))
+}

@@ -1,0 +1,216 @@
+package train
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"math"
+
+	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/stream"
+)
+
+// recordsTold is how many records are read between two words about it.
+const recordsTold = 4096
+
+// read decodes the ranges, once, into the cache.
+func (t *training) read(ctx context.Context, d *codec.Decoder) (err error) {
+	cluster, err := stream.Dial(ctx, t.Kafka)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, cluster.Close()) }()
+	total := int64(0)
+	for _, r := range t.Job.Ranges {
+		total += r.Length
+	}
+	if t.cache, err = newCache(t.scratch, d.Inputs(), d.Labels(), total); err != nil {
+		return err
+	}
+	in := &intake{decoder: d, checks: newChecks(t.Job.Export, d), cache: t.cache, hash: newHasher()}
+	defer in.hash.close()
+	for _, r := range t.Job.Ranges {
+		if err := cluster.Read(ctx, r, func(rec stream.Record) error { return in.take(rec, t.report) }); err != nil {
+			return op("read the stream", err)
+		}
+	}
+	t.report.records(in.cache.records)
+	l := &t.outcome.Lineage
+	l.Records, l.BytesRead, l.ContentHash = in.cache.records, in.bytes, in.hash.sum()
+	return t.cache.seal()
+}
+
+// intake takes records from the stream into the cache.
+type intake struct {
+	decoder *codec.Decoder
+	checks  *checks
+	cache   *cache
+	hash    *hasher
+	bytes   int64
+}
+
+func (in *intake) take(r stream.Record, report *reporter) error {
+	in.hash.add(r.Key)
+	in.hash.add(r.Value)
+	in.bytes += int64(len(r.Key) + len(r.Value))
+	inputs, labels, err := in.cache.next()
+	if err != nil {
+		return err
+	}
+	if err = in.decoder.Record(inputs, labels, r.Key, r.Value); err == nil {
+		err = in.checks.record(inputs, labels)
+	}
+	if err != nil {
+		return &pipeline.Error{
+			Op: "decode", Kind: pipeline.Invalid, Field: "topic", Err: err,
+			Reason: fmt.Sprintf("record %s[%d]@%d: %v", r.Topic, r.Partition, r.Offset, err),
+			Hint:   "check input_format and input_config against what was sent, and the labels against the model's loss",
+		}
+	}
+	if in.cache.records%recordsTold == 0 {
+		report.records(in.cache.records)
+	}
+	return nil
+}
+
+// checks refuse, while the place of the record is known, what training would
+// choke on later: values that the model's types cannot hold, and classes that
+// it does not have.
+type checks struct {
+	inputs, labels []check
+	classes        int // of an index label, 0: none
+}
+
+// check is one tensor's cast from what is stored to what the model takes; nil
+// scratch: it cannot fail.
+type check struct {
+	from, to codec.DType
+	scratch  []byte
+}
+
+func newChecks(e pipeline.Export, d *codec.Decoder) *checks {
+	c := &checks{}
+	for i, have := range d.Inputs() {
+		c.inputs = append(c.inputs, newCheck(have, e.Inputs[i], false))
+	}
+	for i, have := range d.Labels() {
+		c.labels = append(c.labels, newCheck(have, e.Labels[i], true))
+	}
+	if e.Task == pipeline.Classification && len(e.Labels) == 1 && c.labels[0].to.Integer() {
+		c.classes = e.Classes
+	}
+	return c
+}
+
+func newCheck(have codec.Tensor, want pipeline.Tensor, always bool) check {
+	to, err := codec.ParseDType(want.DType)
+	if err != nil { // the decoder was made for it
+		to = have.DType
+	}
+	k := check{from: have.DType, to: to}
+	if always || have.DType != to && !to.Float() {
+		k.scratch = make([]byte, have.Elements()*to.Size())
+	}
+	return k
+}
+
+func (k *check) value(stored []byte) error {
+	if k.scratch == nil {
+		return nil
+	}
+	return codec.Cast(k.scratch, k.to, stored, k.from)
+}
+
+func (c *checks) record(inputs, labels [][]byte) error {
+	for i := range c.inputs {
+		if err := c.inputs[i].value(inputs[i]); err != nil {
+			return fmt.Errorf("value: %w", err)
+		}
+	}
+	for i := range c.labels {
+		if err := c.labels[i].value(labels[i]); err != nil {
+			return fmt.Errorf("label: %w", err)
+		}
+	}
+	if c.classes > 0 {
+		return c.class()
+	}
+	return nil
+}
+
+// class refuses an index that the model has no output for.
+func (c *checks) class() error {
+	k := &c.labels[0]
+	size := k.to.Size()
+	for i := 0; i+size <= len(k.scratch); i += size {
+		var v int64
+		switch size {
+		case 4:
+			v = int64(int32(binary.LittleEndian.Uint32(k.scratch[i:])))
+		case 8:
+			v = int64(min(binary.LittleEndian.Uint64(k.scratch[i:]), math.MaxInt64))
+		default:
+			return nil
+		}
+		if v < 0 || v >= int64(c.classes) {
+			return fmt.Errorf("label %d: the model has the classes 0 to %d", v, c.classes-1)
+		}
+	}
+	return nil
+}
+
+// hasher computes the content hash beside the reading: SHA-256 over each key
+// and value in order, each with its length (4 bytes, big-endian) before it.
+type hasher struct {
+	h      hash.Hash
+	buf    []byte
+	full   chan []byte
+	free   chan []byte
+	ended  chan struct{}
+	closed bool
+}
+
+const hashBlock = 1 << 20
+
+func newHasher() *hasher {
+	h := &hasher{h: sha256.New(), buf: make([]byte, 0, hashBlock), full: make(chan []byte), free: make(chan []byte, 1), ended: make(chan struct{})}
+	h.free <- make([]byte, 0, hashBlock)
+	go func() {
+		defer close(h.ended)
+		for b := range h.full {
+			h.h.Write(b)
+			h.free <- b[:0]
+		}
+	}()
+	return h
+}
+
+func (h *hasher) add(b []byte) {
+	h.buf = binary.BigEndian.AppendUint32(h.buf, uint32(len(b)))
+	h.buf = append(h.buf, b...)
+	if len(h.buf) >= hashBlock {
+		h.full <- h.buf
+		h.buf = <-h.free
+	}
+}
+
+// close ends the goroutine; sum does too.
+func (h *hasher) close() {
+	if !h.closed {
+		h.closed = true
+		close(h.full)
+		<-h.ended
+	}
+}
+
+// sum is the hash in hex, of all that was added.
+func (h *hasher) sum() string {
+	h.close()
+	h.h.Write(h.buf)
+	return hex.EncodeToString(h.h.Sum(nil))
+}

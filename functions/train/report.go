@@ -1,0 +1,125 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+const (
+	reportEvery = 250 * time.Millisecond // at most four events a second
+	reportTime  = 2 * time.Minute        // to deliver one
+)
+
+// reporter tells progress in the background: what came up since the last
+// event goes into the next one.
+type reporter struct {
+	Config
+	mu      sync.Mutex
+	pending pipeline.Progress
+	wake    chan struct{} // holds one token while something is pending
+	done    chan struct{}
+	ended   chan struct{}
+}
+
+func newReporter(c Config) *reporter {
+	r := &reporter{Config: c, wake: make(chan struct{}, 1), done: make(chan struct{}), ended: make(chan struct{})}
+	go r.run()
+	return r
+}
+
+// change edits what is to be told next.
+func (r *reporter) change(edit func(*pipeline.Progress)) {
+	r.mu.Lock()
+	edit(&r.pending)
+	r.mu.Unlock()
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (r *reporter) stage(s string) { r.change(func(p *pipeline.Progress) { p.Stage = s }) }
+
+func (r *reporter) total(epochs int) {
+	r.change(func(p *pipeline.Progress) { p.EpochsTotal = epochs })
+}
+
+func (r *reporter) records(n int64) { r.change(func(p *pipeline.Progress) { p.Records = n }) }
+
+func (r *reporter) epoch(e pipeline.Epoch) {
+	r.change(func(p *pipeline.Progress) { p.Epochs = append(p.Epochs, e) })
+}
+
+// run sends until close, then what is left.
+func (r *reporter) run() {
+	defer close(r.ended)
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	for {
+		select {
+		case <-r.done:
+			r.flush()
+			return
+		case <-pause.C:
+		}
+		select {
+		case <-r.done:
+			r.flush()
+			return
+		case <-r.wake:
+			r.send()
+			pause.Reset(reportEvery)
+		}
+	}
+}
+
+// flush sends what is pending, if anything is.
+func (r *reporter) flush() {
+	select {
+	case <-r.wake:
+		r.send()
+	default:
+	}
+}
+
+// send delivers what is pending. Epochs that could not be told are told again
+// with the next event: the registry knows each by its number.
+func (r *reporter) send() {
+	r.mu.Lock()
+	p := r.pending
+	r.pending.Epochs = nil
+	r.mu.Unlock()
+	p.Result, p.Attempt = r.Job.Result, r.Job.Attempt
+	ctx, cancel := context.WithTimeout(context.Background(), reportTime)
+	defer cancel()
+	if err := r.Emitter.Emit(ctx, eventing.New(eventing.TrainingProgressed, r.source(), r.subject(), p)); err != nil {
+		r.Log.Warn("progress was not told", "result", p.Result, "attempt", p.Attempt, "error", err)
+		r.change(func(next *pipeline.Progress) { next.Epochs = append(p.Epochs, next.Epochs...) })
+	}
+}
+
+// close waits until all progress is told.
+func (r *reporter) close() {
+	close(r.done)
+	<-r.ended
+}
+
+// outcome tells the end. Its id is that of the attempt, so that telling it
+// twice is telling it once.
+func (r *reporter) outcome(ctx context.Context, typ string, o pipeline.Outcome) error {
+	e := eventing.New(typ, r.source(), r.subject(), o)
+	e.SetID(fmt.Sprintf("outcome-%d-%d", o.Result, o.Attempt))
+	if err := r.Emitter.Emit(ctx, e); err != nil {
+		return op("tell the outcome", err)
+	}
+	return nil
+}
+
+func (r *reporter) source() string { return "/kafkaml/train" }
+
+func (r *reporter) subject() string { return fmt.Sprint(r.Job.Result) }

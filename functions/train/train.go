@@ -1,0 +1,135 @@
+// Package train is the training Job: it reads the ranges of a stream once,
+// trains one model on them and stores the trained model. It runs to its end
+// in a process of its own and tells how it goes with events:
+// training.progressed while it works, then one training.finished or
+// training.failed.
+//
+//	ranges -> decode -> cache -> split -> Trainer -> SavedModel, .keras
+//
+// The stream is read once whatever the number of epochs: decoded records lie
+// in a cache, in memory while they are few and else in a file.
+package train
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/shared/artifact"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/stream"
+)
+
+// Config is what a training process is told.
+type Config struct {
+	Job       pipeline.TrainingJob
+	Kafka     stream.Config
+	Artifacts string // URL of the store of models
+	Scratch   string // folder for the cache and the models; the system's when empty
+	Emitter   *eventing.Emitter
+	Log       *slog.Logger
+}
+
+// ConfigFromEnv reads KAFKAML_JOB (a pipeline.TrainingJob as JSON),
+// ARTIFACT_URL, the KAFKA_ variables, K_SINK and K_CE_OVERRIDES.
+func ConfigFromEnv(getenv func(string) string, log *slog.Logger) (Config, error) {
+	c := Config{Artifacts: getenv("ARTIFACT_URL"), Log: log}
+	text := getenv("KAFKAML_JOB")
+	if text == "" {
+		return c, pipeline.Invalidf("KAFKAML_JOB", "is not set").WithHint("it holds the training to run, as JSON")
+	}
+	if err := json.Unmarshal([]byte(text), &c.Job); err != nil {
+		return c, &pipeline.Error{Kind: pipeline.Invalid, Field: "KAFKAML_JOB", Err: err}
+	}
+	if c.Artifacts == "" {
+		return c, pipeline.Invalidf("ARTIFACT_URL", "is not set").WithHint("name the store of models, such as file:///var/lib/kafkaml/artifacts")
+	}
+	var err error
+	if c.Emitter, err = eventing.EmitterFromEnv(getenv, nil); err != nil {
+		return c, err
+	}
+	c.Kafka, err = stream.FromEnv(getenv)
+	return c, err
+}
+
+// outcomeTime bounds how long the outcome is offered to a sink that is away.
+const outcomeTime = 10 * time.Minute
+
+// Run trains and tells how it went. Its error is the reason that
+// training.failed carried, or that the outcome could not be told. When ctx is
+// cancelled the process was told to end: nothing is told then, since who told
+// it knows.
+func Run(ctx context.Context, c Config) error {
+	began := time.Now()
+	r := newReporter(c)
+	outcome, err := attempt(ctx, c, r)
+	r.close()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	outcome.Result, outcome.Attempt, outcome.Seconds = c.Job.Result, c.Job.Attempt, time.Since(began).Seconds()
+	typ := eventing.TrainingFinished
+	if err != nil {
+		typ = eventing.TrainingFailed
+		outcome.Reason, outcome.Hint = explain(err)
+	}
+	telling, cancel := context.WithTimeout(context.WithoutCancel(ctx), outcomeTime)
+	defer cancel()
+	return errors.Join(err, r.outcome(telling, typ, outcome))
+}
+
+// explain is what a person reads of err.
+func explain(err error) (reason, hint string) {
+	var known *pipeline.Error
+	if errors.As(err, &known) {
+		return err.Error(), known.Hint
+	}
+	return err.Error(), ""
+}
+
+// attempt runs the training in a scratch folder that it removes.
+func attempt(ctx context.Context, c Config, r *reporter) (o pipeline.Outcome, err error) {
+	scratch, err := os.MkdirTemp(c.Scratch, "kafkaml-train-")
+	if err != nil {
+		return o, &pipeline.Error{Op: "train", Kind: pipeline.Unavailable, Reason: "no scratch folder: " + err.Error(), Hint: "free disk space or set TMPDIR", Err: err}
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	store, err := artifact.Open(ctx, c.Artifacts)
+	if err != nil {
+		return o, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	t := &training{Config: c, report: r, store: store, scratch: scratch}
+	defer func() { err = errors.Join(err, t.close()) }()
+	err = t.run(ctx)
+	return t.outcome, err
+}
+
+// run is the training from the first record to the stored model.
+func (t *training) run(ctx context.Context) error {
+	for _, step := range []struct {
+		stage string
+		do    func(context.Context) error
+	}{
+		{"reading", t.prepare},
+		{"training", t.fit},
+		{"evaluating", t.evaluate},
+		{"saving", t.save},
+	} {
+		t.report.stage(step.stage)
+		began := time.Now()
+		if err := step.do(ctx); err != nil {
+			return err
+		}
+		t.Log.InfoContext(ctx, "stage done", "result", t.Job.Result, "attempt", t.Job.Attempt, "stage", step.stage, "seconds", time.Since(began).Seconds())
+	}
+	return nil
+}
+
+// op names the process in errors.
+func op(what string, err error) error { return fmt.Errorf("%s: %w", what, err) }
