@@ -106,15 +106,30 @@ func (s *Service) failed(ctx context.Context, e event.Event) (*event.Event, erro
 // conclude takes over what the training knows and lets last set the state.
 func (s *Service) conclude(ctx context.Context, o pipeline.Outcome, last func(*pipeline.Result)) error {
 	err := s.settle(ctx, o.Result, o.Attempt, func(r *pipeline.Result) {
-		r.Engine, r.EngineReason = o.Engine, o.EngineReason
-		r.Metrics, r.Split, r.Confusion = o.Metrics, o.Split, o.Confusion
-		r.Lineage, r.Seconds = o.Lineage, o.Seconds
+		take(r, o)
 		last(r)
 	})
 	if err != nil {
 		return during("end training", err)
 	}
 	return nil
+}
+
+// take puts into r what o tells. A training that failed early tells less than
+// is known already.
+func take(r *pipeline.Result, o pipeline.Outcome) {
+	r.Engine, r.EngineReason, r.Seconds = o.Engine, o.EngineReason, o.Seconds
+	r.Split, r.Confusion = o.Split, o.Confusion
+	if o.Metrics.Training != nil {
+		r.Metrics.Training = o.Metrics.Training
+	}
+	if o.Metrics.Validation != nil {
+		r.Metrics.Validation = o.Metrics.Validation
+	}
+	r.Metrics.Test = o.Metrics.Test
+	known := r.Lineage
+	r.Lineage = o.Lineage
+	r.Lineage.SourceHash, r.Lineage.ModelVersion, r.Lineage.Seed = known.SourceHash, known.ModelVersion, known.Seed
 }
 
 // Ended takes the end of a training process. One that told its outcome has
