@@ -81,9 +81,10 @@ func (d *Deployment) Normalize() error {
 	return d.TrainingKwargs.check()
 }
 
-// ModelArtifact is the key of a version of a model among the artifacts;
-// <key>/model.zip holds the exported SavedModel, <key>/keras.zip the template
-// of the .keras file.
+// ModelArtifact is how the keys of a version of a model begin among the
+// artifacts; the export that counts is named by Model.Artifact. Below it lie
+// model.zip, the exported SavedModel, and keras.zip, the template of the .keras
+// file where the model has one.
 func ModelArtifact(model int64, version int) string {
 	return fmt.Sprintf("models/%d/v%d", model, version)
 }

@@ -42,23 +42,3 @@ func (tx *Tx) AnswerCommand(source, id string, answer []byte) error {
 	}
 	return nil
 }
-
-// Cursor is how far the reader of that name got in the outbox: the number set
-// last, 0 before the first.
-func (tx *Tx) Cursor(name string) (seq int64, err error) {
-	err = tx.row("SELECT seq FROM cursors WHERE name = ?", name).Scan(&seq)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return 0, fmt.Errorf("read cursor %s: %w", name, err)
-	}
-	return seq, nil
-}
-
-// SetCursor keeps how far the reader of that name got. It never goes back.
-func (tx *Tx) SetCursor(name string, seq int64) error {
-	err := tx.exec(`INSERT INTO cursors (name, seq) VALUES (?, ?) ON CONFLICT (name)
-		DO UPDATE SET seq = excluded.seq WHERE excluded.seq > cursors.seq`, name, seq)
-	if err != nil {
-		return fmt.Errorf("set cursor %s: %w", name, err)
-	}
-	return nil
-}

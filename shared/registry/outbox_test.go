@@ -241,21 +241,3 @@ func TestTheSameCommandAtTheSameTime(t *testing.T) {
 		}
 	})
 }
-
-func TestCursorsGoForward(t *testing.T) {
-	contract(t, func(t *testing.T, url string) {
-		s := open(t, url)
-		for _, step := range []struct{ set, want int64 }{{0, 0}, {5, 5}, {3, 5}, {9, 9}} {
-			do(t, s, func(tx *registry.Tx) error {
-				if err := tx.SetCursor("relay", step.set); err != nil {
-					return err
-				}
-				got, err := tx.Cursor("relay")
-				if got != step.want {
-					t.Errorf("after %d the cursor is %d, want %d", step.set, got, step.want)
-				}
-				return err
-			})
-		}
-	})
-}

@@ -114,8 +114,3 @@ CREATE TABLE commands (
     PRIMARY KEY (source, id)
 );
 CREATE INDEX commands_created ON commands (created);
--- How far a reader of the outbox got.
-CREATE TABLE cursors (
-    name TEXT PRIMARY KEY,
-    seq  BIGINT NOT NULL
-);
