@@ -1,0 +1,164 @@
+package stream_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/stream"
+)
+
+// getenv looks variables up in "NAME=value" pairs.
+func getenv(pairs []string) func(string) string {
+	return func(name string) string {
+		for _, p := range pairs {
+			if value, ok := strings.CutPrefix(p, name+"="); ok {
+				return value
+			}
+		}
+		return ""
+	}
+}
+
+func TestConfigThroughTheEnvironment(t *testing.T) {
+	tests := map[string]struct {
+		env  []string
+		want stream.Config
+	}{
+		"brokers": {[]string{"KAFKA_BROKERS= a:1, b:2,"}, stream.Config{Brokers: []string{"a:1", "b:2"}}},
+		"TLS":     {[]string{"KAFKA_BROKERS=a:1", "KAFKA_TLS=True"}, stream.Config{Brokers: []string{"a:1"}, TLS: stream.TLS{Enabled: true}}},
+		"a CA": {
+			[]string{"KAFKA_BROKERS=a:1", "KAFKA_TLS_CA=/ca.pem", "KAFKA_TLS_CERT=/c.pem", "KAFKA_TLS_KEY=/k.pem"},
+			stream.Config{Brokers: []string{"a:1"}, TLS: stream.TLS{Enabled: true, CA: "/ca.pem", Cert: "/c.pem", Key: "/k.pem"}},
+		},
+		"SASL": {
+			[]string{"KAFKA_BROKERS=a:1", "KAFKA_SASL_MECHANISM=scram-sha-512", "KAFKA_SASL_USERNAME=u", "KAFKA_SASL_PASSWORD=p=,w"},
+			stream.Config{Brokers: []string{"a:1"}, SASL: stream.SASL{Mechanism: "SCRAM-SHA-512", Username: "u", Password: "p=,w"}},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := stream.FromEnv(getenv(test.env))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Error(diff)
+			}
+			again, err := stream.FromEnv(getenv(got.Env()))
+			if diff := cmp.Diff(got, again); diff != "" || err != nil {
+				t.Errorf("through Env: %s, %v", diff, err)
+			}
+		})
+	}
+	for _, bad := range [][]string{
+		nil, {"KAFKA_BROKERS=a:1", "KAFKA_TLS=perhaps"}, {"KAFKA_BROKERS=a:1", "KAFKA_SASL_MECHANISM=GSSAPI"},
+		{"KAFKA_BROKERS=a:1", "KAFKA_TLS_CERT=/c.pem"},
+	} {
+		if _, err := stream.FromEnv(getenv(bad)); pipeline.KindOf(err) != pipeline.Invalid {
+			t.Errorf("%v: %v", bad, err)
+		}
+	}
+}
+
+// certificate makes a certificate of 127.0.0.1 that signs itself, and its file.
+func certificate(t *testing.T) (tls.Certificate, string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, file
+}
+
+func TestSecuredBroker(t *testing.T) {
+	cert, ca := certificate(t)
+	options := []kfake.Opt{kfake.NumBrokers(1), kfake.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}), kfake.EnableSASL()}
+	mechanisms := []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}
+	for _, m := range mechanisms {
+		options = append(options, kfake.Superuser(m, "user", "secret"))
+	}
+	cluster, err := kfake.NewCluster(options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	config := stream.Config{Brokers: cluster.ListenAddrs(), TLS: stream.TLS{Enabled: true, CA: ca}}
+	for _, m := range mechanisms {
+		t.Run(m, func(t *testing.T) {
+			config := config
+			config.SASL = stream.SASL{Mechanism: m, Username: "user", Password: "secret"}
+			c, err := stream.Dial(t.Context(), config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			topic := "secured-" + strings.ToLower(m)
+			if err := c.EnsureTopic(t.Context(), topic, 1); err != nil {
+				t.Fatal(err)
+			}
+			produce(t, c, topic, 0, numbered(3))
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			seen := 0
+			if err := c.Consume(ctx, stream.GroupConfig{ID: topic, Topics: []string{topic}}, func(ctx context.Context, claim *stream.Claim) error {
+				records, err := claim.Fetch(ctx)
+				seen += len(records)
+				return err
+			}); err != nil || seen != 3 {
+				t.Errorf("consumed %d, %v", seen, err)
+			}
+		})
+	}
+	for name, wrong := range map[string]stream.Config{
+		"wrong password": {Brokers: config.Brokers, TLS: config.TLS, SASL: stream.SASL{Mechanism: "PLAIN", Username: "user", Password: "guess"}},
+		"unknown CA":     {Brokers: config.Brokers, TLS: stream.TLS{Enabled: true}, SASL: stream.SASL{Mechanism: "PLAIN", Username: "user", Password: "secret"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := stream.Dial(t.Context(), wrong); pipeline.KindOf(err) != pipeline.Unavailable {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+func TestDialExplains(t *testing.T) {
+	for name, config := range map[string]stream.Config{
+		"no broker there": {Brokers: []string{"127.0.0.1:1"}},
+		"no CA file":      {Brokers: []string{"127.0.0.1:1"}, TLS: stream.TLS{Enabled: true, CA: filepath.Join(t.TempDir(), "absent.pem")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := stream.Dial(t.Context(), config)
+			if err == nil {
+				t.Error("connected")
+			}
+		})
+	}
+}
