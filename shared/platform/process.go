@@ -102,7 +102,7 @@ func (p *process) verdict() (ok bool, reason, hint string) {
 	}
 	const memory = "give the machine more memory, or train with a smaller batch_size or model"
 	status, _ := exit.Sys().(syscall.WaitStatus)
-	tail := p.log.tail(4 << 10)
+	tail := p.log.tail(16 << 10)
 	switch {
 	case status.Signaled() && status.Signal() == syscall.SIGKILL && oomKills() > p.ooms:
 		return false, "out of memory: the kernel ended the process (signal 9)", memory
@@ -133,10 +133,17 @@ func saying(log string) string {
 	return ""
 }
 
-// lastLine is the last line that says something, at most 300 bytes.
+// lastLine is the last line that says something, at most 300 bytes: that of a
+// panic stands before its stack.
 func lastLine(log string) string {
 	lines := strings.Split(strings.TrimSpace(log), "\n")
 	line := strings.TrimSpace(lines[len(lines)-1])
+	for _, l := range lines {
+		if strings.HasPrefix(l, "panic: ") || strings.HasPrefix(l, "fatal error: ") {
+			line = l
+			break
+		}
+	}
 	if len(line) > 300 {
 		line = strings.ToValidUTF8(line[:300], "") + "..."
 	}

@@ -1,0 +1,409 @@
+package deployinference_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/eventing/door"
+	deployinference "github.com/kafkaml/kafkaml/functions/deploy-inference"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/platform"
+	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
+)
+
+// The replicas of these tests are this program: a process that takes records
+// over HTTP and writes to its output topic, as predict does, without a model.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == "predict" {
+		os.Exit(replica())
+	}
+	os.Exit(streamtest.Main(m))
+}
+
+func replica() int {
+	var job pipeline.PredictJob
+	config, err := stream.FromEnv(os.Getenv)
+	if err != nil || json.Unmarshal([]byte(os.Getenv("KAFKAML_PREDICT")), &job) != nil {
+		return 2
+	}
+	if job.OutputTopic == "broken" {
+		fmt.Fprintln(os.Stderr, "cannot load the model")
+		return 1
+	}
+	cluster, err := stream.Dial(context.Background(), config)
+	if err != nil {
+		return 1
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/health/readiness", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		e, err := eventing.Read(r.Context(), r.Header, r.Body)
+		if err == nil {
+			_, err = cluster.Produce(r.Context(), job.OutputTopic, 0, []stream.Record{{Key: fmt.Append(nil, os.Getpid()), Value: e.Data()}})
+		}
+		if err != nil {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	})
+	s := &http.Server{Addr: os.Getenv("LISTEN_ADDRESS"), Handler: mux}
+	go func() {
+		stop := make(chan os.Signal, 1)
+		signal.Notify(stop, syscall.SIGTERM)
+		<-stop
+		_ = s.Shutdown(context.Background())
+	}()
+	if err := s.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+		return 1
+	}
+	return 0
+}
+
+// rig is the step over a development broker, SQLite and child processes.
+type rig struct {
+	*httptest.Server
+	cluster *stream.Cluster
+	store   *registry.Store
+	dir     string
+	result  int64 // finished
+	waiting int64 // a result that is not
+	end     func()
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	r := &rig{cluster: streamtest.Cluster(t), dir: t.TempDir()}
+	var err error
+	if r.store, err = registry.Open(t.Context(), "sqlite:"+filepath.Join(r.dir, "registry.db")); err != nil {
+		t.Fatal(err)
+	}
+	r.fill(t)
+	r.begin(t)
+	t.Cleanup(func() {
+		r.end()
+		_ = r.store.Close()
+	})
+	return r
+}
+
+// begin starts the step as a process would; end ends it.
+func (r *rig) begin(t *testing.T) {
+	t.Helper()
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	local, err := platform.NewLocal(platform.LocalConfig{Binary: os.Args[0], Dir: r.dir, Log: log, BaseURL: "http://here/predict"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := eventing.NewDispatcher(r.cluster, func(to eventing.Destination) []string { return local.URLs(to.Ref.Name) }, log)
+	s := deployinference.NewService(deployinference.Deps{
+		Store: r.store, Cluster: r.cluster, Services: local, Sources: d, Env: r.cluster.Config().Env(), Log: log,
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { s.Run(ctx) })
+	r.Server = httptest.NewServer(door.Handler(s.Function(), r.store, log))
+	r.end = sync.OnceFunc(func() {
+		r.Server.Close()
+		cancel()
+		wg.Wait()
+		_ = d.Close()
+		_ = local.Close()
+	})
+}
+
+// fill makes a finished result of a model with four numbers in and one out.
+func (r *rig) fill(t *testing.T) {
+	t.Helper()
+	err := r.store.Do(t.Context(), func(tx *registry.Tx) error {
+		m := pipeline.Model{Name: "m", Source: "s", Framework: "tensorflow", Artifact: "models/1"}
+		m.Inputs = []pipeline.Tensor{{Name: "x", DType: "float32", Shape: []int{4}}}
+		m.Outputs = []pipeline.Tensor{{Name: "y", DType: "float32", Shape: []int{1}}}
+		c := pipeline.Configuration{Name: "c"}
+		d := pipeline.Deployment{BatchSize: 1, TrainingKwargs: pipeline.TrainingKwargs{Epochs: 1}}
+		src := pipeline.Datasource{
+			Ranges: []pipeline.Range{{Topic: "t", Length: 10}}, InputFormat: pipeline.RAW, TotalMsg: 10,
+			InputConfig: json.RawMessage(`{"data_type":"uint8","data_reshape":"4","label_type":"uint8","label_reshape":""}`),
+		}
+		if err := tx.CreateModel(&m); err != nil {
+			return err
+		}
+		if c.Models = []int64{m.ID}; tx.CreateConfiguration(&c) != nil {
+			return errors.New("configuration")
+		}
+		if d.Configuration = c.ID; tx.CreateDeployment(&d) != nil {
+			return errors.New("deployment")
+		}
+		if err := tx.CreateDatasource(&src); err != nil {
+			return err
+		}
+		for _, id := range []*int64{&r.result, &r.waiting} {
+			res := pipeline.Result{Deployment: d.ID, Configuration: c.ID, Model: m.ID, ModelName: m.Name, ModelVersion: 1, Status: pipeline.ResultWaiting}
+			if err := tx.CreateResult(&res); err != nil {
+				return err
+			}
+			*id = res.ID
+		}
+		return r.finish(tx, src.ID)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (r *rig) finish(tx *registry.Tx, datasource int64) error {
+	for _, s := range []pipeline.ResultStatus{pipeline.ResultScheduled, pipeline.ResultRunning, pipeline.ResultFinished} {
+		res, err := tx.Result(r.result)
+		if err != nil {
+			return err
+		}
+		res.Status, res.Datasource, res.Attempt, res.Artifact = s, datasource, 1, "results/1/attempt-1"
+		if err := tx.UpdateResult(&res); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// call sends JSON and gives the status and the answer.
+func (r *rig) call(t *testing.T, method, path string, body any) (int, []byte) {
+	t.Helper()
+	var b []byte
+	var err error
+	if body != nil {
+		if b, err = json.Marshal(body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	req, err := http.NewRequestWithContext(t.Context(), method, r.URL+path, bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	got, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, got
+}
+
+type members map[string]any
+
+func (r *rig) deploy(t *testing.T, changes members) pipeline.Inference {
+	t.Helper()
+	form := members{"result": r.result, "input_topic": "in", "output_topic": "out"}
+	for k, v := range changes {
+		form[k] = v
+	}
+	status, body := r.call(t, "POST", "/inferences", form)
+	var i pipeline.Inference
+	if err := json.Unmarshal(body, &i); err != nil || status != http.StatusCreated {
+		t.Fatalf("%d %s", status, body)
+	}
+	return i
+}
+
+// await polls an inference until cond holds.
+func (r *rig) await(t *testing.T, id int64, what string, cond func(pipeline.Inference) bool) pipeline.Inference {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		var i pipeline.Inference
+		_, body := r.call(t, "GET", fmt.Sprintf("/inferences/%d", id), nil)
+		if err := json.Unmarshal(body, &i); err != nil {
+			t.Fatalf("%s", body)
+		}
+		if cond(i) {
+			return i
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("never %s: %s", what, body)
+		}
+	}
+}
+
+func ready(n int) func(pipeline.Inference) bool {
+	return func(i pipeline.Inference) bool {
+		return i.Status == pipeline.InferenceRunning && i.Ready == n && i.Wanted == n
+	}
+}
+
+// feed produces n records and waits for total in the output topic; it gives
+// the processes that wrote them.
+func (r *rig) feed(t *testing.T, n, total int) map[string]int {
+	t.Helper()
+	records := make([]stream.Record, n)
+	for i := range records {
+		records[i] = stream.Record{Value: []byte{1, 2, 3, 4}}
+	}
+	if _, err := r.cluster.Produce(t.Context(), "in", 0, records); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		_, next, err := r.cluster.Offsets(t.Context(), "out")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if int(next[0]) >= total {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d of %d records are in the output topic", next[0], total)
+		}
+	}
+	by := map[string]int{}
+	err := r.cluster.Read(t.Context(), pipeline.Range{Topic: "out", Length: int64(total)}, func(rec stream.Record) error {
+		by[string(rec.Key)]++
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return by
+}
+
+func TestInferenceLives(t *testing.T) {
+	r := newRig(t)
+	i := r.deploy(t, members{"replicas": 2})
+	if i.Name != "inference-1" || i.Status != pipeline.InferenceDeploying || i.DeadLetter != "in.dead-letter" || i.InputFormat != pipeline.RAW || i.Partitions != 2 {
+		t.Errorf("%+v", i)
+	}
+	i = r.await(t, i.ID, "ready", ready(2))
+	if i.URL != "http://here/predict/inference-1/" {
+		t.Errorf("url %q", i.URL)
+	}
+	if by := r.feed(t, 200, 200); len(by) != 2 {
+		t.Errorf("predicted by %v, want two processes", by)
+	}
+	if status, body := r.call(t, "PUT", "/inferences/1", members{"replicas": 1}); status != 200 {
+		t.Fatalf("%d %s", status, body)
+	}
+	r.await(t, i.ID, "scaled", ready(1))
+
+	if status, body := r.call(t, "POST", "/inferences/1/stop", members{}); status != 200 || !strings.Contains(string(body), `"status":"stopped"`) {
+		t.Fatalf("%d %s", status, body)
+	}
+	r.await(t, i.ID, "stopped", func(i pipeline.Inference) bool { return i.Status == pipeline.InferenceStopped && i.Ready == 0 })
+	if status, body := r.call(t, "POST", "/inferences/1/start", members{}); status != 200 {
+		t.Fatalf("%d %s", status, body)
+	}
+	r.await(t, i.ID, "started", ready(1))
+	r.feed(t, 10, 210)
+
+	if status, body := r.call(t, "DELETE", "/inferences/1", nil); status != 200 {
+		t.Fatalf("%d %s", status, body)
+	}
+	if status, _ := r.call(t, "GET", "/inferences/1", nil); status != 404 {
+		t.Errorf("a deleted inference is %d", status)
+	}
+}
+
+// A restart of the step finds its inferences in the registry and goes on where
+// the group stopped.
+func TestInferencesAreServedAgainAfterARestart(t *testing.T) {
+	r := newRig(t)
+	i := r.deploy(t, nil)
+	r.await(t, i.ID, "ready", ready(1))
+	r.feed(t, 50, 50)
+	r.end()
+	r.begin(t)
+	r.await(t, i.ID, "ready", ready(1))
+	if by := r.feed(t, 50, 100); len(by) != 2 {
+		t.Errorf("predicted by %v: want a process before and one after", by)
+	}
+}
+
+func TestDeploymentIsRefused(t *testing.T) {
+	r := newRig(t)
+	taken := r.deploy(t, members{"name": "taken", "input_topic": "a", "output_topic": "b"})
+	for _, c := range []struct {
+		name    string
+		changes members
+		status  int
+		field   string
+	}{
+		{"no such result", members{"result": 99}, 422, "result"},
+		{"a result that is not finished", members{"result": r.waiting}, 409, "result"},
+		{"a loop", members{"output_topic": "in"}, 422, "output_topic"},
+		{"dead letters into the input", members{"dead_letter_topic": "in"}, 422, "dead_letter_topic"},
+		{"no topic's name", members{"input_topic": "a b"}, 422, "input_topic"},
+		{"no service's name", members{"name": "A_B"}, 422, "name"},
+		{"a taken name", members{"name": taken.Name}, 409, "name"},
+		{"too many replicas", members{"replicas": 101}, 422, "replicas"},
+		{"a range upside down", members{"replicas": 3, "max_replicas": 2}, 422, "max_replicas"},
+		{"direct without a replica", members{"replicas": 0, "delivery": "direct"}, 422, "replicas"},
+		{"another delivery", members{"delivery": "mail"}, 422, "delivery"},
+		{"a config that does not fit", members{"input_config": members{"data_type": "uint8", "data_reshape": "5"}}, 422, "input_config.data_reshape"},
+		{"a member that is none", members{"replica": 1}, 422, "replica"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			form := members{"result": r.result, "input_topic": "in", "output_topic": "out"}
+			for k, v := range c.changes {
+				form[k] = v
+			}
+			status, body := r.call(t, "POST", "/inferences", form)
+			var p struct{ Field, Detail string }
+			if err := json.Unmarshal(body, &p); err != nil || status != c.status || p.Field != c.field || p.Detail == "" {
+				t.Errorf("%d %s; want %d, field %s", status, body, c.status, c.field)
+			}
+		})
+	}
+	if status, body := r.call(t, "PUT", "/inferences/1", members{"input_topic": "other"}); status != 422 {
+		t.Errorf("another input topic: %d %s", status, body)
+	}
+}
+
+func TestInferenceThatDoesNotStartSaysWhy(t *testing.T) {
+	r := newRig(t)
+	i := r.deploy(t, members{"output_topic": "broken"})
+	i = r.await(t, i.ID, "failed", func(i pipeline.Inference) bool { return i.Status == pipeline.InferenceFailed })
+	if !strings.Contains(i.Reason, "cannot load the model") {
+		t.Errorf("reason %q", i.Reason)
+	}
+	if status, body := r.call(t, "PUT", "/inferences/1", members{"output_topic": "out"}); status != 200 {
+		t.Fatalf("%d %s", status, body)
+	}
+	if i = r.await(t, i.ID, "mended", ready(1)); i.Reason != "" {
+		t.Errorf("reason %q", i.Reason)
+	}
+}
+
+func TestSuggest(t *testing.T) {
+	r := newRig(t)
+	status, body := r.call(t, "GET", fmt.Sprintf("/inferences/suggest?result=%d", r.result), nil)
+	var form map[string]any
+	if err := json.Unmarshal(body, &form); err != nil || status != 200 {
+		t.Fatalf("%d %s", status, body)
+	}
+	if form["input_format"] != "RAW" || form["input_config"].(map[string]any)["data_type"] != "uint8" || form["input_topic"] != "result-1-in" {
+		t.Errorf("%s", body)
+	}
+	if status, body := r.call(t, "POST", "/inferences", form); status != 201 {
+		t.Errorf("the suggestion is refused: %d %s", status, body)
+	}
+	for _, q := range []string{"", "?result=x", "?result=99"} {
+		if status, _ := r.call(t, "GET", "/inferences/suggest"+q, nil); status != 422 {
+			t.Errorf("%q: %d", q, status)
+		}
+	}
+}
