@@ -38,23 +38,29 @@ func TestRefusedURLs(t *testing.T) {
 	refusedOpen(t, "postgres://postgres:secret@127.0.0.1:"+port, pipeline.Unavailable, "refuses the user")
 }
 
+// statement runs SQL on a database beside the registry.
+func statement(t *testing.T, url, text string) {
+	t.Helper()
+	driver, source := "pgx", url
+	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
+		driver, source = "sqlite", path
+	}
+	db, err := sql.Open(driver, source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.ExecContext(t.Context(), text)
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestNewerSchema(t *testing.T) {
 	contract(t, func(t *testing.T, url string) {
 		if err := open(t, url).Ping(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		driver, source := "pgx", url
-		if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
-			driver, source = "sqlite", path
-		}
-		db, err := sql.Open(driver, source)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = db.ExecContext(t.Context(), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (900, true)")
-		if err := errors.Join(err, db.Close()); err != nil {
-			t.Fatal(err)
-		}
+		statement(t, url, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (900, true)")
 		refusedOpen(t, url, pipeline.Conflict, "schema 900", "newer")
 	})
 }

@@ -241,3 +241,36 @@ func TestTheSameCommandAtTheSameTime(t *testing.T) {
 		}
 	})
 }
+
+func TestOldEventsAndAnswersAreDropped(t *testing.T) {
+	contract(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		for _, name := range []string{"1", "2"} {
+			if err := register(t.Context(), s, name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		do(t, s, func(tx *registry.Tx) error { return tx.AnswerCommand("cli", "old", []byte("a")) })
+		statement(t, url, "UPDATE commands SET created = created - 8 * 24 * 3600")
+		statement(t, url, "UPDATE counters SET last = 100999 WHERE name = 'event'")
+		statement(t, url, "UPDATE events SET seq = 1001 WHERE seq = 2")
+		if err := register(t.Context(), s, "3"); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Events(t.Context(), 0, 0)
+		if err != nil || len(got) != 2 || got[0].Seq != 1001 || got[1].Seq != 101_000 {
+			t.Errorf("kept %v, %v", got, err)
+		}
+		do(t, s, func(tx *registry.Tx) error {
+			if err := tx.AnswerCommand("cli", "new", []byte("b")); err != nil {
+				return err
+			}
+			_, old, err := tx.Command("cli", "old")
+			_, fresh, freshErr := tx.Command("cli", "new")
+			if old || !fresh {
+				t.Errorf("the old answer is kept: %v, the new one: %v", old, fresh)
+			}
+			return errors.Join(err, freshErr)
+		})
+	})
+}
