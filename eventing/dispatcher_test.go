@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -232,4 +233,41 @@ func TestDispatcherWaitsForItsSink(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "it goes on where it was", func() bool { m, all := a.count(); n, _ := b.count(); return m+n == 101 && all == m })
+}
+
+// One record an HTTP request to a sink that does nothing: what the dispatcher
+// itself costs.
+func BenchmarkDispatcher(b *testing.B) {
+	c := streamtest.Cluster(b)
+	topic := streamtest.Topic(b, c, 4)
+	records := make([]stream.Record, 500)
+	for i := range records {
+		records[i] = stream.Record{Value: make([]byte, 784)}
+	}
+	total := 0
+	for total < b.N {
+		for p := range 4 {
+			if _, err := c.Produce(b.Context(), topic, p, records); err != nil {
+				b.Fatal(err)
+			}
+			total += len(records)
+		}
+	}
+	var taken atomic.Int64
+	done := make(chan struct{})
+	sink := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		if taken.Add(1) == int64(total) {
+			close(done)
+		}
+	}))
+	defer sink.Close()
+	d := eventing.NewDispatcher(c, nil, nil)
+	defer d.Close()
+	b.ResetTimer()
+	if err := d.Apply(b.Context(), source(topic, sink.URL)); err != nil {
+		b.Fatal(err)
+	}
+	<-done
+	b.ReportMetric(float64(total)/b.Elapsed().Seconds(), "records/s")
 }
