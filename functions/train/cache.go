@@ -39,15 +39,16 @@ type cache struct {
 	dst    [][]byte
 }
 
-// newCache makes room for total records: in memory, or in a file of dir.
-func newCache(dir string, inputs, labels []codec.Tensor, total int64) (*cache, error) {
+// newCache makes room for total records: in memory where they fit so many
+// bytes, else in a file of dir.
+func newCache(dir string, inputs, labels []codec.Tensor, total, memory int64) (*cache, error) {
 	c := &cache{inputs: len(inputs), dir: dir}
 	for _, t := range append(append([]codec.Tensor{}, inputs...), labels...) {
 		c.fields = append(c.fields, field{t, c.row, t.Bytes()})
 		c.row += t.Bytes()
 	}
 	c.dst = make([][]byte, len(c.fields))
-	if total*int64(c.row+indexBytes) <= memoryBytes {
+	if total*int64(c.row+indexBytes) <= memory {
 		c.memory = make([]byte, 0, total*int64(c.row))
 		return c, nil
 	}

@@ -29,7 +29,7 @@ func (t *training) read(ctx context.Context, d *codec.Decoder) (err error) {
 	for _, r := range t.Job.Ranges {
 		total += r.Length
 	}
-	if t.cache, err = newCache(t.scratch, d.Inputs(), d.Labels(), total); err != nil {
+	if t.cache, err = newCache(t.scratch, d.Inputs(), d.Labels(), total, memoryBytes); err != nil {
 		return err
 	}
 	in := &intake{decoder: d, checks: newChecks(t.Job.Export, d), cache: t.cache, hash: newHasher()}
