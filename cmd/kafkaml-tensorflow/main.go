@@ -18,6 +18,7 @@ import (
 	"syscall"
 
 	"github.com/kafkaml/kafkaml/functions/predict"
+	"github.com/kafkaml/kafkaml/functions/train"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/toolchain"
 )
@@ -46,7 +47,7 @@ func run(args []string) int {
 		fmt.Fprint(os.Stderr, usage)
 		return exitUsage
 	}
-	verbs := map[string]func(context.Context, *slog.Logger) error{"predict": runPredict}
+	verbs := map[string]func(context.Context, *slog.Logger) error{"train": runTrain, "predict": runPredict}
 	switch verb := args[0]; verb {
 	case "version":
 		fmt.Println(version())
@@ -106,6 +107,14 @@ func whileReadable(ctx context.Context, r io.Reader) context.Context {
 		cancel()
 	}()
 	return ctx
+}
+
+func runTrain(ctx context.Context, log *slog.Logger) error {
+	config, err := train.ConfigFromEnv(os.Getenv, log)
+	if err != nil {
+		return err
+	}
+	return train.Run(ctx, config)
 }
 
 func runPredict(ctx context.Context, log *slog.Logger) error {
