@@ -31,8 +31,10 @@ type zygote struct {
 	control *net.UnixConn
 	log     *slog.Logger
 	logged  sync.WaitGroup
-	dead    chan struct{} // closed when the socket has ended
-	hello   message
+	// The last line that it wrote: why it ended, as a rule. To be read after logged.
+	lastLine string
+	dead     chan struct{} // closed when the socket has ended
+	hello    message
 
 	mu   sync.Mutex
 	jobs map[int64]*job
@@ -59,24 +61,26 @@ func startZygote(ctx context.Context, o Options, p *place) (*zygote, error) {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
 	theirs := os.NewFile(uintptr(pair[1]), "control")
-	defer theirs.Close()
 	ours := os.NewFile(uintptr(pair[0]), "control")
 	connection, err := net.FileConn(ours) // duplicates
 	ours.Close()
 	if err != nil {
+		theirs.Close()
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
 	z := &zygote{
 		control: connection.(*net.UnixConn), log: o.Log,
 		dead: make(chan struct{}), jobs: map[int64]*job{},
 	}
-	if err := z.spawn(ctx, o, p, theirs); err != nil {
+	err = z.spawn(ctx, o, p, theirs)
+	theirs.Close() // or the zygote's end would not be seen
+	if err != nil {
 		return nil, errors.Join(err, z.control.Close())
 	}
 	if err := z.greet(ctx); err != nil {
 		close(z.dead)
 		z.close()
-		return nil, err
+		return nil, fmt.Errorf("the Python worker ended before it was ready: %s: %w", z.lastLine, err)
 	}
 	go z.read()
 	return z, nil
@@ -122,7 +126,8 @@ func (z *zygote) logLines(out *os.File) {
 	defer out.Close()
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
-		z.log.Warn("model worker", "line", lines.Text())
+		z.lastLine = plain(lines.Text(), 500)
+		z.log.Warn("the model worker says", "line", z.lastLine)
 	}
 	io.Copy(io.Discard, out) //nolint:errcheck // after a line too long to log: keep the pipe empty
 }
@@ -134,7 +139,7 @@ func (z *zygote) greet(ctx context.Context) error {
 	defer context.AfterFunc(ctx, func() { z.control.SetReadDeadline(time.Now()) })() //nolint:errcheck // a closed socket ends the read as well
 	m, _, err := z.receive()
 	if err != nil {
-		return errors.Join(fmt.Errorf("the Python worker ended before it was ready (its messages are in the log): %w", err), ctx.Err())
+		return errors.Join(err, ctx.Err())
 	}
 	z.hello = m
 	return nil

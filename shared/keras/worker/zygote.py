@@ -27,8 +27,11 @@ import landlock
 
 
 def answer(control, descriptors=(), **message):
-    """Sends one message to the Go side."""
-    socket.send_fds(control, [json.dumps(message).encode()], list(descriptors))
+    """Sends one message to the Go side. Where that has gone there is nothing left to do."""
+    try:
+        socket.send_fds(control, [json.dumps(message).encode()], list(descriptors))
+    except OSError:
+        os._exit(0)
 
 
 def reap(control, running):
