@@ -26,7 +26,18 @@ import (
 
 var quiet = slog.New(slog.DiscardHandler)
 
-func TestMain(m *testing.M) { os.Exit(registrytest.Main(m)) }
+// scratch is for what the tests of the package share.
+var scratch string
+
+func TestMain(m *testing.M) {
+	var err error
+	if scratch, err = os.MkdirTemp("", "deploy-training-*"); err != nil {
+		panic(err)
+	}
+	code := registrytest.Main(m)
+	_ = os.RemoveAll(scratch)
+	os.Exit(code)
+}
 
 // recorder is a platform.Jobs that writes down what is asked of it and runs
 // nothing, for what is about order and repetition.
