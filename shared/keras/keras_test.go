@@ -36,6 +36,7 @@ func TestMain(m *testing.M) {
 			code = 1
 		}
 	}
+	os.RemoveAll(sample.dir)
 	os.Exit(code)
 }
 

@@ -1,0 +1,382 @@
+package keras
+
+import (
+	"encoding/json"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/kafkaml/kafkaml/shared/keras/savedmodel"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// sample is one real export for the tests of the verifier.
+var sample struct {
+	once   sync.Once
+	dir    string
+	export pipeline.Export
+	err    error
+}
+
+// exported copies the sample into a folder of the test's own.
+func exported(t *testing.T) (dir string, e pipeline.Export) {
+	t.Helper()
+	w := sharedWorker(t)
+	sample.once.Do(func() {
+		if sample.dir, sample.err = os.MkdirTemp("", "kafkaml-keras-test-"); sample.err == nil {
+			sample.export, sample.err = w.Export(t.Context(), imports, small, sample.dir)
+		}
+	})
+	if sample.err != nil {
+		t.Fatal(sample.err)
+	}
+	dir = t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(sample.dir)); err != nil {
+		t.Fatal(err)
+	}
+	return dir, deepCopy(t, sample.export)
+}
+
+func deepCopy(t *testing.T, e pipeline.Export) (c pipeline.Export) {
+	t.Helper()
+	data, err := json.Marshal(e)
+	if err == nil {
+		err = json.Unmarshal(data, &c)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// refused tells whether Verify refuses for a reason that holds says.
+func refused(t *testing.T, dir string, e pipeline.Export, says string) {
+	t.Helper()
+	err := Verify(dir, e)
+	var refusal *pipeline.Error
+	if !errors.As(err, &refusal) || refusal.Kind != pipeline.Invalid || !strings.Contains(refusal.Reason, says) {
+		t.Errorf("got %v, want a refusal with %q", err, says)
+	}
+}
+
+// forgeries are what testdata/forge.py writes, with a part of the reason for
+// which each is refused.
+var forgeries = map[string]string{
+	"two_graphs":           "more than one graph",
+	"no_graph":             "0 graphs",
+	"another_tag":          "tags",
+	"asset":                "asset files",
+	"gradient":             "gradients",
+	"remote_device":        "the device",
+	"tpu":                  "the attribute _tpu_replicate",
+	"missing_function":     "__inference_missing is missing",
+	"call_by_name":         "is not allowed",
+	"recursion":            "calls itself",
+	"explosion":            "written out",
+	"large_constant":       "too large",
+	"overflowing_constant": "too large",
+	"negative_constant":    "too large",
+	"many_constants":       "too large",
+	"handle_constant":      "a handle as value",
+	"large_variable":       "too large",
+	"shapeless_variable":   "no type and shape",
+	"doubled_node":         "there twice",
+	"doubled_function":     "there twice",
+
+	"save_elsewhere":                  "SaveV2 uses a path",
+	"save_to_another_argument":        "SaveV2 uses a path",
+	"save_with_a_climbing_suffix":     "SaveV2 uses a path",
+	"save_with_a_prefix":              "SaveV2 uses a path",
+	"save_with_a_separator":           "SaveV2 uses a path",
+	"merge_elsewhere":                 "MergeV2Checkpoints uses a path",
+	"restore_elsewhere":               "RestoreV2 uses a path",
+	"restore_in_a_circle":             "RestoreV2 uses a path",
+	"node_with_the_name_of_the_path":  "hides the file name",
+	"save_called_from_the_graph":      "called from elsewhere",
+	"save_called_from_training":       "called from elsewhere",
+	"save_as_a_branch":                "called from elsewhere",
+	"save_in_a_list_of_branches":      "called from elsewhere",
+	"save_as_the_attribute_of_a_call": "function or a list as attribute",
+	"save_stands_in_for_another":      "api_implements",
+	"path_given_by_another_node":      "does not take the file name first",
+	"path_used_by_another_node":       "uses the saver's file name",
+	"save_used_by_another_node":       "uses the saver's operations",
+	"path_is_no_placeholder":          "no placeholder",
+	"path_is_an_input":                "uses the saver",
+	"save_is_an_output":               "uses the saver",
+	"save_is_run_at_the_start":        "uses the saver",
+	"saver_trains":                    "does not take the file name first",
+	"saver_saves_twice":               "by the same function",
+	"no_saver":                        "file name",
+
+	"no_train":                   "the signature train is missing",
+	"another_signature":          `"evil" is not expected`,
+	"input_of_another_type":      "described as float32",
+	"input_of_another_shape":     "described as float32",
+	"input_of_another_name":      "the graph has",
+	"input_is_no_placeholder":    "no placeholder of its own",
+	"inputs_share_a_placeholder": "no placeholder of its own",
+	"input_is_sparse":            "the signature train",
+	"input_has_a_default":        "default values",
+	"output_of_another_shape":    "described as float32 [-1 2]",
+	"output_without_a_node":      "no dense tensor of the graph",
+	"metric_of_another_type":     "no float32 scalar",
+	"metric_of_another_name":     "metrics of train",
+	"variable_out_of_order":      "out of its order",
+	"variable_of_unknown_shape":  "too large",
+}
+
+// TestForgeries verifies variants of a real graph that TensorFlow would load.
+func TestForgeries(t *testing.T) {
+	dir, e := exported(t)
+	graph := filepath.Join(dir, "model", "saved_model.pb")
+	forged := t.TempDir()
+	o := options(t)
+	c := exec.CommandContext(t.Context(), o.Python, "-I", "-S", "testdata/forge.py", o.SitePackages, graph, forged)
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	files, err := os.ReadDir(forged)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) < len(forgeries)+80 {
+		t.Errorf("%d forgeries", len(files))
+	}
+	for _, f := range files {
+		data, err := os.ReadFile(filepath.Join(forged, f.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(graph, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		t.Run(f.Name(), func(t *testing.T) {
+			op, _, operation := strings.Cut(f.Name(), "_in_")
+			switch says := forgeries[f.Name()]; {
+			case f.Name() == "nothing":
+				if err := Verify(dir, e); err != nil {
+					t.Error(err)
+				}
+			case says != "":
+				refused(t, dir, e, says)
+			case operation:
+				refused(t, dir, e, "the operation "+op+" is not allowed")
+			default:
+				t.Error("a forgery without a reason")
+			}
+		})
+	}
+}
+
+// TestDescriptions changes the child's description of a true graph.
+func TestDescriptions(t *testing.T) {
+	long := strings.Repeat("x", 3000)
+	cases := map[string]struct {
+		change func(*pipeline.Export)
+		says   string
+	}{
+		"no input":                {func(e *pipeline.Export) { e.Inputs = nil }, "at least one input"},
+		"another input":           {func(e *pipeline.Export) { e.Inputs[0].Name = "other" }, "the graph has"},
+		"name with a path":        {func(e *pipeline.Export) { e.Inputs[0].Name = "../x" }, "letters, digits"},
+		"long name":               {func(e *pipeline.Export) { e.Outputs[0].Name = long }, "letters, digits"},
+		"two of a name":           {func(e *pipeline.Export) { e.Outputs = append(e.Outputs, e.Outputs[0]) }, "letters, digits"},
+		"unknown type":            {func(e *pipeline.Export) { e.Inputs[0].DType = "float33" }, "unknown"},
+		"another type":            {func(e *pipeline.Export) { e.Inputs[0].DType = "int64" }, "described as int64"},
+		"another shape":           {func(e *pipeline.Export) { e.Inputs[0].Shape = []int{5} }, "described as"},
+		"open shape":              {func(e *pipeline.Export) { e.Inputs[0].Shape = []int{-1} }, "described as"},
+		"large shape":             {func(e *pipeline.Export) { e.Inputs[0].Shape = []int{1 << 31, 1 << 31, 1 << 31} }, "too large"},
+		"negative shape":          {func(e *pipeline.Export) { e.Inputs[0].Shape = []int{-2} }, "too large"},
+		"many axes":               {func(e *pipeline.Export) { e.Inputs[0].Shape = make([]int, 100) }, "too large"},
+		"many inputs":             {func(e *pipeline.Export) { e.Inputs = make([]pipeline.Tensor, 101) }, "are allowed"},
+		"another label":           {func(e *pipeline.Export) { e.Labels[0].DType = "float32" }, "described as"},
+		"no label":                {func(e *pipeline.Export) { e.Labels = nil }, "the graph has"},
+		"too many parameters":     {func(e *pipeline.Export) { e.Parameters = 1 << 40 }, "parameters are described"},
+		"more trainable than all": {func(e *pipeline.Export) { e.TrainableParameters = 24 }, "trainable"},
+		"negative parameters":     {func(e *pipeline.Export) { e.Parameters, e.TrainableParameters = -1, -2 }, "trainable"},
+		"unknown task":            {func(e *pipeline.Export) { e.Task = "x" }, "the task"},
+		"negative classes":        {func(e *pipeline.Export) { e.Classes = -1 }, "classes"},
+		"loss of lines":           {func(e *pipeline.Export) { e.Loss = "a\nb" }, "a short line"},
+		"long optimizer":          {func(e *pipeline.Export) { e.Optimizer = long }, "a short line"},
+		"many metrics":            {func(e *pipeline.Export) { e.Metrics = make([]string, 1000) }, "metrics"},
+		"other metrics":           {func(e *pipeline.Export) { e.Metrics = []string{"loss", "mae"} }, "metrics of train"},
+		"metric of control codes": {func(e *pipeline.Export) { e.Metrics[1] = "\x1b[2J" }, "metrics"},
+		"many layers":             {func(e *pipeline.Export) { e.Layers = make([]pipeline.Layer, maxLayers+1) }, "layers"},
+		"layer without a name":    {func(e *pipeline.Export) { e.Layers[0].Name = "" }, "the layer"},
+		"layer of broken text":    {func(e *pipeline.Export) { e.Layers[0].Output = "\xff" }, "the layer"},
+		"layer of many parents":   {func(e *pipeline.Export) { e.Layers[0].Inputs = make([]string, 2000) }, "the layer"},
+		"many libraries":          {func(e *pipeline.Export) { e.Libraries = manyLibraries() }, "libraries"},
+		"weighted unsaid":         {func(e *pipeline.Export) { e.Weighted = false }, `"train_weighted" is not expected`},
+	}
+	dir, e := exported(t)
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			changed := deepCopy(t, e)
+			c.change(&changed)
+			refused(t, dir, changed, c.says)
+		})
+	}
+	if err := Verify(dir, e); err != nil {
+		t.Error(err)
+	}
+}
+
+func manyLibraries() pipeline.Libraries {
+	l := pipeline.Libraries{}
+	for _, c := range "abcdefghijklmnop" {
+		l[string(c)] = "1"
+	}
+	return l
+}
+
+// TestFiles changes the files around the graph.
+func TestFiles(t *testing.T) {
+	write := func(name, text string) func(*testing.T, string) {
+		return func(t *testing.T, dir string) {
+			t.Helper()
+			if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	variables := func(change func([]Variable) []Variable) func(*testing.T, string) {
+		return func(t *testing.T, dir string) {
+			t.Helper()
+			path := filepath.Join(dir, "keras/variables.json")
+			var vs []Variable
+			data, err := os.ReadFile(path)
+			if err == nil {
+				err = json.Unmarshal(data, &vs)
+			}
+			if err == nil {
+				data, err = json.Marshal(change(vs))
+			}
+			if err == nil {
+				err = os.WriteFile(path, data, 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	one := func(change func(*Variable)) func(*testing.T, string) {
+		return variables(func(vs []Variable) []Variable { change(&vs[0]); return vs })
+	}
+	cases := map[string]struct {
+		change func(*testing.T, string)
+		says   string // empty: it is fine
+	}{
+		"no template": {func(t *testing.T, dir string) {
+			if err := os.RemoveAll(filepath.Join(dir, "keras")); err != nil {
+				t.Fatal(err)
+			}
+		}, ""},
+		"another file":         {write("model/evil.so", "x"), "not expected"},
+		"an asset":             {write("model/assets/x", "x"), "not expected"},
+		"half a template":      {func(t *testing.T, dir string) { os.Remove(filepath.Join(dir, "keras/config.json")) }, "files"},
+		"no variables":         {func(t *testing.T, dir string) { os.Remove(filepath.Join(dir, "model/variables/variables.index")) }, "files"},
+		"empty graph":          {write("model/saved_model.pb", ""), "0 graphs"},
+		"no graph":             {write("model/saved_model.pb", "\xff\xff"), "saved_model.pb"},
+		"config of no JSON":    {write("keras/config.json", "{"), "no JSON"},
+		"weights of no HDF5":   {write("keras/model.weights.h5", "0123456789"), "no HDF5"},
+		"table of no JSON":     {write("keras/variables.json", "x"), "variables.json"},
+		"table of more":        {write("keras/variables.json", `[{"exec":"x"}]`), "variables.json"},
+		"empty table":          {write("keras/variables.json", "[]"), "lists 0 variables"},
+		"offset in the head":   {one(func(v *Variable) { v.Offset = 0 }), "lies outside"},
+		"offset behind":        {one(func(v *Variable) { v.Offset = 1 << 40 }), "lies outside"},
+		"offset overflows":     {one(func(v *Variable) { v.Offset = 1<<63 - 1 }), "lies outside"},
+		"negative offset":      {one(func(v *Variable) { v.Offset = -2 }), "offset"},
+		"not in the file":      {one(func(v *Variable) { v.Offset = -1 }), ""},
+		"another size":         {one(func(v *Variable) { v.Bytes++ }), "size"},
+		"another type":         {one(func(v *Variable) { v.DType = "int32" }), "variables.json says"},
+		"another shape":        {one(func(v *Variable) { v.Shape = []int{3, 4} }), "variables.json says"},
+		"path of lines":        {one(func(v *Variable) { v.Path = "a\nb" }), "path"},
+		"one upon another":     {variables(func(vs []Variable) []Variable { vs[1].Offset = vs[0].Offset; return vs }), "in another"},
+		"one more":             {variables(func(vs []Variable) []Variable { return append(vs, vs[0]) }), "lists"},
+		"a link for the graph": {link("model/saved_model.pb"), "not expected"},
+		"a link for the table": {link("keras/variables.json"), "not expected"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			dir, e := exported(t)
+			c.change(t, dir)
+			if c.says != "" {
+				refused(t, dir, e, c.says)
+			} else if err := Verify(dir, e); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// link puts a symbolic link to the file itself, moved away, in its place.
+func link(name string) func(*testing.T, string) {
+	return func(t *testing.T, dir string) {
+		t.Helper()
+		away := filepath.Join(t.TempDir(), "away")
+		if err := errors.Join(os.Rename(filepath.Join(dir, name), away), os.Symlink(away, filepath.Join(dir, name))); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestMutations changes random bytes of a real graph: no panic, and what still
+// passes has no operation that is not allowed.
+func TestMutations(t *testing.T) {
+	dir, e := exported(t)
+	graph, err := os.ReadFile(filepath.Join(dir, "model", "saved_model.pb"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	passed := 0
+	for i := range 1500 {
+		b := append([]byte(nil), graph...)
+		for range 1 + r.IntN(8) {
+			b[r.IntN(len(b))] = byte(r.Uint32())
+		}
+		if i%3 == 0 {
+			b = b[:r.IntN(len(b))]
+		}
+		m, err := savedmodel.Parse(b)
+		if err != nil {
+			continue
+		}
+		g, err := checkGraph(m)
+		if err != nil || g.checkSignatures(e) != nil {
+			continue
+		}
+		passed++
+		for _, fn := range m.Functions {
+			for _, n := range fn.Nodes {
+				if !allowed[n.Op] && !saverOps[n.Op] {
+					t.Fatalf("operation %q passed", n.Op)
+				}
+			}
+		}
+	}
+	t.Logf("%d of 1500 mutations of %d bytes passed: changes of constants and names", passed, len(graph))
+}
+
+// TestAllowList holds that the list has nothing that could be taken for
+// reaching out of the graph.
+func TestAllowList(t *testing.T) {
+	if len(allowed) < 300 {
+		t.Errorf("%d operations", len(allowed))
+	}
+	for op := range allowed {
+		for _, part := range []string{"File", "Save", "Restore", "PyFunc", "Dataset", "Iterator", "Debug", "Print", "Summary", "Remote", "Queue", "Send", "Recv", "Collective", "Decode", "Proto", "Session", "Host", "TPU"} {
+			if strings.Contains(op, part) && op != "UnicodeDecodeWithOffsets" {
+				t.Errorf("%s is allowed", op)
+			}
+		}
+	}
+}
