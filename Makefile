@@ -27,16 +27,17 @@ demo: build kafka mnist ## the first example through every step, timed, on a bro
 	bin/kafkaml demo $(ARGS)
 
 bench: build kafka mnist ## one table: kafkaml against Keras and plain Python loops, side by side on Apache Kafka
+	@$(FETCH) bench
 	go run ./test/bench $(ARGS)
 
 build: bin/kafkaml bin/kafkaml-tensorflow ## both binaries into bin/
 
 bin/kafkaml: ui FORCE
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/kafkaml
+	CGO_ENABLED=0 go build -ldflags '$(LDFLAGS)' -o $@ ./cmd/kafkaml
 
 bin/kafkaml-tensorflow: tensorflow FORCE
 	@[ -e $@ ] || echo "building $@ (the first time about a minute)"
-	go build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/kafkaml-tensorflow
+	go build -ldflags '$(LDFLAGS)' -o $@ ./cmd/kafkaml-tensorflow
 
 tensorflow kafka mnist tabular: ## fetch TensorFlow, Apache Kafka, or the data of the examples
 	@$(FETCH) $@

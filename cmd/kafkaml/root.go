@@ -8,6 +8,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/doctor"
+	"github.com/kafkaml/kafkaml/cmd/kafkaml/machine"
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/resource"
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/streaming"
 )
@@ -52,7 +53,7 @@ func newRoot(env *cli.Env) *cobra.Command {
 	env.GlobalFlags(root.PersistentFlags())
 	add(root, groupPipeline, resource.Commands(env)...)
 	add(root, groupStreams, streaming.Command(env))
-	add(root, groupMachine, doctor.Command(env), newVersion(env))
+	add(root, groupMachine, machine.RunCommand(env), machine.DemoCommand(env), doctor.Command(env), newVersion(env))
 	return cli.Group(root)
 }
 

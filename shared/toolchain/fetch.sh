@@ -3,6 +3,7 @@
 #   fetch.sh tensorflow   TensorFlow's wheel: its library for cgo, and Keras for the worker that reads model source
 #   fetch.sh kafka        Apache Kafka's jars (BROKER=kafka, tests and benchmarks)
 #   fetch.sh mnist        60,000 + 10,000 handwritten digits as IDX files (examples, demo, benchmarks)
+#   fetch.sh bench        what the Python loops of the benchmark need
 #   fetch.sh dir          prints the folder
 #   fetch.sh tabular      breast cancer (classification) and diabetes (regression) as CSV with a header (examples)
 # Each is complete or absent: it is built beside its place and renamed into it.
@@ -119,7 +120,18 @@ PY
   chmod -R a+rX "$to.part"; rm -rf "$to"; mv "$to.part" "$to"
 }
 
+bench() {
+  local to=$dir/bench-1 python
+  [ -e "$to/site" ] && return
+  python=$(cat "$dir/tensorflow-$TENSORFLOW/python")
+  say "fetching the Python clients that the benchmark compares with"
+  rm -rf "$to.part"
+  python3 -m pip --python "$python" install --quiet --disable-pip-version-check --root-user-action ignore --no-deps \
+    --target "$to.part/site" confluent-kafka==2.16.1 orjson==3.13.0 || fail "pip could not install confluent-kafka and orjson (above)"
+  chmod -R a+rX "$to.part"; rm -rf "$to"; mv "$to.part" "$to"
+}
+
 case "${1:-}" in
-  tensorflow | kafka | mnist | tabular) "$1" ;;
-  *) echo "usage: fetch.sh dir|tensorflow|kafka|mnist|tabular" >&2; exit 2 ;;
+  tensorflow | bench | kafka | mnist | tabular) "$1" ;;
+  *) echo "usage: fetch.sh dir|bench|tensorflow|kafka|mnist|tabular" >&2; exit 2 ;;
 esac

@@ -179,4 +179,3 @@ func number(text string, otherwise int) int {
 	}
 	return otherwise
 }
-
