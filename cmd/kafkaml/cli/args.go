@@ -40,9 +40,19 @@ type Completion = func(cmd *cobra.Command, args []string, word string) ([]string
 
 // Choices completes one of a few fixed words.
 func Choices(words ...string) Completion {
-	return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return words, cobra.ShellCompDirectiveNoFileComp
+	return func(_ *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
+		return beginning(words, word), cobra.ShellCompDirectiveNoFileComp
 	}
+}
+
+func beginning(all []string, word string) []string {
+	var fitting []string
+	for _, proposal := range all {
+		if strings.HasPrefix(proposal, word) {
+			fitting = append(fitting, proposal)
+		}
+	}
+	return fitting
 }
 
 // First keeps complete for the first argument and proposes nothing after it.
@@ -65,12 +75,6 @@ func Asking(ask func(ctx context.Context) ([]string, error)) Completion {
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		var fitting []string
-		for _, proposal := range all {
-			if strings.HasPrefix(proposal, word) {
-				fitting = append(fitting, proposal)
-			}
-		}
-		return fitting, cobra.ShellCompDirectiveNoFileComp
+		return beginning(all, word), cobra.ShellCompDirectiveNoFileComp
 	}
 }

@@ -86,6 +86,9 @@ func (e *Env) Output() (format string, err error) {
 // AsCurl tells whether requests are printed instead of sent.
 func (e *Env) AsCurl() bool { return e.asCurl }
 
+// ID is the id of --id, empty where none was given.
+func (e *Env) ID() string { return e.id }
+
 // Terminal tells whether w is a terminal that a person looks at, and how many
 // columns it has.
 func (e *Env) Terminal(w io.Writer) (columns int, ok bool) {

@@ -161,6 +161,9 @@ func (k kind[T]) act(v verb) *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 && k.env.ID() != "" {
+				return cli.Usagef("--id is for one %s: each is an event of its own", k.one)
+			}
 			for _, ref := range args {
 				if err := k.actOn(cmd.Context(), v, ref); err != nil {
 					return err

@@ -34,8 +34,8 @@ const sendAbout = `Send a file as a stream.
 
 With --deployment the records are for training: the label is the key, and at the
 end one control message says where they lie, in which format and how to split
-them, which starts the trainings. With --predict they are for an inference: a
-label, where the file has one, goes along as the key.
+them, which starts the trainings. With --predict they are for an inference: the
+label of --label, or of a second file, goes along as the key.
 
 Files: CSV, TSV, JSON lines, NPY, NPZ, IDX (the files of MNIST) and Avro
 containers; NPY and IDX as a pair: samples, then labels. Their layout gives the
@@ -109,6 +109,7 @@ func (s *sending) check() error {
 }
 
 func (s *sending) run(ctx context.Context, paths []string) (err error) {
+	s.file.Only = s.predict && s.file.Label == "" && len(paths) == 1 // no column is taken for a label unasked
 	reader, err := files.Open(paths, s.file)
 	if err != nil {
 		return err
