@@ -27,7 +27,7 @@ type rows struct {
 }
 
 // maxRow bounds what a header can make us allocate.
-const maxRow = 1 << 30
+const maxRow = 64 << 20
 
 // prepare takes the file's whole shape, rows first.
 func (r *rows) prepare(shape []int) error {
