@@ -16,18 +16,24 @@ import (
 	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
 )
 
-// discard deletes the records of a partition before an offset, as a person
-// does by hand; the library that we use has no such request.
-func discard(t *testing.T, c *stream.Cluster, topic string, partition int32, before int64) {
+// admin asks for what the library that we use has no request for.
+func admin(t *testing.T, c *stream.Cluster) *kadm.Client {
 	t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(c.Config().Brokers...))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer client.Close()
+	t.Cleanup(client.Close)
+	return kadm.NewClient(client)
+}
+
+// discard deletes the records of a partition before an offset, as a person
+// does by hand.
+func discard(t *testing.T, c *stream.Cluster, topic string, partition int32, before int64) {
+	t.Helper()
 	offsets := kadm.Offsets{}
 	offsets.Add(kadm.Offset{Topic: topic, Partition: partition, At: before, LeaderEpoch: -1})
-	answer, err := kadm.NewClient(client).DeleteRecords(t.Context(), offsets)
+	answer, err := admin(t, c).DeleteRecords(t.Context(), offsets)
 	if err == nil {
 		err = answer.Error()
 	}
@@ -146,7 +152,7 @@ func TestAvailableWithoutABroker(t *testing.T) {
 func TestTopics(t *testing.T) {
 	c := streamtest.Cluster(t)
 	for _, name := range []string{"b", "a", "__internal"} {
-		if err := c.EnsureTopic(t.Context(), name, 3); err != nil {
+		if _, err := admin(t, c).CreateTopic(t.Context(), 3, 1, nil, name); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -160,7 +166,7 @@ func TestTopics(t *testing.T) {
 	if err := c.EnsureTopic(t.Context(), "a", 5); err != nil {
 		t.Errorf("an existing topic: %v", err)
 	}
-	for _, bad := range []string{"", ".", "..", "a b", "a/b", strings.Repeat("a", 250)} {
+	for _, bad := range []string{"", ".", "..", "a b", "a/b", "__internal", strings.Repeat("a", 250)} {
 		if err := c.EnsureTopic(t.Context(), bad, 1); pipeline.KindOf(err) != pipeline.Invalid {
 			t.Errorf("%q: %v", bad, err)
 		}

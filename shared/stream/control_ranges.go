@@ -60,7 +60,7 @@ func parseEntry(text string) (entry, *pipeline.Error) {
 		return entry{}, bad("has " + strconv.Itoa(len(parts)) + " parts")
 	}
 	e := entry{topic: parts[0], open: len(parts) == 3}
-	if err := validTopic(e.topic); err != nil {
+	if err := pipeline.ValidateTopic("topic", e.topic); err != nil {
 		return e, bad("does not begin with the name of a topic")
 	}
 	partition, err := strconv.ParseInt(parts[1], 10, 32)

@@ -93,18 +93,21 @@ type membership struct {
 }
 
 func (m *membership) run(group *kafka.ConsumerGroup) {
+	said := "" // a broker that is away is tried twice a second, and told of once
 	for {
 		generation, err := group.Next(m.ctx)
 		switch {
 		case m.ctx.Err() != nil:
 			return
 		case err == nil:
+			said = ""
 			m.begin(generation)
 		case fatal(err):
 			m.leave(&pipeline.Error{Op: "join group", Kind: pipeline.Unavailable, Err: fmt.Errorf("%s: %w", m.config.ID, err)})
 			return
 		case errors.Is(err, kafka.RebalanceInProgress): // another member came or went: the library joins again
-		default: // the library tries again
+		case err.Error() != said: // the library tries again
+			said = err.Error()
 			m.config.Log.Warn("joining the group", "group", m.config.ID, "error", err)
 		}
 	}

@@ -23,7 +23,7 @@ func (c *Cluster) EnsureTopic(ctx context.Context, topic string, partitions int)
 // a topic that it makes.
 func (c *Cluster) CreateTopic(ctx context.Context, topic string, partitions int, config map[string]string) error {
 	const op = "create topic"
-	if err := validTopic(topic); err != nil {
+	if err := pipeline.ValidateTopic("topic", topic); err != nil {
 		return err
 	}
 	if n, err := c.Partitions(ctx, topic); err == nil && n > 0 {
@@ -122,19 +122,4 @@ func (c *Cluster) Offsets(ctx context.Context, topic string) (first, next map[in
 		first[p.Partition], next[p.Partition] = p.FirstOffset, p.LastOffset
 	}
 	return first, next, nil
-}
-
-// validTopic applies Kafka's own rules for names (org.apache.kafka.common.internals.Topic),
-// so that a bad one is explained here rather than refused with a code there.
-func validTopic(name string) error {
-	const longest = 249
-	ok := name != "" && name != "." && name != ".." && len(name) <= longest
-	for _, r := range name {
-		ok = ok && (r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '_' || r == '-')
-	}
-	if ok {
-		return nil
-	}
-	return pipeline.Invalidf("topic", "%q is not the name of a topic", name).
-		WithHint("use up to %d letters, digits, dots, underscores and dashes", longest)
 }
