@@ -57,9 +57,7 @@ func (t *Trainer) Fit(ctx context.Context, s Samples, p Plan, onEpoch func(pipel
 		return FitReport{}, err
 	}
 	report := FitReport{Exhausted: p.StepsPerEpoch > 0 && batches(s.Len(), p.BatchSize)%p.StepsPerEpoch != 0}
-	for c := range p.calls(s.Len(), f.most) {
-		report.Steps += int64(c.steps)
-	}
+	report.Steps = p.steps(s.Len())
 	run, err := t.choose(ctx, f, p, &report)
 	if err != nil {
 		return report, err
@@ -140,6 +138,18 @@ func (p Plan) calls(total int64, most int) iter.Seq[call] {
 			}
 		}
 	}
+}
+
+// steps is how many batches all epochs take: each pass, of so many epochs, takes
+// all of the split.
+func (p Plan) steps(total int64) int64 {
+	all, epochs := int64(batches(total, p.BatchSize)), int64(p.Epochs-p.InitialEpoch)
+	if p.StepsPerEpoch <= 0 || int64(p.StepsPerEpoch) >= all {
+		return epochs * all
+	}
+	each := int64(p.StepsPerEpoch)
+	pass := (all + each - 1) / each
+	return epochs/pass*all + epochs%pass*each
 }
 
 // weigher computes sample weights from the labels in a buffer as Keras'

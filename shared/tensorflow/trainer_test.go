@@ -3,6 +3,7 @@ package tensorflow_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -228,5 +229,83 @@ func near(t *testing.T, name string, got, want []float64) {
 		if !(math.Abs(got[i]-want[i]) <= 1e-4*max(1, math.Abs(want[i]))) {
 			t.Errorf("%s[%d] = %v, Keras has %v", name, i, got[i], want[i])
 		}
+	}
+}
+
+// TestFitIsDeterministic trains twice and compares every variable; between,
+// the engines are measured, which must leave no trace.
+func TestFitIsDeterministic(t *testing.T) {
+	root, err := families()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := loadFamily(t, filepath.Join(root, "cnn"))
+	hash := func(e pipeline.Engine) string {
+		tr := f.open(t)
+		report, err := tr.Fit(t.Context(), f.samples(t, tr, ""), f.plan(nil, e), func(pipeline.Epoch) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if report.Engine != pipeline.Graph || report.Reason == "" {
+			t.Errorf("%+v", report)
+		}
+		v, err := tr.Variables()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tensorflow.WeightsHash(v)
+	}
+	pinned, measured, again := hash(pipeline.Graph), hash(pipeline.Auto), hash(pipeline.Auto)
+	if pinned != measured || measured != again {
+		t.Errorf("three trainings of one seed: %s, %s, %s", pinned, measured, again)
+	}
+}
+
+func TestFitRefuses(t *testing.T) {
+	root, err := families()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases := []struct {
+		name, family string
+		spoil        func(*tensorflow.Plan)
+	}{
+		{"class weights under XLA", "weighted", func(p *tensorflow.Plan) { p.Engine = pipeline.XLA }},
+		{"class weights of several outputs", "outputs", func(p *tensorflow.Plan) { p.ClassWeight = map[int]float64{0: 1} }},
+		{"class weights of a train_step without weights", "custom_step", func(p *tensorflow.Plan) { p.ClassWeight = map[int]float64{0: 1} }},
+		{"no epoch", "dense", func(p *tensorflow.Plan) { p.InitialEpoch = p.Epochs }},
+		{"no batch", "dense", func(p *tensorflow.Plan) { p.BatchSize = 0 }},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			f := loadFamily(t, filepath.Join(root, c.family))
+			tr := f.open(t)
+			p := f.plan(nil, pipeline.Graph)
+			c.spoil(&p)
+			if _, err := tr.Fit(t.Context(), f.samples(t, tr, ""), p, func(pipeline.Epoch) {}); err == nil {
+				t.Error("no error")
+			}
+		})
+	}
+}
+
+// TestFitEnds cancels a training between two epochs.
+func TestFitEnds(t *testing.T) {
+	root, err := families()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := loadFamily(t, filepath.Join(root, "dense"))
+	tr := f.open(t)
+	p := f.plan(nil, pipeline.Graph)
+	p.Epochs = 1 << 30
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err = tr.Fit(ctx, f.samples(t, tr, ""), p, func(e pipeline.Epoch) {
+		if e.Epoch == 3 {
+			cancel()
+		}
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Error(err)
 	}
 }

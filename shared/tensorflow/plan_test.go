@@ -1,0 +1,100 @@
+package tensorflow
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// walked tells the batches of each epoch as "pass:first batch+count".
+type walked struct{ Epoch, Pass, First, Count int }
+
+func TestPlanWalksAsKeras(t *testing.T) {
+	cases := []struct {
+		name  string
+		plan  Plan
+		total int64
+		want  []walked
+	}{
+		{"whole split", Plan{BatchSize: 10, Epochs: 2}, 25, []walked{{1, 0, 0, 3}, {2, 1, 0, 3}}},
+		{"steps go on and end early", Plan{BatchSize: 10, Epochs: 4, StepsPerEpoch: 2}, 50, []walked{{1, 0, 0, 2}, {2, 0, 2, 2}, {3, 0, 4, 1}, {4, 1, 0, 2}}},
+		{"more steps than batches", Plan{BatchSize: 10, Epochs: 2, StepsPerEpoch: 9}, 20, []walked{{1, 0, 0, 2}, {2, 1, 0, 2}}},
+		{"initial epoch", Plan{BatchSize: 10, Epochs: 3, InitialEpoch: 2}, 10, []walked{{3, 0, 0, 1}}},
+		{"less than a batch", Plan{BatchSize: 10, Epochs: 1}, 4, []walked{{1, 0, 0, 1}}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			for _, most := range []int{1, 2, 100} {
+				var got []walked
+				steps := int64(0)
+				for call := range c.plan.calls(c.total, most) {
+					steps += int64(call.steps)
+					at := walked{call.epoch, call.pass, int(call.first) / c.plan.BatchSize, call.steps}
+					if n := len(got); n > 0 && got[n-1].Epoch == at.Epoch {
+						if got[n-1].First+got[n-1].Count != at.First {
+							t.Errorf("%+v does not follow %+v", at, got[n-1])
+						}
+						got[n-1].Count += at.Count
+					} else {
+						got = append(got, at)
+					}
+				}
+				if want := c.plan.steps(c.total); steps != want {
+					t.Errorf("%d steps, %d were foretold", steps, want)
+				}
+				if diff := cmp.Diff(c.want, got); diff != "" {
+					t.Errorf("calls of %d batches: %s", most, diff)
+				}
+			}
+		})
+	}
+}
+
+func TestCut(t *testing.T) {
+	got := cut(35, 10, 2, 0, 4)
+	want := []call{{first: 0, steps: 2, rows: 10}, {first: 20, steps: 1, rows: 10}, {first: 30, steps: 1, rows: 5, last: true}}
+	if !slices.Equal(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+func TestColumnTakesOpenSizesFromTheStream(t *testing.T) {
+	cases := []struct {
+		name  string
+		model []int
+		have  []int
+		want  []int64 // nil: refused
+	}{
+		{"same", []int{28, 28}, []int{28, 28}, []int64{28, 28}},
+		{"flat records", []int{28, 28}, []int{784}, []int64{28, 28}},
+		{"open length", []int{-1, 2}, []int{5, 2}, []int64{5, 2}},
+		{"open length of flat records", []int{-1, 2}, []int{10}, []int64{5, 2}},
+		{"two open sizes", []int{-1, -1, 3}, []int{4, 5, 3}, []int64{4, 5, 3}},
+		{"two open sizes of flat records", []int{-1, -1, 3}, []int{60}, nil},
+		{"another count", []int{28, 28}, []int{783}, nil},
+		{"scalar", []int{1}, nil, []int64{1}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := newColumn("x0", pipeline.Tensor{Name: "x", DType: "float32", Shape: c.model}, codec.Tensor{DType: codec.Uint8, Shape: c.have})
+			if (err == nil) != (c.want != nil) || err == nil && !slices.Equal(got.shape, c.want) {
+				t.Errorf("%v, %v, want %v", got.shape, err, c.want)
+			}
+		})
+	}
+}
+
+func TestClass(t *testing.T) {
+	for _, c := range []struct {
+		label []float64
+		want  int
+	}{{[]float64{3}, 3}, {[]float64{0.9999}, 1}, {[]float64{0, 0, 1}, 2}, {[]float64{0.2, 0.5, 0.3}, 1}} {
+		if got := Class(c.label); got != c.want {
+			t.Errorf("Class(%v) = %d, want %d", c.label, got, c.want)
+		}
+	}
+}
