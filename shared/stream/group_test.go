@@ -120,3 +120,32 @@ func TestGroupSharesPartitions(t *testing.T) {
 		}
 	})
 }
+
+func TestLastCommitWhileLeaving(t *testing.T) {
+	streamtest.Each(t, func(t *testing.T, c *stream.Cluster) {
+		topic := streamtest.Topic(t, c, 1)
+		config := stream.GroupConfig{ID: streamtest.Name(t), Topics: []string{topic}}
+		for round := range int64(2) {
+			base := produce(t, c, topic, 0, numbered(10))
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			if err := c.Consume(ctx, config, func(ctx context.Context, claim *stream.Claim) error {
+				records, err := claim.Fetch(ctx)
+				if err != nil {
+					return err
+				}
+				if records[0].Offset != base || len(records) != 10 {
+					t.Errorf("round %d: %d records from offset %d on", round, len(records), records[0].Offset)
+				}
+				cancel()
+				<-ctx.Done()
+				if err := claim.Commit(claim.Next()); err != nil {
+					t.Error(err)
+				}
+				return nil
+			}); err != nil {
+				t.Error(err)
+			}
+			cancel()
+		}
+	})
+}
