@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 
 	tf "github.com/galeone/tensorflow/tensorflow/go"
 	"golang.org/x/sync/errgroup"
@@ -137,11 +138,16 @@ type buffer struct {
 	w     []byte // sample weights, nil unless wanted
 }
 
-// newBuffer allocates tensors of [steps, rows, record].
+// newBuffer allocates tensors of [steps, rows, record], of [rows, record] where
+// steps is 0.
 func newBuffer(cols []column, steps, rows int, weighted bool) (*buffer, error) {
 	b := &buffer{named: map[string]*tf.Tensor{}}
+	lead := []int64{int64(steps), int64(rows)}
+	if steps == 0 {
+		lead = lead[1:]
+	}
 	for _, c := range cols {
-		t, err := NewTensor(c.dtype, append([]int64{int64(steps), int64(rows)}, c.shape...)...)
+		t, err := NewTensor(c.dtype, slices.Concat(lead, c.shape)...)
 		if err != nil {
 			return nil, fmt.Errorf("column %s: %w", c.name, err)
 		}
@@ -232,21 +238,21 @@ type feeder struct {
 }
 
 // newFeeder allocates the buffers; steps is the most batches that one call can
-// have any use of.
+// have any use of, 0 for calls of one batch without an axis of steps.
 func newFeeder(s Samples, cols []column, batch, steps int, weigh func(*buffer, int)) (*feeder, error) {
 	record := 1
 	for _, c := range cols {
 		record += c.bytes
 	}
 	f := &feeder{samples: s, cols: cols, batch: batch, weigh: weigh, free: map[int]chan *buffer{}}
-	f.most = max(1, min(steps, chunkBytes/(record*batch), int(s.Len()/int64(batch))))
+	f.most = max(min(1, steps), min(steps, chunkBytes/(record*batch), int(s.Len()/int64(batch))))
 	if s.Len() >= int64(batch) {
 		if err := f.add(f.most, batch); err != nil {
 			return nil, err
 		}
 	}
 	if r := int(s.Len() % int64(batch)); r > 0 {
-		return f, f.add(1, r)
+		return f, f.add(min(1, steps), r)
 	}
 	return f, nil
 }

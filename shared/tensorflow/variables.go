@@ -143,7 +143,7 @@ const predictBatch = 512
 
 // Predict runs the model over a split without training it.
 func (t *Trainer) Predict(ctx context.Context, s Samples, each Outputs) error {
-	f, err := newFeeder(s, t.columns, t.predictRows(), 1, nil)
+	f, err := newFeeder(s, t.columns, t.predictRows(), 0, nil)
 	if err != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func (t *Trainer) Predict(ctx context.Context, s Samples, each Outputs) error {
 		}
 	}
 	return walk(ctx, f, calls, func(c call, b *buffer) error {
-		feeds, err := t.servingFeeds(b, c.rows)
+		feeds, err := t.servingFeeds(b)
 		if err != nil {
 			return err
 		}
@@ -203,16 +203,11 @@ func (t *Trainer) outputOrder() ([]int, error) {
 	return order, nil
 }
 
-// servingFeeds are a buffer's inputs without the axis of steps.
-func (t *Trainer) servingFeeds(b *buffer, rows int) (map[tf.Output]*tf.Tensor, error) {
+// servingFeeds are a buffer's inputs for the serving signature.
+func (t *Trainer) servingFeeds(b *buffer) (map[tf.Output]*tf.Tensor, error) {
 	named := map[string]*tf.Tensor{}
 	for i, in := range t.options.Export.Inputs {
-		c := t.columns[i]
-		x, err := TensorOf(c.dtype, b.dst[i], append([]int64{int64(rows)}, c.shape...)...)
-		if err != nil {
-			return nil, err
-		}
-		named[in.Name] = x
+		named[in.Name] = b.named[t.columns[i].name]
 	}
 	return t.serve.Feeds(named)
 }
