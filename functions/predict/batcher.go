@@ -62,7 +62,7 @@ func newBatcher(s *Service, layout []codec.Tensor) (*batcher, error) {
 		b.size = append(b.size, t.Bytes())
 	}
 	for range mostBatches { // cheap: they take memory when filled
-		batch, err := s.predictor.NewBatchOf(layout, 1<<20)
+		batch, err := s.predictor.NewBatchOf(layout)
 		if err != nil {
 			return nil, err
 		}

@@ -1,9 +1,14 @@
 package predict
 
 import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
 	"testing"
 	"time"
 
+	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
@@ -71,4 +76,127 @@ func awaitCount(b *testing.B, c *stream.Cluster, topic string, n int64) {
 			return
 		}
 	}
+}
+
+// BenchmarkSource is BenchmarkDirect over the dispatcher and HTTP, a record a
+// request.
+func BenchmarkSource(b *testing.B) {
+	for model, size := range map[string]int{"small": 12, "mnist": 784} {
+		b.Run(model, func(b *testing.B) {
+			c := streamtest.Kafka(b)
+			const partitions, records = 4, 30_000
+			job := newJob(b, c, model, partitions)
+			fill(b, c, job.InputTopic, partitions, records, size)
+			for b.Loop() {
+				job.OutputTopic = streamtest.Topic(b, c, partitions)
+				url := serveHTTP(b, start(b, c, model, job)).URL
+				began := time.Now()
+				stop := dispatch(b, c, job.InputTopic, url)
+				awaitCount(b, c, job.OutputTopic, records)
+				b.ReportMetric(records/time.Since(began).Seconds(), "records/s")
+				stop()
+			}
+		})
+	}
+}
+
+// dispatch delivers a topic's records to url, as the manifest of an inference
+// asks.
+func dispatch(b testing.TB, c *stream.Cluster, topic, url string) (stop func()) {
+	b.Helper()
+	d := eventing.NewDispatcher(c, nil, logTo(b))
+	err := d.Apply(b.Context(), eventing.KafkaSource{
+		APIVersion: eventing.SourceAPIVersion, Kind: eventing.SourceKind,
+		Metadata: eventing.Metadata{Name: "bench", Namespace: "default", Labels: map[string]string{eventing.KeyTypeLabel: eventing.KeyByteArray}},
+		Spec: eventing.KafkaSourceSpec{
+			ConsumerGroup: streamtest.Name(b), BootstrapServers: c.Config().Brokers, Topics: []string{topic},
+			InitialOffset: eventing.Earliest, Ordering: eventing.Unordered, Sink: eventing.Destination{URI: url},
+		},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return func() {
+		if err := d.Close(); err != nil {
+			b.Error(err)
+		}
+	}
+}
+
+// BenchmarkLatency is the time from a record's acknowledgement in the input
+// topic to its prediction's appearance in the output topic, at a steady rate.
+func BenchmarkLatency(b *testing.B) {
+	for _, delivery := range []pipeline.Delivery{pipeline.Direct, pipeline.Source} {
+		for _, rate := range []int{50, 500} {
+			b.Run(fmt.Sprintf("%s/%d", delivery, rate), func(b *testing.B) {
+				c := streamtest.Kafka(b)
+				job := newJob(b, c, "mnist", 1)
+				job.Delivery = delivery
+				s := start(b, c, "mnist", job)
+				if delivery == pipeline.Direct {
+					consumeUntilEnd(b, s)
+				} else {
+					b.Cleanup(dispatch(b, c, job.InputTopic, serveHTTP(b, s).URL))
+				}
+				var took []float64
+				for b.Loop() {
+					took = pace(b, c, job, rate, 4*rate)
+				}
+				slices.Sort(took)
+				b.ReportMetric(took[len(took)/2], "p50-ms")
+				b.ReportMetric(took[len(took)*99/100], "p99-ms")
+			})
+		}
+	}
+}
+
+// pace produces n records at a rate and gives the milliseconds that each took:
+// broker timestamps are too coarse, so a reader of the output topic keeps time.
+func pace(b *testing.B, c *stream.Cluster, job pipeline.PredictJob, rate, n int) []float64 {
+	b.Helper()
+	sent := make([]time.Time, n+rate)
+	took := make([]float64, 0, n)
+	arrived := make(chan struct{})
+	ctx, cancel := context.WithCancel(b.Context())
+	defer cancel()
+	ready := make(chan struct{})
+	go func() {
+		defer close(arrived)
+		_ = c.Consume(ctx, stream.GroupConfig{ID: streamtest.Name(b), Topics: []string{job.OutputTopic}, Latest: true}, func(ctx context.Context, claim *stream.Claim) error {
+			close(ready)
+			for {
+				records, err := claim.Fetch(ctx)
+				if err != nil {
+					return err
+				}
+				now := time.Now()
+				for i := range records {
+					k, _ := strconv.Atoi(string(records[i].Key))
+					if k < n {
+						took = append(took, float64(now.Sub(sent[k]).Microseconds())/1000)
+					}
+					if len(took) == n {
+						return nil
+					}
+				}
+			}
+		})
+	}()
+	<-ready
+	tick := time.NewTicker(time.Second / time.Duration(rate))
+	defer tick.Stop()
+	record := make([]byte, 784)
+	for k := range sent { // those after n only keep the consumer awake while the group settles
+		<-tick.C
+		sent[k] = time.Now()
+		if _, err := c.Produce(b.Context(), job.InputTopic, 0, []stream.Record{{Key: strconv.AppendInt(nil, int64(k), 10), Value: record}}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	select {
+	case <-arrived:
+	case <-time.After(20 * time.Second):
+		b.Fatalf("%d of %d records arrived", len(took), n)
+	}
+	return took[len(took)/10:]
 }

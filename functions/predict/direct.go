@@ -86,11 +86,10 @@ type worker struct {
 	arena     arena
 	out       []stream.Record
 	source    []int // of out: the record's place in the chunk
-	size      int   // bytes of a value, as seen so far
 }
 
 func (s *Service) newWorker(ctx context.Context, claim *stream.Claim) (*worker, error) {
-	batch, err := s.predictor.NewBatch(1 << 20)
+	batch, err := s.predictor.NewBatch()
 	if err != nil {
 		return nil, err
 	}
@@ -174,9 +173,6 @@ func (w *worker) bury(ctx context.Context, records []stream.Record, warn func(er
 // it must not stop the stream.
 func (s *Service) bury(ctx context.Context, partition int, letters []stream.Record, warn func(error)) error {
 	s.metrics.dead.Add(float64(len(letters)))
-	if s.dead.name == "" {
-		return nil
-	}
 	return s.dead.persist(ctx, partition, letters, func(i int, err error) {
 		s.log.Error("a dead letter was refused and is lost", "topic", s.dead.name, "headers", fmt.Sprint(letters[i].Headers), "error", err)
 	}, warn)

@@ -126,15 +126,13 @@ func (s *Service) rejectRecord(ctx context.Context, e event.Event, in *stream.Re
 	}
 	s.log.Warn("a record goes to the dead-letter topic", "topic", in.Topic, "partition", in.Partition, "offset", in.Offset, "error", why)
 	s.metrics.dead.Inc()
-	if s.dead.name != "" {
-		var refused error
-		err := s.dead.write(ctx, in.Partition, []stream.Record{letter(in, why)}, func(_ int, err error) { refused = err })
-		if err != nil {
-			return event.Event{}, unreachable(s.dead.name, err)
-		}
-		if refused != nil { // must not stop the stream
-			s.log.Error("a dead letter was refused and is lost", "topic", in.Topic, "partition", in.Partition, "offset", in.Offset, "error", refused)
-		}
+	var refused error
+	err := s.dead.write(ctx, in.Partition, []stream.Record{letter(in, why)}, func(_ int, err error) { refused = err })
+	if err != nil {
+		return event.Event{}, unreachable(s.dead.name, err)
+	}
+	if refused != nil { // must not stop the stream
+		s.log.Error("a dead letter was refused and is lost", "topic", in.Topic, "partition", in.Partition, "offset", in.Offset, "error", refused)
 	}
 	return s.rejected(e, why), nil
 }

@@ -15,6 +15,11 @@ const (
 	// maxBody bounds a request: a record is smaller, a batch of the Open
 	// Inference Protocol is to be cut into such.
 	maxBody = 8 << 20
+	// allBodies bounds the requests under way together, and so the memory
+	// that they take once read; a request waits for its share.
+	allBodies = 4 * maxBody
+	// smallBody is the least share: what a request takes beside its body.
+	smallBody = 8 << 10
 	// readyTime bounds one look at the broker.
 	readyTime = 3 * time.Second
 )
@@ -29,9 +34,27 @@ func (s *Service) Handler() http.Handler {
 	mux.Handle("GET /metrics", s.metrics.handler())
 	s.routeInference(mux)
 	mux.HandleFunc("/", noSuchPath)
+	return s.bound(mux)
+}
+
+// bound limits a body and all bodies together.
+func (s *Service) bound(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			next.ServeHTTP(w, r)
+			return
+		}
+		share := int64(maxBody)
+		if r.ContentLength >= 0 {
+			share = min(maxBody, smallBody+r.ContentLength)
+		}
+		if err := s.bodies.Acquire(r.Context(), share); err != nil {
+			writeProblem(w, http.StatusServiceUnavailable, busy("too many requests wait"))
+			return
+		}
+		defer s.bodies.Release(share)
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		mux.ServeHTTP(w, r)
+		next.ServeHTTP(w, r)
 	})
 }
 

@@ -171,7 +171,7 @@ func (s *Service) inferRows(ctx context.Context, in rowsOf) ([]result, error) {
 
 // inferAlone predicts rows of a shape that records do not have.
 func (s *Service) inferAlone(ctx context.Context, in rowsOf) ([]result, error) {
-	batch, err := s.predictor.NewBatchOf(in.layout, in.rows)
+	batch, err := s.predictor.NewBatchOf(in.layout)
 	if err != nil {
 		return nil, err
 	}

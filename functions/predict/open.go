@@ -87,9 +87,6 @@ func ensureTopics(ctx context.Context, cluster *stream.Cluster, job pipeline.Pre
 		partitions = 1 // the input is not there yet, or not ours to look at
 	}
 	for _, name := range []string{job.OutputTopic, job.DeadLetter} {
-		if name == "" {
-			continue
-		}
 		if err := cluster.EnsureTopic(ctx, name, partitions); err != nil {
 			return err
 		}

@@ -24,6 +24,8 @@ import (
 	"log/slog"
 	"sync"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
@@ -41,12 +43,17 @@ type Service struct {
 	output    *topic
 	dead      *topic
 	metrics   *metrics
-	consumer  consumer // state of direct delivery
-	records   *batcher // one record an item, as it is stored
-	tensors   *batcher // rows in the model's own types
+	consumer  consumer            // state of direct delivery
+	records   *batcher            // one record an item, as it is stored
+	tensors   *batcher            // rows in the model's own types
+	bodies    *semaphore.Weighted // bytes of requests under way
 	running   sync.WaitGroup
 	stop      context.CancelFunc
 }
+
+// deadLetterSuffix makes the dead-letter topic of an input topic, where the
+// inference names none.
+const deadLetterSuffix = ".dead-letter"
 
 // New opens the trained SavedModel in dir and serves it as job says. The
 // cluster may be nil for a service that only answers requests. Close ends it.
@@ -62,6 +69,7 @@ func New(job pipeline.PredictJob, dir string, cluster *stream.Cluster, log *slog
 	s := &Service{
 		job: job, log: log, decoder: decoder, predictor: predictor,
 		form: newForm(job.Export.Outputs), envelope: newEnvelope(job), metrics: newMetrics(),
+		bodies: semaphore.NewWeighted(allBodies),
 	}
 	if cluster != nil {
 		s.output = newTopic(cluster, job.OutputTopic)

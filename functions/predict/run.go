@@ -46,6 +46,9 @@ func ConfigFromEnv(getenv func(string) string, log *slog.Logger) (Config, error)
 			return c, pipeline.Invalidf("KAFKAML_PREDICT."+name, "is missing")
 		}
 	}
+	if c.Job.DeadLetter == "" {
+		c.Job.DeadLetter = c.Job.InputTopic + deadLetterSuffix
+	}
 	if c.Address == "" {
 		port := getenv("PORT")
 		if port == "" {
@@ -74,7 +77,7 @@ func Run(ctx context.Context, c Config) error {
 	}
 	front := &front{}
 	server := &http.Server{
-		Handler: front, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		Handler: front, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
 		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn),
 	}
 	ctx, cancel := context.WithCancelCause(ctx)

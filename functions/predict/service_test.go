@@ -51,7 +51,7 @@ func newJob(t testing.TB, c *stream.Cluster, model string, partitions int) pipel
 // start opens a service of the model and closes it with the test.
 func start(t testing.TB, c *stream.Cluster, model string, job pipeline.PredictJob) *Service {
 	t.Helper()
-	s, err := New(job, tensorflowtest.Load(t, model).SavedModel(), c, logTo(t))
+	s, err := New(job, modelDir(t, model), c, logTo(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,3 +130,5 @@ func serveHTTP(t testing.TB, s *Service) *httptest.Server {
 	t.Cleanup(server.Close)
 	return server
 }
+
+func modelDir(t testing.TB, model string) string { return tensorflowtest.Load(t, model).SavedModel() }

@@ -36,6 +36,9 @@ const (
 	// collectAfter is how many bytes of tensors the library may hold for Go's
 	// garbage before it is collected: Go does not see their size.
 	collectAfter = 32 << 20
+	// batchBytes bounds the input tensors of one batch, and so what a Limit of
+	// large records is.
+	batchBytes = 32 << 20
 )
 
 // Predictor runs the signature serving_default of a trained SavedModel. It may
@@ -44,8 +47,10 @@ type Predictor struct {
 	model   *tf.SavedModel
 	inputs  []feed
 	outputs []pipeline.Tensor
+	types   []codec.DType // of outputs
 	fetches []tf.Output
 	stored  []codec.Tensor
+	slots   chan struct{} // a token for each call under way: no more than there are processors
 	max     int
 	limit   atomic.Int64
 	garbage atomic.Int64
@@ -68,11 +73,10 @@ type feed struct {
 // The model is run once on zeros, so that the first record does not pay for
 // the optimisation of the graph.
 func OpenPredictor(dir string, e pipeline.Export, stored []codec.Tensor, o PredictorOptions) (*Predictor, error) {
-	p := &Predictor{outputs: e.Outputs, max: o.MaxBatch, stored: stored}
+	p := &Predictor{outputs: e.Outputs, max: o.MaxBatch, stored: stored, slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
 	if p.max <= 0 {
 		p.max = defaultMaxBatch
 	}
-	p.limit.Store(int64(min(firstLimit, p.max)))
 	var err error
 	if p.model, err = tf.LoadSavedModel(dir, []string{"serve"}, servingOptions(o.Threads)); err != nil {
 		return nil, &pipeline.Error{Op: "open model", Kind: pipeline.Internal, Reason: "TensorFlow cannot load the SavedModel: " + err.Error(), Err: err}
@@ -83,7 +87,7 @@ func OpenPredictor(dir string, e pipeline.Export, stored []codec.Tensor, o Predi
 	}
 	if err := p.warm(); err != nil {
 		_ = p.Close()
-		return nil, &pipeline.Error{Op: "open model", Kind: pipeline.Internal, Reason: "the model fails on zeros: " + err.Error(), Err: err}
+		return nil, err
 	}
 	return p, nil
 }
@@ -115,16 +119,23 @@ func (p *Predictor) Predict(ctx context.Context, b *Batch) error {
 	return p.PredictRows(ctx, b, 0, b.n)
 }
 
-// PredictRows runs the model on the records [from, to) of b, whose outputs
-// then are the rows [0, to-from) of b.Output. The library cannot be
-// interrupted: ctx is looked at before.
+// PredictRows runs the model on the records [from, to) of b, at least one, whose
+// outputs then are the rows [0, to-from) of b.Outputs. It waits while as many
+// calls as there are processors are under way; the library cannot be
+// interrupted, so ctx ends only that wait.
 func (p *Predictor) PredictRows(ctx context.Context, b *Batch, from, to int) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	if from < 0 || from >= to || to > b.n {
+		return fmt.Errorf("predict records [%d, %d) of %d", from, to, b.n)
 	}
 	feeds, err := b.feed(from, to)
 	if err != nil {
 		return err
+	}
+	select {
+	case p.slots <- struct{}{}:
+		defer func() { <-p.slots }()
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 	began := time.Now()
 	results, err := p.model.Session.Run(feeds, p.fetches, nil)
@@ -152,7 +163,8 @@ func (p *Predictor) spent(bytes int) {
 	}
 }
 
-// warm runs one record of zeros; a size that the model leaves open is 1.
+// warm runs one record of zeros, where a size that the model leaves open is 1,
+// and settles how large a batch may get.
 func (p *Predictor) warm() error {
 	zeros := make([]codec.Tensor, len(p.inputs))
 	for i, in := range p.inputs {
@@ -161,12 +173,17 @@ func (p *Predictor) warm() error {
 	if p.stored != nil {
 		zeros = p.stored
 	}
-	b, err := p.NewBatchOf(zeros, 1)
+	b, err := p.NewBatchOf(zeros)
 	if err != nil {
 		return err
 	}
 	b.Next()
-	return p.Predict(context.Background(), b)
+	if err := p.Predict(context.Background(), b); err != nil {
+		return &pipeline.Error{Op: "open model", Kind: pipeline.Internal, Reason: "the model fails on zeros: " + err.Error(), Err: err}
+	}
+	p.max = max(1, min(p.max, batchBytes/max(1, b.held)))
+	p.limit.Store(int64(min(firstLimit, p.max)))
+	return nil
 }
 
 func closed(shape []int) []int {

@@ -17,7 +17,7 @@ type Batch struct {
 	p       *Predictor
 	inputs  []gather
 	rows    [][]byte // what Next gives, made once
-	n, most int
+	n       int
 	fed     map[int][]*tf.Tensor // by number of records: tensors to fill again
 	held    int                  // bytes of fed
 	feeds   map[tf.Output]*tf.Tensor
@@ -45,19 +45,18 @@ type Output struct {
 // Row is the bytes of record i.
 func (o *Output) Row(i int) []byte { return o.Data[i*o.Size : (i+1)*o.Size] }
 
-// NewBatch is a batch of up to capacity records in the layout that the
-// Predictor was opened with.
-func (p *Predictor) NewBatch(capacity int) (*Batch, error) { return p.NewBatchOf(p.stored, capacity) }
+// NewBatch is an empty batch in the layout that the Predictor was opened with.
+// It grows with what is put into it; Limit says how much is worth while.
+func (p *Predictor) NewBatch() (*Batch, error) { return p.NewBatchOf(p.stored) }
 
-// NewBatchOf is a batch of up to capacity records in another layout. Element
-// counts that differ from the model's are refused.
-func (p *Predictor) NewBatchOf(stored []codec.Tensor, capacity int) (*Batch, error) {
+// NewBatchOf is an empty batch in another layout. Element counts that differ
+// from the model's are refused.
+func (p *Predictor) NewBatchOf(stored []codec.Tensor) (*Batch, error) {
 	if len(stored) != len(p.inputs) {
 		return nil, pipeline.Invalidf("inputs", "%d tensors are given, the model takes %d", len(stored), len(p.inputs))
 	}
 	b := &Batch{
-		p: p, most: max(capacity, 1),
-		inputs: make([]gather, len(stored)), rows: make([][]byte, len(stored)),
+		p: p, inputs: make([]gather, len(stored)), rows: make([][]byte, len(stored)),
 		fed: map[int][]*tf.Tensor{}, feeds: make(map[tf.Output]*tf.Tensor, len(stored)),
 		outputs: make([]Output, len(p.outputs)),
 	}
@@ -109,18 +108,14 @@ func (b *Batch) Reset() { b.n = 0 }
 // Len is how many records the batch holds.
 func (b *Batch) Len() int { return b.n }
 
-// Full tells whether Next would exceed the capacity.
-func (b *Batch) Full() bool { return b.n >= b.most }
-
 // Next adds a record and gives the places for its bytes, one an input, valid
 // until the next call. The caller fills them, or gives the record up by Drop.
-// The batch must not be Full.
 func (b *Batch) Next() [][]byte {
 	for i := range b.inputs {
 		in := &b.inputs[i]
 		end := (b.n + 1) * in.size
 		if end > len(in.slab) {
-			grown := make([]byte, min(max(end, 2*len(in.slab)), max(b.most*in.size, end)))
+			grown := make([]byte, max(end, 2*len(in.slab)))
 			copy(grown, in.slab)
 			in.slab = grown
 		}
@@ -145,7 +140,7 @@ func (b *Batch) feed(from, to int) (map[tf.Output]*tf.Tensor, error) {
 	}
 	for i, in := range b.inputs {
 		src := in.slab[from*in.size : to*in.size]
-		if err := cast(tensors[i].TensorData(), b.p.inputs[i].dtype, src, in.dtype); err != nil {
+		if err := cast(Bytes(tensors[i]), b.p.inputs[i].dtype, src, in.dtype); err != nil {
 			return nil, fmt.Errorf("input %q: %w", b.p.inputs[i].name, err)
 		}
 		b.feeds[b.p.inputs[i].at] = tensors[i]
@@ -154,36 +149,32 @@ func (b *Batch) feed(from, to int) (map[tf.Output]*tf.Tensor, error) {
 }
 
 // tensors are the feeds of n records. They are kept by n, while all kept ones
-// together are not larger than two full batches.
+// together are not larger than two batches of the limit.
 func (b *Batch) tensors(n int) ([]*tf.Tensor, error) {
 	if kept, ok := b.fed[n]; ok {
 		return kept, nil
 	}
-	bytes, full := 0, 0
+	bytes := 0
 	made := make([]*tf.Tensor, len(b.inputs))
 	for i, in := range b.inputs {
-		in.shape[0] = int64(n)
-		t, err := tf.ReadTensor(tfType(b.p.inputs[i].dtype), slices.Clone(in.shape), zeros{})
+		shape := slices.Clone(in.shape)
+		shape[0] = int64(n)
+		t, err := NewTensor(b.p.inputs[i].dtype, shape...)
 		if err != nil {
 			return nil, fmt.Errorf("input %q: %w", b.p.inputs[i].name, err)
 		}
 		made[i] = t
-		bytes += len(t.TensorData())
-		full += len(t.TensorData()) / n * b.most
+		bytes += len(Bytes(t))
 	}
-	if b.held += bytes; b.held > 2*full {
-		b.p.spent(b.held - bytes)
+	if b.held > 0 && b.held+bytes > 2*bytes/n*max(n, b.p.Limit()) {
+		b.p.spent(b.held)
 		clear(b.fed)
-		b.held = bytes
+		b.held = 0
 	}
+	b.held += bytes
 	b.fed[n] = made
 	return made, nil
 }
-
-// zeros leaves a new tensor's memory as it is: feed fills it.
-type zeros struct{}
-
-func (zeros) Read(p []byte) (int, error) { return len(p), nil }
 
 // take keeps the results as the outputs of n rows.
 func (b *Batch) take(results []*tf.Tensor, n int) error {
@@ -197,8 +188,7 @@ func (b *Batch) take(results []*tf.Tensor, n int) error {
 			}
 		}
 		o := &b.outputs[i]
-		o.Name, o.DType = b.p.outputs[i].Name, dtypeOf(r.DataType())
-		o.Data = r.TensorData()
+		o.Name, o.DType, o.Data = b.p.outputs[i].Name, b.p.types[i], Bytes(r)
 		o.Size = len(o.Data) / n
 		o.Shape = o.Shape[:0]
 		for _, d := range shape[1:] {

@@ -9,7 +9,6 @@ import (
 	corepb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -50,14 +49,15 @@ func (p *Predictor) bind(e pipeline.Export) error {
 		if !ok {
 			return unservable("its signature has no output %q", t.Name)
 		}
-		if d := dtypeOf(info.DType); d.Size() == 0 {
-			return unservable("output %q is not of numbers", t.Name)
+		dtype, err := DTypeOf(info.DType)
+		if err != nil {
+			return unservable("output %q: %v", t.Name, err)
 		}
 		at, err := p.tensor(info.Name)
 		if err != nil {
 			return err
 		}
-		p.fetches = append(p.fetches, at)
+		p.fetches, p.types = append(p.fetches, at), append(p.types, dtype)
 	}
 	return nil
 }
@@ -67,17 +67,20 @@ func (p *Predictor) bindInput(inputs map[string]tf.TensorInfo, name string) (fee
 	if !ok {
 		return feed{}, unservable("its signature has no input %q", name)
 	}
-	in := feed{name: name, dtype: dtypeOf(info.DType)}
-	if in.dtype.Size() == 0 {
-		return feed{}, unservable("input %q is not of numbers", name)
+	dtype, err := DTypeOf(info.DType)
+	if err == nil {
+		_, err = NewTensor(dtype, 1)
 	}
+	if err != nil {
+		return feed{}, unservable("input %q: %v", name, err)
+	}
+	in := feed{name: name, dtype: dtype}
 	if n := info.Shape.NumDimensions(); n < 1 {
 		return feed{}, unservable("input %q has no batch dimension", name)
 	}
 	for i := 1; i < info.Shape.NumDimensions(); i++ {
 		in.shape = append(in.shape, int(info.Shape.Size(i)))
 	}
-	var err error
 	in.at, err = p.tensor(info.Name)
 	return in, err
 }
@@ -95,34 +98,4 @@ func (p *Predictor) tensor(name string) (tf.Output, error) {
 
 func unservable(format string, args ...any) error {
 	return &pipeline.Error{Op: "open model", Kind: pipeline.Invalid, Reason: "the SavedModel cannot be served: " + fmt.Sprintf(format, args...)}
-}
-
-// types pairs the library's types with ours.
-var types = [...]struct {
-	tf    tf.DataType
-	dtype codec.DType
-}{
-	{tf.Float, codec.Float32}, {tf.Double, codec.Float64}, {tf.Half, codec.Float16}, {tf.Bfloat16, codec.BFloat16},
-	{tf.Int8, codec.Int8}, {tf.Int16, codec.Int16}, {tf.Int32, codec.Int32}, {tf.Int64, codec.Int64},
-	{tf.Uint8, codec.Uint8}, {tf.Uint16, codec.Uint16}, {tf.Uint32, codec.Uint32}, {tf.Uint64, codec.Uint64},
-	{tf.Bool, codec.Bool}, {tf.String, codec.String},
-}
-
-// dtypeOf is the zero DType for a type that no record can hold.
-func dtypeOf(t tf.DataType) codec.DType {
-	for _, x := range types {
-		if x.tf == t {
-			return x.dtype
-		}
-	}
-	return 0
-}
-
-func tfType(d codec.DType) tf.DataType {
-	for _, x := range types {
-		if x.dtype == d {
-			return x.tf
-		}
-	}
-	return 0
 }

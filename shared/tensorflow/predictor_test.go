@@ -82,7 +82,7 @@ func TestPredictorEqualsKeras(t *testing.T) {
 			m := tensorflowtest.Load(t, name)
 			stored := layout(t, m)
 			p := open(t, m, stored)
-			b, err := p.NewBatch(5)
+			b, err := p.NewBatch()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -114,7 +114,7 @@ func TestPredictorCastsWhatIsStored(t *testing.T) {
 		t.Run(d.String(), func(t *testing.T) {
 			stored := []codec.Tensor{{Name: m.Export.Inputs[0].Name, DType: d, Shape: []int{784}}}
 			p := open(t, m, stored)
-			b, err := p.NewBatch(3)
+			b, err := p.NewBatch()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -136,7 +136,7 @@ func TestPredictorRowsFindTheRecordAtFault(t *testing.T) {
 	m := tensorflowtest.Load(t, "words")
 	stored := layout(t, m)
 	p := open(t, m, stored)
-	b, err := p.NewBatch(3)
+	b, err := p.NewBatch()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func TestPredictorSideBySide(t *testing.T) {
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {
-			b, err := p.NewBatch(5)
+			b, err := p.NewBatch()
 			if err != nil {
 				t.Error(err)
 				return
@@ -186,7 +186,7 @@ func TestPredictorSideBySide(t *testing.T) {
 func TestLimitGrowsWhileBatchesAreQuick(t *testing.T) {
 	m := tensorflowtest.Load(t, "small")
 	p := open(t, m, layout(t, m))
-	b, err := p.NewBatch(defaultMaxBatch)
+	b, err := p.NewBatch()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +241,7 @@ func BenchmarkPredict(b *testing.B) {
 		p := open(b, m, stored)
 		for _, n := range []int{1, 64, 512, 2048} {
 			b.Run(name+"/"+strconv.Itoa(n), func(b *testing.B) {
-				batch, err := p.NewBatch(n)
+				batch, err := p.NewBatch()
 				if err != nil {
 					b.Fatal(err)
 				}
