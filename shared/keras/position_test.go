@@ -91,7 +91,7 @@ func TestErrors(t *testing.T) {
 		},
 		"losses for more outputs": {
 			source: input + "model = keras.Model(x, [layers.Dense(1)(x), layers.Dense(1)(x)])\nmodel.compile('adam', ['mse'] * 3)\n", field: "source",
-			at: &pipeline.Position{Line: 3, Column: 1, EndLine: 3, EndColumn: 35, Guess: true}, reason: "loss", hint: "outputs",
+			at: &pipeline.Position{Line: 3, Column: 1, EndLine: 3, EndColumn: 35, Guess: true}, reason: "3 losses were given for 2 outputs",
 		},
 		"classes from one output": {
 			source: input + "model = keras.Model(x, layers.Dense(1, 'sigmoid')(x))\nmodel.compile('adam', 'sparse_categorical_crossentropy')\n", field: "source",

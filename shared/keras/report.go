@@ -16,6 +16,9 @@ import (
 
 const op = "build the model"
 
+// maxWarnings is how many warnings of a source are kept.
+const maxWarnings = 50
+
 // report is what a child writes to its result pipe; see worker/source.py.
 type report struct {
 	Missing  string             `json:"missing"` // the fence that could not be put up
@@ -165,7 +168,7 @@ func plain(text string, most int) string {
 
 // warnings bounds what the child heard.
 func warnings(in []pipeline.Warning) (out []pipeline.Warning) {
-	for _, w := range in[:min(len(in), 50)] {
+	for _, w := range in[:min(len(in), maxWarnings)] {
 		w := pipeline.Warning{Field: w.Field, Line: w.Line, Message: plain(w.Message, 500)}
 		if w.Line < 1 || (w.Field != "imports" && w.Field != "source") {
 			w.Field, w.Line = "", 0

@@ -19,6 +19,7 @@ def preload():
     """Imports what a request would import, without starting the eager context."""
     import export  # noqa: F401
     import keras  # noqa: F401
+    import numpy.random  # noqa: F401
     import tensorflow  # noqa: F401
     from tensorflow.python.eager import context
 

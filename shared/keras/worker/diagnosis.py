@@ -1,5 +1,6 @@
 """Says what went wrong and where in the person's texts."""
 import ast
+import os
 import re
 import sys
 import traceback
@@ -42,7 +43,7 @@ def clean(text):
     """A message without what Keras and TensorFlow add for themselves."""
     text = re.sub(r"\n*Arguments received by .*", "", text, flags=re.S)
     text = re.sub(r"Exception encountered when calling [^\n]*\n+", "", text)
-    text = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", text).replace(os.getcwd() + "/", "")
     text = re.sub(r"\{\{function_node [^}]*\}\}\s*", "", text)
     if "\nValueError: " in text or "\nTypeError: " in text:  # autograph repeats the traceback in the message
         text = re.split(r"\n\s*\w+Error: ", text)[-1]
@@ -99,11 +100,14 @@ class Person:
         name = type(error).__name__
         reason = f"{name}: {message}" if message else name
         frames = _frames(error)
+        place = self._place(frames, str(message))
         hint = getattr(error, "hint", "") or _HINTS_BY_TYPE.get(name, "")
+        if not place and "File too large" in message:
+            reason, hint = "the exported model is larger than 256 MiB", "make the model smaller"
         if not hint:
             files = [f.filename for f in frames]
             hint = next((h for part, h in _HINTS if any(part in f for f in files)), "")
-        return self.report(reason, hint, self._place(frames, str(message)) or self.compile_call())
+        return self.report(reason, hint, place or self.compile_call())
 
     def _place(self, frames, message):
         """The deepest frame of the person, else the line that autograph names in its message."""

@@ -15,8 +15,9 @@ def losses(model, outputs):
     if isinstance(given, dict):
         return [given.get(t["name"], given.get(n)) for t, n in zip(outputs, raw_names(model, outputs))]
     if isinstance(given, (list, tuple)):
-        flat = list(given)
-        return flat if len(flat) == len(outputs) else flat * len(outputs)
+        if len(given) not in (1, len(outputs)):
+            raise ValueError(f"{len(given)} losses were given for {len(outputs)} outputs")
+        return list(given) if len(given) == len(outputs) else list(given) * len(outputs)
     return [given] * len(outputs)
 
 

@@ -1,0 +1,59 @@
+package keras
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// FuzzReport holds that whatever a child writes becomes an export with bounded
+// texts or an error that a person can read, with a place inside of the texts.
+func FuzzReport(f *testing.F) {
+	f.Add([]byte(`{"export": {"inputs": []}, "warnings": [{"field": "source", "line": 1, "message": "m"}]}`), "out", 0)
+	f.Add([]byte(`{"error": {"field": "imports", "line": 1, "column": 2, "end_line": 1, "end_column": 3, "reason": "r", "hint": "h"}}`), "", 0)
+	f.Add([]byte(`{"error": {"field": "x", "line": -1, "end_line": 99999999, "reason": "\u0000\u001b[2J"}}`), "\xff\x00", 0)
+	f.Add([]byte(`{"missing": "Landlock"}`), "", 0)
+	f.Add([]byte(`{} {}`), "", 0)
+	f.Add([]byte(``), "", -9)
+	f.Fuzz(func(t *testing.T, result []byte, output string, code int) {
+		j := &job{result: result, output: []byte(output)}
+		texts := lines{"import keras\n", "x = 1\ny = 2\n"}
+		e, err := j.judge(t.Context(), code, nil, texts)
+		if err == nil {
+			if !utf8.ValidString(e.Printed) || len(e.Warnings) > maxWarnings || code != 0 {
+				t.Errorf("took %+v", e)
+			}
+			return
+		}
+		var refusal *pipeline.Error
+		if !errors.As(err, &refusal) || refusal.Message() == "" || strings.ContainsRune(refusal.Reason, '\x1b') {
+			t.Fatalf("got %v", err)
+		}
+		if at := refusal.At; at != nil && (at.Line < 1 || at.Line > 3 || at.EndLine > 3 || at.Column < 0) {
+			t.Errorf("the place is %+v", at)
+		}
+	})
+}
+
+func TestPlain(t *testing.T) {
+	cases := map[string]struct {
+		text string
+		most int
+		want string
+	}{
+		"plain":              {"a\tb\nc", 10, "a\tb\nc"},
+		"control characters": {"\x1b[31mred\x00\r\x7f", 20, "[31mred"},
+		"broken":             {"a\xffb", 10, "a\uFFFDb"},
+		"cut in a character": {"aäöü", 4, "aä"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := plain(c.text, c.most); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
