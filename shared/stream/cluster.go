@@ -21,6 +21,9 @@ type Cluster struct {
 	client    *kafka.Client
 }
 
+// metadataTTL bounds how long a new topic, partition or leader stays unseen.
+const metadataTTL = 2 * time.Second
+
 // clientID is how brokers' logs and quotas know us.
 const clientID = "kafkaml"
 
@@ -37,10 +40,8 @@ func Dial(ctx context.Context, config Config) (*Cluster, error) {
 		return nil, err
 	}
 	c := &Cluster{
-		config: config,
-		// Metadata is asked for by topic, and again when a leader moved; two
-		// seconds bound how long a new partition stays unseen.
-		transport: &kafka.Transport{ClientID: clientID, TLS: secure, SASL: mechanism, MetadataTTL: 2 * time.Second},
+		config:    config,
+		transport: &kafka.Transport{ClientID: clientID, TLS: secure, SASL: mechanism, MetadataTTL: metadataTTL},
 		dialer:    &kafka.Dialer{ClientID: clientID, TLS: secure, SASLMechanism: mechanism, Timeout: 10 * time.Second, KeepAlive: 30 * time.Second},
 	}
 	c.client = &kafka.Client{Addr: kafka.TCP(config.Brokers...), Timeout: 30 * time.Second, Transport: c.transport}

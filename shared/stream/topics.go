@@ -69,7 +69,59 @@ func (c *Cluster) Partitions(ctx context.Context, topic string) (int, error) {
 	return len(ids), err
 }
 
+// partitionIDs asks the library, which knows the topics as of up to two seconds
+// ago. Before a topic is said not to exist, the broker itself is asked: it may
+// have been made a moment ago, by a producer that sends to it already.
 func (c *Cluster) partitionIDs(ctx context.Context, topic string) ([]int, error) {
+	ids, err := c.knownPartitions(ctx, topic)
+	if pipeline.KindOf(err) != pipeline.NotFound || err == nil {
+		return ids, err
+	}
+	there, failed := c.there(ctx, topic)
+	switch {
+	case failed != nil:
+		return nil, failed
+	case !there:
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*metadataTTL)
+	defer cancel()
+	tick := time.NewTicker(metadataTTL / 20)
+	defer tick.Stop()
+	for {
+		ids, err = c.knownPartitions(ctx, topic)
+		if pipeline.KindOf(err) != pipeline.NotFound || err == nil {
+			return ids, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, unavailable("look up topic", fmt.Errorf("%s: %w", topic, ctx.Err()))
+		case <-tick.C:
+		}
+	}
+}
+
+// there asks a broker whether it has a topic. It asks for all topics: asked for
+// one, a broker may make it.
+func (c *Cluster) there(ctx context.Context, topic string) (bool, error) {
+	var failed error
+	for _, b := range c.config.Brokers {
+		conn, err := c.dialer.DialContext(ctx, "tcp", b)
+		if err != nil {
+			failed = errors.Join(failed, unavailable("look up topic", err))
+			continue
+		}
+		defer conn.Close()
+		all, err := conn.ReadPartitions()
+		if err != nil {
+			return false, unavailable("look up topic", err)
+		}
+		return slices.ContainsFunc(all, func(p kafka.Partition) bool { return p.Topic == topic }), nil
+	}
+	return false, failed
+}
+
+func (c *Cluster) knownPartitions(ctx context.Context, topic string) ([]int, error) {
 	const op = "look up topic"
 	answer, err := c.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}})
 	if err != nil {

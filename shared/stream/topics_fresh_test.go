@@ -1,0 +1,30 @@
+package stream_test
+
+import (
+	"testing"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
+)
+
+// A topic that another process made a moment ago exists.
+func TestTopicMadeByAnotherIsSeenAtOnce(t *testing.T) {
+	streamtest.Each(t, func(t *testing.T, c *stream.Cluster) {
+		if _, err := c.Partitions(t.Context(), streamtest.Name(t)); pipeline.KindOf(err) != pipeline.NotFound {
+			t.Fatalf("a topic that nobody made: %v", err)
+		}
+		other, err := stream.Dial(t.Context(), c.Config())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Close()
+		topic := streamtest.Name(t) + "-new"
+		if err := other.EnsureTopic(t.Context(), topic, 3); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := c.Partitions(t.Context(), topic); n != 3 || err != nil {
+			t.Fatalf("%d partitions, %v; want 3", n, err)
+		}
+	})
+}
