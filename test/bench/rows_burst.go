@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+)
+
+// burst compares how fast a full input topic is worked off.
+func burst(ctx context.Context, b *bench) ([]finding, error) {
+	small, err := b.blast(ctx, "small", b.scaled(2_000_000, 100_000))
+	if err != nil {
+		return nil, err
+	}
+	mnist, err := b.blast(ctx, "mnist", b.scaled(400_000, 40_000))
+	if err != nil {
+		return nil, err
+	}
+	return append(small.findings("small net", 2.5), mnist.findings("MNIST dense", 1.3)...), nil
+}
+
+// rates are the records a second of each contender, by run.
+type rates map[string][]float64
+
+func (r rates) findings(model string, mark float64) []finding {
+	what := func(c contender) string { return "burst, 4 partitions, " + model + ", " + c.name }
+	a, bb := median(r[single.name]), median(r[batched.name])
+	return []finding{
+		more(what(direct), median(r[direct.name]), batched.name, bb, mark),
+		more(what(direct), median(r[direct.name]), single.name, a, 0).with("1 run of (a)"),
+		more(what(source), median(r[source.name]), single.name, a, 500).with("1 run of (a)"),
+		more(what(source), median(r[source.name]), batched.name, bb, 0),
+	}
+}
+
+// blast measures each contender in turn on n records of a model; those that
+// take a record at a time on fewer.
+func (b *bench) blast(ctx context.Context, model string, n int) (rates, error) {
+	v, err := b.serve(ctx, model)
+	if err != nil {
+		return nil, err
+	}
+	long, err := b.filled(ctx, v, n)
+	if err != nil {
+		return nil, err
+	}
+	few := b.scaled(40_000, 4_000)
+	short, err := b.filled(ctx, v, few)
+	if err != nil {
+		return nil, err
+	}
+	all := rates{}
+	for run := range b.runs {
+		for _, c := range []struct {
+			contender
+			in string
+			n  int
+		}{{direct, long, n}, {batched, long, n}, {source, short, few}, {single, short, b.scaled(150, 20)}} {
+			if c.name == single.name && run > 0 {
+				continue // it is slower by orders of magnitude
+			}
+			rate, err := b.workOff(ctx, v, c.contender, c.in, c.n)
+			if err != nil {
+				return nil, fmt.Errorf("%s, %s: %w", model, c.name, err)
+			}
+			all[c.name] = append(all[c.name], rate)
+		}
+	}
+	return all, nil
+}
+
+func (b *bench) filled(ctx context.Context, v *served, n int) (string, error) {
+	in, err := b.topic(ctx, "in", partitions)
+	if err != nil {
+		return "", err
+	}
+	return in, b.fill(ctx, in, partitions, v.data, n)
+}
+
+// workOff starts a contender on a filled topic and gives its records a second
+// from when a tenth is done until n are: its start does not count.
+func (b *bench) workOff(ctx context.Context, v *served, c contender, in string, n int) (perSecond float64, err error) {
+	out, err := b.topic(ctx, "out", partitions)
+	if err != nil {
+		return 0, err
+	}
+	r, err := c.start(ctx, b, v, in, out)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, r.stop()) }()
+	const every = 10 * time.Millisecond
+	from, had, err := b.reached(ctx, out, int64(n/10), every)
+	if err != nil {
+		return 0, err
+	}
+	to, have, err := b.reached(ctx, out, int64(n), every)
+	if err != nil {
+		return 0, err
+	}
+	perSecond = float64(have-had) / to.Sub(from).Seconds()
+	fmt.Fprintf(os.Stderr, "    %s, %s: %s (%d records in %s)\n", v.model, c.name, rate(perSecond), have-had, seconds(to.Sub(from)))
+	return perSecond, nil
+}

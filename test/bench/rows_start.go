@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+)
+
+// start compares how long a process takes from its start to its first
+// prediction, and what it then holds in memory.
+func start(ctx context.Context, b *bench) ([]finding, error) {
+	v, err := b.serve(ctx, "mnist")
+	if err != nil {
+		return nil, err
+	}
+	n := b.scaled(50_000, 5_000)
+	in, err := b.filled(ctx, v, n)
+	if err != nil {
+		return nil, err
+	}
+	took, memory := map[string][]time.Duration{}, map[string][]int64{}
+	for range b.runs {
+		for _, c := range []contender{direct, batched} {
+			first, rss, err := b.begin(ctx, v, c, in, n)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", c.name, err)
+			}
+			took[c.name], memory[c.name] = append(took[c.name], first), append(memory[c.name], rss)
+		}
+	}
+	ours, theirs := median(memory[direct.name]), median(memory[batched.name])
+	return []finding{
+		faster("start of a predict process to its first prediction", median(took[direct.name]), batched.name, median(took[batched.name]), 5),
+		{
+			what: fmt.Sprintf("its RSS after %d records", n), ours: mebibytes(ours), against: batched.name, theirs: mebibytes(theirs),
+			ratio: float64(theirs) / float64(ours), mark: 1 / 0.75, rule: "at most 0.75 of theirs",
+		},
+	}, nil
+}
+
+// begin starts a contender on a filled topic: when was its first prediction
+// there, counted from the start of its process, and how much memory does it
+// have when all n are.
+func (b *bench) begin(ctx context.Context, v *served, c contender, in string, n int) (first time.Duration, rss int64, err error) {
+	out, err := b.topic(ctx, "out", partitions)
+	if err != nil {
+		return 0, 0, err
+	}
+	type sight struct {
+		at  time.Time
+		err error
+	}
+	seen := make(chan sight, 1)
+	go func() { // before the start: an inference is not told to be ready before it may have predicted
+		at, _, err := b.reached(ctx, out, 1, 5*time.Millisecond)
+		seen <- sight{at, err}
+	}()
+	r, err := c.start(ctx, b, v, in, out)
+	if err != nil {
+		return 0, 0, errors.Join(err, (<-seen).err)
+	}
+	defer func() { err = errors.Join(err, r.stop()) }()
+	s := <-seen
+	if s.err != nil {
+		return 0, 0, s.err
+	}
+	if _, _, err := b.reached(ctx, out, int64(n), 50*time.Millisecond); err != nil {
+		return 0, 0, err
+	}
+	rss, err = resident(r.pid, "VmRSS")
+	fmt.Fprintf(os.Stderr, "    %s: first prediction after %s, RSS %s\n", c.name, seconds(s.at.Sub(r.began)), mebibytes(rss))
+	return s.at.Sub(r.began), rss, err
+}
