@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"golang.org/x/sys/unix"
 )
 
@@ -64,7 +63,6 @@ func (j *job) run(ctx context.Context, z *zygote, imports, source, scratch strin
 		return 0, err
 	}
 	if err := j.ask(z, request, texts); err != nil {
-		j.copied.Wait()
 		return 0, fmt.Errorf("ask the Python worker: %w", err)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, wall, errWall)
@@ -77,30 +75,44 @@ func (j *job) run(ctx context.Context, z *zygote, imports, source, scratch strin
 // ask sends the request with the child's ends of three pipes and starts what
 // serves our ends.
 func (j *job) ask(z *zygote, request, texts []byte) error {
-	var theirs, ours [3]int
-	for i, write := range [3]bool{true, false, false} { // our direction: texts out; output and result in
-		var ends [2]int
+	var theirs []int
+	var ours []*os.File
+	defer func() {
+		for _, fd := range theirs { // the zygote has its own now
+			unix.Close(fd) //nolint:errcheck // nothing is written through ours
+		}
+	}()
+	for i, name := range []string{"texts", "output", "result"} {
+		var ends [2]int // to read, to write
 		if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
-			return err // at most two pipes are lost, with the process short of descriptors anyway
+			closeAll(ours)
+			return err
 		}
-		theirs[i], ours[i] = ends[1], ends[0]
-		if write {
-			theirs[i], ours[i] = ends[0], ends[1]
+		mine, its := ends[0], ends[1]
+		if i == 0 {
+			mine, its = its, mine
 		}
+		theirs = append(theirs, its)
+		unix.SetNonblock(mine, true) //nolint:errcheck // only slower where it cannot be
+		ours = append(ours, os.NewFile(uintptr(mine), name))
 	}
-	err := z.send(j, request, theirs[:]...)
-	for i := range theirs {
-		unix.Close(theirs[i])           //nolint:errcheck // ours no more
-		unix.SetNonblock(ours[i], true) //nolint:errcheck // a fresh pipe can be
+	if err := z.send(j, request, theirs...); err != nil {
+		closeAll(ours)
+		return err
 	}
-	to, output, result := os.NewFile(uintptr(ours[0]), "texts"), os.NewFile(uintptr(ours[1]), "output"), os.NewFile(uintptr(ours[2]), "result")
 	j.copied.Go(func() {
-		to.Write(texts) //nolint:errcheck // a child that died early is told by its exit
-		to.Close()      //nolint:errcheck // a pipe
+		ours[0].Write(texts) //nolint:errcheck // a child that died early is told by its exit
+		ours[0].Close()
 	})
-	j.copied.Go(func() { j.output = readCapped(output, maxOutput) })
-	j.copied.Go(func() { j.result = readCapped(result, maxResult+1) })
-	return err
+	j.copied.Go(func() { j.output = readCapped(ours[1], maxOutput) })
+	j.copied.Go(func() { j.result = readCapped(ours[2], maxResult+1) })
+	return nil
+}
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		f.Close()
+	}
 }
 
 // readCapped keeps the first most bytes and drains the rest, so that the
@@ -168,48 +180,4 @@ func size(dir string) (bytes int64) {
 		return nil
 	})
 	return bytes
-}
-
-// Export runs imports and then source in a fenced child, verifies what it
-// exports and leaves that in dir, which must be absent or empty: model/ (the
-// SavedModel) and keras/ (the template of a .keras file). What is wrong with
-// the person's texts is an Invalid *pipeline.Error with field and position; a
-// worker that cannot run them now is an Unavailable one.
-func (w *Worker) Export(ctx context.Context, imports, source, dir string) (pipeline.Export, error) {
-	if err := checkTexts(imports, source); err != nil {
-		return pipeline.Export{}, err
-	}
-	select {
-	case w.slots <- struct{}{}:
-		defer func() { <-w.slots }()
-	case <-ctx.Done():
-		return pipeline.Export{}, ctx.Err()
-	}
-	z, err := w.ready(ctx)
-	if err != nil {
-		return pipeline.Export{}, unavailable(err)
-	}
-	if err := z.fenced(); err != nil {
-		return pipeline.Export{}, err
-	}
-	scratch, err := w.place.scratch()
-	if err != nil {
-		return pipeline.Export{}, unavailable(err)
-	}
-	defer func() {
-		if err := os.RemoveAll(scratch); err != nil {
-			w.options.Log.Warn("a scratch folder could not be removed", "error", err)
-		}
-	}()
-	j := &job{id: w.ids.Add(1), started: make(chan int, 1), exited: make(chan int, 1)}
-	code, err := j.run(ctx, z, imports, source, scratch)
-	export, err := j.judge(ctx, code, err, lines{imports, source})
-	if err != nil {
-		return pipeline.Export{}, err
-	}
-	export.Libraries = z.hello.Libraries // not the child's word
-	if err := collect(scratch, dir, export); err != nil {
-		return pipeline.Export{}, err
-	}
-	return export, nil
 }

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -82,6 +83,52 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 		return nil, errors.Join(fmt.Errorf("keras: start the worker: %w", err), w.Close())
 	}
 	return w, nil
+}
+
+// Export runs imports and then source in a fenced child, verifies what it
+// exports and leaves that in dir, which must be absent or empty: model/ (the
+// SavedModel) and keras/ (the template of a .keras file). What is wrong with
+// the person's texts is an Invalid *pipeline.Error with field and position; a
+// worker that cannot run them now is an Unavailable one.
+func (w *Worker) Export(ctx context.Context, imports, source, dir string) (pipeline.Export, error) {
+	if err := checkTexts(imports, source); err != nil {
+		return pipeline.Export{}, err
+	}
+	select {
+	case w.slots <- struct{}{}:
+		defer func() { <-w.slots }()
+	case <-ctx.Done():
+		return pipeline.Export{}, ctx.Err()
+	}
+	z, err := w.ready(ctx)
+	if err != nil {
+		return pipeline.Export{}, unavailable(err)
+	}
+	if err := z.fenced(); err != nil {
+		return pipeline.Export{}, err
+	}
+	scratch, err := w.place.scratch()
+	if err != nil {
+		return pipeline.Export{}, unavailable(err)
+	}
+	defer w.removeScratch(scratch)
+	j := &job{id: w.ids.Add(1), started: make(chan int, 1), exited: make(chan int, 1)}
+	code, err := j.run(ctx, z, imports, source, scratch)
+	export, err := j.judge(ctx, code, err, lines{imports, source})
+	if err != nil {
+		return pipeline.Export{}, err
+	}
+	export.Libraries = z.hello.Libraries // not the child's word
+	if err := collect(scratch, dir, export); err != nil {
+		return pipeline.Export{}, err
+	}
+	return export, nil
+}
+
+func (w *Worker) removeScratch(dir string) {
+	if err := os.RemoveAll(dir); err != nil {
+		w.options.Log.Warn("a scratch folder could not be removed", "error", err)
+	}
 }
 
 // Close ends the zygote and what it runs, and removes the scratch folder.
