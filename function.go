@@ -6,4 +6,4 @@ package function
 import "github.com/kafkaml/kafkaml/functions"
 
 // New makes the instance that func-go runs.
-func New() *functions.Instance { return functions.NewInstance() }
+func New() *functions.Instance { return functions.NewInstance(nil) }

@@ -18,6 +18,7 @@ import (
 // methods Start, Stop, Ready, Alive and Handle. Start runs beside serving, so
 // requests that come first are answered 503 and the revision is not ready.
 type Instance struct {
+	log     *slog.Logger
 	mu      sync.Mutex
 	opened  *Opened
 	host    *Host
@@ -27,8 +28,14 @@ type Instance struct {
 	running sync.WaitGroup // the steps' background work
 }
 
-// NewInstance makes an instance that Start brings to life.
-func NewInstance() *Instance { return new(Instance) }
+// NewInstance makes an instance that Start brings to life. Without a log it
+// logs as JSON to standard error.
+func NewInstance(log *slog.Logger) *Instance {
+	if log == nil {
+		log = slog.New(slog.NewJSONHandler(os.Stderr, nil))
+	}
+	return &Instance{log: log}
+}
 
 // Start opens what the step named by FUNCTION needs and begins its background
 // work. config is the environment, as func-go hands it over.
@@ -38,8 +45,7 @@ func (i *Instance) Start(ctx context.Context, config map[string]string) error {
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
-	opened, err := Open(ctx, getenv, i.ended, log)
+	opened, err := Open(ctx, getenv, i.ended, i.log)
 	if err != nil {
 		return err
 	}
@@ -120,7 +126,7 @@ func (i *Instance) Handle(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !up:
 		door.Problem(w, &pipeline.Error{Kind: pipeline.Unavailable, Reason: "the function is starting or stopping"})
-	case proxy != nil && strings.HasPrefix(r.URL.Path, predictPath+"/"):
+	case proxy != nil && strings.HasPrefix(r.URL.Path, PredictPath+"/"):
 		proxy.ServeHTTP(w, r)
 	default:
 		host.ServeHTTP(w, r)

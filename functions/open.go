@@ -42,6 +42,7 @@ type Opened struct {
 //	KAFKAML_TENSORFLOW       the program for training and inference; kafkaml-tensorflow
 //	                         beside this one when empty
 //	PORT                     where this process serves; 8080 when empty
+//	BASE_URL                 the same as a URL; http://127.0.0.1:PORT when empty
 type environment struct {
 	getenv   func(string) string
 	function string
@@ -55,7 +56,7 @@ func readEnvironment(getenv func(string) string) (environment, error) {
 	if e.data, err = filepath.Abs(e.or("KAFKAML_DATA", ".data")); err != nil {
 		return e, &pipeline.Error{Op: "find the data folder", Kind: pipeline.Unavailable, Field: "KAFKAML_DATA", Err: err}
 	}
-	e.origin = "http://127.0.0.1:" + e.or("PORT", "8080")
+	e.origin = e.or("BASE_URL", "http://127.0.0.1:"+e.or("PORT", "8080"))
 	return e, nil
 }
 
@@ -172,7 +173,7 @@ func (o *Opened) openPlatform(e environment, onEnded func(context.Context, platf
 		return err
 	}
 	o.local, err = platform.NewLocal(platform.LocalConfig{
-		Binary: binary, Dir: filepath.Join(e.data, "logs"), Log: o.Log, BaseURL: e.origin + predictPath, OnEnded: onEnded,
+		Binary: binary, Dir: filepath.Join(e.data, "logs"), Log: o.Log, BaseURL: e.origin + PredictPath, OnEnded: onEnded,
 	})
 	if err != nil {
 		return err
@@ -188,8 +189,8 @@ func (o *Opened) openPlatform(e environment, onEnded func(context.Context, platf
 	return nil
 }
 
-// predictPath is where the replicas of inferences are proxied.
-const predictPath = "/predict"
+// PredictPath is where the replicas of inferences are proxied.
+const PredictPath = "/predict"
 
 func (o *Opened) resolve(d eventing.Destination) []string {
 	if d.Ref == nil {
@@ -233,7 +234,7 @@ func (o *Opened) proxy() http.Handler {
 	if o.local == nil {
 		return nil
 	}
-	return http.StripPrefix(predictPath, o.local.Proxy())
+	return http.StripPrefix(PredictPath, o.local.Proxy())
 }
 
 // Close closes what was opened, the last first: the dispatcher before the

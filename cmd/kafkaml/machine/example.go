@@ -13,7 +13,6 @@ import (
 	"github.com/kafkaml/kafkaml/client"
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
 	"github.com/kafkaml/kafkaml/examples/walk"
-	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/toolchain"
 )
 
@@ -44,13 +43,9 @@ func (m *Machine) startExample(ctx context.Context, say func(string, ...any)) (s
 }
 
 // empty tells whether no model is registered.
-func (m *Machine) empty(ctx context.Context) (empty bool, err error) {
-	err = m.Store.View(ctx, func(tx *registry.Tx) error {
-		page, err := tx.Models(registry.Query{Limit: 1})
-		empty = len(page.Items) == 0
-		return err
-	})
-	return empty, err
+func (m *Machine) empty(ctx context.Context) (bool, error) {
+	page, err := client.New(m.URL).Models().List(ctx, client.Query{Limit: 1})
+	return len(page.Items) == 0, err
 }
 
 // walk takes the example through this machine's pipeline.

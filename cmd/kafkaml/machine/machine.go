@@ -14,10 +14,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/kafkaml/kafkaml/functions"
-	"github.com/kafkaml/kafkaml/shared/artifact"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
-	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
@@ -49,15 +46,11 @@ type Machine struct {
 	URL     string // of the page; the functions lie below it
 	Kafka   stream.Config
 	Cluster *stream.Cluster
-	Store   *registry.Store
 	options Options
 
-	listener  net.Listener
-	artifacts *artifact.Store
-	parts     functions.Parts
-	host      *functions.Host
-	failed    chan error // why a part ended by itself
-	closers   []closer   // in the order of starting
+	listener net.Listener
+	failed   chan error // why a part ended by itself
+	closers  []closer   // in the order of starting
 }
 
 // closer ends one part.
@@ -78,7 +71,7 @@ func Start(ctx context.Context, o Options) (m *Machine, err error) {
 			err = errors.Join(err, m.Close())
 		}
 	}()
-	for _, step := range []func(context.Context) error{m.lock, m.listen, m.startBroker, m.open, m.serve} {
+	for _, step := range []func(context.Context) error{m.lock, m.listen, m.startBroker, m.serve} {
 		if err := step(ctx); err != nil {
 			return m, err
 		}
@@ -119,10 +112,8 @@ func (m *Machine) fail(err error) {
 
 // lock makes the data folder this process's alone and looks at its disk.
 func (m *Machine) lock(context.Context) error {
-	for _, dir := range []string{m.options.Data, m.path("logs"), m.path("scratch")} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return &pipeline.Error{Op: "open the data folder", Kind: pipeline.Unavailable, Field: "data", Err: err}
-		}
+	if err := os.MkdirAll(m.options.Data, 0o755); err != nil {
+		return &pipeline.Error{Op: "open the data folder", Kind: pipeline.Unavailable, Field: "data", Err: err}
 	}
 	unlock, err := lockFolder(m.options.Data)
 	if err != nil {
@@ -147,11 +138,20 @@ func (m *Machine) listen(ctx context.Context) error {
 			Hint: "end what listens there, or choose another port with --port (PORT=8081 make run); 0 takes a free one",
 		}
 	}
-	m.URL = "http://" + l.Addr().String()
+	m.URL = "http://" + reachable(l.Addr())
 	m.listener = l
 	m.onClose("the port", func(context.Context) error {
 		_ = l.Close() // closed by the server already, but for a start that failed
 		return nil
 	})
 	return nil
+}
+
+// reachable is a listener's address as a program on this machine calls it.
+func reachable(a net.Addr) string {
+	tcp, ok := a.(*net.TCPAddr)
+	if !ok || !tcp.IP.IsUnspecified() {
+		return a.String()
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
 }

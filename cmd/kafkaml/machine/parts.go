@@ -6,18 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
+	"strings"
 	"sync"
 	"time"
 
-	"github.com/kafkaml/kafkaml/eventing"
-	"github.com/kafkaml/kafkaml/eventing/sources"
 	"github.com/kafkaml/kafkaml/functions"
-	"github.com/kafkaml/kafkaml/shared/artifact"
-	"github.com/kafkaml/kafkaml/shared/keras"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
-	"github.com/kafkaml/kafkaml/shared/platform"
-	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/stream/broker"
 	"github.com/kafkaml/kafkaml/shared/toolchain"
@@ -33,7 +27,7 @@ func (m *Machine) startBroker(ctx context.Context) error {
 	switch o.Broker {
 	case BrokerExternal:
 		m.Kafka = o.Kafka
-		o.Say("using Kafka at %v", o.Kafka.Brokers)
+		o.Say("using Kafka at %s", strings.Join(o.Kafka.Brokers, ", "))
 	case BrokerKafka:
 		var lib string
 		if lib, err = toolchain.Kafka(); err != nil {
@@ -53,12 +47,11 @@ func (m *Machine) startBroker(ctx context.Context) error {
 	if b != nil {
 		m.watch(b)
 	}
-	m.Cluster, err = stream.Dial(ctx, m.Kafka)
-	if err != nil {
+	if m.Cluster, err = stream.Dial(ctx, m.Kafka); err != nil {
 		return err
 	}
 	m.onClose("the connection to Kafka", func(context.Context) error { return m.Cluster.Close() })
-	return m.Cluster.EnsureTopic(ctx, o.ControlTopic, 1)
+	return nil
 }
 
 // watch keeps a broker of ours until the end, and reports when it ends before.
@@ -82,93 +75,50 @@ func (m *Machine) watch(b *broker.Broker) {
 
 var errEnded = errors.New("nobody asked it to")
 
-// open opens what the steps stand on.
-func (m *Machine) open(ctx context.Context) error {
-	o := m.options
-	var err error
-	if m.Store, err = registry.Open(ctx, o.Database); err != nil {
-		return err
-	}
-	m.onClose("the registry", func(context.Context) error { return m.Store.Close() })
-	if m.artifacts, err = artifact.Open(ctx, o.Artifacts); err != nil {
-		return err
-	}
-	m.onClose("the artifact store", func(context.Context) error { return m.artifacts.Close() })
-	python, packages, err := toolchain.Python()
-	if err != nil {
-		return err
-	}
-	o.Say("starting the model worker")
-	worker, err := keras.Start(ctx, keras.Options{Python: python, SitePackages: packages, Scratch: m.path("scratch"), Log: o.Log})
-	if err != nil {
-		return err
-	}
-	m.onClose("the model worker", func(context.Context) error { return worker.Close() })
-	if err := worker.Health(); err != nil {
-		o.Say("models cannot be registered: %v", err)
-	}
-	m.parts = functions.Parts{
-		Store: m.Store, Artifacts: m.artifacts, Cluster: m.Cluster, Worker: worker, Scratch: m.path("scratch"), Log: o.Log,
-		Training: m.URL + "/" + functions.DeployTraining + "/",
-		Env:      append(m.Kafka.Env(), "ARTIFACT_URL="+o.Artifacts, "CONTROL_TOPIC="+o.ControlTopic),
-	}
-	return nil
-}
-
-// predictPath is where the replicas of inferences are proxied.
-const predictPath = "/predict"
-
-// serve starts the functions and what runs beside them. The server ends after
-// its callers: the loops, the dispatcher and the child processes.
+// serve starts the functions as func-go would, all steps in one instance, and
+// the page beside them. The server ends after the instance, whose processes
+// report to it until their end.
 func (m *Machine) serve(ctx context.Context) error {
 	o := m.options
-	local, err := platform.NewLocal(platform.LocalConfig{
-		Binary: o.Binary, Dir: m.path("logs"), Log: o.Log, BaseURL: m.URL + predictPath,
-		OnEnded: func(ctx context.Context, e platform.Ended) { m.host.Ended(ctx, e) },
-	})
+	page, err := m.pageConfig()
 	if err != nil {
 		return err
 	}
-	dispatcher := eventing.NewDispatcher(m.Cluster, m.resolve(local), o.Log)
-	m.parts.Jobs, m.parts.Services, m.parts.Sources = local, local, dispatcher
-	if m.host, err = functions.New(m.parts, ""); err != nil {
-		return errors.Join(err, local.Close())
-	}
-	if err := m.listenAndServe(local); err != nil {
-		return errors.Join(err, local.Close())
-	}
-	m.onClose("training and predict processes", func(context.Context) error { return local.Close() })
-	m.onClose("the dispatcher", func(context.Context) error { return dispatcher.Close() })
-	control, err := sources.ControlLog(o.ControlTopic, m.Kafka.Brokers)
-	if err != nil {
+	instance := functions.NewInstance(o.Log)
+	m.listenAndServe(instance, ui.Handler(page))
+	m.onClose("the functions", instance.Stop)
+	o.Say("starting the functions and the model worker")
+	if err := instance.Start(ctx, m.environment()); err != nil {
 		return err
 	}
-	if err := dispatcher.Apply(ctx, control); err != nil {
-		return err
+	if ready, err := instance.Ready(ctx); err != nil || !ready {
+		o.Say("models cannot be registered on this machine: `kafkaml doctor` says what is missing")
 	}
-	loops, stop := context.WithCancel(context.WithoutCancel(ctx))
-	var running sync.WaitGroup
-	running.Go(func() { m.host.Run(loops) })
-	m.onClose("the functions", func(context.Context) error {
-		stop()
-		running.Wait()
-		return nil
-	})
 	return nil
 }
 
-// listenAndServe serves the page, the functions and the replicas.
-func (m *Machine) listenAndServe(local *platform.Local) error {
-	config, err := m.pageConfig()
-	if err != nil {
-		return err
+// environment is what the functions are told, as a cluster would.
+func (m *Machine) environment() map[string]string {
+	o := m.options
+	env := map[string]string{
+		"BASE_URL": m.URL, "KAFKAML_DATA": o.Data, "DATABASE_URL": o.Database, "ARTIFACT_URL": o.Artifacts,
+		"CONTROL_TOPIC": o.ControlTopic, "KAFKAML_TENSORFLOW": o.Binary,
 	}
+	for _, variable := range m.Kafka.Env() {
+		name, value, _ := strings.Cut(variable, "=")
+		env[name] = value
+	}
+	return env
+}
+
+// listenAndServe serves the functions and the replicas under their names, and
+// the page everywhere else.
+func (m *Machine) listenAndServe(instance *functions.Instance, page http.Handler) {
 	mux := http.NewServeMux()
-	mux.Handle("/", ui.Handler(config))
-	for _, step := range functions.Steps {
-		mux.Handle("/"+step+"/", m.host)
+	mux.Handle("/", page)
+	for _, path := range append(functions.Steps[:len(functions.Steps):len(functions.Steps)], strings.Trim(functions.PredictPath, "/")) {
+		mux.HandleFunc("/"+path+"/", instance.Handle)
 	}
-	mux.Handle(predictPath+"/", http.StripPrefix(predictPath, local.Proxy()))
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	var serving sync.WaitGroup
 	serving.Go(func() {
@@ -185,7 +135,6 @@ func (m *Machine) listenAndServe(local *platform.Local) error {
 		serving.Wait()
 		return nil
 	})
-	return nil
 }
 
 // pageConfig is config.json: where the page finds the functions.
@@ -197,19 +146,4 @@ func (m *Machine) pageConfig() ([]byte, error) {
 	return json.Marshal(map[string]any{
 		"functions": urls, "brokers": m.Kafka.Brokers, "control_topic": m.options.ControlTopic,
 	})
-}
-
-// resolve finds the URLs behind a reference of a KafkaSource: a function's, or
-// those of an inference's replicas.
-func (m *Machine) resolve(local *platform.Local) eventing.Resolve {
-	return func(d eventing.Destination) []string {
-		switch {
-		case d.Ref == nil:
-			return nil
-		case slices.Contains(functions.Steps, d.Ref.Name):
-			return []string{m.URL + "/" + d.Ref.Name + "/"}
-		default:
-			return local.URLs(d.Ref.Name)
-		}
-	}
 }
