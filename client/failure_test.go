@@ -32,8 +32,10 @@ func TestProblemsBecomeErrors(t *testing.T) {
 		{"a proxy's page", func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "<html>\nbad gateway", http.StatusBadGateway)
 		}, &pipeline.Error{Kind: pipeline.Unavailable, Reason: "GET URL answered 502 Bad Gateway: <html>"}},
-		{"nothing", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) },
-			&pipeline.Error{Kind: pipeline.NotFound, Reason: "GET URL answered 404 Not Found: no reason given"}},
+		{
+			"nothing", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) },
+			&pipeline.Error{Kind: pipeline.NotFound, Reason: "GET URL answered 404 Not Found: no reason given"},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			server := httptest.NewServer(tc.answer)

@@ -60,38 +60,50 @@ type Resource[T any] struct {
 
 // Models reads the models of model-register.
 func (c *Client) Models() Resource[pipeline.Model] {
-	return Resource[pipeline.Model]{c, ModelRegister, "models", "model",
-		func(m pipeline.Model) string { return m.Name }, func(m pipeline.Model) int64 { return m.ID }}
+	return Resource[pipeline.Model]{
+		c, ModelRegister, "models", "model",
+		func(m pipeline.Model) string { return m.Name }, func(m pipeline.Model) int64 { return m.ID },
+	}
 }
 
 // Configurations reads the configurations of model-register.
 func (c *Client) Configurations() Resource[pipeline.Configuration] {
-	return Resource[pipeline.Configuration]{c, ModelRegister, "configurations", "configuration",
-		func(m pipeline.Configuration) string { return m.Name }, func(m pipeline.Configuration) int64 { return m.ID }}
+	return Resource[pipeline.Configuration]{
+		c, ModelRegister, "configurations", "configuration",
+		func(m pipeline.Configuration) string { return m.Name }, func(m pipeline.Configuration) int64 { return m.ID },
+	}
 }
 
 // Deployments reads the deployments of deploy-training.
 func (c *Client) Deployments() Resource[pipeline.Deployment] {
-	return Resource[pipeline.Deployment]{c, DeployTraining, "deployments", "deployment",
-		nil, func(m pipeline.Deployment) int64 { return m.ID }}
+	return Resource[pipeline.Deployment]{
+		c, DeployTraining, "deployments", "deployment",
+		nil, func(m pipeline.Deployment) int64 { return m.ID },
+	}
 }
 
 // Results reads the results of deploy-training.
 func (c *Client) Results() Resource[pipeline.Result] {
-	return Resource[pipeline.Result]{c, DeployTraining, "results", "result",
-		nil, func(m pipeline.Result) int64 { return m.ID }}
+	return Resource[pipeline.Result]{
+		c, DeployTraining, "results", "result",
+		nil, func(m pipeline.Result) int64 { return m.ID },
+	}
 }
 
 // Datasources reads the datasources of control-log.
 func (c *Client) Datasources() Resource[pipeline.Datasource] {
-	return Resource[pipeline.Datasource]{c, ControlLog, "datasources", "datasource",
-		nil, func(m pipeline.Datasource) int64 { return m.ID }}
+	return Resource[pipeline.Datasource]{
+		c, ControlLog, "datasources", "datasource",
+		nil, func(m pipeline.Datasource) int64 { return m.ID },
+	}
 }
 
 // Inferences reads the inferences of deploy-inference.
 func (c *Client) Inferences() Resource[pipeline.Inference] {
-	return Resource[pipeline.Inference]{c, DeployInference, "inferences", "inference",
-		func(m pipeline.Inference) string { return m.Name }, func(m pipeline.Inference) int64 { return m.ID }}
+	return Resource[pipeline.Inference]{
+		c, DeployInference, "inferences", "inference",
+		func(m pipeline.Inference) string { return m.Name }, func(m pipeline.Inference) int64 { return m.ID },
+	}
 }
 
 // URL is the resource's address, with more path elements after it.

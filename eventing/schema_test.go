@@ -102,8 +102,13 @@ func TestID(t *testing.T) {
 		name, subject, data string
 		want                int64
 	}{
-		{"subject", "7", ``, 7}, {"data", "", `{"id":7}`, 7}, {"both", "7", `{"id":7}`, 7},
-		{"they differ", "7", `{"id":8}`, 0}, {"none", "", `{}`, 0}, {"words", "x", ``, 0}, {"zero", "0", ``, 0},
+		{"subject", "7", ``, 7},
+		{"data", "", `{"id":7}`, 7},
+		{"both", "7", `{"id":7}`, 7},
+		{"they differ", "7", `{"id":8}`, 0},
+		{"none", "", `{}`, 0},
+		{"words", "x", ``, 0},
+		{"zero", "0", ``, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var data any

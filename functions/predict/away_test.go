@@ -2,12 +2,11 @@ package predict
 
 import (
 	"context"
+	"net"
 	"net/http"
+	"strconv"
 	"testing"
 	"time"
-
-	"net"
-	"strconv"
 
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/pipeline"

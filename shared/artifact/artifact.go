@@ -63,8 +63,10 @@ func Open(ctx context.Context, address string) (*Store, error) {
 			WithHint("set ARTIFACT_URL, for example to file:///var/lib/kafkaml/artifacts")
 	}
 	if err != nil {
-		return nil, &pipeline.Error{Op: "open artifacts", Kind: pipeline.Unavailable, Field: "artifacts", Err: err,
-			Reason: fmt.Sprintf("%s cannot be opened: %v", s.where, err), Hint: "check ARTIFACT_URL"}
+		return nil, &pipeline.Error{
+			Op: "open artifacts", Kind: pipeline.Unavailable, Field: "artifacts", Err: err,
+			Reason: fmt.Sprintf("%s cannot be opened: %v", s.where, err), Hint: "check ARTIFACT_URL",
+		}
 	}
 	if found, err := s.bucket.IsAccessible(ctx); err != nil || !found {
 		if err == nil {
@@ -266,6 +268,8 @@ func (s *Store) explain(op, key string, err error) error {
 	if gcerrors.Code(err) == gcerrors.NotFound && key != "" {
 		return &pipeline.Error{Op: op + " artifact", Kind: pipeline.NotFound, Reason: fmt.Sprintf("there is no artifact %s", key), Err: err}
 	}
-	return &pipeline.Error{Op: op + " artifact " + key, Kind: pipeline.Unavailable, Err: err,
-		Reason: fmt.Sprintf("%s: %v", s.where, err), Hint: "check that the store of the artifacts can be reached, has room, and may be written"}
+	return &pipeline.Error{
+		Op: op + " artifact " + key, Kind: pipeline.Unavailable, Err: err,
+		Reason: fmt.Sprintf("%s: %v", s.where, err), Hint: "check that the store of the artifacts can be reached, has room, and may be written",
+	}
 }

@@ -25,13 +25,17 @@ func TestEncodeDecodes(t *testing.T) {
 			pipeline.AVRO, avroOf(`{"type":"record","name":"r","fields":[
 				{"name":"a","type":{"type":"array","items":"int"}},{"name":"b","type":"int"},
 				{"name":"c","type":{"type":"array","items":["float","null"]}},{"name":"d","type":[{"type":"array","items":"int"},"null"]}]}`, kind),
-			[]float64{1, 2, 3, math.NaN(), 5}, []float64{0}, []int{2, 1, 2, 0},
+			[]float64{1, 2, 3, math.NaN(), 5},
+			[]float64{0},
+			[]int{2, 1, 2, 0},
 		},
 		"JSON":         {pipeline.JSON, `{"data_fields":["a","b\"c"],"label_field":"y"}`, []float64{1.25, math.NaN()}, []float64{-3}, nil},
 		"JSON, arrays": {pipeline.JSON, `{"data_fields":["a"],"label_field":["y","z"]}`, []float64{1, 2, 3}, []float64{4, 5}, nil},
 		"JSON, divided": {
 			pipeline.JSON, `{"data_fields":["a","b"],"label_field":["y"]}`,
-			[]float64{1, 2, 3}, []float64{4, 5}, []int{1, 2},
+			[]float64{1, 2, 3},
+			[]float64{4, 5},
+			[]int{1, 2},
 		},
 	}
 	for name, test := range tests {

@@ -53,8 +53,10 @@ func (tx *Tx) CreateDatasource(d *pipeline.Datasource) error {
 	if first, found, err := tx.DatasourceFrom(d.Origin); err != nil {
 		return err
 	} else if found {
-		return &pipeline.Error{Kind: pipeline.Conflict, Field: "origin",
-			Reason: fmt.Sprintf("datasource %d already stands for offset %d of partition %d of %s", first.ID, d.Origin.Offset, d.Origin.Partition, d.Origin.Topic)}
+		return &pipeline.Error{
+			Kind: pipeline.Conflict, Field: "origin",
+			Reason: fmt.Sprintf("datasource %d already stands for offset %d of partition %d of %s", first.ID, d.Origin.Offset, d.Origin.Partition, d.Origin.Topic),
+		}
 	}
 	d.ID = 0
 	if d.Received.IsZero() {

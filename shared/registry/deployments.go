@@ -103,8 +103,10 @@ func (tx *Tx) DeleteDeployment(id int64) error {
 		return err
 	}
 	if d.Status == pipeline.DeploymentTraining {
-		return &pipeline.Error{Kind: pipeline.Conflict, Field: "id",
-			Reason: fmt.Sprintf("deployment %d is training", id), Hint: "stop it first"}
+		return &pipeline.Error{
+			Kind: pipeline.Conflict, Field: "id",
+			Reason: fmt.Sprintf("deployment %d is training", id), Hint: "stop it first",
+		}
 	}
 	users, err := tx.users("inference", `SELECT i.id, i.name FROM inferences i
 		JOIN results r ON r.id = i.result WHERE r.deployment = ? ORDER BY i.id`, id)

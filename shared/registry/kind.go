@@ -125,8 +125,10 @@ func (k *kind[T]) unique(tx *Tx, name string, id int64) error {
 	case err != nil:
 		return fmt.Errorf("look for the name of a %s: %w", k.noun, err)
 	}
-	return &pipeline.Error{Kind: pipeline.Conflict, Field: "name",
-		Reason: fmt.Sprintf("%s %d is already named %q", k.noun, holder, name), Hint: "choose another name"}
+	return &pipeline.Error{
+		Kind: pipeline.Conflict, Field: "name",
+		Reason: fmt.Sprintf("%s %d is already named %q", k.noun, holder, name), Hint: "choose another name",
+	}
 }
 
 func (k *kind[T]) remove(tx *Tx, id int64) error {

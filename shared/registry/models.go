@@ -65,9 +65,11 @@ func (tx *Tx) UpdateModel(m *pipeline.Model) error {
 		return err
 	}
 	if m.Version != 0 && m.Version != old.Version {
-		return &pipeline.Error{Kind: pipeline.Conflict, Field: "version",
+		return &pipeline.Error{
+			Kind: pipeline.Conflict, Field: "version",
 			Reason: fmt.Sprintf("the change was made to version %d of model %d, which is now at version %d", m.Version, m.ID, old.Version),
-			Hint:   "read the model again and repeat the change"}
+			Hint:   "read the model again and repeat the change",
+		}
 	}
 	if err := models.unique(tx, m.Name, m.ID); err != nil {
 		return err

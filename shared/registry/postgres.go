@@ -115,13 +115,17 @@ func (db *postgresDB) explain(err error) error {
 	}
 	var unreachable *pgconn.ConnectError
 	if errors.As(err, &unreachable) {
-		return &pipeline.Error{Op: "registry", Kind: pipeline.Unavailable, Err: err,
+		return &pipeline.Error{
+			Op: "registry", Kind: pipeline.Unavailable, Err: err,
 			Reason: fmt.Sprintf("PostgreSQL at %s cannot be reached or refuses the user", db.host),
-			Hint:   "check DATABASE_URL, and that the server runs"}
+			Hint:   "check DATABASE_URL, and that the server runs",
+		}
 	}
 	if isCut(err) {
-		return &pipeline.Error{Op: "registry", Kind: pipeline.Unavailable, Err: err,
-			Reason: fmt.Sprintf("the connection to PostgreSQL at %s was cut", db.host), Hint: "try again"}
+		return &pipeline.Error{
+			Op: "registry", Kind: pipeline.Unavailable, Err: err,
+			Reason: fmt.Sprintf("the connection to PostgreSQL at %s was cut", db.host), Hint: "try again",
+		}
 	}
 	var e *pgconn.PgError
 	if !errors.As(err, &e) {
@@ -131,8 +135,10 @@ func (db *postgresDB) explain(err error) error {
 	case "22": // data exception: a text that PostgreSQL cannot hold
 		return &pipeline.Error{Op: "registry", Kind: pipeline.Invalid, Reason: e.Message, Err: err}
 	case "08", "40", "53", "57": // connection, rollback, out of resources, the server goes down
-		return &pipeline.Error{Op: "registry", Kind: pipeline.Unavailable, Err: err,
-			Reason: fmt.Sprintf("PostgreSQL at %s: %s", db.host, e.Message), Hint: "try again"}
+		return &pipeline.Error{
+			Op: "registry", Kind: pipeline.Unavailable, Err: err,
+			Reason: fmt.Sprintf("PostgreSQL at %s: %s", db.host, e.Message), Hint: "try again",
+		}
 	}
 	return err
 }

@@ -60,14 +60,18 @@ func (tx *Tx) UpdateResult(r *pipeline.Result) error {
 		return err
 	}
 	if r.Attempt < old.Attempt {
-		return &pipeline.Error{Kind: pipeline.Conflict, Field: "attempt",
-			Reason: fmt.Sprintf("result %d is at attempt %d, past %d", r.ID, old.Attempt, r.Attempt)}
+		return &pipeline.Error{
+			Kind: pipeline.Conflict, Field: "attempt",
+			Reason: fmt.Sprintf("result %d is at attempt %d, past %d", r.ID, old.Attempt, r.Attempt),
+		}
 	}
 	r.Created, r.StatusChanged = old.Created, old.StatusChanged
 	if r.Status != old.Status {
 		if !old.Status.CanBecome(r.Status) {
-			return &pipeline.Error{Kind: pipeline.Conflict, Field: "status",
-				Reason: fmt.Sprintf("result %d is %s and cannot become %s", r.ID, old.Status, r.Status)}
+			return &pipeline.Error{
+				Kind: pipeline.Conflict, Field: "status",
+				Reason: fmt.Sprintf("result %d is %s and cannot become %s", r.ID, old.Status, r.Status),
+			}
 		}
 		r.StatusChanged = now()
 	}
@@ -91,8 +95,10 @@ func (tx *Tx) DeleteResult(id int64) error {
 		return err
 	}
 	if r.Status.Active() {
-		return &pipeline.Error{Kind: pipeline.Conflict, Field: "id",
-			Reason: fmt.Sprintf("result %d is %s", id, r.Status), Hint: "stop it first"}
+		return &pipeline.Error{
+			Kind: pipeline.Conflict, Field: "id",
+			Reason: fmt.Sprintf("result %d is %s", id, r.Status), Hint: "stop it first",
+		}
 	}
 	users, err := tx.users("inference", "SELECT id, name FROM inferences WHERE result = ? ORDER BY id", id)
 	if err != nil {

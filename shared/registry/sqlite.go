@@ -112,6 +112,7 @@ func (db *sqliteDB) damaged(cause error) error {
 }
 
 func (db *sqliteDB) begin(ctx context.Context) (*sql.Tx, error) { return db.write.BeginTx(ctx, nil) }
+
 func (db *sqliteDB) view(ctx context.Context) (*sql.Tx, error) {
 	return db.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 }
@@ -133,15 +134,21 @@ func (db *sqliteDB) explain(err error) error {
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 		return db.damaged(err)
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
-		return &pipeline.Error{Op: "registry", Kind: pipeline.Unavailable, Err: err,
-			Reason: "another process has been writing to " + db.path + " for too long", Hint: "try again"}
+		return &pipeline.Error{
+			Op: "registry", Kind: pipeline.Unavailable, Err: err,
+			Reason: "another process has been writing to " + db.path + " for too long", Hint: "try again",
+		}
 	case sqlite3.SQLITE_FULL:
-		return &pipeline.Error{Op: "registry", Kind: pipeline.Unavailable, Err: err,
-			Reason: "the disk of " + db.path + " is full", Hint: "free some space, then try again"}
+		return &pipeline.Error{
+			Op: "registry", Kind: pipeline.Unavailable, Err: err,
+			Reason: "the disk of " + db.path + " is full", Hint: "free some space, then try again",
+		}
 	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR:
-		return &pipeline.Error{Op: "registry", Kind: pipeline.Unavailable, Err: err,
+		return &pipeline.Error{
+			Op: "registry", Kind: pipeline.Unavailable, Err: err,
 			Reason: fmt.Sprintf("the database %s cannot be read and written: %v", db.path, err),
-			Hint:   "the file and its folder must be writable, and on a local disk"}
+			Hint:   "the file and its folder must be writable, and on a local disk",
+		}
 	}
 	return err
 }
@@ -152,8 +159,10 @@ func (db *sqliteDB) explain(err error) error {
 func lockFile(ctx context.Context, path string) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, &pipeline.Error{Op: "open registry", Kind: pipeline.Unavailable, Err: err,
-			Reason: fmt.Sprintf("the folder of the database cannot be written: %v", err), Hint: "choose another folder"}
+		return nil, &pipeline.Error{
+			Op: "open registry", Kind: pipeline.Unavailable, Err: err,
+			Reason: fmt.Sprintf("the folder of the database cannot be written: %v", err), Hint: "choose another folder",
+		}
 	}
 	for {
 		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)

@@ -67,7 +67,9 @@ func TestConfigThroughTheEnvironment(t *testing.T) {
 		})
 	}
 	for _, bad := range [][]string{
-		nil, {"KAFKA_BROKERS=a:1", "KAFKA_TLS=perhaps"}, {"KAFKA_BROKERS=a:1", "KAFKA_SASL_MECHANISM=GSSAPI"},
+		nil,
+		{"KAFKA_BROKERS=a:1", "KAFKA_TLS=perhaps"},
+		{"KAFKA_BROKERS=a:1", "KAFKA_SASL_MECHANISM=GSSAPI"},
 		{"KAFKA_BROKERS=a:1", "KAFKA_TLS_CERT=/c.pem"},
 	} {
 		if _, err := stream.FromEnv(getenv(bad)); pipeline.KindOf(err) != pipeline.Invalid {

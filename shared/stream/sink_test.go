@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"net"
-
 	"sync/atomic"
 	"testing"
 

@@ -48,8 +48,10 @@ func inferenceMembers() []member {
 		{name: "name", usage: "`NAME` of its predict function"},
 		{name: "replicas+max_replicas", flag: "replicas", usage: "`N`, or a range MIN-MAX", spread: replicas},
 		{name: "delivery", usage: "source (Knative scales it) or direct (replicas read the topic themselves)", words: []string{"source", "direct"}},
-		{name: "input_format", usage: "`FORMAT`: RAW, AVRO, JSON or TELEGRAF_STR_JSON (default: that of the training stream)",
-			words: []string{"RAW", "AVRO", "JSON", "TELEGRAF_STR_JSON"}},
+		{
+			name: "input_format", usage: "`FORMAT`: RAW, AVRO, JSON or TELEGRAF_STR_JSON (default: that of the training stream)",
+			words: []string{"RAW", "AVRO", "JSON", "TELEGRAF_STR_JSON"},
+		},
 		{name: "input_config", usage: "`JSON` of the format, or @FILE (default: that of the training stream)", parse: object},
 		{name: "dead_letter_topic", flag: "dead-letter-topic", usage: "`TOPIC` of records that cannot be predicted"},
 	}

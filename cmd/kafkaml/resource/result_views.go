@@ -49,7 +49,7 @@ func took(seconds float64) string {
 	if seconds == 0 {
 		return ""
 	}
-	return (time.Duration(seconds * float64(time.Second))).Round(10 * time.Millisecond).String()
+	return time.Duration(seconds * float64(time.Second)).Round(10 * time.Millisecond).String()
 }
 
 // showSplit writes how many records and labels each split holds.

@@ -133,10 +133,18 @@ func TestProgress(t *testing.T) {
 func TestNumbers(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	for _, tc := range []struct{ got, want string }{
-		{Count(0), "0"}, {Count(999), "999"}, {Count(60000), "60,000"}, {Count(-1234567), "-1,234,567"},
-		{Bytes(12), "12 B"}, {Bytes(1536), "1.5 KiB"}, {Bytes(47 << 20), "47.0 MiB"},
-		{Clock(75 * time.Second), "1:15"}, {Clock(3*time.Hour + 5*time.Second), "3:00:05"},
-		{Ago(time.Time{}, now), "-"}, {Ago(now.Add(-90*time.Second), now), "90s"}, {Ago(now.Add(-72*time.Hour), now), "3d"},
+		{Count(0), "0"},
+		{Count(999), "999"},
+		{Count(60000), "60,000"},
+		{Count(-1234567), "-1,234,567"},
+		{Bytes(12), "12 B"},
+		{Bytes(1536), "1.5 KiB"},
+		{Bytes(47 << 20), "47.0 MiB"},
+		{Clock(75 * time.Second), "1:15"},
+		{Clock(3*time.Hour + 5*time.Second), "3:00:05"},
+		{Ago(time.Time{}, now), "-"},
+		{Ago(now.Add(-90*time.Second), now), "90s"},
+		{Ago(now.Add(-72*time.Hour), now), "3d"},
 	} {
 		if tc.got != tc.want {
 			t.Errorf("got %q, want %q", tc.got, tc.want)
