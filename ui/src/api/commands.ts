@@ -1,0 +1,72 @@
+// The commands that the page sends, one function each: what is sent is also
+// what "as command" shows.
+import type { Command } from './client'
+import type { Step } from './config'
+
+const command = (step: Step, verb: string, data: unknown, subject?: number): Command => ({
+  step,
+  type: `io.kafkaml.${verb}.v1`,
+  data,
+  ...(subject === undefined ? {} : { subject }),
+})
+
+export interface ModelForm {
+  name: string
+  description: string
+  imports: string
+  source: string
+  framework: string
+}
+export interface ConfigurationForm {
+  name: string
+  description: string
+  models: number[]
+}
+export interface DeploymentForm {
+  configuration: number
+  batch_size: number
+  training_kwargs: string
+  validation_kwargs: string
+  seed: number
+  engine: string
+  gpus: number
+  description: string
+}
+export interface InferenceForm {
+  result: number
+  name?: string
+  replicas: number
+  max_replicas?: number
+  delivery: string
+  input_format: string
+  input_config: unknown
+  input_topic: string
+  output_topic: string
+  dead_letter_topic?: string
+}
+
+export const validateModel = (f: Pick<ModelForm, 'imports' | 'source'>) => command('model-register', 'model.validate', f)
+export const registerModel = (f: ModelForm) => command('model-register', 'model.register', f)
+export const updateModel = (id: number, f: ModelForm) => command('model-register', 'model.update', f, id)
+export const deleteModel = (id: number) => command('model-register', 'model.delete', {}, id)
+
+export const createConfiguration = (f: ConfigurationForm) => command('model-register', 'configuration.create', f)
+export const updateConfiguration = (id: number, f: ConfigurationForm) => command('model-register', 'configuration.update', f, id)
+export const deleteConfiguration = (id: number) => command('model-register', 'configuration.delete', {}, id)
+
+export const createDeployment = (f: DeploymentForm) => command('deploy-training', 'deployment.create', f)
+export const stopDeployment = (id: number) => command('deploy-training', 'deployment.stop', {}, id)
+export const deleteDeployment = (id: number) => command('deploy-training', 'deployment.delete', {}, id)
+
+export const retryResult = (id: number) => command('deploy-training', 'result.retry', {}, id)
+export const stopResult = (id: number) => command('deploy-training', 'result.stop', {}, id)
+export const deleteResult = (id: number) => command('deploy-training', 'result.delete', {}, id)
+
+export const resendDatasource = (id: number, deployment: number) => command('control-log', 'datasource.resend', { deployment }, id)
+
+export const deployInference = (f: InferenceForm) => command('deploy-inference', 'inference.deploy', f)
+export const scaleInference = (id: number, replicas: number, max_replicas: number) =>
+  command('deploy-inference', 'inference.update', { replicas, max_replicas }, id)
+export const startInference = (id: number) => command('deploy-inference', 'inference.start', {}, id)
+export const stopInference = (id: number) => command('deploy-inference', 'inference.stop', {}, id)
+export const deleteInference = (id: number) => command('deploy-inference', 'inference.delete', {}, id)

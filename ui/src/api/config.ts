@@ -1,0 +1,49 @@
+// Where the functions are: config.json beside the page says so.
+
+export const steps = ['model-register', 'deploy-training', 'control-log', 'deploy-inference'] as const
+export type Step = (typeof steps)[number]
+
+export interface Config {
+  functions: Record<Step, string>
+  /** One stream with the facts of all functions, where there is one. */
+  events?: string
+  brokers?: string[]
+  control_topic?: string
+}
+
+let config: Config = {
+  functions: Object.fromEntries(steps.map((s) => [s, `/${s}`])) as Record<Step, string>,
+}
+
+/** Reads config.json; what it does not name lies under this origin. */
+export async function loadConfig(): Promise<Config> {
+  const answer = await fetch('config.json', { cache: 'no-cache' })
+  if (!answer.ok) throw new Error(`config.json: ${answer.status} ${answer.statusText}`)
+  const read = (await answer.json()) as Partial<Config>
+  config = { ...config, ...read, functions: { ...config.functions, ...read.functions } }
+  return config
+}
+
+export function configured(): Config {
+  return config
+}
+
+/** The absolute URL of a path of a function. */
+export function urlOf(step: Step, path = '/'): string {
+  const base = new URL(config.functions[step].replace(/\/?$/, '/'), document.baseURI)
+  return new URL(path.replace(/^\//, ''), base).href
+}
+
+/** The origin as the command line takes it. */
+export function server(): string {
+  return new URL(document.baseURI).origin
+}
+
+/** Kafka's addresses, or a word that stands for them. */
+export function brokers(): string {
+  return config.brokers?.join(',') || 'BROKER:9092'
+}
+
+export function controlTopic(): string {
+  return config.control_topic || 'KAFKA_ML_CONTROL_TOPIC'
+}

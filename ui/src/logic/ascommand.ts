@@ -1,0 +1,84 @@
+import { eventOf, type Command } from '../api/client'
+
+/** One way to send a command from a terminal. */
+export interface Terminal {
+  name: string
+  text: string
+}
+
+/** Quotes a word for a POSIX shell where it needs that. */
+export function quote(word: string): string {
+  return /^[A-Za-z0-9_./:@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
+}
+
+/** The command in every way that a terminal takes it. url is the function's, server the page's origin. */
+export function terminals(command: Command, url: string, server: string): Terminal[] {
+  const all = [{ name: 'curl', text: curl(command, url) }]
+  const own = kafkaml(command, server)
+  if (own) all.push({ name: 'kafkaml', text: own })
+  all.push({ name: 'kn func', text: func(command, url) })
+  return all
+}
+
+/** curl with the CloudEvent in binary mode. */
+export function curl(command: Command, url: string): string {
+  const event = eventOf(command, 'ID')
+  const header = (name: string, value: string) => `  -H ${quote(`${name}: ${value}`)} \\`
+  return [
+    `curl ${quote(url)} \\`,
+    header('Ce-Specversion', '1.0'),
+    `  -H "Ce-Id: $(uuidgen)" \\`,
+    header('Ce-Source', event.source),
+    header('Ce-Type', event.type),
+    ...(event.subject ? [header('Ce-Subject', event.subject)] : []),
+    header('Content-Type', 'application/json'),
+    `  --data ${quote(JSON.stringify(command.data))}`,
+  ].join('\n')
+}
+
+/** `kn func invoke` has no flag for the subject: the id goes into the data, which the functions take alike. */
+function func(command: Command, url: string): string {
+  const data = command.subject === undefined ? command.data : { id: command.subject, ...(command.data as object) }
+  return [
+    `kn func invoke --target ${quote(url)} --format cloudevent \\`,
+    `  --source ${quote(eventOf(command, '').source)} --type ${quote(command.type)} \\`,
+    `  --content-type application/json --data ${quote(JSON.stringify(data))}`,
+  ].join('\n')
+}
+
+const things: Record<string, string> = {
+  model: 'models',
+  configuration: 'configurations',
+  deployment: 'deployments',
+  result: 'results',
+  datasource: 'datasources',
+  inference: 'inferences',
+}
+const verbs: Record<string, string> = { register: 'create', deploy: 'create' }
+
+/** The kafkaml command line. */
+export function kafkaml(command: Command, server: string): string {
+  const [, , thing = '', verb = ''] = command.type.split('.')
+  const at = server === 'http://127.0.0.1:8080' ? '' : ` --server ${quote(server)}`
+  const line = `kafkaml${at} ${things[thing] ?? thing} ${verbs[verb] ?? verb}`
+  const data = command.data as Record<string, unknown>
+  if (thing === 'inference' && verb === 'update') {
+    const { replicas, max_replicas: most } = data
+    return `kafkaml${at} inferences scale ${command.subject} ${most === replicas || !most ? replicas : `${replicas}-${most}`}`
+  }
+  const subject = command.subject === undefined ? '' : ` ${command.subject}`
+  if (thing === 'model' && Object.keys(data).length > 0) {
+    return `${line}${subject} -f - <<'END'\n${JSON.stringify(data, null, 2)}\nEND`
+  }
+  return line + subject + flags(data)
+}
+
+function flags(data: Record<string, unknown>): string {
+  let text = ''
+  for (const [name, value] of Object.entries(data)) {
+    if (value === '' || value === undefined || value === null || name === 'max_replicas' || name === 'framework') continue
+    const word = Array.isArray(value) ? value.join(',') : typeof value === 'object' ? JSON.stringify(value) : String(value)
+    text += ` \\\n  --${name.replaceAll('_', '-')} ${quote(word)}`
+  }
+  return text
+}

@@ -1,0 +1,85 @@
+// Keras' arguments as text ("epochs=5, class_weight={0: 1.0}") and as fields.
+// The server has the last word; this keeps the fields and the text in step.
+
+export type KwargValue = number | boolean | string | null | Record<string, number>
+export type Kwargs = Record<string, KwargValue>
+
+/** Writes arguments as Python does. */
+export function format(kwargs: Kwargs): string {
+  return Object.entries(kwargs)
+    .map(([name, value]) => `${name}=${python(value)}`)
+    .join(', ')
+}
+
+function python(value: KwargValue): string {
+  if (value === null) return 'None'
+  if (value === true) return 'True'
+  if (value === false) return 'False'
+  if (typeof value === 'object') {
+    return `{${Object.entries(value)
+      .map(([k, v]) => `${k}: ${v}`)
+      .join(', ')}}`
+  }
+  return typeof value === 'string' ? JSON.stringify(value) : String(value)
+}
+
+/** Reads the text; null where it is not (yet) arguments. */
+export function parse(text: string): Kwargs | null {
+  const kwargs: Kwargs = {}
+  for (const part of split(text)) {
+    const m = /^([A-Za-z_]\w*)\s*=\s*(.+)$/s.exec(part)
+    if (!m?.[1] || m[2] === undefined || m[1] in kwargs) return null
+    const value = literal(m[2].trim())
+    if (value === undefined) return null
+    kwargs[m[1]] = value
+  }
+  return kwargs
+}
+
+/** Splits at commas that are outside braces. */
+function split(text: string): string[] {
+  const parts: string[] = []
+  let depth = 0
+  let from = 0
+  for (let i = 0; i <= text.length; i++) {
+    const c = text[i]
+    if (c === '{') depth++
+    else if (c === '}') depth--
+    else if (c === undefined || (c === ',' && depth === 0)) {
+      parts.push(text.slice(from, i).trim())
+      from = i + 1
+    }
+  }
+  return parts.filter((p) => p !== '')
+}
+
+const number = /^[+-]?(\d[\d_]*\.?\d*|\.\d+)([eE][+-]?\d+)?$/
+
+function literal(text: string): KwargValue | undefined {
+  if (text === 'None') return null
+  if (text === 'True') return true
+  if (text === 'False') return false
+  if (number.test(text)) return Number(text.replaceAll('_', ''))
+  const quoted = /^(?:"([^"\\]*)"|'([^'\\]*)')$/.exec(text)
+  if (quoted) return quoted[1] ?? quoted[2] ?? ''
+  return text.startsWith('{') && text.endsWith('}') ? dict(text.slice(1, -1)) : undefined
+}
+
+function dict(text: string): Record<string, number> | undefined {
+  const read: Record<string, number> = {}
+  for (const part of split(text)) {
+    const [key = '', value = '', ...more] = part.split(':').map((s) => s.trim())
+    if (more.length > 0 || !/^\d+$/.test(key) || !number.test(value)) return undefined
+    read[key] = Number(value)
+  }
+  return read
+}
+
+/** The text with one argument set, or taken out where value is undefined; null where the text cannot be read. */
+export function set(text: string, name: string, value: KwargValue | undefined): string | null {
+  const kwargs = parse(text)
+  if (!kwargs) return null
+  if (value === undefined) delete kwargs[name]
+  else kwargs[name] = value
+  return format(kwargs)
+}

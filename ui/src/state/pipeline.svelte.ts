@@ -1,0 +1,226 @@
+// What the page knows of the pipeline: the lists are read once, then the facts
+// that the functions stream keep them true.
+import { SvelteMap } from 'svelte/reactivity'
+import { read, readAll } from '../api/client'
+import { configured, steps, urlOf, type Step } from '../api/config'
+import { asRefusal } from '../api/refusal'
+import { follow, type Message } from '../api/sse'
+import type { Configuration, Datasource, Deployment, Epoch, Inference, Model, Page, Result } from '../api/types'
+
+interface Fact {
+  type: string
+  subject?: string
+  time?: string
+  data?: { id?: number } & Record<string, unknown>
+}
+
+export interface Happening {
+  time: string
+  thing: string
+  verb: string
+  id: number
+  name: string
+}
+
+const pause = 250 // between two updates of what is drawn, in milliseconds
+const quiet = 60_000 // a hidden page lets its streams go after this long
+
+type Progress = Result & { epochs?: Epoch[]; stage?: string; records?: number }
+
+class Pipeline {
+  models = new SvelteMap<number, Model>()
+  configurations = new SvelteMap<number, Configuration>()
+  deployments = new SvelteMap<number, Deployment>()
+  results = new SvelteMap<number, Result>()
+  inferences = new SvelteMap<number, Inference>()
+  datasources = new SvelteMap<number, Datasource>()
+  /** Epochs by result, of those that somebody looks at. */
+  epochs = new SvelteMap<number, Epoch[]>()
+  /** What a running training does now, by result. */
+  stages = new SvelteMap<number, { stage: string; records: number }>()
+  /** The last facts, the newest first. */
+  happenings = $state.raw<Happening[]>([])
+  loaded = $state(false)
+  /** Why the lists could not be read, or the streams are lost. */
+  trouble = $state('')
+  /** Things whose deletion can still be undone, as "model/3". */
+  going = new SvelteMap<string, true>()
+
+  private lost = new Map<string, string>()
+  private queue: Fact[] = []
+  private flushing = false
+  private ends: (() => void)[] = []
+  private positions = new Map<string, string>()
+  private reading: Promise<void> | undefined
+
+  start() {
+    this.open()
+    let hidden: ReturnType<typeof setTimeout> | undefined
+    document.addEventListener('visibilitychange', () => {
+      clearTimeout(hidden)
+      if (document.hidden) hidden = setTimeout(() => this.close(), quiet)
+      else if (this.ends.length === 0) this.open()
+    })
+  }
+
+  private open() {
+    const { events } = configured()
+    const streams = events ? [['all', new URL(events, document.baseURI).href] as const] : steps.map((s) => [s, urlOf(s, 'events')] as const)
+    for (const [name, url] of streams) this.stream(name, url)
+    void this.readLists()
+  }
+
+  private close() {
+    for (const end of this.ends) end()
+    this.ends = []
+  }
+
+  private stream(name: string, url: string) {
+    const from = this.positions.get(name) ?? ''
+    this.ends.push(
+      follow({
+        url: (after) => {
+          const at = after || from
+          return at ? `${url}?after=${at}` : url
+        },
+        message: (m) => {
+          if (m.id) this.positions.set(name, m.id)
+          this.take(m)
+        },
+        state: (open, reason) => {
+          const before = this.lost.size
+          if (open) this.lost.delete(name)
+          else this.lost.set(name, reason)
+          this.trouble = [...this.lost.values()][0] ?? ''
+          if (open && before > 0 && !this.loaded) void this.readLists()
+        },
+      }),
+    )
+  }
+
+  private take(m: Message) {
+    if (m.event === 'missed') {
+      void this.readLists()
+      return
+    }
+    if (!m.data) return
+    this.queue.push(JSON.parse(m.data) as Fact)
+    if (this.flushing) return
+    this.flushing = true
+    setTimeout(() => this.flush(), pause)
+  }
+
+  private flush() {
+    this.flushing = false
+    const facts = this.queue
+    this.queue = []
+    for (const fact of facts) this.apply(fact)
+  }
+
+  private apply(fact: Fact) {
+    const [, , thing = '', verb = ''] = fact.type.split('.')
+    const id = fact.data?.id ?? Number(fact.subject)
+    if (verb === 'rejected' && thing !== 'datasource') return
+    const map = this.mapOf(thing)
+    if (!map || !id) return
+    const name = nameOf(fact.data) || nameOf(map.get(id))
+    if (verb === 'deleted') map.delete(id)
+    else if (fact.data && thing === 'result') this.progress(fact.data as unknown as Progress, verb)
+    else if (fact.data) map.set(id, fact.data)
+    if (verb !== 'progressed' && verb !== 'changed') {
+      this.happenings = [{ time: fact.time ?? new Date().toISOString(), thing, verb, id, name }, ...this.happenings].slice(0, 30)
+    }
+  }
+
+  private progress(fact: Progress, verb: string) {
+    const { epochs = [], stage = '', records = 0, ...result } = fact
+    const before = this.results.get(result.id)
+    this.results.set(result.id, result)
+    if (verb === 'progressed') this.stages.set(result.id, { stage, records })
+    else this.stages.delete(result.id)
+    const known = this.epochs.get(result.id)
+    if (before && before.attempt !== result.attempt) this.epochs.set(result.id, epochs)
+    else if (known && epochs.length > 0) this.epochs.set(result.id, merge(known, epochs))
+    if (verb === 'finished' && known && known.length < result.epochs_done) void this.readEpochs(result.id)
+  }
+
+  private mapOf(thing: string): Map<number, object> | undefined {
+    return {
+      model: this.models,
+      configuration: this.configurations,
+      deployment: this.deployments,
+      result: this.results,
+      inference: this.inferences,
+      datasource: this.datasources,
+    }[thing] as Map<number, object> | undefined
+  }
+
+  /** Puts a resource that a command gave where its fact will put it, too. */
+  keep(thing: string, resource: { id: number }) {
+    this.mapOf(thing)?.set(resource.id, resource)
+  }
+
+  readLists(): Promise<void> {
+    this.reading ??= this.readThem().finally(() => (this.reading = undefined))
+    return this.reading
+  }
+
+  private async readThem() {
+    try {
+      await Promise.all([
+        fill(this.models, 'model-register', 'models'),
+        fill(this.configurations, 'model-register', 'configurations'),
+        fill(this.deployments, 'deploy-training', 'deployments'),
+        fill(this.results, 'deploy-training', 'results'),
+        fill(this.datasources, 'control-log', 'datasources'),
+        fill(this.inferences, 'deploy-inference', 'inferences'),
+      ])
+      this.loaded = true
+    } catch (error) {
+      if (!this.trouble) this.trouble = asRefusal(error).reason
+      setTimeout(() => void this.readLists(), 2000)
+    }
+  }
+
+  /** Retention moves with time, not with facts. */
+  async refreshDatasources() {
+    await fill(this.datasources, 'control-log', 'datasources').catch(() => undefined)
+  }
+
+  async readEpochs(id: number) {
+    const page = await read<Page<Epoch>>('deploy-training', `results/${id}/metrics`)
+    this.epochs.set(id, merge(this.epochs.get(id) ?? [], page.items ?? []))
+  }
+
+  /** Reads the epochs of a result once; facts add those that follow. */
+  wantEpochs(id: number) {
+    if (this.epochs.has(id)) return
+    this.epochs.set(id, [])
+    this.readEpochs(id).catch(() => this.epochs.delete(id))
+  }
+}
+
+function merge(a: Epoch[], b: Epoch[]): Epoch[] {
+  const by = new Map(a.map((e) => [e.epoch, e]))
+  for (const e of b) by.set(e.epoch, e)
+  return [...by.values()].sort((x, y) => x.epoch - y.epoch)
+}
+
+function nameOf(data: unknown): string {
+  const d = data as { name?: string; model_name?: string } | undefined
+  return d?.name ?? d?.model_name ?? ''
+}
+
+async function fill<T extends { id: number }>(map: Map<number, T>, step: Step, path: string) {
+  const items = await readAll<T>(step, path)
+  const ids = new Set(items.map((i) => i.id))
+  for (const id of [...map.keys()]) if (!ids.has(id)) map.delete(id)
+  for (const item of items) map.set(item.id, item)
+}
+
+export const pipeline = new Pipeline()
+
+/** The items of a map, the newest first, without those being deleted. */
+export function newest<T extends { id: number }>(map: Map<number, T>, thing: string): T[] {
+  return [...map.values()].filter((x) => !pipeline.going.has(`${thing}/${x.id}`)).sort((a, b) => b.id - a.id)
+}
