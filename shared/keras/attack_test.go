@@ -43,11 +43,7 @@ func TestFences(t *testing.T) {
 	if err := os.WriteFile(secret, []byte("secret"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	for dir := filepath.Dir(secret); dir != os.TempDir(); dir = filepath.Dir(dir) { // nothing but the fence in the way
-		if err := os.Chmod(dir, 0o777); err != nil {
-			t.Fatal(err)
-		}
-	}
+	open(t, filepath.Dir(secret)) // nothing but the fence in the way
 	tcp := listen(t, "tcp", "127.0.0.1:0")
 	abstract := listen(t, "unix", "@kafkaml-keras-test-"+fmt.Sprint(os.Getpid()))
 	zygote, _, _ := w.state()

@@ -191,16 +191,16 @@ func (w *Worker) set(z *zygote, err error) {
 	w.changed = make(chan struct{})
 }
 
-func (w *Worker) state() (*zygote, error, <-chan struct{}) {
+func (w *Worker) state() (*zygote, <-chan struct{}, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.zygote, w.failed, w.changed
+	return w.zygote, w.changed, w.failed
 }
 
 // firstReady waits for the first zygote; its failure is final.
 func (w *Worker) firstReady(ctx context.Context) error {
 	for {
-		z, failed, changed := w.state()
+		z, changed, failed := w.state()
 		if z != nil || failed != nil {
 			return failed
 		}
@@ -215,7 +215,7 @@ func (w *Worker) firstReady(ctx context.Context) error {
 // ready waits for a zygote, through respawns.
 func (w *Worker) ready(ctx context.Context) (*zygote, error) {
 	for {
-		z, _, changed := w.state()
+		z, changed, _ := w.state()
 		if z != nil {
 			return z, nil
 		}

@@ -19,6 +19,7 @@ def describe(model, exporter):
         "labels": exporter.labels,
         "parameters": count(model.weights),
         "trainable_parameters": count(model.trainable_weights),
+        "operations": sum(operations(l) for l in model.layers),
         "layers": layers(model),
         "loss": loss(model, exporter.outputs, given),
         "optimizer": type(model.optimizer).__name__ if model.optimizer is not None else "",
@@ -34,6 +35,30 @@ def describe(model, exporter):
 def count(variables):
     """How many numbers the variables hold."""
     return sum(math.prod(v.shape) for v in variables)
+
+
+def operations(l):
+    """About how many multiplications and additions one record takes in a layer.
+
+    Each weight of a kernel takes part in one of each at every place of the
+    output, or at every step of a recurrent layer.
+    """
+    if isinstance(l, keras.Model):
+        return sum(operations(inner) for inner in l.layers)
+    if isinstance(l, keras.layers.Embedding):
+        return 0
+    kernels = sum(math.prod(v.shape) for v in l.weights if len(v.shape) > 1)
+    return 2 * kernels * places(l) if kernels else 0
+
+
+def places(l):
+    """How many times a layer applies its kernels to one record."""
+    try:
+        out, read = l.output.shape, l.input.shape
+    except (AttributeError, ValueError):
+        return 1
+    known = read[1:2] if isinstance(l, keras.layers.RNN) else out[1:-1]
+    return math.prod(d for d in known if d)
 
 
 def loss(model, outputs, given):
