@@ -131,11 +131,21 @@ func (b *bench) startProduct(ctx context.Context) error {
 	return err
 }
 
-// topic makes a topic of a name of its own.
+// topic makes a topic of a name of its own and waits until its partitions
+// answer.
 func (b *bench) topic(ctx context.Context, name string, partitions int) (string, error) {
 	b.topics++
 	name = fmt.Sprintf("bench-%s-%d", name, b.topics)
-	return name, b.cluster.EnsureTopic(ctx, name, partitions)
+	if err := b.cluster.EnsureTopic(ctx, name, partitions); err != nil {
+		return "", err
+	}
+	return name, poll(ctx, 20*time.Millisecond, func() (bool, error) {
+		_, _, err := b.cluster.Offsets(ctx, name)
+		if pipeline.KindOf(err) == pipeline.Unavailable && ctx.Err() == nil {
+			return false, nil // no leader yet
+		}
+		return err == nil, err
+	})
 }
 
 // model registers a model of models.py once and gives its id.
