@@ -12,23 +12,26 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/kafkaml/kafkaml/client"
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
-	"github.com/kafkaml/kafkaml/eventing/door"
-	deploytraining "github.com/kafkaml/kafkaml/functions/deploy-training"
-	modelregister "github.com/kafkaml/kafkaml/functions/model-register"
+	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/eventing/sources"
+	"github.com/kafkaml/kafkaml/functions"
 	"github.com/kafkaml/kafkaml/shared/artifact"
 	"github.com/kafkaml/kafkaml/shared/keras"
 	"github.com/kafkaml/kafkaml/shared/platform"
 	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
 	"github.com/kafkaml/kafkaml/shared/toolchain"
 )
 
@@ -39,6 +42,7 @@ var worker *keras.Worker
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	time.Local = time.UTC // a table is as wide everywhere
 	code, err := withWorker(m.Run)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -61,19 +65,22 @@ func withWorker(run func() int) (code int, err error) {
 	return run(), nil
 }
 
-// server is the functions over a registry of their own.
+// server is the functions over a registry and a broker of their own.
 type server struct {
 	URL       string
 	Store     *registry.Store
 	Artifacts *artifact.Store
+	Cluster   *stream.Cluster
+	cut       func() // breaks every connection of the moment
 }
 
-// serve starts functions for one test, with the real worker, SQLite and a
-// folder of artifacts.
+// serve starts all functions for one test, as kafkaml run does: with the real
+// worker, SQLite, a folder of artifacts, the development broker and the
+// dispatcher that carries the control topic.
 func serve(t *testing.T) *server {
 	t.Helper()
 	dir := t.TempDir()
-	s := &server{}
+	s := &server{Cluster: streamtest.Cluster(t)}
 	var err error
 	if s.Store, err = registry.Open(t.Context(), "sqlite:"+filepath.Join(dir, "registry.db")); err != nil {
 		t.Fatal(err)
@@ -82,28 +89,63 @@ func serve(t *testing.T) *server {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	// No test here sends a stream, so the program of the Jobs is never started.
-	jobs, err := platform.NewLocal(platform.LocalConfig{Binary: os.Args[0], Dir: dir, Log: log, OnEnded: func(context.Context, platform.Ended) {}})
+	// Training is not what is tested here: the program of the Jobs fails at once.
+	program, err := exec.LookPath("false")
 	if err != nil {
 		t.Fatal(err)
 	}
-	mux := http.NewServeMux()
-	for _, f := range []door.Function{
-		modelregister.New(modelregister.Deps{Store: s.Store, Artifacts: s.Artifacts, Worker: worker, Scratch: dir, Log: log}),
-		deploytraining.New(deploytraining.Deps{Store: s.Store, Artifacts: s.Artifacts, Jobs: jobs, Log: log}),
-	} {
-		mux.Handle("/"+f.Name+"/", http.StripPrefix("/"+f.Name, door.Handler(f, s.Store, log)))
+	var host *functions.Host
+	local, err := platform.NewLocal(platform.LocalConfig{
+		Binary: program, Dir: dir, Log: log,
+		OnEnded: func(ctx context.Context, e platform.Ended) { host.Ended(ctx, e) },
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	h := httptest.NewServer(mux)
-	s.URL = h.URL
+	h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { host.ServeHTTP(w, r) }))
+	s.URL, s.cut = h.URL, h.CloseClientConnections
+	dispatcher := eventing.NewDispatcher(s.Cluster, func(d eventing.Destination) []string {
+		return []string{h.URL + "/" + functions.ControlLog + "/"}
+	}, log)
+	host, err = functions.New(functions.Parts{
+		Store: s.Store, Artifacts: s.Artifacts, Cluster: s.Cluster, Worker: worker, Jobs: local, Services: local, Sources: dispatcher,
+		Training: h.URL + "/" + functions.DeployTraining + "/", Scratch: dir, Log: log,
+	}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.carryControl(t, dispatcher)
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	var loops sync.WaitGroup
+	loops.Go(func() { host.Run(ctx) })
 	t.Cleanup(func() {
-		h.CloseClientConnections() // streams of events have no end of their own
+		stop()
+		loops.Wait()
+		s.cut() // streams of events have no end of their own
+		if err := dispatcher.Close(); err != nil {
+			t.Error(err)
+		}
 		h.Close()
-		if err := errors.Join(jobs.Close(), s.Artifacts.Close(), s.Store.Close()); err != nil {
+		if err := errors.Join(local.Close(), s.Artifacts.Close(), s.Store.Close()); err != nil {
 			t.Error(err)
 		}
 	})
 	return s
+}
+
+// carryControl has the dispatcher bring the control topic to control-log.
+func (s *server) carryControl(t *testing.T, dispatcher *eventing.Dispatcher) {
+	t.Helper()
+	if err := s.Cluster.EnsureTopic(t.Context(), stream.ControlTopic, 1); err != nil {
+		t.Fatal(err)
+	}
+	source, err := sources.ControlLog(stream.ControlTopic, s.Cluster.Config().Brokers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := dispatcher.Apply(t.Context(), source); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // do runs fn in a transaction.
@@ -132,15 +174,27 @@ func (s *server) runAs(t *testing.T, program, line, stdin string) ran {
 	var out, err bytes.Buffer
 	env := &cli.Env{
 		Program: program, In: strings.NewReader(stdin), Out: &out, Err: &err,
-		Getenv: func(name string) string { return map[string]string{"KAFKAML_URL": s.URL}[name] },
+		Getenv: s.getenv,
 		Now:    func() time.Time { return time.Unix(0, 0) }, // every age is "now"
 	}
-	code := env.Execute(t.Context(), newRoot(env), words(t, line))
+	// Long enough for any command on a busy machine; a watch that would not end
+	// ends, and the test shows what it wrote.
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	code := env.Execute(ctx, newRoot(env), words(t, line))
 	return ran{code, out.String(), err.String()}
 }
 
-// client is a client of the server.
-func (s *server) client() *client.Client { return client.New(s.URL) }
+// getenv is the environment of a run.
+func (s *server) getenv(name string) string {
+	switch {
+	case name == "KAFKAML_URL":
+		return s.URL
+	case name == "KAFKA_BROKERS" && s.Cluster != nil:
+		return strings.Join(s.Cluster.Config().Brokers, ",")
+	}
+	return ""
+}
 
 // words parts a command line as a POSIX shell does.
 func words(t *testing.T, line string) []string {

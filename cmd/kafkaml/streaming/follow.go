@@ -5,14 +5,14 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
-const (
-	pollEvery = 100 * time.Millisecond
-	batchSize = 1000 // records shown at a time
-)
+// batchSize is how many records are shown at a time.
+const batchSize = 1000
 
 // follow gives the records of every partition of a topic to each, beginning
 // with the last ones that are there (-1: all), and goes on until ctx ends or
@@ -25,61 +25,67 @@ func follow(ctx context.Context, cluster *stream.Cluster, topic string, last int
 	if err != nil {
 		return err
 	}
-	at := map[int]int64{}
+	records := make(chan stream.Record, batchSize)
+	group, ctx := errgroup.WithContext(ctx)
 	for partition, end := range next {
-		at[partition] = first[partition]
+		from := first[partition]
 		if last >= 0 {
-			at[partition] = max(first[partition], end-last)
+			from = max(from, end-last)
 		}
+		group.Go(func() error {
+			return cluster.Follow(ctx, topic, partition, from, func(r stream.Record) error {
+				select {
+				case records <- clone(r):
+					return nil
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			})
+		})
 	}
-	poll := time.NewTicker(pollEvery)
-	defer poll.Stop()
-	heard := time.Now()
+	group.Go(func() error { return gather(ctx, topic, records, wait, each) })
+	return group.Wait()
+}
+
+// gather gives each the records that have come, as many at a time as are there.
+func gather(ctx context.Context, topic string, records <-chan stream.Record, wait time.Duration,
+	each func(context.Context, []stream.Record) error,
+) error {
 	for {
-		n, err := readNew(ctx, cluster, topic, at, next, each)
+		batch, err := await(ctx, topic, records, wait)
 		if err != nil {
 			return err
 		}
-		if n > 0 {
-			heard = time.Now()
+		for more := true; more && len(batch) < batchSize; {
+			select {
+			case r := <-records:
+				batch = append(batch, r)
+			default:
+				more = false
+			}
 		}
-		if wait > 0 && time.Since(heard) > wait {
-			return &pipeline.Error{Op: "follow " + topic, Kind: pipeline.Internal, Reason: "nothing came for " + wait.String()}
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-poll.C:
-		}
-		if _, next, err = cluster.Offsets(ctx, topic); err != nil {
+		if err := each(ctx, batch); err != nil {
 			return err
 		}
 	}
 }
 
-// readNew reads what lies between at and next of each partition, and moves at.
-func readNew(ctx context.Context, cluster *stream.Cluster, topic string, at, next map[int]int64,
-	each func(context.Context, []stream.Record) error,
-) (n int64, err error) {
-	for partition, end := range next {
-		for at[partition] < end {
-			r := pipeline.Range{Topic: topic, Partition: partition, Offset: at[partition], Length: min(end-at[partition], batchSize)}
-			records := make([]stream.Record, 0, r.Length)
-			err := cluster.Read(ctx, r, func(record stream.Record) error {
-				records = append(records, clone(record))
-				return nil
-			})
-			if err != nil {
-				return n, err
-			}
-			at[partition] += r.Length
-			n += r.Length
-			if err := each(ctx, records); err != nil {
-				return n, err
-			}
-		}
+// await waits for one record.
+func await(ctx context.Context, topic string, records <-chan stream.Record, wait time.Duration) ([]stream.Record, error) {
+	var late <-chan time.Time // never, without a wait
+	if wait > 0 {
+		timer := time.NewTimer(wait)
+		defer timer.Stop()
+		late = timer.C
 	}
-	return n, nil
+	select {
+	case r := <-records:
+		return []stream.Record{r}, nil
+	case <-late:
+		return nil, &pipeline.Error{Op: "follow " + topic, Reason: "nothing came for " + wait.String()}
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // clone keeps a record beyond the call that gave it.

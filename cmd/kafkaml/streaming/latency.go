@@ -67,8 +67,7 @@ func (t *inputTimes) read(ctx context.Context, from origin, predictions []Predic
 // totals sums up a tail. Latencies and ids are kept for the last million
 // predictions only.
 type totals struct {
-	start, last   time.Time
-	first         time.Time
+	first, last   time.Time // of the predictions
 	count, errors int64
 	twice         int64
 	seed          maphash.Seed
@@ -78,8 +77,7 @@ type totals struct {
 
 const mostKept = 1 << 20
 
-func (t *totals) begin(now time.Time) {
-	t.start = now
+func (t *totals) begin() {
 	t.seed = maphash.MakeSeed()
 	t.seen = map[uint64]struct{}{}
 }

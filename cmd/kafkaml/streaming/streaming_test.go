@@ -103,7 +103,7 @@ func TestSendForPrediction(t *testing.T) {
 	c := streamtest.Cluster(t)
 	topic := streamtest.Topic(t, c, 2)
 	start := time.Now()
-	code, out, errs := kafkaml(t, c, "send", table(t, 30), "--topic", topic, "--predict", "--format", "JSON", "--rate", "100")
+	code, out, errs := kafkaml(t, c, "send", table(t, 30), "--topic", topic, "--predict", "--format", "JSON", "--rate", "100", "--label", "kind")
 	if code != 0 || !strings.HasPrefix(out, "30 records as JSON") {
 		t.Fatalf("exit %d: %s%s", code, out, errs)
 	}

@@ -25,14 +25,8 @@ type Partition struct {
 
 func topics(env *cli.Env, b *broker) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "topics TOPIC...", Short: "Show what topics hold, partition by partition",
+		Use: "topics [TOPIC...]", Short: "Show what topics hold, partition by partition",
 		Example: "  " + env.Program + " stream topics digits digits-predicted",
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return cli.Usagef("missing argument TOPIC")
-			}
-			return nil
-		},
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			ctx := cmd.Context()
 			cluster, err := b.dial(ctx)
@@ -40,6 +34,11 @@ func topics(env *cli.Env, b *broker) *cobra.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, cluster.Close()) }()
+			if len(args) == 0 {
+				if args, err = cluster.Topics(ctx); err != nil {
+					return err
+				}
+			}
 			all := []Partition{}
 			for _, topic := range args {
 				partitions, err := holds(ctx, cluster, topic)

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kafkaml/kafkaml/client"
+	"github.com/kafkaml/kafkaml/cmd/kafkaml/streaming"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/stream"
+)
+
+// points is a file of 50 points of a line.
+func points(t *testing.T) string {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString("x,y\n")
+	for i := range 50 {
+		fmt.Fprintf(&b, "%d.25,%d.5\n", i, 2*i)
+	}
+	path := filepath.Join(t.TempDir(), "points.csv")
+	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// ok runs a line that has to succeed and gives its standard output.
+func (s *server) ok(t *testing.T, line string) string {
+	t.Helper()
+	r := s.run(t, line, "")
+	if r.code != 0 {
+		t.Fatalf("kafkaml %s: exit %d\n%s", line, r.code, r.err)
+	}
+	return r.out
+}
+
+// deployLine deploys the model line alone, as the next deployment.
+func (s *server) deployLine(t *testing.T) string {
+	t.Helper()
+	return strings.TrimPrefix(strings.TrimSpace(s.ok(t, "deployments create --configuration single --batch-size 8 -o name")), "deployment/")
+}
+
+func TestStreams(t *testing.T) {
+	s := serve(t)
+	prepare(t, s)
+	file := points(t)
+	s.ok(t, "configurations create --name single --models line")
+	s.ok(t, "deployments create --configuration pair --batch-size 8")
+	deployment := s.deployLine(t)
+
+	t.Run("a stream that a model cannot read is not sent", func(t *testing.T) {
+		r := s.run(t, "stream send "+file+" --label y --topic points --deployment 1", "")
+		if r.code != 4 || !strings.Contains(r.err, "model digits of deployment 1 cannot read it") {
+			t.Errorf("exit %d: %s", r.code, r.err)
+		}
+		if r := s.run(t, "stream topics points", ""); r.code != 3 {
+			t.Errorf("the topic was made: %s", r.out)
+		}
+	})
+	t.Run("a stream starts its training", func(t *testing.T) {
+		out := s.ok(t, "stream send "+file+" --label y --topic points --validation-rate 0.2 --description lines --deployment "+deployment)
+		if !strings.HasPrefix(out, "50 records as AVRO") || !strings.Contains(out, ": points:0:0:50\n") {
+			t.Errorf("sent: %s", out)
+		}
+		// The program of the Jobs fails, and the watch says so.
+		r := s.run(t, "deployments show "+deployment+" --watch", "")
+		if r.code != 1 || !strings.Contains(r.out, "line: failed: ") || !strings.HasPrefix(r.err, "error: result 3 of model line: ") {
+			t.Errorf("exit %d: %s%s", r.code, r.out, r.err)
+		}
+	})
+	t.Run("a datasource is shown", func(t *testing.T) {
+		golden(t, "datasources", s.transcript(t, "datasources list", "datasources show 1", "datasources list --deployment 99"))
+	})
+	t.Run("a stream is sent to another deployment without a record", func(t *testing.T) { testResend(t, s) })
+	t.Run("an inference", func(t *testing.T) { testInferences(t, s) })
+}
+
+func testResend(t *testing.T, s *server) {
+	before := s.ok(t, "stream topics points -o json")
+	another := s.deployLine(t)
+	var d pipeline.Datasource
+	s.must(t, &d, "datasources resend datasource/1 -o json --deployment "+another)
+	if d.ResendOf != 1 || fmt.Sprint(d.Deployment) != another || d.TotalMsg != 50 {
+		t.Errorf("re-sent as %+v", d)
+	}
+	if after := s.ok(t, "stream topics points -o json"); after != before {
+		t.Errorf("records were sent again: %s", after)
+	}
+	var all []streaming.Partition
+	if err := json.Unmarshal([]byte(before), &all); err != nil || len(all) != 1 || all[0].Next != 50 {
+		t.Errorf("%v: %s", err, before)
+	}
+}
+
+// finish makes result 3 a finished one, as a training would.
+func (s *server) finish(t *testing.T, id int64) {
+	t.Helper()
+	s.do(t, func(tx *registry.Tx) error {
+		r, err := tx.Result(id)
+		if err != nil {
+			return err
+		}
+		for _, status := range []pipeline.ResultStatus{pipeline.ResultScheduled, pipeline.ResultRunning, pipeline.ResultFinished} {
+			r.Status, r.Artifact = status, pipeline.ResultArtifact(id, r.Attempt)
+			if err := tx.UpdateResult(&r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func testInferences(t *testing.T, s *server) {
+	if r := s.run(t, "inferences create --result 1 --input-topic in --output-topic out", ""); r.code != 4 {
+		t.Errorf("of a result that is not finished: exit %d: %s", r.code, r.err)
+	}
+	s.finish(t, 3)
+	var hint client.Suggestion
+	s.must(t, &hint, "inferences suggest --result result/3 -o json")
+	if hint.InputFormat != pipeline.AVRO || !strings.Contains(string(hint.InputConfig), `"x"`) {
+		t.Errorf("suggested %s %s", hint.InputFormat, hint.InputConfig)
+	}
+	var i pipeline.Inference
+	s.must(t, &i, "inferences create --result 3 --input-topic in --output-topic out --replicas 0-2 --name lines -o json")
+	if i.InputFormat != pipeline.AVRO || i.Replicas != 0 || i.MaxReplicas != 2 || i.Delivery != pipeline.Source {
+		t.Errorf("deployed as %+v", i)
+	}
+	for _, step := range []struct {
+		line string
+		code int
+		want string
+	}{
+		{"inferences scale lines 3", 0, "inference 1 lines scaled to 3\n"},
+		{"inferences scale lines few", 2, ""},
+		{"inferences list --result 3 -o name", 0, "inference/lines\n"},
+		{"inferences stop lines", 0, "inference lines stopped\n"},
+		{"inferences list --status stopped -q", 0, "1\n"},
+		{"results delete 3", 4, ""},
+		{"inferences delete lines", 0, "inference lines deleted\n"},
+		{"inferences show lines", 3, ""},
+	} {
+		if r := s.run(t, step.line, ""); r.code != step.code || r.out != step.want {
+			t.Errorf("kafkaml %s: exit %d, %s%s", step.line, r.code, r.out, r.err)
+		}
+	}
+}
+
+// A list that is watched adds what is new, once, also after the connection was
+// cut.
+func TestWatchList(t *testing.T) {
+	s := serve(t)
+	c := client.New(s.URL)
+	seen := make(chan int64, 16)
+	done := make(chan error, 1)
+	go func() {
+		done <- c.Follow(t.Context(), client.ModelRegister, 0, nil, func(f client.Fact) error {
+			seen <- f.Seq
+			if f.Event.Type() == client.Type("configuration", "created") {
+				return client.Stop()
+			}
+			return nil
+		})
+	}()
+	s.ok(t, "models create -f testdata/line.yaml")
+	first := <-seen
+	s.cut()
+	s.ok(t, "models update line --description again")
+	s.ok(t, "configurations create --name single --models line")
+	last := first
+	for last-first < 2 {
+		select {
+		case seq := <-seen:
+			if seq <= last {
+				t.Fatalf("fact %d after %d", seq, last)
+			}
+			last = seq
+		case <-time.After(20 * time.Second):
+			t.Fatal("the facts after the cut did not come")
+		}
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// Control records that are refused are shown with their reason.
+func TestRejectedDatasource(t *testing.T) {
+	s := serve(t)
+	record := stream.Record{Key: []byte{1}, Value: []byte(`{"topic": "points:0:0:10", "input_format": "XML", "input_config": {}}`)}
+	if _, err := s.Cluster.Produce(t.Context(), stream.ControlTopic, 0, []stream.Record{record}); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		r := s.run(t, "datasources list", "")
+		if strings.Contains(r.out, "rejected: ") {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("no rejection is listed: %s%s", r.out, r.err)
+		}
+		time.Sleep(50 * time.Millisecond) // between polls, up to the deadline
+	}
+}
