@@ -85,9 +85,11 @@ func (s *Service) job(ctx context.Context, want pipeline.Result) (job platform.J
 		if err != nil {
 			return err
 		}
-		job = platform.Job{
-			Name: jobName(r), Spec: specOf(r, dep, d, m), Env: s.Env, Resources: dep.Resources, GPUs: dep.GPUs,
+		spec := specOf(r, dep, d, m)
+		if err := repeat(tx, &spec, d); err != nil {
+			return err
 		}
+		job = platform.Job{Name: jobName(r), Spec: spec, Env: s.Env, Resources: dep.Resources, GPUs: dep.GPUs}
 		wanted = true
 		return nil
 	})

@@ -1,0 +1,85 @@
+package deploytraining
+
+import (
+	"fmt"
+	"reflect"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/registry"
+)
+
+// repeat lets a training that was done before take the engine and the threads
+// that were chosen then. Engines round differently, and what measuring finds
+// depends on what else the machine does, so without it the same source, seed
+// and stream could give other weights the second time.
+func repeat(tx *registry.Tx, job *pipeline.TrainingJob, stream pipeline.Datasource) error {
+	if job.Engine != pipeline.Auto {
+		return nil
+	}
+	before, found, err := earlier(tx, *job, stream)
+	if err != nil || !found {
+		return err
+	}
+	job.Engine, job.Threads = before.Engine, before.Threads
+	job.EngineReason = fmt.Sprintf("as in result %d, the same training: %s", before.ID, chosen(before))
+	return nil
+}
+
+// chosen is why a result ran on its engine. That of a repeat is the reason of
+// the first, so that reasons do not grow from one repeat to the next.
+func chosen(r pipeline.Result) string {
+	if r.Threads == 1 {
+		return fmt.Sprintf("%s on 1 thread", r.Engine)
+	}
+	return fmt.Sprintf("%s on %d threads", r.Engine, r.Threads)
+}
+
+// earlierPage is how many results are looked at in one query.
+const earlierPage = 100
+
+// earlier is the last result that finished the training that job describes, on
+// an engine that was measured.
+func earlier(tx *registry.Tx, job pipeline.TrainingJob, stream pipeline.Datasource) (pipeline.Result, bool, error) {
+	q := registry.Query{By: map[string]int64{"model": job.Model}, Status: string(pipeline.ResultFinished), Limit: earlierPage}
+	for {
+		page, err := tx.Results(q)
+		if err != nil {
+			return pipeline.Result{}, false, err
+		}
+		for _, r := range page.Items {
+			if same, err := sameTraining(tx, r, job, stream); same || err != nil {
+				return r, same, err
+			}
+		}
+		if page.Next == "" {
+			return pipeline.Result{}, false, nil
+		}
+		q.After = page.Next
+	}
+}
+
+// sameTraining tells whether r was trained on what job would be, by an engine
+// that could be chosen. What costs a query is compared last.
+func sameTraining(tx *registry.Tx, r pipeline.Result, job pipeline.TrainingJob, stream pipeline.Datasource) (bool, error) {
+	if r.ID == job.Result || r.ModelVersion != job.ModelVersion || r.Threads == 0 || r.Lineage.Seed != job.Seed {
+		return false, nil
+	}
+	dep, err := tx.Deployment(r.Deployment)
+	if err != nil {
+		return false, err
+	}
+	if dep.Engine != pipeline.Auto || dep.BatchSize != job.BatchSize || dep.GPUs != job.GPUs || !sameFit(dep.TrainingKwargs, job.TrainingKwargs) {
+		return false, nil
+	}
+	d, err := tx.Datasource(r.Datasource)
+	return err == nil && sameStream(d, stream), err
+}
+
+// sameFit compares arguments of fit but for verbose, which changes no weight.
+func sameFit(a, b pipeline.TrainingKwargs) bool {
+	a.Verbose, b.Verbose = 0, 0
+	if len(a.ClassWeight)+len(b.ClassWeight) == 0 {
+		a.ClassWeight, b.ClassWeight = nil, nil
+	}
+	return reflect.DeepEqual(a, b)
+}
