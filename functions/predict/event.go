@@ -55,10 +55,10 @@ func (s *Service) answer(ctx context.Context, e event.Event) (event.Event, error
 		return eventing.New(eventing.TypesAccepted, s.envelope.source, "", eventing.Accepted{
 			Function: "predict", Types: []string{eventing.KafkaRecord, eventing.PredictionMake},
 		}), nil
+	case isRecord(e): // also one that holds a prediction.make: nobody would see its reply
+		return s.takeRecord(ctx, e)
 	case e.Type() == eventing.PredictionMake:
 		return s.takeRequest(ctx, e)
-	case isRecord(e):
-		return s.takeRecord(ctx, e)
 	}
 	return event.Event{}, (&pipeline.Error{
 		Op: "take event", Kind: pipeline.Invalid, Field: "type", Reason: e.Type() + " is not taken by predict",
