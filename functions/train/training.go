@@ -71,7 +71,7 @@ func (t *training) open(ctx context.Context, d *codec.Decoder) error {
 		return err
 	}
 	t.trainer, err = tensorflow.OpenTrainer(t.exported(), tensorflow.TrainerOptions{
-		Export: t.Job.Export, Inputs: d.Inputs(), Labels: d.Labels(), GPU: t.Job.GPUs > 0,
+		Export: t.Job.Export, Inputs: d.Inputs(), Labels: d.Labels(), Batch: t.Job.BatchSize, GPU: t.Job.GPUs > 0,
 	})
 	return err
 }

@@ -69,6 +69,7 @@ type Export struct {
 	Labels              []Tensor  `json:"labels"`
 	Parameters          int64     `json:"parameters"`
 	TrainableParameters int64     `json:"trainable_parameters"`
+	Operations          int64     `json:"operations,omitempty"` // floating-point, of one record forward; an estimate by the layers' kernels
 	Layers              []Layer   `json:"layers"`
 	Loss                string    `json:"loss"`
 	Optimizer           string    `json:"optimizer"`

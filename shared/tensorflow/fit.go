@@ -38,8 +38,8 @@ type FitReport struct {
 }
 
 // Fit trains as Keras' fit does on arrays, shuffling left to s, and reports
-// each epoch as it ends. Before it, a Trainer that may choose its engine
-// measures on throw-away state; see choose.
+// each epoch as it ends. Where the engine is Auto it chooses one first; see
+// choose.
 func (t *Trainer) Fit(ctx context.Context, s Samples, p Plan, onEpoch func(pipeline.Epoch)) (FitReport, error) {
 	if err := checkPlan(s, p); err != nil {
 		return FitReport{}, err

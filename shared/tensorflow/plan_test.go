@@ -1,6 +1,7 @@
 package tensorflow
 
 import (
+	"runtime"
 	"slices"
 	"testing"
 
@@ -95,6 +96,25 @@ func TestClass(t *testing.T) {
 	}{{[]float64{3}, 3}, {[]float64{0.9999}, 1}, {[]float64{0, 0, 1}, 2}, {[]float64{0.2, 0.5, 0.3}, 1}} {
 		if got := Class(c.label); got != c.want {
 			t.Errorf("Class(%v) = %d, want %d", c.label, got, c.want)
+		}
+	}
+}
+
+func TestThreadsFor(t *testing.T) {
+	cores := runtime.GOMAXPROCS(0)
+	for _, c := range []struct {
+		name  string
+		model pipeline.Export
+		batch int
+		want  int
+	}{
+		{"small dense", pipeline.Export{Operations: 203_000}, 32, 1},
+		{"convolutions", pipeline.Export{Operations: 4_881_920}, 32, cores},
+		{"large batch", pipeline.Export{Operations: 203_000}, 512, cores},
+		{"layers that tell nothing", pipeline.Export{TrainableParameters: 2_000_000}, 32, cores},
+	} {
+		if got := ThreadsFor(c.model, c.batch); got.IntraOp != c.want {
+			t.Errorf("%s: %d threads, want %d", c.name, got.IntraOp, c.want)
 		}
 	}
 }

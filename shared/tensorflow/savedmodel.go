@@ -21,8 +21,13 @@ import (
 // handing work over costs more than the work.
 type Threads struct{ IntraOp, InterOp int }
 
-// String gives "intra/inter".
-func (t Threads) String() string { return fmt.Sprintf("%d/%d", t.IntraOp, t.InterOp) }
+// String gives the threads of an operation.
+func (t Threads) String() string {
+	if t.IntraOp == 1 {
+		return "1 thread"
+	}
+	return fmt.Sprintf("%d threads", t.IntraOp)
+}
 
 // SavedModel is a loaded model in a session of its own.
 type SavedModel struct {

@@ -20,7 +20,8 @@ type TrainerOptions struct {
 	Export  pipeline.Export
 	Inputs  []codec.Tensor // as the stream holds them, in the model's order
 	Labels  []codec.Tensor
-	Threads *Threads // nil: one each, or what Fit measures to be faster
+	Batch   int      // records of a step, by which threads are chosen
+	Threads *Threads // nil: ThreadsFor
 	GPU     bool
 }
 
@@ -43,7 +44,7 @@ type session struct {
 // OpenTrainer loads the SavedModel in dir with its initial variables.
 //
 // It sets TF_OVERRIDE_GLOBAL_THREADPOOL in the process' environment: without
-// it the first session's number of threads would hold for all that follow.
+// it the first session's number of threads would hold for all of the process.
 func OpenTrainer(dir string, o TrainerOptions) (*Trainer, error) {
 	if err := os.Setenv("TF_OVERRIDE_GLOBAL_THREADPOOL", "1"); err != nil {
 		return nil, err
@@ -53,7 +54,7 @@ func OpenTrainer(dir string, o TrainerOptions) (*Trainer, error) {
 		return nil, err
 	}
 	t := &Trainer{dir: dir, options: o, columns: cols}
-	threads := Threads{IntraOp: 1, InterOp: 1}
+	threads := ThreadsFor(o.Export, o.Batch)
 	if o.Threads != nil {
 		threads = *o.Threads
 	}
