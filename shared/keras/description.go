@@ -13,14 +13,15 @@ import (
 
 // Bounds of a description.
 const (
-	maxTensors   = 100 // inputs, outputs or labels
-	maxLayers    = 10_000
-	maxMetrics   = 200
-	maxRank      = 16
-	maxRecord    = 256 << 20 // bytes of one record's tensor
-	maxClasses   = 1_000_000
-	maxParents   = 1_000
-	maxLibraries = 10
+	maxTensors    = 100 // inputs, outputs or labels
+	maxLayers     = 10_000
+	maxMetrics    = 200
+	maxRank       = 16
+	maxRecord     = 256 << 20 // bytes of one record's tensor
+	maxClasses    = 1_000_000
+	maxOperations = 1 << 50 // of one record; a month of one processor
+	maxParents    = 1_000
+	maxLibraries  = 10
 )
 
 // tensorName is what TensorFlow takes as the name of a placeholder, and what
@@ -45,6 +46,8 @@ func checkDescription(e pipeline.Export) error {
 	switch {
 	case e.TrainableParameters < 0 || e.Parameters < e.TrainableParameters:
 		return fmt.Errorf("%d of %d parameters trainable", e.TrainableParameters, e.Parameters)
+	case e.Operations < 0 || e.Operations > maxOperations:
+		return fmt.Errorf("%d operations", e.Operations)
 	case !slices.Contains(tasks, e.Task):
 		return fmt.Errorf("the task %q is unknown", plain(string(e.Task), 100))
 	case e.Classes < 0 || e.Classes > maxClasses:

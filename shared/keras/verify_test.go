@@ -27,7 +27,7 @@ func exported(t *testing.T) (dir string, e pipeline.Export) {
 	t.Helper()
 	w := sharedWorker(t)
 	sample.once.Do(func() {
-		if sample.dir, sample.err = os.MkdirTemp("", "kafkaml-keras-test-"); sample.err == nil {
+		if sample.dir, sample.err = os.MkdirTemp("", "kafkaml-test-export-"); sample.err == nil {
 			sample.export, sample.err = w.Export(t.Context(), imports, small, sample.dir)
 		}
 	})
@@ -88,6 +88,7 @@ func TestDescriptions(t *testing.T) {
 		"too many parameters":     {func(e *pipeline.Export) { e.Parameters = 1 << 40 }, "parameters are described"},
 		"more trainable than all": {func(e *pipeline.Export) { e.TrainableParameters = 24 }, "trainable"},
 		"negative parameters":     {func(e *pipeline.Export) { e.Parameters, e.TrainableParameters = -1, -2 }, "trainable"},
+		"negative operations":     {func(e *pipeline.Export) { e.Operations = -1 }, "operations"},
 		"unknown task":            {func(e *pipeline.Export) { e.Task = "x" }, "the task"},
 		"negative classes":        {func(e *pipeline.Export) { e.Classes = -1 }, "classes"},
 		"loss of lines":           {func(e *pipeline.Export) { e.Loss = "a\nb" }, "a short line"},
