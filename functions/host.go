@@ -46,11 +46,15 @@ type Parts struct {
 	Jobs      platform.Jobs           // deploy-training
 	Services  platform.Services       // deploy-inference
 	Sources   deployinference.Sources // deploy-inference: who feeds inferences of the delivery source
-	Env       []string                // NAME=value, for training and predict processes: Kafka, artifacts
-	Training  string                  // URL of deploy-training's door: where trainings and control-log report to
-	Scratch   string                  // folder for exports under way
-	Origins   []string                // that a browser may call from
-	Log       *slog.Logger
+	Namespace string                  // deploy-inference: of its KafkaSources in a cluster
+	// PerPartition gives an inference's KafkaSource a consumer for each
+	// partition, where a cluster spreads consumers over pods.
+	PerPartition bool
+	Env          []string // NAME=value, for training and predict processes: Kafka, artifacts
+	Training     string   // URL of deploy-training's door: where trainings and control-log report to
+	Scratch      string   // folder for exports under way
+	Origins      []string // that a browser may call from
+	Log          *slog.Logger
 }
 
 // reconcileEvery is how often a step compares what should run with what does.
@@ -99,7 +103,8 @@ func (h *Host) step(name string, p Parts) door.Function {
 		return s.Function()
 	default:
 		s := deployinference.NewService(deployinference.Deps{
-			Store: p.Store, Cluster: p.Cluster, Services: p.Services, Sources: p.Sources, Env: p.Env, Log: log,
+			Store: p.Store, Cluster: p.Cluster, Services: p.Services, Sources: p.Sources, Env: p.Env,
+			Namespace: p.Namespace, PerPartition: p.PerPartition, Log: log,
 		})
 		h.loops = append(h.loops, s.Run)
 		return s.Function()

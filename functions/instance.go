@@ -72,6 +72,9 @@ func (i *Instance) begin(ctx context.Context, opened *Opened, host *Host) bool {
 	ctx, i.loops = context.WithCancel(context.WithoutCancel(ctx))
 	i.opened, i.host, i.proxy = opened, host, opened.proxy()
 	i.running.Go(func() { host.Run(ctx) })
+	if opened.watch != nil {
+		i.running.Go(func() { opened.watch(ctx) })
+	}
 	return true
 }
 

@@ -25,6 +25,7 @@ import (
 type Opened struct {
 	Parts
 	local      *platform.Local
+	watch      func(context.Context) // hears how Jobs end; nil where local does
 	dispatcher *eventing.Dispatcher
 	closers    []func() error
 }
@@ -43,6 +44,11 @@ type Opened struct {
 //	                         beside this one when empty
 //	PORT                     where this process serves; 8080 when empty
 //	BASE_URL                 the same as a URL; http://127.0.0.1:PORT when empty
+//	PLATFORM                 kubernetes or local: where trainings and inferences run;
+//	                         kubernetes in a pod when empty. Then also:
+//	KAFKAML_IMAGE            holds kafkaml-tensorflow
+//	KAFKAML_GPU_IMAGE        the same for Jobs with GPUs; KAFKAML_IMAGE when empty
+//	KAFKAML_PENDING_SECONDS  how long a Job may find no node; 600 when empty
 type environment struct {
 	getenv   func(string) string
 	function string
@@ -163,10 +169,14 @@ func (o *Opened) openCluster(ctx context.Context, e environment) error {
 	return nil
 }
 
-// openPlatform runs trainings and inferences as processes of this machine.
+// openPlatform runs trainings and inferences: in the cluster, or as processes of
+// this machine.
 func (o *Opened) openPlatform(e environment, onEnded func(context.Context, platform.Ended)) error {
 	if !e.serves(DeployTraining, DeployInference) {
 		return nil
+	}
+	if e.inCluster() {
+		return o.openKubernetes(e, onEnded)
 	}
 	binary, err := e.program()
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/doctor"
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/machine"
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/resource"
+	"github.com/kafkaml/kafkaml/cmd/kafkaml/serve"
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/streaming"
 )
 
@@ -53,7 +54,7 @@ func newRoot(env *cli.Env) *cobra.Command {
 	env.GlobalFlags(root.PersistentFlags())
 	add(root, groupPipeline, resource.Commands(env)...)
 	add(root, groupStreams, streaming.Command(env))
-	add(root, groupMachine, machine.RunCommand(env), machine.DemoCommand(env), doctor.Command(env), newVersion(env))
+	add(root, groupMachine, machine.RunCommand(env), machine.DemoCommand(env), serve.Command(env), doctor.Command(env), newVersion(env))
 	return cli.Group(root)
 }
 

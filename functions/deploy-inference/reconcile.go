@@ -225,14 +225,14 @@ func (r *reconciler) report(ctx context.Context, was pipeline.Inference, failed 
 // while any replica answers, failed once they keep failing and none does.
 func standing(i pipeline.Inference, st platform.ServiceStatus, failed error) pipeline.Inference {
 	i.Ready, i.Wanted, i.URL, i.Reason = st.Ready, max(st.Wanted, i.Wanted), st.URL, st.Failed
-	if st.Wanted > 0 {
+	if st.Wanted > 0 || st.Idle {
 		i.Wanted = st.Wanted
 	}
 	if failed != nil {
 		i.Reason = failed.Error()
 	}
 	switch {
-	case i.Ready > 0:
+	case i.Ready > 0 || st.Idle:
 		i.Status = pipeline.InferenceRunning
 	case i.Reason != "":
 		i.Status = pipeline.InferenceFailed

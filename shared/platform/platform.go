@@ -64,6 +64,7 @@ type ServiceStatus struct {
 	URL    string   // where the service takes requests; empty while none is ready
 	URLs   []string // of each replica that is ready, where the platform has no balancer
 	Failed string   // why replicas keep failing; empty while they do not
+	Idle   bool     // it serves, by no replica as long as nothing comes
 }
 
 // Services runs inferences.

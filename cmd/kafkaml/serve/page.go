@@ -1,0 +1,108 @@
+package serve
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/kafkaml/kafkaml/functions"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/ui"
+)
+
+// page serves the page and, under their names, the steps and the predict
+// functions of a cluster, so that a browser and the command line need one
+// address. FUNCTIONS_URL says where a step is, with its name in place of the
+// star: http://*.kafkaml.svc.cluster.local.
+func page(ctx context.Context, getenv func(string) string, log *slog.Logger) error {
+	where := getenv("FUNCTIONS_URL")
+	if u, err := url.Parse(strings.ReplaceAll(where, "*", "name")); err != nil || u.Host == "" || !strings.Contains(where, "*") {
+		return pipeline.Invalidf("FUNCTIONS_URL", "%q is not the URL of the functions", where).WithHint("such as http://*.kafkaml.svc.cluster.local")
+	}
+	handler, err := pageHandler(where, getenv, log)
+	if err != nil {
+		return err
+	}
+	port := getenv("PORT")
+	if port == "" {
+		port = "8080"
+	}
+	server := &http.Server{Addr: net.JoinHostPort("", port), Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	ended := make(chan error, 1)
+	go func() { ended <- server.ListenAndServe() }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if server.Shutdown(drain) != nil {
+		_ = server.Close() // event streams never end by themselves
+	}
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+func pageHandler(where string, getenv func(string) string, log *slog.Logger) (http.Handler, error) {
+	urls := map[string]string{}
+	mux := http.NewServeMux()
+	for _, step := range functions.Steps {
+		urls[step] = "/" + step
+		mux.Handle("/"+step+"/", http.StripPrefix("/"+step, proxy(log, func(*http.Request) string { return strings.ReplaceAll(where, "*", step) })))
+	}
+	mux.Handle(functions.PredictPath+"/{name}/", predictions(where, log))
+	config, err := json.Marshal(map[string]any{
+		"functions": urls, "brokers": strings.Split(getenv("KAFKA_BROKERS"), ","), "control_topic": getenv("CONTROL_TOPIC"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	mux.Handle("/", ui.Handler(config))
+	for _, health := range []string{"GET /health/liveness", "GET /health/readiness"} {
+		mux.HandleFunc(health, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	}
+	return mux, nil
+}
+
+// label is what the name of a service may be: it becomes part of a host name.
+var label = regexp.MustCompile(`^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$`)
+
+// predictions passes on what is asked of an inference's predict function.
+func predictions(where string, log *slog.Logger) http.Handler {
+	to := proxy(log, func(r *http.Request) string { return strings.ReplaceAll(where, "*", r.PathValue("name")) })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name := r.PathValue("name")
+		if !label.MatchString(name) {
+			http.NotFound(w, r)
+			return
+		}
+		http.StripPrefix(functions.PredictPath+"/"+name, to).ServeHTTP(w, r)
+	})
+}
+
+// proxy passes requests on to the URL that of gives. Events are passed on as
+// they come.
+func proxy(log *slog.Logger, of func(*http.Request) string) http.Handler {
+	return &httputil.ReverseProxy{
+		FlushInterval: -1, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		Rewrite: func(p *httputil.ProxyRequest) {
+			target, err := url.Parse(of(p.In))
+			if err != nil {
+				return // checked at the start: the request then goes nowhere
+			}
+			p.SetURL(target) // Host too: Knative routes by it
+			p.SetXForwarded()
+		},
+	}
+}

@@ -1,0 +1,55 @@
+// Package serve is the command that a cluster's pods run: one step of the
+// pipeline as Knative's func serves it, or the page before the steps.
+package serve
+
+import (
+	"context"
+	"log/slog"
+	"os"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+	fnhttp "knative.dev/func-go/http"
+
+	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
+	"github.com/kafkaml/kafkaml/functions"
+)
+
+const about = `Serve one step of the pipeline, as a pod of a cluster does.
+
+All is told by environment variables, which docs/kubernetes.md lists. FUNCTION
+names the step: model-register, deploy-training, control-log, deploy-inference,
+or page, which serves the web page and passes on what it asks of the steps.`
+
+// Page is the value of FUNCTION that serves the page.
+const Page = "page"
+
+// Command is "serve".
+func Command(env *cli.Env) *cobra.Command {
+	return &cobra.Command{
+		Use: "serve", Short: "Serve one step of the pipeline, in a cluster", Long: about, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log := slog.New(slog.NewJSONHandler(env.Err, nil))
+			slog.SetDefault(log)
+			if env.Getenv("FUNCTION") == Page {
+				return page(cmd.Context(), env.Getenv, log)
+			}
+			return step(cmd.Context(), log)
+		},
+	}
+}
+
+// step runs the func of this repository. func-go reads the environment itself.
+func step(ctx context.Context, log *slog.Logger) error {
+	zerolog.SetGlobalLevel(zerolog.WarnLevel) // func-go's own log
+	if os.Getenv("LISTEN_ADDRESS") == "" {
+		port := os.Getenv("PORT")
+		if port == "" {
+			port = "8080"
+		}
+		if err := os.Setenv("LISTEN_ADDRESS", "[::]:"+port); err != nil { // PORT alone would listen on 127.0.0.1
+			return err
+		}
+	}
+	return fnhttp.New(functions.NewInstance(log)).Start(ctx)
+}

@@ -1,0 +1,205 @@
+package platform
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	kerrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	servingclient "knative.dev/serving/pkg/client/clientset/versioned"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// KubernetesConfig says how Kubernetes runs Jobs and Services.
+type KubernetesConfig struct {
+	Client    *rest.Config
+	Namespace string // of all it makes
+	// Image holds kafkaml-tensorflow; GPUImage the build for CUDA, which Jobs
+	// with GPUs use, Image when empty.
+	Image, GPUImage string
+	// Owner is the Knative Service that everything made here belongs to, so
+	// that it goes with it; none when empty.
+	Owner string
+	// Account is the service account of the pods. It needs no rights.
+	Account string
+	// ConfigMaps and Secrets become variables of the pods; those that are not
+	// there are passed over. Their values never stand in a Job.
+	ConfigMaps, Secrets []string
+	// TLSSecret holds certificates for Kafka, mounted at TLSFolder where it
+	// exists; none when empty.
+	TLSSecret string
+	// Pending is how long a Job's pod may find no node or no image before its
+	// Job fails; 10 minutes when 0.
+	Pending time.Duration
+	// OnEnded is told by Watch how each Job ended, but for those that Stop
+	// ended. It may be told twice of one Job, by two processes or after a crash.
+	OnEnded func(context.Context, Ended)
+	Log     *slog.Logger
+}
+
+// TLSFolder is where pods find the files of KubernetesConfig.TLSSecret.
+const TLSFolder = "/etc/kafkaml/kafka"
+
+// Kubernetes runs Jobs as Kubernetes Jobs and Services as Knative Services.
+// What runs goes on when this process ends.
+type Kubernetes struct {
+	c       KubernetesConfig
+	core    kubernetes.Interface
+	serving servingclient.Interface
+	dynamic dynamic.Interface
+}
+
+// InCluster is the configuration of a pod: its service account's token, and
+// the namespace that it is in.
+func InCluster() (*rest.Config, string, error) {
+	client, err := rest.InClusterConfig()
+	if err != nil {
+		return nil, "", &pipeline.Error{
+			Op: "find the cluster", Kind: pipeline.Unavailable, Err: err,
+			Hint: "mount the service account's token in this pod, or set PLATFORM=local",
+		}
+	}
+	namespace, err := os.ReadFile("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+	if err != nil {
+		return nil, "", &pipeline.Error{Op: "find the namespace", Kind: pipeline.Unavailable, Err: err}
+	}
+	return client, strings.TrimSpace(string(namespace)), nil
+}
+
+// NewKubernetes gives the cluster as a platform. It asks nothing of the API
+// server yet.
+func NewKubernetes(c KubernetesConfig) (*Kubernetes, error) {
+	if c.Image == "" {
+		return nil, pipeline.Invalidf("KAFKAML_IMAGE", "is not set").WithHint("name the image that holds kafkaml-tensorflow")
+	}
+	if c.Pending == 0 {
+		c.Pending = 10 * time.Minute
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	k := &Kubernetes{c: c}
+	var err error
+	if k.core, err = kubernetes.NewForConfig(c.Client); err != nil {
+		return nil, k.failure("connect", err)
+	}
+	if k.serving, err = servingclient.NewForConfig(c.Client); err != nil {
+		return nil, k.failure("connect", err)
+	}
+	if k.dynamic, err = dynamic.NewForConfig(c.Client); err != nil {
+		return nil, k.failure("connect", err)
+	}
+	return k, nil
+}
+
+// Watch tells OnEnded how Jobs end, those too that ended before, until ctx
+// ends.
+func (k *Kubernetes) Watch(ctx context.Context) { newJobWatch(k).run(ctx) }
+
+// owners makes what is created here belong to the Owner. An owner that cannot
+// be read is none: the object is wanted all the same.
+func (k *Kubernetes) owners(ctx context.Context) []metav1.OwnerReference {
+	if k.c.Owner == "" {
+		return nil
+	}
+	o, err := k.serving.ServingV1().Services(k.c.Namespace).Get(ctx, k.c.Owner, metav1.GetOptions{})
+	if err != nil {
+		k.c.Log.WarnContext(ctx, "the owner was not found", "owner", k.c.Owner, "error", err)
+		return nil
+	}
+	return []metav1.OwnerReference{*metav1.NewControllerRef(o, o.GetGroupVersionKind())}
+}
+
+// The labels of all that is made here, beside app.kubernetes.io/*.
+const (
+	managedLabel   = "app.kubernetes.io/managed-by"
+	managedBy      = "kafkaml"
+	resultLabel    = "kafkaml.io/result"
+	attemptLabel   = "kafkaml.io/attempt"
+	inferenceLabel = "kafkaml.io/inference"
+)
+
+// labelsOf gives those that tools show.
+func labelsOf(component, instance string, more ...string) map[string]string {
+	l := map[string]string{
+		"app.kubernetes.io/name": component, "app.kubernetes.io/instance": instance,
+		"app.kubernetes.io/part-of": "kafkaml", managedLabel: managedBy,
+	}
+	for i := 0; i+1 < len(more); i += 2 {
+		l[more[i]] = more[i+1]
+	}
+	return l
+}
+
+// failure tells an error of the API server as ours. One of the object's own
+// fields is the user's to mend; all others may pass.
+func (k *Kubernetes) failure(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	e := &pipeline.Error{Op: op, Kind: pipeline.Unavailable, Err: err}
+	switch {
+	case kerrors.IsNotFound(err):
+		e.Kind = pipeline.NotFound
+	case kerrors.IsInvalid(err), kerrors.IsBadRequest(err):
+		e.Kind, e.Reason = pipeline.Invalid, err.Error()
+	case kerrors.IsForbidden(err):
+		e.Hint = "the service account of this function needs the Role of manifests/base/rbac.yaml"
+	}
+	return e
+}
+
+// restricted is the security context that the pod security standard of that
+// name asks for.
+func restricted() *corev1.SecurityContext {
+	yes, no := true, false
+	return &corev1.SecurityContext{
+		RunAsNonRoot: &yes, ReadOnlyRootFilesystem: &yes, AllowPrivilegeEscalation: &no,
+		Capabilities:   &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+		SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+	}
+}
+
+// environment gives a container's variables: those named here, and those of
+// the ConfigMaps and Secrets.
+func (k *Kubernetes) environment(env []string) (vars []corev1.EnvVar, from []corev1.EnvFromSource) {
+	for _, e := range env {
+		name, value, _ := strings.Cut(e, "=")
+		vars = append(vars, corev1.EnvVar{Name: name, Value: value})
+	}
+	optional := true
+	for _, name := range k.c.ConfigMaps {
+		from = append(from, corev1.EnvFromSource{ConfigMapRef: &corev1.ConfigMapEnvSource{
+			LocalObjectReference: corev1.LocalObjectReference{Name: name}, Optional: &optional,
+		}})
+	}
+	for _, name := range k.c.Secrets {
+		from = append(from, corev1.EnvFromSource{SecretRef: &corev1.SecretEnvSource{
+			LocalObjectReference: corev1.LocalObjectReference{Name: name}, Optional: &optional,
+		}})
+	}
+	return vars, from
+}
+
+// volumes are a pod's: room for scratch files, since the root is read-only,
+// and Kafka's certificates.
+func (k *Kubernetes) volumes() (volumes []corev1.Volume, mounts []corev1.VolumeMount) {
+	volumes = []corev1.Volume{{Name: "tmp", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}}
+	mounts = []corev1.VolumeMount{{Name: "tmp", MountPath: "/tmp"}}
+	if k.c.TLSSecret != "" {
+		optional := true
+		volumes = append(volumes, corev1.Volume{Name: "kafka-tls", VolumeSource: corev1.VolumeSource{
+			Secret: &corev1.SecretVolumeSource{SecretName: k.c.TLSSecret, Optional: &optional},
+		}})
+		mounts = append(mounts, corev1.VolumeMount{Name: "kafka-tls", MountPath: TLSFolder, ReadOnly: true})
+	}
+	return volumes, mounts
+}

@@ -1,0 +1,143 @@
+package platform
+
+import (
+	"context"
+	"io"
+	"slices"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	kerrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kwait "k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// jobSelector selects the Jobs made here, and their pods.
+const jobSelector = managedLabel + "=" + managedBy + "," + resultLabel
+
+// Start implements Jobs. The cluster keeps one Job of a name, so two processes
+// that start it start it once.
+func (k *Kubernetes) Start(ctx context.Context, j Job) error {
+	if err := checkName(j.Name); err != nil {
+		return err
+	}
+	job, err := k.kubernetesJob(j)
+	if err != nil {
+		return err
+	}
+	job.OwnerReferences = k.owners(ctx)
+	_, err = k.core.BatchV1().Jobs(k.c.Namespace).Create(ctx, job, metav1.CreateOptions{})
+	if kerrors.IsAlreadyExists(err) {
+		return nil
+	}
+	return k.failure("start job "+j.Name, err)
+}
+
+// pollEvery is the pause between two looks at what is being deleted.
+const pollEvery = 200 * time.Millisecond
+
+// Stop implements Jobs. The Job goes after its pods.
+func (k *Kubernetes) Stop(ctx context.Context, name string) error {
+	jobs := k.core.BatchV1().Jobs(k.c.Namespace)
+	foreground := metav1.DeletePropagationForeground
+	err := jobs.Delete(ctx, name, metav1.DeleteOptions{PropagationPolicy: &foreground})
+	if err != nil && !kerrors.IsNotFound(err) {
+		return k.failure("stop job "+name, err)
+	}
+	return gone(ctx, "stop job "+name, func(ctx context.Context) error {
+		_, err := jobs.Get(ctx, name, metav1.GetOptions{})
+		return err
+	})
+}
+
+// gone waits until get finds nothing.
+func gone(ctx context.Context, op string, get func(context.Context) error) error {
+	err := kwait.PollUntilContextCancel(ctx, pollEvery, true, func(ctx context.Context) (bool, error) {
+		return kerrors.IsNotFound(get(ctx)), nil
+	})
+	if err != nil {
+		return &pipeline.Error{Op: op, Kind: pipeline.Unavailable, Reason: "it has not ended yet", Err: err}
+	}
+	return nil
+}
+
+// Running implements Jobs.
+func (k *Kubernetes) Running(ctx context.Context) ([]string, error) {
+	list, err := k.core.BatchV1().Jobs(k.c.Namespace).List(ctx, metav1.ListOptions{LabelSelector: jobSelector})
+	if err != nil {
+		return nil, k.failure("list jobs", err)
+	}
+	var names []string
+	for _, j := range list.Items {
+		if !told(&j) {
+			names = append(names, j.Name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// toldAnnotation marks a Job whose end OnEnded has heard of.
+const toldAnnotation = "kafkaml.io/told"
+
+func told(j *batchv1.Job) bool { return j.Annotations[toldAnnotation] != "" }
+
+// Log implements Jobs: that of the Job's newest pod.
+func (k *Kubernetes) Log(ctx context.Context, name string) (string, error) {
+	pods, err := k.core.CoreV1().Pods(k.c.Namespace).List(ctx, metav1.ListOptions{LabelSelector: batchv1.JobNameLabel + "=" + name})
+	if err != nil {
+		return "", k.failure("read the log of job "+name, err)
+	}
+	pod := newest(pods.Items)
+	if pod == nil || !began(pod) {
+		return "", nil
+	}
+	return k.podLog(ctx, pod.Name)
+}
+
+// podLog reads the end of a pod's log: at most logLines lines and keptLog
+// bytes of them.
+func (k *Kubernetes) podLog(ctx context.Context, pod string) (string, error) {
+	lines := int64(logLines)
+	r, err := k.core.CoreV1().Pods(k.c.Namespace).GetLogs(pod, &corev1.PodLogOptions{Container: jobContainer, TailLines: &lines}).Stream(ctx)
+	if kerrors.IsNotFound(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", k.failure("read the log of pod "+pod, err)
+	}
+	defer func() { _ = r.Close() }() // read only
+	b, err := io.ReadAll(io.LimitReader(r, maxLog))
+	if err != nil {
+		return "", k.failure("read the log of pod "+pod, err)
+	}
+	return string(b[max(0, len(b)-keptLog):]), nil
+}
+
+// logLines is how many lines of a log are asked for: keptLog bytes of short
+// ones.
+const logLines = 4000
+
+// newest gives the pod that was made last, nil of none.
+func newest(pods []corev1.Pod) *corev1.Pod {
+	var last *corev1.Pod
+	for i := range pods {
+		if last == nil || last.CreationTimestamp.Before(&pods[i].CreationTimestamp) {
+			last = &pods[i]
+		}
+	}
+	return last
+}
+
+// began tells whether a pod's container has ever run.
+func began(p *corev1.Pod) bool {
+	for _, c := range p.Status.ContainerStatuses {
+		if c.State.Running != nil || c.State.Terminated != nil || c.LastTerminationState.Terminated != nil {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,105 @@
+package platform
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// Knative's annotations of scale. replicas become both; a range differs.
+const (
+	minScale = "autoscaling.knative.dev/min-scale"
+	maxScale = "autoscaling.knative.dev/max-scale"
+	// specHash tells whether a Service is as described: Knative adds defaults
+	// to what it is given, so the objects cannot be compared.
+	specHash = "kafkaml.io/spec-hash"
+)
+
+// What a replica asks for: a Go process with TensorFlow's library.
+const (
+	predictCPU    = "100m"
+	predictMemory = "512Mi"
+	memoryLimit   = "2Gi"
+)
+
+// knativeService describes a Service as serving.knative.dev/v1 has it.
+func (k *Kubernetes) knativeService(s Service) (*servingv1.Service, error) {
+	template, err := k.predictTemplate(s)
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(template)
+	if err != nil {
+		return nil, pipeline.Invalidf("service", "cannot be written as JSON: %v", err)
+	}
+	return &servingv1.Service{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: s.Name, Namespace: k.c.Namespace, Labels: serviceLabels(s),
+			Annotations: map[string]string{specHash: fmt.Sprintf("%x", sha256.Sum256(text))},
+		},
+		Spec: servingv1.ServiceSpec{ConfigurationSpec: servingv1.ConfigurationSpec{Template: template}},
+	}, nil
+}
+
+func serviceLabels(s Service) map[string]string {
+	return labelsOf("predict", s.Name, inferenceLabel, strconv.FormatInt(s.Spec.Inference, 10))
+}
+
+// predictTemplate is what each revision runs.
+func (k *Kubernetes) predictTemplate(s Service) (servingv1.RevisionTemplateSpec, error) {
+	spec, err := json.Marshal(s.Spec)
+	if err != nil {
+		return servingv1.RevisionTemplateSpec{}, pipeline.Invalidf("service", "cannot be written as JSON: %v", err)
+	}
+	env, from := k.environment(append([]string{"KAFKAML_PREDICT=" + string(spec), "TMPDIR=/tmp"}, s.Env...))
+	volumes, mounts := k.volumes()
+	probe := func(path string, period, failures int32) *corev1.Probe {
+		return &corev1.Probe{
+			ProbeHandler:  corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: path, Port: intstr.FromInt32(0)}},
+			PeriodSeconds: period, FailureThreshold: failures, TimeoutSeconds: 2,
+		}
+	}
+	low, high := scale(s)
+	no, request := false, int64(300)
+	return servingv1.RevisionTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{
+			Labels:      serviceLabels(s),
+			Annotations: map[string]string{minScale: strconv.Itoa(low), maxScale: strconv.Itoa(high)},
+		},
+		Spec: servingv1.RevisionSpec{
+			TimeoutSeconds: &request,
+			PodSpec: corev1.PodSpec{
+				ServiceAccountName: k.c.Account, AutomountServiceAccountToken: &no, EnableServiceLinks: &no, Volumes: volumes,
+				Containers: []corev1.Container{{
+					Image: k.c.Image, Args: []string{"predict"}, Env: env, EnvFrom: from,
+					Ports:          []corev1.ContainerPort{{ContainerPort: 8080}},
+					ReadinessProbe: probe("/health/readiness", 1, 3), LivenessProbe: probe("/health/liveness", 10, 6),
+					VolumeMounts: mounts, SecurityContext: restricted(),
+					Resources: corev1.ResourceRequirements{
+						Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(predictCPU), corev1.ResourceMemory: resource.MustParse(predictMemory)},
+						Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse(memoryLimit)},
+					},
+				}},
+			},
+		},
+	}, nil
+}
+
+// scale gives the bounds of replicas. A replica that consumes by itself gets no
+// requests that would wake it, so one always stays.
+func scale(s Service) (low, high int) {
+	low, high = s.MinScale, max(s.MinScale, s.MaxScale)
+	if s.Delivery == pipeline.Direct {
+		low = max(1, low)
+	}
+	return low, max(low, high)
+}

@@ -1,0 +1,111 @@
+package platform
+
+import (
+	"context"
+	"maps"
+	"strconv"
+
+	kerrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/retry"
+	"knative.dev/pkg/apis"
+	"knative.dev/serving/pkg/apis/serving"
+	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
+)
+
+// Apply implements Services. A Service that changed gets a new revision, which
+// takes over once it is ready; how traffic is split is left as it is set, so a
+// canary set by kn stays. One that is as described is not touched.
+func (k *Kubernetes) Apply(ctx context.Context, s Service) error {
+	if err := checkName(s.Name); err != nil {
+		return err
+	}
+	want, err := k.knativeService(s)
+	if err != nil {
+		return err
+	}
+	err = retry.RetryOnConflict(retry.DefaultRetry, func() error { return k.applyService(ctx, want) })
+	return k.failure("apply service "+s.Name, err)
+}
+
+func (k *Kubernetes) applyService(ctx context.Context, want *servingv1.Service) error {
+	services := k.serving.ServingV1().Services(k.c.Namespace)
+	is, err := services.Get(ctx, want.Name, metav1.GetOptions{})
+	if kerrors.IsNotFound(err) {
+		want.OwnerReferences = k.owners(ctx)
+		_, err = services.Create(ctx, want, metav1.CreateOptions{})
+		return err
+	}
+	if err != nil || is.Annotations[specHash] == want.Annotations[specHash] {
+		return err
+	}
+	is.Spec.Template = want.Spec.Template
+	if is.Labels == nil {
+		is.Labels = map[string]string{}
+	}
+	maps.Copy(is.Labels, want.Labels)
+	if is.Annotations == nil {
+		is.Annotations = map[string]string{}
+	}
+	maps.Copy(is.Annotations, want.Annotations)
+	_, err = services.Update(ctx, is, metav1.UpdateOptions{})
+	return err
+}
+
+// Delete implements Services: it waits until the pods have drained.
+func (k *Kubernetes) Delete(ctx context.Context, name string) error {
+	services := k.serving.ServingV1().Services(k.c.Namespace)
+	foreground := metav1.DeletePropagationForeground
+	err := services.Delete(ctx, name, metav1.DeleteOptions{PropagationPolicy: &foreground})
+	if err != nil && !kerrors.IsNotFound(err) {
+		return k.failure("delete service "+name, err)
+	}
+	return gone(ctx, "delete service "+name, func(ctx context.Context) error {
+		_, err := services.Get(ctx, name, metav1.GetOptions{})
+		return err
+	})
+}
+
+// Status implements Services. The replicas of all revisions count while one
+// takes over from another.
+func (k *Kubernetes) Status(ctx context.Context, name string) (ServiceStatus, error) {
+	var st ServiceStatus
+	s, err := k.serving.ServingV1().Services(k.c.Namespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return st, k.failure("look up service "+name, err)
+	}
+	revisions, err := k.serving.ServingV1().Revisions(k.c.Namespace).List(ctx, metav1.ListOptions{LabelSelector: serving.ServiceLabelKey + "=" + name})
+	if err != nil {
+		return st, k.failure("look up service "+name, err)
+	}
+	low, _ := strconv.Atoi(s.Spec.Template.Annotations[minScale]) // we wrote it
+	for _, r := range revisions.Items {
+		if n := r.Status.ActualReplicas; n != nil {
+			st.Ready += int(*n)
+		}
+		if r.Name != s.Status.LatestCreatedRevisionName {
+			continue
+		}
+		if n := r.Status.DesiredReplicas; n != nil {
+			st.Wanted = int(*n)
+		}
+		st.Failed = failureOf(&r)
+		st.Idle = low == 0 && st.Wanted == 0 && r.Status.GetCondition(servingv1.RevisionConditionReady).IsTrue()
+	}
+	st.Wanted = max(st.Wanted, low)
+	st.Ready = min(st.Ready, st.Wanted)
+	if s.Status.URL != nil && (st.Ready > 0 || st.Idle) {
+		st.URL = s.Status.URL.String()
+	}
+	return st, nil
+}
+
+// failureOf tells why a revision does not become ready, empty while it may.
+func failureOf(r *servingv1.Revision) string {
+	for _, t := range []apis.ConditionType{servingv1.RevisionConditionReady, servingv1.RevisionConditionContainerHealthy, servingv1.RevisionConditionResourcesAvailable} {
+		if c := r.Status.GetCondition(t); c.IsFalse() {
+			return c.Reason + ": " + c.Message
+		}
+	}
+	return ""
+}

@@ -1,0 +1,53 @@
+package platform
+
+import (
+	"context"
+	"encoding/json"
+
+	kerrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// kafkaSources is the resource of Knative's KafkaSource.
+var kafkaSources = schema.GroupVersionResource{Group: "sources.knative.dev", Version: "v1", Resource: "kafkasources"}
+
+func (k *Kubernetes) sources() dynamic.ResourceInterface {
+	return k.dynamic.Resource(kafkaSources).Namespace(k.c.Namespace)
+}
+
+// ApplySource applies a KafkaSource, given as what its JSON is. Fields that
+// others have set, such as the number of consumers that KEDA sets, are theirs
+// only until they are named here.
+func (k *Kubernetes) ApplySource(ctx context.Context, name string, manifest any) error {
+	text, err := json.Marshal(manifest)
+	if err != nil {
+		return pipeline.Invalidf("source", "cannot be written as JSON: %v", err)
+	}
+	var o unstructured.Unstructured
+	if err := json.Unmarshal(text, &o.Object); err != nil {
+		return pipeline.Invalidf("source", "is not an object: %v", err)
+	}
+	o.SetNamespace(k.c.Namespace)
+	o.SetOwnerReferences(k.owners(ctx))
+	_, err = k.sources().Apply(ctx, name, &o, metav1.ApplyOptions{FieldManager: managedBy, Force: true})
+	return k.failure("apply KafkaSource "+name, err)
+}
+
+// DeleteSource deletes a KafkaSource and waits until it is gone; one that does
+// not exist is no error.
+func (k *Kubernetes) DeleteSource(ctx context.Context, name string) error {
+	foreground := metav1.DeletePropagationForeground
+	err := k.sources().Delete(ctx, name, metav1.DeleteOptions{PropagationPolicy: &foreground})
+	if err != nil && !kerrors.IsNotFound(err) {
+		return k.failure("delete KafkaSource "+name, err)
+	}
+	return gone(ctx, "delete KafkaSource "+name, func(ctx context.Context) error {
+		_, err := k.sources().Get(ctx, name, metav1.GetOptions{})
+		return err
+	})
+}

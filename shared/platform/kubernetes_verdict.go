@@ -1,0 +1,148 @@
+package platform
+
+import (
+	"fmt"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// verdict is how a Job stands.
+type verdict struct {
+	ended        bool
+	ok           bool
+	hopeless     bool // the cluster would go on trying: the Job must be deleted
+	reason, hint string
+}
+
+// judge reads from a Job and its pods how it stands. pending is how long a pod
+// may wait for a node or an image.
+func judge(j *batchv1.Job, pods []corev1.Pod, pending time.Duration, now time.Time) verdict {
+	pod := newest(pods)
+	for _, c := range j.Status.Conditions {
+		if c.Status != corev1.ConditionTrue {
+			continue
+		}
+		switch c.Type {
+		case batchv1.JobComplete:
+			return verdict{ended: true, ok: true}
+		case batchv1.JobFailed:
+			return failedJob(j, c, pod)
+		}
+	}
+	if pod == nil || pod.DeletionTimestamp != nil {
+		return verdict{}
+	}
+	if t := termination(pod); t != nil && t.Reason == reasonOOM {
+		return memoryVerdict(pod)
+	}
+	return stuck(pod, now.Sub(pod.CreationTimestamp.Time) > pending)
+}
+
+// The reasons that the kubelet and the Job controller give.
+const (
+	reasonOOM      = "OOMKilled"
+	reasonDeadline = "DeadlineExceeded"
+)
+
+// failedJob tells why a Job failed.
+func failedJob(j *batchv1.Job, c batchv1.JobCondition, pod *corev1.Pod) verdict {
+	v := verdict{ended: true}
+	if c.Reason == reasonDeadline {
+		v.reason, v.hint = errDeadline.Reason, errDeadline.Hint
+		if s := j.Spec.ActiveDeadlineSeconds; s != nil {
+			v.reason = fmt.Sprintf("%s of %d s", errDeadline.Reason, *s)
+		}
+		return v
+	}
+	if pod == nil {
+		v.reason = c.Message
+		return v
+	}
+	t := termination(pod)
+	switch {
+	case t == nil:
+		v.reason = first(pod.Status.Message, c.Message)
+	case t.Reason == reasonOOM:
+		return memoryVerdict(pod)
+	case t.ExitCode > 128:
+		v.reason = fmt.Sprintf("the training process was killed by signal %d, %d times", t.ExitCode-128, jobRetries+1)
+		v.hint = "look at the node and the log, then try again"
+	default:
+		v.reason = fmt.Sprintf("the training process ended with exit code %d", t.ExitCode)
+		v.hint = "the log says more"
+	}
+	return v
+}
+
+func first(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
+	}
+	return "the training process ended unexpectedly"
+}
+
+// memoryVerdict is final: the same training in the same memory ends the same.
+func memoryVerdict(pod *corev1.Pod) verdict {
+	limit := pod.Spec.Containers[0].Resources.Limits.Memory()
+	return verdict{
+		ended: true, hopeless: true,
+		reason: fmt.Sprintf("the training ran out of memory (OOMKilled, limit %s)", limit),
+		hint:   "raise resources.memory of the deployment, or lower batch_size",
+	}
+}
+
+// termination is how the training container ended, nil while it has not.
+func termination(pod *corev1.Pod) *corev1.ContainerStateTerminated {
+	for _, c := range pod.Status.ContainerStatuses {
+		if c.Name == jobContainer {
+			return c.State.Terminated
+		}
+	}
+	return nil
+}
+
+// stuck tells why a pod that has not begun will not: at once where nothing can
+// help, else once it is late.
+func stuck(pod *corev1.Pod, late bool) verdict {
+	for _, c := range pod.Status.ContainerStatuses {
+		w := c.State.Waiting
+		if w == nil {
+			continue
+		}
+		switch w.Reason {
+		case "InvalidImageName", "ErrImageNeverPull":
+			return imageFailure(c.Image, w)
+		case "ImagePullBackOff", "ErrImagePull":
+			if late {
+				return imageFailure(c.Image, w)
+			}
+		case "CreateContainerConfigError", "CreateContainerError", "RunContainerError":
+			if late {
+				return verdict{
+					ended: true, hopeless: true, reason: fmt.Sprintf("the container was not created (%s): %s", w.Reason, w.Message),
+					hint: "look at the pod's events: kubectl describe pod " + pod.Name,
+				}
+			}
+		}
+	}
+	for _, c := range pod.Status.Conditions {
+		if late && c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable {
+			return verdict{
+				ended: true, hopeless: true, reason: "no node can run it (Unschedulable): " + c.Message,
+				hint: "ask for less cpu, memory or gpus, change node_selector or tolerations, or add a node",
+			}
+		}
+	}
+	return verdict{}
+}
+
+func imageFailure(image string, w *corev1.ContainerStateWaiting) verdict {
+	return verdict{
+		ended: true, hopeless: true, reason: fmt.Sprintf("the image %s cannot be had (%s): %s", image, w.Reason, w.Message),
+		hint: "check KAFKAML_IMAGE of deploy-training and the registry's credentials",
+	}
+}
