@@ -3,15 +3,17 @@ package deploytraining
 import (
 	"fmt"
 	"reflect"
+	"strings"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
 
-// repeat lets a training that was done before take the engine and the threads
-// that were chosen then. Engines round differently, and what measuring finds
-// depends on what else the machine does, so without it the same source, seed
-// and stream could give other weights the second time.
+// repeat lets a training that was done before take the engine that was chosen
+// then. Engines round differently, and what measuring finds depends on what
+// else the machine does, so without it the same source, seed and stream could
+// give other weights the second time. Once the earlier result is deleted, the
+// engine is chosen anew.
 func repeat(tx *registry.Tx, job *pipeline.TrainingJob, stream pipeline.Datasource) error {
 	if job.Engine != pipeline.Auto {
 		return nil
@@ -20,25 +22,21 @@ func repeat(tx *registry.Tx, job *pipeline.TrainingJob, stream pipeline.Datasour
 	if err != nil || !found {
 		return err
 	}
-	job.Engine, job.Threads = before.Engine, before.Threads
-	job.EngineReason = fmt.Sprintf("as in result %d, the same training: %s", before.ID, chosen(before))
+	job.Engine, job.EngineReason = before.Engine, before.EngineReason
+	if !strings.HasPrefix(before.EngineReason, asBefore) { // else it repeated one itself, which is named already
+		job.EngineReason = fmt.Sprintf("%s %d: %s", asBefore, before.ID, before.EngineReason)
+	}
 	return nil
 }
 
-// chosen is why a result ran on its engine. That of a repeat is the reason of
-// the first, so that reasons do not grow from one repeat to the next.
-func chosen(r pipeline.Result) string {
-	if r.Threads == 1 {
-		return fmt.Sprintf("%s on 1 thread", r.Engine)
-	}
-	return fmt.Sprintf("%s on %d threads", r.Engine, r.Threads)
-}
+// asBefore begins the reason of an engine that a repeat took over.
+const asBefore = "as for the same training of result"
 
 // earlierPage is how many results are looked at in one query.
 const earlierPage = 100
 
 // earlier is the last result that finished the training that job describes, on
-// an engine that was measured.
+// an engine that was chosen.
 func earlier(tx *registry.Tx, job pipeline.TrainingJob, stream pipeline.Datasource) (pipeline.Result, bool, error) {
 	q := registry.Query{By: map[string]int64{"model": job.Model}, Status: string(pipeline.ResultFinished), Limit: earlierPage}
 	for {
@@ -59,9 +57,9 @@ func earlier(tx *registry.Tx, job pipeline.TrainingJob, stream pipeline.Datasour
 }
 
 // sameTraining tells whether r was trained on what job would be, by an engine
-// that could be chosen. What costs a query is compared last.
+// that was chosen. What costs a query is compared last.
 func sameTraining(tx *registry.Tx, r pipeline.Result, job pipeline.TrainingJob, stream pipeline.Datasource) (bool, error) {
-	if r.ID == job.Result || r.ModelVersion != job.ModelVersion || r.Threads == 0 || r.Lineage.Seed != job.Seed {
+	if r.ID == job.Result || r.ModelVersion != job.ModelVersion || r.Lineage.Seed != job.Seed {
 		return false, nil
 	}
 	dep, err := tx.Deployment(r.Deployment)

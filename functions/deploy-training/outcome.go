@@ -118,7 +118,7 @@ func (s *Service) conclude(ctx context.Context, o pipeline.Outcome, last func(*p
 // take puts into r what o tells. A training that failed early tells less than
 // is known already.
 func take(r *pipeline.Result, o pipeline.Outcome) {
-	r.Engine, r.EngineReason, r.Threads, r.Seconds = o.Engine, o.EngineReason, o.Threads, o.Seconds
+	r.Engine, r.EngineReason, r.Seconds = o.Engine, o.EngineReason, o.Seconds
 	r.Split, r.Confusion = o.Split, o.Confusion
 	if o.Metrics.Training != nil {
 		r.Metrics.Training = o.Metrics.Training

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -112,7 +113,7 @@ func (t *training) fit(ctx context.Context) error {
 		t.lastEpoch = e
 		t.report.epoch(e)
 	})
-	t.outcome.Engine, t.outcome.EngineReason = report.Engine, report.Reason
+	t.outcome.Engine, t.outcome.EngineReason = report.Engine, cmp.Or(t.Job.EngineReason, report.Reason)
 	if err != nil {
 		return op("train", err)
 	}

@@ -21,7 +21,6 @@ type TrainingJob struct {
 	Seed             int64            `json:"seed"`
 	Engine           Engine           `json:"engine"`
 	EngineReason     string           `json:"engine_reason,omitempty"` // why Engine is not auto; empty where the deployment pinned it
-	Threads          int              `json:"threads,omitempty"`       // threads that share one operation; 0: measured with the engine
 	GPUs             int              `json:"gpus"`
 	Datasource       int64            `json:"datasource"`
 	Ranges           []Range          `json:"ranges"`
@@ -52,7 +51,6 @@ type Outcome struct {
 	Hint         string       `json:"hint,omitempty"`
 	Engine       Engine       `json:"engine,omitempty"`
 	EngineReason string       `json:"engine_reason,omitempty"`
-	Threads      int          `json:"threads,omitempty"`
 	Metrics      SplitMetrics `json:"metrics"`
 	Split        *SplitAudit  `json:"split,omitempty"`
 	Confusion    *Confusion   `json:"confusion,omitempty"`

@@ -73,7 +73,6 @@ type Result struct {
 	Cut           bool         `json:"cut,omitempty"`  // the service ended in order while it trained: its next start is no loss
 	Engine        Engine       `json:"engine,omitempty"`
 	EngineReason  string       `json:"engine_reason,omitempty"` // the figures that chose it
-	Threads       int          `json:"threads,omitempty"`       // that shared one operation; with the engine they settle the last bits of the weights
 	EpochsDone    int          `json:"epochs_done"`
 	EpochsTotal   int          `json:"epochs_total"`
 	Metrics       SplitMetrics `json:"metrics"`
