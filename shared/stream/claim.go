@@ -80,7 +80,7 @@ func (c *Claim) close() {
 func (c *Claim) Next() int64 { return c.next }
 
 // Fetch waits for the next records, at least one. They are valid until the next
-// call; their keys and values lie in memory that is used again.
+// call; their keys, values and headers lie in memory that is used again.
 func (c *Claim) Fetch(ctx context.Context) ([]Record, error) {
 	for {
 		if c.last != nil {

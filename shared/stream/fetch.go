@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -13,33 +12,13 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// batch holds the records of one fetch. Their keys and values lie in arena, so
-// that a batch is reused without an allocation a record.
+// batch holds the records of one fetch, which lie in memory: a batch is used
+// again without an allocation a record.
 type batch struct {
 	records []Record
-	arena   []byte
+	headers []Header // of all records
+	memory  []byte
 	err     error // the last batch: why there are no more
-}
-
-// hold copies a record's bytes into the arena.
-func (b *batch) hold(from kafka.Bytes) ([]byte, error) {
-	if from == nil {
-		return nil, nil
-	}
-	defer from.Close()
-	held := b.reserve(from.Len())
-	_, err := io.ReadFull(from, held)
-	return held, err
-}
-
-// reserve takes n bytes of the arena. A full arena is left to the records that
-// point into it, and a new one begun.
-func (b *batch) reserve(n int) []byte {
-	if b.arena == nil || cap(b.arena)-len(b.arena) < n {
-		b.arena = make([]byte, 0, max(n, 2*cap(b.arena), 64<<10))
-	}
-	b.arena = b.arena[:len(b.arena)+n]
-	return b.arena[len(b.arena)-n : len(b.arena) : len(b.arena)]
 }
 
 // fetcher reads one partition from an offset on, one fetch after the other.
@@ -47,9 +26,13 @@ type fetcher struct {
 	cluster   *Cluster
 	topic     string
 	partition int
-	next      int64 // the offset to ask for
-	maxBytes  int64 // of one answer; one record batch comes whole even if larger
+	next      int64             // the offset to ask for
+	maxBytes  int64             // of one answer; one record batch comes whole even if larger
+	names     map[string]string // keys of headers that were seen
 }
+
+// fetchTime bounds one fetch, of which longPoll may pass in waiting.
+const fetchTime = 30 * time.Second
 
 // fetch fills b with the records from f.next on, none if there are none yet.
 // Failures that may pass are tried again for a while.
@@ -64,6 +47,11 @@ const patience = time.Minute
 // persist repeats try while its error may pass, with growing waits, until
 // patience or ctx ends.
 func persist(ctx context.Context, try func() error, passes func(error) bool) error {
+	return persistFor(ctx, patience, try, passes)
+}
+
+// persistFor is persist with another patience.
+func persistFor(ctx context.Context, patience time.Duration, try func() error, passes func(error) bool) error {
 	giveUp := time.Now().Add(patience)
 	for wait := 20 * time.Millisecond; ; wait = min(2*wait, time.Second) {
 		err := try()
@@ -79,75 +67,24 @@ func persist(ctx context.Context, try func() error, passes func(error) bool) err
 }
 
 func (f *fetcher) once(ctx context.Context, b *batch) error {
-	b.records, b.arena = b.records[:0], b.arena[:0]
-	answer, err := f.cluster.client.Fetch(ctx, &kafka.FetchRequest{
-		Topic: f.topic, Partition: f.partition, Offset: f.next,
-		MinBytes: 1, MaxBytes: f.maxBytes, MaxWait: 500 * time.Millisecond,
-	})
+	memory := b.memory
+	b.records, b.headers, b.memory = b.records[:0], b.headers[:0], nil // a request that was given up may write to it yet
+	ctx, cancel := context.WithTimeout(ctx, fetchTime)
+	defer cancel()
+	c := f.cluster
+	message, err := c.transport.RoundTrip(ctx, c.client.Addr, newFetchRequest(f.topic, f.partition, f.next, f.maxBytes, memory))
 	if err != nil {
 		return err
 	}
-	if answer.Error != nil {
-		return answer.Error
-	}
-	from := f.next
-	for {
-		r, err := answer.Records.ReadRecord()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return fmt.Errorf("read records: %w", err)
-		}
-		if err := f.take(b, r); err != nil {
-			return err
-		}
-	}
-	if f.next == from {
-		f.skipControl(answer.Records)
-	}
-	return nil
-}
-
-// take adds a record to the batch. A fetch answers with whole batches, which
-// may begin before the offset that was asked for.
-func (f *fetcher) take(b *batch, r *kafka.Record) error {
-	if r.Offset < f.next {
-		for _, unused := range []kafka.Bytes{r.Key, r.Value} {
-			if unused != nil {
-				unused.Close()
-			}
-		}
-		return nil
-	}
-	key, err := b.hold(r.Key)
-	if err != nil {
-		return err
-	}
-	value, err := b.hold(r.Value)
-	if err != nil {
-		return err
-	}
-	b.records = append(b.records, Record{
-		Topic: f.topic, Partition: f.partition, Offset: r.Offset, Time: r.Time,
-		Key: key, Value: value, Headers: r.Headers,
-	})
-	f.next = r.Offset + 1
-	return nil
-}
-
-// skipControl steps over transactions' markers, which the library hides: an
-// answer of nothing else would be fetched for ever.
-func (f *fetcher) skipControl(records kafka.RecordReader) {
-	stream, ok := records.(*protocol.RecordStream)
+	answer, ok := message.(*fetchAnswer)
 	if !ok {
-		return
+		return fmt.Errorf("a fetch is answered by a %T", message)
 	}
-	for _, r := range stream.Records {
-		if control, ok := r.(*protocol.ControlBatch); ok {
-			f.next = max(f.next, control.Offset()+1)
-		}
+	b.memory = answer.memory
+	if answer.failure != 0 {
+		return answer.failure
 	}
+	return f.collect(b, answer.records)
 }
 
 // passing tells whether an error may go away by itself: anything that is no

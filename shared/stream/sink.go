@@ -107,10 +107,11 @@ func everyNth(all []int, from, step int) (some []int) {
 	return some
 }
 
-// sinkBatch collects copies of records.
+// sinkBatch collects copies of records, whose keys and values lie in arena.
 type sinkBatch struct {
-	batch
-	bytes int // of keys and values
+	records []Record
+	arena   []byte
+	bytes   int // of keys and values
 }
 
 func (b *sinkBatch) full() bool { return b.bytes >= sinkBytes || len(b.records) >= sinkRecords }
@@ -122,13 +123,18 @@ func (b *sinkBatch) add(key, value []byte) {
 	b.records = append(b.records, Record{Key: b.copy(key), Value: b.copy(value), Time: time.Now()})
 }
 
+// copy takes room in the arena. A full one is left to the records that point
+// into it, and a new one begun.
 func (b *sinkBatch) copy(from []byte) []byte {
 	if from == nil {
 		return nil
 	}
-	held := b.reserve(len(from))
-	copy(held, from)
-	return held
+	if cap(b.arena)-len(b.arena) < len(from) || b.arena == nil {
+		b.arena = make([]byte, 0, max(len(from), 2*cap(b.arena), 64<<10))
+	}
+	begin := len(b.arena)
+	b.arena = append(b.arena, from...)
+	return b.arena[begin:len(b.arena):len(b.arena)]
 }
 
 // Send adds a record: label becomes its key, sample its value; nil is none.

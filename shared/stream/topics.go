@@ -151,8 +151,19 @@ func (c *Cluster) knownPartitions(ctx context.Context, topic string) ([]int, err
 }
 
 // Offsets gives the first offset of each partition of a topic and the offset
-// that its next record will get.
+// that its next record will get. A leader that is moving just now, or that has
+// yet to hear that it leads a new topic, is waited for, not for long.
 func (c *Cluster) Offsets(ctx context.Context, topic string) (first, next map[int]int64, err error) {
+	err = persistFor(ctx, leaderTime, func() error {
+		first, next, err = c.offsets(ctx, topic)
+		return err
+	}, refused)
+	return first, next, err
+}
+
+const leaderTime = 3 * time.Second
+
+func (c *Cluster) offsets(ctx context.Context, topic string) (first, next map[int]int64, err error) {
 	ids, err := c.partitionIDs(ctx, topic)
 	if err != nil {
 		return nil, nil, err
