@@ -55,7 +55,7 @@ func carryOut(t *testing.T, line string) (status int, header http.Header, body s
 // A command printed with --as-curl does nothing until it is executed, and then
 // just what it does without the flag; executed twice it is one effect.
 func TestAsCurl(t *testing.T) {
-	s := serve(t)
+	s := serveFunctions(t)
 	for _, step := range []struct{ line, fact string }{
 		{"models create --name 'it'\\''s a model' --description 'a $HOME `x` \\\\ é' -f testdata/line.yaml --as-curl", eventing.ModelRegistered},
 		{"models update 1 --description second --as-curl", eventing.ModelUpdated},
@@ -85,7 +85,7 @@ func TestAsCurl(t *testing.T) {
 }
 
 func TestAsCurlOfReads(t *testing.T) {
-	s := serve(t)
+	s := serveFunctions(t)
 	prepare(t, s)
 	r := s.run(t, "models list --search dig --as-curl", "")
 	if status, _, body := carryOut(t, r.out); status != http.StatusOK || !strings.Contains(body, `"name":"digits"`) || strings.Contains(body, `"name":"line"`) {
@@ -99,7 +99,7 @@ func TestAsCurlOfReads(t *testing.T) {
 
 // The id of --id makes a command idempotent.
 func TestIDIsIdempotent(t *testing.T) {
-	s := serve(t)
+	s := serveFunctions(t)
 	prepare(t, s)
 	const line = "deployments create --configuration pair --batch-size 8 --id nightly-1 -o name"
 	first, second := s.run(t, line, ""), s.run(t, line, "")

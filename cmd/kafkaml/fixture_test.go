@@ -77,7 +77,7 @@ type server struct {
 // serve starts all functions for one test, as kafkaml run does: with the real
 // worker, SQLite, a folder of artifacts, the development broker and the
 // dispatcher that carries the control topic.
-func serve(t *testing.T) *server {
+func serveFunctions(t *testing.T) *server {
 	t.Helper()
 	dir := t.TempDir()
 	s := &server{Cluster: streamtest.Cluster(t)}

@@ -9,7 +9,7 @@ import (
 )
 
 func TestModels(t *testing.T) {
-	s := serve(t)
+	s := serveFunctions(t)
 	golden(t, "models", s.transcript(t,
 		"models list",
 		"models create --name digits --description '8 by 8 pixels' -f testdata/digits.py",
@@ -35,7 +35,7 @@ func TestModels(t *testing.T) {
 
 // What show writes as YAML can be given back.
 func TestModelRoundTrip(t *testing.T) {
-	s := serve(t)
+	s := serveFunctions(t)
 	var before, after pipeline.Model
 	s.must(t, &before, "models create --name digits -f testdata/digits.py -o json")
 	shown := s.run(t, "models show digits -o yaml", "")
@@ -54,7 +54,7 @@ func TestModelRoundTrip(t *testing.T) {
 
 // Source on standard input is told from a manifest by what it holds.
 func TestModelFromStandardInput(t *testing.T) {
-	s := serve(t)
+	s := serveFunctions(t)
 	for name, file := range map[string]string{"source": "testdata/digits.py", "manifest": "testdata/line.yaml"} {
 		t.Run(name, func(t *testing.T) {
 			text, err := os.ReadFile(file)

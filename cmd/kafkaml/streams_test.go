@@ -48,7 +48,7 @@ func (s *server) deployLine(t *testing.T) string {
 }
 
 func TestStreams(t *testing.T) {
-	s := serve(t)
+	s := serveFunctions(t)
 	prepare(t, s)
 	file := points(t)
 	s.ok(t, "configurations create --name single --models line")
@@ -152,10 +152,10 @@ func testInferences(t *testing.T, s *server) {
 	}
 }
 
-// A list that is watched adds what is new, once, also after the connection was
-// cut.
-func TestWatchList(t *testing.T) {
-	s := serve(t)
+// The stream of facts gives each fact once and in order, also when the
+// connection is cut.
+func TestFollowOverACut(t *testing.T) {
+	s := serveFunctions(t)
 	c := client.New(s.URL)
 	seen := make(chan int64, 16)
 	done := make(chan error, 1)
@@ -192,7 +192,7 @@ func TestWatchList(t *testing.T) {
 
 // Control records that are refused are shown with their reason.
 func TestRejectedDatasource(t *testing.T) {
-	s := serve(t)
+	s := serveFunctions(t)
 	record := stream.Record{Key: []byte{1}, Value: []byte(`{"topic": "points:0:0:10", "input_format": "XML", "input_config": {}}`)}
 	if _, err := s.Cluster.Produce(t.Context(), stream.ControlTopic, 0, []stream.Record{record}); err != nil {
 		t.Fatal(err)

@@ -28,7 +28,7 @@ func prepare(t *testing.T, s *server) {
 }
 
 func TestConfigurationsAndDeployments(t *testing.T) {
-	s := serve(t)
+	s := serveFunctions(t)
 	prepare(t, s)
 	golden(t, "deployments", s.transcript(t,
 		"configurations create --name single --models 1",
@@ -112,7 +112,7 @@ func finished(r *pipeline.Result) {
 }
 
 func TestResults(t *testing.T) {
-	s := serve(t)
+	s := serveFunctions(t)
 	prepare(t, s)
 	var d pipeline.Deployment
 	s.must(t, &d, "deployments create --configuration pair --batch-size 32 --training-kwargs 'epochs=3' -o json")
@@ -168,7 +168,7 @@ func testDownload(t *testing.T, s *server) {
 // A watch shows each epoch once, whatever the order in which it learns of
 // them, and ends with the trainings.
 func TestWatch(t *testing.T) {
-	s := serve(t)
+	s := serveFunctions(t)
 	prepare(t, s)
 	var d pipeline.Deployment
 	s.must(t, &d, "deployments create --configuration pair --batch-size 32 --training-kwargs 'epochs=3' -o json")

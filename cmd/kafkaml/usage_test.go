@@ -11,7 +11,7 @@ import (
 )
 
 func TestCompletion(t *testing.T) {
-	s := serve(t)
+	s := serveFunctions(t)
 	prepare(t, s)
 	for _, tc := range []struct{ name, line, want string }{
 		{"commands", "__complete mod", "models"},
