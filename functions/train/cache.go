@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"syscall"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
@@ -56,13 +55,25 @@ func newCache(dir string, inputs, labels []codec.Tensor, total, memory int64) (*
 		return nil, err
 	}
 	var err error
-	c.file, err = os.Create(filepath.Join(dir, "records"))
-	if err != nil {
+	if c.file, err = unnamed(dir); err != nil {
 		return nil, op("make the cache", err)
 	}
 	c.out = bufio.NewWriterSize(c.file, 1<<20)
 	c.last = make([]byte, c.row)
 	return c, nil
+}
+
+// unnamed makes a file without a name: the system frees it when it is closed or
+// the process ends, however it ends.
+func unnamed(dir string) (*os.File, error) {
+	f, err := os.CreateTemp(dir, "records-")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }
 
 // room refuses a stream that the disk cannot hold, before it is read.
@@ -137,11 +148,11 @@ func (c *cache) rows(first int64, n int, buf []byte) ([]byte, error) {
 	return buf[:size], nil
 }
 
-// close removes what the cache holds.
+// close frees what the cache holds.
 func (c *cache) close() error {
 	c.memory = nil
 	if c.file == nil {
 		return nil
 	}
-	return errors.Join(c.file.Close(), os.Remove(c.file.Name()))
+	return c.file.Close()
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 )
 
 // Shuffling is a function of seed and pass alone. Records in memory are
@@ -103,7 +102,7 @@ func (c *cache) shuffle(ctx context.Context, seed int64) error {
 		shuffleRows(c.memory, c.row, r)
 		return nil
 	}
-	f, err := os.Create(filepath.Join(c.dir, "shuffled"))
+	f, err := unnamed(c.dir)
 	if err != nil {
 		return err
 	}

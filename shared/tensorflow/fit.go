@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"runtime"
 	"time"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
@@ -52,17 +53,16 @@ func (t *Trainer) Fit(ctx context.Context, s Samples, p Plan, onEpoch func(pipel
 	if p.StepsPerEpoch > 0 {
 		steps = min(steps, p.StepsPerEpoch)
 	}
-	f, err := newFeeder(s, t.columns, p.BatchSize, steps, weigh)
-	if err != nil {
-		return FitReport{}, err
-	}
+	f := newFeeder(s, t.columns, p.BatchSize, steps, weigh)
 	report := FitReport{Exhausted: p.StepsPerEpoch > 0 && batches(s.Len(), p.BatchSize)%p.StepsPerEpoch != 0}
 	report.Steps = p.steps(s.Len())
 	run, err := t.choose(ctx, f, p, &report)
 	if err != nil {
 		return report, err
 	}
-	return report, t.fit(ctx, f, p, run, onEpoch)
+	err = t.fit(ctx, f, p, run, onEpoch)
+	runtime.GC() // frees the buffers: Go does not see their size
+	return report, err
 }
 
 func checkPlan(s Samples, p Plan) error {
@@ -81,10 +81,7 @@ func checkPlan(s Samples, p Plan) error {
 func (t *Trainer) fit(ctx context.Context, f *feeder, p Plan, run func(*buffer, call) (pipeline.Metrics, error), onEpoch func(pipeline.Epoch)) error {
 	var val *evaluation
 	if p.Validation != nil && p.Validation.Len() > 0 {
-		var err error
-		if val, err = t.newEvaluation(p.Validation, p.BatchSize, p.ValidationSteps); err != nil {
-			return err
-		}
+		val = t.newEvaluation(p.Validation, p.BatchSize, p.ValidationSteps)
 	}
 	if err := t.clear(); err != nil {
 		return err

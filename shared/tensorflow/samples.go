@@ -227,49 +227,48 @@ func walk(ctx context.Context, f *feeder, calls iter.Seq[call], use func(call, *
 	return g.Wait()
 }
 
-// feeder reads a split through two buffers of each shape.
+// feeder reads a split through at most two buffers of each shape. It is used
+// by one walk at a time.
 type feeder struct {
 	samples Samples
 	cols    []column
 	batch   int
-	most    int // batches a call
+	most    int // batches a call, 0: one batch without an axis of steps
 	weigh   func(*buffer, int)
 	free    map[int]chan *buffer // by rows
+	made    map[int]int
 }
 
-// newFeeder allocates the buffers; steps is the most batches that one call can
-// have any use of, 0 for calls of one batch without an axis of steps.
-func newFeeder(s Samples, cols []column, batch, steps int, weigh func(*buffer, int)) (*feeder, error) {
+// newFeeder sizes the buffers; steps is the most batches that one call can have
+// any use of, 0 for calls of one batch without an axis of steps.
+func newFeeder(s Samples, cols []column, batch, steps int, weigh func(*buffer, int)) *feeder {
 	record := 1
 	for _, c := range cols {
 		record += c.bytes
 	}
-	f := &feeder{samples: s, cols: cols, batch: batch, weigh: weigh, free: map[int]chan *buffer{}}
+	f := &feeder{samples: s, cols: cols, batch: batch, weigh: weigh, made: map[int]int{}, free: map[int]chan *buffer{
+		batch: make(chan *buffer, 2), int(s.Len() % int64(batch)): make(chan *buffer, 2),
+	}}
 	f.most = max(min(1, steps), min(steps, chunkBytes/(record*batch), int(s.Len()/int64(batch))))
-	if s.Len() >= int64(batch) {
-		if err := f.add(f.most, batch); err != nil {
-			return nil, err
-		}
-	}
-	if r := int(s.Len() % int64(batch)); r > 0 {
-		return f, f.add(min(1, steps), r)
-	}
-	return f, nil
+	return f
 }
 
-func (f *feeder) add(steps, rows int) error {
-	f.free[rows] = make(chan *buffer, 2)
-	for range cap(f.free[rows]) {
-		b, err := newBuffer(f.cols, steps, rows, f.weigh != nil)
-		if err != nil {
-			return err
-		}
-		f.free[rows] <- b
-	}
-	return nil
-}
-
+// take gives a buffer for calls of rows records a batch: a new one, while there
+// are less than two, else the next that is given back to free.
 func (f *feeder) take(ctx context.Context, rows int) (*buffer, error) {
+	select {
+	case b := <-f.free[rows]:
+		return b, nil
+	default:
+	}
+	if f.made[rows] < 2 {
+		f.made[rows]++
+		steps := f.most
+		if rows != f.batch {
+			steps = min(1, steps)
+		}
+		return newBuffer(f.cols, steps, rows, f.weigh != nil)
+	}
 	select {
 	case b := <-f.free[rows]:
 		return b, nil

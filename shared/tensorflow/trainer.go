@@ -122,7 +122,11 @@ func (t *Trainer) run(f *Function, b *buffer) (pipeline.Metrics, error) {
 	}
 	m := make(pipeline.Metrics, len(got))
 	for i, name := range f.Outputs {
-		m[name] = float64(float32At(Bytes(got[i]), 0))
+		raw := Bytes(got[i])
+		if got[i].DataType() != tf.Float || len(raw) != 4 {
+			return nil, fmt.Errorf("metric %s is not one float32", name)
+		}
+		m[name] = float64(math.Float32frombits(binary.LittleEndian.Uint32(raw)))
 	}
 	return m, nil
 }
@@ -136,11 +140,7 @@ func (t *Trainer) clear() error {
 // Evaluate runs Keras' evaluate over the split, steps batches of it or all
 // when steps is 0.
 func (t *Trainer) Evaluate(ctx context.Context, s Samples, batch, steps int) (pipeline.Metrics, error) {
-	e, err := t.newEvaluation(s, batch, steps)
-	if err != nil {
-		return nil, err
-	}
-	return e.run(ctx, t)
+	return t.newEvaluation(s, batch, steps).run(ctx, t)
 }
 
 // evaluation evaluates one split, perhaps many times: a split of one call
@@ -151,20 +151,17 @@ type evaluation struct {
 	held  map[int]*buffer // by index of calls
 }
 
-func (t *Trainer) newEvaluation(s Samples, batch, steps int) (*evaluation, error) {
+func (t *Trainer) newEvaluation(s Samples, batch, steps int) *evaluation {
 	all := batches(s.Len(), batch)
 	if steps <= 0 || steps > all {
 		steps = all
 	}
-	f, err := newFeeder(s, t.columns, batch, steps, nil)
-	if err != nil {
-		return nil, err
-	}
+	f := newFeeder(s, t.columns, batch, steps, nil)
 	e := &evaluation{calls: cut(s.Len(), batch, f.most, 0, steps), feed: f}
 	for i := range e.calls {
 		e.calls[i].pass = Stored
 	}
-	return e, nil
+	return e
 }
 
 // resident tells whether the split fits the buffers that there are.
@@ -212,7 +209,3 @@ func (e *evaluation) load(ctx context.Context, i int) error {
 }
 
 func putInt32(b []byte, v int) { binary.LittleEndian.PutUint32(b, uint32(int32(v))) }
-
-func float32At(b []byte, i int) float32 {
-	return math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
-}

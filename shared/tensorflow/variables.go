@@ -143,10 +143,7 @@ const predictBatch = 512
 
 // Predict runs the model over a split without training it.
 func (t *Trainer) Predict(ctx context.Context, s Samples, each Outputs) error {
-	f, err := newFeeder(s, t.columns, t.predictRows(), 0, nil)
-	if err != nil {
-		return err
-	}
+	f := newFeeder(s, t.columns, t.predictRows(), 0, nil)
 	order, err := t.outputOrder()
 	if err != nil {
 		return err
