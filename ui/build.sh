@@ -9,5 +9,7 @@ now=$(sum)
 [ "$(cat dist/.sum 2>/dev/null)" = "$now" ] && [ -e dist/index.html ] && exit 0
 echo "ui: building the page"
 [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --silent --no-audit --no-fund
+rm -rf dist/assets # names carry hashes: the old ones would be embedded, too
+rm -rf dist/assets # what an earlier build left
 npm run --silent build
 echo "$now" > dist/.sum

@@ -25,6 +25,8 @@ const (
 // structured JSON. It resumes after the header Last-Event-ID or ?after=;
 // without either it begins with what comes next. An event "missed" says that
 // the log no longer holds all that followed: read the lists again.
+// With ?facts=all come those of every function of the registry: a browser opens
+// six connections to an origin, of which a page would need one a function.
 func (d *door) streamEvents(w http.ResponseWriter, r *http.Request) {
 	select {
 	case d.streams <- struct{}{}:
@@ -39,7 +41,11 @@ func (d *door) streamEvents(w http.ResponseWriter, r *http.Request) {
 		Problem(w, err)
 		return
 	}
-	s := &stream{w: w, c: http.NewResponseController(w), d: d}
+	facts := d.f.Facts
+	if r.URL.Query().Get("facts") == "all" {
+		facts = []string{""}
+	}
+	s := &stream{w: w, c: http.NewResponseController(w), d: d, facts: facts}
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-cache")
 	w.Header().Set("X-Accel-Buffering", "no")
@@ -85,9 +91,10 @@ func (d *door) resumeAfter(r *http.Request) (int64, error) {
 
 // stream is one open GET /events.
 type stream struct {
-	w http.ResponseWriter
-	c *http.ResponseController
-	d *door
+	w     http.ResponseWriter
+	c     *http.ResponseController
+	d     *door
+	facts []string // prefixes of the types that are shown
 }
 
 // follow writes events until the context ends or the client does not read.
@@ -133,10 +140,10 @@ func (s *stream) wait(ctx context.Context, after int64) error {
 	return err
 }
 
-// show writes one event if it is about the function's resources.
+// show writes one event if it is among those asked for.
 func (s *stream) show(e registry.Stored) error {
 	ours := false
-	for _, p := range s.d.f.Facts {
+	for _, p := range s.facts {
 		ours = ours || strings.HasPrefix(e.Event.Type(), p)
 	}
 	if !ours {

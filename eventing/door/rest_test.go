@@ -164,6 +164,12 @@ func TestFactsAreStreamedAndResumed(t *testing.T) {
 			}
 		})
 	}
+	all := subscribe(t, r.url("/events?facts=all&after=1"), nil)
+	for _, want := range []string{"id: 1", "id: 2", "event: " + eventing.DeploymentDeleted} {
+		if got := <-all; got != want {
+			t.Errorf("line %q of all facts, want %q", got, want)
+		}
+	}
 	if res, _ := send(t, "GET", r.url("/events?after=x"), nil, ""); res.StatusCode != 422 {
 		t.Errorf("status %d for a position of words", res.StatusCode)
 	}

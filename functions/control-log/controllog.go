@@ -66,6 +66,9 @@ func (s *Service) Function() door.Function {
 		Resources: func(mux *http.ServeMux) {
 			mux.HandleFunc("GET /datasources", s.list)
 			mux.HandleFunc("GET /datasources/{id}", s.get)
+			mux.HandleFunc("GET /datasources/{id}/records", s.records)
+			mux.HandleFunc("GET /streams/examples", sendExamples)
+			mux.HandleFunc("POST /streams", s.sendStream)
 		},
 		Facts: []string{"io.kafkaml.datasource."},
 	}

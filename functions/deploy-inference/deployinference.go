@@ -43,12 +43,13 @@ type Deps struct {
 type Service struct {
 	Deps
 	reconciler *reconciler
+	tails      tails
 }
 
 // NewService gives the step without its HTTP side. Run must run for anything
 // to be served.
 func NewService(deps Deps) *Service {
-	s := &Service{Deps: deps}
+	s := &Service{Deps: deps, tails: newTails()}
 	s.reconciler = newReconciler(s)
 	return s
 }
@@ -79,6 +80,11 @@ func (s *Service) Function() door.Function {
 			mux.HandleFunc("GET /inferences", door.List(s.Store, (*registry.Tx).Inferences, "result", "deployment", "model"))
 			mux.HandleFunc("GET /inferences/{id}", door.Get(s.Store, (*registry.Tx).Inference))
 			mux.HandleFunc("GET /inferences/suggest", s.suggest)
+			mux.HandleFunc("GET /inferences/examples", feedExamples)
+			mux.HandleFunc("POST /inferences/{id}/records", s.feed)
+			mux.HandleFunc("GET /inferences/{id}/predictions", s.predictions)
+			mux.HandleFunc("GET /inferences/{id}/dead-letters", s.deadLetters)
+			mux.HandleFunc("GET /inferences/{id}/traffic", s.traffic)
 		},
 		Facts: []string{"io.kafkaml.inference."},
 	}

@@ -5,8 +5,6 @@ export type Step = (typeof steps)[number]
 
 export interface Config {
   functions: Record<Step, string>
-  /** One stream with the facts of all functions, where there is one. */
-  events?: string
   brokers?: string[]
   control_topic?: string
 }
@@ -24,9 +22,6 @@ export async function loadConfig(): Promise<Config> {
   return config
 }
 
-export function configured(): Config {
-  return config
-}
 
 /** The absolute URL of a path of a function. */
 export function urlOf(step: Step, path = '/'): string {

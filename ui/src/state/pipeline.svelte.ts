@@ -2,7 +2,7 @@
 // that the functions stream keep them true.
 import { SvelteMap } from 'svelte/reactivity'
 import { read, readAll } from '../api/client'
-import { configured, steps, urlOf, type Step } from '../api/config'
+import { urlOf, type Step } from '../api/config'
 import { asRefusal } from '../api/refusal'
 import { follow, type Message } from '../api/sse'
 import type { Configuration, Datasource, Deployment, Epoch, Inference, Model, Page, Result } from '../api/types'
@@ -46,11 +46,11 @@ class Pipeline {
   /** Things whose deletion can still be undone, as "model/3". */
   going = new SvelteMap<string, true>()
 
-  private lost = new Map<string, string>()
   private queue: Fact[] = []
   private flushing = false
-  private ends: (() => void)[] = []
-  private positions = new Map<string, string>()
+  private end: (() => void) | undefined
+  /** Where the stream of facts has come to: it is one for all functions. */
+  private position = ''
   private reading: Promise<void> | undefined
 
   start() {
@@ -59,43 +59,28 @@ class Pipeline {
     document.addEventListener('visibilitychange', () => {
       clearTimeout(hidden)
       if (document.hidden) hidden = setTimeout(() => this.close(), quiet)
-      else if (this.ends.length === 0) this.open()
+      else if (!this.end) this.open()
     })
   }
 
   private open() {
-    const { events } = configured()
-    const streams = events ? [['all', new URL(events, document.baseURI).href] as const] : steps.map((s) => [s, urlOf(s, 'events')] as const)
-    for (const [name, url] of streams) this.stream(name, url)
+    this.end = follow({
+      url: (after) => urlOf('deploy-training', `events?facts=all&after=${after || this.position}`.replace(/&after=$/, '')),
+      message: (m) => {
+        if (m.id) this.position = m.id
+        this.take(m)
+      },
+      state: (open, reason) => {
+        this.trouble = open ? '' : reason
+        if (open && !this.loaded) void this.readLists()
+      },
+    })
     void this.readLists()
   }
 
   private close() {
-    for (const end of this.ends) end()
-    this.ends = []
-  }
-
-  private stream(name: string, url: string) {
-    const from = this.positions.get(name) ?? ''
-    this.ends.push(
-      follow({
-        url: (after) => {
-          const at = after || from
-          return at ? `${url}?after=${at}` : url
-        },
-        message: (m) => {
-          if (m.id) this.positions.set(name, m.id)
-          this.take(m)
-        },
-        state: (open, reason) => {
-          const before = this.lost.size
-          if (open) this.lost.delete(name)
-          else this.lost.set(name, reason)
-          this.trouble = [...this.lost.values()][0] ?? ''
-          if (open && before > 0 && !this.loaded) void this.readLists()
-        },
-      }),
-    )
+    this.end?.()
+    this.end = undefined
   }
 
   private take(m: Message) {

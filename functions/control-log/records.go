@@ -1,0 +1,278 @@
+package controllog
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/stream"
+)
+
+// The bounds of a preview.
+const (
+	previewRecords  = 24
+	previewMost     = 200
+	previewElements = 200_000 // numbers in all
+	countedRecords  = 5_000   // looked at for the count of labels
+	countedLabels   = 100     // different ones, above which there is no count
+)
+
+// preview is the answer of GET /datasources/{id}/records.
+type preview struct {
+	Inputs  []pipeline.Tensor `json:"inputs"`
+	Labels  []pipeline.Tensor `json:"labels"`
+	Items   []shown           `json:"items"`
+	Counts  map[string]int64  `json:"counts,omitempty"` // of the labels, where they are few whole numbers
+	Counted int64             `json:"counted"`          // records that Counts is about
+}
+
+// shown is a record as its tensors, or why it is none.
+type shown struct {
+	Partition int       `json:"partition"`
+	Offset    int64     `json:"offset"`
+	Sample    []numbers `json:"sample"`
+	Label     []numbers `json:"label"`
+	Error     string    `json:"error,omitempty"`
+}
+
+// numbers are values of a tensor; what JSON cannot write becomes null.
+type numbers []float64
+
+// MarshalJSON implements json.Marshaler.
+func (n numbers) MarshalJSON() ([]byte, error) {
+	b := append(make([]byte, 0, 4*len(n)+2), '[')
+	for i, v := range n {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			b = append(b, "null"...)
+			continue
+		}
+		b = strconv.AppendFloat(b, v, 'g', -1, 64)
+	}
+	return append(b, ']'), nil
+}
+
+// records serves the first records of a datasource's stream, decoded as it
+// declares them, and counts the labels of somewhat more.
+func (s *Service) records(w http.ResponseWriter, r *http.Request) {
+	id, err := door.PathID(r)
+	if err != nil {
+		door.Problem(w, err)
+		return
+	}
+	limit := previewRecords
+	if text := r.URL.Query().Get("limit"); text != "" {
+		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > previewMost {
+			door.Problem(w, pipeline.Invalidf("limit", "%q is not a number from 1 to %d", text, previewMost))
+			return
+		}
+	}
+	p, err := s.preview(r.Context(), id, limit)
+	if err != nil {
+		door.Problem(w, err)
+		return
+	}
+	door.WriteJSON(w, p)
+}
+
+// errEnough ends a read that has seen what it wanted.
+var errEnough = errors.New("enough")
+
+func (s *Service) preview(ctx context.Context, id int64, limit int) (preview, error) {
+	d, binding, err := s.bound(ctx, id)
+	if err != nil {
+		return preview{}, err
+	}
+	decoder, err := codec.New(d.InputFormat, d.InputConfig, binding)
+	if err != nil {
+		return preview{}, err
+	}
+	p := newPreviewer(decoder, limit)
+	for _, g := range d.Ranges {
+		err := s.Cluster.Read(ctx, g, p.see)
+		if errors.Is(err, errEnough) {
+			break
+		}
+		if err != nil {
+			return preview{}, err
+		}
+	}
+	return p.preview, nil
+}
+
+// bound reads a datasource and what its records are to be decoded to.
+func (s *Service) bound(ctx context.Context, id int64) (d pipeline.Datasource, b codec.Binding, err error) {
+	err = s.Store.View(ctx, func(tx *registry.Tx) error {
+		if d, err = tx.Datasource(id); err != nil {
+			return err
+		}
+		if d.Rejected != nil {
+			return &pipeline.Error{Kind: pipeline.Conflict, Field: "id", Reason: "the datasource was refused: " + d.Rejected.Reason, Hint: d.Rejected.Hint}
+		}
+		b, err = declared(d)
+		if err != nil || b.Inputs != nil {
+			return err
+		}
+		b, err = wanted(tx, d.Deployment)
+		return err
+	})
+	return d, b, err
+}
+
+// declared is what the input_config of RAW says by itself; other formats are
+// read as the model wants them.
+func declared(d pipeline.Datasource) (b codec.Binding, err error) {
+	if d.InputFormat != pipeline.RAW {
+		return b, nil
+	}
+	var c struct {
+		DataType     string `json:"data_type"`
+		DataReshape  sizes  `json:"data_reshape"`
+		LabelType    string `json:"label_type"`
+		LabelReshape sizes  `json:"label_reshape"`
+	}
+	if err := json.Unmarshal(d.InputConfig, &c); err != nil {
+		return b, pipeline.Invalidf("input_config", "%v", err)
+	}
+	if len(c.DataReshape) == 0 {
+		return b, nil // the model knows the shape
+	}
+	b.Inputs = []pipeline.Tensor{{Name: "sample", DType: c.DataType, Shape: c.DataReshape}}
+	if c.LabelType != "" {
+		b.Labels = []pipeline.Tensor{{Name: "label", DType: c.LabelType, Shape: c.LabelReshape}}
+	}
+	return b, nil
+}
+
+// wanted is what the models of a deployment want; they want the same.
+func wanted(tx *registry.Tx, deployment int64) (codec.Binding, error) {
+	page, err := tx.Results(registry.Query{By: map[string]int64{"deployment": deployment}, Limit: 1})
+	if err != nil {
+		return codec.Binding{}, err
+	}
+	if len(page.Items) == 0 {
+		return codec.Binding{}, &pipeline.Error{
+			Kind: pipeline.Conflict, Field: "deployment", Reason: "the deployment that the stream names is not there, so no model says how to read it",
+			Hint: "create the deployment, or send the stream again to another one",
+		}
+	}
+	m, err := tx.ModelVersion(page.Items[0].Model, page.Items[0].ModelVersion)
+	return codec.Binding{Inputs: m.Inputs, Labels: m.Labels}, err
+}
+
+// previewer collects a preview record by record.
+type previewer struct {
+	preview
+	decoder       *codec.Decoder
+	inputs        [][]byte
+	labels        [][]byte
+	limit         int
+	countsAreOver bool
+}
+
+func newPreviewer(d *codec.Decoder, limit int) *previewer {
+	p := &previewer{decoder: d, preview: preview{Items: []shown{}, Inputs: []pipeline.Tensor{}, Labels: []pipeline.Tensor{}, Counts: map[string]int64{}}}
+	elements := 1
+	for _, t := range d.Inputs() {
+		p.Inputs, p.inputs = append(p.Inputs, described(t)), append(p.inputs, make([]byte, t.Bytes()))
+		elements += t.Elements()
+	}
+	for _, t := range d.Labels() {
+		p.Labels, p.labels = append(p.Labels, described(t)), append(p.labels, make([]byte, t.Bytes()))
+		elements += t.Elements()
+	}
+	p.limit = max(1, min(limit, previewElements/elements))
+	p.countsAreOver = len(d.Labels()) != 1 || d.Labels()[0].Elements() != 1
+	return p
+}
+
+func described(t codec.Tensor) pipeline.Tensor {
+	return pipeline.Tensor{Name: t.Name, DType: t.DType.String(), Shape: append([]int{}, t.Shape...)}
+}
+
+func (p *previewer) see(r stream.Record) error {
+	if len(p.Items) >= p.limit && (p.countsAreOver || p.Counted >= countedRecords) {
+		return errEnough
+	}
+	err := p.decoder.Record(p.inputs, p.labels, r.Key, r.Value)
+	if len(p.Items) < p.limit {
+		p.show(r, err)
+	}
+	if err == nil {
+		p.count()
+	}
+	return nil
+}
+
+func (p *previewer) show(r stream.Record, fault error) {
+	item := shown{Partition: r.Partition, Offset: r.Offset, Sample: []numbers{}, Label: []numbers{}}
+	if fault != nil {
+		item.Error = fault.Error()
+	} else {
+		item.Sample, item.Label = floats(p.decoder.Inputs(), p.inputs), floats(p.decoder.Labels(), p.labels)
+	}
+	p.Items = append(p.Items, item)
+}
+
+// count counts a label, until there are too many different ones or one is not
+// whole: then they are no classes.
+func (p *previewer) count() {
+	if p.countsAreOver {
+		return
+	}
+	v := floats(p.decoder.Labels(), p.labels)[0][0]
+	if v != math.Trunc(v) || len(p.Counts) > countedLabels {
+		p.Counts, p.countsAreOver, p.Counted = nil, true, 0
+		return
+	}
+	p.Counted++
+	p.Counts[strconv.FormatFloat(v, 'f', -1, 64)]++
+}
+
+func floats(tensors []codec.Tensor, data [][]byte) []numbers {
+	all := make([]numbers, len(tensors))
+	for i, t := range tensors {
+		wide := make([]byte, 8*t.Elements())
+		if err := codec.Cast(wide, codec.Float64, data[i], t.DType); err != nil {
+			all[i] = numbers{} // of a type without numbers
+			continue
+		}
+		all[i] = make(numbers, t.Elements())
+		for k := range all[i] {
+			all[i][k] = math.Float64frombits(binary.LittleEndian.Uint64(wide[8*k:]))
+		}
+	}
+	return all
+}
+
+// sizes are the sizes of a tensor as the contract writes them: separated by
+// spaces, or a list of numbers, or null.
+type sizes []int
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (s *sizes) UnmarshalJSON(b []byte) error {
+	var text string
+	if json.Unmarshal(b, &text) != nil {
+		return json.Unmarshal(b, (*[]int)(s))
+	}
+	*s = nil
+	for word := range strings.FieldsSeq(text) {
+		n, err := strconv.Atoi(word)
+		if err != nil || n < 1 {
+			return errors.New("\"" + text + "\" is not a shape")
+		}
+		*s = append(*s, n)
+	}
+	return nil
+}

@@ -1,0 +1,224 @@
+package controllog_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/stream"
+)
+
+type preview struct {
+	Inputs []pipeline.Tensor
+	Items  []struct {
+		Offset        int64
+		Sample, Label [][]*float64
+		Error         string
+	}
+	Counts  map[string]int64
+	Counted int64
+}
+
+// stored puts a datasource over n records that are in the data topic.
+func (r *rig) stored(t *testing.T, records []stream.Record, config string) int64 {
+	t.Helper()
+	base, err := r.cluster.Produce(t.Context(), r.data, 0, records)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := pipeline.Datasource{
+		Deployment: 1, InputFormat: pipeline.RAW, InputConfig: json.RawMessage(config), TotalMsg: int64(len(records)),
+		Ranges: []pipeline.Range{{Topic: r.data, Offset: base, Length: int64(len(records))}}, Origin: pipeline.Origin{Topic: r.control, Offset: base},
+	}
+	if err := r.store.Do(t.Context(), func(tx *registry.Tx) error { return tx.CreateDatasource(&d) }); err != nil {
+		t.Fatal(err)
+	}
+	return d.ID
+}
+
+func (r *rig) read(t *testing.T, path string, v any) int {
+	t.Helper()
+	answer, err := http.Get(r.URL + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if err := json.NewDecoder(answer.Body).Decode(v); err != nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode
+}
+
+func TestTheFirstRecordsAreShownAsDeclared(t *testing.T) {
+	r := newRig(t)
+	records := []stream.Record{
+		{Key: []byte{3}, Value: []byte{1, 2, 3, 4}}, {Key: []byte{3}, Value: []byte{5, 6, 7, 8}},
+		{Key: []byte{1}, Value: []byte{0}}, {Key: []byte{1}, Value: []byte{9, 9, 9, 255}},
+	}
+	id := r.stored(t, records, `{"data_type": "uint8", "data_reshape": "2 2", "label_type": "uint8", "label_reshape": ""}`)
+	var p preview
+	if status := r.read(t, fmt.Sprintf("/datasources/%d/records?limit=3", id), &p); status != http.StatusOK {
+		t.Fatalf("status %d", status)
+	}
+	if len(p.Items) != 3 || len(p.Inputs) != 1 || fmt.Sprint(p.Inputs[0].Shape) != "[2 2]" {
+		t.Fatalf("got %d records of %v", len(p.Items), p.Inputs)
+	}
+	if got := *p.Items[1].Sample[0][3]; got != 8 {
+		t.Errorf("last pixel of the second record: %v, want 8", got)
+	}
+	if got := *p.Items[0].Label[0][0]; got != 3 {
+		t.Errorf("label of the first record: %v, want 3", got)
+	}
+	if !strings.Contains(p.Items[2].Error, "1 bytes, 4 are wanted") {
+		t.Errorf("the short record: %q", p.Items[2].Error)
+	}
+	if p.Counted != 3 || p.Counts["3"] != 2 || p.Counts["1"] != 1 {
+		t.Errorf("counts %v of %d, want two of 3 and one of 1", p.Counts, p.Counted)
+	}
+}
+
+func TestLabelsThatAreNoClassesAreNotCounted(t *testing.T) {
+	r := newRig(t)
+	id := r.stored(t, []stream.Record{{Key: []byte{0, 0, 0xc0, 0x7f}, Value: []byte{1}}, {Key: []byte{0, 0, 0, 0x3f}, Value: []byte{2}}},
+		`{"data_type": "uint8", "data_reshape": "1", "label_type": "float32", "label_reshape": ""}`)
+	var p preview
+	r.read(t, fmt.Sprintf("/datasources/%d/records", id), &p)
+	if len(p.Items) != 2 || len(p.Counts) != 0 || p.Items[0].Label[0][0] != nil || *p.Items[1].Label[0][0] != 0.5 {
+		t.Errorf("got %+v, want NaN as null, then 0.5, and no counts", p)
+	}
+}
+
+func TestAPreviewIsRefusedByName(t *testing.T) {
+	r := newRig(t)
+	id := r.stored(t, []stream.Record{{Value: []byte{1}}}, `{"data_type": "uint8"}`)
+	for path, field := range map[string]string{
+		"/datasources/999/records": "", fmt.Sprintf("/datasources/%d/records?limit=0", id): "limit", fmt.Sprintf("/datasources/%d/records", id): "deployment",
+	} {
+		var p struct{ Field, Detail string }
+		if status := r.read(t, path, &p); status < 400 || p.Field != field || p.Detail == "" {
+			t.Errorf("%s: %d %+v, want field %q", path, status, p, field)
+		}
+	}
+}
+
+// trainable makes a deployment of a model of three numbers and two classes.
+func (r *rig) trainable(t *testing.T) int64 {
+	t.Helper()
+	m := pipeline.Model{Name: "m", Framework: "tensorflow", Version: 1, Export: pipeline.Export{
+		Inputs: []pipeline.Tensor{{Name: "input", DType: "float32", Shape: []int{3}}},
+		Labels: []pipeline.Tensor{{Name: "output", DType: "int32", Shape: []int{}}},
+	}}
+	var d pipeline.Deployment
+	err := r.store.Do(t.Context(), func(tx *registry.Tx) error {
+		if err := tx.CreateModel(&m); err != nil {
+			return err
+		}
+		c := pipeline.Configuration{Name: "c", Models: []int64{m.ID}}
+		if err := tx.CreateConfiguration(&c); err != nil {
+			return err
+		}
+		d = pipeline.Deployment{Configuration: c.ID}
+		if err := tx.CreateDeployment(&d); err != nil {
+			return err
+		}
+		return tx.CreateResult(&pipeline.Result{Deployment: d.ID, Configuration: c.ID, Model: m.ID, ModelName: m.Name, ModelVersion: m.Version})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d.ID
+}
+
+// upload posts a file as a stream.
+func (r *rig) upload(t *testing.T, name, content string, fields map[string]string) (status int, body string) {
+	t.Helper()
+	var b bytes.Buffer
+	form := multipart.NewWriter(&b)
+	for k, v := range fields {
+		_ = form.WriteField(k, v) // to memory
+	}
+	if name != "" {
+		part, err := form.CreateFormFile("file", name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.WriteString(part, content)
+	}
+	_ = form.Close()
+	answer, err := http.Post(r.URL+"/streams", form.FormDataContentType(), &b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode, string(text)
+}
+
+const table = "a,b,c,class\n1,2,3,0\n4,5,6,1\n7,8,9,0\n"
+
+func TestAFileIsSentAsAStream(t *testing.T) {
+	r := newRig(t)
+	deployment := r.trainable(t)
+	status, body := r.upload(t, "../../iris.csv", table, map[string]string{
+		"deployment": fmt.Sprint(deployment), "topic": "iris", "label": "class", "validation_rate": "0.2", "limit": "2",
+	})
+	if status != http.StatusCreated {
+		t.Fatalf("%d %s", status, body)
+	}
+	var sum stream.Summary
+	if err := json.Unmarshal([]byte(body), &sum); err != nil {
+		t.Fatal(err)
+	}
+	if sum.Records != 2 || len(sum.Ranges) != 1 || sum.Ranges[0].Topic != "iris" || sum.Control.Topic != r.control {
+		t.Errorf("sent %+v, want 2 records of iris and a control message on %s", sum, r.control)
+	}
+	_, next, err := r.cluster.Offsets(t.Context(), "iris")
+	if err != nil || next[0] != 2 {
+		t.Errorf("%v records are in the topic (%v), want 2", next, err)
+	}
+}
+
+func TestAStreamIsRefusedBeforeAnythingIsSent(t *testing.T) {
+	r := newRig(t)
+	good := map[string]string{"deployment": fmt.Sprint(r.trainable(t)), "topic": "iris", "label": "class"}
+	for name, c := range map[string]struct {
+		file, content, field, value, want string
+	}{
+		"no deployment":    {"a.csv", table, "deployment", "", "deployment"},
+		"not a deployment": {"a.csv", table, "deployment", "99", "deployment"},
+		"not a number":     {"a.csv", table, "limit", "x", "limit"},
+		"not a topic":      {"a.csv", table, "topic", "a b", "topic"},
+		"rates above one":  {"a.csv", table, "validation_rate", "1.5", "validation_rate"},
+		"no file":          {"", "", "label", "class", "file"},
+		"no such format":   {"a.exe", table, "label", "class", "file"},
+		"no such example":  {"", "", "example", "none", "example"},
+		"too few columns":  {"a.csv", "a,class\n1,0\n", "label", "class", "input_config"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fields := map[string]string{c.field: c.value}
+			for k, v := range good {
+				if k != c.field {
+					fields[k] = v
+				}
+			}
+			status, body := r.upload(t, c.file, c.content, fields)
+			var p struct{ Field string }
+			if err := json.Unmarshal([]byte(body), &p); err != nil || status != http.StatusUnprocessableEntity || !strings.HasPrefix(p.Field, c.want) {
+				t.Errorf("%d %s, want 422 about %s", status, body, c.want)
+			}
+		})
+	}
+	if _, err := r.cluster.Partitions(t.Context(), "iris"); err == nil {
+		t.Error("the topic was made for a refused stream")
+	}
+}

@@ -1,0 +1,227 @@
+package controllog
+
+import (
+	"context"
+	"errors"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/samples"
+	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/files"
+)
+
+const (
+	opSend     = "send a stream"
+	sendMemory = 1 << 20 // of an upload held in memory; the rest goes to files
+	sendTime   = 3 * time.Minute
+)
+
+// sendForm is what POST /streams takes, as multipart/form-data, beside one or
+// two parts "file": samples with their labels, or samples and labels apart.
+type sendForm struct {
+	sink    stream.SinkConfig
+	file    files.Options
+	example string // the name of a data set of this machine, in place of files
+}
+
+// sendExamples serves GET /streams/examples: the data sets that this machine
+// holds.
+func sendExamples(w http.ResponseWriter, _ *http.Request) {
+	door.WriteJSON(w, registry.Page[samples.Set]{Items: samples.All()})
+}
+
+// sendStream serves POST /streams: it sends records that a person has picked as
+// a training stream, as any producer would, and answers with what was sent. The
+// datasource then comes by the control topic.
+func (s *Service) sendStream(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), sendTime)
+	defer cancel()
+	if err := r.ParseMultipartForm(sendMemory); err != nil { // #nosec G120 -- the door bounds the body
+		var tooLarge *http.MaxBytesError
+		if !errors.As(err, &tooLarge) {
+			err = pipeline.Invalidf("body", "%v", err).WithHint("send multipart/form-data")
+		}
+		door.Problem(w, err)
+		return
+	}
+	defer func() { _ = r.MultipartForm.RemoveAll() }()
+	form, err := readSendForm(r, s.ControlTopic)
+	if err != nil {
+		door.Problem(w, err)
+		return
+	}
+	summary, err := s.send(ctx, form, r.MultipartForm.File["file"])
+	if err != nil {
+		door.Problem(w, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusCreated)
+	door.WriteJSON(w, summary)
+}
+
+// readSendForm reads the fields of the form.
+func readSendForm(r *http.Request, controlTopic string) (f sendForm, err error) {
+	p := fields{r: r}
+	f.sink = stream.SinkConfig{
+		Topic: r.FormValue("topic"), ControlTopic: controlTopic, Description: r.FormValue("description"),
+		Deployment: p.whole("deployment"), ValidationRate: p.rate("validation_rate"), TestRate: p.rate("test_rate"),
+		Shuffle: r.FormValue("shuffle") == "true", Seed: p.whole("seed"),
+	}
+	f.file = files.Options{
+		Format: pipeline.Format(r.FormValue("format")), Label: r.FormValue("label"), Drop: r.FormValue("drop"),
+		Limit: p.whole("limit"), DType: r.FormValue("data_type"),
+	}
+	f.example = r.FormValue("example")
+	if p.err != nil {
+		return f, p.err
+	}
+	if f.sink.Deployment < 1 {
+		return f, pipeline.Invalidf("deployment", "is missing").WithHint("give the id of the deployment that is to train on the stream")
+	}
+	if f.file.Limit < 0 {
+		return f, pipeline.Invalidf("limit", "must not be negative")
+	}
+	if err := pipeline.ValidateTopic("topic", f.sink.Topic); err != nil {
+		return f, err
+	}
+	return f, pipeline.CheckRates(f.sink.ValidationRate, f.sink.TestRate)
+}
+
+// fields reads numbers of a form and keeps the first error.
+type fields struct {
+	r   *http.Request
+	err error
+}
+
+func (p *fields) whole(name string) int64 {
+	text := p.r.FormValue(name)
+	n, err := strconv.ParseInt(text, 10, 64)
+	if text != "" && err != nil && p.err == nil {
+		p.err = pipeline.Invalidf(name, "%q is not a whole number", text)
+	}
+	return n
+}
+
+func (p *fields) rate(name string) float64 {
+	text := p.r.FormValue(name)
+	v, err := strconv.ParseFloat(text, 64)
+	if text != "" && err != nil && p.err == nil {
+		p.err = pipeline.Invalidf(name, "%q is not a number", text)
+	}
+	return v
+}
+
+// send opens the records, sees whether the deployment's model can use them, and
+// sends them with their control message.
+func (s *Service) send(ctx context.Context, f sendForm, uploads []*multipart.FileHeader) (sum stream.Summary, err error) {
+	paths, clean, err := locate(f.example, uploads)
+	defer clean()
+	if err != nil {
+		return sum, err
+	}
+	reader, err := files.Open(paths, f.file)
+	if err != nil {
+		return sum, err
+	}
+	defer func() { err = errors.Join(err, reader.Close()) }()
+	f.sink.Format, f.sink.Config = reader.Format(), reader.Config()
+	if err := s.fits(ctx, f.sink); err != nil {
+		return sum, err
+	}
+	if err := s.Cluster.EnsureTopic(ctx, f.sink.Topic, 1); err != nil {
+		return sum, err
+	}
+	sink, err := stream.NewSink(ctx, s.Cluster, f.sink)
+	if err != nil {
+		return sum, err
+	}
+	defer sink.Abort() // nothing after Close
+	for {
+		label, sample, err := reader.Next()
+		if errors.Is(err, io.EOF) {
+			return sink.Close(ctx)
+		}
+		if err == nil {
+			err = sink.Send(ctx, label, sample)
+		}
+		if err != nil {
+			return sum, err
+		}
+	}
+}
+
+// fits refuses a stream that the deployment's model could not train on, before
+// anything is sent.
+func (s *Service) fits(ctx context.Context, config stream.SinkConfig) error {
+	return s.Store.View(ctx, func(tx *registry.Tx) error {
+		if _, err := tx.Deployment(config.Deployment); err != nil {
+			if pipeline.KindOf(err) == pipeline.NotFound {
+				return pipeline.Invalidf("deployment", "there is no deployment %d", config.Deployment)
+			}
+			return err
+		}
+		binding, err := wanted(tx, config.Deployment)
+		if err != nil {
+			return err
+		}
+		_, err = codec.New(config.Format, config.Config, binding)
+		return err
+	})
+}
+
+// locate gives the files to read: those of an example, or uploads, which are
+// kept under their names in a folder of their own until clean is called.
+func locate(example string, uploads []*multipart.FileHeader) (paths []string, clean func(), err error) {
+	clean = func() {}
+	if example != "" {
+		set, err := samples.Named(example)
+		if err != nil {
+			return nil, clean, err
+		}
+		return set.Training(), clean, nil
+	}
+	if len(uploads) == 0 {
+		return nil, clean, pipeline.Invalidf("file", "is missing").WithHint("pick a file, or two: the samples and the labels")
+	}
+	dir, err := os.MkdirTemp("", "kafkaml-upload-")
+	if err != nil {
+		return nil, clean, &pipeline.Error{Op: opSend, Err: err}
+	}
+	clean = func() { _ = os.RemoveAll(dir) }
+	for _, u := range uploads {
+		path, err := keepUpload(dir, u)
+		if err != nil {
+			return nil, clean, &pipeline.Error{Op: opSend, Err: err}
+		}
+		paths = append(paths, path)
+	}
+	return paths, clean, nil
+}
+
+// keepUpload writes an upload into dir. Of its name only the last element
+// counts: it tells the format, and leads nowhere else.
+func keepUpload(dir string, u *multipart.FileHeader) (path string, err error) {
+	from, err := u.Open()
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = from.Close() }()
+	path = filepath.Join(dir, filepath.Base(filepath.Clean("/"+u.Filename)))
+	to, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // #nosec G304 -- a base name in our folder
+	if err != nil {
+		return "", err
+	}
+	_, err = io.Copy(to, from)
+	return path, errors.Join(err, to.Close())
+}

@@ -1,0 +1,175 @@
+package deployinference
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/samples"
+	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/files"
+)
+
+// The bounds of what a person sends by hand.
+const (
+	fedRecords = 10_000
+	fedDefault = 100
+	fedRate    = 1000 // records a second
+	fedTime    = time.Minute
+)
+
+// feedExamples serves GET /inferences/examples: the data sets that this machine
+// holds.
+func feedExamples(w http.ResponseWriter, _ *http.Request) {
+	door.WriteJSON(w, registry.Page[samples.Set]{Items: samples.All()})
+}
+
+// fed is the answer of POST /inferences/{id}/records.
+type fed struct {
+	Records int    `json:"records"`
+	Topic   string `json:"topic"`
+}
+
+// feed serves POST /inferences/{id}/records: it puts records on the input
+// topic. The body is the value of one record, ?key= its key; or ?example= names
+// a data set, of which ?limit= unseen records are sent, ?rate= a second, with
+// their labels as keys. A record that the inference could not decode is refused
+// here: a person would have to look for it among the dead letters.
+func (s *Service) feed(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), fedTime)
+	defer cancel()
+	i, err := s.inference(r)
+	var n int
+	if err == nil {
+		if name := r.URL.Query().Get("example"); name != "" {
+			n, err = s.feedExample(ctx, i, name, r)
+		} else {
+			n, err = 1, s.feedOne(ctx, i, r)
+		}
+	}
+	if err != nil {
+		door.Problem(w, err)
+		return
+	}
+	door.WriteJSON(w, fed{n, i.InputTopic})
+}
+
+func (s *Service) feedOne(ctx context.Context, i pipeline.Inference, r *http.Request) error {
+	value, err := io.ReadAll(r.Body)
+	if err != nil {
+		return err
+	}
+	decoder, err := s.decoderOf(ctx, i)
+	if err != nil {
+		return err
+	}
+	if err := decodes(decoder, value); err != nil {
+		return err
+	}
+	var key []byte
+	if text := r.URL.Query().Get("key"); text != "" {
+		key = []byte(text)
+	}
+	return s.put(ctx, i.InputTopic, 0, key, value)
+}
+
+// put writes a record with the time it was sent.
+func (s *Service) put(ctx context.Context, topic string, partition int, key, value []byte) error {
+	now := time.Now()
+	_, err := s.Cluster.Produce(ctx, topic, partition, []stream.Record{{
+		Key: key, Value: value, Time: now, Headers: []stream.Header{{Key: sentHeader, Value: strconv.AppendInt(nil, now.UnixNano(), 10)}},
+	}})
+	return err
+}
+
+// decoderOf decodes as the inference's replicas do.
+func (s *Service) decoderOf(ctx context.Context, i pipeline.Inference) (d *codec.Decoder, err error) {
+	err = s.Store.View(ctx, func(tx *registry.Tx) error {
+		sub, err := subjectOf(tx, i.Result)
+		if err != nil {
+			return err
+		}
+		d, err = codec.New(i.InputFormat, i.InputConfig, codec.Binding{Inputs: sub.model.Inputs})
+		return err
+	})
+	return d, err
+}
+
+func decodes(d *codec.Decoder, value []byte) error {
+	var room [][]byte
+	for _, t := range d.Inputs() {
+		room = append(room, make([]byte, t.Bytes()))
+	}
+	if err := d.Sample(room, value); err != nil {
+		return &pipeline.Error{Op: "send a record", Kind: pipeline.Invalid, Field: "record", Err: err}
+	}
+	return nil
+}
+
+// feedExample sends unseen records of a data set, each at its time.
+func (s *Service) feedExample(ctx context.Context, i pipeline.Inference, name string, r *http.Request) (n int, err error) {
+	limit, err := within(r, "limit", fedDefault, fedRecords)
+	if err != nil {
+		return 0, err
+	}
+	rate, err := within(r, "rate", fedRate, fedRate)
+	if err != nil {
+		return 0, err
+	}
+	set, err := samples.Named(name)
+	if err != nil {
+		return 0, err
+	}
+	reader, err := files.Open(set.Held(), files.Options{Limit: int64(limit)})
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, reader.Close()) }()
+	decoder, err := s.decoderOf(ctx, i)
+	if err != nil {
+		return 0, err
+	}
+	partitions := max(1, i.Partitions)
+	tick := time.NewTicker(time.Second / time.Duration(rate))
+	defer tick.Stop()
+	for ; ; n++ {
+		label, sample, err := reader.Next()
+		if errors.Is(err, io.EOF) {
+			return n, nil
+		}
+		if err == nil && n == 0 {
+			err = decodes(decoder, sample)
+		}
+		if err == nil {
+			err = s.put(ctx, i.InputTopic, n%partitions, label, sample)
+		}
+		if err != nil {
+			return n, err
+		}
+		select {
+		case <-ctx.Done():
+			return n, ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// within reads a whole number from 1 to most of the query.
+func within(r *http.Request, name string, fallback, most int) (int, error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return fallback, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > most {
+		return 0, pipeline.Invalidf(name, "%q is not a number from 1 to %d", text, most)
+	}
+	return n, nil
+}

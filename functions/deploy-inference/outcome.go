@@ -1,0 +1,121 @@
+package deployinference
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/stream"
+)
+
+// outcome is a record of an output or a dead-letter topic as a person reads it.
+type outcome struct {
+	Partition int             `json:"partition"`
+	Offset    int64           `json:"offset"`
+	Time      time.Time       `json:"time"`
+	Key       string          `json:"key,omitempty"`        // as text, or 0x and hexadecimal
+	ID        string          `json:"id,omitempty"`         // of the event: the same for a prediction made twice
+	Values    json.RawMessage `json:"values,omitempty"`     // of a prediction
+	Latency   *float64        `json:"latency_ms,omitempty"` // since the record was sent, where its header says when
+	Error     string          `json:"error,omitempty"`      // of a dead letter, or why the value is no prediction
+	Source    string          `json:"source,omitempty"`     // topic:partition:offset of a dead letter's record
+	Bytes     int             `json:"bytes"`                // of the value
+}
+
+// sentHeader is when a record was sent, in nanoseconds since 1970; records that
+// feed sends carry it, and an inference hands headers on.
+const sentHeader = "sent"
+
+const shownKey = 32 // bytes of a key that is no text
+
+func outcomeOf(r stream.Record) outcome {
+	o := outcome{Partition: r.Partition, Offset: r.Offset, Time: r.Time.UTC(), Key: keyText(r.Key), Bytes: len(r.Value)}
+	headers := map[string]string{}
+	for _, h := range r.Headers {
+		headers[h.Key] = string(h.Value)
+	}
+	o.ID = headers["ce_id"]
+	if sent, err := strconv.ParseInt(headers[sentHeader], 10, 64); err == nil {
+		ms := max(0, float64(r.Time.UnixNano()-sent)/1e6)
+		o.Latency = &ms
+	}
+	if o.Error = headers["kafkaml-error"]; o.Error != "" {
+		o.Source = headers["kafkaml-source-topic"] + ":" + headers["kafkaml-source-partition"] + ":" + headers["kafkaml-source-offset"]
+		return o
+	}
+	var body struct {
+		Values json.RawMessage `json:"values"`
+	}
+	if err := json.Unmarshal(r.Value, &body); err != nil || len(body.Values) == 0 {
+		o.Error = fmt.Sprintf("%d bytes that are no prediction", len(r.Value))
+		return o
+	}
+	o.Values = append(json.RawMessage(nil), body.Values...) // the record is only lent
+	return o
+}
+
+// keyText is a key as a person reads it: printable text as it is, other bytes
+// as the number they are most likely to be, or in hexadecimal.
+func keyText(key []byte) string {
+	printable := utf8.Valid(key)
+	for _, r := range string(key) {
+		printable = printable && unicode.IsPrint(r)
+	}
+	switch {
+	case printable:
+		return string(key)
+	case len(key) == 1: // a label of type uint8
+		return strconv.Itoa(int(key[0]))
+	case len(key) > shownKey:
+		return "0x" + hex.EncodeToString(key[:shownKey]) + "..."
+	}
+	return "0x" + hex.EncodeToString(key)
+}
+
+const (
+	lettersShown = 50
+	lettersMost  = 500
+)
+
+// deadLetters serves GET /inferences/{id}/dead-letters: the last records that
+// could not be predicted and why, the newest first.
+func (s *Service) deadLetters(w http.ResponseWriter, r *http.Request) {
+	i, err := s.inference(r)
+	if err != nil {
+		door.Problem(w, err)
+		return
+	}
+	limit := int64(lettersShown)
+	if text := r.URL.Query().Get("limit"); text != "" {
+		if limit, err = strconv.ParseInt(text, 10, 64); err != nil || limit < 1 || limit > lettersMost {
+			door.Problem(w, pipeline.Invalidf("limit", "%q is not a number from 1 to %d", text, lettersMost))
+			return
+		}
+	}
+	letters := []outcome{}
+	first, next, err := s.Cluster.Offsets(r.Context(), i.DeadLetter)
+	for p := range next {
+		if err == nil && next[p] > first[p] {
+			n := min(limit, next[p]-first[p])
+			err = s.Cluster.Read(r.Context(), pipeline.Range{Topic: i.DeadLetter, Partition: p, Offset: next[p] - n, Length: n}, func(r stream.Record) error {
+				letters = append(letters, outcomeOf(r))
+				return nil
+			})
+		}
+	}
+	if err != nil {
+		door.Problem(w, err)
+		return
+	}
+	slices.SortFunc(letters, func(a, b outcome) int { return b.Time.Compare(a.Time) })
+	door.WriteJSON(w, registry.Page[outcome]{Items: letters[:min(len(letters), int(limit))]})
+}
