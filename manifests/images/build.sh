@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Builds the three images as OCI tars without a container engine:
+#   build.sh OUT-FOLDER KAFKAML KAFKAML-TENSORFLOW TOOLCHAIN [TAG]
+# The tars hold what the Dockerfiles beside this script put into images; the
+# files of TensorFlow are one layer that two images share.
+set -euo pipefail
+here=$(dirname "$(readlink -f "$0")")
+out=$1 kafkaml=$2 tensorflow=$3 toolchain=$4 tag=${5:-local}
+tf=$toolchain/tensorflow-2.21.0
+mkdir -p "$out"
+mkimage=$out/mkimage
+(cd "$here/../../test/cluster/src/tools" && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$mkimage" ./cmd/mkimage)
+work=$(mktemp -d "$out/work.XXXXXX"); trap 'rm -rf "$work"' EXIT
+
+# What every image has: certificates and a user that is not root.
+mkdir -p "$work/etc/ssl/certs"
+printf 'root:x:0:0:root:/root:/sbin/nologin\nkafkaml:x:65532:65532:kafkaml:/tmp:/sbin/nologin\n' > "$work/etc/passwd"
+printf 'root:x:0:\nkafkaml:x:65532:\n' > "$work/etc/group"
+cp -L /etc/ssl/certs/ca-certificates.crt "$work/etc/ssl/certs/" 2>/dev/null ||
+  cp -L "$(python3 -c 'import certifi; print(certifi.where())')" "$work/etc/ssl/certs/ca-certificates.crt"
+base=$work/etc=/etc
+
+# The files that programs load from the system: FILE=FILE for each shared library.
+libraries() {
+  for f in "$@"; do ldd "$f"; done | awk '/=> \//{print $3} /^\t\/lib/{print $1}' | grep -v "^$toolchain" | sort -u | while read -r l; do echo "$l=$l"; done
+}
+layer() { # NAME FILES...: made once for each version
+  local to=$out/$1.layer; shift
+  [ -e "$to" ] || { "$mkimage" -layer "$to.part" "$@"; mv "$to.part" "$to"; }
+}
+site=/opt/kafkaml/tensorflow-2.21.0
+l=$tf/site/tensorflow
+layer tensorflow-2.21.0 "$l/libtensorflow_cc.so.2=$site/site/tensorflow/libtensorflow_cc.so.2" \
+  "$l/libtensorflow_framework.so.2=$site/site/tensorflow/libtensorflow_framework.so.2" "$tf/lib=$site/lib" \
+  $(libraries "$l/libtensorflow_cc.so.2" "$l/libtensorflow_framework.so.2") \
+  $(for n in libnss_dns.so.2 libnss_files.so.2 libresolv.so.2; do f=/lib/x86_64-linux-gnu/$n; echo "$f=$f"; done)
+python=$(cat "$tf/python"); minor=${python##*python}
+layer "keras-$minor" "$python=$python" "/usr/lib/python$minor=/usr/lib/python$minor=-test,idlelib,ensurepip,config-*" \
+  "$tf/python=$site/python" \
+  "$tf/site=$site/site=-libtensorflow_cc.so.2,libtensorflow_framework.so.2,libclang.so,tensorflow/include" \
+  $(libraries "$python" /usr/lib/python"$minor"/lib-dynload/*.so)
+
+"$mkimage" -name "dev.local/kafkaml:$tag" -o "$out/kafkaml.tar" -entrypoint /usr/local/bin/kafkaml "$base" "$kafkaml=/usr/local/bin/kafkaml"
+"$mkimage" -name "dev.local/kafkaml-tensorflow:$tag" -o "$out/kafkaml-tensorflow.tar" -entrypoint /usr/local/bin/kafkaml-tensorflow \
+  -env "PATH=/usr/local/bin,LD_LIBRARY_PATH=$site/lib,TF_CPP_MIN_LOG_LEVEL=2" -base "$out/tensorflow-2.21.0.layer" \
+  "$base" "$tensorflow=/usr/local/bin/kafkaml-tensorflow"
+"$mkimage" -name "dev.local/kafkaml-keras:$tag" -o "$out/kafkaml-keras.tar" -entrypoint /usr/local/bin/kafkaml \
+  -env "PATH=/usr/local/bin:/usr/bin,KAFKAML_TOOLCHAIN=/opt/kafkaml,TF_CPP_MIN_LOG_LEVEL=2" -base "$out/tensorflow-2.21.0.layer,$out/keras-$minor.layer" \
+  "$base" "$kafkaml=/usr/local/bin/kafkaml"
+for i in kafkaml kafkaml-tensorflow kafkaml-keras; do
+  printf '%-20s %5d MB\n' "$i" "$(( $(stat -c %s "$out/$i.tar") / 1000000 ))"
+done

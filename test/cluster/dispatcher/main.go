@@ -1,0 +1,118 @@
+// Dispatcher is the KafkaSource controller of the test node, whose registries
+// have none: it watches KafkaSources and does by eventing.Dispatcher, the one
+// of local mode, what Knative's data plane does. Sinks are Knative Services,
+// called by their cluster-local names.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/dynamic/dynamicinformer"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/shared/stream"
+)
+
+var resource = schema.GroupVersionResource{Group: "sources.knative.dev", Version: "v1", Resource: "kafkasources"}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
+	if err := run(ctx, log); err != nil {
+		log.Error("ended", "error", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, log *slog.Logger) error {
+	config, err := stream.FromEnv(os.Getenv)
+	if err != nil {
+		return err
+	}
+	cluster, err := stream.Dial(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer cluster.Close()
+	client, err := rest.InClusterConfig()
+	if err != nil {
+		return fmt.Errorf("find the cluster: %w", err)
+	}
+	objects, err := dynamic.NewForConfig(client)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	d := eventing.NewDispatcher(cluster, address, log)
+	defer d.Close()
+	return watch(ctx, objects, d, log)
+}
+
+// address is the cluster-local address of a Knative Service.
+func address(to eventing.Destination) []string {
+	if to.Ref == nil {
+		return nil
+	}
+	return []string{"http://" + to.Ref.Name + "." + to.Ref.Namespace + ".svc.cluster.local/"}
+}
+
+// watch brings the dispatcher in line with the KafkaSources until ctx ends.
+func watch(ctx context.Context, objects dynamic.Interface, d *eventing.Dispatcher, log *slog.Logger) error {
+	factory := dynamicinformer.NewDynamicSharedInformerFactory(objects, time.Minute)
+	apply := func(o any) {
+		s, err := sourceOf(o.(*unstructured.Unstructured))
+		if err == nil {
+			err = d.Apply(ctx, s)
+		}
+		if err != nil {
+			log.Error("a source was not applied", "source", s.Name(), "error", err)
+		}
+	}
+	_, err := factory.ForResource(resource).Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc:    apply,
+		UpdateFunc: func(_, o any) { apply(o) },
+		DeleteFunc: func(o any) {
+			if last, ok := o.(cache.DeletedFinalStateUnknown); ok {
+				o = last.Obj
+			}
+			u := o.(*unstructured.Unstructured)
+			if err := d.Delete(ctx, u.GetNamespace(), u.GetName()); err != nil {
+				log.Error("a source was not deleted", "source", u.GetName(), "error", err)
+			}
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("watch KafkaSources: %w", err)
+	}
+	factory.Start(ctx.Done())
+	log.Info("watching KafkaSources")
+	<-ctx.Done()
+	factory.Shutdown()
+	return nil
+}
+
+// sourceOf reads what eventing knows of a KafkaSource. A sink that names no
+// namespace is in the source's own.
+func sourceOf(u *unstructured.Unstructured) (s eventing.KafkaSource, err error) {
+	text, err := u.MarshalJSON()
+	if err != nil {
+		return s, err
+	}
+	err = json.Unmarshal(text, &s)
+	if ref := s.Spec.Sink.Ref; ref != nil && ref.Namespace == "" {
+		ref.Namespace = s.Metadata.Namespace
+	}
+	return s, err
+}
