@@ -8,6 +8,8 @@ DATA ?= .data
 export CGO_CFLAGS := -O2 -I$(TF)/site/tensorflow/include
 export CGO_LDFLAGS := -L$(TF)/lib -Wl,-rpath,$(TF)/lib -ltensorflow -ltensorflow_framework
 export TF_CPP_MIN_LOG_LEVEL ?= 2
+export KAFKAML_BIN := $(CURDIR)/bin
+export KAFKAML_TENSORFLOW := $(CURDIR)/bin/kafkaml-tensorflow
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
@@ -20,7 +22,7 @@ run: build $(if $(filter kafka,$(BROKER)),kafka) $(if $(filter 0,$(EXAMPLE)),,mn
 
 test: lint build kafka mnist tabular test-go test-ui ## every test: lint, unit, contract, conformance, end to end, browser
 
-test-go: build kafka mnist tabular tools ## the Go tests alone
+test-go: build kafka mnist tabular ## the Go tests alone
 	go test -shuffle=on -timeout 25m $(ARGS) ./...
 
 demo: build kafka mnist ## the first example through every step, timed, on a broker and a data folder of its own
@@ -52,9 +54,6 @@ lint: ## gofumpt, go vet, staticcheck and the list of .golangci.yml
 lint: tensorflow
 	test/lint.sh
 
-tools: ## programs that only tests need (an S3-compatible server)
-	test/tools.sh
-
 format: ## gofumpt over the tree
 	go tool -modfile=lint.mod gofumpt -w $$(git ls-files '*.go')
 
@@ -62,4 +61,4 @@ clean: ## remove what was built here; the toolchain's cache stays
 	rm -rf bin ui/dist/assets ui/node_modules
 
 FORCE:
-.PHONY: help run test test-go demo bench build tensorflow kafka mnist tabular ui test-ui lint tools format clean FORCE
+.PHONY: help run test test-go demo bench build tensorflow kafka mnist tabular ui test-ui lint format clean FORCE
