@@ -32,7 +32,7 @@ const (
 	firstLimit = 64
 	// growBelow is how long a full batch may take for Limit to double: below
 	// it a larger batch still saves more by the record than it adds latency.
-	growBelow = 2 * time.Millisecond
+	growBelow = time.Millisecond
 	// collectAfter is how many bytes of tensors the library may hold for Go's
 	// garbage before it is collected: Go does not see their size.
 	collectAfter = 32 << 20
