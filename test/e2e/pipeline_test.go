@@ -1,0 +1,278 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kafkaml/kafkaml/shared/artifact"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/toolchain"
+)
+
+// TestPipeline walks the whole pipeline with the commands that a person types,
+// over each broker: two models trained on one stream, results downloaded, one
+// served by each delivery, and predictions counted one by one.
+func TestPipeline(t *testing.T) {
+	t.Parallel()
+	// Starting plain Keras takes seconds: over each broker one delivery is compared with it.
+	for broker, compared := range map[string]pipeline.Delivery{"development": pipeline.Direct, "kafka": pipeline.Source} {
+		t.Run(broker, func(t *testing.T) {
+			t.Parallel()
+			m := newMachine(t, nil, "--broker", broker)
+			rows := m.pointsFile(2200)
+			m.model("small", "small.py")
+			m.model("wide", "wide.py")
+			m.kafkaml("configurations", "create", "--name", "both", "--models", "small,wide")
+			deployment := m.created("deployments", "create", "--configuration", "both", "--batch-size", "10", "--training-kwargs", "epochs=8, verbose=0")
+			m.kafkaml("stream", "send", rows, "--label", "class", "--format", "RAW", "--topic", "points", "--partitions", "3",
+				"--deployment", deployment, "--validation-rate", "0.1", "--test-rate", "0.1")
+			m.kafkaml("deployments", "show", deployment, "--watch")
+			results := m.finished(deployment, 2)
+			for _, r := range results {
+				trained(t, r)
+			}
+			if listed := m.kafkaml("results", "list"); !strings.Contains(listed, "small v1") || !strings.Contains(listed, "wide v1") {
+				t.Errorf("results list:\n%s", listed)
+			}
+			c := m.dial()
+			for i, delivery := range []pipeline.Delivery{pipeline.Direct, pipeline.Source} {
+				inference := serve(t, m, c, results[i], delivery)
+				if delivery == compared {
+					sameAsDownloaded(t, m, c, results[i], inference)
+				}
+			}
+		})
+	}
+}
+
+// trained wants a result that learned the points, with figures of all splits.
+func trained(t *testing.T, r pipeline.Result) {
+	t.Helper()
+	s := r.Split
+	if s == nil || s.Training.Records != 1760 || s.Test.Records != 220 || s.Validation.Records != 220 {
+		t.Errorf("split of %s: %+v", r.ModelName, s)
+	}
+	for split, metrics := range map[string]pipeline.Metrics{"training": r.Metrics.Training, "validation": r.Metrics.Validation, "test": r.Metrics.Test} {
+		if metrics["accuracy"] < 0.85 || metrics["loss"] <= 0 {
+			t.Errorf("%s of %s: %v", split, r.ModelName, metrics)
+		}
+	}
+	if r.Lineage.Records != 2200 || r.Lineage.WeightsHash == "" || r.Lineage.ContentHash == "" || r.EpochsDone != 8 {
+		t.Errorf("lineage of %s after %d epochs: %+v", r.ModelName, r.EpochsDone, r.Lineage)
+	}
+}
+
+// sample is the last that each inference is fed with, under the key "last".
+var sample = []float32{0.5, -0.25, 1}
+
+// serve deploys a result and feeds it with good and bad records.
+func serve(t *testing.T, m *machine, c *stream.Cluster, r pipeline.Result, delivery pipeline.Delivery) pipeline.Inference {
+	t.Helper()
+	const rows = 300
+	in, out := fmt.Sprintf("%s-in", delivery), fmt.Sprintf("%s-out", delivery)
+	name := m.created("inferences", "create", "--result", fmt.Sprint(r.ID), "--delivery", string(delivery), "--replicas", "2",
+		"--input-topic", in, "--output-topic", out, "--watch")
+	i := jsonOf[pipeline.Inference](m, "inferences", "show", name)
+	m.kafkaml("stream", "send", m.pointsFile(rows), "--label", "class", "--format", "RAW", "--topic", in, "--predict")
+	bad := stream.Record{Key: []byte("bad"), Value: []byte(undecodable), Headers: []stream.Header{{Key: "from", Value: []byte("e2e")}}}
+	send(t, c, in, 0, bad, bad, bad, stream.Record{Key: []byte("last"), Value: floats(sample), Headers: bad.Headers})
+
+	if repeated := everyRecord(t, c, i.ID, in, out); repeated != 0 {
+		t.Errorf("%s: %d predictions came twice though nothing failed", delivery, repeated)
+	}
+	deadLetters(t, c, in, 3)
+	carried(t, c, out)
+	byTopic := m.kafkaml("stream", "tail", out, "--from", "earliest", "--count", fmt.Sprint(rows+1), "--wait", "30s", "-o", "json")
+	if n := len(readOut[map[string]any](t, byTopic)); n != rows+1 {
+		t.Errorf("stream tail printed %d of %d predictions", n, rows+1)
+	}
+	return i
+}
+
+// sameAsDownloaded wants each prediction, of the topic and by HTTP, to be what
+// plain Keras says with the downloaded model.
+func sameAsDownloaded(t *testing.T, m *machine, c *stream.Cluster, r pipeline.Result, i pipeline.Inference) {
+	t.Helper()
+	records := inputs(t, c, i.ID, i.InputTopic)
+	ids := slices.Sorted(maps.Keys(records))
+	var samples [][]float32
+	for _, id := range ids {
+		samples = append(samples, point(records[id].Value))
+	}
+	want := downloaded(t, m, r.ID, samples)
+	for _, p := range predictions(t, c, i.OutputTopic) {
+		n, found := slices.BinarySearch(ids, p.id)
+		if !found || !close32(p.values, want[n]) {
+			t.Fatalf("%s %v: the topic has %v, Keras says %v", p.id, samples[n], p.values, want[n])
+		}
+		if p.key == "last" {
+			byHTTP(t, i, sample, want[n])
+		}
+	}
+}
+
+// deadLetters wants n records that could not be decoded, with where they came
+// from and why.
+func deadLetters(t *testing.T, c *stream.Cluster, topic string, n int64) {
+	t.Helper()
+	within(t, waitTime, "dead letters", func() (string, bool) {
+		got := total(count(t, c, topic+".dead-letter"))
+		return fmt.Sprint(got), got >= n
+	})
+	letters := read(t, c, topic+".dead-letter")
+	if int64(len(letters)) != n {
+		t.Errorf("%d dead letters, want %d", len(letters), n)
+	}
+	for _, l := range letters {
+		h := headersOf(l)
+		if string(l.Value) != undecodable || string(l.Key) != "bad" || h["from"] != "e2e" || h["kafkaml-source-topic"] != topic || h["kafkaml-error"] == "" {
+			t.Errorf("dead letter %q: %q %v", l.Key, l.Value, h)
+		}
+	}
+}
+
+// carried wants key and headers of the last record on its prediction.
+func carried(t *testing.T, c *stream.Cluster, topic string) {
+	t.Helper()
+	for _, p := range predictions(t, c, topic) {
+		if p.key == "last" && p.headers["from"] == "e2e" && p.headers["ce_type"] == "io.kafkaml.prediction.made.v1" {
+			return
+		}
+	}
+	t.Errorf("no prediction in %s has the last record's key and headers", topic)
+}
+
+// downloaded fetches a result in both forms and predicts in plain Keras.
+func downloaded(t *testing.T, m *machine, result int64, samples [][]float32) [][]float64 {
+	t.Helper()
+	keras, zipped, folder := m.path(fmt.Sprintf("%d.keras", result)), m.path(fmt.Sprintf("%d.zip", result)), m.path(fmt.Sprintf("%d", result))
+	m.kafkaml("results", "download", fmt.Sprint(result), "--format", "keras", "--to", keras)
+	m.kafkaml("results", "download", fmt.Sprint(result), "--to", zipped)
+	unzip(t, zipped, folder)
+	input, err := json.Marshal(samples)
+	if err != nil {
+		t.Fatal(err)
+	}
+	python, packages, err := toolchain.Python()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(python, m.source("predict.py"), keras, folder)
+	cmd.Env = append(os.Environ(), "PYTHONPATH="+packages, "CUDA_VISIBLE_DEVICES=", "TF_CPP_MIN_LOG_LEVEL=3")
+	cmd.Stdin = bytes.NewReader(input)
+	answer, err := cmd.Output()
+	var got struct {
+		Keras, SavedModel [][]float64
+		Compiled          bool
+	}
+	if err == nil {
+		err = json.Unmarshal(answer, &got)
+	}
+	if err != nil {
+		t.Fatalf("%v\n%s", err, answer)
+	}
+	if !got.Compiled {
+		t.Error("the .keras file holds no compiled model")
+	}
+	for i := range got.Keras {
+		if !close32(got.Keras[i], got.SavedModel[i]) {
+			t.Fatalf("sample %d: .keras says %v, the SavedModel %v", i, got.Keras[i], got.SavedModel[i])
+		}
+	}
+	return got.Keras
+}
+
+func unzip(t *testing.T, file, dir string) {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err == nil {
+		err = os.Mkdir(dir, 0o755)
+	}
+	if err == nil {
+		err = artifact.ReadZip(f, info.Size(), dir, artifact.DefaultLimits)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// byHTTP asks an inference by the Open Inference Protocol and by a CloudEvent.
+func byHTTP(t *testing.T, i pipeline.Inference, sample []float32, want []float64) {
+	t.Helper()
+	var tensors struct {
+		Outputs []struct{ Data []float64 }
+	}
+	post(t, i.URL+"v2/models/"+i.Name+"/infer", nil, map[string]any{
+		"inputs": []any{map[string]any{"name": inputName(t, i), "datatype": "FP32", "shape": []int{1, 3}, "data": sample}},
+	}, &tensors)
+	if len(tensors.Outputs) != 1 || !close32(tensors.Outputs[0].Data, want) {
+		t.Errorf("the Open Inference Protocol answers %+v, want %v", tensors, want)
+	}
+	var values struct{ Values []float64 }
+	header := post(t, i.URL, map[string]string{
+		"Ce-Specversion": "1.0", "Ce-Id": "e2e-1", "Ce-Source": "/e2e", "Ce-Type": "io.kafkaml.prediction.make.v1",
+	}, map[string]any{"values": sample}, &values)
+	if !close32(values.Values, want) || header.Get("Ce-Type") != "io.kafkaml.prediction.made.v1" {
+		t.Errorf("the event is answered %v %v, want %v", header, values, want)
+	}
+}
+
+// inputName asks the inference what its input is called.
+func inputName(t *testing.T, i pipeline.Inference) string {
+	t.Helper()
+	resp, err := http.Get(i.URL + "v2/models/" + i.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var about struct{ Inputs []struct{ Name string } }
+	if err := json.NewDecoder(resp.Body).Decode(&about); err != nil || len(about.Inputs) != 1 {
+		t.Fatalf("%v %+v", err, about)
+	}
+	return about.Inputs[0].Name
+}
+
+// post sends JSON and reads JSON.
+func post(t *testing.T, url string, headers map[string]string, body, answer any) http.Header {
+	t.Helper()
+	text, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	for name, value := range headers {
+		req.Header.Set(name, value)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	got, err := io.ReadAll(resp.Body)
+	if err == nil {
+		err = json.Unmarshal(got, answer)
+	}
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("POST %s: %s %v: %s", url, resp.Status, err, got)
+	}
+	return resp.Header
+}
