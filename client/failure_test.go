@@ -98,7 +98,7 @@ func TestSendTriesAgainUnderTheSameID(t *testing.T) {
 		default:
 			answer := eventing.New(eventing.ModelDeleted, "/kafkaml/model-register", "7", map[string]int64{"id": 7})
 			eventing.WriteHeader(w.Header(), answer)
-			_, _ = io.WriteString(w, string(answer.Data()))
+			_, _ = w.Write(answer.Data())
 		}
 	}))
 	defer server.Close()

@@ -199,7 +199,7 @@ func (r *replica) check(ctx context.Context) bool {
 // freePort finds a port that nobody listens on. Another process may take it
 // before the child does; the child then ends and is started on another.
 func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0") // it does not wait
 	if err != nil {
 		return 0, fmt.Errorf("find a port: %w", err)
 	}

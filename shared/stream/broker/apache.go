@@ -126,7 +126,7 @@ func spawn(ctx context.Context, cmd *exec.Cmd) (*Broker, *tail) {
 		close(ended)
 		ending.Wait()
 		if !asked {
-			b.err = fmt.Errorf("kafka ended by itself (%v); its last output: %s", err, out)
+			b.err = fmt.Errorf("kafka ended by itself (%w); its last output: %s", err, out)
 		}
 	}()
 	return b, out

@@ -31,7 +31,7 @@ func newCSV(path string) (rowReader, error) {
 	}
 	r := &csvReader{close: closer}
 	if err := r.begin(from, path); err != nil {
-		closer() // it was only read; the first error is the one to tell
+		_ = closer() // it was only read; the first error is the one to tell
 		return nil, err
 	}
 	return r, nil

@@ -39,7 +39,6 @@ type Reader struct {
 	classes []string
 	labels  bool
 	total   int64
-	given   int64
 	row     int64
 	label   []byte
 	sample  []byte
@@ -156,7 +155,7 @@ func newReader(s source, o Options) (*Reader, error) {
 		r.total = 0
 	}
 	for range o.Skip {
-		if _, _, err := s.next(); err == io.EOF {
+		if _, _, err := s.next(); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
 			return nil, r.fault(err)
@@ -187,7 +186,7 @@ func (l *limited) next() (label, sample codec.Array, err error) {
 // until the next call. After the last it gives io.EOF.
 func (r *Reader) Next() (label, sample []byte, err error) {
 	l, s, err := r.source.next()
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return nil, nil, io.EOF
 	}
 	r.row++

@@ -43,8 +43,8 @@ func newJSONLines(path string) (rowReader, error) {
 		err = r.name()
 	}
 	if err != nil {
-		closer() // it was only read; the first error is the one to tell
-		if err == io.EOF {
+		_ = closer() // it was only read; the first error is the one to tell
+		if errors.Is(err, io.EOF) {
 			err = errors.New("holds no rows")
 		}
 		return nil, fmt.Errorf("%s: %w", path, err)
