@@ -1,0 +1,144 @@
+package e2e
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestClearFailures starts kafkaml run where it cannot work. It must say why
+// and what to do, end with a non-zero exit code, and leave no process.
+func TestClearFailures(t *testing.T) {
+	t.Parallel()
+	nothing := t.TempDir()
+	for name, tt := range map[string]struct {
+		prepare func(t *testing.T, m *machine)
+		env     []string
+		args    []string
+		says    []string
+	}{
+		"the port is in use": {
+			prepare: func(t *testing.T, m *machine) { occupy(t, m.port) },
+			says:    []string{"address already in use", "--port", "PORT="},
+		},
+		"the broker's port is in use": {
+			prepare: func(t *testing.T, m *machine) { occupy(t, m.kafkaPort) },
+			says:    []string{"start", "in use"},
+		},
+		"the data folder is locked": {
+			prepare: func(t *testing.T, m *machine) { lock(t, m.path("data")) },
+			says:    []string{"in use by another kafkaml", "--data"},
+		},
+		"the data folder is a file": {
+			prepare: func(_ *testing.T, m *machine) { m.write("data", "") },
+			says:    []string{"open the data folder"},
+		},
+		"no Java": {
+			env: []string{"PATH=" + nothing}, args: []string{"--broker", "kafka"},
+			says: []string{"java is not installed", "development broker"},
+		},
+		"a broker that does not answer": {
+			env:  []string{"KAFKA_BROKERS=127.0.0.1:1"},
+			says: []string{"127.0.0.1:1"},
+		},
+		"a broker of another kind": {
+			args: []string{"--broker", "rabbit"},
+			says: []string{"rabbit", "KAFKA_BROKERS"},
+		},
+		"no toolchain": {
+			env:  []string{"KAFKAML_TOOLCHAIN=" + nothing},
+			says: []string{"TensorFlow", nothing, "make tensorflow"},
+		},
+		"a database that is none": {
+			args: []string{"--database", "oracle://x"},
+			says: []string{"oracle"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := &machine{t: t, dir: folder(t), env: tt.env, args: tt.args, port: freePort(t), kafkaPort: freePort(t)}
+			if tt.prepare != nil {
+				tt.prepare(t, m)
+			}
+			m.launch()
+			m.fails(tt.says)
+		})
+	}
+}
+
+// fails wants the machine to end by itself, having said all of says.
+func (m *machine) fails(says []string) {
+	m.t.Helper()
+	select {
+	case <-m.ended:
+	case <-time.After(waitTime):
+		terminate(m.running.Process.Pid, syscall.SIGKILL)
+		<-m.ended
+		m.t.Fatalf("it went on\n%s", m.said)
+	}
+	if code := m.running.ProcessState.ExitCode(); code <= 0 {
+		m.t.Errorf("it ended with %v", m.running.ProcessState)
+	}
+	for _, words := range says {
+		if !strings.Contains(m.said.String(), words) {
+			m.t.Errorf("it does not say %q:\n%s", words, m.said)
+		}
+	}
+	if strings.Contains(m.said.String(), "goroutine ") {
+		m.t.Errorf("it shows a stack:\n%s", m.said)
+	}
+}
+
+// occupy listens on a port until the test ends.
+func occupy(t *testing.T, port int) {
+	t.Helper()
+	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+}
+
+// lock holds a data folder as a running kafkaml does.
+func lock(t *testing.T, dir string) {
+	t.Helper()
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Create(filepath.Join(dir, "lock"))
+	if err == nil {
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+}
+
+// TestDiskIsFull starts kafkaml run on a disk of 64 MiB, a tmpfs in a mount
+// namespace of its own, which needs no rights where user namespaces are on.
+func TestDiskIsFull(t *testing.T) {
+	t.Parallel()
+	m := &machine{t: t, dir: folder(t), port: freePort(t), kafkaPort: freePort(t)}
+	if err := os.Mkdir(m.path("data"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	script := `mount -t tmpfs -o size=64m none "$1" && exec "$2" run --data "$1" --port 0 --kafka-port 0`
+	cmd := exec.Command("unshare", "--map-root-user", "--mount", "sh", "-c", script, "sh", m.path("data"), filepath.Join(bin, "kafkaml"))
+	m.running, m.said, m.ended = cmd, &output{}, make(chan struct{})
+	cmd.Stdout, cmd.Stderr = m.said, m.said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { // fails waits for it
+		defer close(m.ended)
+		_ = cmd.Wait()
+	}()
+	m.fails([]string{"MiB free", "--data"})
+}
