@@ -85,8 +85,7 @@ func TestAsCurl(t *testing.T) {
 }
 
 func TestAsCurlOfReads(t *testing.T) {
-	s := serveFunctions(t)
-	prepare(t, s)
+	s := servePrepared(t)
 	r := s.run(t, "models list --search dig --as-curl", "")
 	if status, _, body := carryOut(t, r.out); status != http.StatusOK || !strings.Contains(body, `"name":"digits"`) || strings.Contains(body, `"name":"line"`) {
 		t.Errorf("%s%d %s", r.out, status, body)
@@ -99,8 +98,7 @@ func TestAsCurlOfReads(t *testing.T) {
 
 // The id of --id makes a command idempotent.
 func TestIDIsIdempotent(t *testing.T) {
-	s := serveFunctions(t)
-	prepare(t, s)
+	s := servePrepared(t)
 	const line = "deployments create --configuration pair --batch-size 8 --id nightly-1 -o name"
 	first, second := s.run(t, line, ""), s.run(t, line, "")
 	if first.code != 0 || first.out != "deployment/1\n" || second.out != first.out {

@@ -61,7 +61,11 @@ func withWorker(run func() int) (code int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, worker.Close()) }()
+	prepared.dir, err = os.MkdirTemp("", "kafkaml-cli-*")
+	defer func() { err = errors.Join(err, worker.Close(), os.RemoveAll(prepared.dir)) }()
+	if err != nil {
+		return 0, err
+	}
 	return run(), nil
 }
 
@@ -72,14 +76,58 @@ type server struct {
 	Artifacts *artifact.Store
 	Cluster   *stream.Cluster
 	cut       func() // breaks every connection of the moment
+	host      *functions.Host
 }
 
-// serve starts all functions for one test, as kafkaml run does: with the real
-// worker, SQLite, a folder of artifacts, the development broker and the
-// dispatcher that carries the control topic.
+// reconcile does the background work of the functions until the test ends.
+// Tests that set the state of a result by hand go without: a training that runs
+// without a Job would be started again.
+func (s *server) reconcile(t *testing.T) {
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	var loops sync.WaitGroup
+	loops.Go(func() { s.host.Run(ctx) })
+	t.Cleanup(func() {
+		stop()
+		loops.Wait()
+	})
+}
+
+// serveFunctions starts all functions for one test, as kafkaml run does: with
+// the real worker, SQLite, a folder of artifacts, the development broker and
+// the dispatcher that carries the control topic.
 func serveFunctions(t *testing.T) *server {
 	t.Helper()
+	return serveFolder(t, t.TempDir())
+}
+
+// prepared is the folder of a server that holds the models digits (1) and line
+// (2) and the configuration pair (1) of both: building them takes seconds.
+var prepared struct {
+	sync.Once
+	dir string
+}
+
+// servePrepared is serveFunctions over a copy of the prepared folder.
+func servePrepared(t *testing.T) *server {
+	t.Helper()
+	prepared.Do(func() {
+		t.Run("prepare", func(t *testing.T) {
+			s := serveFolder(t, prepared.dir)
+			s.ok(t, "models create --name digits -f testdata/digits.py")
+			s.ok(t, "models create -f testdata/line.yaml")
+			s.ok(t, "configurations create --name pair --models digits,line")
+		})
+	})
 	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(prepared.dir)); err != nil {
+		t.Fatal(err)
+	}
+	return serveFolder(t, dir)
+}
+
+// serveFolder starts all functions over the state in a folder.
+func serveFolder(t *testing.T, dir string) *server {
+	t.Helper()
 	s := &server{Cluster: streamtest.Cluster(t)}
 	var err error
 	if s.Store, err = registry.Open(t.Context(), "sqlite:"+filepath.Join(dir, "registry.db")); err != nil {
@@ -115,12 +163,8 @@ func serveFunctions(t *testing.T) *server {
 		t.Fatal(err)
 	}
 	s.carryControl(t, dispatcher)
-	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
-	var loops sync.WaitGroup
-	loops.Go(func() { host.Run(ctx) })
+	s.host = host
 	t.Cleanup(func() {
-		stop()
-		loops.Wait()
 		s.cut() // streams of events have no end of their own
 		if err := dispatcher.Close(); err != nil {
 			t.Error(err)

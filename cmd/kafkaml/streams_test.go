@@ -48,8 +48,8 @@ func (s *server) deployLine(t *testing.T) string {
 }
 
 func TestStreams(t *testing.T) {
-	s := serveFunctions(t)
-	prepare(t, s)
+	s := servePrepared(t)
+	s.reconcile(t)
 	file := points(t)
 	s.ok(t, "configurations create --name single --models line")
 	s.ok(t, "deployments create --configuration pair --batch-size 8")

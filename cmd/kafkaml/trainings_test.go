@@ -13,23 +13,8 @@ import (
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
 
-// prepare registers the model digits and the configuration pair.
-func prepare(t *testing.T, s *server) {
-	t.Helper()
-	for _, line := range []string{
-		"models create --name digits -f testdata/digits.py",
-		"models create -f testdata/line.yaml",
-		"configurations create --name pair --models digits,line",
-	} {
-		if r := s.run(t, line, ""); r.code != 0 {
-			t.Fatalf("kafkaml %s: %s", line, r.err)
-		}
-	}
-}
-
 func TestConfigurationsAndDeployments(t *testing.T) {
-	s := serveFunctions(t)
-	prepare(t, s)
+	s := servePrepared(t)
 	golden(t, "deployments", s.transcript(t,
 		"configurations create --name single --models 1",
 		"configurations create --name none --models nobody",
@@ -112,8 +97,7 @@ func finished(r *pipeline.Result) {
 }
 
 func TestResults(t *testing.T) {
-	s := serveFunctions(t)
-	prepare(t, s)
+	s := servePrepared(t)
 	var d pipeline.Deployment
 	s.must(t, &d, "deployments create --configuration pair --batch-size 32 --training-kwargs 'epochs=3' -o json")
 	s.advance(t, scheduled)
@@ -168,8 +152,7 @@ func testDownload(t *testing.T, s *server) {
 // A watch shows each epoch once, whatever the order in which it learns of
 // them, and ends with the trainings.
 func TestWatch(t *testing.T) {
-	s := serveFunctions(t)
-	prepare(t, s)
+	s := servePrepared(t)
 	var d pipeline.Deployment
 	s.must(t, &d, "deployments create --configuration pair --batch-size 32 --training-kwargs 'epochs=3' -o json")
 	done := make(chan ran, 1)

@@ -11,8 +11,7 @@ import (
 )
 
 func TestCompletion(t *testing.T) {
-	s := serveFunctions(t)
-	prepare(t, s)
+	s := servePrepared(t)
 	for _, tc := range []struct{ name, line, want string }{
 		{"commands", "__complete mod", "models"},
 		{"names", "__complete models show di", "digits"},
