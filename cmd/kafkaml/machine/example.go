@@ -34,7 +34,7 @@ func (m *Machine) startExample(ctx context.Context, say func(string, ...any)) (s
 			}
 			return
 		}
-		say("the example is done: look at %s, or follow its predictions with\n  bin/kafkaml stream tail mnist-out", m.URL)
+		say("the example is done: look at %s, or read its predictions with\n  bin/kafkaml --server %s stream tail mnist-out --from earliest", m.URL, m.URL)
 	})
 	return func() {
 		cancel()
