@@ -166,7 +166,10 @@ func (o *Opened) openCluster(ctx context.Context, e environment) error {
 		return err
 	}
 	o.closers = append(o.closers, o.Cluster.Close)
-	return nil
+	if e.function != ControlLog {
+		return nil
+	}
+	return o.Cluster.EnsureTopic(ctx, e.or("CONTROL_TOPIC", stream.ControlTopic), 1) // its KafkaSource waits for it
 }
 
 // openPlatform runs trainings and inferences: in the cluster, or as processes of

@@ -57,7 +57,7 @@ func run(ctx context.Context, log *slog.Logger) error {
 	}
 	d := eventing.NewDispatcher(cluster, address, log)
 	defer d.Close()
-	return watch(ctx, objects, d, log)
+	return watch(ctx, objects, cluster, d, log)
 }
 
 // address is the cluster-local address of a Knative Service.
@@ -69,10 +69,13 @@ func address(to eventing.Destination) []string {
 }
 
 // watch brings the dispatcher in line with the KafkaSources until ctx ends.
-func watch(ctx context.Context, objects dynamic.Interface, d *eventing.Dispatcher, log *slog.Logger) error {
-	factory := dynamicinformer.NewDynamicSharedInformerFactory(objects, time.Minute)
+func watch(ctx context.Context, objects dynamic.Interface, cluster *stream.Cluster, d *eventing.Dispatcher, log *slog.Logger) error {
+	factory := dynamicinformer.NewDynamicSharedInformerFactory(objects, again)
 	apply := func(o any) {
 		s, err := sourceOf(o.(*unstructured.Unstructured))
+		if err == nil {
+			err = ready(ctx, cluster, s)
+		}
 		if err == nil {
 			err = d.Apply(ctx, s)
 		}
@@ -100,6 +103,20 @@ func watch(ctx context.Context, objects dynamic.Interface, d *eventing.Dispatche
 	log.Info("watching KafkaSources")
 	<-ctx.Done()
 	factory.Shutdown()
+	return nil
+}
+
+// again is how often every source is looked at anew.
+const again = 5 * time.Second
+
+// ready tells whether the topics of a source are there: like Knative's, a
+// source waits for them.
+func ready(ctx context.Context, cluster *stream.Cluster, s eventing.KafkaSource) error {
+	for _, topic := range s.Spec.Topics {
+		if _, err := cluster.Partitions(ctx, topic); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

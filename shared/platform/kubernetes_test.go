@@ -1,0 +1,217 @@
+package platform
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// inNamespace is a platform that no test lets ask a server anything.
+func inNamespace(t *testing.T) *Kubernetes {
+	t.Helper()
+	k, err := NewKubernetes(KubernetesConfig{
+		Client: &rest.Config{Host: "127.0.0.1:1"}, Namespace: "ns", Image: "image", GPUImage: "cuda", Account: "worker",
+		ConfigMaps: []string{"settings"}, Secrets: []string{"kafka"}, TLSSecret: "tls",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// A Job says what its deployment asked for, and holds no value of a Secret.
+func TestKubernetesJob(t *testing.T) {
+	k := inNamespace(t)
+	job, err := k.kubernetesJob(Job{
+		Name: "train-7-2", Spec: pipeline.TrainingJob{Result: 7, Attempt: 2}, Env: []string{"K_SINK=http://sink"}, GPUs: 2,
+		Resources: pipeline.Resources{
+			CPU: "2", Memory: "3Gi", NodeSelector: map[string]string{"disk": "fast"}, PriorityClass: "low", DeadlineSecs: 90,
+			Tolerations: json.RawMessage(`[{"key": "gpu", "operator": "Exists"}]`),
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if job.Name != "train-7-2" || job.Labels[resultLabel] != "7" || job.Labels[attemptLabel] != "2" || *job.Spec.ActiveDeadlineSeconds != 90 {
+		t.Errorf("job: %+v", job)
+	}
+	pod := job.Spec.Template.Spec
+	c := pod.Containers[0]
+	if c.Image != "cuda" || c.Resources.Limits.Cpu().String() != "2" || c.Resources.Limits.Memory().String() != "3Gi" {
+		t.Errorf("container: %+v", c)
+	}
+	if gpus := c.Resources.Limits[gpuResource]; gpus.Value() != 2 {
+		t.Errorf("gpus: %v", gpus)
+	}
+	if pod.NodeSelector["disk"] != "fast" || pod.PriorityClassName != "low" || len(pod.Tolerations) != 1 || pod.Tolerations[0].Key != "gpu" {
+		t.Errorf("pod: %+v", pod)
+	}
+	checkRestricted(t, pod)
+	for _, e := range c.Env {
+		if strings.HasPrefix(e.Name, "KAFKA_") || strings.HasPrefix(e.Name, "AWS_") {
+			t.Errorf("%s stands in the Job", e.Name)
+		}
+	}
+}
+
+// checkRestricted holds a pod against the pod security standard "restricted".
+func checkRestricted(t *testing.T, pod corev1.PodSpec) {
+	t.Helper()
+	if pod.AutomountServiceAccountToken == nil || *pod.AutomountServiceAccountToken {
+		t.Error("the pod gets a token")
+	}
+	for _, c := range pod.Containers {
+		s := c.SecurityContext
+		if s == nil || !*s.RunAsNonRoot || *s.AllowPrivilegeEscalation || !*s.ReadOnlyRootFilesystem ||
+			s.Capabilities.Drop[0] != "ALL" || s.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
+			t.Errorf("security context of %s: %+v", c.Name, s)
+		}
+	}
+}
+
+func TestKubernetesJobRefuses(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		r     pipeline.Resources
+		field string
+	}{
+		{"cpu that is no quantity", pipeline.Resources{CPU: "lots"}, "resources.cpu"},
+		{"no memory", pipeline.Resources{Memory: "0"}, "resources.memory"},
+		{"negative memory", pipeline.Resources{Memory: "-1Gi"}, "resources.memory"},
+		{"tolerations that are no list", pipeline.Resources{Tolerations: json.RawMessage(`{"key": 1}`)}, "resources.tolerations"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := inNamespace(t).kubernetesJob(Job{Name: "train-1-1", Resources: c.r})
+			if pipeline.KindOf(err) != pipeline.Invalid || !strings.Contains(err.Error(), c.field) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
+func TestKnativeService(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		s         Service
+		low, high string
+	}{
+		{"replicas", Service{MinScale: 3, MaxScale: 3, Delivery: pipeline.Source}, "3", "3"},
+		{"a range from none", Service{MinScale: 0, MaxScale: 5, Delivery: pipeline.Source}, "0", "5"},
+		{"direct is never woken, so one stays", Service{MinScale: 0, MaxScale: 5, Delivery: pipeline.Direct}, "1", "5"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.s.Name = "inference-1"
+			s, err := inNamespace(t).knativeService(c.s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a := s.Spec.Template.Annotations
+			if a[minScale] != c.low || a[maxScale] != c.high {
+				t.Errorf("scale: %v", a)
+			}
+			checkRestricted(t, s.Spec.Template.Spec.PodSpec)
+			same, err := inNamespace(t).knativeService(c.s)
+			if err != nil || same.Annotations[specHash] != s.Annotations[specHash] {
+				t.Errorf("the same service has another hash: %v", err)
+			}
+			c.s.Spec.Result = 9
+			if other, err := inNamespace(t).knativeService(c.s); err != nil || other.Annotations[specHash] == s.Annotations[specHash] {
+				t.Errorf("another result has the same hash: %v", err)
+			}
+		})
+	}
+}
+
+// podOf is a pod of a training with what a case is about.
+func podOf(edit func(*corev1.Pod)) []corev1.Pod {
+	p := corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "train-1-1-x", CreationTimestamp: metav1.NewTime(time.Unix(1000, 0))},
+		Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: jobContainer, Resources: corev1.ResourceRequirements{
+			Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("64Mi")},
+		}}}},
+	}
+	edit(&p)
+	return []corev1.Pod{p}
+}
+
+func ended(exit int32, reason string) func(*corev1.Pod) {
+	return func(p *corev1.Pod) {
+		p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: jobContainer, State: corev1.ContainerState{
+			Terminated: &corev1.ContainerStateTerminated{ExitCode: exit, Reason: reason},
+		}}}
+	}
+}
+
+func waits(reason string) func(*corev1.Pod) {
+	return func(p *corev1.Pod) {
+		p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: jobContainer, Image: "image", State: corev1.ContainerState{
+			Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: "said so"},
+		}}}
+	}
+}
+
+func noNode(p *corev1.Pod) {
+	p.Status.Conditions = []corev1.PodCondition{{
+		Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: "0/1 nodes are available",
+	}}
+}
+
+func jobWith(t batchv1.JobConditionType, reason string) *batchv1.Job {
+	deadline := int64(30)
+	return &batchv1.Job{
+		Spec: batchv1.JobSpec{ActiveDeadlineSeconds: &deadline},
+		Status: batchv1.JobStatus{Conditions: []batchv1.JobCondition{
+			{Type: t, Status: corev1.ConditionTrue, Reason: reason, Message: "the controller's message"},
+		}},
+	}
+}
+
+func TestJudge(t *testing.T) {
+	running := &batchv1.Job{}
+	for _, c := range []struct {
+		name   string
+		job    *batchv1.Job
+		pods   []corev1.Pod
+		age    time.Duration
+		want   verdict // hint left out
+		reason string  // part of it
+	}{
+		{"no pod yet", running, nil, 0, verdict{}, ""},
+		{"complete", jobWith(batchv1.JobComplete, ""), podOf(ended(0, "Completed")), 0, verdict{ended: true, ok: true}, ""},
+		{"a pod that was killed is tried again", running, podOf(ended(137, "Error")), 0, verdict{}, ""},
+		{"out of memory is final", running, podOf(ended(137, reasonOOM)), 0, verdict{ended: true, hopeless: true}, "limit 64Mi"},
+		{"it told why", jobWith(batchv1.JobFailed, "PodFailurePolicy"), podOf(ended(1, "Error")), 0, verdict{ended: true}, "exit code 1"},
+		{"killed too often", jobWith(batchv1.JobFailed, "BackoffLimitExceeded"), podOf(ended(137, "Error")), 0, verdict{ended: true}, "signal 9, 3 times"},
+		{"deadline", jobWith(batchv1.JobFailed, reasonDeadline), nil, 0, verdict{ended: true}, "of 30 s"},
+		{"failed without a pod", jobWith(batchv1.JobFailed, "BackoffLimitExceeded"), nil, 0, verdict{ended: true}, "the controller's message"},
+		{"no node, in time", running, podOf(noNode), time.Minute, verdict{}, ""},
+		{"no node, late", running, podOf(noNode), time.Hour, verdict{ended: true, hopeless: true}, "Unschedulable): 0/1 nodes"},
+		{"image pulled again and again, in time", running, podOf(waits("ImagePullBackOff")), time.Minute, verdict{}, ""},
+		{"image pulled again and again, late", running, podOf(waits("ImagePullBackOff")), time.Hour, verdict{ended: true, hopeless: true}, "image cannot be had (ImagePullBackOff): said so"},
+		{"image that is no name", running, podOf(waits("InvalidImageName")), 0, verdict{ended: true, hopeless: true}, "InvalidImageName"},
+		{"container not created, late", running, podOf(waits("CreateContainerConfigError")), time.Hour, verdict{ended: true, hopeless: true}, "said so"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := judge(c.job, c.pods, 10*time.Minute, time.Unix(1000, 0).Add(c.age))
+			if got.ended && !got.ok && got.reason == "" {
+				t.Error("it failed without a reason")
+			}
+			if !strings.Contains(got.reason, c.reason) {
+				t.Errorf("reason %q lacks %q", got.reason, c.reason)
+			}
+			got.reason, got.hint = "", ""
+			if got != c.want {
+				t.Errorf("got %+v, want %+v", got, c.want)
+			}
+		})
+	}
+}
