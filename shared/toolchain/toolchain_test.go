@@ -1,0 +1,67 @@
+package toolchain_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/toolchain"
+)
+
+// The versions stand in the script that fetches and in the code that finds.
+func TestVersionsAgree(t *testing.T) {
+	script, err := os.ReadFile("fetch.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	makefile, err := os.ReadFile("../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, line := range map[string]string{
+		string(script):       "\nTENSORFLOW=" + toolchain.TensorFlowVersion + "\n",
+		string(script) + " ": "\nKAFKA=" + toolchain.KafkaVersion + "\n",
+		string(makefile):     "/tensorflow-" + toolchain.TensorFlowVersion + "\n",
+	} {
+		if !strings.Contains(file, line) {
+			t.Errorf("%q is not where it should be", line)
+		}
+	}
+}
+
+// What was not fetched is an error that names the command which fetches it.
+func TestMissingPartsNameTheirCommand(t *testing.T) {
+	t.Setenv("KAFKAML_TOOLCHAIN", t.TempDir())
+	for command, find := range map[string]func() error{
+		"make tensorflow":  func() error { _, _, err := toolchain.Python(); return err },
+		"make tensorflow ": func() error { _, err := toolchain.TensorFlow(); return err },
+		"make kafka":       func() error { _, err := toolchain.Kafka(); return err },
+		"make mnist":       func() error { _, err := toolchain.Data("mnist"); return err },
+	} {
+		err := find()
+		var e *pipeline.Error
+		ok := errors.As(err, &e)
+		if !ok || e.Kind != pipeline.Unavailable || !strings.Contains(e.Hint, strings.TrimSpace(command)) {
+			t.Errorf("%v does not say %q", err, command)
+		}
+	}
+}
+
+func TestPythonIsWhatWasFetched(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("KAFKAML_TOOLCHAIN", dir)
+	folder := filepath.Join(dir, "tensorflow-"+toolchain.TensorFlowVersion)
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "python"), []byte("/opt/python\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	python, packages, err := toolchain.Python()
+	if err != nil || python != "/opt/python" || packages != filepath.Join(folder, "site") {
+		t.Errorf("%q, %q, %v", python, packages, err)
+	}
+}
