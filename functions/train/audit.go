@@ -115,8 +115,13 @@ func (s *samples) count(ctx context.Context, classes int) ([]int64, error) {
 	return out, nil
 }
 
+// confusedOfTraining bounds the confusion matrix over the training split, which
+// only stands in where nothing was kept to validate or test on.
+const confusedOfTraining = 10_000
+
 // confusion is the confusion matrix of a classifier over the test split, else
-// the validation split, else the training split; nil for other models.
+// the validation split, else the beginning of the training split; nil for other
+// models.
 func (t *training) confusion(ctx context.Context) (*pipeline.Confusion, error) {
 	n := t.classes()
 	if n == 0 || len(t.Job.Export.Outputs) != 1 {
@@ -124,6 +129,10 @@ func (t *training) confusion(ctx context.Context) (*pipeline.Confusion, error) {
 	}
 	c := &pipeline.Confusion{Split: "training", Counts: make([][]int64, n)}
 	over := t.train
+	if over.Len() > confusedOfTraining {
+		c.Split = fmt.Sprintf("first %d of training", confusedOfTraining)
+		over = newSamples(t.cache, t.trainer.Columns(), 0, confusedOfTraining)
+	}
 	if t.validation.Len() > 0 {
 		c.Split, over = "validation", t.validation
 	}

@@ -41,17 +41,21 @@ def export(model, directory):
 def check(model):
     """Refuses what cannot be trained, before any tracing."""
     if not isinstance(model, keras.Model):
-        raise ValueError(
-            f"`model` is a {type(model).__name__}, not a keras.Model; "
-            "assign your keras.Model to the variable `model`"
+        raise refusal(
+            f"`model` is a {type(model).__name__}, not a keras.Model",
+            "assign your keras.Model to the variable `model`",
         )
     if not getattr(model, "compiled", False):
-        raise ValueError("the model is not compiled; call model.compile(optimizer=..., loss=...)")
+        raise refusal("the model is not compiled", "call model.compile(optimizer=..., loss=...)")
     if model.run_eagerly:
-        raise ValueError(
-            "the model is compiled with run_eagerly=True, which cannot be exported; "
-            "leave run_eagerly out"
-        )
+        raise refusal("the model is compiled with run_eagerly=True, which cannot be exported", "leave run_eagerly out")
+
+
+def refusal(reason, hint):
+    """The error that a person reads, with what to do."""
+    e = ValueError(reason)
+    e.hint = hint
+    return e
 
 
 class Exporter:

@@ -57,9 +57,9 @@ def inputs(model):
         flat = tree.flatten(structure)
         fixed = [t.name for t in flat if t.shape[0] is not None]
         if fixed:
-            raise ValueError(
-                f"input {fixed[0]!r} has a fixed batch size; leave batch_size and batch_shape out of Input"
-            )
+            e = ValueError(f"input {fixed[0]!r} has a fixed batch size")
+            e.hint = "leave batch_size and batch_shape out of Input"
+            raise e
         names = clean(input_names(flat))
         return [describe_tensor(n, t.dtype, t.shape) for n, t in zip(names, flat)], packer(structure)
     return subclassed_inputs(model)
@@ -75,11 +75,12 @@ def subclassed_inputs(model):
     """Inputs of a model that was called on a sample or built by shape."""
     held = getattr(model, "_build_shapes_dict", None)
     if not held:
-        raise ValueError(
-            "the input shape of this model is not known; call it once on a sample, "
-            "such as model(keras.ops.zeros((1, 28, 28))), call model.build((None, 28, 28)) "
-            "or begin it with keras.Input"
+        e = ValueError("the input shape of this model is not known")
+        e.hint = (
+            "call it once on a sample, such as model(keras.ops.zeros((1, 28, 28))), "
+            "call model.build((None, 28, 28)) or begin it with keras.Input"
         )
+        raise e
     shapes = list(held.values())
     structure = shapes[0] if len(shapes) == 1 else shapes
     return described_shapes(structure, model.input_dtype)
