@@ -32,6 +32,15 @@ bench: build kafka mnist ## one table: kafkaml against Keras and plain Python lo
 	@$(FETCH) bench
 	go run ./test/bench $(ARGS)
 
+images: build ## the three images as OCI tars, without a container engine
+	manifests/images/build.sh $(TOOLCHAIN)/images bin/kafkaml bin/kafkaml-tensorflow $(TOOLCHAIN) e2e
+
+e2e: $(if $(KUBECONFIG),,images kafka) ## walk through the pipeline in a real cluster: a node of its own, or KUBECONFIG's
+	test/cluster/e2e.sh
+
+manifests: ## write anew what the overlays render to
+	go test ./manifests -update
+
 build: bin/kafkaml bin/kafkaml-tensorflow ## both binaries into bin/
 
 bin/kafkaml: ui FORCE
@@ -61,4 +70,4 @@ clean: ## remove what was built here; the toolchain's cache stays
 	rm -rf bin ui/dist/assets ui/node_modules
 
 FORCE:
-.PHONY: help run test test-go demo bench build tensorflow kafka mnist tabular ui test-ui lint format clean FORCE
+.PHONY: help images e2e manifests run test test-go demo bench build tensorflow kafka mnist tabular ui test-ui lint format clean FORCE
