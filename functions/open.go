@@ -186,7 +186,7 @@ func (o *Opened) openPlatform(e environment, onEnded func(context.Context, platf
 		return err
 	}
 	o.local, err = platform.NewLocal(platform.LocalConfig{
-		Binary: binary, Dir: filepath.Join(e.data, "logs"), Log: o.Log, BaseURL: e.origin + PredictPath, OnEnded: onEnded,
+		Binary: binary, Dir: filepath.Join(e.data, "logs"), Scratch: filepath.Join(e.data, "scratch"), Log: o.Log, BaseURL: e.origin + PredictPath, OnEnded: onEnded,
 	})
 	if err != nil {
 		return err

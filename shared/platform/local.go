@@ -17,6 +17,7 @@ import (
 type LocalConfig struct {
 	Binary  string // path of kafkaml-tensorflow
 	Dir     string // logs lie in Dir/jobs and Dir/services
+	Scratch string // temporary folders of the children, emptied at the start; Dir/scratch when empty
 	Log     *slog.Logger
 	BaseURL string // where Proxy is mounted, "http://127.0.0.1:8080/predict"; a Service's URL is BaseURL/<name>/
 	// OnEnded is told how each Job ended, but for those that Stop or Close
@@ -65,15 +66,30 @@ func NewLocal(c LocalConfig) (*Local, error) {
 			Hint: "build it with `make build`", Err: err,
 		}
 	}
-	for _, sub := range []string{jobLogs, serviceLogs} {
-		if err := os.MkdirAll(filepath.Join(c.Dir, sub), 0o750); err != nil {
-			return nil, &pipeline.Error{Op: "run processes", Kind: pipeline.Unavailable, Err: err}
-		}
+	if err := makeFolders(&c); err != nil {
+		return nil, &pipeline.Error{Op: "run processes", Kind: pipeline.Unavailable, Err: err}
 	}
 	l := &Local{c: c, spawn: newSpawner(), http: &http.Client{Timeout: 2 * time.Second}, services: map[string]*service{}}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.jobs = newLocalJobs(l)
 	return l, nil
+}
+
+// makeFolders makes the folders for logs and an empty one for the children's
+// temporary files, among them a stream's cache: who was killed left them.
+func makeFolders(c *LocalConfig) error {
+	if c.Scratch == "" {
+		c.Scratch = filepath.Join(c.Dir, "scratch")
+	}
+	if err := os.RemoveAll(c.Scratch); err != nil {
+		return err
+	}
+	for _, dir := range []string{filepath.Join(c.Dir, jobLogs), filepath.Join(c.Dir, serviceLogs), c.Scratch} {
+		if err := os.MkdirAll(dir, 0o750); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // The folders of logs below LocalConfig.Dir.

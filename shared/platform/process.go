@@ -32,9 +32,13 @@ func (l *Local) begin(verb, path string, env []string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
+	scratch, err := os.MkdirTemp(l.c.Scratch, verb+"-")
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start %s %s: %w", l.c.Binary, verb, err), log.Close())
+	}
 	cmd := exec.Command(l.c.Binary, verb) // #nosec G204 -- the path is the operator's
 	cmd.Env = append(inherited(), env...)
-	cmd.Env = append(cmd.Env, "KAFKAML_PARENT=stdin")
+	cmd.Env = append(cmd.Env, "KAFKAML_PARENT=stdin", "TMPDIR="+scratch)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = parentDeath()
 	cmd.WaitDelay = 5 * time.Second // a grandchild that keeps the output open does not keep us
@@ -43,11 +47,14 @@ func (l *Local) begin(verb, path string, env []string) (*process, error) {
 		err = l.spawn.start(cmd)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start %s %s: %w", l.c.Binary, verb, err), log.Close())
+		return nil, errors.Join(fmt.Errorf("start %s %s: %w", l.c.Binary, verb, err), log.Close(), os.RemoveAll(scratch))
 	}
 	l.goRun(func() {
 		defer close(p.done)
 		p.err = cmd.Wait()
+		if err := os.RemoveAll(scratch); err != nil { // what a killed child left
+			l.c.Log.Warn("a process's temporary folder stays until the next start", "folder", scratch, "error", err)
+		}
 		_ = log.Close() // its last lines are in memory
 	})
 	return p, nil
