@@ -24,7 +24,7 @@ export interface CloudEvent {
   data?: unknown
 }
 
-export function eventOf(command: Command, id: string = crypto.randomUUID()): CloudEvent {
+export function eventOf(command: Command, id: string = uuid()): CloudEvent {
   return {
     specversion: '1.0',
     id,
@@ -34,6 +34,15 @@ export function eventOf(command: Command, id: string = crypto.randomUUID()): Clo
     datacontenttype: 'application/json',
     data: command.data,
   }
+}
+
+/** A random UUID, version 4; crypto.randomUUID is only there over HTTPS and on localhost. */
+function uuid(): string {
+  const b = crypto.getRandomValues(new Uint8Array(16))
+  b[6] = ((b[6] ?? 0) & 0x0f) | 0x40
+  b[8] = ((b[8] ?? 0) & 0x3f) | 0x80
+  const hex = [...b].map((n) => n.toString(16).padStart(2, '0')).join('')
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
 }
 
 /** Posts the command and gives the resource of the answer. A refusal, also one that is an event, is thrown. */

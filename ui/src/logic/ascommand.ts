@@ -22,12 +22,12 @@ export function terminals(command: Command, url: string, server: string): Termin
 
 /** curl with the CloudEvent in binary mode. */
 export function curl(command: Command, url: string): string {
-  const event = eventOf(command, 'ID')
+  const event = eventOf(command)
   const header = (name: string, value: string) => `  -H ${quote(`${name}: ${value}`)} \\`
   return [
     `curl ${quote(url)} \\`,
     header('Ce-Specversion', '1.0'),
-    `  -H "Ce-Id: $(uuidgen)" \\`,
+    header('Ce-Id', event.id),
     header('Ce-Source', event.source),
     header('Ce-Type', event.type),
     ...(event.subject ? [header('Ce-Subject', event.subject)] : []),
