@@ -92,4 +92,3 @@ func TensorOf(d codec.DType, data []byte, shape ...int64) (*tf.Tensor, error) {
 	}
 	return t, nil
 }
-
