@@ -108,6 +108,9 @@ test('predictions, drawn and through the topics', async () => {
   await page.mouse.move(box.x + box.width * 0.5, box.y + box.height * 0.8, { steps: 12 })
   await page.mouse.up()
   await expect(page.locator('strong.class')).toHaveText('1') // a stroke from top to bottom
+  await page.getByText('Pick a record of its stream').click()
+  await button('Predict the record at 0:0, label 5').click()
+  await expect(page.locator('strong.class')).toHaveText('5')
   await button('Send it to result-1-in').click()
   await button('Send 100 of mnist').click()
   const rows = page.getByRole('region', { name: 'Predictions' }).getByRole('row')

@@ -5,6 +5,8 @@ export type Step = (typeof steps)[number]
 
 export interface Config {
   functions: Record<Step, string>
+  /** Below it each inference's predict function lies under its name. */
+  predict?: string
   brokers?: string[]
   control_topic?: string
 }
@@ -27,6 +29,11 @@ export async function loadConfig(): Promise<Config> {
 export function urlOf(step: Step, path = '/'): string {
   const base = new URL(config.functions[step].replace(/\/?$/, '/'), document.baseURI)
   return new URL(path.replace(/^\//, ''), base).href
+}
+
+/** The URL of an inference's predict function, as this page reaches it. */
+export function predictUrl(name: string, path: string): string {
+  return new URL(`${encodeURIComponent(name)}/${path}`, new URL((config.predict ?? '/predict').replace(/\/?$/, '/'), document.baseURI)).href
 }
 
 /** The origin as the command line takes it. */

@@ -201,3 +201,11 @@ export interface Page<T> {
   items: T[]
   next?: string
 }
+/** The first records of a datasource, decoded; what JSON cannot write is null. */
+export interface Preview {
+  inputs: Tensor[]
+  labels: Tensor[]
+  items: { offset: number; partition: number; sample: (number | null)[][]; label: (number | null)[][]; error?: string }[]
+  counts?: Record<string, number>
+  counted: number
+}

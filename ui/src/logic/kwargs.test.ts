@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { format, parse, set } from './kwargs'
+import { brief, format, parse, set } from './kwargs'
 
 describe('arguments of Keras', () => {
   it.each([
@@ -16,6 +16,10 @@ describe('arguments of Keras', () => {
   it('writes what it reads', () => {
     const text = 'epochs=5, shuffle=False, class_weight={0: 1, 1: 2.5}'
     expect(format(parse(text) ?? {})).toBe(text)
+  })
+  it('leaves out what says nothing', () => {
+    expect(brief({ epochs: 5, verbose: 0, validation_freq: 1 })).toBe('epochs=5')
+    expect(brief({ epochs: 5, validation_freq: 2 })).toBe('epochs=5, validation_freq=2')
   })
   it('sets one and keeps the others', () => {
     expect(set('epochs=5, shuffle=True', 'epochs', 7)).toBe('epochs=7, shuffle=True')

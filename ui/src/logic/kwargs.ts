@@ -23,6 +23,13 @@ function python(value: KwargValue): string {
   return typeof value === 'string' ? JSON.stringify(value) : String(value)
 }
 
+const quiet: Kwargs = { verbose: 1, validation_freq: 1 }
+
+/** The arguments that are worth a line: without those that say nothing. */
+export function brief(kwargs: Kwargs): string {
+  return format(Object.fromEntries(Object.entries(kwargs).filter(([name, value]) => !(name in quiet) || (name !== 'verbose' && quiet[name] !== value))))
+}
+
 /** Reads the text; null where it is not (yet) arguments. */
 export function parse(text: string): Kwargs | null {
   const kwargs: Kwargs = {}

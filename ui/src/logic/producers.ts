@@ -10,6 +10,8 @@ export interface Target {
   brokers: string
   controlTopic: string
   server: string
+  /** The URL that takes files as streams. */
+  streams: string
   model: Pick<Export, 'inputs' | 'labels'> | undefined
 }
 
@@ -52,6 +54,7 @@ export function producers(t: Target): Terminal[] {
     { name: 'kafkaml', text: commandLine(t) },
     { name: 'Go', text: goProgram(t) },
     { name: 'Python', text: pythonProgram(t) },
+    { name: 'curl', text: curl(t) },
     { name: 'control message', text: JSON.stringify(controlMessage(t, 70000), null, 2) },
     { name: 'kcat', text: kcat(t) },
   ]
@@ -69,6 +72,10 @@ function commandLine(t: Target): string {
   const image = t.model?.inputs[0] && isImage(t.model.inputs[0])
   const files = image ? 'train-images-idx3-ubyte.gz train-labels-idx1-ubyte.gz' : 'data.csv --label target'
   return `kafkaml${at(t.server)} stream send ${files} \\\n  --topic ${quote(t.topic)} --deployment ${t.deployment}${rates(t)}`
+}
+
+function curl(t: Target): string {
+  return `curl ${quote(t.streams)} -F deployment=${t.deployment} -F topic=${quote(t.topic)} \\\n  -F validation_rate=${t.validationRate} -F test_rate=${t.testRate} -F label=target -F file=@data.csv`
 }
 
 function goProgram(t: Target): string {

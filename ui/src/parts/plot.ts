@@ -45,18 +45,28 @@ export function plot(s: Setup): Plot {
       scales: { x: { time: false }, y: { distr: s.log ? 3 : 1 } },
       axes: [{ ...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000] }, { ...axis, size: 62 }],
       cursor: { sync: { key: s.sync }, points: { size: 7 } },
-      legend: { live: true },
+      legend: { live: true, markers: { width: 2, dash: (_, i) => (s.curves[i - 1]?.validation ? 'dashed' : 'solid'), fill: () => 'transparent' } },
+      hooks: { setCursor: [(u) => u.cursor.idx === null && last(u)] },
       series: [{ label: 'epoch' }, ...s.curves.map((c) => series(c, dark))],
     },
     data(s.axis, s.curves, s.log),
     s.host,
   )
+  last(chart)
   return {
-    show: (x, curves) => chart.setData(data(x, curves, s.log)),
+    show: (x, curves) => {
+      chart.setData(data(x, curves, s.log))
+      last(chart)
+    },
     resize: (width) => chart.setSize({ width, height: s.height }),
     image: () => new Promise((done) => chart.ctx.canvas.toBlob(done, 'image/png')),
     destroy: () => chart.destroy(),
   }
+}
+
+/** Without a cursor the legend tells the last values. */
+function last(u: uPlot) {
+  u.setLegend({ idx: u.data[0].length - 1 }, false)
 }
 
 function series(c: Curve, dark: boolean): uPlot.Series {
