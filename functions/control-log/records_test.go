@@ -59,8 +59,10 @@ func (r *rig) read(t *testing.T, path string, v any) int {
 func TestTheFirstRecordsAreShownAsDeclared(t *testing.T) {
 	r := newRig(t)
 	records := []stream.Record{
-		{Key: []byte{3}, Value: []byte{1, 2, 3, 4}}, {Key: []byte{3}, Value: []byte{5, 6, 7, 8}},
-		{Key: []byte{1}, Value: []byte{0}}, {Key: []byte{1}, Value: []byte{9, 9, 9, 255}},
+		{Key: []byte{3}, Value: []byte{1, 2, 3, 4}},
+		{Key: []byte{3}, Value: []byte{5, 6, 7, 8}},
+		{Key: []byte{1}, Value: []byte{0}},
+		{Key: []byte{1}, Value: []byte{9, 9, 9, 255}},
 	}
 	id := r.stored(t, records, `{"data_type": "uint8", "data_reshape": "2 2", "label_type": "uint8", "label_reshape": ""}`)
 	var p preview

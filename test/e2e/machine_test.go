@@ -138,8 +138,10 @@ func (m *machine) launch() {
 	if err := os.Remove(m.path("ready.json")); err != nil && !errors.Is(err, os.ErrNotExist) {
 		m.t.Fatal(err)
 	}
-	args := append([]string{"run", "--data", m.path("data"), "--ready-file", m.path("ready.json"),
-		"--port", fmt.Sprint(m.port), "--kafka-port", fmt.Sprint(m.kafkaPort)}, m.args...)
+	args := append([]string{
+		"run", "--data", m.path("data"), "--ready-file", m.path("ready.json"),
+		"--port", fmt.Sprint(m.port), "--kafka-port", fmt.Sprint(m.kafkaPort),
+	}, m.args...)
 	m.running, m.said, m.ended = m.command(args...), &output{}, make(chan struct{})
 	m.running.Stdout, m.running.Stderr = m.said, m.said
 	m.running.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
