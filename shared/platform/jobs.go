@@ -3,6 +3,7 @@ package platform
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"regexp"
@@ -136,7 +137,7 @@ func (q *localJobs) execute(ctx context.Context, j *localJob) Ended {
 		p.end(context.Background(), q.l.c.Grace)
 	}
 	ended.OK, ended.Reason, ended.Hint = p.verdict()
-	if context.Cause(ctx) == errDeadline {
+	if errors.Is(context.Cause(ctx), errDeadline) {
 		ended.OK, ended.Reason, ended.Hint = false, fmt.Sprintf("%s of %d s", errDeadline.Reason, j.Resources.DeadlineSecs), errDeadline.Hint
 	}
 	ended.Log = p.log.tail(keptLog)

@@ -14,9 +14,6 @@ import (
 // are absolute.
 var bin, scratch string
 
-// seed makes the moments of the kills the same again.
-var seed = flag.Uint64("seed", 0, "seed of the moments at which processes are killed; 0 for a new one")
-
 func TestMain(m *testing.M) {
 	flag.Parse()
 	code, err := run(m)

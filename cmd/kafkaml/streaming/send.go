@@ -180,7 +180,7 @@ func (s *sending) pump(ctx context.Context, reader *files.Reader, out target) er
 	var records, bytes int64
 	for n := int64(1); ; n++ {
 		label, sample, err := reader.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return out.Flush(ctx)
 		}
 		if err == nil {

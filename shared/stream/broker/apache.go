@@ -51,7 +51,7 @@ func Kafka(ctx context.Context, libDir, dataDir string, port int) (*Broker, erro
 		return nil, err
 	}
 	args := append(javaFlags[:len(javaFlags):len(javaFlags)], "-cp", classpath, "kafka.Kafka", config)
-	b, out := spawn(ctx, exec.Command(java, args...))
+	b, out := spawn(ctx, exec.Command(java, args...)) //nolint:noctx // spawn asks it to end before it kills
 	b.Addr = addr
 	if err := ready(ctx, b); err != nil {
 		closing := b.Close()

@@ -2,6 +2,7 @@ package files
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -89,7 +90,7 @@ func (t *table) learn(open func() (rowReader, error)) error {
 	current := row{cells: make([]cell, len(t.found))}
 	for {
 		err := r.read(&current)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		t.total++
