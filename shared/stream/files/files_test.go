@@ -66,7 +66,7 @@ func drain(t *testing.T, r *files.Reader, n, m int) (x, y [][]float64) {
 	}
 	for {
 		label, sample, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return x, y
 		}
 		if err == nil {
