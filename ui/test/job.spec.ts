@@ -188,7 +188,10 @@ test('a lost connection comes back without gaps', async () => {
 
 test('every tab is sound at every size, in both schemes', async () => {
   test.setTimeout(240_000)
-  const places = { start: '', ...Object.fromEntries(tabs.map((t) => [t, t])), model: 'models/1', form: 'deployments/new', deployment: 'deployments/1', result: 'training/1', compare: 'training/compare?ids=1,2', inference1: 'inference/1', datasource: 'datasources/1' }
+  const waits = await page.request.post(`${machine.url}/deploy-training/deployments`, { data: { configuration: 1, batch_size: 32, training_kwargs: 'epochs=5', validation_kwargs: '' } })
+  expect(waits.status(), await waits.text()).toBe(201)
+  const { id } = (await waits.json()) as { id: number }
+  const places = { start: '', ...Object.fromEntries(tabs.map((t) => [t, t])), model: 'models/1', form: 'deployments/new', deployment: 'deployments/1', result: 'training/1', compare: 'training/compare?ids=1,2', inference1: 'inference/1', waiting: `deployments/${id}`, serve: 'inference/new?result=1', write: 'models/new?example=mnist-cnn', datasource: 'datasources/1' }
   for (const [name, place] of Object.entries(places)) {
     await go(`#/${place}`)
     await page.waitForTimeout(300) // let charts be drawn

@@ -66,7 +66,9 @@ export function plot(s: Setup): Plot {
 
 /** Without a cursor the legend tells the last values. */
 function last(u: uPlot) {
-  u.setLegend({ idx: u.data[0].length - 1 }, false)
+  const end = u.data[0].length - 1
+  const idxs = u.data.map((values) => (values as (number | null)[]).findLastIndex((v) => v !== null))
+  u.setLegend({ idx: end, idxs }, false)
 }
 
 function series(c: Curve, dark: boolean): uPlot.Series {
