@@ -191,6 +191,8 @@ test('every tab is sound at every size, in both schemes', async () => {
   const waits = await page.request.post(`${machine.url}/deploy-training/deployments`, { data: { configuration: 1, batch_size: 32, training_kwargs: 'epochs=5', validation_kwargs: '' } })
   expect(waits.status(), await waits.text()).toBe(201)
   const { id } = (await waits.json()) as { id: number }
+  await go(`#/deployments/${id}`)
+  await expect(page.getByRole('link', { name: 'mnist-dense #3' })).toBeVisible() // somebody else's deployment, by its facts
   const places = { start: '', ...Object.fromEntries(tabs.map((t) => [t, t])), model: 'models/1', form: 'deployments/new', deployment: 'deployments/1', result: 'training/1', compare: 'training/compare?ids=1,2', inference1: 'inference/1', waiting: `deployments/${id}`, serve: 'inference/new?result=1', write: 'models/new?example=mnist-cnn', datasource: 'datasources/1' }
   for (const [name, place] of Object.entries(places)) {
     await go(`#/${place}`)

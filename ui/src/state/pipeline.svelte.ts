@@ -112,6 +112,7 @@ class Pipeline {
     if (verb === 'deleted') map.delete(id)
     else if (fact.data && thing === 'result') this.progress(fact.data as unknown as Progress, verb)
     else if (fact.data) map.set(id, fact.data)
+    if (thing === 'deployment' && verb === 'created') void this.readResults(id)
     if (verb !== 'progressed' && verb !== 'changed') {
       this.happenings = [{ time: fact.time ?? new Date().toISOString(), thing, verb, id, name }, ...this.happenings].slice(0, 30)
     }
@@ -165,6 +166,12 @@ class Pipeline {
       if (!this.trouble) this.trouble = asRefusal(error).reason
       setTimeout(() => void this.readLists(), 2000)
     }
+  }
+
+  /** Waiting results have no facts of their own: they come with their deployment. */
+  private async readResults(deployment: number) {
+    const page = await read<Page<Result>>('deploy-training', `results?limit=1000&deployment=${deployment}`).catch(() => undefined)
+    for (const r of page?.items ?? []) if (!this.results.has(r.id)) this.results.set(r.id, r)
   }
 
   /** Retention moves with time, not with facts. */
