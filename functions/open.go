@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -129,7 +130,7 @@ func (o *Opened) openStores(ctx context.Context, e environment) (err error) {
 }
 
 func (e environment) artifacts() string {
-	return e.or("ARTIFACT_URL", "file://"+filepath.Join(e.data, "artifacts"))
+	return e.or("ARTIFACT_URL", (&url.URL{Scheme: "file", Path: filepath.Join(e.data, "artifacts")}).String())
 }
 
 func (o *Opened) openWorker(ctx context.Context, e environment) error {
@@ -219,6 +220,9 @@ func (e environment) program() (string, error) {
 	}
 	self, err := os.Executable()
 	if err != nil {
+		return "", &pipeline.Error{Op: "find kafkaml-tensorflow", Kind: pipeline.Unavailable, Err: err, Hint: "set KAFKAML_TENSORFLOW"}
+	}
+	if self, err = filepath.EvalSymlinks(self); err != nil { // kn-kafkaml may be a link to it
 		return "", &pipeline.Error{Op: "find kafkaml-tensorflow", Kind: pipeline.Unavailable, Err: err, Hint: "set KAFKAML_TENSORFLOW"}
 	}
 	return filepath.Join(filepath.Dir(self), "kafkaml-tensorflow"), nil

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -109,11 +108,6 @@ func (s *settings) prepare(env *cli.Env) (io.Closer, error) {
 		}
 		s.Broker = BrokerExternal
 	}
-	s.Database = or(s.Database, "sqlite:"+filepath.Join(data, "registry.db"))
-	s.Artifacts = or(s.Artifacts, (&url.URL{Scheme: "file", Path: filepath.Join(data, "artifacts")}).String())
-	if s.Binary, err = companion("kafkaml-tensorflow"); err != nil {
-		return nil, err
-	}
 	s.Say = func(format string, args ...any) { fmt.Fprintf(env.Out, format+"\n", args...) }
 	file, err := os.OpenFile(filepath.Join(data, "logs", "kafkaml.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -144,18 +138,6 @@ func (m *Machine) announce(readyFile string) error {
 		return &pipeline.Error{Op: "write the ready file", Kind: pipeline.Unavailable, Field: "ready-file", Err: err}
 	}
 	return os.Rename(readyFile+".part", readyFile)
-}
-
-// companion finds a program that is built beside this one.
-func companion(name string) (string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return "", err
-	}
-	if self, err = filepath.EvalSymlinks(self); err != nil {
-		return "", err
-	}
-	return filepath.Join(filepath.Dir(self), name), nil
 }
 
 func defaultData() string {

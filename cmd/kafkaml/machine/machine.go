@@ -29,7 +29,6 @@ type Options struct {
 	Database     string // URL; a SQLite file under Data when empty
 	Artifacts    string // URL; a folder under Data when empty
 	ControlTopic string
-	Binary       string // kafkaml-tensorflow
 	Log          *slog.Logger
 	Say          func(format string, args ...any) // tells the person what is being done
 }
