@@ -133,6 +133,7 @@ func TestWatchRedrawsInATerminal(t *testing.T) {
 	s.ok(t, "deployments create --configuration pair --batch-size 32 --training-kwargs 'epochs=3'")
 	tty, out := openTerminal(t)
 	end := s.watch(t, tty, "deployments show 1 --watch")
+	out.await(t, "RESULT  MODEL", "waiting")
 	s.advance(t, scheduled)
 	s.advance(t, running(0))
 	for n := 1; n <= 3; n++ {
