@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -42,12 +43,49 @@ const claimBytes = 2 << 20
 // every handle has returned and the group has been left. A handle that returns
 // nil before its context ends gives up membership: Consume returns nil.
 //
+// Topics that do not exist yet are waited for.
+//
 // It stands on the library's ConsumerGroup and Generation: its Reader can move
 // a group's offsets back in a rebalance.
 func (c *Cluster) Consume(ctx context.Context, g GroupConfig, handle func(context.Context, *Claim) error) error {
 	if g.Log == nil {
 		g.Log = slog.Default()
 	}
+	for {
+		c.awaitTopics(ctx, g)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err := c.join(ctx, g, handle); !errors.Is(err, errNoTopic) {
+			return err
+		}
+	}
+}
+
+// awaitTopics returns once every topic exists, when ctx ends, or when no broker
+// can tell, which joining will find out. The library's group is no help here: as
+// long as it is assigned nothing since a topic is missing, it joins without
+// pause.
+func (c *Cluster) awaitTopics(ctx context.Context, g GroupConfig) {
+	for _, topic := range g.Topics {
+		for said := false; ; said = true {
+			if _, err := c.Partitions(ctx, topic); pipeline.KindOf(err) != pipeline.NotFound || err == nil {
+				break
+			}
+			if !said {
+				g.Log.Info("waiting for the topic", "topic", topic, "group", g.ID)
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(watch):
+			}
+		}
+	}
+}
+
+// join is Consume once the topics exist; errNoTopic when one is gone.
+func (c *Cluster) join(ctx context.Context, g GroupConfig, handle func(context.Context, *Claim) error) error {
 	start := kafka.FirstOffset
 	if g.Latest {
 		start = kafka.LastOffset
@@ -78,8 +116,12 @@ func (c *Cluster) Consume(ctx context.Context, g GroupConfig, handle func(contex
 	return nil
 }
 
-// errDone is the cause when a handle was done with its partition.
-var errDone = errors.New("a handler is done")
+// The causes of an end of membership that is not a failure: a handle was done
+// with its partition, a topic was deleted.
+var (
+	errDone    = errors.New("a handler is done")
+	errNoTopic = errors.New("a topic is gone")
+)
 
 // membership is one call of Consume.
 type membership struct {
@@ -101,7 +143,10 @@ func (m *membership) run(group *kafka.ConsumerGroup) {
 			return
 		case err == nil:
 			said = ""
-			m.begin(generation)
+			if m.begin(generation) == 0 && m.topicGone() {
+				m.leave(errNoTopic)
+				return
+			}
 		case fatal(err):
 			m.leave(&pipeline.Error{Op: "join group", Kind: pipeline.Unavailable, Err: fmt.Errorf("%s: %w", m.config.ID, err)})
 			return
@@ -111,6 +156,15 @@ func (m *membership) run(group *kafka.ConsumerGroup) {
 			m.config.Log.Warn("joining the group", "group", m.config.ID, "error", err)
 		}
 	}
+}
+
+// topicGone tells, for a member that was assigned nothing, whether a topic does
+// not exist.
+func (m *membership) topicGone() bool {
+	return slices.ContainsFunc(m.config.Topics, func(topic string) bool {
+		_, err := m.cluster.Partitions(m.ctx, topic)
+		return err != nil && pipeline.KindOf(err) == pipeline.NotFound
+	})
 }
 
 // fatal tells the answers that will not change by asking again.
@@ -127,10 +181,11 @@ func fatal(err error) bool {
 	return false
 }
 
-// begin starts a handler for each partition of a generation.
-func (m *membership) begin(generation *kafka.Generation) {
-	for topic, partitions := range generation.Assignments {
-		for _, p := range partitions {
+// begin starts a handler for each partition of a generation, and counts them.
+func (m *membership) begin(generation *kafka.Generation) (partitions int) {
+	for topic, assigned := range generation.Assignments {
+		partitions += len(assigned)
+		for _, p := range assigned {
 			m.handlers.Add(1)
 			generation.Start(func(ended context.Context) {
 				defer m.handlers.Done()
@@ -141,6 +196,7 @@ func (m *membership) begin(generation *kafka.Generation) {
 			})
 		}
 	}
+	return partitions
 }
 
 // serve runs the handler until its assignment ends or we leave.

@@ -149,3 +149,44 @@ func TestLastCommitWhileLeaving(t *testing.T) {
 		}
 	})
 }
+
+// A topic that comes into being later is consumed from its first record.
+func TestGroupWaitsForItsTopic(t *testing.T) {
+	streamtest.Each(t, func(t *testing.T, c *stream.Cluster) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		topic := streamtest.Name(t)
+		config := stream.GroupConfig{ID: streamtest.Name(t), Topics: []string{topic}}
+		ended := make(chan error, 1)
+		count := tally{seen: map[[2]int64]int{}}
+		go func() {
+			ended <- c.Consume(ctx, config, func(ctx context.Context, claim *stream.Claim) error {
+				for {
+					records, err := claim.Fetch(ctx)
+					if err != nil {
+						return err
+					}
+					if count.add(records) == 10 {
+						cancel()
+					}
+				}
+			})
+		}()
+		select {
+		case err := <-ended:
+			t.Fatalf("ended without its topic: %v", err)
+		case <-time.After(300 * time.Millisecond): // it has looked, and waits
+		}
+		if err := c.EnsureTopic(t.Context(), topic, 2); err != nil {
+			t.Fatal(err)
+		}
+		produce(t, c, topic, 0, numbered(5))
+		produce(t, c, topic, 1, numbered(5))
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
+		if len(count.seen) != 10 {
+			t.Errorf("%d of 10 records were seen", len(count.seen))
+		}
+	})
+}
