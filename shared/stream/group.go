@@ -35,7 +35,7 @@ const (
 
 // claimBytes is the size of a fetch in a group: smaller than for training,
 // since a member holds two for each of its partitions.
-const claimBytes = 2 << 20
+const claimBytes = 1 << 20
 
 // Consume joins a group and calls handle for each partition that is assigned,
 // in a goroutine of its own, with a context that ends with the assignment. It

@@ -77,9 +77,8 @@ func OpenPredictor(dir string, e pipeline.Export, stored []codec.Tensor, o Predi
 	if p.max <= 0 {
 		p.max = defaultMaxBatch
 	}
-	var err error
-	if p.model, err = tf.LoadSavedModel(dir, []string{"serve"}, servingOptions(o.Threads)); err != nil {
-		return nil, &pipeline.Error{Op: "open model", Kind: pipeline.Internal, Reason: "TensorFlow cannot load the SavedModel: " + err.Error(), Err: err}
+	if err := p.load(dir, o.Threads); err != nil {
+		return nil, err
 	}
 	if err := p.bind(e); err != nil {
 		_ = p.Close()

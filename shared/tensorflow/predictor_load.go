@@ -2,6 +2,7 @@ package tensorflow
 
 import (
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 
@@ -25,6 +26,22 @@ func servingOptions(threads int) *tf.SessionOptions {
 		return nil
 	}
 	return &tf.SessionOptions{Config: config}
+}
+
+// load opens the session. Once it is open, nothing is read from its folder.
+func (p *Predictor) load(dir string, threads int) error {
+	fault := func(err error) error {
+		return &pipeline.Error{Op: "open model", Kind: pipeline.Internal, Reason: "TensorFlow cannot load the SavedModel: " + err.Error(), Err: err}
+	}
+	folder, err := forServing(dir)
+	if err != nil {
+		return fault(err)
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	if p.model, err = tf.LoadSavedModel(folder, []string{"serve"}, servingOptions(threads)); err != nil {
+		return fault(err)
+	}
+	return nil
 }
 
 // bind finds the tensors of the serving signature, in the order of the export.
