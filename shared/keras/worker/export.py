@@ -16,6 +16,8 @@ import os
 
 import keras
 import tensorflow as tf
+from tensorflow.python.checkpoint import graph_view
+from tensorflow.python.trackable.resource import CapturableResource
 
 import describe
 import labels
@@ -188,11 +190,17 @@ class Exporter:
         return {f"v{i:0{width}d}": tf.identity(value(v)) for i, v in enumerate(self.variables)}
 
     def save(self, directory):
-        """Writes the SavedModel."""
+        """Writes the SavedModel. The model itself is no part of the module: its
+        variables would be stored once more, under the names of its layers."""
         module = tf.Module()
-        module.model = self.model
+        module.tables = self._tables()
         module.held = [value(v) for v in self.variables + list(self.model.metrics_variables)]
         tf.saved_model.save(module, directory, signatures=self.signatures())
+
+    def _tables(self):
+        """What the graph captures beside variables, as the tables of lookup layers."""
+        below, _ = graph_view.ObjectGraphView(self.model).breadth_first_traversal()
+        return [t for t in below if isinstance(t, CapturableResource)]
 
     @property
     def metrics(self):
