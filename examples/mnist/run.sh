@@ -7,9 +7,11 @@ export PATH=$PWD/bin:$PATH
 shared/toolchain/fetch.sh mnist
 data=$(shared/toolchain/fetch.sh dir)/data/mnist
 name=digits-$(date +%s)
+folder=$(mktemp -d)
+trap 'rm -r "$folder"' EXIT
 
-kafkaml models examples mnist-dense > "/tmp/$name.py"
-kafkaml models create --name "$name" -f "/tmp/$name.py"
+kafkaml models examples mnist-dense > "$folder/model.py"
+kafkaml models create --name "$name" -f "$folder/model.py"
 kafkaml configurations create --name "$name" --models "$name"
 deployment=$(kafkaml deployments create --configuration "$name" --batch-size 64 --training-kwargs 'epochs=2, shuffle=True' -o name | cut -d/ -f2)
 kafkaml stream send "$data/train-images-idx3-ubyte" "$data/train-labels-idx1-ubyte" \

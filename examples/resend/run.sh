@@ -8,10 +8,12 @@ export PATH=$PWD/bin:$PATH
 shared/toolchain/fetch.sh mnist
 data=$(shared/toolchain/fetch.sh dir)/data/mnist
 name=compare-$(date +%s)
+folder=$(mktemp -d)
+trap 'rm -r "$folder"' EXIT
 
 for model in mnist-dense mnist-cnn; do
-  kafkaml models examples "$model" > "/tmp/$name-$model.py"
-  kafkaml models create --name "$name-$model" -f "/tmp/$name-$model.py"
+  kafkaml models examples "$model" > "$folder/$model.py"
+  kafkaml models create --name "$name-$model" -f "$folder/$model.py"
 done
 kafkaml configurations create --name "$name-both" --models "$name-mnist-dense,$name-mnist-cnn"
 first=$(kafkaml deployments create --configuration "$name-both" --batch-size 64 --training-kwargs 'epochs=1' -o name | cut -d/ -f2)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"time"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/files"
 )
 
 // sentHeader carries when a record was sent, in nanoseconds since 1970; an
@@ -23,16 +23,17 @@ const sentHeader = "sent"
 // predict feeds the inference with digits that no model has seen and reads
 // what comes out.
 func (w *Walk) predict(ctx context.Context) (Report, error) {
-	d, err := openDigits(filepath.Join(w.Data, "t10k-images-idx3-ubyte"), filepath.Join(w.Data, "t10k-labels-idx1-ubyte"))
+	digits, err := w.openDigits("t10k")
 	if err != nil {
 		return Report{}, err
 	}
+	defer digits.Close()
 	_, before, err := w.Cluster.Offsets(ctx, topicOutput)
 	if err != nil {
 		return Report{}, err
 	}
-	n := min(w.Predictions, d.count)
-	if err := w.feed(ctx, d, n); err != nil {
+	n := min(w.Predictions, int(digits.Total()))
+	if err := w.feed(ctx, digits, n); err != nil {
 		return Report{}, err
 	}
 	w.done("sent %d unseen digits to %s at %d a second", n, topicInput, w.Rate)
@@ -46,7 +47,7 @@ func (w *Walk) predict(ctx context.Context) (Report, error) {
 }
 
 // feed sends n digits, each with its label as the key, at Rate a second.
-func (w *Walk) feed(ctx context.Context, d *digits, n int) error {
+func (w *Walk) feed(ctx context.Context, digits *files.Reader, n int) error {
 	writer := w.Cluster.Writer()
 	tick := time.NewTicker(time.Second / time.Duration(w.Rate))
 	defer tick.Stop()
@@ -58,10 +59,14 @@ func (w *Walk) feed(ctx context.Context, d *digits, n int) error {
 		}
 	}
 	writer.Balancer = &kafka.RoundRobin{} // the key is the label here, and labels are few
-	for i := range n {
+	for range n {
+		label, image, err := digits.Next()
+		if err != nil {
+			return errors.Join(err, writer.Close())
+		}
 		sent := strconv.FormatInt(time.Now().UnixNano(), 10)
 		if err := writer.WriteMessages(ctx, kafka.Message{
-			Topic: topicInput, Key: d.label(i), Value: d.image(i), Headers: []kafka.Header{{Key: sentHeader, Value: []byte(sent)}},
+			Topic: topicInput, Key: slices.Clone(label), Value: slices.Clone(image), Headers: []kafka.Header{{Key: sentHeader, Value: []byte(sent)}},
 		}); err != nil {
 			return errors.Join(err, writer.Close())
 		}

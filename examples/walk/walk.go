@@ -7,9 +7,9 @@ package walk
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"path/filepath"
+	"io"
 	"time"
 
 	"github.com/kafkaml/kafkaml/client"
@@ -135,19 +135,27 @@ func (w *Walk) send(ctx context.Context) error {
 	if err := w.Cluster.EnsureTopic(ctx, topicData, partitions); err != nil {
 		return err
 	}
-	d, err := openDigits(filepath.Join(w.Data, "train-images-idx3-ubyte"), filepath.Join(w.Data, "train-labels-idx1-ubyte"))
+	digits, err := w.openDigits("train")
 	if err != nil {
 		return err
 	}
+	defer digits.Close()
 	sink, err := stream.NewSink(ctx, w.Cluster, stream.SinkConfig{
 		Topic: topicData, ControlTopic: w.ControlTopic, Deployment: w.deployment.ID,
-		Format: pipeline.RAW, Config: json.RawMessage(rawConfig), ValidationRate: 0.1, TestRate: 0.1, Description: "MNIST",
+		Format: digits.Format(), Config: digits.Config(), ValidationRate: 0.1, TestRate: 0.1, Description: "MNIST",
 	})
 	if err != nil {
 		return err
 	}
-	for i := range d.count {
-		if err := sink.Send(ctx, d.label(i), d.image(i)); err != nil {
+	for {
+		label, image, err := digits.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err == nil {
+			err = sink.Send(ctx, label, image)
+		}
+		if err != nil {
 			sink.Abort()
 			return err
 		}
@@ -159,5 +167,3 @@ func (w *Walk) send(ctx context.Context) error {
 	w.done("sent %d records (%.1f MB) over %d partitions, and a control message of %d bytes", sum.Records, float64(sum.Bytes)/1e6, len(sum.Ranges), sum.Control.Bytes)
 	return nil
 }
-
-const rawConfig = `{"data_type": "uint8", "data_reshape": "28 28", "label_type": "uint8", "label_reshape": ""}`
