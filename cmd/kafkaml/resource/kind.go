@@ -102,7 +102,7 @@ func (k kind[T]) show() *cobra.Command {
 	var watch bool
 	cmd := &cobra.Command{
 		Use:   "show " + k.argument(),
-		Short: "Show a " + k.one,
+		Short: "Show one " + k.one,
 		Args:  cli.Args(k.argument()), ValidArgsFunction: cli.First(k.complete()),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := k.env.Client(cmd.Context())
