@@ -153,6 +153,44 @@ func TestRecordThatIsACloudEventKeepsItsAttributes(t *testing.T) {
 	}
 }
 
+// A Trigger passes on what came to its Broker in either mode, with the Broker's
+// extensions; a source that does not write KafkaSource's extensions still says
+// where the record lay, in its subject.
+func TestRecordOfReadsWhatABrokerDelivers(t *testing.T) {
+	want := record([]byte{1}, []byte{0, 0xff, 7}, Header{"traceid", []byte("abc")})
+	for _, c := range []struct {
+		name    string
+		without bool // of knativekafkapartition and -offset
+	}{{"all extensions", false}, {"subject alone", true}} {
+		e := FromRecord(want, SourceName("ns", "n"), KeyByteArray)
+		if c.without {
+			e.SetExtension("knativekafkapartition", nil)
+			e.SetExtension("knativekafkaoffset", nil)
+		}
+		e.SetExtension("knativearrivaltime", "2026-05-04T03:02:01.5Z")
+		e.SetExtension("knativebrokerttl", "254")
+		text, err := Structured(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		structured, err := Read(t.Context(), http.Header{"Content-Type": {event.ApplicationCloudEventsJSON}}, bytes.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for mode, e := range map[string]event.Event{"binary": overHTTP(t, e), "structured": structured} {
+			t.Run(c.name+", "+mode, func(t *testing.T) {
+				got, err := RecordOf(e)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if d := cmp.Diff(want, got, cmp.Comparer(bytes.Equal)); d != "" {
+					t.Error(d)
+				}
+			})
+		}
+	}
+}
+
 func TestRecordOfRefuses(t *testing.T) {
 	for name, change := range map[string]func(*event.Event){
 		"another subject":      func(e *event.Event) { e.SetSubject("7") },

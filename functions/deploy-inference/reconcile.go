@@ -3,6 +3,7 @@ package deployinference
 import (
 	"context"
 	"errors"
+	"fmt"
 	"reflect"
 	"sync"
 	"time"
@@ -16,12 +17,17 @@ import (
 // lookEvery is the pause between two looks at all inferences.
 const lookEvery = 500 * time.Millisecond
 
+// countEvery is the pause between two looks at how many partitions an input
+// topic has.
+const countEvery = 10 * time.Second
+
 // reconciler brings what runs to what the rows say.
 type reconciler struct {
-	s     *Service
-	wake  chan struct{}
-	mu    sync.Mutex
-	items map[int64]*item
+	s       *Service
+	wake    chan struct{}
+	mu      sync.Mutex
+	items   map[int64]*item
+	adopted bool // by look alone
 }
 
 // item is what this process has applied of one inference. Its lock is held
@@ -30,7 +36,9 @@ type item struct {
 	mu      sync.Mutex
 	name    string
 	service *platform.Service     // nil: not applied
-	source  *eventing.KafkaSource // nil: none
+	source  *eventing.KafkaSource // nil: none, or one of a process before this one
+	noted   bool                  // source is all that there is
+	counted time.Time             // when the partitions were looked at last
 }
 
 func newReconciler(s *Service) *reconciler {
@@ -65,6 +73,9 @@ func (s *Service) Run(ctx context.Context) {
 
 // look brings every inference in line, and ends what has no row any more.
 func (r *reconciler) look(ctx context.Context) error {
+	if err := r.adopt(ctx); err != nil {
+		return err
+	}
 	var page registry.Page[pipeline.Inference]
 	err := r.s.Store.View(ctx, func(tx *registry.Tx) (err error) {
 		page, err = tx.Inferences(registry.Query{})
@@ -101,6 +112,26 @@ func (r *reconciler) look(ctx context.Context) error {
 	return err
 }
 
+// adopt takes over, once, what a process before this one has left running, so
+// that what was stopped or deleted in between is ended.
+func (r *reconciler) adopt(ctx context.Context) error {
+	if r.adopted {
+		return nil
+	}
+	names, err := r.s.Services.Names(ctx)
+	if err != nil {
+		return fmt.Errorf("list the services: %w", err)
+	}
+	for id, name := range names {
+		it := r.item(id)
+		it.mu.Lock()
+		it.name, it.service = name, &platform.Service{Name: name} // like none that is wanted
+		it.mu.Unlock()
+	}
+	r.adopted = true
+	return nil
+}
+
 func (r *reconciler) item(id int64) *item {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -123,6 +154,7 @@ func (r *reconciler) settle(ctx context.Context, id int64) error {
 	if gone || i.Status == pipeline.InferenceStopped {
 		return r.end(ctx, id, it, gone)
 	}
+	r.count(ctx, it, &i)
 	applied := r.apply(ctx, it, i, sub)
 	return errors.Join(applied, r.report(ctx, i, applied))
 }
@@ -158,9 +190,38 @@ func (r *reconciler) apply(ctx context.Context, it *item, i pipeline.Inference, 
 		if err := r.s.Sources.Apply(ctx, source); err != nil {
 			return err
 		}
-		it.source = &source
+		it.source, it.noted = &source, true
 	}
 	return nil
+}
+
+// count takes over how many partitions the input topic has by now: there is a
+// consumer for each. While Kafka is away it stays as it was.
+func (r *reconciler) count(ctx context.Context, it *item, i *pipeline.Inference) {
+	if !r.s.PerPartition || i.Delivery != pipeline.Source || time.Since(it.counted) < countEvery {
+		return
+	}
+	it.counted = time.Now()
+	n, err := r.s.Cluster.Partitions(ctx, i.InputTopic)
+	if err != nil || n == i.Partitions {
+		return
+	}
+	err = r.s.Store.Do(ctx, func(tx *registry.Tx) error {
+		now, err := tx.Inference(i.ID)
+		if err != nil {
+			return err
+		}
+		now.Partitions = n
+		if err := tx.UpdateInference(&now); err != nil {
+			return err
+		}
+		*i = now
+		_, err = tell(tx, eventing.InferenceChanged, now)
+		return err
+	})
+	if err != nil {
+		r.s.Log.WarnContext(ctx, "the partitions of an input topic were not taken over", "inference", i.ID, "error", err)
+	}
 }
 
 // end stops the records, then lets the replicas drain.
@@ -183,13 +244,13 @@ func (r *reconciler) end(ctx context.Context, id int64, it *item, gone bool) err
 }
 
 func (r *reconciler) endSource(ctx context.Context, it *item) error {
-	if it.source == nil {
+	if it.source == nil && (it.noted || it.name == "") {
 		return nil
 	}
 	if err := r.s.Sources.Delete(ctx, r.s.Namespace, it.name); err != nil {
 		return err
 	}
-	it.source = nil
+	it.source, it.noted = nil, true
 	return nil
 }
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Builds the three images as OCI tars without a container engine:
 #   build.sh OUT-FOLDER KAFKAML KAFKAML-TENSORFLOW TOOLCHAIN [TAG]
-# The tars hold what the Dockerfiles beside this script put into images; the
-# files of TensorFlow are one layer that two images share.
+# The tars hold what the Dockerfile beside this script puts into images; the
+# files of TensorFlow are one layer that two images share. Beside each tar lies
+# its bill of materials, as CycloneDX JSON.
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 out=$1 kafkaml=$2 tensorflow=$3 toolchain=$4 tag=${5:-local}
@@ -47,6 +48,9 @@ layer "keras-$minor" "$python=$python" "/usr/lib/python$minor=/usr/lib/python$mi
 "$mkimage" -name "dev.local/kafkaml-keras:$tag" -o "$out/kafkaml-keras.tar" -entrypoint /usr/local/bin/kafkaml \
   -env "PATH=/usr/local/bin:/usr/bin,KAFKAML_TOOLCHAIN=/opt/kafkaml,TF_CPP_MIN_LOG_LEVEL=2" -base "$out/tensorflow-2.21.0.layer,$out/keras-$minor.layer" \
   "$base" "$kafkaml=/usr/local/bin/kafkaml"
+(cd "$here" && go build -o "$out/sbom" ./sbom)
+"$out/sbom" "$out"/kafkaml{,-tensorflow,-keras}.tar
+printf '%-20s %8s %11s  %s\n' image size components 'bill of materials'
 for i in kafkaml kafkaml-tensorflow kafkaml-keras; do
-  printf '%-20s %5d MB\n' "$i" "$(( $(stat -c %s "$out/$i.tar") / 1000000 ))"
+  printf '%-20s %5d MB %11d  %s\n' "$i" "$(( $(stat -c %s "$out/$i.tar") / 1000000 ))" "$(grep -c '"bom-ref"' "$out/$i.cdx.json")" "$out/$i.cdx.json"
 done

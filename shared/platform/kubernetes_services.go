@@ -66,6 +66,24 @@ func (k *Kubernetes) Delete(ctx context.Context, name string) error {
 	})
 }
 
+// serviceSelector selects the Services made here.
+const serviceSelector = managedLabel + "=" + managedBy + "," + inferenceLabel
+
+// Names implements Services.
+func (k *Kubernetes) Names(ctx context.Context) (map[int64]string, error) {
+	list, err := k.serving.ServingV1().Services(k.c.Namespace).List(ctx, metav1.ListOptions{LabelSelector: serviceSelector})
+	if err != nil {
+		return nil, k.failure("list services", err)
+	}
+	names := map[int64]string{}
+	for _, s := range list.Items {
+		if id, err := strconv.ParseInt(s.Labels[inferenceLabel], 10, 64); err == nil {
+			names[id] = s.Name
+		}
+	}
+	return names, nil
+}
+
 // Status implements Services. The replicas of all revisions count while one
 // takes over from another.
 func (k *Kubernetes) Status(ctx context.Context, name string) (ServiceStatus, error) {

@@ -75,6 +75,9 @@ type Services interface {
 	// Delete ends a Service and waits until its replicas have drained; one
 	// that does not exist is no error.
 	Delete(ctx context.Context, name string) error
+	// Names gives the Services that there are, whichever process applied them,
+	// by the inference that each serves.
+	Names(ctx context.Context) (map[int64]string, error)
 	// Status tells how a Service stands, NotFound where there is none.
 	Status(ctx context.Context, name string) (ServiceStatus, error)
 }

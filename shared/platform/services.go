@@ -72,6 +72,19 @@ func (s *service) apply(spec Service) {
 	}
 }
 
+// Names implements Services: those of this process, since replicas end with it.
+func (l *Local) Names(context.Context) (map[int64]string, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	names := make(map[int64]string, len(l.services))
+	for name, svc := range l.services {
+		svc.mu.Lock()
+		names[svc.spec.Spec.Inference] = name
+		svc.mu.Unlock()
+	}
+	return names, nil
+}
+
 // wanted is the number of replicas. The caller holds the lock.
 func (s *service) wanted() int { return max(1, s.spec.MinScale) }
 

@@ -43,6 +43,22 @@ func (c *Cluster) CreateTopic(ctx context.Context, topic string, partitions int,
 	return c.await(ctx, topic, func(n int) bool { return n > 0 })
 }
 
+// GrowTopic gives a topic more partitions, up to so many in all, and waits
+// until they can be written to.
+func (c *Cluster) GrowTopic(ctx context.Context, topic string, partitions int) error {
+	const op = "grow topic"
+	answer, err := c.client.CreatePartitions(ctx, &kafka.CreatePartitionsRequest{
+		Topics: []kafka.TopicPartitionsConfig{{Name: topic, Count: int32(partitions)}}, // #nosec G115 -- Kafka's partitions are int32
+	})
+	if err != nil {
+		return unavailable(op, err)
+	}
+	if err := answer.Errors[topic]; err != nil {
+		return &pipeline.Error{Op: op, Kind: pipeline.Invalid, Field: "partitions", Err: fmt.Errorf("%s: %w", topic, err)}
+	}
+	return c.await(ctx, topic, func(n int) bool { return n >= partitions })
+}
+
 // await waits until the number of partitions with a leader satisfies enough.
 func (c *Cluster) await(ctx context.Context, topic string, enough func(partitions int) bool) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)

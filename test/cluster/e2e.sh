@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # Walks through the pipeline in a real cluster and prints the table:
 #   e2e.sh            on a node of its own, brought up for it and taken down after it
-#   KUBECONFIG=... KAFKA_BROKERS=... E2E_DOMAIN=... [E2E_INGRESS=host:port] e2e.sh
-#                     on a cluster where the functions are installed (docs/kubernetes.md)
+#   KUBECONFIG=... KAFKA_BROKERS=... E2E_DOMAIN=... [E2E_INGRESS=host:port] [E2E_OVERLAY=...] e2e.sh
+#                     on a cluster of yours: where the functions are installed
+#                     (docs/kubernetes.md), or into it by the overlay
 # KEEP=1 leaves the node up for a look; down.sh takes it down.
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")"); root=$(readlink -f "$here/../..")
 cd "$root"
+export KAFKAML=$root/bin/kafkaml
 if [ -n "${KUBECONFIG:-}" ]; then exec go run ./test/cluster/walk; fi
-[ "$(id -u)" = 0 ] || { echo "e2e: the node needs root; or set KUBECONFIG to a cluster of yours" >&2; exit 1; }
+reason=$("$here/can.sh") || { echo "e2e: this machine cannot make the node: $reason; set KUBECONFIG to a cluster of yours" >&2; exit 1; }
 . "$here/env.sh"
 images=$(shared/toolchain/fetch.sh dir)/images
 began=$(date +%s); say() { echo "e2e: [$(( $(date +%s) - began )) s] $*"; }
@@ -21,10 +23,19 @@ k() { "$here/kx" kubectl "$@"; }
 say "KafkaSource's controller"
 k apply --server-side -f "$here/yaml/kafkasource.yaml" >/dev/null
 k wait --for=condition=Established crd/kafkasources.sources.knative.dev --timeout=60s >/dev/null
-say "install"
-for _ in $(seq 20); do k apply -k "$here/overlay" >/dev/null && break; sleep 1; done # a webhook that is rolled out may refuse at first
-k -n kafkaml get ksvc deploy-inference deploy-training model-register control-log page >/dev/null
-ingress=$(k -n kourier-system get svc kourier -o jsonpath='{.spec.clusterIP}')
+k -n knative-eventing rollout status deploy/dispatcher --timeout=60s >/dev/null
+overlay=$RUN/overlay; mkdir -p "$overlay"; cp "$RUN/pki/ca.crt" "$overlay/"
+cat > "$overlay/kustomization.yaml" <<X
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+namespace: kafkaml
+resources: ["$(realpath --relative-to="$overlay" "$here/overlay")"]
+secretGenerator: [{name: kafkaml-kafka-tls, files: [ca.crt]}]
+generatorOptions: {disableNameSuffixHash: true}
+X
+say "README's section on clusters, word by word"
+"$here/readme.sh" "$overlay"
+k delete -k "$overlay" >/dev/null
 say "walk"
-"$here/kx" env KAFKA_BROKERS=$NODE_IP:9092 E2E_INGRESS=$ingress:80 E2E_DOMAIN=e2e.test "$images/walk"
+"$here/kx" env PATH="$BIN:$PATH" KAFKAML="$KAFKAML" KAFKA_BROKERS=$NODE_IP:9092 E2E_DOMAIN=$DOMAIN E2E_OVERLAY="$overlay" "$images/walk"
 say "done"

@@ -14,7 +14,7 @@ for c in $CGROUPS; do
   d=$(cgroup_dir $c); mkdir -p $d; echo $d >> $RUN/cgroups
   if [ $c = cpuset ]; then cat $d/../cpuset.cpus > $d/cpuset.cpus; cat $d/../cpuset.mems > $d/cpuset.mems; echo 1 > $d/cgroup.clone_children; fi
 done
-mkdir -p $RUN/conf; for f in Corefile containerd.toml; do sed "s#@RUN@#$RUN#g; s#@SRC@#$SRC#g" $SRC/conf/$f.in > $RUN/conf/$f; done
+mkdir -p $RUN/conf; echo "nameserver $NODE_IP" > $RUN/conf/resolv.conf; for f in Corefile containerd.toml; do sed "s#@RUN@#$RUN#g; s#@SRC@#$SRC#g; s#@DOMAIN@#$DOMAIN#g; s#@INGRESS_IP@#$INGRESS_IP#g" $SRC/conf/$f.in > $RUN/conf/$f; done
 setsid unshare -m -n -p -u -i --fork --kill-child --mount-proc $SRC/node-init.sh > $RUN/log/init.log 2>&1 < /dev/null &
 up=$!
 for i in $(seq 50); do

@@ -48,97 +48,6 @@ func (w *walk) ready(ctx context.Context, id int64, want int) error {
 	})
 }
 
-// feed sends n records, spread over the partitions, at rate a second, and
-// calls midway once half of them are sent.
-func (w *walk) feed(ctx context.Context, topic string, n, rate int, midway func() error) error {
-	writer := w.cluster.Writer()
-	writer.Balancer = &kafka.RoundRobin{}
-	random := rand.New(rand.NewPCG(3, 4))
-	tick := time.NewTicker(time.Second / 10)
-	defer tick.Stop()
-	for sent := 0; sent < n; {
-		var batch []kafka.Message
-		for range min(rate/10, n-sent) {
-			value := make([]byte, 4*width)
-			sample(value, random)
-			batch = append(batch, kafka.Message{Topic: topic, Value: value})
-		}
-		if err := writer.WriteMessages(ctx, batch...); err != nil {
-			return err
-		}
-		if sent < n/2 && sent+len(batch) >= n/2 && midway != nil {
-			if err := midway(); err != nil {
-				return err
-			}
-		}
-		sent += len(batch)
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-tick.C:
-		}
-	}
-	return writer.Close()
-}
-
-// collect waits until n distinct predictions lie in a topic after the offsets
-// before, or quiet passes without a new one, and counts them by event id.
-func (w *walk) collect(ctx context.Context, topic string, before map[int]int64, n int, r *row) error {
-	seen, total := map[string]bool{}, 0
-	at := map[int]int64{}
-	for p, o := range before {
-		at[p] = o
-	}
-	const quiet = 40 * time.Second
-	last := time.Now()
-	err := until(ctx, func() (bool, error) {
-		_, next, err := w.cluster.Offsets(ctx, topic)
-		if err != nil {
-			return false, err
-		}
-		for p, end := range next {
-			if end == at[p] {
-				continue
-			}
-			last = time.Now()
-			err := w.cluster.Read(ctx, pipeline.Range{Topic: topic, Partition: p, Offset: at[p], Length: end - at[p]}, func(rec stream.Record) error {
-				total++
-				for _, h := range rec.Headers {
-					if h.Key == "ce_id" {
-						seen[string(h.Value)] = true
-					}
-				}
-				return nil
-			})
-			if err != nil {
-				return false, err
-			}
-			at[p] = end
-		}
-		return len(seen) >= n || time.Since(last) > quiet, nil
-	})
-	r.records, r.lost, r.duplicated = n, n-len(seen), total-len(seen)
-	if err == nil && len(seen) != n {
-		err = fmt.Errorf("%d distinct predictions of %d records", len(seen), n)
-	}
-	return err
-}
-
-// pass feeds n records through an inference and collects the predictions.
-func (w *walk) pass(ctx context.Context, i pipeline.Inference, n, rate int, r *row, midway func() error) error {
-	_, before, err := w.cluster.Offsets(ctx, i.OutputTopic)
-	if err != nil {
-		return err
-	}
-	began := time.Now()
-	if err := w.feed(ctx, i.InputTopic, n, rate, midway); err != nil {
-		return err
-	}
-	err = w.collect(ctx, i.OutputTopic, before, n, r)
-	r.notef("%d records in %.1f s", n, time.Since(began).Seconds())
-	return err
-}
-
 func selector(i pipeline.Inference) string { return "serving.knative.dev/service=" + i.Name }
 
 // replicas serves by three replicas behind a KafkaSource and looks whether all
@@ -252,6 +161,25 @@ func (w *walk) canary(ctx context.Context, r *row) error {
 	return split([]map[string]any{{"latestRevision": true, "percent": 100}})
 }
 
+// grow gives the input topic more partitions: its KafkaSource gets as many
+// consumers, and what lies in the new partitions is predicted too.
+func (w *walk) grow(ctx context.Context, r *row) error {
+	const more = partitions + 2
+	if err := w.cluster.GrowTopic(ctx, w.source.InputTopic, more); err != nil {
+		return err
+	}
+	err := until(ctx, func() (bool, error) {
+		consumers, err := w.kubectl(ctx, "get", "kafkasource", w.source.Name, "-o", "jsonpath={.spec.consumers}")
+		return consumers == fmt.Sprint(more), err
+	})
+	if err != nil {
+		return err
+	}
+	r.pods = 3
+	r.notef("%d consumers", more)
+	return w.pass(ctx, w.source, 2000, 1000, r, nil)
+}
+
 // direct lets three replicas consume by themselves.
 func (w *walk) direct(ctx context.Context, r *row) error {
 	i, err := w.infer(ctx, client.InferenceForm{Result: w.results[0].ID, Replicas: 3, Delivery: pipeline.Direct}, 3)
@@ -262,101 +190,4 @@ func (w *walk) direct(ctx context.Context, r *row) error {
 		return err
 	}
 	return w.shares(ctx, i, 3, r)
-}
-
-// range05 lets an inference scale to zero and wakes it by records, and splits
-// the time until the first prediction.
-func (w *walk) range05(ctx context.Context, r *row) error {
-	i, err := w.infer(ctx, client.InferenceForm{Result: w.results[0].ID, Replicas: 0, MaxReplicas: 5}, 0)
-	if err != nil {
-		return err
-	}
-	began := time.Now()
-	err = until(ctx, func() (bool, error) {
-		pods, err := w.running(ctx, selector(i))
-		return len(pods) == 0, err
-	})
-	if err != nil {
-		return err
-	}
-	r.notef("at zero after %.0f s", time.Since(began).Seconds())
-	_, before, err := w.cluster.Offsets(ctx, i.OutputTopic)
-	if err != nil {
-		return err
-	}
-	woken := time.Now()
-	if err := w.feed(ctx, i.InputTopic, 200, 2000, nil); err != nil {
-		return err
-	}
-	err = until(ctx, func() (bool, error) {
-		_, next, err := w.cluster.Offsets(ctx, i.OutputTopic)
-		came := int64(0)
-		for p, o := range next {
-			came += o - before[p]
-		}
-		return came > 0, err
-	})
-	if err != nil {
-		return err
-	}
-	first := time.Since(woken)
-	pods, err := w.kubectl(ctx, "get", "pods", "-l", selector(i), "-o",
-		`jsonpath={.items[?(@.status.containerStatuses[0].ready==true)].metadata.name}`)
-	if err != nil {
-		return err
-	}
-	ready := strings.Fields(pods)
-	if len(ready) == 0 {
-		return fmt.Errorf("a prediction came, but no pod is ready")
-	}
-	r.pods = len(ready)
-	if err := w.coldStart(ctx, ready[0], woken, r); err != nil {
-		return err
-	}
-	r.notef("first prediction %.1f s", first.Seconds())
-	return w.collect(ctx, i.OutputTopic, before, 200, r)
-}
-
-// coldStart tells when a woken pod was made, had its container and was ready,
-// in seconds since the first record.
-func (w *walk) coldStart(ctx context.Context, pod string, woken time.Time, r *row) error {
-	for _, at := range []struct{ what, path string }{
-		{"pod made", "{.metadata.creationTimestamp}"},
-		{"container runs", `{.status.containerStatuses[?(@.name=="user-container")].state.running.startedAt}`},
-		{"model loaded, ready", `{.status.conditions[?(@.type=="Ready")].lastTransitionTime}`},
-	} {
-		text, err := w.kubectl(ctx, "get", "pod", pod, "-o", "jsonpath="+at.path)
-		if err != nil {
-			return err
-		}
-		t, err := time.Parse(time.RFC3339, text)
-		if err != nil {
-			return fmt.Errorf("%s: %w", at.what, err)
-		}
-		r.notef("%s %.0f s", at.what, t.Sub(woken).Seconds())
-	}
-	return nil
-}
-
-// remove deletes every inference and looks for what is left of them.
-func (w *walk) remove(ctx context.Context, r *row) error {
-	for i, err := range w.client.Inferences().All(ctx, client.Query{}) {
-		if err != nil {
-			return err
-		}
-		if _, err := w.client.Send(ctx, w.client.Inferences().Delete(i.ID)); err != nil {
-			return err
-		}
-	}
-	return until(ctx, func() (bool, error) {
-		left := 0
-		for _, kind := range []string{"ksvc", "kafkasource", "revisions", "pods"} {
-			names, err := w.names(ctx, kind, "app.kubernetes.io/name=predict")
-			if err != nil {
-				return false, err
-			}
-			left += len(names)
-		}
-		return left == 0, nil
-	})
 }

@@ -6,6 +6,8 @@
 //	KAFKA_BROKERS, ...  Kafka, as seen from here
 //	E2E_INGRESS         host:port of Knative's ingress; names are resolved when empty
 //	E2E_DOMAIN          of Knative's routes, such as e2e.test
+//	E2E_OVERLAY         to install first and to remove at the end; installed already when empty
+//	KAFKAML             the program kafkaml, which kn runs as its plugin
 package main
 
 import (
@@ -38,12 +40,12 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w := &walk{domain: os.Getenv("E2E_DOMAIN"), brokers: config.Brokers}
+	w := &walk{domain: os.Getenv("E2E_DOMAIN"), overlay: os.Getenv("E2E_OVERLAY"), ingress: os.Getenv("E2E_INGRESS"), kafkaml: os.Getenv("KAFKAML")}
 	if w.cluster, err = stream.Dial(ctx, config); err != nil {
 		return err
 	}
 	defer w.cluster.Close()
-	w.http = &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{DialContext: ingress(os.Getenv("E2E_INGRESS"))}}
+	w.http = &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{DialContext: dial(w.ingress)}}
 	w.client = client.New(w.url("page"))
 	w.client.HTTP = w.http
 	failed := 0
@@ -65,8 +67,8 @@ func run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// ingress dials address whatever the host, or the host where it is empty.
-func ingress(address string) func(context.Context, string, string) (net.Conn, error) {
+// dial dials address whatever the host, or the host where it is empty.
+func dial(address string) func(context.Context, string, string) (net.Conn, error) {
 	var d net.Dialer
 	return func(ctx context.Context, network, host string) (net.Conn, error) {
 		if address != "" {
@@ -85,10 +87,10 @@ type step struct {
 }
 
 var steps = []step{
-	{"install: five functions ready", true, 5 * time.Minute, (*walk).installed},
+	{"install by one apply: five functions ready", true, 8 * time.Minute, (*walk).install},
 	{"rights: who may write what", false, time.Minute, (*walk).rights},
 	{"register two models by CloudEvent, configure", true, 5 * time.Minute, (*walk).register},
-	{"control message before its deployment (control-log at 0)", true, 4 * time.Minute, (*walk).early},
+	{"control message before its deployment, control-log at 0", true, 5 * time.Minute, (*walk).early},
 	{"deploy: two Jobs run and finish", true, 6 * time.Minute, (*walk).train},
 	{"download both formats", false, time.Minute, (*walk).download},
 	{"the same control message again", false, 2 * time.Minute, (*walk).again},
@@ -97,11 +99,18 @@ var steps = []step{
 	{"the same, one pod killed midway", false, 4 * time.Minute, (*walk).killed},
 	{"new model under load", false, 5 * time.Minute, (*walk).update},
 	{"canary 10 % and back", false, 4 * time.Minute, (*walk).canary},
+	{"two partitions more: the consumers follow", false, 3 * time.Minute, (*walk).grow},
 	{"inference: 3 replicas, direct", false, 5 * time.Minute, (*walk).direct},
 	{"range 0..5: to zero, woken by records", false, 6 * time.Minute, (*walk).range05},
-	{"a function at 0 woken by a request", false, 3 * time.Minute, (*walk).wake},
-	{"Job: pod killed, retried", false, 6 * time.Minute, (*walk).jobKilled},
+	{"a function at 0 woken by curl", false, 3 * time.Minute, (*walk).wakeByCurl},
+	{"a function at 0 woken by kn", false, 3 * time.Minute, (*walk).wakeByKn},
+	{"a function at 0 woken by the page in a browser", false, 3 * time.Minute, (*walk).wakeByPage},
+	{"Job: pod killed, run again", false, 6 * time.Minute, (*walk).jobKilled},
+	{"Job: lost, started again from the log", false, 6 * time.Minute, (*walk).jobLost},
 	{"Job: out of memory", false, 4 * time.Minute, (*walk).jobMemory},
 	{"Job: no node for it", false, 4 * time.Minute, (*walk).jobUnschedulable},
-	{"delete the inferences: nothing left", false, 3 * time.Minute, (*walk).remove},
+	{"Job: past its deadline", false, 4 * time.Minute, (*walk).jobLate},
+	{"Job: stopped with its deployment", false, 4 * time.Minute, (*walk).jobStopped},
+	{"delete the inferences: nothing is left of them", false, 3 * time.Minute, (*walk).remove},
+	{"delete the functions: what they made goes with them", false, 5 * time.Minute, (*walk).uninstall},
 }

@@ -31,17 +31,6 @@ const modelSource = `model = keras.Sequential([keras.Input((8,)), %skeras.layers
 model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
 `
 
-// installed waits for the functions.
-func (w *walk) installed(ctx context.Context, r *row) error {
-	_, err := w.kubectl(ctx, "wait", "--for=condition=Ready", "ksvc", "--all", "--timeout=290s")
-	if err != nil {
-		return err
-	}
-	out, err := w.kubectl(ctx, "get", "ksvc", "-o", "name")
-	r.pods = len(strings.Fields(out))
-	return err
-}
-
 // register posts one model as a CloudEvent by hand, the other by the client.
 func (w *walk) register(ctx context.Context, r *row) error {
 	w.run = fmt.Sprint("-", time.Now().Unix()) // a cluster may be walked through again
@@ -124,6 +113,9 @@ func (w *walk) early(ctx context.Context, r *row) error {
 	}
 	next, err := w.nextDeployment(ctx)
 	if err != nil {
+		return err
+	}
+	if err := w.atZero(ctx, controlLog); err != nil {
 		return err
 	}
 	sink, err := stream.NewSink(ctx, w.cluster, stream.SinkConfig{

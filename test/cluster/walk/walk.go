@@ -22,7 +22,9 @@ type walk struct {
 	cluster *stream.Cluster
 	http    *http.Client
 	domain  string
-	brokers []string
+	ingress string
+	overlay string
+	kafkaml string
 	rows    []*row
 
 	run           string // ends the names of what this walk makes

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/kafkaml/kafkaml/client"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/stream"
+)
+
+// range05 lets an inference scale to zero and wakes it by records, and splits
+// the time until the first prediction.
+func (w *walk) range05(ctx context.Context, r *row) error {
+	began := time.Now()
+	i, err := w.infer(ctx, client.InferenceForm{Result: w.results[0].ID, Replicas: 0, MaxReplicas: 5}, 0)
+	if err != nil {
+		return err
+	}
+	if err := w.atZero(ctx, i.Name); err != nil {
+		return err
+	}
+	r.notef("deployed, ready and at zero after %.0f s", time.Since(began).Seconds())
+	_, before, err := w.cluster.Offsets(ctx, i.OutputTopic)
+	if err != nil {
+		return err
+	}
+	woken := time.Now()
+	const records = 200
+	if err := w.feed(ctx, i.InputTopic, records, 2000, nil); err != nil {
+		return err
+	}
+	if err := w.collect(ctx, i.OutputTopic, before, records, r); err != nil {
+		return err
+	}
+	first, err := w.firstOf(ctx, i.OutputTopic, before)
+	if err != nil {
+		return err
+	}
+	return w.coldStart(ctx, i, woken, first, r)
+}
+
+// firstOf is the time of the earliest record of a topic after the offsets
+// before.
+func (w *walk) firstOf(ctx context.Context, topic string, before map[int]int64) (first time.Time, err error) {
+	_, next, err := w.cluster.Offsets(ctx, topic)
+	if err != nil {
+		return first, err
+	}
+	for p, end := range next {
+		if end == before[p] {
+			continue
+		}
+		err := w.cluster.Read(ctx, pipeline.Range{Topic: topic, Partition: p, Offset: before[p], Length: 1}, func(rec stream.Record) error {
+			if first.IsZero() || rec.Time.Before(first) {
+				first = rec.Time
+			}
+			return nil
+		})
+		if err != nil {
+			return first, err
+		}
+	}
+	return first, nil
+}
+
+// coldStart splits the time from the first record to the first prediction by
+// what the pod that was ready first tells: Kubernetes to the second, its own
+// log to the millisecond.
+func (w *walk) coldStart(ctx context.Context, i pipeline.Inference, woken, first time.Time, r *row) error {
+	pods, err := w.running(ctx, selector(i))
+	if err != nil {
+		return err
+	}
+	r.pods = len(pods)
+	var chosen string
+	var loading, serving time.Time
+	for _, pod := range pods {
+		from, to, err := w.loaded(ctx, pod)
+		if err != nil {
+			return err
+		}
+		if !to.IsZero() && (chosen == "" || to.Before(serving)) {
+			chosen, loading, serving = pod, from, to
+		}
+	}
+	if chosen == "" {
+		return fmt.Errorf("predictions came, but no pod of %d says that it serves", len(pods))
+	}
+	text, err := w.kubectl(ctx, "get", "pod", chosen, "-o", `jsonpath={.status.conditions[?(@.type=="PodScheduled")].lastTransitionTime}`)
+	if err != nil {
+		return err
+	}
+	scheduled, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return fmt.Errorf("when %s was scheduled: %w", chosen, err)
+	}
+	r.notef("cold start %.1f s: scheduled %.0f, container %.0f, model loaded %.2f, first prediction %.2f",
+		first.Sub(woken).Seconds(), max(0, scheduled.Sub(woken).Seconds()), loading.Sub(scheduled).Seconds(), serving.Sub(loading).Seconds(), first.Sub(serving).Seconds())
+	return nil
+}
+
+// loaded reads from a predict pod's log when it began to load its model and
+// when it served; zero while it does not.
+func (w *walk) loaded(ctx context.Context, pod string) (from, to time.Time, err error) {
+	log, err := w.kubectl(ctx, "logs", pod, "-c", "user-container")
+	if err != nil {
+		return from, to, err
+	}
+	for line := range strings.Lines(log) {
+		var entry struct {
+			Time    time.Time `json:"time"`
+			Message string    `json:"msg"`
+			Seconds float64   `json:"seconds"`
+		}
+		if json.Unmarshal([]byte(line), &entry) == nil && entry.Message == "serving" {
+			return entry.Time.Add(-time.Duration(entry.Seconds * float64(time.Second))), entry.Time, nil
+		}
+	}
+	return from, to, nil
+}
