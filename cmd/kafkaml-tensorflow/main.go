@@ -29,6 +29,9 @@ const usage = `usage: kafkaml-tensorflow VERB
   predict   serve the inference that KAFKAML_PREDICT describes
   version   print the version
 
+Without a verb it is the one that is described, so that a func.yaml, which has
+no arguments, can deploy the image.
+
 Environment: ARTIFACT_URL, KAFKA_BROKERS and the other KAFKA_ variables; train:
 K_SINK, where progress is told; predict: PORT or LISTEN_ADDRESS.
 KAFKAML_PARENT=stdin ends the process when its standard input ends.
@@ -43,6 +46,9 @@ const (
 func main() { os.Exit(run(os.Args[1:])) }
 
 func run(args []string) int {
+	if len(args) == 0 {
+		args = described()
+	}
 	if len(args) != 1 {
 		fmt.Fprint(os.Stderr, usage)
 		return exitUsage
@@ -63,6 +69,17 @@ func run(args []string) int {
 		}
 		return carryOut(work)
 	}
+}
+
+// described is the verb whose description stands in the environment, if any.
+func described() []string {
+	switch {
+	case os.Getenv("KAFKAML_PREDICT") != "":
+		return []string{"predict"}
+	case os.Getenv("KAFKAML_JOB") != "":
+		return []string{"train"}
+	}
+	return nil
 }
 
 // carryOut runs a verb until it ends, we are told to end, or our parent is gone.

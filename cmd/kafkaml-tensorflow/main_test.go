@@ -230,18 +230,20 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		code int
 		want string
 	}{
-		"no verb":      {nil, nil, 2, "usage"},
-		"another verb": {nil, []string{"dance"}, 2, `"dance" is no verb`},
-		"version":      {nil, []string{"version"}, 0, "TensorFlow 2."},
-		"help":         {nil, []string{"--help"}, 0, "usage"},
-		"no inference": {nil, []string{"predict"}, 1, "KAFKAML_PREDICT: is not set"},
-		"not JSON":     {[]string{"KAFKAML_PREDICT={"}, []string{"predict"}, 1, "KAFKAML_PREDICT"},
-		"no store":     {[]string{"KAFKAML_PREDICT={}"}, []string{"predict"}, 1, "ARTIFACT_URL"},
-		"no output":    {with("KAFKAML_PREDICT=" + string(text)), []string{"predict"}, 1, "output_topic"},
-		"no broker":    {with("KAFKA_BROKERS="), []string{"predict"}, 1, "KAFKA_BROKERS"},
-		"a port taken": {with("LISTEN_ADDRESS=" + taken.Addr().String()), []string{"predict"}, 1, "is in use"},
-		"no artifact":  {with("ARTIFACT_URL=file://" + t.TempDir()), []string{"predict"}, 1, "savedmodel.zip"},
-		"a misfit":     {with("KAFKAML_PREDICT=" + string(wrong)), []string{"predict"}, 1, "input_config"},
+		"no verb":                   {nil, nil, 2, "usage"},
+		"a verb by its description": {[]string{"KAFKAML_PREDICT={}"}, nil, 1, "ARTIFACT_URL"},
+		"a training described":      {[]string{"KAFKAML_JOB={"}, nil, 1, "KAFKAML_JOB"},
+		"another verb":              {nil, []string{"dance"}, 2, `"dance" is no verb`},
+		"version":                   {nil, []string{"version"}, 0, "TensorFlow 2."},
+		"help":                      {nil, []string{"--help"}, 0, "usage"},
+		"no inference":              {nil, []string{"predict"}, 1, "KAFKAML_PREDICT: is not set"},
+		"not JSON":                  {[]string{"KAFKAML_PREDICT={"}, []string{"predict"}, 1, "KAFKAML_PREDICT"},
+		"no store":                  {[]string{"KAFKAML_PREDICT={}"}, []string{"predict"}, 1, "ARTIFACT_URL"},
+		"no output":                 {with("KAFKAML_PREDICT=" + string(text)), []string{"predict"}, 1, "output_topic"},
+		"no broker":                 {with("KAFKA_BROKERS="), []string{"predict"}, 1, "KAFKA_BROKERS"},
+		"a port taken":              {with("LISTEN_ADDRESS=" + taken.Addr().String()), []string{"predict"}, 1, "is in use"},
+		"no artifact":               {with("ARTIFACT_URL=file://" + t.TempDir()), []string{"predict"}, 1, "savedmodel.zip"},
+		"a misfit":                  {with("KAFKAML_PREDICT=" + string(wrong)), []string{"predict"}, 1, "input_config"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -37,5 +37,5 @@ say "README's section on clusters, word by word"
 "$here/readme.sh" "$overlay"
 k delete -k "$overlay" >/dev/null
 say "walk"
-"$here/kx" env PATH="$BIN:$PATH" KAFKAML="$KAFKAML" KAFKA_BROKERS=$NODE_IP:9092 E2E_DOMAIN=$DOMAIN E2E_OVERLAY="$overlay" "$images/walk"
+"$here/kx" env KAFKAML="$KAFKAML" KAFKA_BROKERS=$NODE_IP:9092 E2E_DOMAIN=$DOMAIN E2E_OVERLAY="$overlay" "$images/walk"
 say "done"

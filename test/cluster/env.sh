@@ -13,6 +13,8 @@ DOMAIN=e2e.test
 CGROUPS="cpu cpuacct cpuset memory devices freezer blkio pids systemd"  # systemd: the named hierarchy; the kubelet wants every hierarchy of /proc/self/cgroup mounted
 CGNAME=knode
 TAG=e2e
+# What the node's programs are built from: a change builds them anew.
+sources() { (cd $SRC/src && find . -name '*.go' -o -name 'go.*' | sort | xargs cat | sha256sum; go env GOVERSION); }
 # The node's cgroups lie beneath the caller's own, so its memory stays in the caller's account.
 cgroup_dir() { # CONTROLLER
   local n=$1; [ $n = systemd ] && n=name=systemd
