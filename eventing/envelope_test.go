@@ -3,6 +3,7 @@ package eventing
 import (
 	"bufio"
 	"bytes"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -173,7 +174,7 @@ func TestRecordOfReadsWhatABrokerDelivers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		structured, err := Read(t.Context(), http.Header{"Content-Type": {event.ApplicationCloudEventsJSON}}, bytes.NewReader(text))
+		structured, err := Read(t.Context(), http.Header{"Content-Type": {event.ApplicationCloudEventsJSON}}, io.NopCloser(bytes.NewReader(text)))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,7 +3,8 @@
 // and is started by the functions deploy-training and deploy-inference; both
 // verbs also run by hand.
 //
-// Exit codes: 0 done or told to end, 1 failed, 2 called wrongly.
+// Exit codes: 0 done, 1 failed, 2 called wrongly, 143 told to end before it was
+// done, which is no fault of the training.
 package main
 
 import (
@@ -41,6 +42,7 @@ LOG_LEVEL is debug, info, warn or error.
 const (
 	exitFailed = 1
 	exitUsage  = 2
+	exitTold   = 128 + int(syscall.SIGTERM) // as a shell says it of the signal
 )
 
 func main() { os.Exit(run(os.Args[1:])) }
@@ -92,8 +94,12 @@ func carryOut(work func(context.Context, *slog.Logger) error) int {
 		ctx = whileReadable(ctx, os.Stdin)
 	}
 	err := work(ctx, log)
-	if err == nil {
+	switch {
+	case err == nil:
 		return 0
+	case ctx.Err() != nil && errors.Is(err, context.Cause(ctx)):
+		log.Info("told to end")
+		return exitTold
 	}
 	return report(log, err)
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -32,6 +33,12 @@ func TestMain(m *testing.M) {
 	switch os.Getenv(asCommand) {
 	case "1":
 		os.Exit(run(os.Args[1:]))
+	case "told":
+		os.Exit(carryOut(func(ctx context.Context, _ *slog.Logger) error {
+			_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
+			<-ctx.Done()
+			return fmt.Errorf("train: %w", context.Cause(ctx))
+		}))
 	case "abort":
 		_, _ = openLog()
 		_, _ = os.Stderr.WriteString("F0000 00:00:1.5   1 session.cc:7] the last words\n")
@@ -354,6 +361,14 @@ func read(t testing.TB, c *stream.Cluster, topic string, each func(stream.Record
 		if err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// A training that is told to end has not failed: a cluster runs it again.
+func TestToldToEnd(t *testing.T) {
+	p := begin(t, []string{asCommand + "=told"})
+	if code := p.code(t); code != exitTold {
+		t.Errorf("exit code %d, want %d: %s", code, exitTold, p.out)
 	}
 }
 

@@ -14,7 +14,7 @@ reason=$("$here/can.sh") || { echo "e2e: this machine cannot make the node: $rea
 . "$here/env.sh"
 images=$(shared/toolchain/fetch.sh dir)/images
 began=$(date +%s); say() { echo "e2e: [$(( $(date +%s) - began )) s] $*"; }
-for p in walk dispatcher; do CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$images/$p" "./test/cluster/$p"; done
+for p in walk dispatcher; do CGO_ENABLED=0 go build -ldflags '-s -w' -o "$images/$p" "./test/cluster/$p"; done
 "$images/mkimage" -name "dev.local/dispatcher:$TAG" -o "$images/dispatcher.tar" -entrypoint /dispatcher "$images/dispatcher=/dispatcher"
 [ -n "${KEEP:-}" ] || trap '"$here/down.sh"' EXIT
 say "node"; "$here/up.sh"
