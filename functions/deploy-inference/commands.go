@@ -148,7 +148,7 @@ func (s *Service) stop(ctx context.Context, e event.Event) (*event.Event, error)
 	if err != nil {
 		return nil, err
 	}
-	return reply, s.reconciler.settle(ctx, id)
+	return reply, s.reconciler.settleNow(ctx, id)
 }
 
 // change changes a row and tells it.
@@ -190,7 +190,7 @@ func (s *Service) remove(ctx context.Context, e event.Event) (*event.Event, erro
 	if err != nil {
 		return nil, err
 	}
-	return reply, s.reconciler.settle(ctx, id)
+	return reply, s.reconciler.settleNow(ctx, id)
 }
 
 // deleted is the data of inference.deleted.

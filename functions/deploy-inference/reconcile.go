@@ -3,7 +3,6 @@ package deployinference
 import (
 	"context"
 	"errors"
-	"fmt"
 	"reflect"
 	"sync"
 	"time"
@@ -17,10 +16,6 @@ import (
 // lookEvery is the pause between two looks at all inferences.
 const lookEvery = 500 * time.Millisecond
 
-// countEvery is the pause between two looks at how many partitions an input
-// topic has.
-const countEvery = 10 * time.Second
-
 // reconciler brings what runs to what the rows say.
 type reconciler struct {
 	s       *Service
@@ -28,6 +23,9 @@ type reconciler struct {
 	mu      sync.Mutex
 	items   map[int64]*item
 	adopted bool // by look alone
+	// settling owns what look has begun: one inference that drains does not hold
+	// up the others.
+	settling sync.WaitGroup
 }
 
 // item is what this process has applied of one inference. Its lock is held
@@ -56,11 +54,12 @@ func (r *reconciler) poke() {
 // Run keeps all inferences that should be served served, until ctx ends. What
 // runs then goes on: ending it is the platform's to do.
 func (s *Service) Run(ctx context.Context) {
+	defer s.reconciler.settling.Wait()
 	t := time.NewTicker(lookEvery)
 	defer t.Stop()
 	for {
 		if err := s.reconciler.look(ctx); err != nil && ctx.Err() == nil {
-			s.Log.WarnContext(ctx, "inferences were not brought in line", "error", err)
+			s.Log.WarnContext(ctx, "inferences were not looked at", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -71,7 +70,8 @@ func (s *Service) Run(ctx context.Context) {
 	}
 }
 
-// look brings every inference in line, and ends what has no row any more.
+// look begins to bring every inference in line, and to end what has no row any
+// more.
 func (r *reconciler) look(ctx context.Context) error {
 	if err := r.adopt(ctx); err != nil {
 		return err
@@ -95,40 +95,16 @@ func (r *reconciler) look(ctx context.Context) error {
 		ids[id] = true
 	}
 	r.mu.Unlock()
-	var wg sync.WaitGroup
-	errs := make(chan error, len(ids))
 	for id := range ids {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			errs <- r.settle(ctx, id)
-		}()
+		if it := r.item(id); it.mu.TryLock() { // else it is being brought in line still: a Service drains for long
+			r.settling.Go(func() {
+				defer it.mu.Unlock()
+				if err := r.settle(ctx, id, it); err != nil && ctx.Err() == nil {
+					r.s.Log.WarnContext(ctx, "an inference was not brought in line", "inference", id, "error", err)
+				}
+			})
+		}
 	}
-	wg.Wait()
-	close(errs)
-	for e := range errs {
-		err = errors.Join(err, e)
-	}
-	return err
-}
-
-// adopt takes over, once, what a process before this one has left running, so
-// that what was stopped or deleted in between is ended.
-func (r *reconciler) adopt(ctx context.Context) error {
-	if r.adopted {
-		return nil
-	}
-	names, err := r.s.Services.Names(ctx)
-	if err != nil {
-		return fmt.Errorf("list the services: %w", err)
-	}
-	for id, name := range names {
-		it := r.item(id)
-		it.mu.Lock()
-		it.name, it.service = name, &platform.Service{Name: name} // like none that is wanted
-		it.mu.Unlock()
-	}
-	r.adopted = true
 	return nil
 }
 
@@ -141,11 +117,9 @@ func (r *reconciler) item(id int64) *item {
 	return r.items[id]
 }
 
-// settle brings one inference in line with its row as it is now.
-func (r *reconciler) settle(ctx context.Context, id int64) error {
-	it := r.item(id)
-	it.mu.Lock()
-	defer it.mu.Unlock()
+// settle brings one inference in line with its row as it is now. The caller
+// holds the item's lock.
+func (r *reconciler) settle(ctx context.Context, id int64, it *item) error {
 	i, sub, err := r.s.read(ctx, id)
 	gone := pipeline.KindOf(err) == pipeline.NotFound
 	if err != nil && !gone {
@@ -193,35 +167,6 @@ func (r *reconciler) apply(ctx context.Context, it *item, i pipeline.Inference, 
 		it.source, it.noted = &source, true
 	}
 	return nil
-}
-
-// count takes over how many partitions the input topic has by now: there is a
-// consumer for each. While Kafka is away it stays as it was.
-func (r *reconciler) count(ctx context.Context, it *item, i *pipeline.Inference) {
-	if !r.s.PerPartition || i.Delivery != pipeline.Source || time.Since(it.counted) < countEvery {
-		return
-	}
-	it.counted = time.Now()
-	n, err := r.s.Cluster.Partitions(ctx, i.InputTopic)
-	if err != nil || n == i.Partitions {
-		return
-	}
-	err = r.s.Store.Do(ctx, func(tx *registry.Tx) error {
-		now, err := tx.Inference(i.ID)
-		if err != nil {
-			return err
-		}
-		now.Partitions = n
-		if err := tx.UpdateInference(&now); err != nil {
-			return err
-		}
-		*i = now
-		_, err = tell(tx, eventing.InferenceChanged, now)
-		return err
-	})
-	if err != nil {
-		r.s.Log.WarnContext(ctx, "the partitions of an input topic were not taken over", "inference", i.ID, "error", err)
-	}
 }
 
 // end stops the records, then lets the replicas drain.

@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 	servingclient "knative.dev/serving/pkg/client/clientset/versioned"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -104,18 +105,24 @@ func NewKubernetes(c KubernetesConfig) (*Kubernetes, error) {
 // ends.
 func (k *Kubernetes) Watch(ctx context.Context) { newJobWatch(k).run(ctx) }
 
-// owners makes what is created here belong to the Owner. An owner that cannot
-// be read is none: the object is wanted all the same.
-func (k *Kubernetes) owners(ctx context.Context) []metav1.OwnerReference {
+// owners makes what is created here belong to the Owner, so that nothing is left
+// when it goes. While it goes nothing more is made: the cluster would not take
+// that away any more.
+func (k *Kubernetes) owners(ctx context.Context) ([]metav1.OwnerReference, error) {
 	if k.c.Owner == "" {
-		return nil
+		return nil, nil
 	}
 	o, err := k.serving.ServingV1().Services(k.c.Namespace).Get(ctx, k.c.Owner, metav1.GetOptions{})
-	if err != nil {
-		k.c.Log.WarnContext(ctx, "the owner was not found", "owner", k.c.Owner, "error", err)
-		return nil
+	if err == nil && o.DeletionTimestamp == nil {
+		return []metav1.OwnerReference{*metav1.NewControllerRef(o, servingv1.SchemeGroupVersion.WithKind("Service"))}, nil
 	}
-	return []metav1.OwnerReference{*metav1.NewControllerRef(o, o.GetGroupVersionKind())}
+	if err != nil && !kerrors.IsNotFound(err) {
+		return nil, k.failure("find the owner "+k.c.Owner, err)
+	}
+	return nil, &pipeline.Error{
+		Op: "find the owner " + k.c.Owner, Kind: pipeline.Unavailable, Reason: "the Knative Service has been deleted",
+		Hint: "install it again; what is to run is kept",
+	}
 }
 
 // The labels of all that is made here, beside app.kubernetes.io/*.

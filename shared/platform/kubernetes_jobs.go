@@ -28,7 +28,9 @@ func (k *Kubernetes) Start(ctx context.Context, j Job) error {
 	if err != nil {
 		return err
 	}
-	job.OwnerReferences = k.owners(ctx)
+	if job.OwnerReferences, err = k.owners(ctx); err != nil {
+		return err
+	}
 	_, err = k.core.BatchV1().Jobs(k.c.Namespace).Create(ctx, job, metav1.CreateOptions{})
 	if kerrors.IsAlreadyExists(err) {
 		return nil

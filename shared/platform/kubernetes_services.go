@@ -32,7 +32,9 @@ func (k *Kubernetes) applyService(ctx context.Context, want *servingv1.Service) 
 	services := k.serving.ServingV1().Services(k.c.Namespace)
 	is, err := services.Get(ctx, want.Name, metav1.GetOptions{})
 	if kerrors.IsNotFound(err) {
-		want.OwnerReferences = k.owners(ctx)
+		if want.OwnerReferences, err = k.owners(ctx); err != nil {
+			return err
+		}
 		_, err = services.Create(ctx, want, metav1.CreateOptions{})
 		return err
 	}

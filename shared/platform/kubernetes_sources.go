@@ -33,7 +33,11 @@ func (k *Kubernetes) ApplySource(ctx context.Context, name string, manifest any)
 		return pipeline.Invalidf("source", "is not an object: %v", err)
 	}
 	o.SetNamespace(k.c.Namespace)
-	o.SetOwnerReferences(k.owners(ctx))
+	owners, err := k.owners(ctx)
+	if err != nil {
+		return err
+	}
+	o.SetOwnerReferences(owners)
 	_, err = k.sources().Apply(ctx, name, &o, metav1.ApplyOptions{FieldManager: managedBy, Force: true})
 	return k.failure("apply KafkaSource "+name, err)
 }

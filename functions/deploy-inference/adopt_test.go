@@ -1,0 +1,92 @@
+package deployinference_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http/httptest"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/eventing/door"
+	deployinference "github.com/kafkaml/kafkaml/functions/deploy-inference"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/platform"
+	"github.com/kafkaml/kafkaml/shared/registry"
+)
+
+// outliving runs the step over a platform that outlives it, as a cluster does:
+// each call of the function that it gives is another process of the step, ended
+// by what that gives.
+func (r *rig) outliving(t *testing.T) (local *platform.Local, begin func() (end func())) {
+	t.Helper()
+	r.end()
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	local, err := platform.NewLocal(platform.LocalConfig{Binary: os.Args[0], Dir: r.dir, Log: log, BaseURL: "http://here/predict"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := eventing.NewDispatcher(r.cluster, func(to eventing.Destination) []string { return local.URLs(to.Ref.Name) }, log)
+	t.Cleanup(func() {
+		_ = d.Close()
+		_ = local.Close()
+	})
+	return local, func() func() {
+		s := deployinference.NewService(deployinference.Deps{
+			Store: r.store, Cluster: r.cluster, Services: local, Sources: d, Env: r.cluster.Config().Env(), PerPartition: true, Log: log,
+		})
+		ctx, cancel := context.WithCancel(context.Background())
+		var wg sync.WaitGroup
+		wg.Go(func() { s.Run(ctx) })
+		r.Server = httptest.NewServer(door.Handler(s.Function(), r.store, log))
+		end := sync.OnceFunc(func() {
+			r.Server.Close()
+			cancel()
+			wg.Wait()
+		})
+		t.Cleanup(end)
+		return end
+	}
+}
+
+// What a process of the step has left running is ended by the next one, if its
+// inference was deleted in between.
+func TestWhatWasDeletedMeanwhileIsEnded(t *testing.T) {
+	r := newRig(t)
+	local, begin := r.outliving(t)
+	end := begin()
+	gone, kept := r.deploy(t, nil), r.deploy(t, members{"input_topic": "in-2", "output_topic": "out-2"})
+	r.await(t, gone.ID, "ready", ready(1))
+	r.await(t, kept.ID, "ready", ready(1))
+	end()
+	if err := r.store.Do(t.Context(), func(tx *registry.Tx) error { return tx.DeleteInference(gone.ID) }); err != nil {
+		t.Fatal(err)
+	}
+	begin()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if _, err := local.Status(t.Context(), gone.Name); pipeline.KindOf(err) == pipeline.NotFound {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the service of a deleted inference still runs")
+		}
+	}
+	if st, err := local.Status(t.Context(), kept.Name); err != nil || st.Ready != 1 {
+		t.Errorf("the other one: %+v, %v", st, err)
+	}
+}
+
+// The consumers follow the partitions of the input topic.
+func TestPartitionsAreFollowed(t *testing.T) {
+	r := newRig(t)
+	_, begin := r.outliving(t)
+	begin()
+	i := r.deploy(t, nil)
+	if err := r.cluster.GrowTopic(t.Context(), i.InputTopic, i.Partitions+2); err != nil {
+		t.Fatal(err)
+	}
+	r.await(t, i.ID, "grown", func(now pipeline.Inference) bool { return now.Partitions == i.Partitions+2 })
+}
