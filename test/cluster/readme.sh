@@ -7,4 +7,4 @@ set -euo pipefail
 root=$(readlink -f "$SRC/../..")
 awk '/^## /{on = ($0 == "## On a cluster")} on && /^    /{print substr($0, 5)}' "$root/README.md" > $RUN/readme.sh
 [ -s $RUN/readme.sh ] || { echo "README has no commands in its section \"On a cluster\"" >&2; exit 1; }
-exec $SRC/kx env OVERLAY="$1" bash -c "cd '$root' && set -euxo pipefail && . '$RUN/readme.sh'"
+exec $SRC/kx env OVERLAY="$1" bash -c "cd '$root' && set -eux && . '$RUN/readme.sh'"
