@@ -35,7 +35,7 @@ bench: build kafka mnist ## one table: kafkaml against Keras and plain Python lo
 images: build ## the three images as OCI tars, without a container engine
 	manifests/images/build.sh $(TOOLCHAIN)/images bin/kafkaml bin/kafkaml-tensorflow $(TOOLCHAIN) e2e
 
-e2e: $(if $(KUBECONFIG),,images kafka) ## walk through the pipeline in a real cluster: a node of its own, or KUBECONFIG's
+e2e: $(if $(KUBECONFIG),build,images kafka mnist) ## walk through the pipeline in a real cluster: a node of its own, or KUBECONFIG's
 	test/cluster/e2e.sh
 
 manifests: ## write anew what the overlays render to

@@ -3,6 +3,7 @@ package main
 import (
 	"archive/tar"
 	"bufio"
+	"context"
 	"debug/buildinfo"
 	"encoding/json"
 	"errors"
@@ -177,14 +178,14 @@ func pythonPackage(f io.Reader) (component, error) {
 }
 
 // debianOwners asks dpkg, where there is one, which packages files are from.
-func debianOwners(files []string) map[string]component {
+func debianOwners(ctx context.Context, files []string) map[string]component {
 	owners := map[string]component{}
 	for _, file := range files {
-		name := owner(file)
+		name := owner(ctx, file)
 		if name == "" {
 			continue
 		}
-		out, err := exec.Command("dpkg-query", "-W", "-f", "${Package} ${Version} ${Architecture}", name).Output() // #nosec G204 -- a name that dpkg has just given
+		out, err := exec.CommandContext(ctx, "dpkg-query", "-W", "-f", "${Package} ${Version} ${Architecture}", name).Output() // #nosec G204 -- a name that dpkg has just given
 		if fields := strings.Fields(string(out)); err == nil && len(fields) == 3 {
 			owners[file] = component{
 				Type: "library", Name: fields[0], Version: fields[1],
@@ -197,9 +198,9 @@ func debianOwners(files []string) map[string]component {
 
 // owner is the Debian package of a file. The package may know it below /usr, or
 // under a name that links to it.
-func owner(file string) string {
+func owner(ctx context.Context, file string) string {
 	for _, p := range []string{file, "/usr" + file, strings.TrimPrefix(file, "/usr")} {
-		out, err := exec.Command("dpkg-query", "-S", p).Output() // #nosec G204 -- a path in an image of ours
+		out, err := exec.CommandContext(ctx, "dpkg-query", "-S", p).Output() // #nosec G204 -- a path in an image of ours
 		if name, _, ok := strings.Cut(string(out), ": "); err == nil && ok && path.IsAbs(p) {
 			return name
 		}

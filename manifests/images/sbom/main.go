@@ -9,6 +9,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -22,7 +23,7 @@ func main() {
 		os.Exit(2)
 	}
 	for _, path := range os.Args[1:] {
-		if err := describe(path, strings.TrimSuffix(path, ".tar")+".cdx.json"); err != nil {
+		if err := describe(context.Background(), path, strings.TrimSuffix(path, ".tar")+".cdx.json"); err != nil {
 			fmt.Fprintln(os.Stderr, "sbom:", err)
 			os.Exit(1)
 		}
@@ -30,7 +31,7 @@ func main() {
 }
 
 // describe writes the document of the image in one file to another.
-func describe(image, to string) error {
+func describe(ctx context.Context, image, to string) error {
 	f, err := os.Open(image) // #nosec G304 -- the caller's own file
 	if err != nil {
 		return err
@@ -40,7 +41,7 @@ func describe(image, to string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", image, err)
 	}
-	d := document(i, debianOwners(i.libraries))
+	d := document(i, debianOwners(ctx, i.libraries))
 	text, err := json.MarshalIndent(d, "", "  ")
 	if err != nil {
 		return err

@@ -75,7 +75,7 @@ func TestDescribe(t *testing.T) {
 	})
 	image := layout(t, layer, uncompressed)
 	to := strings.TrimSuffix(image, ".tar") + ".cdx.json"
-	if err := describe(image, to); err != nil {
+	if err := describe(t.Context(), image, to); err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(to) // #nosec G304 -- just written
@@ -120,7 +120,7 @@ func TestDescribeRefuses(t *testing.T) {
 		"a package without a name": {layout(t, tarOf(t, map[string][]byte{"x.dist-info/METADATA": []byte("Version: 1\n\n")}), uncompressed), "no name"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := describe(c.image, filepath.Join(t.TempDir(), "out.json"))
+			err := describe(t.Context(), c.image, filepath.Join(t.TempDir(), "out.json"))
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v", err)
 			}

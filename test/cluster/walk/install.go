@@ -147,6 +147,12 @@ func (w *walk) uninstall(ctx context.Context, r *row) error {
 		return err
 	}
 	r.notef("Jobs, services, sources and pods gone after %.1f s", time.Since(began).Seconds())
+	if _, err := w.kubectl(ctx, "delete", "ksvc,kafkasource", "--all"); err != nil { // first: a namespace with pods that drain waits for minutes
+		return err
+	}
+	if err := w.nothing(ctx, "serving.knative.dev/service", "pods"); err != nil {
+		return err
+	}
 	_, err = w.kubectl(ctx, "delete", "-k", w.overlay, "--timeout=180s")
 	r.notef("the namespace after %.1f s", time.Since(began).Seconds())
 	return err
