@@ -37,7 +37,7 @@ say "README's section on clusters, word by word"
 "$here/readme.sh" "$overlay"
 k -n kafkaml delete ksvc,kafkasource --all --wait=false >/dev/null # first: a namespace with pods that drain waits for minutes
 k -n kafkaml wait --for=delete pod -l serving.knative.dev/service --timeout=120s >/dev/null
-k delete -k "$overlay" >/dev/null
+k delete -k "$overlay" --ignore-not-found >/dev/null
 say "walk"
 "$here/kx" env KAFKAML="$KAFKAML" KAFKA_BROKERS=$NODE_IP:9092 E2E_DOMAIN=$DOMAIN E2E_OVERLAY="$overlay" "$images/walk"
 say "done"

@@ -153,7 +153,7 @@ func (w *walk) uninstall(ctx context.Context, r *row) error {
 	if err := w.nothing(ctx, "serving.knative.dev/service", "pods"); err != nil {
 		return err
 	}
-	_, err = w.kubectl(ctx, "delete", "-k", w.overlay, "--timeout=180s")
+	_, err = w.kubectl(ctx, "delete", "-k", w.overlay, "--ignore-not-found", "--timeout=180s")
 	r.notef("the namespace after %.1f s", time.Since(began).Seconds())
 	return err
 }
