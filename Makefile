@@ -56,7 +56,7 @@ tensorflow kafka mnist tabular: ## fetch TensorFlow, Apache Kafka, or the data o
 ui: FORCE
 	@ui/build.sh
 
-test-ui: build ## the UI's own tests, and a real browser against make run
+test-ui: build kafka mnist ## the UI's own tests, and a real browser against make run on Apache Kafka
 	ui/test.sh
 
 lint: ## gofumpt, go vet, staticcheck and the list of .golangci.yml

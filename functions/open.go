@@ -152,6 +152,9 @@ func (o *Opened) openWorker(ctx context.Context, e environment) error {
 
 func (o *Opened) openCluster(ctx context.Context, e environment) error {
 	o.Env = []string{"ARTIFACT_URL=" + e.artifacts()}
+	if v := e.getenv("CORS_ORIGINS"); v != "" {
+		o.Env = append(o.Env, "CORS_ORIGINS="+v)
+	}
 	if !e.serves(DeployTraining, ControlLog, DeployInference) {
 		return nil
 	}

@@ -6,10 +6,12 @@ export default defineConfig({
   outputDir: 'test/artefacts/traces',
   workers: 1,
   fullyParallel: false,
+  maxFailures: 1, // what follows would only fail in turn
   timeout: 120_000,
   expect: { timeout: 20_000 },
   reporter: [['list'], ['json', { outputFile: 'test/artefacts/browser.json' }]],
   use: {
+    actionTimeout: 20_000,
     trace: 'retain-on-failure',
     launchOptions: {
       executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',

@@ -6,6 +6,7 @@ const functions = ['/config.json', '/predict', '/model-register', '/deploy-train
 // The page is embedded into the Go binary from dist/; `npm run dev` proxies the functions of a running `make run`.
 export default defineConfig({
   plugins: [svelte()],
+  base: './', // the page does not mind where it lies
   build: {
     target: 'es2022',
     cssTarget: ['chrome123', 'firefox125', 'safari17.5'],

@@ -2,7 +2,8 @@ package door
 
 import (
 	"net/http"
-	"slices"
+
+	"github.com/kafkaml/kafkaml/eventing"
 )
 
 // cors lets a page of one of the configured origins call the function. A page
@@ -10,29 +11,12 @@ import (
 // browser, and, where it would change something, here: a command sent by a
 // foreign page without preflight ("simple request") is not carried out.
 func (d *door) cors(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return eventing.AllowOrigins(d.Origins, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		origin := r.Header.Get("Origin")
-		allowed := origin != "" && (slices.Contains(d.Origins, origin) || slices.Contains(d.Origins, "*"))
-		if allowed {
-			h := w.Header()
-			h.Set("Access-Control-Allow-Origin", origin)
-			h.Add("Vary", "Origin")
-			h.Set("Access-Control-Expose-Headers", "Location, Retry-After")
-		}
-		if r.Method == http.MethodOptions {
-			if allowed {
-				w.Header().Set("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE")
-				w.Header().Set("Access-Control-Allow-Headers",
-					"Content-Type, Idempotency-Key, Last-Event-ID, Ce-Id, Ce-Source, Ce-Type, Ce-Specversion, Ce-Subject, Ce-Time")
-				w.Header().Set("Access-Control-Max-Age", "600")
-			}
-			w.WriteHeader(http.StatusNoContent)
-			return
-		}
-		if !allowed && r.Method != http.MethodGet && foreign(r, origin) {
+		if r.Method != http.MethodGet && !eventing.OriginAllowed(d.Origins, r) && foreign(r, origin) {
 			writeForeign(w, origin)
 			return
 		}
 		next.ServeHTTP(w, r)
-	})
+	}))
 }

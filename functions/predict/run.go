@@ -8,11 +8,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
+	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
@@ -21,16 +23,20 @@ import (
 type Config struct {
 	Job       pipeline.PredictJob
 	Kafka     stream.Config
-	Artifacts string // URL of the store that holds the trained model
-	Address   string // to listen on
+	Artifacts string   // URL of the store that holds the trained model
+	Address   string   // to listen on
+	Origins   []string // of pages elsewhere that may call; "*" is any
 	Log       *slog.Logger
 }
 
 // ConfigFromEnv reads KAFKAML_PREDICT (a pipeline.PredictJob as JSON),
-// ARTIFACT_URL, the KAFKA_ variables, and LISTEN_ADDRESS or PORT (8080 unless
-// given).
+// ARTIFACT_URL, the KAFKA_ variables, CORS_ORIGINS, and LISTEN_ADDRESS or PORT
+// (8080 unless given).
 func ConfigFromEnv(getenv func(string) string, log *slog.Logger) (Config, error) {
 	c := Config{Artifacts: getenv("ARTIFACT_URL"), Address: getenv("LISTEN_ADDRESS"), Log: log}
+	if v := getenv("CORS_ORIGINS"); v != "" {
+		c.Origins = strings.Split(v, ",")
+	}
 	text := getenv("KAFKAML_PREDICT")
 	if text == "" {
 		return c, pipeline.Invalidf("KAFKAML_PREDICT", "is not set").WithHint("it holds the inference to serve, as JSON")
@@ -77,7 +83,7 @@ func Run(ctx context.Context, c Config) error {
 	}
 	front := &front{}
 	server := &http.Server{
-		Handler: front, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+		Handler: eventing.AllowOrigins(c.Origins, front), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
 		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn),
 	}
 	ctx, cancel := context.WithCancelCause(ctx)

@@ -22,12 +22,44 @@ export async function fits(page: Page, name: string) {
   expect(over, `${name} is wider than the window`).toBeLessThanOrEqual(0)
 }
 
-/** Collects what must not be in the console; call the result at the end. */
-export function watchConsole(page: Page): () => string[] {
-  const found: string[] = []
+export interface Findings {
+  /** Errors in the console, violations of the policy among them. */
+  faults: string[]
+  /** Requests to anybody but the origin. */
+  foreign: string[]
+}
+
+/** Collects what must not happen, from now on. */
+export function watch(page: Page, origin: string): Findings {
+  const found: Findings = { faults: [], foreign: [] }
   page.on('console', (m) => {
-    if (m.type() === 'error' && !/Failed to load resource|net::ERR/.test(m.text())) found.push(m.text())
+    if (m.type() === 'error' && !/Failed to load resource|net::ERR/.test(m.text())) found.faults.push(m.text())
   })
-  page.on('pageerror', (e) => found.push(e.message))
-  return () => found
+  page.on('pageerror', (e) => found.faults.push(e.message))
+  page.on('request', (r) => {
+    if (!/^(data|blob):/.test(r.url()) && new URL(r.url()).origin !== origin) found.foreign.push(r.url())
+  })
+  return found
+}
+
+export interface Cost {
+  /** What the page's own thread computed, in milliseconds of processor time: what else runs on the machine does not count. */
+  busy: number
+  /** How long it took by the clock, in milliseconds. */
+  took: number
+}
+
+/** Measures what it costs the page when something is done with it. */
+export async function costOf(page: Page, act: () => Promise<void>): Promise<Cost> {
+  const cdp = await page.context().newCDPSession(page)
+  await cdp.send('Performance.enable', { timeDomain: 'threadTicks' })
+  const busy = async () => {
+    const { metrics } = await cdp.send('Performance.getMetrics')
+    return 1000 * (metrics.find((m) => m.name === 'TaskDuration')?.value ?? NaN)
+  }
+  const [before, began] = [await busy(), Date.now()]
+  await act()
+  const cost = { busy: Math.round((await busy()) - before), took: Date.now() - began }
+  await cdp.detach()
+  return cost
 }

@@ -8,7 +8,7 @@ const size = (file: string) => gzipSync(readFileSync(dist + file)).length
 
 test('the first load is at most 70 kB', () => {
   const index = readFileSync(`${dist}index.html`, 'utf8')
-  const first = ['index.html', 'icon.svg', ...[...index.matchAll(/(?:src|href)="\/(assets\/[^"]+)"/g)].map((m) => m[1] ?? '')]
+  const first = ['index.html', 'icon.svg', ...[...index.matchAll(/(?:src|href)="\.\/(assets\/[^"]+)"/g)].map((m) => m[1] ?? '')]
   expect(first.length).toBeGreaterThan(3)
   expect(first.reduce((n, f) => n + size(f), 0)).toBeLessThanOrEqual(70_000)
 })

@@ -29,6 +29,7 @@ type Options struct {
 	Database     string // URL; a SQLite file under Data when empty
 	Artifacts    string // URL; a folder under Data when empty
 	ControlTopic string
+	Origins      string // of pages elsewhere that may call, separated by commas
 	Log          *slog.Logger
 	Say          func(format string, args ...any) // tells the person what is being done
 }

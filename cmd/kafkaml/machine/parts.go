@@ -102,7 +102,7 @@ func (m *Machine) environment() map[string]string {
 	o := m.options
 	env := map[string]string{
 		"BASE_URL": m.URL, "KAFKAML_DATA": o.Data, "DATABASE_URL": o.Database, "ARTIFACT_URL": o.Artifacts,
-		"CONTROL_TOPIC": o.ControlTopic,
+		"CONTROL_TOPIC": o.ControlTopic, "CORS_ORIGINS": o.Origins,
 	}
 	for _, variable := range m.Kafka.Env() {
 		name, value, _ := strings.Cut(variable, "=")

@@ -62,9 +62,13 @@ func pageHandler(where string, getenv func(string) string, log *slog.Logger) (ht
 		mux.Handle("/"+step+"/", http.StripPrefix("/"+step, proxy(log, func(*http.Request) string { return strings.ReplaceAll(where, "*", step) })))
 	}
 	mux.Handle(functions.PredictPath+"/{name}/", predictions(where, log))
-	config, err := json.Marshal(map[string]any{
+	settings := map[string]any{
 		"functions": urls, "brokers": strings.Split(getenv("KAFKA_BROKERS"), ","), "control_topic": getenv("CONTROL_TOPIC"),
-	})
+	}
+	if m := inCluster.FindStringSubmatch(where); m != nil {
+		settings["cluster"] = map[string]string{"namespace": m[1], "server": strings.ReplaceAll(where, "*", "page")}
+	}
+	config, err := json.Marshal(settings)
 	if err != nil {
 		return nil, err
 	}
@@ -74,6 +78,10 @@ func pageHandler(where string, getenv func(string) string, log *slog.Logger) (ht
 	}
 	return mux, nil
 }
+
+// inCluster finds the namespace in the URL of functions that Kubernetes names:
+// there the page offers kubectl commands, too.
+var inCluster = regexp.MustCompile(`^http://\*\.([a-z0-9-]+)\.svc\.`)
 
 // label is what the name of a service may be: it becomes part of a host name.
 var label = regexp.MustCompile(`^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$`)

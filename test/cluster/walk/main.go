@@ -91,6 +91,7 @@ var steps = []step{
 	{"rights: who may write what", false, time.Minute, (*walk).rights},
 	{"register two models by CloudEvent, configure", true, 5 * time.Minute, (*walk).register},
 	{"control message before its deployment, control-log at 0", true, 5 * time.Minute, (*walk).early},
+	{"a command by kubectl, as the page shows it", false, time.Minute, (*walk).terminal},
 	{"deploy: two Jobs run and finish", true, 6 * time.Minute, (*walk).train},
 	{"download both formats", false, time.Minute, (*walk).download},
 	{"the same control message again", false, 2 * time.Minute, (*walk).again},

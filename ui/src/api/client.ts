@@ -1,10 +1,12 @@
-import { urlOf, type Step } from './config'
+import { predictUrl, urlOf, type Step } from './config'
 import { asRefusal, refusalOf } from './refusal'
 import type { Page } from './types'
 
 /** A command is a CloudEvent for the door of a function. */
 export interface Command {
   step: Step
+  /** In place of the step: the inference whose predict function it is for. */
+  inference?: string
   /** Of the event: io.kafkaml.<thing>.<verb>.v1 */
   type: string
   /** The id of the thing that the command is about; none where it makes one. */
@@ -45,9 +47,14 @@ function uuid(): string {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
 }
 
+/** The door that takes the command. */
+export function doorOf(command: Command): string {
+  return command.inference === undefined ? urlOf(command.step) : predictUrl(command.inference, '')
+}
+
 /** Posts the command and gives the resource of the answer. A refusal, also one that is an event, is thrown. */
 export async function send<T>(command: Command, options: { keepalive?: boolean } = {}): Promise<T> {
-  const answer = await request(urlOf(command.step), {
+  const answer = await request(doorOf(command), {
     method: 'POST',
     headers: { 'Content-Type': 'application/cloudevents+json' },
     body: JSON.stringify(eventOf(command)),

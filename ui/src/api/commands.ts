@@ -69,4 +69,6 @@ export const scaleInference = (id: number, replicas: number, max_replicas: numbe
   command('deploy-inference', 'inference.update', { replicas, max_replicas }, id)
 export const startInference = (id: number) => command('deploy-inference', 'inference.start', {}, id)
 export const stopInference = (id: number) => command('deploy-inference', 'inference.stop', {}, id)
+/** values: the numbers of one record, or of each input by its name. */
+export const makePrediction = (inference: string, values: unknown): Command => ({ ...command('deploy-inference', 'prediction.make', { values }), inference })
 export const deleteInference = (id: number) => command('deploy-inference', 'inference.delete', {}, id)

@@ -1,14 +1,17 @@
 // Where the functions are: config.json beside the page says so.
+import type { Cluster } from '../logic/ascommand'
 
 export const steps = ['model-register', 'deploy-training', 'control-log', 'deploy-inference'] as const
 export type Step = (typeof steps)[number]
 
 export interface Config {
   functions: Record<Step, string>
-  /** Below it each inference's predict function lies under its name. */
+  /** Below it each inference's predict function lies under its name, or with its name in place of a star. */
   predict?: string
   brokers?: string[]
   control_topic?: string
+  /** Where the functions run in Kubernetes. */
+  cluster?: Cluster
 }
 
 let config: Config = {
@@ -24,7 +27,6 @@ export async function loadConfig(): Promise<Config> {
   return config
 }
 
-
 /** The absolute URL of a path of a function. */
 export function urlOf(step: Step, path = '/'): string {
   const base = new URL(config.functions[step].replace(/\/?$/, '/'), document.baseURI)
@@ -33,12 +35,18 @@ export function urlOf(step: Step, path = '/'): string {
 
 /** The URL of an inference's predict function, as this page reaches it. */
 export function predictUrl(name: string, path: string): string {
-  return new URL(`${encodeURIComponent(name)}/${path}`, new URL((config.predict ?? '/predict').replace(/\/?$/, '/'), document.baseURI)).href
+  const where = config.predict ?? '/predict'
+  const base = where.includes('*') ? where.replace('*', name) : `${where.replace(/\/$/, '')}/${encodeURIComponent(name)}`
+  return new URL(path, new URL(base.replace(/\/?$/, '/'), document.baseURI)).href
 }
 
-/** The origin as the command line takes it. */
+/** Where config.json lies, as the command line takes it. */
 export function server(): string {
-  return new URL(document.baseURI).origin
+  return new URL('.', document.baseURI).href.replace(/\/$/, '')
+}
+
+export function cluster(): Cluster | undefined {
+  return config.cluster
 }
 
 /** Kafka's addresses, or a word that stands for them. */

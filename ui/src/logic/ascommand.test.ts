@@ -21,6 +21,12 @@ describe('as command', () => {
     )
   })
   it('offers each way once', () => {
-    expect(terminals(deleteModel(1), 'u', 's').map((t) => t.name)).toEqual(['curl', 'kafkaml', 'kn func'])
+    expect(terminals(deleteModel(1), 'u', 's').map((t) => t.name)).toEqual(['curl', 'kn func', 'kafkaml', 'kn'])
+  })
+  it('offers kubectl where the functions run in a cluster', () => {
+    const all = terminals(deleteModel(1), 'u', 's', { namespace: 'ml', server: 'http://page.ml.svc.cluster.local' })
+    const { text } = all.find((t) => t.name === 'kubectl') ?? { text: '' }
+    expect(text).toMatch(/^kubectl -n ml exec -i "\$\(kubectl -n ml get pods .* -- \\\n/)
+    expect(text).toContain('/usr/local/bin/kafkaml --server http://page.ml.svc.cluster.local models delete 1')
   })
 })

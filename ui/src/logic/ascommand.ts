@@ -11,13 +11,25 @@ export function quote(word: string): string {
   return /^[A-Za-z0-9_./:@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
 }
 
+/** Where the functions run, if it is Kubernetes. */
+export interface Cluster {
+  namespace: string
+  /** The page's address within the cluster. */
+  server: string
+}
+
 /** The command in every way that a terminal takes it. url is the function's, server the page's origin. */
-export function terminals(command: Command, url: string, server: string): Terminal[] {
-  const all = [{ name: 'curl', text: curl(command, url) }]
-  const own = kafkaml(command, server)
-  if (own) all.push({ name: 'kafkaml', text: own })
-  all.push({ name: 'kn func', text: func(command, url) })
-  return all
+export function terminals(command: Command, url: string, server: string, cluster?: Cluster): Terminal[] {
+  const any = [
+    { name: 'curl', text: curl(command, url) },
+    { name: 'kn func', text: func(command, url) },
+  ]
+  if (command.inference !== undefined) return any // kafkaml predicts by topics
+  const own = [
+    { name: 'kafkaml', text: kafkaml(command, server) },
+    { name: 'kn', text: kafkaml(command, server, 'kn kafkaml') },
+  ]
+  return [...any, ...own, ...(cluster ? [{ name: 'kubectl', text: kubectl(command, cluster) }] : [])]
 }
 
 /** curl with the CloudEvent in binary mode. */
@@ -56,15 +68,26 @@ const things: Record<string, string> = {
 }
 const verbs: Record<string, string> = { register: 'create', deploy: 'create' }
 
-/** The kafkaml command line. */
-export function kafkaml(command: Command, server: string): string {
+/** The flag that tells kafkaml where the functions are; none where they are by default. */
+export function serverFlag(server: string): string {
+  return server === 'http://127.0.0.1:8080' ? '' : ` --server ${quote(server)}`
+}
+
+/** The line for a pod that always runs and holds the program: nothing is started or pulled for it. */
+function kubectl(command: Command, cluster: Cluster): string {
+  const kubectl = `kubectl -n ${quote(cluster.namespace)}`
+  const pod = `$(${kubectl} get pods -l serving.knative.dev/service=deploy-training -o name | head -n 1)`
+  return `${kubectl} exec -i "${pod}" -c user-container -- \\\n  ${kafkaml(command, cluster.server, '/usr/local/bin/kafkaml')}`
+}
+
+/** The kafkaml command line; "kn kafkaml" is the same program as a plugin of kn. */
+export function kafkaml(command: Command, server: string, program = 'kafkaml'): string {
   const [, , thing = '', verb = ''] = command.type.split('.')
-  const at = server === 'http://127.0.0.1:8080' ? '' : ` --server ${quote(server)}`
-  const line = `kafkaml${at} ${things[thing] ?? thing} ${verbs[verb] ?? verb}`
+  const line = `${program}${serverFlag(server)} ${things[thing] ?? thing} ${verbs[verb] ?? verb}`
   const data = command.data as Record<string, unknown>
   if (thing === 'inference' && verb === 'update') {
     const { replicas, max_replicas: most } = data
-    return `kafkaml${at} inferences scale ${command.subject} ${most === replicas || !most ? replicas : `${replicas}-${most}`}`
+    return `${program}${serverFlag(server)} inferences scale ${command.subject} ${most === replicas || !most ? replicas : `${replicas}-${most}`}`
   }
   const subject = command.subject === undefined ? '' : ` ${command.subject}`
   if (thing === 'model' && Object.keys(data).length > 0) {

@@ -33,10 +33,19 @@ export function smooth(values: readonly (number | null)[], weight: number): (num
   })
 }
 
+/** For each place of the axis its epoch, if there is one; both are in order. */
+function aligned(epochs: readonly Epoch[], axis: readonly number[]): (Epoch | undefined)[] {
+  let i = 0
+  return axis.map((n) => {
+    while ((epochs[i]?.epoch ?? Infinity) < n) i++
+    return epochs[i]?.epoch === n ? epochs[i] : undefined
+  })
+}
+
 /** Training and validation curve of a metric over the given epochs. */
 export function curvesOf(label: string, epochs: readonly Epoch[], axis: readonly number[], metric: string, weight: number, colour: number): Curve[] {
-  const by = new Map(epochs.map((e) => [e.epoch, e]))
-  const pick = (of: 'training' | 'validation') => axis.map((n) => numeric(by.get(n)?.[of]?.[metric]))
+  const at = aligned(epochs, axis)
+  const pick = (of: 'training' | 'validation') => at.map((e) => numeric(e?.[of]?.[metric]))
   const training = pick('training')
   const validation = pick('validation')
   const prefix = label ? `${label} ` : ''
@@ -46,8 +55,9 @@ export function curvesOf(label: string, epochs: readonly Epoch[], axis: readonly
   return curves
 }
 
-/** The epochs of all, each once, in order. */
+/** The numbers of the epochs of all, each once, in order; those of one are in order already. */
 export function axisOf(all: readonly (readonly Epoch[])[]): number[] {
+  if (all.length === 1) return (all[0] ?? []).map((e) => e.epoch)
   return [...new Set(all.flat().map((e) => e.epoch))].sort((a, b) => a - b)
 }
 
@@ -69,7 +79,7 @@ export function csv(epochs: readonly Epoch[]): string {
 export function points(values: readonly (number | null)[], width: number, height: number): string {
   const known = values.flatMap((v, i) => (v === null ? [] : [[i, v] as const]))
   if (known.length < 2) return ''
-  const low = Math.min(...known.map(([, v]) => v))
-  const span = Math.max(...known.map(([, v]) => v)) - low || 1
+  const low = known.reduce((least, [, v]) => Math.min(least, v), Infinity)
+  const span = known.reduce((most, [, v]) => Math.max(most, v), -Infinity) - low || 1
   return thin(known, width).map(([i, v]) => `${((i / (values.length - 1)) * width).toFixed(1)},${(height - ((v - low) / span) * height).toFixed(1)}`).join(' ')
 }

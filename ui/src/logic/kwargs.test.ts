@@ -18,8 +18,8 @@ describe('arguments of Keras', () => {
     expect(format(parse(text) ?? {})).toBe(text)
   })
   it('leaves out what says nothing', () => {
-    expect(brief({ epochs: 5, verbose: 0, validation_freq: 1 })).toBe('epochs=5')
-    expect(brief({ epochs: 5, validation_freq: 2 })).toBe('epochs=5, validation_freq=2')
+    expect(brief({ epochs: 5, shuffle: true, verbose: 0, validation_freq: 1 })).toBe('epochs=5')
+    expect(brief({ epochs: 5, shuffle: false, validation_freq: 2 })).toBe('epochs=5, shuffle=False, validation_freq=2')
   })
   it('sets one and keeps the others', () => {
     expect(set('epochs=5, shuffle=True', 'epochs', 7)).toBe('epochs=7, shuffle=True')

@@ -23,7 +23,7 @@ function python(value: KwargValue): string {
   return typeof value === 'string' ? JSON.stringify(value) : String(value)
 }
 
-const quiet: Kwargs = { verbose: 1, validation_freq: 1 }
+const quiet: Kwargs = { verbose: 1, validation_freq: 1, shuffle: true }
 
 /** The arguments that are worth a line: without those that say nothing. */
 export function brief(kwargs: Kwargs): string {

@@ -1,9 +1,14 @@
 import { describe, expect, it } from 'vitest'
-import { best, inferBody, numbers, quantile, rawBytes } from './predict'
+import { best, flatOf, numbers, quantile, rawBytes, valuesOf } from './predict'
 
 describe('predictions', () => {
-  it('asks by the Open Inference Protocol', () => {
-    expect(inferBody([{ name: 'x', dtype: 'float32', shape: [2] }], [[1, 2]])).toEqual({ inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 2], data: [1, 2] }] })
+  it('asks for one input by its numbers, for several by name', () => {
+    const tensor = (name: string, shape: number[]) => ({ name, dtype: 'float32', shape })
+    expect(valuesOf([tensor('x', [2])], [1, 2])).toEqual([1, 2])
+    expect(valuesOf([tensor('x', []), tensor('y', [2])], [1, 2, 3])).toEqual({ x: [1], y: [2, 3] })
+  })
+  it('flattens what comes back', () => {
+    expect([flatOf([[1, null], [2]]), flatOf({ a: [3], b: [4] }), flatOf(undefined)]).toEqual([[1, null, 2], [3], []])
   })
   it('reads pasted records', () => {
     expect(numbers('[[1, 2], [3, true]]')).toEqual([1, 2, 3, 1])

@@ -1,24 +1,17 @@
 // Asking an inference for a prediction, and reading what comes back.
 import type { Tensor } from '../api/types'
 
-const datatypes: Record<string, string> = {
-  bool: 'BOOL', uint8: 'UINT8', uint16: 'UINT16', uint32: 'UINT32', uint64: 'UINT64', int8: 'INT8', int16: 'INT16', int32: 'INT32', int64: 'INT64',
-  float16: 'FP16', float32: 'FP32', float64: 'FP64', bfloat16: 'BF16',
+/** One record as a prediction is asked for: its numbers, or those of each input by name. */
+export function valuesOf(inputs: readonly Tensor[], record: readonly number[]): number[] | Record<string, number[]> {
+  if (inputs.length === 1) return [...record]
+  let at = 0
+  return Object.fromEntries(inputs.map((t) => [t.name, record.slice(at, (at += elements(t.shape)))]))
 }
 
-export interface Infer {
-  inputs: { name: string; datatype: string; shape: number[]; data: number[] }[]
-}
-
-/** The body of an Open Inference Protocol request for one record. */
-export function inferBody(inputs: readonly Tensor[], values: readonly number[][]): Infer {
-  return {
-    inputs: inputs.map((t, i) => ({ name: t.name, datatype: datatypes[t.dtype] ?? 'FP32', shape: [1, ...t.shape], data: values[i] ?? [] })),
-  }
-}
-
-export interface Answer {
-  outputs: { name: string; shape: number[]; data: (number | null)[] }[]
+/** The numbers of a prediction, those of the first output where it has several. */
+export function flatOf(values: unknown): (number | null)[] {
+  if (Array.isArray(values)) return values.flatMap((v) => (Array.isArray(v) ? flatOf(v) : [v as number | null]))
+  return typeof values === 'object' && values !== null ? flatOf(Object.values(values)[0]) : []
 }
 
 /** The likeliest class of several values; none of one value. */

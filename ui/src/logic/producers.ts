@@ -1,6 +1,6 @@
 // Ways to send a stream, filled in with the user's deployment, model and Kafka.
 import type { Export, Tensor } from '../api/types'
-import { quote, type Terminal } from './ascommand'
+import { quote, serverFlag, type Terminal } from './ascommand'
 
 export interface Target {
   deployment: number
@@ -60,10 +60,6 @@ export function producers(t: Target): Terminal[] {
   ]
 }
 
-function at(server: string): string {
-  return server === 'http://127.0.0.1:8080' ? '' : ` --server ${quote(server)}`
-}
-
 function rates(t: Target): string {
   return (t.validationRate ? ` --validation-rate ${t.validationRate}` : '') + (t.testRate ? ` --test-rate ${t.testRate}` : '')
 }
@@ -71,7 +67,7 @@ function rates(t: Target): string {
 function commandLine(t: Target): string {
   const image = t.model?.inputs[0] && isImage(t.model.inputs[0])
   const files = image ? 'train-images-idx3-ubyte.gz train-labels-idx1-ubyte.gz' : 'data.csv --label target'
-  return `kafkaml${at(t.server)} stream send ${files} \\\n  --topic ${quote(t.topic)} --deployment ${t.deployment}${rates(t)}`
+  return `kafkaml${serverFlag(t.server)} stream send ${files} \\\n  --topic ${quote(t.topic)} --deployment ${t.deployment}${rates(t)}`
 }
 
 function curl(t: Target): string {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ago, bytes, duration, metric, percent, plural, shape } from './words'
+import { ago, bytes, duration, metric, percent, plural, readiness, shape, where } from './words'
 
 const now = Date.parse('2026-01-01T12:00:00Z')
 
@@ -16,6 +16,14 @@ describe('words', () => {
   })
   it('writes metrics', () => {
     expect([0.96662, 0, 1234567, 0.00001, 'NaN', null].map(metric)).toEqual(['0.9666', '0', '1.23e+6', '1.00e-5', 'NaN', '–'])
+  })
+  it('says how many replicas are ready', () => {
+    expect(readiness({ status: 'running', ready: 1, wanted: 2 })).toBe('running, ready 1 of 2')
+    expect(readiness({ status: 'stopped', ready: 0, wanted: 0 })).toBe('stopped')
+  })
+  it('says where a stream lies', () => {
+    const range = { topic: 't', partition: 1, offset: 70_000 }
+    expect([where([range]), where([range, range]), where([])]).toEqual(['t, partition 1 from 70,000', 't, 2 ranges', 'no usable ranges'])
   })
   it('writes sizes and shapes', () => {
     expect([7, 1500, 47_100_000].map(bytes)).toEqual(['7 B', '1.5 kB', '47 MB'])

@@ -62,6 +62,19 @@ export function plural(n: number, one: string, many = `${one}s`): string {
   return `${count(n)} ${n === 1 ? one : many}`
 }
 
+/** "running, ready 2 of 3". */
+export function readiness(i: { status: string; ready: number; wanted: number }): string {
+  return i.status === 'running' || i.status === 'deploying' ? `${i.status}, ready ${i.ready} of ${i.wanted}` : i.status
+}
+
+/** Where the records of a stream lie: "digits, partition 0 from 70,000"; "digits, 3 ranges". */
+export function where(ranges: readonly { topic: string; partition: number; offset: number }[]): string {
+  const topics = [...new Set(ranges.map((r) => r.topic))].join(', ')
+  const [one, ...more] = ranges
+  if (!one) return 'no usable ranges'
+  return more.length ? `${topics}, ${count(ranges.length)} ranges` : `${topics}, partition ${one.partition} from ${count(one.offset)}`
+}
+
 export function shape(sizes: readonly number[]): string {
   if (sizes.length === 0) return 'scalar'
   return sizes.map((d) => (d < 0 ? '?' : d)).join(' × ')

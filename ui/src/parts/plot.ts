@@ -6,7 +6,8 @@ import type { Curve } from '../logic/curves'
 export interface Plot {
   show(axis: number[], curves: Curve[]): void
   resize(width: number): void
-  image(): Promise<Blob | null>
+  /** The chart with its title and legend, on the panel's ground. */
+  image(title: string): Promise<Blob | null>
   destroy(): void
 }
 
@@ -34,7 +35,8 @@ export function plot(s: Setup): Plot {
   }
   const text = resolve('--muted')
   const grid = resolve('--line')
-  const dark = luminance(resolve('--panel')) < 0.5
+  const ground = resolve('--panel')
+  const dark = luminance(ground) < 0.5
   probe.remove()
   const font = `12px ${style.fontFamily}`
   const axis = { stroke: text, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 }, font }
@@ -59,9 +61,48 @@ export function plot(s: Setup): Plot {
       last(chart)
     },
     resize: (width) => chart.setSize({ width, height: s.height }),
-    image: () => new Promise((done) => chart.ctx.canvas.toBlob(done, 'image/png')),
+    image: (title) => picture(chart.ctx.canvas, title, s.curves, { ground, text, font: style.fontFamily, hues: dark ? darkHues : hues }),
     destroy: () => chart.destroy(),
   }
+}
+
+interface Look {
+  ground: string
+  text: string
+  font: string
+  hues: readonly string[]
+}
+
+/** The drawn chart below a line of words, as it is to be saved. */
+function picture(chart: HTMLCanvasElement, title: string, curves: readonly Curve[], look: Look): Promise<Blob | null> {
+  const unit = devicePixelRatio
+  const lines = 1 + Math.ceil(curves.length / 3)
+  const height = (lines * 20 + 14) * unit
+  const canvas = document.createElement('canvas')
+  canvas.width = chart.width
+  canvas.height = chart.height + height
+  const c = canvas.getContext('2d')
+  if (!c) return Promise.resolve(null)
+  c.fillStyle = look.ground
+  c.fillRect(0, 0, canvas.width, canvas.height)
+  c.drawImage(chart, 0, height)
+  c.fillStyle = look.text
+  c.font = `600 ${13 * unit}px ${look.font}`
+  c.fillText(title, 14 * unit, 22 * unit)
+  c.font = `${12 * unit}px ${look.font}`
+  c.lineWidth = 2 * unit
+  curves.forEach((curve, i) => {
+    const x = 14 * unit + ((i % 3) * (canvas.width - 28 * unit)) / 3
+    const y = (42 + 20 * Math.floor(i / 3)) * unit
+    c.strokeStyle = look.hues[curve.colour % look.hues.length] ?? look.text
+    c.setLineDash(curve.validation ? [4 * unit, 3 * unit] : [])
+    c.beginPath()
+    c.moveTo(x, y - 4 * unit)
+    c.lineTo(x + 20 * unit, y - 4 * unit)
+    c.stroke()
+    c.fillText(curve.name, x + 26 * unit, y)
+  })
+  return new Promise((done) => canvas.toBlob(done, 'image/png'))
 }
 
 /** Without a cursor the legend tells the last values. */

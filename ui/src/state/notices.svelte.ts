@@ -30,6 +30,8 @@ class Notices {
   }
 
   say(text: string) {
+    const plain = this.all.filter((n) => !n.error && !n.undo)
+    if (plain.length > 1 && plain[0]) this.drop(plain[0].key) // two at a time are enough to read
     const key = this.add({ text, until: Date.now() + readTime })
     setTimeout(() => this.drop(key), readTime)
   }

@@ -23,6 +23,7 @@ export interface Happening {
 }
 
 const pause = 250 // between two updates of what is drawn, in milliseconds
+const mostEpochs = 100_000 // of a result, that the page reads
 const quiet = 60_000 // a hidden page lets its streams go after this long
 
 type Progress = Result & { epochs?: Epoch[]; stage?: string; records?: number }
@@ -34,6 +35,16 @@ class Pipeline {
   results = new SvelteMap<number, Result>()
   inferences = new SvelteMap<number, Inference>()
   datasources = new SvelteMap<number, Datasource>()
+  /** Results by deployment, in the order in which they were made. */
+  byDeployment = $derived.by(() => {
+    const all = new Map<number, Result[]>()
+    for (const r of newest(this.results, 'result').reverse()) {
+      const some = all.get(r.deployment)
+      if (some) some.push(r)
+      else all.set(r.deployment, [r])
+    }
+    return all
+  })
   /** Epochs by result, of those that somebody looks at. */
   epochs = new SvelteMap<number, Epoch[]>()
   /** What a running training does now, by result. */
@@ -48,6 +59,7 @@ class Pipeline {
 
   private queue: Fact[] = []
   private flushing = false
+  private wanted: number[] = []
   private end: (() => void) | undefined
   /** Where the stream of facts has come to: it is one for all functions. */
   private position = ''
@@ -112,7 +124,7 @@ class Pipeline {
     if (verb === 'deleted') map.delete(id)
     else if (fact.data && thing === 'result') this.progress(fact.data as unknown as Progress, verb)
     else if (fact.data) map.set(id, fact.data)
-    if (thing === 'deployment' && verb === 'created') void this.readResults(id)
+    if (thing === 'deployment' && verb === 'created') this.wantResults(id)
     if (verb !== 'progressed' && verb !== 'changed') {
       this.happenings = [{ time: fact.time ?? new Date().toISOString(), thing, verb, id, name }, ...this.happenings].slice(0, 30)
     }
@@ -168,7 +180,18 @@ class Pipeline {
     }
   }
 
-  /** Waiting results have no facts of their own: they come with their deployment. */
+  /** Waiting results have no facts of their own: they come with their deployment; of many at once with the list. */
+  private wantResults(deployment: number) {
+    this.wanted.push(deployment)
+    if (this.wanted.length > 1) return
+    setTimeout(() => {
+      const all = this.wanted
+      this.wanted = []
+      if (all.length > 3) void fill(this.results, 'deploy-training', 'results').catch(() => undefined)
+      else for (const d of all) void this.readResults(d)
+    }, pause)
+  }
+
   private async readResults(deployment: number) {
     const page = await read<Page<Result>>('deploy-training', `results?limit=1000&deployment=${deployment}`).catch(() => undefined)
     for (const r of page?.items ?? []) if (!this.results.has(r.id)) this.results.set(r.id, r)
@@ -180,8 +203,17 @@ class Pipeline {
   }
 
   async readEpochs(id: number) {
-    const page = await read<Page<Epoch>>('deploy-training', `results/${id}/metrics`)
-    this.epochs.set(id, merge(this.epochs.get(id) ?? [], page.items ?? []))
+    for (let after = '', read = 0; read < mostEpochs; ) {
+      const page = await this.epochPage(id, after)
+      this.epochs.set(id, merge(this.epochs.get(id) ?? [], page.items ?? []))
+      read += page.items?.length ?? 0
+      after = page.next ?? ''
+      if (!after) return
+    }
+  }
+
+  private epochPage(id: number, after: string): Promise<Page<Epoch>> {
+    return read('deploy-training', `results/${id}/metrics${after ? `?after=${after}` : ''}`)
   }
 
   /** Reads the epochs of a result once; facts add those that follow. */
@@ -192,7 +224,9 @@ class Pipeline {
   }
 }
 
+/** Both in order of their epochs; what b has anew counts. */
 function merge(a: Epoch[], b: Epoch[]): Epoch[] {
+  if ((a.at(-1)?.epoch ?? 0) < (b[0]?.epoch ?? Infinity)) return a.concat(b)
   const by = new Map(a.map((e) => [e.epoch, e]))
   for (const e of b) by.set(e.epoch, e)
   return [...by.values()].sort((x, y) => x.epoch - y.epoch)

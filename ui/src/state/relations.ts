@@ -1,12 +1,10 @@
 // How things refer to each other, from what the page knows.
 import type { Deployment, DeploymentStatus, Model, Result } from '../api/types'
-import { newest, pipeline } from './pipeline.svelte'
+import { pipeline } from './pipeline.svelte'
 
 /** The results of a deployment, in the order in which they were made. */
 export function resultsOf(deployment: number): Result[] {
-  return newest(pipeline.results, 'result')
-    .filter((r) => r.deployment === deployment)
-    .reverse()
+  return pipeline.byDeployment.get(deployment) ?? []
 }
 
 /** A deployment's state follows from its results, which change by facts of their own. */

@@ -29,21 +29,30 @@ export function to(tab: Tab | '', at: string | number = '', values: Values = {})
   return `#/${tab}${at === '' ? '' : `/${encodeURIComponent(at)}`}${text ? `?${text}` : ''}`
 }
 
+const still = 150 // milliseconds
+
 class Route {
   private place = $state.raw<Place>(parse(location.hash))
   private guard: (() => boolean) | undefined
   private hash = location.hash
+  /** What the address shows; it follows hash after a moment. */
+  private shown = location.hash
+  private writing: ReturnType<typeof setTimeout> | undefined
 
   constructor() {
     addEventListener('hashchange', () => {
       if (location.hash === this.hash) return
+      clearTimeout(this.writing)
+      this.writing = undefined
       if (this.guard && !this.guard()) {
         history.pushState(null, '', this.hash || '#/')
+        this.shown = location.hash
         return
       }
-      this.hash = location.hash
+      this.hash = this.shown = location.hash
       this.place = parse(location.hash)
     })
+    addEventListener('click', () => this.writing && this.write(), true) // before a link is followed
     addEventListener('beforeunload', (e) => {
       if (this.unsaved?.()) e.preventDefault()
     })
@@ -66,16 +75,26 @@ class Route {
   }
 
   go(href: string) {
+    if (this.writing) this.write()
     location.hash = href
   }
 
   /** Changes filters in place: no entry in the history for each letter. */
   set(values: Values) {
     const query = Object.fromEntries(this.place.query)
-    const href = to(this.place.tab, this.place.at, { ...query, ...values })
-    history.replaceState(null, '', href)
-    this.hash = location.hash
-    this.place = parse(href)
+    this.hash = to(this.place.tab, this.place.at, { ...query, ...values })
+    this.place = parse(this.hash)
+    clearTimeout(this.writing)
+    this.writing = setTimeout(() => this.write(), still)
+  }
+
+  /** The address follows a slider or a key once it is still: browsers bound how often it may change. */
+  private write() {
+    clearTimeout(this.writing)
+    this.writing = undefined
+    if (location.hash !== this.shown) return // somebody goes elsewhere at this moment
+    history.replaceState(null, '', this.hash || '#/')
+    this.shown = location.hash
   }
 
   /** Asks before a form with changes is left; give the result to onDestroy. */
@@ -83,6 +102,7 @@ class Route {
     this.unsaved = unsaved
     this.guard = () => !unsaved() || confirm('Leave without saving? The changes are lost.')
     return () => {
+      if (this.unsaved !== unsaved) return // another form has come meanwhile
       this.unsaved = undefined
       this.guard = undefined
     }

@@ -1,0 +1,30 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// terminal sends a command as the page shows it for kubectl: by the program in
+// a pod that always runs.
+func (w *walk) terminal(ctx context.Context, r *row) error {
+	pods, err := w.names(ctx, "pods", "serving.knative.dev/service=deploy-training")
+	if err != nil {
+		return err
+	}
+	if len(pods) == 0 {
+		return fmt.Errorf("no pod of deploy-training runs")
+	}
+	name := "by-kubectl" + w.run
+	out, err := w.kubectl(ctx, "exec", "-i", pods[0], "-c", "user-container", "--", "/usr/local/bin/kafkaml", "--server", "http://page."+namespace+".svc.cluster.local",
+		"configurations", "create", "--name", name, "--models", fmt.Sprint(w.models[0]))
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(out, name) {
+		return fmt.Errorf("kafkaml in the pod printed %q", out)
+	}
+	r.notef("created configuration %s", name)
+	return nil
+}

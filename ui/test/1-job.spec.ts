@@ -1,0 +1,77 @@
+// The main job, by mouse alone, from an empty start to predictions in the tail.
+import { accessible, tabs } from './checks'
+import { artefacts, expect, test } from './setup'
+
+test.describe.configure({ mode: 'serial' })
+
+test('every tab says what to do when there is nothing', async ({ tab }) => {
+  await expect(tab.heading('Your pipeline')).toBeVisible()
+  await accessible(tab.page, 'start', ['light'])
+  const next = { models: 'No models yet', configurations: 'Register a model first', deployments: 'Make a configuration first', training: 'No results yet', inference: 'Finish a training first', datasources: 'No stream has been announced yet' }
+  for (const name of tabs) {
+    await tab.page.getByRole('navigation', { name: 'Tabs' }).getByRole('link', { name, exact: false }).click()
+    await expect(tab.heading(next[name])).toBeVisible()
+    await accessible(tab.page, name, ['light'])
+  }
+  for (const way of ['Go', 'Python', 'curl', 'kafkaml']) {
+    await tab.button(way).click()
+    await expect(tab.region(way)).not.toBeEmpty() // what sends a stream, in each way
+  }
+  await tab.go('#/deployments')
+  await expect(tab.page.getByText(/^kafkaml stream send .* --deployment 1$/)).toBeVisible()
+})
+
+test('the main job by mouse alone, in under five minutes', async ({ tab }) => {
+  test.setTimeout(300_000)
+  const { page, link, button } = { page: tab.page, link: tab.link.bind(tab), button: tab.button.bind(tab) }
+  let step = 0
+  const picture = async () => page.screenshot({ path: `${artefacts}job-${++step}.png`, fullPage: true })
+  await tab.go('')
+  const began = Date.now()
+  await picture()
+  await link('Write or pick a model').click()
+  await picture()
+  await link(/mnist-dense/).click()
+  await expect(page.getByLabel('Name')).toHaveValue('mnist-dense')
+  await expect(page.getByText('It builds.', { exact: true })).toBeVisible({ timeout: 60_000 })
+  await picture()
+  await button('Register').click()
+  await expect(tab.heading('mnist-dense')).toBeVisible({ timeout: 60_000 })
+  await picture()
+  await link('Use in a configuration').click()
+  await expect(page.getByLabel('Name')).toHaveValue('mnist-dense') // so that nothing need be typed
+  await picture()
+  await button('Create').click()
+  await link('Deploy for training').click()
+  await picture()
+  await button('Deploy').click()
+  await expect(tab.heading('It waits for a stream')).toBeVisible()
+  await picture()
+  await button('Send the stream').click()
+  await expect(page.getByText(/Sent 60,000 records/)).toBeVisible({ timeout: 60_000 })
+  await picture()
+  await page.getByRole('link', { name: 'mnist-dense #1', exact: true }).click()
+  await expect(page.getByRole('figure', { name: 'loss' })).toBeVisible({ timeout: 90_000 })
+  await expect(tab.heading(/mnist-dense #1 running/)).toBeVisible() // epochs came before the end
+  await picture()
+  await expect(tab.heading(/mnist-dense #1 finished/)).toBeVisible({ timeout: 90_000 })
+  await link('Deploy for inference').click()
+  await expect(page.getByLabel('Input config')).toHaveValue(/"data_reshape": "28 28"/)
+  await picture()
+  await button('Deploy').click()
+  const canvas = page.getByLabel(/Draw here/)
+  await expect(canvas).toBeVisible({ timeout: 90_000 })
+  await canvas.scrollIntoViewIfNeeded()
+  const box = await canvas.boundingBox()
+  if (!box) throw new Error('no canvas')
+  await page.mouse.move(box.x + box.width * 0.5, box.y + box.height * 0.2)
+  await page.mouse.down()
+  await page.mouse.move(box.x + box.width * 0.5, box.y + box.height * 0.8, { steps: 12 })
+  await page.mouse.up()
+  await expect(page.locator('strong.class')).toHaveText('1') // a stroke from top to bottom
+  await button('Send this record').click()
+  await button('Send 100 of mnist').click()
+  await expect(tab.region('Predictions').getByRole('row')).toHaveCount(51, { timeout: 60_000 })
+  await picture()
+  expect(Date.now() - began, 'milliseconds for the whole job').toBeLessThan(300_000)
+})

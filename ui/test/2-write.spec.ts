@@ -1,0 +1,124 @@
+// Models, configurations and deployments: what their forms and details do.
+import { accessible } from './checks'
+import { expect, test } from './setup'
+
+test.describe.configure({ mode: 'serial' })
+
+test('the source is checked as it is written, an error stands at its line', async ({ tab }) => {
+  const { page } = tab
+  await tab.go('#/models/new')
+  await page.getByLabel('Name').fill('broken')
+  await page.getByRole('textbox', { name: 'Source' }).click()
+  await page.keyboard.insertText('model = keras.Sequential([keras.Input((3,))])\nmodel.add(layers.Dense("four"))\nmodel.compile("adam", "mse")\n')
+  await expect(page.getByText('source, line 2')).toBeVisible({ timeout: 60_000 })
+  await expect(page.locator('.cm-lintRange-error')).toHaveText(/Dense\("four"\)/)
+  await accessible(page, 'model form with an error', ['dark'])
+  await page.keyboard.press('Control+A')
+  await page.keyboard.insertText('model = keras.Sequential([keras.Input((3,)), layers.Dense(4)])\nmodel.compile("adam", "mse")\n')
+  await expect(page.getByText('It builds.', { exact: true })).toBeVisible({ timeout: 60_000 })
+  await expect(page.locator('.cm-lintRange-error')).toHaveCount(0)
+  await expect(tab.region('Layers').getByRole('row', { name: /Dense \(None, 4\) 16/ })).toBeVisible() // before anything is kept
+})
+
+test('what is not saved is not lost by a click', async ({ tab }) => {
+  const { page } = tab
+  let asked = ''
+  page.once('dialog', (d) => {
+    asked = d.message()
+    void d.dismiss()
+  })
+  await tab.link('Configurations').first().click()
+  await expect.poll(() => asked).toContain('Leave without saving?')
+  await expect(page).toHaveURL(/#\/models\/new/)
+  await expect(page.getByLabel('Name')).toHaveValue('broken')
+  page.once('dialog', (d) => void d.accept())
+  await tab.go('#/')
+})
+
+test('a model is changed, compared with what it was, and duplicated', async ({ tab }) => {
+  const { page } = tab
+  await tab.go('#/models')
+  const row = tab.link(/^mnist-dense/)
+  for (const word of ['28 × 28 → 10', '101,770 parameters', 'tensorflow', 'used by 1 configuration']) await expect(row).toContainText(word)
+  await expect(row.locator('time')).toHaveAttribute('title', /\d{4}/) // the absolute time
+  await row.click()
+  await tab.link('Duplicate').click()
+  await expect(page.getByLabel('Name')).toHaveValue('mnist-dense-copy')
+  await tab.button('Register').click()
+  await expect(tab.heading('mnist-dense-copy')).toBeVisible({ timeout: 60_000 })
+  await tab.button('Edit').click()
+  await page.getByRole('textbox', { name: 'Source' }).click()
+  await page.keyboard.press('Control+End')
+  await page.keyboard.insertText('model.summary()\n')
+  await tab.button('Save').click()
+  await expect(page.getByText('Version 2 ·')).toBeVisible({ timeout: 60_000 })
+  await page.getByText('Versions: what changed').click()
+  await expect(page.locator('.cm-changedLine')).toContainText('model.summary()')
+  await page.getByText('What it printed').click()
+  await expect(tab.region('Printed')).toContainText('Total params')
+})
+
+test('a configuration picks among the models that are found', async ({ tab }) => {
+  const { page } = tab
+  await tab.go('#/configurations/new')
+  await tab.button('Create').click()
+  await expect(page.getByRole('alert').first()).toContainText('The name is missing.') // at its field
+  await page.getByRole('checkbox', { name: /^mnist-dense / }).check()
+  await page.getByLabel('Find a model').fill('copy')
+  await expect(page.getByRole('checkbox')).toHaveCount(1)
+  await page.getByRole('checkbox').check()
+  await expect(page.getByText('2 models picked')).toBeVisible() // the one that is not shown is kept
+  await page.getByLabel('Name', { exact: true }).fill('mnist-dense')
+  await tab.button('Create').click()
+  await expect(page.getByRole('alert').first()).toContainText('is already named') // the server's word, at the field
+  await page.getByLabel('Name', { exact: true }).fill('both')
+  await tab.button('Create').click()
+  await expect(tab.heading('both')).toBeVisible()
+  const row = tab.link(/^both/)
+  await expect(row.locator('.chip')).toHaveText(['mnist-dense', 'mnist-dense-copy'])
+  await expect(row).toContainText('0 deployments')
+})
+
+test('a deployment: fields and Keras text in step, refusals at the field', async ({ tab }) => {
+  const { page } = tab
+  await tab.link('Deploy for training').click()
+  const text = page.getByLabel('The same as Keras text')
+  await page.getByLabel('Epochs', { exact: true }).fill('3')
+  await expect(text).toHaveValue('epochs=3')
+  await text.fill('epochs=4, shuffle=False')
+  await expect(page.getByLabel('Epochs', { exact: true })).toHaveValue('4')
+  await expect(page.getByLabel('Shuffle')).toHaveValue('False')
+  await text.fill('epochs=4, steps=2')
+  await tab.button('Deploy').click()
+  await expect(page.getByRole('alert').first()).toContainText('steps')
+  await text.fill('epochs=60')
+  await tab.button('Deploy').click()
+  await expect(tab.heading('It waits for a stream')).toBeVisible()
+  await expect(tab.link(/^both #2/)).toContainText('0 of 2 results')
+})
+
+test('a deployment: commands filled in, stop, retry, log, delete', async ({ tab }) => {
+  const { page } = tab
+  await tab.go('#/deployments/2')
+  await page.getByText('From a terminal or a program').click()
+  await expect(page.getByText('--deployment 2').first()).toBeVisible()
+  await tab.button('control message').click()
+  await tab.button('Copy the control message command').click()
+  const message = JSON.parse(await page.evaluate(() => navigator.clipboard.readText())) as object
+  expect(message).toMatchObject({ deployment_id: 2, input_format: 'RAW', input_config: { data_reshape: '28 28' } })
+  await page.getByRole('spinbutton', { name: 'Records' }).fill('2000')
+  await tab.button('Send the stream').click()
+  await expect(tab.heading(/both #2 training/)).toBeVisible()
+  await tab.button('Stop').click()
+  await expect(tab.heading(/both #2 stopped/)).toBeVisible()
+  await tab.button('Retry').first().click()
+  await expect(tab.heading(/both #2 training/)).toBeVisible()
+  const results = tab.region('Results').first()
+  await expect(results.getByRole('row', { name: /finished 60\/60/ })).toBeVisible({ timeout: 90_000 })
+  await expect(results.getByRole('row', { name: /stopped/ })).toBeVisible()
+  await tab.button('Log').first().click()
+  await expect(tab.region(/^Log of result/)).not.toBeEmpty()
+  await tab.button('Delete').click()
+  await expect(page.getByRole('dialog')).toContainText('2 results and their trained models go with it.')
+  await tab.button('Keep it').click()
+})

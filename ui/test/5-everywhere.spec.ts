@@ -1,0 +1,161 @@
+// What holds on every tab: undo, commands for a terminal, addresses, keyboard, looks.
+import { execFileSync } from 'node:child_process'
+import { dirname } from 'node:path'
+import { binary } from './machine'
+import { expect, test } from './setup'
+
+test.describe.configure({ mode: 'serial' })
+
+test('what is deleted can be had back, and what is used says so', async ({ tab }) => {
+  const { page } = tab
+  await tab.go('#/models/1')
+  await tab.button('Delete').click()
+  await expect(tab.heading('model mnist-dense is in use')).toBeVisible()
+  await expect(page.getByRole('dialog').getByRole('link')).toHaveText(['configuration both', 'configuration mnist-dense'])
+  await page.getByRole('dialog').getByRole('button', { name: 'Close' }).click()
+  await tab.go('#/configurations/new')
+  await page.getByRole('checkbox').first().check()
+  await page.getByLabel('Name', { exact: true }).fill('spare')
+  await tab.button('Create').click()
+  await tab.button('Delete').click()
+  await tab.button('Delete configuration spare').click()
+  await expect(tab.link(/spare/)).toHaveCount(0)
+  await expect(tab.button(/Undo \d+ s/)).toBeVisible()
+  await tab.button(/Undo/).click()
+  await expect(tab.link(/spare/)).toBeVisible()
+  await tab.link(/spare/).click()
+  await tab.button('Delete').click()
+  await tab.button('Delete configuration spare').click()
+  await expect(tab.button(/Undo/)).toBeHidden({ timeout: 15_000 })
+  const left = await page.request.get(`${tab.origin}/model-register/configurations?q=spare`)
+  expect(await left.json()).toEqual({ items: [] })
+})
+
+test('an action as a command does what the button does', async ({ tab }) => {
+  const { page } = tab
+  for (const way of ['curl', 'kafkaml']) {
+    await tab.go('#/configurations/new')
+    await page.getByRole('checkbox').first().check()
+    await page.getByLabel('Name', { exact: true }).fill(`by-${way}`)
+    await tab.button('Create the configuration as command').click()
+    const dialog = page.getByRole('dialog')
+    await expect(dialog.getByRole('group', { name: 'Ways' }).getByRole('button')).toHaveText(['curl', 'kn func', 'kafkaml', 'kn'])
+    await dialog.getByRole('button', { name: way, exact: true }).click()
+    await dialog.getByRole('button', { name: /^Copy/ }).click()
+    const command = await page.evaluate(() => navigator.clipboard.readText())
+    execFileSync('bash', ['-c', command], { env: { ...process.env, PATH: `${dirname(binary)}:${process.env.PATH}` }, stdio: 'pipe' })
+    page.once('dialog', (d) => void d.accept())
+    await tab.go('#/configurations')
+    await expect(tab.link(new RegExp(`^by-${way}`))).toBeVisible() // by the stream of facts
+  }
+  for (const [place, name] of [
+    ['models/new?example=regression', 'Check the source'], ['deployments/new', 'Deploy for training'], ['training/4', 'Delete result 4'], ['training/1', 'Download the model'],
+    ['inference/1', 'Scale inference-1'], ['inference/1', 'Stop inference-1'], ['inference/1', 'Send 100 of mnist'], ['datasources/1', 'Send datasource 1 again'], ['inference/new', 'Deploy for inference'],
+  ] as const) {
+    await tab.go(`#/${place}`)
+    if (name.startsWith('Delete')) await tab.button('Delete').click()
+    await tab.button(new RegExp(`^${name}.* as command$`)).click()
+    await expect(tab.region('curl')).toContainText(tab.origin)
+    await page.keyboard.press('Escape')
+    if (name.startsWith('Delete')) await page.keyboard.press('Escape')
+  }
+})
+
+test('the address holds tab, selection and filters', async ({ tab }) => {
+  const { page } = tab
+  await tab.go('#/training?status=finished&q=mnist')
+  await expect(page.getByRole('searchbox')).toHaveValue('mnist')
+  await tab.link(/^mnist-dense #1/).click()
+  await expect(page).toHaveURL(/#\/training\/1\?.*q=mnist/)
+  await tab.link('Datasources').click()
+  await page.goBack()
+  await expect(tab.heading(/mnist-dense #1/)).toBeVisible()
+  await page.goBack()
+  await expect(page.getByLabel('Status')).toHaveValue('finished')
+  await page.goForward()
+  await expect(tab.heading(/mnist-dense #1/)).toBeVisible()
+  await page.reload()
+  await expect(tab.heading(/mnist-dense #1/)).toBeVisible()
+  await tab.button('Copy id').click()
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe('1')
+  await expect(page.locator('header time').first()).toHaveAttribute('title', /20\d\d/) // relative, the absolute on hover
+})
+
+test('an error stays until it is read, with reason and hint', async ({ tab }) => {
+  const { page } = tab
+  await tab.go('#/inference/new')
+  await page.getByLabel('Name').fill('inference-1')
+  await tab.button('Deploy').click()
+  const alert = page.getByRole('alert').first()
+  await expect(alert).toContainText(/inference-1/)
+  await page.waitForTimeout(6_000) // longer than a message that goes by itself
+  await expect(alert).toBeVisible()
+  page.once('dialog', (d) => void d.accept())
+  await tab.go('#/')
+})
+
+test('all of it by keyboard', async ({ tab }) => {
+  const { page } = tab
+  await tab.go('#/')
+  for (const [key, place] of [['m', 'models'], ['c', 'configurations'], ['d', 'deployments'], ['t', 'training'], ['i', 'inference'], ['s', 'datasources'], ['m', 'models']] as const) {
+    await page.keyboard.press('g')
+    await page.keyboard.press(key)
+    await expect(page).toHaveURL(new RegExp(`#/${place}$`))
+  }
+  await page.keyboard.press('/')
+  await page.keyboard.type('nothing like it')
+  await expect(page.getByText('Nothing matches.')).toBeVisible()
+  await expect(page).toHaveURL(/q=nothing/)
+  await page.keyboard.press('Control+A')
+  await page.keyboard.press('Delete')
+  await page.getByRole('searchbox').blur()
+  await page.keyboard.press('j')
+  await page.keyboard.press('j')
+  const focused = page.locator('.rows a:focus-visible')
+  await expect(focused).toHaveCount(1)
+  expect(await focused.evaluate((a) => getComputedStyle(a).outlineStyle)).toBe('solid') // focus is seen
+  await page.keyboard.press('Enter')
+  await expect(page).toHaveURL(/#\/models\/\d/)
+  await page.keyboard.press('Escape')
+  await expect(page).toHaveURL(/#\/models$/)
+  await page.keyboard.press('n')
+  await expect(page).toHaveURL(/#\/models\/new/)
+  await tab.go('#/')
+  await page.keyboard.press('?')
+  await expect(tab.heading('Keyboard')).toBeVisible()
+  await page.keyboard.press('Escape')
+  await expect(tab.heading('Keyboard')).toBeHidden()
+})
+
+test('system, light and dark; still where motion is not wanted', async ({ tab }) => {
+  const { page } = tab
+  await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' })
+  const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor)
+  const light = await ground()
+  await tab.button('Colours: system').click()
+  await tab.button('Colours: light').click()
+  await expect(tab.button('Colours: dark')).toBeVisible()
+  expect(await ground()).not.toBe(light)
+  await page.reload()
+  await expect(tab.button('Colours: dark')).toBeVisible() // it is kept
+  await tab.button('Colours: dark').click()
+  expect(await ground()).toBe(light)
+  expect(await page.evaluate(() => document.getAnimations().length)).toBe(0)
+})
+
+test('the policy is strict', async ({ tab }) => {
+  const answer = await tab.page.request.get(tab.origin)
+  const policy = answer.headers()['content-security-policy'] ?? ''
+  expect(policy).toContain("default-src 'none'")
+  expect(policy).not.toMatch(/unsafe|\*|https?:/)
+  expect(await answer.text()).not.toMatch(/<script(?![^>]* src=)[^>]*>|style=|\son\w+=/)
+})
+
+test('the strip shows the pipeline as it is', async ({ tab }) => {
+  await tab.go('#/')
+  const strip = tab.page.getByRole('navigation', { name: 'The pipeline' })
+  await expect(strip.getByRole('link')).toHaveCount(6)
+  for (const box of ['Models 2', 'Deployments 3', 'Streams 3', 'Results 4', 'Inferences 1 1 replica ready']) await expect(strip.getByRole('link', { name: new RegExp(`^${box}`) })).toBeVisible()
+  await strip.getByRole('link', { name: /^Results/ }).click()
+  await expect(tab.page).toHaveURL(/#\/training$/)
+})

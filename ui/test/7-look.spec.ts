@@ -1,0 +1,36 @@
+// Every place at every size in both schemes: axe, width, and a picture to look at.
+import { accessible, fits, tabs } from './checks'
+import { artefacts, expect, test } from './setup'
+
+const sizes = [[360, 780], [1280, 900], [2560, 1400]] as const
+
+test('every tab is sound at every size, in both schemes', async ({ tab }) => {
+  test.setTimeout(300_000)
+  const { page } = tab
+  const waits = await page.request.post(`${tab.origin}/deploy-training/deployments`, { data: { configuration: 2, batch_size: 32, training_kwargs: 'epochs=5', validation_kwargs: '' } })
+  expect(waits.status(), await waits.text()).toBe(201)
+  const { id } = (await waits.json()) as { id: number }
+  await tab.go(`#/deployments/${id}`)
+  await expect(tab.heading(/waiting/)).toBeVisible() // somebody else's deployment, by its facts
+  const places = {
+    start: '', ...Object.fromEntries(tabs.map((t) => [t, t])), model: 'models/1', write: 'models/new?example=mnist-cnn', configuration: 'configurations/1', group: 'configurations/new', form: 'deployments/new',
+    deployment: 'deployments/1', waiting: `deployments/${id}`, result: 'training/1', compare: 'training/compare?ids=1,4', serve: 'inference/new?result=1', inference1: 'inference/1', datasource: 'datasources/1', nowhere: 'models/99',
+  }
+  for (const [i, [name, place]] of Object.entries(places).entries()) {
+    await tab.go(`#/${place}`)
+    await page.waitForTimeout(300) // let charts be drawn
+    await accessible(page, name)
+    for (const [width, height] of sizes) {
+      await page.setViewportSize({ width, height })
+      await fits(page, `${name} at ${width}`)
+      // The widest pictures take longest: there each place is seen in one scheme.
+      for (const colorScheme of (['light', 'dark'] as const).filter((_, n) => width < 2000 || i % 2 === n)) {
+        await page.emulateMedia({ colorScheme })
+        await page.waitForTimeout(100) // editor and charts measure anew
+        await page.screenshot({ path: `${artefacts}${name}-${width}-${colorScheme}.png`, fullPage: width < 2000 })
+      }
+    }
+    await page.emulateMedia({ colorScheme: null })
+    await page.setViewportSize({ width: 1280, height: 900 })
+  }
+})

@@ -1,0 +1,93 @@
+// 1,000 results and a training of 10,000 epochs, all real, stay smooth.
+import { costOf } from './checks'
+import { expect, test } from './setup'
+
+test.describe.configure({ mode: 'serial' })
+
+const epochs = 10_000
+let pair = 0 // the configuration of two models
+
+/** A table that small-net can learn: two classes of three numbers. */
+function table(rows: number): string {
+  const lines = Array.from({ length: rows }, (_, i) => `${Math.sin(i).toFixed(4)},${Math.cos(i).toFixed(4)},${((i * 7) % 11) / 11},${i % 2}`)
+  return `a,b,c,kind\n${lines.join('\n')}\n`
+}
+
+test('10,000 epochs are drawn while they come', async ({ tab }) => {
+  test.setTimeout(180_000)
+  const { page } = tab
+  const { items } = (await (await page.request.get(`${tab.origin}/model-register/models/examples`)).json()) as { items: { name: string }[] }
+  const example = items.find((e) => e.name === 'small-net')
+  const models = [await make('models', { ...example, name: 'many-a' }), await make('models', { ...example, name: 'many-b' })]
+  pair = await make('configurations', { name: 'many', models })
+  const one = await make('configurations', { name: 'long', models: models.slice(0, 1) })
+  await tab.go(`#/deployments/new?configuration=${one}`)
+
+  async function make(what: string, data: object): Promise<number> {
+    const made = await page.request.post(`${tab.origin}/model-register/${what}`, { data })
+    expect(made.status(), await made.text()).toBe(201)
+    return ((await made.json()) as { id: number }).id
+  }
+  await page.getByLabel('Epochs', { exact: true }).fill(String(epochs))
+  await tab.button('Deploy').click()
+  await page.getByLabel('a file').check()
+  await page.getByLabel('File', { exact: true }).setInputFiles({ name: 'small.csv', mimeType: 'text/csv', buffer: Buffer.from(table(200)) })
+  await page.getByLabel('Label column').fill('kind')
+  await tab.button('Send the stream').click()
+  await page.getByRole('link', { name: /^many-a #/ }).last().click()
+  await expect(page.getByRole('figure', { name: 'loss' }).locator('canvas')).toBeVisible({ timeout: 60_000 })
+  const live = await costOf(page, async () => {
+    await expect(tab.heading(/finished/)).toBeVisible({ timeout: 120_000 })
+  })
+  console.log(`live: ${live.busy} ms of work in ${live.took} ms`)
+  expect(live.busy / live.took, 'share of the time that the page computes').toBeLessThan(0.4)
+})
+
+test('10,000 epochs are opened and handled', async ({ tab }) => {
+  const { page } = tab
+  await page.reload()
+  const loss = page.getByRole('figure', { name: 'loss' })
+  const opened = await costOf(page, async () => {
+    await expect(loss.locator('canvas')).toBeVisible()
+    await expect(loss.locator('.u-legend .u-value').first()).toHaveText(epochs.toLocaleString('en'))
+  })
+  const handled = await costOf(page, async () => {
+    const box = await loss.locator('.u-over').boundingBox()
+    for (let x = 0; x < 40; x++) await page.mouse.move((box?.x ?? 0) + x * 6, (box?.y ?? 0) + 50)
+    for (let weight = 0.05; weight < 0.9; weight += 0.05) await page.getByLabel('Smoothing').fill(weight.toFixed(2))
+    await page.getByLabel('logarithmic').check()
+    await loss.getByRole('button', { name: 'Table' }).click()
+    await expect(page.getByText('200 of 10,000 epochs, evenly.')).toBeVisible()
+  })
+  console.log(`opened: ${opened.busy} ms of work; 60 moves and changes: ${handled.busy} ms`)
+  expect(opened.busy).toBeLessThan(1000)
+  expect(handled.busy / 60, 'milliseconds of work for each').toBeLessThan(33)
+})
+
+test('1,000 results are listed, searched and walked through', async ({ tab }) => {
+  test.setTimeout(180_000)
+  const { page } = tab
+  await tab.go('#/training')
+  const grown = await costOf(page, async () => {
+    for (let i = 0; i < 500; i += 20) {
+      await Promise.all(Array.from({ length: 20 }, () => page.request.post(`${tab.origin}/deploy-training/deployments`, { data: { configuration: pair, batch_size: 32, training_kwargs: 'epochs=1', validation_kwargs: '' } })))
+    }
+    await page.waitForFunction(() => /#(999|1\d{3})/.test(document.querySelector('.rows li')?.textContent ?? ''), undefined, { timeout: 60_000 })
+  })
+  // By places and plain selectors: looking for roles in 1,000 rows is work of the test's own.
+  const to = (hash: string) => page.evaluate((h) => void (location.hash = h), hash)
+  const walked = await costOf(page, async () => {
+    await page.keyboard.press('/')
+    await page.keyboard.type('many-a long', { delay: 30 })
+    await page.waitForFunction(() => document.querySelectorAll('.rows li').length === 1)
+    await page.locator('[data-search]').fill('')
+    await page.waitForFunction(() => document.querySelectorAll('.rows li').length > 1)
+    for (const place of ['#/training?status=waiting', '#/deployments', '#/']) {
+      await to(place)
+      await page.waitForTimeout(500)
+    }
+  })
+  await expect(tab.heading('Your pipeline')).toBeVisible()
+  console.log(`while 1,000 come: ${grown.busy} ms of work in ${grown.took} ms; searched and gone through: ${walked.busy} ms`)
+  expect(grown.busy / grown.took, 'share of the time that the page computes').toBeLessThan(0.6)
+})
