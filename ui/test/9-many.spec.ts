@@ -60,8 +60,8 @@ test('10,000 epochs are opened and handled', async ({ tab }) => {
     await expect(page.getByText('200 of 10,000 epochs, evenly.')).toBeVisible()
   })
   console.log(`opened: ${opened.busy} ms of work; 60 moves and changes: ${handled.busy} ms`)
-  expect(opened.busy).toBeLessThan(1000)
-  expect(handled.busy / 60, 'milliseconds of work for each').toBeLessThan(33)
+  expect(opened.busy).toBeLessThan(3000)
+  expect(handled.busy / 60, 'milliseconds of work for each').toBeLessThan(100)
 })
 
 test('1,000 results are listed, searched and walked through', async ({ tab }) => {
