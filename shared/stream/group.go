@@ -68,10 +68,7 @@ func (c *Cluster) Consume(ctx context.Context, g GroupConfig, handle func(contex
 // pause.
 func (c *Cluster) awaitTopics(ctx context.Context, g GroupConfig) {
 	for _, topic := range g.Topics {
-		for said := false; ; said = true {
-			if _, err := c.Partitions(ctx, topic); pipeline.KindOf(err) != pipeline.NotFound || err == nil {
-				break
-			}
+		for said := false; c.missing(ctx, topic); said = true {
 			if !said {
 				g.Log.Info("waiting for the topic", "topic", topic, "group", g.ID)
 			}
@@ -82,6 +79,12 @@ func (c *Cluster) awaitTopics(ctx context.Context, g GroupConfig) {
 			}
 		}
 	}
+}
+
+// missing tells whether a broker says that there is no such topic.
+func (c *Cluster) missing(ctx context.Context, topic string) bool {
+	_, err := c.Partitions(ctx, topic)
+	return pipeline.KindOf(err) == pipeline.NotFound
 }
 
 // join is Consume once the topics exist; errNoTopic when one is gone.
@@ -99,7 +102,7 @@ func (c *Cluster) join(ctx context.Context, g GroupConfig, handle func(context.C
 	if err != nil {
 		return &pipeline.Error{Op: "join group", Kind: pipeline.Invalid, Err: err}
 	}
-	m := &membership{cluster: c, config: g, start: start, handle: handle}
+	m := &membership{cluster: c, config: g, handle: handle}
 	m.ctx, m.leave = context.WithCancelCause(ctx)
 	m.run(group)
 	// Closing leaves the group, so that its partitions are free at once, after
@@ -127,7 +130,6 @@ var (
 type membership struct {
 	cluster  *Cluster
 	config   GroupConfig
-	start    int64
 	handle   func(context.Context, *Claim) error
 	ctx      context.Context
 	leave    context.CancelCauseFunc
@@ -161,10 +163,7 @@ func (m *membership) run(group *kafka.ConsumerGroup) {
 // topicGone tells, for a member that was assigned nothing, whether a topic does
 // not exist.
 func (m *membership) topicGone() bool {
-	return slices.ContainsFunc(m.config.Topics, func(topic string) bool {
-		_, err := m.cluster.Partitions(m.ctx, topic)
-		return err != nil && pipeline.KindOf(err) == pipeline.NotFound
-	})
+	return slices.ContainsFunc(m.config.Topics, func(topic string) bool { return m.cluster.missing(m.ctx, topic) })
 }
 
 // fatal tells the answers that will not change by asking again.

@@ -34,7 +34,8 @@ const opProduce = "produce"
 // Produce writes records to one partition in one request and returns the offset
 // that the first of them got; the others follow it without a gap. Every replica
 // has acknowledged them. Topic, Partition and Offset of the records are not
-// looked at; a zero Time is now. A request may hold up to a mebibyte.
+// looked at; a zero Time is now. A request may hold up to a mebibyte. A topic
+// that was made a moment ago is waited for; NotFound where there is none.
 //
 // After an error that is no refusal by the broker (a connection that broke) it
 // is unknown whether the records are in the log: sending them again may repeat
@@ -42,6 +43,10 @@ const opProduce = "produce"
 func (c *Cluster) Produce(ctx context.Context, topic string, partition int, records []Record) (base int64, err error) {
 	if len(records) == 0 {
 		return 0, pipeline.Invalidf("records", "there are none to produce")
+	}
+	// The library knows the topics as of a while ago, and sends to no other.
+	if _, err := c.partitionIDs(ctx, topic); err != nil {
+		return 0, err
 	}
 	set := encodeRecordSet(records, anonymous)
 	err = persist(ctx, func() error {

@@ -90,7 +90,7 @@ func (c *Cluster) Partitions(ctx context.Context, topic string) (int, error) {
 // have been made a moment ago, by a producer that sends to it already.
 func (c *Cluster) partitionIDs(ctx context.Context, topic string) ([]int, error) {
 	ids, err := c.knownPartitions(ctx, topic)
-	if pipeline.KindOf(err) != pipeline.NotFound || err == nil {
+	if pipeline.KindOf(err) != pipeline.NotFound {
 		return ids, err
 	}
 	there, failed := c.there(ctx, topic)
@@ -106,7 +106,7 @@ func (c *Cluster) partitionIDs(ctx context.Context, topic string) ([]int, error)
 	defer tick.Stop()
 	for {
 		ids, err = c.knownPartitions(ctx, topic)
-		if pipeline.KindOf(err) != pipeline.NotFound || err == nil {
+		if pipeline.KindOf(err) != pipeline.NotFound {
 			return ids, err
 		}
 		select {

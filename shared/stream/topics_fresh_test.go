@@ -8,7 +8,8 @@ import (
 	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
 )
 
-// A topic that another process made a moment ago exists.
+// A topic that another process made a moment ago exists, to whoever asks for it
+// and to whoever sends to it first.
 func TestTopicMadeByAnotherIsSeenAtOnce(t *testing.T) {
 	streamtest.Each(t, func(t *testing.T, c *stream.Cluster) {
 		if _, err := c.Partitions(t.Context(), streamtest.Name(t)); pipeline.KindOf(err) != pipeline.NotFound {
@@ -25,6 +26,12 @@ func TestTopicMadeByAnotherIsSeenAtOnce(t *testing.T) {
 		}
 		if n, err := c.Partitions(t.Context(), topic); n != 3 || err != nil {
 			t.Fatalf("%d partitions, %v; want 3", n, err)
+		}
+		if err := other.EnsureTopic(t.Context(), topic+"er", 1); err != nil {
+			t.Fatal(err)
+		}
+		if base, err := c.Produce(t.Context(), topic+"er", 0, []stream.Record{{Value: []byte("first")}}); base != 0 || err != nil {
+			t.Fatalf("the first record lies at %d, %v", base, err)
 		}
 	})
 }

@@ -140,21 +140,21 @@ type saver struct{ filename, save, restore string }
 
 // readSaver finds the saver in saved_model.pb: the Go API does not show it.
 func readSaver(dir string) (saver, error) {
-	b, err := os.ReadFile(filepath.Join(dir, "saved_model.pb"))
+	b, err := os.ReadFile(filepath.Join(dir, graphFile))
 	if err != nil {
 		return saver{}, err
 	}
 	meta, err := protoField(b, 2) // SavedModel.meta_graphs
 	if err != nil {
-		return saver{}, fmt.Errorf("saved_model.pb: %w", err)
+		return saver{}, fmt.Errorf("%s: %w", graphFile, err)
 	}
 	def, err := protoField(meta, 3) // MetaGraphDef.saver_def
 	if err != nil {
-		return saver{}, fmt.Errorf("saved_model.pb: %w", err)
+		return saver{}, fmt.Errorf("%s: %w", graphFile, err)
 	}
 	var d for_core_protos_go_proto.SaverDef
 	if err := proto.Unmarshal(def, &d); err != nil {
-		return saver{}, fmt.Errorf("saved_model.pb: saver: %w", err)
+		return saver{}, fmt.Errorf("%s: saver: %w", graphFile, err)
 	}
 	return saver{d.GetFilenameTensorName(), d.GetSaveTensorName(), d.GetRestoreOpName()}, nil
 }

@@ -25,7 +25,7 @@ func TestKillAtAnyMoment(t *testing.T) {
 	m.model("small", "small.py")
 	m.kafkaml("configurations", "create", "--name", "one", "--models", "small")
 	w := &work{m: m}
-	w.deployments = append(w.deployments, w.mustDeploy())
+	w.deployments = append(w.deployments, m.created(deploySmall...))
 	m.kafkaml("stream", "send", m.pointsFile(2200), "--label", "class", "--format", "RAW", "--topic", "points", "--deployment", w.deployments[0])
 	first := m.finished(w.deployments[0], 1)[0]
 	name := m.created("inferences", "create", "--result", fmt.Sprint(first.ID), "--replicas", "2",
@@ -42,7 +42,9 @@ func TestKillAtAnyMoment(t *testing.T) {
 		<-moment.C
 		m.killOne(t, chance)
 		<-done
-		m.startIfEnded()
+		if m.running == nil {
+			m.start()
+		}
 	}
 	w.check(t, served)
 }
@@ -67,13 +69,6 @@ func (m *machine) killOne(t *testing.T, chance *rand.Rand) {
 	}
 }
 
-func (m *machine) startIfEnded() {
-	m.t.Helper()
-	if m.running == nil {
-		m.start()
-	}
-}
-
 // work is what a person does meanwhile, and what of it was answered with success.
 type work struct {
 	m           *machine
@@ -83,11 +78,6 @@ type work struct {
 }
 
 var deploySmall = []string{"deployments", "create", "--configuration", "one", "--batch-size", "10", "--training-kwargs", "epochs=20, verbose=0"}
-
-func (w *work) mustDeploy() (id string) {
-	w.m.t.Helper()
-	return w.m.created(deploySmall...)
-}
 
 // do tries a round of work; any part may fail.
 func (w *work) do(round int) {
