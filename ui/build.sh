@@ -10,6 +10,5 @@ now=$(sum)
 echo "ui: building the page"
 [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --silent --no-audit --no-fund
 rm -rf dist/assets # names carry hashes: the old ones would be embedded, too
-rm -rf dist/assets # what an earlier build left
 npm run --silent build
 echo "$now" > dist/.sum

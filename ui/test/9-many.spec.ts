@@ -3,6 +3,7 @@ import { costOf } from './checks'
 import { expect, test } from './setup'
 
 test.describe.configure({ mode: 'serial' })
+test.use({ trace: 'off' }) // a record of 1,000 rows at each step costs more than the page
 
 const epochs = 10_000
 let pair = 0 // the configuration of two models
@@ -90,4 +91,23 @@ test('1,000 results are listed, searched and walked through', async ({ tab }) =>
   await expect(tab.heading('Your pipeline')).toBeVisible()
   console.log(`while 1,000 come: ${grown.busy} ms of work in ${grown.took} ms; searched and gone through: ${walked.busy} ms`)
   expect(grown.busy / grown.took, 'share of the time that the page computes').toBeLessThan(0.6)
+})
+
+test('1,000 results are scrolled through, and then cost nothing', async ({ tab }) => {
+  const { page } = tab
+  await tab.go('#/training')
+  await page.waitForFunction(() => document.querySelectorAll('.rows li').length > 1)
+  const rows = () => page.evaluate(() => document.querySelectorAll('.rows li').length)
+  const cdp = await page.context().newCDPSession(page)
+  const scrolled = await costOf(page, async () => {
+    for (let i = 0; i < 20 && (await rows()) < 1000; i++) {
+      await cdp.send('Input.synthesizeScrollGesture', { x: 600, y: 500, yDistance: -15_000, speed: 12_000, gestureSourceType: 'mouse' })
+    }
+  })
+  await cdp.detach()
+  expect(await rows()).toBeGreaterThanOrEqual(1000)
+  const idle = await costOf(page, () => page.waitForTimeout(6000)) // longer than relative times stay as they are
+  console.log(`scrolled through: ${scrolled.busy} ms of work in ${scrolled.took} ms; then idle: ${idle.busy} ms in ${idle.took} ms`)
+  expect(scrolled.busy / 1000, 'milliseconds of work for each row').toBeLessThan(10)
+  expect(idle.busy / idle.took, 'share of the time that an idle page computes').toBeLessThan(0.1)
 })

@@ -9,7 +9,7 @@ const units: [Intl.RelativeTimeFormatUnit, number][] = [
 ]
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'always', style: 'short' })
 
-/** "3 min. ago", "in 7 days"; "now" within ten seconds. */
+/** "3 min. ago", "in 7 days"; "now" within ten seconds, then by tens of them. */
 export function ago(time: string, now: number): string {
   const seconds = (Date.parse(time) - now) / 1000
   if (Number.isNaN(seconds)) return ''
@@ -17,7 +17,7 @@ export function ago(time: string, now: number): string {
   for (const [unit, size] of units) {
     if (Math.abs(seconds) >= size) return relative.format(Math.trunc(seconds / size), unit)
   }
-  return relative.format(Math.trunc(seconds), 'second')
+  return relative.format(Math.trunc(seconds / 10) * 10, 'second')
 }
 
 export function absolute(time: string): string {
