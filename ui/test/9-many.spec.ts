@@ -1,6 +1,7 @@
 // 1,000 results and a training of 10,000 epochs, all real, stay smooth.
 import { costOf } from './checks'
 import { expect, test } from './setup'
+import { configuration, models, table } from './small'
 
 test.describe.configure({ mode: 'serial' })
 test.use({ trace: 'off' }) // a record of 1,000 rows at each step costs more than the page
@@ -8,27 +9,13 @@ test.use({ trace: 'off' }) // a record of 1,000 rows at each step costs more tha
 const epochs = 10_000
 let pair = 0 // the configuration of two models
 
-/** A table that small-net can learn: two classes of three numbers. */
-function table(rows: number): string {
-  const lines = Array.from({ length: rows }, (_, i) => `${Math.sin(i).toFixed(4)},${Math.cos(i).toFixed(4)},${((i * 7) % 11) / 11},${i % 2}`)
-  return `a,b,c,kind\n${lines.join('\n')}\n`
-}
-
 test('10,000 epochs are drawn while they come', async ({ tab }) => {
   test.setTimeout(180_000)
   const { page } = tab
-  const { items } = (await (await page.request.get(`${tab.origin}/model-register/models/examples`)).json()) as { items: { name: string }[] }
-  const example = items.find((e) => e.name === 'small-net')
-  const models = [await make('models', { ...example, name: 'many-a' }), await make('models', { ...example, name: 'many-b' })]
-  pair = await make('configurations', { name: 'many', models })
-  const one = await make('configurations', { name: 'long', models: models.slice(0, 1) })
+  const both = await models(tab, 'many-a', 'many-b')
+  pair = await configuration(tab, 'many', both)
+  const one = await configuration(tab, 'long', both.slice(0, 1))
   await tab.go(`#/deployments/new?configuration=${one}`)
-
-  async function make(what: string, data: object): Promise<number> {
-    const made = await page.request.post(`${tab.origin}/model-register/${what}`, { data })
-    expect(made.status(), await made.text()).toBe(201)
-    return ((await made.json()) as { id: number }).id
-  }
   await page.getByLabel('Epochs', { exact: true }).fill(String(epochs))
   await tab.button('Deploy').click()
   await page.getByLabel('a file').check()

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { downloadWays, recordWays, streamWays } from './records'
 
-const fields = { deployment: 3, topic: 'digits', validation_rate: 0.1, test_rate: 0, shuffle: true, label: 'kind' }
+const fields = { deployment: 3, topic: 'digits', validation_rate: 0.1, test_rate: 0, shuffle: true, label: 'kind', format: 'AVRO' }
 
 describe('records as commands', () => {
   it('sends the form that the page posts', () => {
     const [curl, kafkaml] = streamWays({ fields, files: ["it's.csv"] }, 'http://h/streams', 'http://h')
     expect(curl?.text).toContain("curl http://h/streams \\\n  -F deployment=3 \\\n  -F topic=digits")
     expect(curl?.text).toContain(`-F 'file=@it'\\''s.csv'`)
-    expect(kafkaml?.text).toBe(`kafkaml --server http://h stream send 'it'\\''s.csv' \\\n  --topic digits --deployment 3 --label kind --validation-rate 0.1 --shuffle`)
+    expect(kafkaml?.text).toBe(`kafkaml --server http://h stream send 'it'\\''s.csv' \\\n  --topic digits --deployment 3 --label kind --format AVRO --validation-rate 0.1 --shuffle`)
   })
   it('offers curl alone for what the server holds', () => {
     expect(streamWays({ fields: { deployment: 3, topic: 'digits', example: 'mnist' }, files: [] }, 'u', 's').map((w) => w.name)).toEqual(['curl'])
