@@ -79,6 +79,17 @@ test('the address holds tab, selection and filters', async ({ tab }) => {
   await tab.button('Copy id').click()
   expect(await page.evaluate(() => navigator.clipboard.readText())).toBe('1')
   await expect(page.locator('header time').first()).toHaveAttribute('title', /20\d\d/) // relative, the absolute on hover
+  // What is opened begins at its top; back finds what was left where it was.
+  await tab.go('#/training/1')
+  await tab.heading('Lineage').scrollIntoViewIfNeeded()
+  const left = await page.evaluate(() => scrollY)
+  expect(left).toBeGreaterThan(200)
+  await tab.link('mnist-dense, version 1').click()
+  await expect(tab.heading('Source')).toBeVisible()
+  expect(await page.evaluate(() => scrollY)).toBe(0)
+  await page.goBack()
+  await expect(tab.heading('Lineage')).toBeVisible()
+  await expect.poll(async () => Math.abs((await page.evaluate(() => scrollY)) - left), 'pixels from where it was').toBeLessThan(20)
 })
 
 test('an error stays until it is read, with reason and hint', async ({ tab }) => {

@@ -1,5 +1,6 @@
 // Every place at every size in both schemes: axe, width, and a picture to look at.
 import { accessible, fits, tabs } from './checks'
+import type { Page } from '@playwright/test'
 import { artefacts, expect, test } from './setup'
 
 const sizes = [[360, 780], [1280, 900], [2560, 1400]] as const
@@ -27,6 +28,7 @@ test('every tab is sound at every size, in both schemes', async ({ tab }) => {
       for (const colorScheme of (['light', 'dark'] as const).filter((_, n) => width < 2000 || i % 2 === n)) {
         await page.emulateMedia({ colorScheme })
         await page.waitForTimeout(100) // editor and charts measure anew
+        await measured(page)
         await page.screenshot({ path: `${artefacts}${name}-${width}-${colorScheme}.png`, fullPage: width < 2000 })
       }
     }
@@ -34,3 +36,16 @@ test('every tab is sound at every size, in both schemes', async ({ tab }) => {
     await page.setViewportSize({ width: 1280, height: 900 })
   }
 })
+
+/** The lines of an editor are measured once they are seen; then their numbers stand beside them. */
+async function measured(page: Page) {
+  for (const editor of await page.locator('.cm-editor').all()) {
+    for (let y = 0; y < 1; y += 0.25) {
+      await editor.evaluate((e, part) => scrollTo(0, e.getBoundingClientRect().top + scrollY + part * e.clientHeight - 100), y)
+      await page.waitForTimeout(30)
+    }
+    const [numbers, lines] = await editor.evaluate((e) => ['.cm-gutterElement', '.cm-line'].map((s) => [...e.querySelectorAll(s)].filter((x) => x.clientHeight > 0).at(-1)?.getBoundingClientRect().top ?? NaN))
+    expect(Math.abs((numbers ?? NaN) - (lines ?? NaN)), 'pixels between a line and its number').toBeLessThan(3)
+  }
+  await page.evaluate(() => scrollTo(0, 0))
+}

@@ -1,5 +1,6 @@
 // The hash of the address holds tab, selection and filters, so that back,
 // forward, reload and a link to somebody else all work.
+import { arrived, followScrolling, state } from './scrolled'
 
 export const tabs = ['models', 'configurations', 'deployments', 'training', 'inference', 'datasources'] as const
 export type Tab = (typeof tabs)[number]
@@ -40,17 +41,19 @@ class Route {
   private writing: ReturnType<typeof setTimeout> | undefined
 
   constructor() {
+    followScrolling()
     addEventListener('hashchange', () => {
       if (location.hash === this.hash) return
       clearTimeout(this.writing)
       this.writing = undefined
       if (this.guard && !this.guard()) {
-        history.pushState(null, '', this.hash || '#/')
+        history.pushState(state(), '', this.hash || '#/')
         this.shown = location.hash
         return
       }
       this.hash = this.shown = location.hash
       this.place = parse(location.hash)
+      arrived()
     })
     addEventListener('click', () => this.writing && this.write(), true) // before a link is followed
     addEventListener('beforeunload', (e) => {
@@ -93,7 +96,7 @@ class Route {
     clearTimeout(this.writing)
     this.writing = undefined
     if (location.hash !== this.shown) return // somebody goes elsewhere at this moment
-    history.replaceState(null, '', this.hash || '#/')
+    history.replaceState(state(), '', this.hash || '#/')
     this.shown = location.hash
   }
 
