@@ -1,15 +1,12 @@
 package deployinference
 
 import (
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -35,10 +32,8 @@ type outcome struct {
 // feed sends carry it, and an inference hands headers on.
 const sentHeader = "sent"
 
-const shownKey = 32 // bytes of a key that is no text
-
 func outcomeOf(r stream.Record) outcome {
-	o := outcome{Partition: r.Partition, Offset: r.Offset, Time: r.Time.UTC(), Key: keyText(r.Key), Bytes: len(r.Value)}
+	o := outcome{Partition: r.Partition, Offset: r.Offset, Time: r.Time.UTC(), Key: r.KeyText(), Bytes: len(r.Value)}
 	headers := map[string]string{}
 	for _, h := range r.Headers {
 		headers[h.Key] = string(h.Value)
@@ -61,24 +56,6 @@ func outcomeOf(r stream.Record) outcome {
 	}
 	o.Values = append(json.RawMessage(nil), body.Values...) // the record is only lent
 	return o
-}
-
-// keyText is a key as a person reads it: printable text as it is, other bytes
-// as the number they are most likely to be, or in hexadecimal.
-func keyText(key []byte) string {
-	printable := utf8.Valid(key)
-	for _, r := range string(key) {
-		printable = printable && unicode.IsPrint(r)
-	}
-	switch {
-	case printable:
-		return string(key)
-	case len(key) == 1: // a label of type uint8
-		return strconv.Itoa(int(key[0]))
-	case len(key) > shownKey:
-		return "0x" + hex.EncodeToString(key[:shownKey]) + "..."
-	}
-	return "0x" + hex.EncodeToString(key)
 }
 
 const (

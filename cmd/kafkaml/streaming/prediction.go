@@ -1,7 +1,6 @@
 package streaming
 
 import (
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -9,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
@@ -40,7 +37,7 @@ type origin struct {
 // decode reads a record of an output or dead-letter topic. One that cannot be
 // read says why in Error.
 func decode(r stream.Record) Prediction {
-	p := Prediction{Partition: r.Partition, Offset: r.Offset, Time: r.Time, Key: keyText(r.Key)}
+	p := Prediction{Partition: r.Partition, Offset: r.Offset, Time: r.Time, Key: r.KeyText()}
 	for _, h := range r.Headers {
 		switch h.Key {
 		case "ce_id":
@@ -93,25 +90,6 @@ func argmax(values json.RawMessage) *int {
 		}
 	}
 	return &best
-}
-
-// keyText is a key as a person reads it: printable text as it is, other bytes
-// in hexadecimal.
-func keyText(key []byte) string {
-	if len(key) == 0 {
-		return ""
-	}
-	printable := utf8.Valid(key)
-	for _, r := range string(key) {
-		printable = printable && unicode.IsPrint(r)
-	}
-	if printable {
-		return string(key)
-	}
-	if len(key) > 32 {
-		return "0x" + hex.EncodeToString(key[:32]) + "..."
-	}
-	return "0x" + hex.EncodeToString(key)
 }
 
 // maxShown is how many values of one output are shown to a person.

@@ -187,7 +187,7 @@ func TestTail(t *testing.T) {
 	if err := json.Unmarshal([]byte(lines[4]), &p); err != nil || len(lines) != 21 {
 		t.Fatalf("%d lines: %v", len(lines), err)
 	}
-	if p.Offset != 4 || p.Class == nil || *p.Class != 1 || p.Key != "0x01" || p.Latency == nil || math.Abs(*p.Latency-8) > 0.01 {
+	if p.Offset != 4 || p.Class == nil || *p.Class != 1 || p.Key != "1" || p.Latency == nil || math.Abs(*p.Latency-8) > 0.01 {
 		t.Errorf("decoded as %s", lines[4])
 	}
 	if want := "21 predictions, 1 of them twice"; !strings.HasPrefix(errs, want) || !strings.Contains(errs, "latency p50 8.0 ms, p99 8.0 ms") {
