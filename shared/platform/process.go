@@ -49,6 +49,7 @@ func (l *Local) begin(verb, path string, env []string) (*process, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start %s %s: %w", l.c.Binary, verb, err), log.Close(), os.RemoveAll(scratch))
 	}
+	volunteer(cmd.Process.Pid)
 	l.goRun(func() {
 		defer close(p.done)
 		p.err = cmd.Wait()

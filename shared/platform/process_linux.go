@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -27,4 +28,11 @@ func oomKills() int64 {
 		}
 	}
 	return 0
+}
+
+// volunteer makes a child the one to end when the machine's memory runs out
+// (proc(5), oom_score_adj), before the broker and the functions. A training is
+// repeated or told of, and can be made as large as anyone likes by its model.
+func volunteer(pid int) {
+	_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte("800"), 0o600) // some containers forbid it: then all are equal
 }

@@ -10,3 +10,6 @@ func parentDeath() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: t
 
 // oomKills is known on Linux only.
 func oomKills() int64 { return 0 }
+
+// volunteer is known on Linux only.
+func volunteer(int) {}
