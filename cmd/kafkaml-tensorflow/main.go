@@ -15,7 +15,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/kafkaml/kafkaml/functions/predict"
@@ -58,7 +57,7 @@ func run(args []string) int {
 	verbs := map[string]func(context.Context, *slog.Logger) error{"train": runTrain, "predict": runPredict}
 	switch verb := args[0]; verb {
 	case "version":
-		fmt.Println(version())
+		fmt.Println(versions())
 		return 0
 	case "help", "-h", "--help":
 		fmt.Print(usage)
@@ -148,10 +147,13 @@ func runPredict(ctx context.Context, log *slog.Logger) error {
 	return predict.Run(ctx, config)
 }
 
-func version() string {
-	build := "development"
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		build = info.Main.Version
+// version is set by the linker (-X main.version=...), where the build gives one.
+var version string
+
+func versions() string {
+	build := version
+	if build == "" {
+		build = "development"
 	}
 	return "kafkaml-tensorflow " + build + ", TensorFlow " + toolchain.TensorFlowVersion
 }

@@ -13,6 +13,9 @@ import (
 	"github.com/kafkaml/kafkaml/shared/toolchain"
 )
 
+// version is set by the linker (-X main.version=...), where the build gives one.
+var version string
+
 // versions is what this program was built from, and what it works with.
 type versions struct {
 	Version    string `json:"version"`
@@ -43,6 +46,10 @@ func readVersions() versions {
 	v := versions{
 		Version: "devel", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
 		TensorFlow: toolchain.TensorFlowVersion, Kafka: toolchain.KafkaVersion,
+	}
+	if version != "" {
+		v.Version = version
+		return v
 	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
