@@ -44,10 +44,6 @@ func (c *Cluster) Produce(ctx context.Context, topic string, partition int, reco
 	if len(records) == 0 {
 		return 0, pipeline.Invalidf("records", "there are none to produce")
 	}
-	// The library knows the topics as of a while ago, and sends to no other.
-	if _, err := c.partitionIDs(ctx, topic); err != nil {
-		return 0, err
-	}
 	set := encodeRecordSet(records, anonymous)
 	err = persist(ctx, func() error {
 		base, err = c.produceOnce(ctx, topic, partition, set)
@@ -63,8 +59,20 @@ func produceError(topic string, partition int, err error) error {
 	return unavailable(opProduce, fmt.Errorf("topic %s, partition %d: %w", topic, partition, err))
 }
 
-// produceOnce sends one encoded record set.
+// produceOnce sends one encoded record set. The library knows the topics as of
+// a while ago and sends to no other, so one that was made since is waited for.
 func (c *Cluster) produceOnce(ctx context.Context, topic string, partition int, set []byte) (int64, error) {
+	base, err := c.produceKnown(ctx, topic, partition, set)
+	if !errors.Is(err, protocol.ErrNoTopic) {
+		return base, err
+	}
+	if _, err := c.partitionIDs(ctx, topic); err != nil {
+		return 0, err
+	}
+	return c.produceKnown(ctx, topic, partition, set)
+}
+
+func (c *Cluster) produceKnown(ctx context.Context, topic string, partition int, set []byte) (int64, error) {
 	answer, err := c.client.RawProduce(ctx, &kafka.RawProduceRequest{
 		Topic: topic, Partition: partition, RequiredAcks: kafka.RequireAll,
 		RawRecords: protocol.RawRecordSet{Reader: bytes.NewReader(set)},
