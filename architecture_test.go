@@ -15,17 +15,17 @@ const module = "github.com/kafkaml/kafkaml/"
 // mayImport says which way imports point: what a room may import of ours
 // beside itself. What is not named here sits on top and may import anything.
 var mayImport = map[string][]string{
-	"shared/pipeline":   {},
-	"shared/toolchain":  {"shared/pipeline"},
-	"shared/codec":      {"shared/pipeline"},
-	"shared/stream":     {"shared/pipeline", "shared/codec"},
-	"shared/registry":   {"shared/pipeline"},
-	"shared/artifact":   {"shared/pipeline"},
-	"shared/keras":      {"shared/pipeline", "shared/codec"},
-	"shared/tensorflow": {"shared/pipeline", "shared/codec"},
-	"shared/platform":   {"shared/pipeline"},
-	"eventing":          {"shared/pipeline", "shared/stream", "shared/registry"},
-	"client":            {"shared/pipeline", "eventing"},
+	"shared/pipeline":             {},
+	"shared/toolchain":            {"shared/pipeline"},
+	"shared/codec":                {"shared/pipeline"},
+	"shared/stream":               {"shared/pipeline", "shared/codec"},
+	"shared/registry":             {"shared/pipeline"},
+	"shared/artifact":             {"shared/pipeline"},
+	"shared/framework/keras":      {"shared/pipeline", "shared/codec"},
+	"shared/framework/tensorflow": {"shared/pipeline", "shared/codec"},
+	"shared/platform":             {"shared/pipeline"},
+	"eventing":                    {"shared/pipeline", "shared/stream", "shared/registry"},
+	"client":                      {"shared/pipeline", "eventing"},
 	// A step imports the rooms below it and no other step: steps meet in events
 	// and in the registry.
 	"functions/*": {"shared/*", "eventing"},
@@ -33,15 +33,19 @@ var mayImport = map[string][]string{
 
 // linkTensorFlow are the rooms that link libtensorflow, which takes a process
 // hundreds of megabytes and half a second; nothing else may, by any detour.
-var linkTensorFlow = []string{"shared/tensorflow", "functions/train", "functions/predict", "cmd/kafkaml-tensorflow", "test"}
+var linkTensorFlow = []string{"shared/framework/tensorflow", "functions/train", "functions/predict", "cmd/kafkaml-tensorflow", "test"}
 
 // room is the part of the tree that a package belongs to.
 func room(path string) string {
 	parts := strings.Split(strings.TrimPrefix(path, module), "/")
-	if parts[0] == "shared" || parts[0] == "functions" || parts[0] == "cmd" {
-		return strings.Join(parts[:min(2, len(parts))], "/")
+	depth := 1
+	switch {
+	case len(parts) > 1 && parts[1] == "framework":
+		depth = 3
+	case parts[0] == "shared" || parts[0] == "functions" || parts[0] == "cmd":
+		depth = 2
 	}
-	return parts[0]
+	return strings.Join(parts[:min(depth, len(parts))], "/")
 }
 
 func TestWhichWayImportsPoint(t *testing.T) {
@@ -70,8 +74,8 @@ func TestOnlySomeRoomsLinkTensorFlow(t *testing.T) {
 	links = func(path string) bool {
 		return strings.HasPrefix(path, "github.com/galeone/") || slices.ContainsFunc(imports[path], links)
 	}
-	if !links(module + "shared/tensorflow") {
-		t.Error("shared/tensorflow is not seen to link libtensorflow: this test cannot fail")
+	if !links(module + "shared/framework/tensorflow") {
+		t.Error("shared/framework/tensorflow is not seen to link libtensorflow: this test cannot fail")
 	}
 	for path := range imports {
 		if links(path) && !slices.Contains(linkTensorFlow, room(path)) {

@@ -122,7 +122,7 @@ func (r Resource[T]) Name(v T) string {
 	return r.name(v)
 }
 
-// Named tells whether the resource has names beside ids.
+// Named reports whether the resource has names beside ids.
 func (r Resource[T]) Named() bool { return r.name != nil }
 
 // Get reads one.

@@ -146,7 +146,7 @@ func refusal(typ string, status int, body io.Reader) error {
 	return &pipeline.Error{Op: "emit " + typ, Kind: kind, Field: p.Field, Reason: reason, Hint: p.Hint}
 }
 
-// Retryable tells whether a delivery that was answered with status is tried
+// Retryable reports whether a delivery that was answered with status is tried
 // again, as Knative's data plane does.
 func Retryable(status int) bool {
 	switch status {

@@ -9,7 +9,7 @@ import (
 // ones: those of a CloudEvent, of a repeated command and of a resumed stream.
 const headersAllowed = "Content-Type, Idempotency-Key, Last-Event-ID, Ce-Id, Ce-Source, Ce-Type, Ce-Specversion, Ce-Subject, Ce-Time"
 
-// OriginAllowed tells whether r comes from a page of one of origins; "*" is any.
+// OriginAllowed reports whether r comes from a page of one of origins; "*" is any.
 func OriginAllowed(origins []string, r *http.Request) bool {
 	origin := r.Header.Get("Origin")
 	return origin != "" && (slices.Contains(origins, origin) || slices.Contains(origins, "*"))

@@ -84,7 +84,7 @@ func wrap(r Record, source string) event.Event {
 	return e
 }
 
-// isMediaType tells whether a record's header may become the Content-Type of an
+// isMediaType reports whether a record's header may become the Content-Type of an
 // event in binary mode.
 func isMediaType(v []byte) bool {
 	for _, c := range v {

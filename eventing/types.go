@@ -173,7 +173,7 @@ func Types() []string {
 	return all
 }
 
-// Known tells whether typ is a type of ours.
+// Known reports whether typ is a type of ours.
 func Known(typ string) bool {
 	_, ok := schemas[typ]
 	return ok || slices.Contains(free, typ)

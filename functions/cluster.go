@@ -21,7 +21,7 @@ const (
 	podAccount     = "kafkaml-worker"    // the service account without rights
 )
 
-// inCluster tells whether processes are Jobs and Services of a cluster: as
+// inCluster reports whether processes are Jobs and Services of a cluster: as
 // PLATFORM says, kubernetes or local, else where a cluster runs this process.
 func (e environment) inCluster() bool {
 	if p := e.getenv("PLATFORM"); p != "" {

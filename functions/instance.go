@@ -106,7 +106,7 @@ func (i *Instance) Stop(context.Context) error {
 	return opened.Close()
 }
 
-// Ready tells whether Start is done, the registry answers, and, where models
+// Ready reports whether Start is done, the registry answers, and, where models
 // are registered, the worker can build.
 func (i *Instance) Ready(ctx context.Context) (bool, error) {
 	i.mu.Lock()

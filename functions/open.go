@@ -13,7 +13,7 @@ import (
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/eventing/sources"
 	"github.com/kafkaml/kafkaml/shared/artifact"
-	"github.com/kafkaml/kafkaml/shared/keras"
+	"github.com/kafkaml/kafkaml/shared/framework/keras"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
 	"github.com/kafkaml/kafkaml/shared/registry"
@@ -74,7 +74,7 @@ func (e environment) or(name, otherwise string) string {
 	return otherwise
 }
 
-// serves tells whether the step is one of those served.
+// serves reports whether the step is one of those served.
 func (e environment) serves(steps ...string) bool {
 	for _, s := range steps {
 		if e.function == "" || e.function == s {

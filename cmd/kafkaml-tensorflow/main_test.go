@@ -20,10 +20,10 @@ import (
 	"time"
 
 	"github.com/kafkaml/kafkaml/shared/artifact"
+	"github.com/kafkaml/kafkaml/shared/framework/tensorflow/tensorflowtest"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
-	"github.com/kafkaml/kafkaml/shared/tensorflow/tensorflowtest"
 )
 
 // asCommand makes the test binary be the command.

@@ -27,7 +27,7 @@ import (
 	"github.com/kafkaml/kafkaml/eventing/sources"
 	"github.com/kafkaml/kafkaml/functions"
 	"github.com/kafkaml/kafkaml/shared/artifact"
-	"github.com/kafkaml/kafkaml/shared/keras"
+	"github.com/kafkaml/kafkaml/shared/framework/keras"
 	"github.com/kafkaml/kafkaml/shared/platform"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/stream"

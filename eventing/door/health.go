@@ -25,7 +25,7 @@ func (d *door) ready(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte("READY\n"))
 }
 
-// Check tells whether f can do its work: the registry answers and Ready says
+// Check reports whether f can do its work: the registry answers and Ready says
 // so.
 func (f Function) Check(ctx context.Context, c Config) error {
 	if err := c.Store.Ping(ctx); err != nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// foreign tells whether a browser sent r from a page of another host.
+// foreign reports whether a browser sent r from a page of another host.
 func foreign(r *http.Request, origin string) bool {
 	if s := r.Header.Get("Sec-Fetch-Site"); s != "" {
 		return s != "same-origin" && s != "none"

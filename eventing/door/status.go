@@ -70,13 +70,13 @@ func statusOf(err error) int {
 	return restStatus[pipeline.KindOf(err)]
 }
 
-// waiting tells whether err comes from a context that ended: the request may
+// waiting reports whether err comes from a context that ended: the request may
 // be sent again.
 func waiting(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// refused tells whether err is an answer about the command itself.
+// refused reports whether err is an answer about the command itself.
 func refused(err error) bool {
 	if waiting(err) {
 		return false

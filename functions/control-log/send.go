@@ -13,9 +13,9 @@ import (
 
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/datasets"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
-	"github.com/kafkaml/kafkaml/shared/samples"
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/stream/files"
 )
@@ -37,7 +37,7 @@ type sendForm struct {
 // sendExamples serves GET /streams/examples: the data sets that this machine
 // holds.
 func sendExamples(w http.ResponseWriter, _ *http.Request) {
-	door.WriteJSON(w, registry.Page[samples.Set]{Items: samples.All()})
+	door.WriteJSON(w, registry.Page[datasets.Set]{Items: datasets.All()})
 }
 
 // sendStream serves POST /streams: it sends records that a person has picked as
@@ -185,7 +185,7 @@ func (s *Service) fits(ctx context.Context, config stream.SinkConfig) error {
 func locate(example string, uploads []*multipart.FileHeader) (paths []string, clean func(), err error) {
 	clean = func() {}
 	if example != "" {
-		set, err := samples.Named(example)
+		set, err := datasets.Named(example)
 		if err != nil {
 			return nil, clean, err
 		}

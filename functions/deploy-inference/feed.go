@@ -10,9 +10,9 @@ import (
 
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/datasets"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
-	"github.com/kafkaml/kafkaml/shared/samples"
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/stream/files"
 )
@@ -28,7 +28,7 @@ const (
 // feedExamples serves GET /inferences/examples: the data sets that this machine
 // holds.
 func feedExamples(w http.ResponseWriter, _ *http.Request) {
-	door.WriteJSON(w, registry.Page[samples.Set]{Items: samples.All()})
+	door.WriteJSON(w, registry.Page[datasets.Set]{Items: datasets.All()})
 }
 
 // fed is the answer of POST /inferences/{id}/records.
@@ -123,7 +123,7 @@ func (s *Service) feedExample(ctx context.Context, i pipeline.Inference, name st
 	if err != nil {
 		return 0, err
 	}
-	set, err := samples.Named(name)
+	set, err := datasets.Named(name)
 	if err != nil {
 		return 0, err
 	}

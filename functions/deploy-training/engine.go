@@ -56,7 +56,7 @@ func earlier(tx *registry.Tx, job pipeline.TrainingJob, stream pipeline.Datasour
 	}
 }
 
-// sameTraining tells whether r was trained on what job would be, by an engine
+// sameTraining reports whether r was trained on what job would be, by an engine
 // that was chosen. What costs a query is compared last.
 func sameTraining(tx *registry.Tx, r pipeline.Result, job pipeline.TrainingJob, stream pipeline.Datasource) (bool, error) {
 	if r.ID == job.Result || r.ModelVersion != job.ModelVersion || r.Lineage.Seed != job.Seed {

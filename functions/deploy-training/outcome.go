@@ -190,7 +190,7 @@ func (s *Service) settle(ctx context.Context, id int64, attempt int, change func
 	})
 }
 
-// currentAttempt reads a result and tells whether it is still to be heard from
+// currentAttempt reads a result and reports whether it is still to be heard from
 // that attempt.
 func currentAttempt(tx *registry.Tx, id int64, attempt int) (pipeline.Result, bool, error) {
 	r, err := tx.Result(id)

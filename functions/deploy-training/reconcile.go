@@ -73,7 +73,7 @@ func (s *Service) compare(ctx context.Context, names []string) (active []pipelin
 	return active, unwanted, err
 }
 
-// wanted tells whether a Job may go on. That of a result which ended by itself
+// wanted reports whether a Job may go on. That of a result which ended by itself
 // is about to leave on its own.
 func wanted(tx *registry.Tx, name string) (bool, error) {
 	id, attempt, ok := parseJob(name)

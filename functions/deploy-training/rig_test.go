@@ -282,7 +282,7 @@ func (r *rig) stored(t *testing.T, result int64, attempt int) {
 	}
 }
 
-// has tells whether an attempt's trained model is stored.
+// has reports whether an attempt's trained model is stored.
 func (r *rig) has(t *testing.T, result int64, attempt int) bool {
 	t.Helper()
 	ok, err := r.Artifacts.Exists(t.Context(), pipeline.ResultArtifact(result, attempt)+"/savedmodel.zip")

@@ -147,7 +147,7 @@ func nextRound(tx *registry.Tx, results []pipeline.Result, d pipeline.Datasource
 	return round, nil
 }
 
-// trainedOn tells whether one of the results has the datasource, or another
+// trainedOn reports whether one of the results has the datasource, or another
 // that is the same stream.
 func trainedOn(tx *registry.Tx, results []pipeline.Result, d pipeline.Datasource) (bool, error) {
 	seen := map[int64]bool{0: true} // 0: waiting
@@ -164,7 +164,7 @@ func trainedOn(tx *registry.Tx, results []pipeline.Result, d pipeline.Datasource
 	return false, nil
 }
 
-// sameStream tells whether two control messages lead to the same training.
+// sameStream reports whether two control messages lead to the same training.
 func sameStream(a, b pipeline.Datasource) bool {
 	return slices.Equal(a.Ranges, b.Ranges) && a.InputFormat == b.InputFormat &&
 		sameJSON(a.InputConfig, b.InputConfig) &&

@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/framework/tensorflow"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
-	"github.com/kafkaml/kafkaml/shared/tensorflow"
 )
 
 const (

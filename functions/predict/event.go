@@ -65,7 +65,7 @@ func (s *Service) answer(ctx context.Context, e event.Event) (event.Event, error
 	}).WithHint("it takes %s and %s", eventing.KafkaRecord, eventing.PredictionMake)
 }
 
-// isRecord tells whether e carries a Kafka record. One that already was a
+// isRecord reports whether e carries a Kafka record. One that already was a
 // CloudEvent keeps its type: KafkaSource's or func-go's extensions show it.
 func isRecord(e event.Event) bool {
 	if e.Type() == eventing.KafkaRecord {

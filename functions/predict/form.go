@@ -7,8 +7,8 @@ import (
 	"strconv"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/framework/tensorflow"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
-	"github.com/kafkaml/kafkaml/shared/tensorflow"
 )
 
 // form writes a prediction's value:

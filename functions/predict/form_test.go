@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/framework/tensorflow"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
-	"github.com/kafkaml/kafkaml/shared/tensorflow"
 )
 
 func output(name string, d codec.DType, shape []int, values ...float64) tensorflow.Output {

@@ -68,7 +68,7 @@ func (s *Service) answerReady(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte("READY\n"))
 }
 
-// ready tells whether a record that comes now would be predicted: the model is
+// ready reports whether a record that comes now would be predicted: the model is
 // open, the output topic takes records, and in direct delivery the group is
 // joined.
 func (s *Service) ready(ctx context.Context) error {

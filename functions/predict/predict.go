@@ -27,9 +27,9 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/framework/tensorflow"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
-	"github.com/kafkaml/kafkaml/shared/tensorflow"
 )
 
 // Service serves one trained model.

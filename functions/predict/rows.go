@@ -3,8 +3,8 @@ package predict
 import (
 	"context"
 
+	"github.com/kafkaml/kafkaml/shared/framework/tensorflow"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
-	"github.com/kafkaml/kafkaml/shared/tensorflow"
 )
 
 // predict runs every row of batch. took gets each predicted row: its place in

@@ -9,10 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kafkaml/kafkaml/shared/framework/tensorflow/tensorflowtest"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
-	"github.com/kafkaml/kafkaml/shared/tensorflow/tensorflowtest"
 )
 
 func TestMain(m *testing.M) { os.Exit(streamtest.Main(m)) }

@@ -47,7 +47,7 @@ type failure struct {
 
 func newTopic(c *stream.Cluster, name string) *topic { return &topic{cluster: c, name: name} }
 
-// away tells whether writes fail at present; one caller in each downPause is
+// away reports whether writes fail at present; one caller in each downPause is
 // let through to try.
 func (t *topic) away() error {
 	f := t.failed.Load()

@@ -22,10 +22,10 @@ import (
 
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/artifact"
+	"github.com/kafkaml/kafkaml/shared/framework/tensorflow/tensorflowtest"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
-	"github.com/kafkaml/kafkaml/shared/tensorflow/tensorflowtest"
 	"github.com/kafkaml/kafkaml/shared/toolchain"
 )
 

@@ -160,7 +160,7 @@ func (s *Store) Get(ctx context.Context, key string) (content io.ReadCloser, siz
 	return r, r.Size(), nil
 }
 
-// Exists tells whether there is a blob under key.
+// Exists reports whether there is a blob under key.
 func (s *Store) Exists(ctx context.Context, key string) (bool, error) {
 	if err := checkKey(key); err != nil {
 		return false, err

@@ -74,8 +74,8 @@ func (t DType) String() string {
 	return "no type"
 }
 
-// Float tells whether the type holds fractions.
+// Float reports whether the type holds fractions.
 func (t DType) Float() bool { return t >= Float16 && t <= Float64 }
 
-// Integer tells whether the type holds whole numbers; Bool does not count.
+// Integer reports whether the type holds whole numbers; Bool does not count.
 func (t DType) Integer() bool { return t >= Int8 && t <= Uint64 }

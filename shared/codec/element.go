@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// putFloat writes v as one element, and tells whether it fits.
+// putFloat writes v as one element, and reports whether it fits.
 func putFloat(dst []byte, to DType, v float64) bool {
 	le := binary.LittleEndian
 	switch to {
@@ -31,7 +31,7 @@ func putFloat(dst []byte, to DType, v float64) bool {
 	return true
 }
 
-// putInteger writes v as one element, and tells whether it fits.
+// putInteger writes v as one element, and reports whether it fits.
 func putInteger(dst []byte, to DType, v int64) bool {
 	le := binary.LittleEndian
 	switch to {

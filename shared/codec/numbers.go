@@ -47,7 +47,7 @@ func (n *numbers) next() value {
 	return value{i: i[0], integer: true}
 }
 
-// done tells whether the fields took exactly what there was.
+// done reports whether the fields took exactly what there was.
 func (n *numbers) done() error {
 	if n.short {
 		return fmt.Errorf("%d numbers are too few for the fields", n.count)

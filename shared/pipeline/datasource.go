@@ -55,7 +55,7 @@ type Origin struct {
 	Bytes     int    `json:"bytes"` // key and value of the control record
 }
 
-// Retention tells whether the log still holds a datasource's records.
+// Retention reports whether the log still holds a datasource's records.
 type Retention struct {
 	State  RetentionState `json:"state"`
 	Until  *time.Time     `json:"until,omitempty"` // about when the first record goes; absent when kept for ever

@@ -225,7 +225,7 @@ func number(literal string) (any, error) {
 	return f, nil
 }
 
-// isNumber tells whether text is [+-] digits [. digits] [e [+-] digits], with
+// isNumber reports whether text is [+-] digits [. digits] [e [+-] digits], with
 // digits on at least one side of the point, single underscores between digits,
 // and no leading zero before other digits of a whole number.
 func isNumber(text string) bool {

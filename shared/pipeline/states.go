@@ -27,13 +27,13 @@ var resultSteps = map[ResultStatus][]ResultStatus{
 	ResultStopped:   {ResultScheduled},
 }
 
-// CanBecome tells whether a result may go from s to next.
+// CanBecome reports whether a result may go from s to next.
 func (s ResultStatus) CanBecome(next ResultStatus) bool { return slices.Contains(resultSteps[s], next) }
 
-// Active tells whether a Job of the result exists or is asked for.
+// Active reports whether a Job of the result exists or is asked for.
 func (s ResultStatus) Active() bool { return s == ResultScheduled || s == ResultRunning }
 
-// Ended tells whether the training is over, well or not.
+// Ended reports whether the training is over, well or not.
 func (s ResultStatus) Ended() bool {
 	return s == ResultFinished || s == ResultFailed || s == ResultStopped
 }

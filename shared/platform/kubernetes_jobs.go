@@ -134,7 +134,7 @@ func newest(pods []corev1.Pod) *corev1.Pod {
 	return last
 }
 
-// began tells whether a pod's container has ever run.
+// began reports whether a pod's container has ever run.
 func began(p *corev1.Pod) bool {
 	for _, c := range p.Status.ContainerStatuses {
 		if c.State.Running != nil || c.State.Terminated != nil || c.LastTerminationState.Terminated != nil {

@@ -19,7 +19,7 @@ import (
 const (
 	minScale = "autoscaling.knative.dev/min-scale"
 	maxScale = "autoscaling.knative.dev/max-scale"
-	// specHash tells whether a Service is as described: Knative adds defaults
+	// specHash reports whether a Service is as described: Knative adds defaults
 	// to what it is given, so the objects cannot be compared.
 	specHash = "kafkaml.io/spec-hash"
 )

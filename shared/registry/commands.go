@@ -11,7 +11,7 @@ import (
 // repeats commands, KafkaSource and clients that retry, gives up far sooner.
 const keptCommands = 7 * 24 * time.Hour
 
-// Command tells whether the command with this source and id was answered
+// Command reports whether the command with this source and id was answered
 // already, and how. With AnswerCommand in the same transaction as the command's
 // effect, a command that is sent twice has one effect and one answer.
 func (tx *Tx) Command(source, id string) (answer []byte, seen bool, err error) {

@@ -34,7 +34,7 @@ func (k *kind[T]) list(tx *Tx, q Query) (Page[T], error) {
 	}
 	statement := "SELECT body FROM " + k.table + where + " ORDER BY id DESC"
 	if q.Limit > 0 {
-		statement += " LIMIT " + strconv.Itoa(q.Limit+1) // one more tells whether a page follows
+		statement += " LIMIT " + strconv.Itoa(q.Limit+1) // one more reports whether a page follows
 	}
 	found := []*T{}
 	err = tx.each(func(read func(...any) error) error {

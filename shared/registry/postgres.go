@@ -143,7 +143,7 @@ func (db *postgresDB) explain(err error) error {
 	return err
 }
 
-// isCut tells whether the connection broke, other than by the end of a context.
+// isCut reports whether the connection broke, other than by the end of a context.
 func isCut(err error) bool {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return false

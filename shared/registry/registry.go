@@ -49,7 +49,7 @@ type database interface {
 	view(ctx context.Context) (*sql.Tx, error)
 	// rebind turns the placeholders of a statement, "?", into the database's.
 	rebind(statement string) string
-	// retry tells whether the transaction that failed with err left nothing
+	// retry reports whether the transaction that failed with err left nothing
 	// behind and may succeed when it is run again.
 	retry(err error) bool
 	// explain turns a database's error into one a person can act on, and
@@ -165,7 +165,7 @@ func (s *Store) View(ctx context.Context, fn func(tx *Tx) error) error {
 	return s.db.explain(fn(&Tx{ctx: ctx, sql: t, db: s.db}))
 }
 
-// Ping tells whether the database answers, for a readiness probe.
+// Ping reports whether the database answers, for a readiness probe.
 func (s *Store) Ping(ctx context.Context) error {
 	_, err := s.LastEvent(ctx)
 	return err

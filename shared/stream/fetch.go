@@ -87,7 +87,7 @@ func (f *fetcher) once(ctx context.Context, b *batch) error {
 	return f.collect(b, answer.records)
 }
 
-// passing tells whether an error may go away by itself: anything that is no
+// passing reports whether an error may go away by itself: anything that is no
 // answer of the broker, and its answers that say so.
 func passing(err error) bool {
 	var known *pipeline.Error

@@ -81,7 +81,7 @@ func (c *Cluster) awaitTopics(ctx context.Context, g GroupConfig) {
 	}
 }
 
-// missing tells whether a broker says that there is no such topic.
+// missing reports whether a broker says that there is no such topic.
 func (c *Cluster) missing(ctx context.Context, topic string) bool {
 	_, err := c.Partitions(ctx, topic)
 	return pipeline.KindOf(err) == pipeline.NotFound

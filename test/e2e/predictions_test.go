@@ -147,7 +147,7 @@ func point(raw []byte) (values []float32) {
 	return values
 }
 
-// close32 tells whether two predictions are the same but for rounding.
+// close32 reports whether two predictions are the same but for rounding.
 func close32(a, b []float64) bool {
 	return slices.EqualFunc(a, b, func(x, y float64) bool { return math.Abs(x-y) < 1e-5 })
 }

@@ -36,7 +36,7 @@ func look(pid int) (c child, ok bool) {
 	return c, true
 }
 
-// alive tells whether the process still is; one that has ended and was not
+// alive reports whether the process still is; one that has ended and was not
 // waited for is not.
 func (c child) alive() bool {
 	now, ok := look(c.pid)

@@ -83,13 +83,13 @@ func (e *Env) Output() (format string, err error) {
 	return "", Usagef("--output %q is none of table, json, yaml, name", e.output)
 }
 
-// AsCurl tells whether requests are printed instead of sent.
+// AsCurl reports whether requests are printed instead of sent.
 func (e *Env) AsCurl() bool { return e.asCurl }
 
 // ID is the id of --id, empty where none was given.
 func (e *Env) ID() string { return e.id }
 
-// Terminal tells whether w is a terminal that a person looks at, and how many
+// Terminal reports whether w is a terminal that a person looks at, and how many
 // columns it has.
 func (e *Env) Terminal(w io.Writer) (columns int, ok bool) {
 	f, isFile := w.(*os.File)

@@ -42,7 +42,7 @@ func (m *Machine) startExample(ctx context.Context, say func(string, ...any)) (s
 	}
 }
 
-// empty tells whether no model is registered.
+// empty reports whether no model is registered.
 func (m *Machine) empty(ctx context.Context) (bool, error) {
 	page, err := client.New(m.URL).Models().List(ctx, client.Query{Limit: 1})
 	return len(page.Items) == 0, err

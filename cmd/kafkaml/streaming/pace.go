@@ -19,7 +19,7 @@ func newPace(rate float64) pace {
 	return pace{rate: rate, start: time.Now(), batch: max(1, int64(rate*beat.Seconds()))}
 }
 
-// due tells whether the n-th record is the last of its batch.
+// due reports whether the n-th record is the last of its batch.
 func (p pace) due(n int64) bool { return p.rate > 0 && n%p.batch == 0 }
 
 // wait flushes and waits until the record after the n-th should go.

@@ -133,7 +133,7 @@ func spawn(ctx context.Context, cmd *exec.Cmd) (*Broker, *tail) {
 }
 
 // end asks the process to stop when it is told to, insists after a while, and
-// tells whether it asked.
+// reports whether it asked.
 func end(ctx context.Context, p *os.Process, stopped, ended <-chan struct{}) bool {
 	select {
 	case <-ended:

@@ -54,7 +54,7 @@ func listenError(op string, port int, err error) error {
 	return &pipeline.Error{Op: op, Kind: pipeline.Unavailable, Err: err}
 }
 
-// claimPort resolves port 0 to a free port, and tells whether a given one is
+// claimPort resolves port 0 to a free port, and reports whether a given one is
 // free, before a slow start finds out.
 func claimPort(ctx context.Context, op string, port int) (int, error) {
 	var l net.ListenConfig

@@ -74,7 +74,7 @@ func TestProcessDiesWithItsParent(t *testing.T) {
 	}
 }
 
-// alive tells whether a process runs; one that has ended but was not waited for
+// alive reports whether a process runs; one that has ended but was not waited for
 // does not.
 func alive(pid int) bool {
 	if syscall.Kill(pid, 0) != nil {

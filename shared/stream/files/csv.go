@@ -37,7 +37,7 @@ func newCSV(path string) (rowReader, error) {
 	return r, nil
 }
 
-// begin finds the separator and tells whether the first row names the columns:
+// begin finds the separator and reports whether the first row names the columns:
 // it does where none of its cells is a number.
 func (r *csvReader) begin(from io.Reader, path string) error {
 	separator := ','

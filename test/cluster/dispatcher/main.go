@@ -109,7 +109,7 @@ func watch(ctx context.Context, objects dynamic.Interface, cluster *stream.Clust
 // again is how often every source is looked at anew.
 const again = 5 * time.Second
 
-// ready tells whether the topics of a source are there: like Knative's, a
+// ready reports whether the topics of a source are there: like Knative's, a
 // source waits for them.
 func ready(ctx context.Context, cluster *stream.Cluster, s eventing.KafkaSource) error {
 	for _, topic := range s.Spec.Topics {

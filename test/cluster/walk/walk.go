@@ -136,5 +136,5 @@ func until(ctx context.Context, done func() (bool, error)) error {
 	}
 }
 
-// away tells whether an error may pass: a function that starts or is replaced.
+// away reports whether an error may pass: a function that starts or is replaced.
 func away(err error) bool { return pipeline.KindOf(err) == pipeline.Unavailable }

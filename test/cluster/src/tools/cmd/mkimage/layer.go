@@ -86,7 +86,7 @@ func (w *layerWriter) add(src, dst string, without []string) error {
 	})
 }
 
-// leftOut tells whether one of the patterns names the file: by its path below
+// leftOut reports whether one of the patterns names the file: by its path below
 // the folder where the pattern has a slash, else by its base name.
 func leftOut(rel string, patterns []string) bool {
 	for _, pattern := range patterns {

@@ -79,7 +79,7 @@ func sweep(parent string) {
 	}
 }
 
-// reaches tells whether the zygote's user may pass every folder on the way to dir.
+// reaches reports whether the zygote's user may pass every folder on the way to dir.
 func (p *place) reaches(dir string) bool {
 	dir, err := filepath.Abs(dir)
 	if err != nil || p.unconfined {

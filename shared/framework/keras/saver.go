@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/kafkaml/kafkaml/shared/keras/savedmodel"
+	"github.com/kafkaml/kafkaml/shared/framework/keras/savedmodel"
 )
 
 // saverOps touch files. They are allowed only in the two functions that the

@@ -6,7 +6,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/kafkaml/kafkaml/shared/keras/savedmodel"
+	"github.com/kafkaml/kafkaml/shared/framework/keras/savedmodel"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -183,7 +183,7 @@ func names(s map[string]savedmodel.TensorInfo) []string {
 	return all[:min(len(all), 10)]
 }
 
-// compatible tells whether a traced shape may be the described one: an axis or
+// compatible reports whether a traced shape may be the described one: an axis or
 // rank that tracing left open may be anything.
 func compatible(got, want savedmodel.Shape) bool {
 	if got.UnknownRank {

@@ -1,4 +1,4 @@
-package samples
+package datasets
 
 import (
 	"os"

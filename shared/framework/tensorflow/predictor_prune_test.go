@@ -8,7 +8,7 @@ import (
 	corepb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/kafkaml/kafkaml/shared/tensorflow/tensorflowtest"
+	"github.com/kafkaml/kafkaml/shared/framework/tensorflow/tensorflowtest"
 )
 
 // What is written for serving has no training in it, and the model itself is

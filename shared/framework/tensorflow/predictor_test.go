@@ -10,8 +10,8 @@ import (
 	"testing"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/framework/tensorflow/tensorflowtest"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
-	"github.com/kafkaml/kafkaml/shared/tensorflow/tensorflowtest"
 )
 
 // layout is the records of a model in the model's own types.

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/kafkaml/kafkaml/shared/keras/savedmodel"
+	"github.com/kafkaml/kafkaml/shared/framework/keras/savedmodel"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 

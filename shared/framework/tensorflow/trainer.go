@@ -164,7 +164,7 @@ func (t *Trainer) newEvaluation(s Samples, batch, steps int) *evaluation {
 	return e
 }
 
-// resident tells whether the split fits the buffers that there are.
+// resident reports whether the split fits the buffers that there are.
 func (e *evaluation) resident() bool {
 	return len(e.calls) == 1 || len(e.calls) == 2 && e.calls[0].rows != e.calls[1].rows
 }

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/kafkaml/kafkaml/shared/keras/savedmodel"
+	"github.com/kafkaml/kafkaml/shared/framework/keras/savedmodel"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -53,7 +53,7 @@ func deepCopy(t *testing.T, e pipeline.Export) (c pipeline.Export) {
 	return c
 }
 
-// refused tells whether Verify refuses for a reason that holds says.
+// refused reports whether Verify refuses for a reason that holds says.
 func refused(t *testing.T, dir string, e pipeline.Export, says string) {
 	t.Helper()
 	err := Verify(dir, e)

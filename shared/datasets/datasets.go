@@ -1,7 +1,7 @@
-// Package samples names the data sets that this machine holds for trying the
+// Package datasets names the data sets that this machine holds for trying the
 // pipeline out: where their files lie and what they hold. They are there once
 // they have been fetched (make mnist); elsewhere the list is empty.
-package samples
+package datasets
 
 import (
 	"path/filepath"

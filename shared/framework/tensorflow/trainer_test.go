@@ -17,8 +17,8 @@ import (
 	tf "github.com/galeone/tensorflow/tensorflow/go"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/framework/tensorflow"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
-	"github.com/kafkaml/kafkaml/shared/tensorflow"
 	"github.com/kafkaml/kafkaml/shared/toolchain"
 )
 

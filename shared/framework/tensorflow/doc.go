@@ -1,7 +1,7 @@
 // Package tensorflow trains and serves exported Keras models through the
 // TensorFlow C library. It is the only room that links libtensorflow.
 //
-// A model comes as the SavedModel that shared/keras exports: beside
+// A model comes as the SavedModel that shared/framework/keras exports: beside
 // serving_default it holds the signatures train, train_xla, train_weighted,
 // evaluate, reset and weights. What runs is a graph: no Python takes part.
 //

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/kafkaml/kafkaml/shared/keras/savedmodel"
+	"github.com/kafkaml/kafkaml/shared/framework/keras/savedmodel"
 )
 
 // maxJSON bounds the text files of a .keras file's template.
