@@ -67,10 +67,7 @@ type door struct {
 	f        Function
 	metrics  *metrics
 	inFlight keyed
-	streams  chan struct{}   // a token for each open GET /events
-	ending   context.Context // done when the server shuts down
-	end      func()
-	endOnce  sync.Once
+	streams  *Streams // GET /events
 	mux      http.Handler
 }
 
@@ -90,8 +87,7 @@ func New(f Function, c Config) http.Handler {
 	c.Log = c.Log.With("function", f.Name)
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	d := &door{Config: c, f: f, metrics: newMetrics(reg), streams: make(chan struct{}, maxStreams)}
-	d.ending, d.end = context.WithCancel(context.Background())
+	d := &door{Config: c, f: f, metrics: newMetrics(reg), streams: NewStreams(maxStreams)}
 	d.mux = d.cors(d.limit(d.routes(promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))))
 	return d
 }

@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -14,10 +14,8 @@ import (
 )
 
 const (
-	maxStreams  = 256              // open GET /events of one function
-	streamBatch = 256              // events read at a time
-	heartbeat   = 15 * time.Second // between comments on a quiet stream
-	slowClient  = 10 * time.Second // a client that does not read for so long is dropped
+	maxStreams  = 256 // open GET /events of one function
+	streamBatch = 256 // events read at a time
 )
 
 // streamEvents serves the facts about the function's resources as Server-Sent
@@ -28,14 +26,6 @@ const (
 // With ?facts=all come those of every function of the registry: a browser opens
 // six connections to an origin, of which a page would need one a function.
 func (d *door) streamEvents(w http.ResponseWriter, r *http.Request) {
-	select {
-	case d.streams <- struct{}{}:
-		defer func() { <-d.streams }()
-	default:
-		Problem(w, &pipeline.Error{Kind: pipeline.Unavailable, Reason: fmt.Sprintf("%d streams are open", maxStreams), Hint: "close one"})
-		return
-	}
-	d.endWithServer(r)
 	after, err := d.resumeAfter(r)
 	if err != nil {
 		Problem(w, err)
@@ -45,30 +35,13 @@ func (d *door) streamEvents(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Query().Get("facts") == "all" {
 		facts = []string{""}
 	}
-	s := &stream{w: w, c: http.NewResponseController(w), d: d, facts: facts}
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("Cache-Control", "no-cache")
-	w.Header().Set("X-Accel-Buffering", "no")
-	// The position first, so that a client that is cut off at once resumes here.
-	if err := s.write("id: %d\n\n", after); err != nil {
-		return
-	}
-	d.metrics.streams.Inc()
-	defer d.metrics.streams.Dec()
-	ctx, cancel := context.WithCancelCause(r.Context())
-	defer cancel(nil)
-	stop := context.AfterFunc(d.ending, func() { cancel(http.ErrServerClosed) })
-	defer stop()
-	if err := s.follow(ctx, after); ctx.Err() == nil {
+	err = d.streams.Serve(w, r, strconv.FormatInt(after, 10), func(ctx context.Context, to *EventStream) error {
+		d.metrics.streams.Inc()
+		defer d.metrics.streams.Dec()
+		return d.follow(ctx, to, facts, after)
+	})
+	if err != nil {
 		d.Log.Info("stream of events ended", "error", err)
-	}
-}
-
-// endWithServer lets the open streams end when their server shuts down, which
-// would otherwise wait for them.
-func (d *door) endWithServer(r *http.Request) {
-	if s, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok {
-		d.endOnce.Do(func() { s.RegisterOnShutdown(d.end) })
 	}
 }
 
@@ -89,80 +62,43 @@ func (d *door) resumeAfter(r *http.Request) (int64, error) {
 	return d.Store.LastEvent(r.Context())
 }
 
-// stream is one open GET /events.
-type stream struct {
-	w     http.ResponseWriter
-	c     *http.ResponseController
-	d     *door
-	facts []string // prefixes of the types that are shown
-}
-
-// follow writes events until the context ends or the client does not read.
-func (s *stream) follow(ctx context.Context, after int64) error {
+// follow sends the events of types with one of the prefixes in facts until the
+// context ends or the client does not read.
+func (d *door) follow(ctx context.Context, to *EventStream, facts []string, after int64) error {
 	for {
-		events, err := s.d.Store.Events(ctx, after, streamBatch)
+		events, err := d.Store.Events(ctx, after, streamBatch)
 		if err != nil {
 			return err
 		}
 		if len(events) > 0 && events[0].Seq > after+1 {
-			if err := s.write("event: missed\ndata: {\"after\": %d, \"first\": %d}\n\n", after, events[0].Seq); err != nil {
+			if err := to.Send("", "missed", fmt.Appendf(nil, `{"after": %d, "first": %d}`, after, events[0].Seq)); err != nil {
 				return err
 			}
 		}
 		for _, e := range events {
 			after = e.Seq
-			if err := s.show(e); err != nil {
+			if err := sendFact(to, facts, e); err != nil {
 				return err
 			}
 		}
 		if len(events) == streamBatch {
 			continue
 		}
-		if err := s.wait(ctx, after); err != nil {
+		if err := d.Store.Wait(ctx, after); err != nil {
 			return err
 		}
 	}
 }
 
-// wait returns when there may be more events, and keeps the stream alive.
-func (s *stream) wait(ctx context.Context, after int64) error {
-	short, cancel := context.WithTimeout(ctx, heartbeat)
-	defer cancel()
-	err := s.d.Store.Wait(short, after)
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case short.Err() != nil:
-		return s.write(": still here\n\n")
-	}
-	return err
-}
-
-// show writes one event if it is among those asked for.
-func (s *stream) show(e registry.Stored) error {
-	ours := false
-	for _, p := range s.facts {
-		ours = ours || strings.HasPrefix(e.Event.Type(), p)
-	}
-	if !ours {
+// sendFact sends one event if it is among those asked for.
+func sendFact(to *EventStream, facts []string, e registry.Stored) error {
+	ours := func(prefix string) bool { return strings.HasPrefix(e.Event.Type(), prefix) }
+	if !slices.ContainsFunc(facts, ours) {
 		return nil
 	}
 	body, err := eventing.Structured(e.Event)
 	if err != nil {
 		return fmt.Errorf("write event %d: %w", e.Seq, err)
 	}
-	return s.write("id: %d\nevent: %s\ndata: %s\n\n", e.Seq, e.Event.Type(), body)
-}
-
-func (s *stream) write(format string, args ...any) error {
-	_ = s.c.SetWriteDeadline(time.Now().Add(slowClient)) // a recorder in a test has none
-	if _, err := fmt.Fprintf(s.w, format, args...); err != nil {
-		return err
-	}
-	if err := s.c.Flush(); err != nil {
-		return err
-	}
-	return s.c.SetWriteDeadline(time.Now().Add(2 * heartbeat))
+	return to.Send(strconv.FormatInt(e.Seq, 10), e.Event.Type(), body)
 }

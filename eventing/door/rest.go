@@ -136,11 +136,7 @@ func prefix(r *http.Request) string {
 
 // PathID is the {id} of a request's path.
 func PathID(r *http.Request) (int64, error) {
-	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
-	if err != nil || id < 1 {
-		return 0, pipeline.Invalidf("id", "%q is not an id", r.PathValue("id")).WithHint("ids are positive integers")
-	}
-	return id, nil
+	return parseID("id", r.PathValue("id"))
 }
 
 // ReadJSON reads a request's JSON body strictly into v.
@@ -245,21 +241,15 @@ func setQuery(q *registry.Query, name, value string, by []string) error {
 		q.Status = value
 		return nil
 	case "limit":
-		n, err := strconv.Atoi(value)
-		if err != nil || n < 1 || n > maxPage {
-			return pipeline.Invalidf("limit", "%q is not a number from 1 to %d", value, maxPage)
-		}
+		n, err := number(name, value, 1, maxPage)
 		q.Limit = n
-		return nil
+		return err
 	}
 	for _, b := range by {
 		if name == b {
-			id, err := strconv.ParseInt(value, 10, 64)
-			if err != nil || id < 1 {
-				return pipeline.Invalidf(name, "%q is not an id", value)
-			}
+			id, err := parseID(name, value)
 			q.By[name] = id
-			return nil
+			return err
 		}
 	}
 	return pipeline.Invalidf(name, "is not a filter of this list").

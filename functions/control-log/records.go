@@ -71,12 +71,10 @@ func (s *Service) records(w http.ResponseWriter, r *http.Request) {
 		door.Problem(w, err)
 		return
 	}
-	limit := previewRecords
-	if text := r.URL.Query().Get("limit"); text != "" {
-		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > previewMost {
-			door.Problem(w, pipeline.Invalidf("limit", "%q is not a number from 1 to %d", text, previewMost))
-			return
-		}
+	limit, err := door.Number(r, "limit", previewRecords, 1, previewMost)
+	if err != nil {
+		door.Problem(w, err)
+		return
 	}
 	p, err := s.preview(r.Context(), id, limit)
 	if err != nil {

@@ -43,13 +43,13 @@ type Deps struct {
 type Service struct {
 	Deps
 	reconciler *reconciler
-	tails      tails
+	tails      *door.Streams
 }
 
 // NewService gives the step without its HTTP side. Run must run for anything
 // to be served.
 func NewService(deps Deps) *Service {
-	s := &Service{Deps: deps, tails: newTails()}
+	s := &Service{Deps: deps, tails: door.NewStreams(openTails)}
 	s.reconciler = newReconciler(s)
 	return s
 }

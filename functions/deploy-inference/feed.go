@@ -115,11 +115,11 @@ func decodes(d *codec.Decoder, value []byte) error {
 
 // feedExample sends unseen records of a data set, each at its time.
 func (s *Service) feedExample(ctx context.Context, i pipeline.Inference, name string, r *http.Request) (n int, err error) {
-	limit, err := within(r, "limit", fedDefault, fedRecords)
+	limit, err := door.Number(r, "limit", fedDefault, 1, fedRecords)
 	if err != nil {
 		return 0, err
 	}
-	rate, err := within(r, "rate", fedRate, fedRate)
+	rate, err := door.Number(r, "rate", fedRate, 1, fedRate)
 	if err != nil {
 		return 0, err
 	}
@@ -159,17 +159,4 @@ func (s *Service) feedExample(ctx context.Context, i pipeline.Inference, name st
 		case <-tick.C:
 		}
 	}
-}
-
-// within reads a whole number from 1 to most of the query.
-func within(r *http.Request, name string, fallback, most int) (int, error) {
-	text := r.URL.Query().Get(name)
-	if text == "" {
-		return fallback, nil
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > most {
-		return 0, pipeline.Invalidf(name, "%q is not a number from 1 to %d", text, most)
-	}
-	return n, nil
 }

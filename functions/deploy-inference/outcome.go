@@ -71,12 +71,10 @@ func (s *Service) deadLetters(w http.ResponseWriter, r *http.Request) {
 		door.Problem(w, err)
 		return
 	}
-	limit := int64(lettersShown)
-	if text := r.URL.Query().Get("limit"); text != "" {
-		if limit, err = strconv.ParseInt(text, 10, 64); err != nil || limit < 1 || limit > lettersMost {
-			door.Problem(w, pipeline.Invalidf("limit", "%q is not a number from 1 to %d", text, lettersMost))
-			return
-		}
+	limit, err := door.Number(r, "limit", lettersShown, 1, int64(lettersMost))
+	if err != nil {
+		door.Problem(w, err)
+		return
 	}
 	letters := []outcome{}
 	first, next, err := s.Cluster.Offsets(r.Context(), i.DeadLetter)

@@ -2,19 +2,17 @@ package deployinference
 
 import (
 	"net/http"
-	"strconv"
 
 	"github.com/kafkaml/kafkaml/eventing/door"
-	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
 
 // suggest answers with the form of an inference of ?result=: format and config
 // of the stream it was trained on, and names for the topics.
 func (s *Service) suggest(w http.ResponseWriter, r *http.Request) {
-	id, err := strconv.ParseInt(r.URL.Query().Get("result"), 10, 64)
-	if err != nil || id < 1 {
-		door.Problem(w, pipeline.Invalidf("result", "%q is not an id", r.URL.Query().Get("result")).WithHint("ask for ?result=<id>"))
+	id, err := door.QueryID(r, "result")
+	if err != nil {
+		door.Problem(w, err)
 		return
 	}
 	var sub subject

@@ -2,6 +2,7 @@ package deploytraining
 
 import (
 	"context"
+	"math"
 	"net/http"
 	"strconv"
 
@@ -63,12 +64,12 @@ const maxEpochs = 10_000
 // metrics serves what each epoch of the present attempt reported: those that
 // follow the epoch after, at most limit of them.
 func (s *Service) metrics(w http.ResponseWriter, r *http.Request) {
-	after, err := number(r, "after", 0, 1<<31-1)
+	after, err := door.Number(r, "after", 0, 0, math.MaxInt32)
 	if err != nil {
 		door.Problem(w, err)
 		return
 	}
-	limit, err := number(r, "limit", maxEpochs, maxEpochs)
+	limit, err := door.Number(r, "limit", maxEpochs, 1, maxEpochs)
 	if err != nil {
 		door.Problem(w, err)
 		return
@@ -83,20 +84,6 @@ func (s *Service) metrics(w http.ResponseWriter, r *http.Request) {
 		return page, err
 	}
 	door.Get(s.Store, read)(w, r)
-}
-
-// number reads a parameter of the query: a number from 0 to most, or fallback
-// where it is not given.
-func number(r *http.Request, name string, fallback, most int) (int, error) {
-	text := r.URL.Query().Get(name)
-	if text == "" {
-		return fallback, nil
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 0 || n > most || n == 0 && name == "limit" {
-		return 0, pipeline.Invalidf(name, "%q is not a number up to %d", text, most)
-	}
-	return n, nil
 }
 
 // logs serves the last lines that the training process wrote: from the process

@@ -1,0 +1,71 @@
+package door
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// deadlines is a recorder that takes deadlines, as a connection does.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	failed error // of the next write
+}
+
+func (d *deadlines) SetWriteDeadline(time.Time) error { return nil }
+
+func (d *deadlines) Write(b []byte) (int, error) {
+	if d.failed != nil {
+		return 0, d.failed
+	}
+	return d.ResponseRecorder.Write(b)
+}
+
+func TestAQuietStreamIsKeptAlive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+		begun := time.Now()
+		err := NewStreams(1).Serve(w, httptest.NewRequest(http.MethodGet, "/", nil), "7", func(ctx context.Context, to *EventStream) error {
+			time.Sleep(2*heartbeat + time.Second)
+			if err := to.Send("8", "made", []byte("{}")); err != nil {
+				t.Error(err)
+			}
+			w.failed = errors.New("the client is gone")
+			<-ctx.Done() // the next heartbeat finds out
+			return ctx.Err()
+		})
+		if err != nil || time.Since(begun) != 3*heartbeat {
+			t.Errorf("ended with %v after %v", err, time.Since(begun))
+		}
+		want := "id: 7\n\n" + strings.Repeat(": still here\n\n", 2) + "id: 8\nevent: made\ndata: {}\n\n"
+		if got := w.Body.String(); got != want {
+			t.Errorf("sent %q, want %q", got, want)
+		}
+	})
+}
+
+func TestStreamsAreBounded(t *testing.T) {
+	s := NewStreams(1)
+	serve := func(follow func(context.Context, *EventStream) error) (*deadlines, error) {
+		w := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+		return w, s.Serve(w, httptest.NewRequest(http.MethodGet, "/", nil), "0", follow)
+	}
+	for range 2 { // the first gives its place back
+		wanted := errors.New("ended by itself")
+		_, err := serve(func(context.Context, *EventStream) error {
+			w, err := serve(func(context.Context, *EventStream) error { return errors.New("a second stream is open") })
+			if err != nil || w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "1 streams are open") {
+				t.Errorf("%v, %d %s", err, w.Code, w.Body)
+			}
+			return wanted
+		})
+		if !errors.Is(err, wanted) {
+			t.Errorf("ended with %v", err)
+		}
+	}
+}
