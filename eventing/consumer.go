@@ -62,7 +62,7 @@ func (c *consumer) fetchLoop(ctx context.Context, claim *stream.Claim, w *window
 			return err
 		}
 		for i := range records {
-			r := own(&records[i])
+			r := records[i].Clone()
 			if c.ordered {
 				if !c.deliver(ctx, deliveries, r) {
 					return context.Cause(ctx)
@@ -89,24 +89,6 @@ func (c *consumer) fetchLoop(ctx context.Context, claim *stream.Claim, w *window
 			}()
 		}
 	}
-}
-
-// own copies a record out of memory that the next fetch uses again.
-func own(r *stream.Record) Record {
-	buf := make([]byte, 0, len(r.Key)+len(r.Value))
-	keep := func(b []byte) []byte {
-		if b == nil {
-			return nil
-		}
-		at := len(buf)
-		buf = append(buf, b...)
-		return buf[at:len(buf):len(buf)]
-	}
-	o := Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Time, Key: keep(r.Key), Value: keep(r.Value)}
-	for _, h := range r.Headers {
-		o.Headers = append(o.Headers, Header{Key: h.Key, Value: append([]byte(nil), h.Value...)})
-	}
-	return o
 }
 
 // commitLoop commits from time to time what is done, and once more at the end.

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
+
+	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
 // deliverer POSTs records as events, with the retries of their source.
@@ -43,7 +45,7 @@ func newDeliverer(d *Dispatcher, s KafkaSource, log *slog.Logger) *deliverer {
 // deliver returns true once the record is dealt with: taken, dead-lettered,
 // or, as with Knative, given up where there is no dead-letter sink. It returns
 // false when ctx ended first: a try under way ends with tries, no other begins.
-func (x *deliverer) deliver(ctx, tries context.Context, r Record) bool {
+func (x *deliverer) deliver(ctx, tries context.Context, r stream.Record) bool {
 	e := FromRecord(r, x.name, x.keyType)
 	for name, v := range x.overrides {
 		e.SetExtension(name, v)

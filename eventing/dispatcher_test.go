@@ -24,11 +24,11 @@ type taker struct {
 	taken  map[string]int // by partition/offset
 	order  []int64
 	dead   []string
-	status func(n int, r eventing.Record) int // of the n-th request
+	status func(n int, r stream.Record) int // of the n-th request
 	n      int
 }
 
-func newTaker(t *testing.T, status func(int, eventing.Record) int) *taker {
+func newTaker(t *testing.T, status func(int, stream.Record) int) *taker {
 	t.Helper()
 	k := &taker{taken: map[string]int{}, status: status}
 	k.Server = httptest.NewServer(k)
@@ -71,7 +71,7 @@ func (k *taker) count() (distinct, all int) {
 	return len(k.taken), all
 }
 
-func always(int, eventing.Record) int { return http.StatusOK }
+func always(int, stream.Record) int { return http.StatusOK }
 
 func produce(t *testing.T, c *stream.Cluster, topic string, partition, n int) {
 	t.Helper()
@@ -123,7 +123,7 @@ func TestDispatcherLosesNoRecord(t *testing.T) {
 		produce(t, c, topic, p, each)
 	}
 	tried := map[[2]int64]bool{}
-	k := newTaker(t, func(_ int, r eventing.Record) int {
+	k := newTaker(t, func(_ int, r stream.Record) int {
 		at := [2]int64{int64(r.Partition), r.Offset}
 		if !tried[at] && r.Offset%3 == 1 {
 			tried[at] = true
@@ -155,7 +155,7 @@ func TestDispatcherKeepsOrder(t *testing.T) {
 	c := streamtest.Cluster(t)
 	topic := streamtest.Topic(t, c, 1)
 	produce(t, c, topic, 0, 200)
-	k := newTaker(t, func(n int, _ eventing.Record) int {
+	k := newTaker(t, func(n int, _ stream.Record) int {
 		return []int{http.StatusOK, http.StatusInternalServerError}[n%2]
 	})
 	s := source(topic, k.URL)
@@ -173,7 +173,7 @@ func TestDispatcherDeadLetters(t *testing.T) {
 	c := streamtest.Cluster(t)
 	topic := streamtest.Topic(t, c, 1)
 	produce(t, c, topic, 0, 4)
-	k := newTaker(t, func(_ int, r eventing.Record) int {
+	k := newTaker(t, func(_ int, r stream.Record) int {
 		switch string(r.Value) {
 		case "1":
 			return http.StatusUnprocessableEntity // not tried again

@@ -12,17 +12,19 @@ import (
 
 	"github.com/cloudevents/sdk-go/v2/event"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
 var sampleTime = time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
 
-func record(key, value []byte, headers ...Header) Record {
-	return Record{Topic: "t", Partition: 2, Offset: 42, Time: sampleTime, Key: key, Value: value, Headers: headers}
+func record(key, value []byte, headers ...stream.Header) stream.Record {
+	return stream.Record{Topic: "t", Partition: 2, Offset: 42, Time: sampleTime, Key: key, Value: value, Headers: headers}
 }
 
 // The attributes as knative-extensions/eventing-kafka-broker writes them.
 func TestFromRecordIsKafkaSourcesEnvelope(t *testing.T) {
-	r := record([]byte{1}, []byte("v"), Header{"X-Trace_Id", []byte("abc")}, Header{"Content-Type", []byte("Text/Plain")})
+	r := record([]byte{1}, []byte("v"), stream.Header{Key: "X-Trace_Id", Value: []byte("abc")}, stream.Header{Key: "Content-Type", Value: []byte("Text/Plain")})
 	e := FromRecord(r, SourceName("kafkaml", "control"), KeyByteArray)
 	h := http.Header{}
 	WriteHeader(h, e)
@@ -93,12 +95,12 @@ func overHTTP(t *testing.T, e event.Event) event.Event {
 
 // A record comes out as it went in, whatever its bytes, over both envelopes.
 func TestRecordOfReadsBothEnvelopesAlike(t *testing.T) {
-	for _, r := range []Record{
+	for _, r := range []stream.Record{
 		record([]byte{1}, []byte(`{"a":1}`)),
 		record(nil, []byte{0, 0xff, 7}),
-		record([]byte("12"), []byte("x"), Header{"traceid", []byte("a%b \"ü\n")}),
+		record([]byte("12"), []byte("x"), stream.Header{Key: "traceid", Value: []byte("a%b \"ü\n")}),
 		record([]byte("k"), nil),
-		record([]byte("k"), []byte("text"), Header{"content-type", []byte("text/plain")}),
+		record([]byte("k"), []byte("text"), stream.Header{Key: "content-type", Value: []byte("text/plain")}),
 	} {
 		t.Run(string(r.Key)+"/"+string(r.Value), func(t *testing.T) {
 			got, err := RecordOf(overHTTP(t, FromRecord(r, SourceName("ns", "n"), KeyByteArray)))
@@ -122,7 +124,7 @@ func TestRecordOfReadsBothEnvelopesAlike(t *testing.T) {
 }
 
 // funcGo is the envelope that func-go v0.22.0 makes (kafka/consumer.go).
-func funcGo(r Record) event.Event {
+func funcGo(r stream.Record) event.Event {
 	e := event.New()
 	e.SetID("partition:" + strconv.Itoa(r.Partition) + "/offset:" + strconv.FormatInt(r.Offset, 10))
 	e.SetSource("kafka://b:9092/" + r.Topic)
@@ -139,9 +141,9 @@ func funcGo(r Record) event.Event {
 
 func TestRecordThatIsACloudEventKeepsItsAttributes(t *testing.T) {
 	r := record([]byte("k"), []byte(`{"values":[1]}`),
-		Header{"ce_specversion", []byte("1.0")}, Header{"ce_id", []byte("i")}, Header{"ce_type", []byte(PredictionMade)},
-		Header{"ce_source", []byte("/s")}, Header{"ce_subject", []byte("9")}, Header{"ce_deploymentid", []byte("4")},
-		Header{"ce_time", []byte("2026-05-04T03:02:01Z")}, Header{"content-type", []byte("application/json")})
+		stream.Header{Key: "ce_specversion", Value: []byte("1.0")}, stream.Header{Key: "ce_id", Value: []byte("i")}, stream.Header{Key: "ce_type", Value: []byte(PredictionMade)},
+		stream.Header{Key: "ce_source", Value: []byte("/s")}, stream.Header{Key: "ce_subject", Value: []byte("9")}, stream.Header{Key: "ce_deploymentid", Value: []byte("4")},
+		stream.Header{Key: "ce_time", Value: []byte("2026-05-04T03:02:01Z")}, stream.Header{Key: "content-type", Value: []byte("application/json")})
 	e := overHTTP(t, FromRecord(r, "s", KeyByteArray))
 	if e.Type() != PredictionMade || e.ID() != "i" || e.Source() != "/s" || e.Subject() != "9" || !e.Time().Equal(sampleTime) {
 		t.Errorf("attributes changed: %s", e)
@@ -158,7 +160,7 @@ func TestRecordThatIsACloudEventKeepsItsAttributes(t *testing.T) {
 // extensions; a source that does not write KafkaSource's extensions still says
 // where the record lay, in its subject.
 func TestRecordOfReadsWhatABrokerDelivers(t *testing.T) {
-	want := record([]byte{1}, []byte{0, 0xff, 7}, Header{"traceid", []byte("abc")})
+	want := record([]byte{1}, []byte{0, 0xff, 7}, stream.Header{Key: "traceid", Value: []byte("abc")})
 	for _, c := range []struct {
 		name    string
 		without bool // of knativekafkapartition and -offset
@@ -250,7 +252,7 @@ func FuzzRecordGoesOverHTTP(f *testing.F) {
 	f.Add([]byte{0xff}, []byte(nil), "CE_id", []byte("\r\nx: y"), "ce_specversion", []byte("1.0"))
 	f.Add([]byte(nil), []byte{0}, "content-type", []byte("a/b; c=\"\x01\""), "", []byte{0})
 	f.Fuzz(func(t *testing.T, key, value []byte, h1 string, v1 []byte, h2 string, v2 []byte) {
-		r := record(key, value, Header{h1, v1}, Header{h2, v2}, Header{"ce_type", []byte("t")}, Header{"ce_source", []byte("s")})
+		r := record(key, value, stream.Header{Key: h1, Value: v1}, stream.Header{Key: h2, Value: v2}, stream.Header{Key: "ce_type", Value: []byte("t")}, stream.Header{Key: "ce_source", Value: []byte("s")})
 		e := FromRecord(r, SourceName("ns", "n"), KeyByteArray)
 		req, err := NewRequest(t.Context(), "http://sink", e)
 		if err != nil {

@@ -9,31 +9,13 @@ import (
 	"mime"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
 	"github.com/cloudevents/sdk-go/v2/types"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/stream"
 )
-
-// Header is one header of a Kafka record.
-type Header struct {
-	Key   string
-	Value []byte
-}
-
-// Record is a Kafka record as an event carries it. A nil Key is a record
-// without one.
-type Record struct {
-	Topic     string
-	Partition int
-	Offset    int64
-	Time      time.Time
-	Key       []byte
-	Value     []byte
-	Headers   []Header
-}
 
 // The values of the label kafkasources.sources.knative.dev/key-type: how
 // KafkaSource writes a record's key into the event. String is its default.
@@ -48,7 +30,7 @@ const (
 // the KafkaSource (SourceName), keyType is one of the Key constants. A record
 // that already is a CloudEvent in binary mode keeps its attributes. A key that
 // is not of keyType goes as a string, so that the record is not lost.
-func FromRecord(r Record, source, keyType string) event.Event {
+func FromRecord(r stream.Record, source, keyType string) event.Event {
 	e, ok := fromHeaders(r)
 	if !ok {
 		e = wrap(r, source)
@@ -65,7 +47,7 @@ func SourceName(namespace, name string) string {
 	return "/apis/v1/namespaces/" + namespace + "/kafkasources/" + name
 }
 
-func wrap(r Record, source string) event.Event {
+func wrap(r stream.Record, source string) event.Event {
 	e := event.New()
 	e.SetID(fmt.Sprintf("partition:%d/offset:%d", r.Partition, r.Offset))
 	e.SetSource(source + "#" + r.Topic)
@@ -128,7 +110,7 @@ func extensionName(header string) string {
 
 // fromHeaders reads a record in the binary or structured mode of CloudEvents'
 // Kafka binding.
-func fromHeaders(r Record) (event.Event, bool) {
+func fromHeaders(r stream.Record) (event.Event, bool) {
 	h := make(map[string]string, len(r.Headers))
 	for _, x := range r.Headers {
 		h[strings.ToLower(x.Key)] = string(x.Value)
@@ -184,34 +166,35 @@ func setAttribute(e *event.Event, name, value string) {
 // byte-array) and func-go's (extensions kafkatopic, kafkapartition,
 // kafkaoffset, kafkakey) alike. Header names come back lower-cased and without
 // what an extension cannot hold. The key of an event that a KafkaSource with
-// another key type made comes back as its text.
-func RecordOf(e event.Event) (Record, error) {
-	r := Record{Time: e.Time(), Value: e.Data()}
+// another key type made comes back as its text. Value is the event's own data,
+// not a copy.
+func RecordOf(e event.Event) (stream.Record, error) {
+	r := stream.Record{Time: e.Time(), Value: e.Data()}
 	x := e.Extensions()
 	for name, v := range x {
 		if h, ok := strings.CutPrefix(name, "kafkaheader"); ok && h != "" {
-			r.Headers = append(r.Headers, Header{Key: h, Value: []byte(text(v))})
+			r.Headers = append(r.Headers, stream.Header{Key: h, Value: []byte(text(v))})
 		}
 	}
 	if ct := e.DataContentType(); ct != "" && e.Type() == KafkaRecord {
-		r.Headers = append(r.Headers, Header{Key: "content-type", Value: []byte(ct)})
+		r.Headers = append(r.Headers, stream.Header{Key: "content-type", Value: []byte(ct)})
 	}
 	if _, ok := x["kafkatopic"]; ok {
-		return r, r.fromFuncGo(e)
+		return r, readFuncGo(&r, e)
 	}
-	return r, r.fromKafkaSource(e)
+	return r, readKafkaSource(&r, e)
 }
 
-func (r *Record) fromFuncGo(e event.Event) error {
+func readFuncGo(r *stream.Record, e event.Event) error {
 	x := e.Extensions()
 	r.Topic = text(x["kafkatopic"])
 	if k, ok := x["kafkakey"]; ok {
 		r.Key = []byte(text(k))
 	}
-	return r.place("kafkapartition", text(x["kafkapartition"]), "kafkaoffset", text(x["kafkaoffset"]))
+	return setPlace(r, "kafkapartition", text(x["kafkapartition"]), "kafkaoffset", text(x["kafkaoffset"]))
 }
 
-func (r *Record) fromKafkaSource(e event.Event) error {
+func readKafkaSource(r *stream.Record, e event.Event) error {
 	x := e.Extensions()
 	if _, topic, ok := strings.Cut(e.Source(), "#"); ok {
 		r.Topic = topic
@@ -220,18 +203,18 @@ func (r *Record) fromKafkaSource(e event.Event) error {
 		r.Key = keyBytes(k)
 	}
 	if p, o := text(x["knativekafkapartition"]), text(x["knativekafkaoffset"]); p != "" && o != "" {
-		return r.place("knativekafkapartition", p, "knativekafkaoffset", o)
+		return setPlace(r, "knativekafkapartition", p, "knativekafkaoffset", o)
 	}
 	p, o, ok := strings.Cut(strings.TrimPrefix(e.Subject(), "partition:"), "#")
 	if !ok {
 		return pipeline.Invalidf("subject", "%q does not say partition:P#O", e.Subject()).
 			WithHint("send the envelope of KafkaSource or of func-go")
 	}
-	return r.place("subject", p, "subject", o)
+	return setPlace(r, "subject", p, "subject", o)
 }
 
-// place sets partition and offset; the names say where their text stood.
-func (r *Record) place(pName, p, oName, o string) error {
+// setPlace sets partition and offset; the names say where their text stood.
+func setPlace(r *stream.Record, pName, p, oName, o string) error {
 	n, err := strconv.ParseInt(p, 10, 32)
 	if err != nil || n < 0 {
 		return pipeline.Invalidf(pName, "%q is not a partition", p)

@@ -114,21 +114,21 @@ func (r *rig) value(changes map[string]any) []byte {
 }
 
 // record is a record of the control topic.
-func (r *rig) record(t *testing.T, key, value []byte) eventing.Record {
+func (r *rig) record(t *testing.T, key, value []byte) stream.Record {
 	t.Helper()
 	offset, err := r.cluster.Produce(t.Context(), r.control, 0, []stream.Record{{Key: key, Value: value}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return eventing.Record{Topic: r.control, Offset: offset, Time: time.Now(), Key: key, Value: value}
+	return stream.Record{Topic: r.control, Offset: offset, Time: time.Now(), Key: key, Value: value}
 }
 
-func kafkaSource(rec eventing.Record) event.Event {
+func kafkaSource(rec stream.Record) event.Event {
 	return eventing.FromRecord(rec, eventing.SourceName("kafkaml", "control-log"), eventing.KeyByteArray)
 }
 
 // funcGo is the envelope of func-go v0.22.0.
-func funcGo(rec eventing.Record) event.Event {
+func funcGo(rec stream.Record) event.Event {
 	e := event.New()
 	e.SetID(fmt.Sprintf("partition:%d/offset:%d", rec.Partition, rec.Offset))
 	e.SetSource("kafka://b:9092/" + rec.Topic)
@@ -188,7 +188,7 @@ func (r *rig) list(t *testing.T, query string) []pipeline.Datasource {
 }
 
 func TestRecordBecomesADatasource(t *testing.T) {
-	for name, envelope := range map[string]func(eventing.Record) event.Event{"KafkaSource": kafkaSource, "func-go": funcGo} {
+	for name, envelope := range map[string]func(stream.Record) event.Event{"KafkaSource": kafkaSource, "func-go": funcGo} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
 			e := envelope(r.record(t, []byte("7"), r.value(map[string]any{"deployment_id": 7, "unsupervised_topic": "x"})))

@@ -36,7 +36,7 @@ func TestKafkaAway(t *testing.T) {
 	s := start(t, c, "small", job)
 	consumeUntilEnd(t, s)
 	url := serveHTTP(t, s).URL
-	e := eventing.FromRecord(eventing.Record{Topic: job.InputTopic, Offset: 5, Time: time.Now(), Value: floats(1, 2, 3)}, "/x", eventing.KeyByteArray)
+	e := eventing.FromRecord(stream.Record{Topic: job.InputTopic, Offset: 5, Time: time.Now(), Value: floats(1, 2, 3)}, "/x", eventing.KeyByteArray)
 	if status, _ := post(t, url, e); status != http.StatusOK {
 		t.Fatalf("status %d before", status)
 	}

@@ -206,9 +206,9 @@ func TestPredictionTooLarge(t *testing.T) {
 		t.Errorf("dead letter: %v", headersOf(letters[0]))
 	}
 	// By the door too.
-	r := eventing.Record{
+	r := stream.Record{
 		Topic: job.InputTopic, Offset: 9, Time: time.Now(), Value: value(t, "words", codec.Int32, 1),
-		Headers: []eventing.Header{{Key: "big", Value: []byte(big)}},
+		Headers: []stream.Header{{Key: "big", Value: []byte(big)}},
 	}
 	if status, e := post(t, serveHTTP(t, s).URL, eventing.FromRecord(r, "/x", eventing.KeyByteArray)); status != http.StatusOK || e.Type() != eventing.PredictionRejected {
 		t.Errorf("%d %s", status, e.Type())

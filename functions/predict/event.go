@@ -84,9 +84,12 @@ func (s *Service) takeRecord(ctx context.Context, e event.Event) (event.Event, e
 	if s.output == nil {
 		return event.Event{}, &pipeline.Error{Op: "take record", Kind: pipeline.Invalid, Reason: "this service has no output topic"}
 	}
-	in, err := s.recordOf(e)
+	in, err := eventing.RecordOf(e)
 	if err != nil {
 		return event.Event{}, err
+	}
+	if in.Topic == "" {
+		in.Topic = s.job.InputTopic
 	}
 	if err := s.output.away(); err != nil {
 		return event.Event{}, err
@@ -102,21 +105,6 @@ func (s *Service) takeRecord(ctx context.Context, e event.Event) (event.Event, e
 	}
 	s.metrics.done(waySource, 1, began)
 	return s.made(string(s.envelope.appendID(nil, &in)), e.Subject(), it.value), nil
-}
-
-func (s *Service) recordOf(e event.Event) (stream.Record, error) {
-	r, err := eventing.RecordOf(e)
-	if err != nil {
-		return stream.Record{}, err
-	}
-	if r.Topic == "" {
-		r.Topic = s.job.InputTopic
-	}
-	in := stream.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Time, Key: r.Key, Value: r.Value}
-	for _, h := range r.Headers {
-		in.Headers = append(in.Headers, stream.Header{Key: h.Key, Value: h.Value})
-	}
-	return in, nil
 }
 
 // rejectRecord buries a record that is at fault; any other error is given back.

@@ -115,7 +115,7 @@ func headersOf(r stream.Record) map[string]string {
 }
 
 // The envelopes in which a record can come: what reads back as the same record.
-func envelopes(t testing.TB, job pipeline.PredictJob, r eventing.Record) map[string]event.Event {
+func envelopes(t testing.TB, job pipeline.PredictJob, r stream.Record) map[string]event.Event {
 	t.Helper()
 	kafkaSource := eventing.FromRecord(r, eventing.SourceName("ns", "in"), eventing.KeyByteArray)
 	funcGo := event.New()
@@ -136,9 +136,9 @@ func TestRecordsThroughTheDoor(t *testing.T) {
 	streamtest.Each(t, func(t *testing.T, c *stream.Cluster) {
 		job := newJob(t, c, "small", 3)
 		server := serveHTTP(t, start(t, c, "small", job))
-		r := eventing.Record{
+		r := stream.Record{
 			Topic: job.InputTopic, Partition: 4, Offset: 17, Time: time.Now(), Key: []byte("sensor"),
-			Value: value(t, "small", codec.Float32, 2), Headers: []eventing.Header{{Key: "trace", Value: []byte("abc")}},
+			Value: value(t, "small", codec.Float32, 2), Headers: []stream.Header{{Key: "trace", Value: []byte("abc")}},
 		}
 		for name, e := range envelopes(t, job, r) {
 			for _, structured := range []bool{false, true} {
@@ -215,7 +215,7 @@ func TestConcurrentRecordsAndPoison(t *testing.T) {
 				case "short":
 					v = v[:5]
 				}
-				r := eventing.Record{Topic: job.InputTopic, Partition: i % 2, Offset: int64(i), Time: time.Now(), Value: v}
+				r := stream.Record{Topic: job.InputTopic, Partition: i % 2, Offset: int64(i), Time: time.Now(), Value: v}
 				status, e := post(t, server.URL, eventing.FromRecord(r, "/x", eventing.KeyByteArray))
 				want := eventing.PredictionMade
 				if bad(i) != "" {
@@ -255,9 +255,9 @@ func TestRecordsThatAreEvents(t *testing.T) {
 	job := newJob(t, c, "small", 1)
 	server := serveHTTP(t, start(t, c, "small", job))
 	for _, typ := range []string{"com.example.measured", eventing.PredictionMake} {
-		r := eventing.Record{Topic: job.InputTopic, Offset: 3, Time: time.Now(), Value: value(t, "small", codec.Float32, 0)}
+		r := stream.Record{Topic: job.InputTopic, Offset: 3, Time: time.Now(), Value: value(t, "small", codec.Float32, 0)}
 		for k, v := range map[string]string{"ce_specversion": "1.0", "ce_id": "m1", "ce_source": "/meter", "ce_type": typ, "content-type": "application/octet-stream"} {
-			r.Headers = append(r.Headers, eventing.Header{Key: k, Value: []byte(v)})
+			r.Headers = append(r.Headers, stream.Header{Key: k, Value: []byte(v)})
 		}
 		sendRecord(t, server.URL, eventing.FromRecord(r, "/x", eventing.KeyByteArray), false)
 	}

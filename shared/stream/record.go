@@ -10,8 +10,8 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// Record is one record as it lies in the log. Key and Value are nil where the
-// record has none.
+// Record is a record of a topic, as it is read, sent and carried by an event.
+// Key and Value are nil where the record has none.
 type Record struct {
 	Topic      string
 	Partition  int
@@ -23,6 +23,26 @@ type Record struct {
 
 // Header is one header of a record.
 type Header = kafka.Header
+
+// Clone is a copy whose key, value and headers lie in memory of their own: what
+// a Claim or a Follow gives is used again.
+func (r *Record) Clone() Record {
+	buf := make([]byte, 0, len(r.Key)+len(r.Value))
+	dup := func(b []byte) []byte {
+		if b == nil {
+			return nil
+		}
+		at := len(buf)
+		buf = append(buf, b...)
+		return buf[at:len(buf):len(buf)]
+	}
+	c := *r
+	c.Key, c.Value, c.Headers = dup(r.Key), dup(r.Value), nil
+	for _, h := range r.Headers {
+		c.Headers = append(c.Headers, Header{Key: h.Key, Value: append([]byte(nil), h.Value...)})
+	}
+	return c
+}
 
 const shownKey = 32 // bytes of a key that is no text
 
