@@ -9,6 +9,7 @@ import (
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
+	"github.com/kafkaml/kafkaml/shared/platform/kubernetes"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
@@ -34,7 +35,7 @@ func (e environment) inCluster() bool {
 // processes read Kafka's and the artifacts' settings from the ConfigMap and the
 // Secrets, so that no password stands in a Job.
 func (o *Opened) openKubernetes(e environment, onEnded func(context.Context, platform.Ended)) error {
-	client, namespace, err := platform.InCluster()
+	client, namespace, err := kubernetes.InCluster()
 	if err != nil {
 		return err
 	}
@@ -42,7 +43,7 @@ func (o *Opened) openKubernetes(e environment, onEnded func(context.Context, pla
 	if err != nil || pending < 1 {
 		return pipeline.Invalidf("KAFKAML_PENDING_SECONDS", "%q is not a number of seconds", e.getenv("KAFKAML_PENDING_SECONDS"))
 	}
-	k, err := platform.NewKubernetes(platform.KubernetesConfig{
+	k, err := kubernetes.New(kubernetes.Config{
 		Client: client, Namespace: namespace, Image: e.getenv("KAFKAML_IMAGE"), GPUImage: e.getenv("KAFKAML_GPU_IMAGE"),
 		Owner: e.getenv("K_SERVICE"), Account: podAccount, ConfigMaps: []string{configMap},
 		Secrets: []string{kafkaSecret, artifactSecret}, TLSSecret: tlsSecret,
@@ -65,7 +66,7 @@ func (o *Opened) openKubernetes(e environment, onEnded func(context.Context, pla
 // clusterSources gives KafkaSources to the cluster, with the credentials that
 // its consumers need.
 type clusterSources struct {
-	k   *platform.Kubernetes
+	k   *kubernetes.Platform
 	net any
 }
 

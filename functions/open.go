@@ -16,6 +16,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/framework/keras"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
+	"github.com/kafkaml/kafkaml/shared/platform/local"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/toolchain"
@@ -25,7 +26,7 @@ import (
 // what must be closed after it.
 type Opened struct {
 	Parts
-	local      *platform.Local
+	local      *local.Platform
 	watch      func(context.Context) // hears how Jobs end; nil where local does
 	dispatcher *eventing.Dispatcher
 	closers    []func() error
@@ -189,7 +190,7 @@ func (o *Opened) openPlatform(e environment, onEnded func(context.Context, platf
 	if err != nil {
 		return err
 	}
-	o.local, err = platform.NewLocal(platform.LocalConfig{
+	o.local, err = local.New(local.Config{
 		Binary: binary, Dir: filepath.Join(e.data, "logs"), Scratch: filepath.Join(e.data, "scratch"), Log: o.Log, BaseURL: e.origin + PredictPath, OnEnded: onEnded,
 	})
 	if err != nil {

@@ -29,6 +29,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/artifact"
 	"github.com/kafkaml/kafkaml/shared/framework/keras"
 	"github.com/kafkaml/kafkaml/shared/platform"
+	"github.com/kafkaml/kafkaml/shared/platform/local"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
@@ -143,7 +144,7 @@ func serveFolder(t *testing.T, dir string) *server {
 		t.Fatal(err)
 	}
 	var host *functions.Host
-	local, err := platform.NewLocal(platform.LocalConfig{
+	processes, err := local.New(local.Config{
 		Binary: program, Dir: dir, Log: log,
 		OnEnded: func(ctx context.Context, e platform.Ended) { host.Ended(ctx, e) },
 	})
@@ -156,7 +157,7 @@ func serveFolder(t *testing.T, dir string) *server {
 		return []string{h.URL + "/" + functions.ControlLog + "/"}
 	}, log)
 	host, err = functions.New(functions.Parts{
-		Store: s.Store, Artifacts: s.Artifacts, Cluster: s.Cluster, Worker: worker, Jobs: local, Services: local, Sources: dispatcher,
+		Store: s.Store, Artifacts: s.Artifacts, Cluster: s.Cluster, Worker: worker, Jobs: processes, Services: processes, Sources: dispatcher,
 		Training: h.URL + "/" + functions.DeployTraining + "/", Scratch: dir, Log: log,
 	}, "")
 	if err != nil {
@@ -170,7 +171,7 @@ func serveFolder(t *testing.T, dir string) *server {
 			t.Error(err)
 		}
 		h.Close()
-		if err := errors.Join(local.Close(), s.Artifacts.Close(), s.Store.Close()); err != nil {
+		if err := errors.Join(processes.Close(), s.Artifacts.Close(), s.Store.Close()); err != nil {
 			t.Error(err)
 		}
 	})

@@ -14,29 +14,29 @@ import (
 	"github.com/kafkaml/kafkaml/eventing/door"
 	deployinference "github.com/kafkaml/kafkaml/functions/deploy-inference"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
-	"github.com/kafkaml/kafkaml/shared/platform"
+	"github.com/kafkaml/kafkaml/shared/platform/local"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
 
 // outliving runs the step over a platform that outlives it, as a cluster does:
 // each call of the function that it gives is another process of the step, ended
 // by what that gives.
-func (r *rig) outliving(t *testing.T) (local *platform.Local, begin func() (end func())) {
+func (r *rig) outliving(t *testing.T) (processes *local.Platform, begin func() (end func())) {
 	t.Helper()
 	r.end()
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	local, err := platform.NewLocal(platform.LocalConfig{Binary: os.Args[0], Dir: r.dir, Log: log, BaseURL: "http://here/predict"})
+	processes, err := local.New(local.Config{Binary: os.Args[0], Dir: r.dir, Log: log, BaseURL: "http://here/predict"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := eventing.NewDispatcher(r.cluster, func(to eventing.Destination) []string { return local.URLs(to.Ref.Name) }, log)
+	d := eventing.NewDispatcher(r.cluster, func(to eventing.Destination) []string { return processes.URLs(to.Ref.Name) }, log)
 	t.Cleanup(func() {
 		_ = d.Close()
-		_ = local.Close()
+		_ = processes.Close()
 	})
-	return local, func() func() {
+	return processes, func() func() {
 		s := deployinference.NewService(deployinference.Deps{
-			Store: r.store, Cluster: r.cluster, Services: local, Sources: d, Env: r.cluster.Config().Env(), PerPartition: true, Log: log,
+			Store: r.store, Cluster: r.cluster, Services: processes, Sources: d, Env: r.cluster.Config().Env(), PerPartition: true, Log: log,
 		})
 		ctx, cancel := context.WithCancel(context.Background())
 		var wg sync.WaitGroup
@@ -56,7 +56,7 @@ func (r *rig) outliving(t *testing.T) (local *platform.Local, begin func() (end 
 // inference was deleted in between.
 func TestWhatWasDeletedMeanwhileIsEnded(t *testing.T) {
 	r := newRig(t)
-	local, begin := r.outliving(t)
+	processes, begin := r.outliving(t)
 	end := begin()
 	gone, kept := r.deploy(t, nil), r.deploy(t, members{"input_topic": "in-2", "output_topic": "out-2"})
 	r.await(t, gone.ID, "ready", ready(1))
@@ -67,14 +67,14 @@ func TestWhatWasDeletedMeanwhileIsEnded(t *testing.T) {
 	}
 	begin()
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if _, err := local.Status(t.Context(), gone.Name); pipeline.KindOf(err) == pipeline.NotFound {
+		if _, err := processes.Status(t.Context(), gone.Name); pipeline.KindOf(err) == pipeline.NotFound {
 			break
 		}
 		if time.Now().After(deadline) {
 			t.Fatal("the service of a deleted inference still runs")
 		}
 	}
-	if st, err := local.Status(t.Context(), kept.Name); err != nil || st.Ready != 1 {
+	if st, err := processes.Status(t.Context(), kept.Name); err != nil || st.Ready != 1 {
 		t.Errorf("the other one: %+v, %v", st, err)
 	}
 }

@@ -23,7 +23,7 @@ import (
 	"github.com/kafkaml/kafkaml/eventing/door"
 	deployinference "github.com/kafkaml/kafkaml/functions/deploy-inference"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
-	"github.com/kafkaml/kafkaml/shared/platform"
+	"github.com/kafkaml/kafkaml/shared/platform/local"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
@@ -107,13 +107,13 @@ func newRig(t *testing.T) *rig {
 func (r *rig) begin(t *testing.T) {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	local, err := platform.NewLocal(platform.LocalConfig{Binary: os.Args[0], Dir: r.dir, Log: log, BaseURL: "http://here/predict"})
+	processes, err := local.New(local.Config{Binary: os.Args[0], Dir: r.dir, Log: log, BaseURL: "http://here/predict"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := eventing.NewDispatcher(r.cluster, func(to eventing.Destination) []string { return local.URLs(to.Ref.Name) }, log)
+	d := eventing.NewDispatcher(r.cluster, func(to eventing.Destination) []string { return processes.URLs(to.Ref.Name) }, log)
 	s := deployinference.NewService(deployinference.Deps{
-		Store: r.store, Cluster: r.cluster, Services: local, Sources: d, Env: r.cluster.Config().Env(), Log: log,
+		Store: r.store, Cluster: r.cluster, Services: processes, Sources: d, Env: r.cluster.Config().Env(), Log: log,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
@@ -124,7 +124,7 @@ func (r *rig) begin(t *testing.T) {
 		cancel()
 		wg.Wait()
 		_ = d.Close()
-		_ = local.Close()
+		_ = processes.Close()
 	})
 }
 

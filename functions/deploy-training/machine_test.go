@@ -24,6 +24,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/framework/keras"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
+	"github.com/kafkaml/kafkaml/shared/platform/local"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
@@ -34,7 +35,7 @@ import (
 // processes, a broker, exported Keras models.
 type machine struct {
 	*rig
-	local   *platform.Local
+	local   *local.Platform
 	cluster *stream.Cluster
 	dir     string
 }
@@ -85,7 +86,7 @@ func (m *machine) boot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.local, err = platform.NewLocal(platform.LocalConfig{
+	m.local, err = local.New(local.Config{
 		Binary: binary, Dir: m.dir, Log: quiet, Grace: 5 * time.Second,
 		OnEnded: func(ctx context.Context, e platform.Ended) { m.Ended(ctx, e) },
 	})

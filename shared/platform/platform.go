@@ -1,11 +1,14 @@
-// Package platform runs what a function cannot run in itself: a training as a
-// Job that ends, an inference as a Service of some replicas. Local runs both
-// as child processes on this machine; in a cluster they are a Kubernetes Job
-// and a Knative Service.
+// Package platform is the contract for running what a function cannot run in
+// itself: a training as a Job that ends, an inference as a Service of some
+// replicas. Package local runs both as child processes of this machine, package
+// kubernetes as Kubernetes Jobs and Knative Services. Package platformtest is
+// the suite that every backend passes.
 package platform
 
 import (
 	"context"
+	"fmt"
+	"regexp"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
@@ -80,4 +83,26 @@ type Services interface {
 	Names(ctx context.Context) (map[int64]string, error)
 	// Status tells how a Service stands, NotFound where there is none.
 	Status(ctx context.Context, name string) (ServiceStatus, error)
+}
+
+// LogBytes is how much of the end of a log is kept in Ended.Log and given by
+// Jobs.Log.
+const LogBytes = 256 << 10
+
+// label is a DNS label (RFC 1123): names become names of files and of objects.
+var label = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+
+// CheckName refuses, as Invalid, what a Job or Service cannot be called.
+func CheckName(name string) error {
+	if label.MatchString(name) {
+		return nil
+	}
+	return pipeline.Invalidf("name", "%q is not a name", name).
+		WithHint("use up to 63 lower-case letters, digits and dashes, a letter or digit first and last")
+}
+
+// PastDeadline gives Ended.Reason and Ended.Hint of a Job that was ended
+// because it ran for longer than Resources.DeadlineSecs.
+func PastDeadline(seconds int64) (reason, hint string) {
+	return fmt.Sprintf("it took longer than its deadline of %d s", seconds), "raise resources.deadline_seconds"
 }

@@ -1,4 +1,6 @@
-package platform
+// Package local is the platform of one machine: trainings and inferences are
+// child processes, Jobs wait in a queue, and a proxy gives each Service one URL.
+package local
 
 import (
 	"context"
@@ -11,10 +13,11 @@ import (
 	"time"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/platform"
 )
 
-// LocalConfig says how Local runs its children.
-type LocalConfig struct {
+// Config says how the children run.
+type Config struct {
 	Binary  string // path of kafkaml-tensorflow
 	Dir     string // logs lie in Dir/jobs and Dir/services
 	Scratch string // temporary folders of the children, emptied at the start; Dir/scratch when empty
@@ -23,31 +26,31 @@ type LocalConfig struct {
 	// OnEnded is told how each Job ended, but for those that Stop or Close
 	// ended. The Job is listed by Running until it returns. It must be set
 	// before the first Start.
-	OnEnded func(context.Context, Ended)
+	OnEnded func(context.Context, platform.Ended)
 	Jobs    int           // Jobs at once; the number of cores when 0
 	Queue   int           // Jobs that may wait; 10,000 when 0
 	Grace   time.Duration // from SIGTERM to SIGKILL; 20 s when 0
 }
 
-// Local runs Jobs and Services as child processes, each in its own process
+// Platform runs Jobs and Services as child processes, each in its own process
 // group. They end with this process, however it ends. What should run is not
 // kept: after a start the owners of Jobs and Services ask for them again.
-type Local struct {
-	c     LocalConfig
+type Platform struct {
+	c     Config
 	spawn *spawner
 	jobs  *localJobs
 	http  *http.Client // for readiness checks
 
 	ctx    context.Context // ends when Close begins
 	cancel context.CancelFunc
-	wg     sync.WaitGroup // owns every goroutine of Local
+	wg     sync.WaitGroup // owns every goroutine of the platform
 
 	mu       sync.Mutex
 	services map[string]*service
 }
 
-// NewLocal makes the folders for logs. Close ends what it started.
-func NewLocal(c LocalConfig) (*Local, error) {
+// New makes the folders for logs. Close ends what it started.
+func New(c Config) (*Platform, error) {
 	if c.Jobs == 0 {
 		c.Jobs = runtime.NumCPU()
 	}
@@ -69,7 +72,7 @@ func NewLocal(c LocalConfig) (*Local, error) {
 	if err := makeFolders(&c); err != nil {
 		return nil, &pipeline.Error{Op: "run processes", Kind: pipeline.Unavailable, Err: err}
 	}
-	l := &Local{c: c, spawn: newSpawner(), http: &http.Client{Timeout: 2 * time.Second}, services: map[string]*service{}}
+	l := &Platform{c: c, spawn: newSpawner(), http: &http.Client{Timeout: 2 * time.Second}, services: map[string]*service{}}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.jobs = newLocalJobs(l)
 	return l, nil
@@ -77,7 +80,7 @@ func NewLocal(c LocalConfig) (*Local, error) {
 
 // makeFolders makes the folders for logs and an empty one for the children's
 // temporary files, among them a stream's cache: who was killed left them.
-func makeFolders(c *LocalConfig) error {
+func makeFolders(c *Config) error {
 	if c.Scratch == "" {
 		c.Scratch = filepath.Join(c.Dir, "scratch")
 	}
@@ -92,7 +95,7 @@ func makeFolders(c *LocalConfig) error {
 	return nil
 }
 
-// The folders of logs below LocalConfig.Dir.
+// The folders of logs below Config.Dir.
 const (
 	jobLogs     = "jobs"
 	serviceLogs = "services"
@@ -100,7 +103,7 @@ const (
 
 // Close ends every child: SIGTERM, then SIGKILL once the grace is over, and
 // waits for all of them. No OnEnded is called for a Job that it ended.
-func (l *Local) Close() error {
+func (l *Platform) Close() error {
 	l.jobs.close()
 	l.cancel()
 	l.wg.Wait()
@@ -110,7 +113,7 @@ func (l *Local) Close() error {
 }
 
 // goRun runs f in a goroutine that Close waits for.
-func (l *Local) goRun(f func()) {
+func (l *Platform) goRun(f func()) {
 	l.wg.Add(1)
 	go func() {
 		defer l.wg.Done()

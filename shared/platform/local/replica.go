@@ -1,4 +1,4 @@
-package platform
+package local
 
 import (
 	"context"
@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/kafkaml/kafkaml/shared/platform"
 )
 
 const (
@@ -27,7 +29,7 @@ const (
 // replica keeps one predict process running.
 type replica struct {
 	s      *service
-	spec   Service
+	spec   platform.Service
 	number int
 	cancel context.CancelFunc
 	ready  chan struct{} // closed when it was ready for the first time

@@ -1,4 +1,4 @@
-package platform
+package local
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 
 // When memory runs out the kernel ends a training, not the functions or the broker.
 func TestChildrenVolunteer(t *testing.T) {
-	l, _ := rig(t, LocalConfig{})
+	l, _ := rig(t, Config{})
 	if err := l.Start(t.Context(), job("train-1-1", "stays")); err != nil {
 		t.Fatal(err)
 	}

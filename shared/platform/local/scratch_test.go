@@ -1,4 +1,4 @@
-package platform
+package local
 
 import (
 	"os"
@@ -13,7 +13,7 @@ func TestScratchIsEmptiedAtTheStart(t *testing.T) {
 	if err := os.MkdirAll(left, 0o750); err != nil {
 		t.Fatal(err)
 	}
-	l, err := NewLocal(LocalConfig{Binary: os.Args[0], Dir: dir})
+	l, err := New(Config{Binary: os.Args[0], Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package platform
+package kubernetes
 
 import (
 	"context"
@@ -11,13 +11,15 @@ import (
 	"knative.dev/pkg/apis"
 	"knative.dev/serving/pkg/apis/serving"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
+
+	"github.com/kafkaml/kafkaml/shared/platform"
 )
 
 // Apply implements Services. A Service that changed gets a new revision, which
 // takes over once it is ready; how traffic is split is left as it is set, so a
 // canary set by kn stays. One that is as described is not touched.
-func (k *Kubernetes) Apply(ctx context.Context, s Service) error {
-	if err := checkName(s.Name); err != nil {
+func (k *Platform) Apply(ctx context.Context, s platform.Service) error {
+	if err := platform.CheckName(s.Name); err != nil {
 		return err
 	}
 	want, err := k.knativeService(s)
@@ -28,7 +30,7 @@ func (k *Kubernetes) Apply(ctx context.Context, s Service) error {
 	return k.failure("apply service "+s.Name, err)
 }
 
-func (k *Kubernetes) applyService(ctx context.Context, want *servingv1.Service) error {
+func (k *Platform) applyService(ctx context.Context, want *servingv1.Service) error {
 	services := k.serving.ServingV1().Services(k.c.Namespace)
 	is, err := services.Get(ctx, want.Name, metav1.GetOptions{})
 	if kerrors.IsNotFound(err) {
@@ -55,7 +57,7 @@ func (k *Kubernetes) applyService(ctx context.Context, want *servingv1.Service) 
 }
 
 // Delete implements Services: it waits until the pods have drained.
-func (k *Kubernetes) Delete(ctx context.Context, name string) error {
+func (k *Platform) Delete(ctx context.Context, name string) error {
 	services := k.serving.ServingV1().Services(k.c.Namespace)
 	foreground := metav1.DeletePropagationForeground
 	err := services.Delete(ctx, name, metav1.DeleteOptions{PropagationPolicy: &foreground})
@@ -72,7 +74,7 @@ func (k *Kubernetes) Delete(ctx context.Context, name string) error {
 const serviceSelector = managedLabel + "=" + managedBy + "," + inferenceLabel
 
 // Names implements Services.
-func (k *Kubernetes) Names(ctx context.Context) (map[int64]string, error) {
+func (k *Platform) Names(ctx context.Context) (map[int64]string, error) {
 	list, err := k.serving.ServingV1().Services(k.c.Namespace).List(ctx, metav1.ListOptions{LabelSelector: serviceSelector})
 	if err != nil {
 		return nil, k.failure("list services", err)
@@ -88,8 +90,8 @@ func (k *Kubernetes) Names(ctx context.Context) (map[int64]string, error) {
 
 // Status implements Services. The replicas of all revisions count while one
 // takes over from another.
-func (k *Kubernetes) Status(ctx context.Context, name string) (ServiceStatus, error) {
-	var st ServiceStatus
+func (k *Platform) Status(ctx context.Context, name string) (platform.ServiceStatus, error) {
+	var st platform.ServiceStatus
 	s, err := k.serving.ServingV1().Services(k.c.Namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
 		return st, k.failure("look up service "+name, err)

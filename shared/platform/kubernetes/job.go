@@ -1,4 +1,4 @@
-package platform
+package kubernetes
 
 import (
 	"encoding/json"
@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/platform"
 )
 
 const (
@@ -34,7 +35,7 @@ const (
 )
 
 // kubernetesJob describes a Job as batch/v1 has it.
-func (k *Kubernetes) kubernetesJob(j Job) (*batchv1.Job, error) {
+func (k *Platform) kubernetesJob(j platform.Job) (*batchv1.Job, error) {
 	pod, err := k.trainingPod(j)
 	if err != nil {
 		return nil, err
@@ -70,7 +71,7 @@ func (k *Kubernetes) kubernetesJob(j Job) (*batchv1.Job, error) {
 }
 
 // trainingPod is the pod of a Job.
-func (k *Kubernetes) trainingPod(j Job) (corev1.PodSpec, error) {
+func (k *Platform) trainingPod(j platform.Job) (corev1.PodSpec, error) {
 	var pod corev1.PodSpec
 	spec, err := json.Marshal(j.Spec)
 	if err != nil {
@@ -109,7 +110,7 @@ const gpuResource = corev1.ResourceName("nvidia.com/gpu")
 
 // resources is what a Job asks for. Memory is limited to what is requested:
 // a training that outgrows it ends, not its neighbours.
-func (k *Kubernetes) resources(j Job) (corev1.ResourceRequirements, error) {
+func (k *Platform) resources(j platform.Job) (corev1.ResourceRequirements, error) {
 	r := corev1.ResourceRequirements{Requests: corev1.ResourceList{}, Limits: corev1.ResourceList{}}
 	cpu, err := quantity("resources.cpu", j.Resources.CPU, defaultCPU)
 	if err != nil {

@@ -1,4 +1,4 @@
-package platform
+package local
 
 import (
 	"bytes"
@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/platform"
 )
 
 // The children of these tests are this program itself: real processes that end
@@ -100,7 +101,7 @@ func predict() int {
 
 // parent starts a job that stays and waits to be killed.
 func parent() int {
-	l, err := NewLocal(LocalConfig{Binary: os.Args[0], Dir: os.Getenv("PLATFORM_TEST_DIR")})
+	l, err := New(Config{Binary: os.Args[0], Dir: os.Getenv("PLATFORM_TEST_DIR")})
 	if err != nil {
 		return 1
 	}
@@ -120,15 +121,15 @@ func parent() int {
 	}
 }
 
-// rig is a Local whose ends of Jobs arrive on a channel.
-func rig(t *testing.T, c LocalConfig) (*Local, chan Ended) {
+// rig is a platform whose ends of Jobs arrive on a channel.
+func rig(t *testing.T, c Config) (*Platform, chan platform.Ended) {
 	t.Helper()
 	t.Setenv("PLATFORM_TEST_CHILD", "1")
-	ended := make(chan Ended, 100)
+	ended := make(chan platform.Ended, 100)
 	c.Binary, c.Dir = os.Args[0], t.TempDir()
 	c.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
-	c.OnEnded = func(_ context.Context, e Ended) { ended <- e }
-	l, err := NewLocal(c)
+	c.OnEnded = func(_ context.Context, e platform.Ended) { ended <- e }
+	l, err := New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,9 +137,9 @@ func rig(t *testing.T, c LocalConfig) (*Local, chan Ended) {
 	return l, ended
 }
 
-func job(name, how string) Job {
+func job(name, how string) platform.Job {
 	spec := pipeline.TrainingJob{Result: 1, Attempt: 1, ModelName: how, TrainingKwargs: pipeline.TrainingKwargs{Epochs: 1}}
-	return Job{Name: name, Spec: spec, Env: []string{"PLATFORM_TEST_CHILD=1"}}
+	return platform.Job{Name: name, Spec: spec, Env: []string{"PLATFORM_TEST_CHILD=1"}}
 }
 
 func wait[T any](t *testing.T, from <-chan T) T {
@@ -176,7 +177,7 @@ func TestJobTellsHowItEnded(t *testing.T) {
 		{"asks for the registry", "", true},
 	} {
 		t.Run(c.how, func(t *testing.T) {
-			l, ended := rig(t, LocalConfig{})
+			l, ended := rig(t, Config{})
 			if err := l.Start(t.Context(), job("train-1-1", c.how)); err != nil {
 				t.Fatal(err)
 			}
@@ -195,7 +196,7 @@ func TestJobTellsHowItEnded(t *testing.T) {
 }
 
 func TestJobDeadline(t *testing.T) {
-	l, ended := rig(t, LocalConfig{})
+	l, ended := rig(t, Config{})
 	j := job("train-1-1", "stays")
 	j.Resources.DeadlineSecs = 1
 	if err := l.Start(t.Context(), j); err != nil {
@@ -207,7 +208,7 @@ func TestJobDeadline(t *testing.T) {
 }
 
 func TestStopEndsAJobThatDoesNotListen(t *testing.T) {
-	l, ended := rig(t, LocalConfig{Grace: 200 * time.Millisecond, Jobs: 1})
+	l, ended := rig(t, Config{Grace: 200 * time.Millisecond, Jobs: 1})
 	for _, name := range []string{"train-1-1", "train-2-1"} {
 		if err := l.Start(t.Context(), job(name, "shuts its ears")); err != nil {
 			t.Fatal(err)
@@ -230,7 +231,7 @@ func TestStopEndsAJobThatDoesNotListen(t *testing.T) {
 
 // Jobs of two deployments take turns, and a name runs once.
 func TestJobsTakeTurns(t *testing.T) {
-	l, ended := rig(t, LocalConfig{Jobs: 1})
+	l, ended := rig(t, Config{Jobs: 1})
 	start := func(name string, deployment int64) {
 		j := job(name, "succeeds")
 		j.Spec.Deployment = deployment
@@ -258,7 +259,7 @@ func TestJobsTakeTurns(t *testing.T) {
 }
 
 func TestJobsAreRefused(t *testing.T) {
-	l, _ := rig(t, LocalConfig{Jobs: 1, Queue: 1})
+	l, _ := rig(t, Config{Jobs: 1, Queue: 1})
 	for _, name := range []string{"", "../x", "A", strings.Repeat("a", 64)} {
 		if err := l.Start(t.Context(), job(name, "stays")); pipeline.KindOf(err) != pipeline.Invalid {
 			t.Errorf("%q: %v", name, err)
@@ -271,7 +272,7 @@ func TestJobsAreRefused(t *testing.T) {
 	if pipeline.KindOf(last) != pipeline.Unavailable {
 		t.Errorf("a full queue: %v", last)
 	}
-	if _, err := NewLocal(LocalConfig{Binary: "/nowhere", Dir: t.TempDir()}); pipeline.KindOf(err) != pipeline.Unavailable {
+	if _, err := New(Config{Binary: "/nowhere", Dir: t.TempDir()}); pipeline.KindOf(err) != pipeline.Unavailable {
 		t.Errorf("no program: %v", err)
 	}
 }
@@ -320,7 +321,7 @@ func TestLogIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, err := os.Stat(path)
-	if err != nil || s.Size() > maxLog || len(l.last) > 2*keptLog+len(line) || !strings.HasSuffix(l.tail(10), "last") {
+	if err != nil || s.Size() > maxLog || len(l.last) > 2*platform.LogBytes+len(line) || !strings.HasSuffix(l.tail(10), "last") {
 		t.Errorf("size %d, %v; in memory %d", s.Size(), err, len(l.last))
 	}
 }

@@ -1,4 +1,4 @@
-package platform
+package kubernetes
 
 import (
 	"encoding/json"
@@ -13,12 +13,13 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/platform"
 )
 
 // inNamespace is a platform that no test lets ask a server anything.
-func inNamespace(t *testing.T) *Kubernetes {
+func inNamespace(t *testing.T) *Platform {
 	t.Helper()
-	k, err := NewKubernetes(KubernetesConfig{
+	k, err := New(Config{
 		Client: &rest.Config{Host: "127.0.0.1:1"}, Namespace: "ns", Image: "image", GPUImage: "cuda", Account: "worker",
 		ConfigMaps: []string{"settings"}, Secrets: []string{"kafka"}, TLSSecret: "tls",
 	})
@@ -31,7 +32,7 @@ func inNamespace(t *testing.T) *Kubernetes {
 // A Job says what its deployment asked for, and holds no value of a Secret.
 func TestKubernetesJob(t *testing.T) {
 	k := inNamespace(t)
-	job, err := k.kubernetesJob(Job{
+	job, err := k.kubernetesJob(platform.Job{
 		Name: "train-7-2", Spec: pipeline.TrainingJob{Result: 7, Attempt: 2}, Env: []string{"K_SINK=http://sink"}, GPUs: 2,
 		Resources: pipeline.Resources{
 			CPU: "2", Memory: "3Gi", NodeSelector: map[string]string{"disk": "fast"}, PriorityClass: "low", DeadlineSecs: 90,
@@ -90,7 +91,7 @@ func TestKubernetesJobRefuses(t *testing.T) {
 		{"tolerations that are no list", pipeline.Resources{Tolerations: json.RawMessage(`{"key": 1}`)}, "resources.tolerations"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := inNamespace(t).kubernetesJob(Job{Name: "train-1-1", Resources: c.r})
+			_, err := inNamespace(t).kubernetesJob(platform.Job{Name: "train-1-1", Resources: c.r})
 			if pipeline.KindOf(err) != pipeline.Invalid || !strings.Contains(err.Error(), c.field) {
 				t.Errorf("%v", err)
 			}
@@ -101,12 +102,12 @@ func TestKubernetesJobRefuses(t *testing.T) {
 func TestKnativeService(t *testing.T) {
 	for _, c := range []struct {
 		name      string
-		s         Service
+		s         platform.Service
 		low, high string
 	}{
-		{"replicas", Service{MinScale: 3, MaxScale: 3, Delivery: pipeline.Source}, "3", "3"},
-		{"a range from none", Service{MinScale: 0, MaxScale: 5, Delivery: pipeline.Source}, "0", "5"},
-		{"direct is never woken, so one stays", Service{MinScale: 0, MaxScale: 5, Delivery: pipeline.Direct}, "1", "5"},
+		{"replicas", platform.Service{MinScale: 3, MaxScale: 3, Delivery: pipeline.Source}, "3", "3"},
+		{"a range from none", platform.Service{MinScale: 0, MaxScale: 5, Delivery: pipeline.Source}, "0", "5"},
+		{"direct is never woken, so one stays", platform.Service{MinScale: 0, MaxScale: 5, Delivery: pipeline.Direct}, "1", "5"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.s.Name = "inference-1"

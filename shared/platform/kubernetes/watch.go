@@ -1,4 +1,4 @@
-package platform
+package kubernetes
 
 import (
 	"context"
@@ -15,19 +15,21 @@ import (
 	batchlisters "k8s.io/client-go/listers/batch/v1"
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
+
+	"github.com/kafkaml/kafkaml/shared/platform"
 )
 
 // jobWatch holds the Jobs and pods of the cluster in memory, looks at them
 // whenever one changes and tells the end of each Job.
 type jobWatch struct {
-	k       *Kubernetes
+	k       *Platform
 	factory informers.SharedInformerFactory
 	jobs    batchlisters.JobLister
 	pods    corelisters.PodLister
 	wake    chan struct{}
 }
 
-func newJobWatch(k *Kubernetes) *jobWatch {
+func newJobWatch(k *Platform) *jobWatch {
 	f := informers.NewSharedInformerFactoryWithOptions(k.core, 10*time.Minute, informers.WithNamespace(k.c.Namespace),
 		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = jobSelector }))
 	return &jobWatch{k: k, factory: f, jobs: f.Batch().V1().Jobs().Lister(), pods: f.Core().V1().Pods().Lister(), wake: make(chan struct{}, 1)}
@@ -105,7 +107,7 @@ func (w *jobWatch) tell(ctx context.Context, j *batchv1.Job, pods []corev1.Pod) 
 	if !v.ended {
 		return nil
 	}
-	e := Ended{Name: j.Name, OK: v.ok, Reason: v.reason, Hint: v.hint}
+	e := platform.Ended{Name: j.Name, OK: v.ok, Reason: v.reason, Hint: v.hint}
 	if _, err := fmt.Sscan(j.Labels[resultLabel], &e.Result); err != nil {
 		return fmt.Errorf("read label %s: %w", resultLabel, err)
 	}

@@ -1,4 +1,4 @@
-package platform
+package kubernetes
 
 import (
 	"crypto/sha256"
@@ -13,6 +13,7 @@ import (
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/platform"
 )
 
 // Knative's annotations of scale. replicas become both; a range differs.
@@ -32,7 +33,7 @@ const (
 )
 
 // knativeService describes a Service as serving.knative.dev/v1 has it.
-func (k *Kubernetes) knativeService(s Service) (*servingv1.Service, error) {
+func (k *Platform) knativeService(s platform.Service) (*servingv1.Service, error) {
 	template, err := k.predictTemplate(s)
 	if err != nil {
 		return nil, err
@@ -50,12 +51,12 @@ func (k *Kubernetes) knativeService(s Service) (*servingv1.Service, error) {
 	}, nil
 }
 
-func serviceLabels(s Service) map[string]string {
+func serviceLabels(s platform.Service) map[string]string {
 	return labelsOf("predict", s.Name, inferenceLabel, strconv.FormatInt(s.Spec.Inference, 10))
 }
 
 // predictTemplate is what each revision runs.
-func (k *Kubernetes) predictTemplate(s Service) (servingv1.RevisionTemplateSpec, error) {
+func (k *Platform) predictTemplate(s platform.Service) (servingv1.RevisionTemplateSpec, error) {
 	spec, err := json.Marshal(s.Spec)
 	if err != nil {
 		return servingv1.RevisionTemplateSpec{}, pipeline.Invalidf("service", "cannot be written as JSON: %v", err)
@@ -96,7 +97,7 @@ func (k *Kubernetes) predictTemplate(s Service) (servingv1.RevisionTemplateSpec,
 
 // scale gives the bounds of replicas. A replica that consumes by itself gets no
 // requests that would wake it, so one always stays.
-func scale(s Service) (low, high int) {
+func scale(s platform.Service) (low, high int) {
 	low, high = s.MinScale, max(s.MinScale, s.MaxScale)
 	if s.Delivery == pipeline.Direct {
 		low = max(1, low)

@@ -1,4 +1,4 @@
-package platform
+package local
 
 import (
 	"context"
@@ -27,7 +27,7 @@ type process struct {
 var withheld = []string{"DATABASE_URL=", "KAFKAML_JOB=", "KAFKAML_PREDICT=", "FUNCTION=", "PORT=", "LISTEN_ADDRESS="}
 
 // begin starts the binary with one verb; what it writes goes to a log at path.
-func (l *Local) begin(verb, path string, env []string) (*process, error) {
+func (l *Platform) begin(verb, path string, env []string) (*process, error) {
 	log, err := openLog(path)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package platform
+package local
 
 import (
 	"context"
@@ -7,18 +7,19 @@ import (
 	"sync"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/platform"
 )
 
 // service is one inference: its replicas, and while it is changed those that
 // are replaced.
 type service struct {
-	l      *Local
+	l      *Platform
 	ctx    context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // owns the replicas' goroutines
 
 	mu       sync.Mutex
-	spec     Service
+	spec     platform.Service
 	replicas []*replica
 	retiring []*replica // still serve until their successors are ready
 	made     int        // replicas made so far; names their logs
@@ -28,8 +29,8 @@ type service struct {
 // Apply implements Services. Replicas of a changed Service are replaced: the
 // new ones start, and once they are ready the old ones drain. A Service that
 // may scale to none keeps one replica: on one machine nothing wakes it.
-func (l *Local) Apply(_ context.Context, s Service) error {
-	if err := checkName(s.Name); err != nil {
+func (l *Platform) Apply(_ context.Context, s platform.Service) error {
+	if err := platform.CheckName(s.Name); err != nil {
 		return err
 	}
 	l.mu.Lock()
@@ -47,7 +48,7 @@ func (l *Local) Apply(_ context.Context, s Service) error {
 	return nil
 }
 
-func (s *service) apply(spec Service) {
+func (s *service) apply(spec platform.Service) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	was := s.spec
@@ -73,7 +74,7 @@ func (s *service) apply(spec Service) {
 }
 
 // Names implements Services: those of this process, since replicas end with it.
-func (l *Local) Names(context.Context) (map[int64]string, error) {
+func (l *Platform) Names(context.Context) (map[int64]string, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	names := make(map[int64]string, len(l.services))
@@ -142,7 +143,7 @@ func (s *service) forget(gone *replica) {
 }
 
 // Delete implements Services.
-func (l *Local) Delete(ctx context.Context, name string) error {
+func (l *Platform) Delete(ctx context.Context, name string) error {
 	l.mu.Lock()
 	svc := l.services[name]
 	delete(l.services, name)
@@ -165,14 +166,14 @@ func (l *Local) Delete(ctx context.Context, name string) error {
 }
 
 // Status implements Services.
-func (l *Local) Status(_ context.Context, name string) (ServiceStatus, error) {
+func (l *Platform) Status(_ context.Context, name string) (platform.ServiceStatus, error) {
 	s, err := l.service(name)
 	if err != nil {
-		return ServiceStatus{}, err
+		return platform.ServiceStatus{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := ServiceStatus{Wanted: s.wanted(), URL: s.l.c.BaseURL + "/" + name + "/"}
+	st := platform.ServiceStatus{Wanted: s.wanted(), URL: s.l.c.BaseURL + "/" + name + "/"}
 	for _, r := range s.replicas {
 		url, ready, failed := r.state()
 		if ready {
@@ -193,7 +194,7 @@ func (l *Local) Status(_ context.Context, name string) (ServiceStatus, error) {
 
 // URLs lists the replicas of a Service that are ready, one after the other
 // first, so that callers spread over them.
-func (l *Local) URLs(name string) []string {
+func (l *Platform) URLs(name string) []string {
 	st, err := l.Status(context.Background(), name)
 	if err != nil || len(st.URLs) == 0 {
 		return nil
@@ -209,7 +210,7 @@ func (l *Local) URLs(name string) []string {
 	return append(st.URLs[at:len(st.URLs):len(st.URLs)], st.URLs[:at]...)
 }
 
-func (l *Local) service(name string) (*service, error) {
+func (l *Platform) service(name string) (*service, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.services[name]

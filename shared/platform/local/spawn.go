@@ -1,4 +1,4 @@
-package platform
+package local
 
 import (
 	"os/exec"
@@ -6,7 +6,7 @@ import (
 )
 
 // spawner starts all children from one operating system thread that lives as
-// long as Local: the kernel's parent-death signal follows the thread that
+// long as the platform: the kernel's parent-death signal follows the thread that
 // started a child, and Go ends threads at will.
 type spawner struct {
 	requests chan spawnRequest

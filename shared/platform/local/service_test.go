@@ -1,4 +1,4 @@
-package platform
+package local
 
 import (
 	"fmt"
@@ -10,16 +10,17 @@ import (
 	"testing"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/platform"
 )
 
-func predictor(name, output string, replicas int) Service {
-	return Service{
+func predictor(name, output string, replicas int) platform.Service {
+	return platform.Service{
 		Name: name, MinScale: replicas, MaxScale: replicas, Env: []string{"PLATFORM_TEST_CHILD=1"},
 		Spec: pipeline.PredictJob{Name: name, OutputTopic: output},
 	}
 }
 
-func ready(l *Local, name string, n int) func() bool {
+func ready(l *Platform, name string, n int) func() bool {
 	return func() bool { s, err := l.Status(nil, name); return err == nil && s.Ready == n && len(s.URLs) == n } //nolint:staticcheck // it does not wait
 }
 
@@ -37,7 +38,7 @@ func ask(t *testing.T, url string) (pid int, said string) {
 }
 
 func TestServiceKeepsItsReplicas(t *testing.T) {
-	l, _ := rig(t, LocalConfig{BaseURL: "http://localhost/predict"})
+	l, _ := rig(t, Config{BaseURL: "http://localhost/predict"})
 	if err := l.Apply(t.Context(), predictor("i", "out", 2)); err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +71,7 @@ func TestServiceKeepsItsReplicas(t *testing.T) {
 
 // While a service is replaced it answers every request.
 func TestChangedServiceIsReplacedWithoutAGap(t *testing.T) {
-	l, _ := rig(t, LocalConfig{})
+	l, _ := rig(t, Config{})
 	proxy := httptest.NewServer(l.Proxy())
 	defer proxy.Close()
 	if res, err := http.Get(proxy.URL + "/i/x"); err != nil || res.StatusCode != http.StatusServiceUnavailable {
@@ -93,7 +94,7 @@ func TestChangedServiceIsReplacedWithoutAGap(t *testing.T) {
 }
 
 func TestServiceThatDoesNotStartSaysWhy(t *testing.T) {
-	l, _ := rig(t, LocalConfig{})
+	l, _ := rig(t, Config{})
 	if err := l.Apply(t.Context(), predictor("broken", "out", 1)); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package platform
+package local
 
 import "syscall"
 

@@ -1,4 +1,4 @@
-package platform
+package kubernetes
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	kwait "k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/platform"
 )
 
 // jobSelector selects the Jobs made here, and their pods.
@@ -20,8 +21,8 @@ const jobSelector = managedLabel + "=" + managedBy + "," + resultLabel
 
 // Start implements Jobs. The cluster keeps one Job of a name, so two processes
 // that start it start it once.
-func (k *Kubernetes) Start(ctx context.Context, j Job) error {
-	if err := checkName(j.Name); err != nil {
+func (k *Platform) Start(ctx context.Context, j platform.Job) error {
+	if err := platform.CheckName(j.Name); err != nil {
 		return err
 	}
 	job, err := k.kubernetesJob(j)
@@ -42,7 +43,7 @@ func (k *Kubernetes) Start(ctx context.Context, j Job) error {
 const pollEvery = 200 * time.Millisecond
 
 // Stop implements Jobs. The Job goes after its pods.
-func (k *Kubernetes) Stop(ctx context.Context, name string) error {
+func (k *Platform) Stop(ctx context.Context, name string) error {
 	jobs := k.core.BatchV1().Jobs(k.c.Namespace)
 	foreground := metav1.DeletePropagationForeground
 	err := jobs.Delete(ctx, name, metav1.DeleteOptions{PropagationPolicy: &foreground})
@@ -67,7 +68,7 @@ func gone(ctx context.Context, op string, get func(context.Context) error) error
 }
 
 // Running implements Jobs.
-func (k *Kubernetes) Running(ctx context.Context) ([]string, error) {
+func (k *Platform) Running(ctx context.Context) ([]string, error) {
 	list, err := k.core.BatchV1().Jobs(k.c.Namespace).List(ctx, metav1.ListOptions{LabelSelector: jobSelector})
 	if err != nil {
 		return nil, k.failure("list jobs", err)
@@ -88,7 +89,7 @@ const toldAnnotation = "kafkaml.io/told"
 func told(j *batchv1.Job) bool { return j.Annotations[toldAnnotation] != "" }
 
 // Log implements Jobs: that of the Job's newest pod.
-func (k *Kubernetes) Log(ctx context.Context, name string) (string, error) {
+func (k *Platform) Log(ctx context.Context, name string) (string, error) {
 	pods, err := k.core.CoreV1().Pods(k.c.Namespace).List(ctx, metav1.ListOptions{LabelSelector: batchv1.JobNameLabel + "=" + name})
 	if err != nil {
 		return "", k.failure("read the log of job "+name, err)
@@ -100,9 +101,9 @@ func (k *Kubernetes) Log(ctx context.Context, name string) (string, error) {
 	return k.podLog(ctx, pod.Name)
 }
 
-// podLog reads the end of a pod's log: at most logLines lines and keptLog
+// podLog reads the end of a pod's log: at most logLines lines and platform.LogBytes
 // bytes of them.
-func (k *Kubernetes) podLog(ctx context.Context, pod string) (string, error) {
+func (k *Platform) podLog(ctx context.Context, pod string) (string, error) {
 	lines := int64(logLines)
 	r, err := k.core.CoreV1().Pods(k.c.Namespace).GetLogs(pod, &corev1.PodLogOptions{Container: jobContainer, TailLines: &lines}).Stream(ctx)
 	if kerrors.IsNotFound(err) {
@@ -112,16 +113,20 @@ func (k *Kubernetes) podLog(ctx context.Context, pod string) (string, error) {
 		return "", k.failure("read the log of pod "+pod, err)
 	}
 	defer func() { _ = r.Close() }() // read only
-	b, err := io.ReadAll(io.LimitReader(r, maxLog))
+	b, err := io.ReadAll(io.LimitReader(r, logRead))
 	if err != nil {
 		return "", k.failure("read the log of pod "+pod, err)
 	}
-	return string(b[max(0, len(b)-keptLog):]), nil
+	return string(b[max(0, len(b)-platform.LogBytes):]), nil
 }
 
-// logLines is how many lines of a log are asked for: keptLog bytes of short
-// ones.
-const logLines = 4000
+const (
+	// logLines is how many lines of a log are asked for: more than
+	// platform.LogBytes of ordinary ones.
+	logLines = 4000
+	// logRead bounds what is read of them.
+	logRead = 8 << 20
+)
 
 // newest gives the pod that was made last, nil of none.
 func newest(pods []corev1.Pod) *corev1.Pod {

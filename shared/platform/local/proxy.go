@@ -1,4 +1,4 @@
-package platform
+package local
 
 import (
 	"encoding/json"
@@ -12,7 +12,7 @@ import (
 // Proxy serves /<service>/... by the Service's replicas in turn, so that an
 // inference has one URL whatever becomes of its processes. Without a replica
 // that is ready it answers 503.
-func (l *Local) Proxy() http.Handler {
+func (l *Platform) Proxy() http.Handler {
 	proxy := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			name, rest, _ := strings.Cut(strings.TrimPrefix(r.In.URL.Path, "/"), "/")

@@ -1,4 +1,6 @@
-package platform
+// Package kubernetes is the platform of a cluster: trainings are Kubernetes
+// Jobs, inferences Knative Services, and each may have a KafkaSource.
+package kubernetes
 
 import (
 	"context"
@@ -11,16 +13,17 @@ import (
 	kerrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/dynamic"
-	"k8s.io/client-go/kubernetes"
+	clientset "k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 	servingclient "knative.dev/serving/pkg/client/clientset/versioned"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/platform"
 )
 
-// KubernetesConfig says how Kubernetes runs Jobs and Services.
-type KubernetesConfig struct {
+// Config says how Jobs and Services run in the cluster.
+type Config struct {
 	Client    *rest.Config
 	Namespace string // of all it makes
 	// Image holds kafkaml-tensorflow; GPUImage the build for CUDA, which Jobs
@@ -34,7 +37,7 @@ type KubernetesConfig struct {
 	// ConfigMaps and Secrets become variables of the pods; those that are not
 	// there are passed over. Their values never stand in a Job.
 	ConfigMaps, Secrets []string
-	// TLSSecret holds certificates for Kafka, mounted at TLSFolder where it
+	// TLSSecret holds certificates for Kafka, mounted at tlsFolder where it
 	// exists; none when empty.
 	TLSSecret string
 	// Pending is how long a Job's pod may find no node or no image before its
@@ -42,18 +45,18 @@ type KubernetesConfig struct {
 	Pending time.Duration
 	// OnEnded is told by Watch how each Job ended, but for those that Stop
 	// ended. It may be told twice of one Job, by two processes or after a crash.
-	OnEnded func(context.Context, Ended)
+	OnEnded func(context.Context, platform.Ended)
 	Log     *slog.Logger
 }
 
-// TLSFolder is where pods find the files of KubernetesConfig.TLSSecret.
-const TLSFolder = "/etc/kafkaml/kafka"
+// tlsFolder is where pods find the files of Config.TLSSecret.
+const tlsFolder = "/etc/kafkaml/kafka"
 
-// Kubernetes runs Jobs as Kubernetes Jobs and Services as Knative Services.
-// What runs goes on when this process ends.
-type Kubernetes struct {
-	c       KubernetesConfig
-	core    kubernetes.Interface
+// Platform runs Jobs as Kubernetes Jobs and Services as Knative Services. What
+// runs goes on when this process ends.
+type Platform struct {
+	c       Config
+	core    clientset.Interface
 	serving servingclient.Interface
 	dynamic dynamic.Interface
 }
@@ -75,9 +78,9 @@ func InCluster() (*rest.Config, string, error) {
 	return client, strings.TrimSpace(string(namespace)), nil
 }
 
-// NewKubernetes gives the cluster as a platform. It asks nothing of the API
+// New gives the cluster as a platform. It asks nothing of the API
 // server yet.
-func NewKubernetes(c KubernetesConfig) (*Kubernetes, error) {
+func New(c Config) (*Platform, error) {
 	if c.Image == "" {
 		return nil, pipeline.Invalidf("KAFKAML_IMAGE", "is not set").WithHint("name the image that holds kafkaml-tensorflow")
 	}
@@ -87,9 +90,9 @@ func NewKubernetes(c KubernetesConfig) (*Kubernetes, error) {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
-	k := &Kubernetes{c: c}
+	k := &Platform{c: c}
 	var err error
-	if k.core, err = kubernetes.NewForConfig(c.Client); err != nil {
+	if k.core, err = clientset.NewForConfig(c.Client); err != nil {
 		return nil, k.failure("connect", err)
 	}
 	if k.serving, err = servingclient.NewForConfig(c.Client); err != nil {
@@ -103,12 +106,12 @@ func NewKubernetes(c KubernetesConfig) (*Kubernetes, error) {
 
 // Watch tells OnEnded how Jobs end, those too that ended before, until ctx
 // ends.
-func (k *Kubernetes) Watch(ctx context.Context) { newJobWatch(k).run(ctx) }
+func (k *Platform) Watch(ctx context.Context) { newJobWatch(k).run(ctx) }
 
 // owners makes what is created here belong to the Owner, so that nothing is left
 // when it goes. While it goes nothing more is made: the cluster would not take
 // that away any more.
-func (k *Kubernetes) owners(ctx context.Context) ([]metav1.OwnerReference, error) {
+func (k *Platform) owners(ctx context.Context) ([]metav1.OwnerReference, error) {
 	if k.c.Owner == "" {
 		return nil, nil
 	}
@@ -148,7 +151,7 @@ func labelsOf(component, instance string, more ...string) map[string]string {
 
 // failure tells an error of the API server as ours. One of the object's own
 // fields is the user's to mend; all others may pass.
-func (k *Kubernetes) failure(op string, err error) error {
+func (k *Platform) failure(op string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -177,7 +180,7 @@ func restricted() *corev1.SecurityContext {
 
 // environment gives a container's variables: those named here, and those of
 // the ConfigMaps and Secrets.
-func (k *Kubernetes) environment(env []string) (vars []corev1.EnvVar, from []corev1.EnvFromSource) {
+func (k *Platform) environment(env []string) (vars []corev1.EnvVar, from []corev1.EnvFromSource) {
 	for _, e := range env {
 		name, value, _ := strings.Cut(e, "=")
 		vars = append(vars, corev1.EnvVar{Name: name, Value: value})
@@ -198,7 +201,7 @@ func (k *Kubernetes) environment(env []string) (vars []corev1.EnvVar, from []cor
 
 // volumes are a pod's: room for scratch files, since the root is read-only,
 // and Kafka's certificates.
-func (k *Kubernetes) volumes() (volumes []corev1.Volume, mounts []corev1.VolumeMount) {
+func (k *Platform) volumes() (volumes []corev1.Volume, mounts []corev1.VolumeMount) {
 	volumes = []corev1.Volume{{Name: "tmp", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}}
 	mounts = []corev1.VolumeMount{{Name: "tmp", MountPath: "/tmp"}}
 	if k.c.TLSSecret != "" {
@@ -206,7 +209,7 @@ func (k *Kubernetes) volumes() (volumes []corev1.Volume, mounts []corev1.VolumeM
 		volumes = append(volumes, corev1.Volume{Name: "kafka-tls", VolumeSource: corev1.VolumeSource{
 			Secret: &corev1.SecretVolumeSource{SecretName: k.c.TLSSecret, Optional: &optional},
 		}})
-		mounts = append(mounts, corev1.VolumeMount{Name: "kafka-tls", MountPath: TLSFolder, ReadOnly: true})
+		mounts = append(mounts, corev1.VolumeMount{Name: "kafka-tls", MountPath: tlsFolder, ReadOnly: true})
 	}
 	return volumes, mounts
 }

@@ -1,4 +1,4 @@
-package platform
+package local
 
 import (
 	"context"
@@ -6,18 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/platform"
 )
 
 // localJobs queues Jobs and runs as many at once as there are cores. Waiting
 // Jobs take turns by deployment, so that a large one does not hold up the next.
 type localJobs struct {
-	l *Local
+	l *Platform
 
 	mu     sync.Mutex
 	jobs   map[string]*localJob
@@ -28,31 +28,20 @@ type localJobs struct {
 
 // localJob is a Job from Start until OnEnded has returned.
 type localJob struct {
-	Job
+	platform.Job
 	stopped bool               // by Stop or Close: its end is not told
 	cancel  context.CancelFunc // ends the process; nil while it waits
 	done    chan struct{}      // closed when nothing of it is left
 	process *process
 }
 
-func newLocalJobs(l *Local) *localJobs {
+func newLocalJobs(l *Platform) *localJobs {
 	return &localJobs{l: l, jobs: map[string]*localJob{}}
 }
 
-// label is what a Job or Service may be called: it becomes a file name.
-var label = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
-
-func checkName(name string) error {
-	if label.MatchString(name) {
-		return nil
-	}
-	return pipeline.Invalidf("name", "%q is not a name", name).
-		WithHint("use up to 63 lower-case letters, digits and dashes, a letter or digit first and last")
-}
-
 // Start implements Jobs.
-func (l *Local) Start(_ context.Context, job Job) error {
-	if err := checkName(job.Name); err != nil {
+func (l *Platform) Start(_ context.Context, job platform.Job) error {
+	if err := platform.CheckName(job.Name); err != nil {
 		return err
 	}
 	q := l.jobs
@@ -96,7 +85,8 @@ func (q *localJobs) fill() {
 	}
 }
 
-var errDeadline = &pipeline.Error{Kind: pipeline.Internal, Reason: "it took longer than its deadline", Hint: "raise resources.deadline_seconds"}
+// errDeadline is why the context of a Job ended that was past its deadline.
+var errDeadline = errors.New("past the deadline")
 
 // run runs one Job to its end and tells it.
 func (q *localJobs) run(ctx context.Context, j *localJob) {
@@ -116,8 +106,8 @@ func (q *localJobs) run(ctx context.Context, j *localJob) {
 }
 
 // execute runs the process of a Job.
-func (q *localJobs) execute(ctx context.Context, j *localJob) Ended {
-	ended := Ended{Name: j.Name, Result: j.Spec.Result, Attempt: j.Spec.Attempt}
+func (q *localJobs) execute(ctx context.Context, j *localJob) platform.Ended {
+	ended := platform.Ended{Name: j.Name, Result: j.Spec.Result, Attempt: j.Spec.Attempt}
 	spec, err := json.Marshal(j.Spec)
 	if err != nil {
 		ended.Reason = "the job cannot be written as JSON: " + err.Error()
@@ -138,14 +128,15 @@ func (q *localJobs) execute(ctx context.Context, j *localJob) Ended {
 	}
 	ended.OK, ended.Reason, ended.Hint = p.verdict()
 	if errors.Is(context.Cause(ctx), errDeadline) {
-		ended.OK, ended.Reason, ended.Hint = false, fmt.Sprintf("%s of %d s", errDeadline.Reason, j.Resources.DeadlineSecs), errDeadline.Hint
+		ended.OK = false
+		ended.Reason, ended.Hint = platform.PastDeadline(j.Resources.DeadlineSecs)
 	}
-	ended.Log = p.log.tail(keptLog)
+	ended.Log = p.log.tail(platform.LogBytes)
 	return ended
 }
 
 // Stop implements Jobs.
-func (l *Local) Stop(ctx context.Context, name string) error {
+func (l *Platform) Stop(ctx context.Context, name string) error {
 	q := l.jobs
 	q.mu.Lock()
 	j := q.jobs[name]
@@ -181,7 +172,7 @@ func (q *localJobs) close() {
 }
 
 // Running implements Jobs.
-func (l *Local) Running(context.Context) ([]string, error) {
+func (l *Platform) Running(context.Context) ([]string, error) {
 	l.jobs.mu.Lock()
 	defer l.jobs.mu.Unlock()
 	names := make([]string, 0, len(l.jobs.jobs))
@@ -193,11 +184,11 @@ func (l *Local) Running(context.Context) ([]string, error) {
 }
 
 // Log implements Jobs. It also reads the log of a Job that is over.
-func (l *Local) Log(_ context.Context, name string) (string, error) {
-	if err := checkName(name); err != nil {
+func (l *Platform) Log(_ context.Context, name string) (string, error) {
+	if err := platform.CheckName(name); err != nil {
 		return "", err
 	}
-	return tailOf(l.jobLog(name), keptLog)
+	return tailOf(l.jobLog(name), platform.LogBytes)
 }
 
-func (l *Local) jobLog(name string) string { return filepath.Join(l.c.Dir, jobLogs, name+".log") }
+func (l *Platform) jobLog(name string) string { return filepath.Join(l.c.Dir, jobLogs, name+".log") }

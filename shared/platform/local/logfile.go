@@ -1,16 +1,16 @@
-package platform
+package local
 
 import (
 	"fmt"
 	"io"
 	"os"
 	"sync"
+
+	"github.com/kafkaml/kafkaml/shared/platform"
 )
 
-const (
-	keptLog = 256 << 10 // bytes of a log that are kept in memory and shown
-	maxLog  = 8 << 20   // bytes of a log file; what follows replaces the oldest
-)
+// maxLog is how many bytes a log file holds; what follows replaces the oldest.
+const maxLog = 8 << 20
 
 // logFile is what a child wrote: all of it in a file of bounded size, the last
 // of it in memory too.
@@ -39,8 +39,8 @@ func openLog(path string) (*logFile, error) {
 func (l *logFile) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.last = append(l.last, b...); len(l.last) > 2*keptLog {
-		l.last = append([]byte(nil), l.last[len(l.last)-keptLog:]...)
+	if l.last = append(l.last, b...); len(l.last) > 2*platform.LogBytes {
+		l.last = append([]byte(nil), l.last[len(l.last)-platform.LogBytes:]...)
 	}
 	if l.size += int64(len(b)); l.size > maxLog {
 		if l.f.Truncate(0) == nil {

@@ -1,4 +1,4 @@
-package platform
+package kubernetes
 
 import (
 	"context"
@@ -16,14 +16,14 @@ import (
 // kafkaSources is the resource of Knative's KafkaSource.
 var kafkaSources = schema.GroupVersionResource{Group: "sources.knative.dev", Version: "v1", Resource: "kafkasources"}
 
-func (k *Kubernetes) sources() dynamic.ResourceInterface {
+func (k *Platform) sources() dynamic.ResourceInterface {
 	return k.dynamic.Resource(kafkaSources).Namespace(k.c.Namespace)
 }
 
 // ApplySource applies a KafkaSource, given as what its JSON is. Fields that
 // others have set, such as the number of consumers that KEDA sets, are theirs
 // only until they are named here.
-func (k *Kubernetes) ApplySource(ctx context.Context, name string, manifest any) error {
+func (k *Platform) ApplySource(ctx context.Context, name string, manifest any) error {
 	text, err := json.Marshal(manifest)
 	if err != nil {
 		return pipeline.Invalidf("source", "cannot be written as JSON: %v", err)
@@ -44,7 +44,7 @@ func (k *Kubernetes) ApplySource(ctx context.Context, name string, manifest any)
 
 // DeleteSource deletes a KafkaSource and waits until it is gone; one that does
 // not exist is no error.
-func (k *Kubernetes) DeleteSource(ctx context.Context, name string) error {
+func (k *Platform) DeleteSource(ctx context.Context, name string) error {
 	foreground := metav1.DeletePropagationForeground
 	err := k.sources().Delete(ctx, name, metav1.DeleteOptions{PropagationPolicy: &foreground})
 	if err != nil && !kerrors.IsNotFound(err) {

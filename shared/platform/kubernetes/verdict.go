@@ -1,4 +1,4 @@
-package platform
+package kubernetes
 
 import (
 	"fmt"
@@ -6,6 +6,8 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kafkaml/kafkaml/shared/platform"
 )
 
 // verdict is how a Job stands.
@@ -50,11 +52,10 @@ const (
 func failedJob(j *batchv1.Job, c batchv1.JobCondition, pod *corev1.Pod) verdict {
 	v := verdict{ended: true}
 	if c.Reason == reasonDeadline {
-		v.reason, v.hint = errDeadline.Reason, errDeadline.Hint
 		if s := j.Spec.ActiveDeadlineSeconds; s != nil {
-			v.reason = fmt.Sprintf("%s of %d s", errDeadline.Reason, *s)
+			v.reason, v.hint = platform.PastDeadline(*s)
+			return v
 		}
-		return v
 	}
 	if pod == nil {
 		v.reason = c.Message
