@@ -22,14 +22,14 @@ import (
 // The functions a client speaks to; each is a path under the base URL unless
 // config.json says where it is.
 const (
-	ModelRegister   = "model-register"
-	DeployTraining  = "deploy-training"
-	ControlLog      = "control-log"
-	DeployInference = "deploy-inference"
+	ModelRegister   = pipeline.StepModelRegister
+	DeployTraining  = pipeline.StepDeployTraining
+	ControlLog      = pipeline.StepControlLog
+	DeployInference = pipeline.StepDeployInference
 )
 
 // Functions lists them in the order of the pipeline.
-var Functions = []string{ModelRegister, DeployTraining, ControlLog, DeployInference}
+var Functions = pipeline.Steps
 
 // DefaultBase is where `kafkaml run` listens unless told otherwise.
 const DefaultBase = "http://127.0.0.1:8080"

@@ -27,14 +27,14 @@ import (
 // The steps that a host can serve, in the order of the pipeline. The predict
 // step links TensorFlow and is a program of its own.
 const (
-	ModelRegister   = "model-register"
-	DeployTraining  = "deploy-training"
-	ControlLog      = "control-log"
-	DeployInference = "deploy-inference"
+	ModelRegister   = pipeline.StepModelRegister
+	DeployTraining  = pipeline.StepDeployTraining
+	ControlLog      = pipeline.StepControlLog
+	DeployInference = pipeline.StepDeployInference
 )
 
 // Steps lists them.
-var Steps = []string{ModelRegister, DeployTraining, ControlLog, DeployInference}
+var Steps = pipeline.Steps
 
 // Parts is what the steps stand on. Those that the served step does not use
 // may be nil.

@@ -54,7 +54,7 @@ func run(args []string) int {
 		fmt.Fprint(os.Stderr, usage)
 		return exitUsage
 	}
-	verbs := map[string]func(context.Context, *slog.Logger) error{"train": runTrain, "predict": runPredict}
+	verbs := map[string]func(context.Context, *slog.Logger) error{pipeline.StepTrain: runTrain, pipeline.StepPredict: runPredict}
 	switch verb := args[0]; verb {
 	case "version":
 		fmt.Println(versions())
@@ -76,9 +76,9 @@ func run(args []string) int {
 func described() []string {
 	switch {
 	case os.Getenv("KAFKAML_PREDICT") != "":
-		return []string{"predict"}
+		return []string{pipeline.StepPredict}
 	case os.Getenv("KAFKAML_JOB") != "":
-		return []string{"train"}
+		return []string{pipeline.StepTrain}
 	}
 	return nil
 }

@@ -16,10 +16,6 @@ import (
 	"github.com/kafkaml/kafkaml/shared/stream/files"
 )
 
-// sentHeader carries when a record was sent, in nanoseconds since 1970; an
-// inference carries the headers of its input over to its output.
-const sentHeader = "sent"
-
 // predict feeds the inference with digits that no model has seen and reads
 // what comes out.
 func (w *Walk) predict(ctx context.Context) (Report, error) {
@@ -66,7 +62,7 @@ func (w *Walk) feed(ctx context.Context, digits *files.Reader, n int) error {
 		}
 		sent := strconv.FormatInt(time.Now().UnixNano(), 10)
 		if err := writer.WriteMessages(ctx, kafka.Message{
-			Topic: topicInput, Key: slices.Clone(label), Value: slices.Clone(image), Headers: []kafka.Header{{Key: sentHeader, Value: []byte(sent)}},
+			Topic: topicInput, Key: slices.Clone(label), Value: slices.Clone(image), Headers: []kafka.Header{{Key: pipeline.HeaderSent, Value: []byte(sent)}},
 		}); err != nil {
 			return errors.Join(err, writer.Close())
 		}
@@ -136,10 +132,10 @@ func judge(r stream.Record) (id string, took time.Duration, right bool, err erro
 		switch h.Key {
 		case "ce_id":
 			id = string(h.Value)
-		case sentHeader:
+		case pipeline.HeaderSent:
 			nanos, err := strconv.ParseInt(string(h.Value), 10, 64)
 			if err != nil {
-				return "", 0, false, fmt.Errorf("header %s: %w", sentHeader, err)
+				return "", 0, false, fmt.Errorf("header %s: %w", pipeline.HeaderSent, err)
 			}
 			took = r.Time.Sub(time.Unix(0, nanos))
 		}

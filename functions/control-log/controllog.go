@@ -24,7 +24,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
-const name = "control-log"
+const name = pipeline.StepControlLog
 
 // Deps is what the step needs of the others.
 type Deps struct {

@@ -19,7 +19,7 @@ import (
 )
 
 // Name of the function.
-const Name = "deploy-inference"
+const Name = pipeline.StepDeployInference
 
 // Sources runs KafkaSources: an eventing.Dispatcher, or a cluster.
 type Sources interface {

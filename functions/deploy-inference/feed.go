@@ -84,7 +84,7 @@ func (s *Service) feedOne(ctx context.Context, i pipeline.Inference, r *http.Req
 func (s *Service) put(ctx context.Context, topic string, partition int, key, value []byte) error {
 	now := time.Now()
 	_, err := s.Cluster.Produce(ctx, topic, partition, []stream.Record{{
-		Key: key, Value: value, Time: now, Headers: []stream.Header{{Key: sentHeader, Value: strconv.AppendInt(nil, now.UnixNano(), 10)}},
+		Key: key, Value: value, Time: now, Headers: []stream.Header{{Key: pipeline.HeaderSent, Value: strconv.AppendInt(nil, now.UnixNano(), 10)}},
 	}})
 	return err
 }

@@ -67,7 +67,7 @@ func draft(s subject) pipeline.Inference {
 // check refuses an inference that could not be served.
 func check(i *pipeline.Inference, s subject) error {
 	if i.DeadLetter == "" {
-		i.DeadLetter = i.InputTopic + ".dead-letter"
+		i.DeadLetter = pipeline.DeadLetterTopic(i.InputTopic)
 	}
 	if i.Name != "" {
 		if err := pipeline.ValidateServiceName("name", i.Name); err != nil {

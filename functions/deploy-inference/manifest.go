@@ -8,7 +8,7 @@ import (
 
 // Group is the consumer group of an inference, the same for both deliveries, so
 // that a change from one to the other goes on where the first stopped.
-func Group(i pipeline.Inference) string { return "kafkaml-inference-" + itoa(i.ID) }
+func Group(i pipeline.Inference) string { return pipeline.InferenceGroup(itoa(i.ID)) }
 
 // service is the Service of an inference.
 func (s *Service) service(i pipeline.Inference, sub subject) platform.Service {
@@ -44,7 +44,7 @@ func (s *Service) source(i pipeline.Inference) eventing.KafkaSource {
 			Name: i.Name, Namespace: s.Namespace,
 			Labels: map[string]string{
 				eventing.KeyTypeLabel:          eventing.KeyByteArray,
-				"app.kubernetes.io/name":       "predict",
+				"app.kubernetes.io/name":       pipeline.StepPredict,
 				"app.kubernetes.io/instance":   i.Name,
 				"app.kubernetes.io/part-of":    "kafkaml",
 				"app.kubernetes.io/managed-by": Name,

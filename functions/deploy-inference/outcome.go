@@ -28,10 +28,6 @@ type outcome struct {
 	Bytes     int             `json:"bytes"`                // of the value
 }
 
-// sentHeader is when a record was sent, in nanoseconds since 1970; records that
-// feed sends carry it, and an inference hands headers on.
-const sentHeader = "sent"
-
 func outcomeOf(r stream.Record) outcome {
 	o := outcome{Partition: r.Partition, Offset: r.Offset, Time: r.Time.UTC(), Key: r.KeyText(), Bytes: len(r.Value)}
 	headers := map[string]string{}
@@ -39,12 +35,12 @@ func outcomeOf(r stream.Record) outcome {
 		headers[h.Key] = string(h.Value)
 	}
 	o.ID = headers["ce_id"]
-	if sent, err := strconv.ParseInt(headers[sentHeader], 10, 64); err == nil {
+	if sent, err := strconv.ParseInt(headers[pipeline.HeaderSent], 10, 64); err == nil {
 		ms := max(0, float64(r.Time.UnixNano()-sent)/1e6)
 		o.Latency = &ms
 	}
-	if o.Error = headers["kafkaml-error"]; o.Error != "" {
-		o.Source = headers["kafkaml-source-topic"] + ":" + headers["kafkaml-source-partition"] + ":" + headers["kafkaml-source-offset"]
+	if o.Error = headers[pipeline.HeaderError]; o.Error != "" {
+		o.Source = headers[pipeline.HeaderSourceTopic] + ":" + headers[pipeline.HeaderSourcePartition] + ":" + headers[pipeline.HeaderSourceOffset]
 		return o
 	}
 	var body struct {

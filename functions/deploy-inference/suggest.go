@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
 
@@ -28,6 +29,6 @@ func (s *Service) suggest(w http.ResponseWriter, r *http.Request) {
 	topic := "result-" + itoa(id)
 	door.WriteJSON(w, map[string]any{
 		"result": id, "replicas": i.Replicas, "delivery": i.Delivery, "input_format": i.InputFormat, "input_config": i.InputConfig,
-		"input_topic": topic + "-in", "output_topic": topic + "-out", "dead_letter_topic": topic + "-in.dead-letter",
+		"input_topic": topic + "-in", "output_topic": topic + "-out", "dead_letter_topic": pipeline.DeadLetterTopic(topic + "-in"),
 	})
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // name is the function's.
-const name = "deploy-training"
+const name = pipeline.StepDeployTraining
 
 // commit runs change in one transaction; the event it gives is the answer to
 // command.

@@ -15,7 +15,7 @@ import (
 )
 
 // name is the function's.
-const name = "model-register"
+const name = pipeline.StepModelRegister
 
 // fact is what a command changed: the event's type, its subject and its data.
 type fact struct {

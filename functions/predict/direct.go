@@ -29,7 +29,7 @@ const rejoinPause = 2 * time.Second
 func (s *Service) consume(ctx context.Context) {
 	group := s.job.Group
 	if group == "" {
-		group = "kafkaml-inference-" + s.envelope.who
+		group = pipeline.InferenceGroup(s.envelope.who)
 	}
 	s.consumer.next = map[int]int64{}
 	s.running.Go(func() { s.watchLag(ctx) })

@@ -101,7 +101,7 @@ func TestDirect(t *testing.T) {
 			last[out.Partition] = i
 		}
 		for _, l := range await(t, c, job.DeadLetter, poisoned(n)) {
-			if h := headersOf(l); h[headerTopic] != job.InputTopic || h[headerError] == "" || h["n"] != string(l.Key) {
+			if h := headersOf(l); h[pipeline.HeaderSourceTopic] != job.InputTopic || h[pipeline.HeaderError] == "" || h["n"] != string(l.Key) {
 				t.Errorf("headers of a dead letter: %v", h)
 			}
 		}
@@ -202,7 +202,7 @@ func TestPredictionTooLarge(t *testing.T) {
 		t.Errorf("%d outputs", len(got))
 	}
 	letters := await(t, c, job.DeadLetter, 1)
-	if !strings.Contains(headersOf(letters[0])[headerError], "larger") {
+	if !strings.Contains(headersOf(letters[0])[pipeline.HeaderError], "larger") {
 		t.Errorf("dead letter: %v", headersOf(letters[0]))
 	}
 	// By the door too.

@@ -11,14 +11,6 @@ import (
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
-// The headers of a dead letter, beside those of its record.
-const (
-	headerError     = "kafkaml-error"
-	headerTopic     = "kafkaml-source-topic"
-	headerPartition = "kafkaml-source-partition"
-	headerOffset    = "kafkaml-source-offset"
-)
-
 // envelope makes the output records of an inference: CloudEvents in the binary
 // mode of the Kafka binding. Source and id name the input record, so the output
 // of a record that is predicted twice has the same both times.
@@ -53,10 +45,7 @@ func (a *arena) reset() { a.bytes, a.headers = a.bytes[:0], a.headers[:0] }
 
 // appendID writes the id of the prediction of the record at an offset.
 func (e *envelope) appendID(dst []byte, in *stream.Record) []byte {
-	dst = append(append(dst, e.who...), ':')
-	dst = append(append(dst, in.Topic...), ':')
-	dst = append(strconv.AppendInt(dst, int64(in.Partition), 10), ':')
-	return strconv.AppendInt(dst, in.Offset, 10)
+	return pipeline.AppendPredictionID(dst, e.who, in.Topic, in.Partition, in.Offset)
 }
 
 // wrap is the output record of in: its key and headers, and the attributes of
@@ -91,10 +80,10 @@ func letter(in *stream.Record, why error) stream.Record {
 		reason = strings.ToValidUTF8(reason[:maxReason], "")
 	}
 	headers = append(headers,
-		stream.Header{Key: headerError, Value: []byte(reason)},
-		stream.Header{Key: headerTopic, Value: []byte(in.Topic)},
-		stream.Header{Key: headerPartition, Value: strconv.AppendInt(nil, int64(in.Partition), 10)},
-		stream.Header{Key: headerOffset, Value: strconv.AppendInt(nil, in.Offset, 10)})
+		stream.Header{Key: pipeline.HeaderError, Value: []byte(reason)},
+		stream.Header{Key: pipeline.HeaderSourceTopic, Value: []byte(in.Topic)},
+		stream.Header{Key: pipeline.HeaderSourcePartition, Value: strconv.AppendInt(nil, int64(in.Partition), 10)},
+		stream.Header{Key: pipeline.HeaderSourceOffset, Value: strconv.AppendInt(nil, in.Offset, 10)})
 	return stream.Record{Time: time.Now(), Key: in.Key, Value: in.Value, Headers: headers}
 }
 

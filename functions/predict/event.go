@@ -53,7 +53,7 @@ func (s *Service) answer(ctx context.Context, e event.Event) (event.Event, error
 	switch {
 	case e.Type() == eventing.FuncInvoke:
 		return eventing.New(eventing.TypesAccepted, s.envelope.source, "", eventing.Accepted{
-			Function: "predict", Types: []string{eventing.KafkaRecord, eventing.PredictionMake},
+			Function: pipeline.StepPredict, Types: []string{eventing.KafkaRecord, eventing.PredictionMake},
 		}), nil
 	case isRecord(e): // also one that holds a prediction.make: nobody would see its reply
 		return s.takeRecord(ctx, e)

@@ -51,10 +51,6 @@ type Service struct {
 	stop      context.CancelFunc
 }
 
-// deadLetterSuffix makes the dead-letter topic of an input topic, where the
-// inference names none.
-const deadLetterSuffix = ".dead-letter"
-
 // New opens the trained SavedModel in dir and serves it as job says. The
 // cluster may be nil for a service that only answers requests. Close ends it.
 func New(job pipeline.PredictJob, dir string, cluster *stream.Cluster, log *slog.Logger) (*Service, error) {

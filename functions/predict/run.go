@@ -53,7 +53,7 @@ func ConfigFromEnv(getenv func(string) string, log *slog.Logger) (Config, error)
 		}
 	}
 	if c.Job.DeadLetter == "" {
-		c.Job.DeadLetter = c.Job.InputTopic + deadLetterSuffix
+		c.Job.DeadLetter = pipeline.DeadLetterTopic(c.Job.InputTopic)
 	}
 	if c.Address == "" {
 		port := getenv("PORT")

@@ -238,11 +238,11 @@ func TestConcurrentRecordsAndPoison(t *testing.T) {
 		letters := await(t, c, job.DeadLetter, 20)
 		for _, l := range letters {
 			h := headersOf(l)
-			if h[headerTopic] != job.InputTopic || h[headerError] == "" || h[headerPartition] == "" || h[headerOffset] == "" {
+			if h[pipeline.HeaderSourceTopic] != job.InputTopic || h[pipeline.HeaderError] == "" || h[pipeline.HeaderSourcePartition] == "" || h[pipeline.HeaderSourceOffset] == "" {
 				t.Errorf("headers of a dead letter: %v", h)
 			}
 		}
-		if !slices.ContainsFunc(letters, func(l stream.Record) bool { return strings.Contains(headersOf(l)[headerError], "99") }) {
+		if !slices.ContainsFunc(letters, func(l stream.Record) bool { return strings.Contains(headersOf(l)[pipeline.HeaderError], "99") }) {
 			t.Error("no dead letter says which word was at fault")
 		}
 	})

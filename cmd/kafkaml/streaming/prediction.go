@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
@@ -42,8 +43,10 @@ func decode(r stream.Record) Prediction {
 		switch h.Key {
 		case "ce_id":
 			p.ID = string(h.Value)
-			p.input = originOf(p.ID)
-		case "kafkaml-error":
+			if topic, partition, offset, ok := pipeline.ParsePredictionID(p.ID); ok {
+				p.input = origin{topic: topic, partition: partition, offset: offset}
+			}
+		case pipeline.HeaderError:
 			p.Error = string(h.Value)
 		}
 	}
@@ -60,20 +63,6 @@ func decode(r stream.Record) Prediction {
 	p.Values = body.Values
 	p.Class = argmax(body.Values)
 	return p
-}
-
-// originOf reads "inference:topic:partition:offset".
-func originOf(id string) origin {
-	parts := strings.Split(id, ":")
-	if len(parts) != 4 {
-		return origin{}
-	}
-	partition, err := strconv.Atoi(parts[2])
-	offset, err2 := strconv.ParseInt(parts[3], 10, 64)
-	if err != nil || err2 != nil || partition < 0 || offset < 0 {
-		return origin{}
-	}
-	return origin{topic: parts[1], partition: partition, offset: offset}
 }
 
 // argmax is the position of the highest of two or more numbers, nil for

@@ -1,0 +1,73 @@
+package pipeline
+
+import (
+	"strconv"
+	"strings"
+)
+
+// What several programs must spell alike has its one spelling here. Event types
+// are in eventing, beside their schemas.
+
+// The steps of the pipeline: each is a function and the path of its HTTP side.
+// The first four share a program, which FUNCTION narrows to one of them.
+const (
+	StepModelRegister   = "model-register"
+	StepDeployTraining  = "deploy-training"
+	StepControlLog      = "control-log"
+	StepDeployInference = "deploy-inference"
+	StepTrain           = "train"
+	StepPredict         = "predict"
+)
+
+// Steps lists those with an HTTP side of their own at all times, in the order
+// of the pipeline: train and predict run once for each result and inference.
+var Steps = []string{StepModelRegister, StepDeployTraining, StepControlLog, StepDeployInference}
+
+// The headers of a dead letter, beside those of its record: why it was not
+// predicted, as a person reads it, and where it came from.
+const (
+	HeaderError           = "kafkaml-error"
+	HeaderSourceTopic     = "kafkaml-source-topic"
+	HeaderSourcePartition = "kafkaml-source-partition"
+	HeaderSourceOffset    = "kafkaml-source-offset"
+)
+
+// HeaderSent says when a record was sent, in nanoseconds since 1970 as decimal
+// text. Who sends records to be timed writes it, and predictions carry it on.
+const HeaderSent = "sent"
+
+// DeadLetterTopic is where the records of an input topic go that cannot be
+// predicted, unless the inference names another.
+func DeadLetterTopic(input string) string { return input + ".dead-letter" }
+
+// InferenceGroup is the consumer group of an inference, by its id or, where it
+// is served without a registry, its name. Both deliveries use it, so that a
+// change from one to the other goes on where the first stopped.
+func InferenceGroup(inference string) string { return "kafkaml-inference-" + inference }
+
+// AppendPredictionID writes the event id of a prediction, which is the same
+// each time the record at an offset is predicted.
+func AppendPredictionID(dst []byte, inference, topic string, partition int, offset int64) []byte {
+	dst = append(append(dst, inference...), ':')
+	dst = append(append(dst, topic...), ':')
+	dst = append(strconv.AppendInt(dst, int64(partition), 10), ':')
+	return strconv.AppendInt(dst, offset, 10)
+}
+
+// ParsePredictionID reads which record a prediction was made of; ok is false
+// for an id that AppendPredictionID did not write.
+func ParsePredictionID(id string) (topic string, partition int, offset int64, ok bool) {
+	parts := strings.Split(id, ":")
+	if len(parts) != 4 {
+		return "", 0, 0, false
+	}
+	partition, err := strconv.Atoi(parts[2])
+	if err != nil || partition < 0 {
+		return "", 0, 0, false
+	}
+	offset, err = strconv.ParseInt(parts[3], 10, 64)
+	if err != nil || offset < 0 {
+		return "", 0, 0, false
+	}
+	return parts[1], partition, offset, true
+}
