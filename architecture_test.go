@@ -18,7 +18,11 @@ var mayImport = map[string][]string{
 	"shared/pipeline":             {},
 	"shared/toolchain":            {"shared/pipeline"},
 	"shared/codec":                {"shared/pipeline"},
-	"shared/stream":               {"shared/pipeline", "shared/codec"},
+	"shared/stream":               {"shared/pipeline"},
+	"shared/stream/control":       {"shared/pipeline", "shared/stream"},
+	"shared/stream/files":         {"shared/pipeline", "shared/codec"},
+	"shared/stream/broker":        {"shared/pipeline"},
+	"shared/stream/streamtest":    {"shared/stream", "shared/stream/broker", "shared/toolchain"},
 	"shared/registry":             {"shared/pipeline"},
 	"shared/artifact":             {"shared/pipeline"},
 	"shared/framework/keras":      {"shared/pipeline", "shared/codec"},
@@ -40,7 +44,7 @@ func room(path string) string {
 	parts := strings.Split(strings.TrimPrefix(path, module), "/")
 	depth := 1
 	switch {
-	case len(parts) > 1 && parts[1] == "framework":
+	case len(parts) > 1 && (parts[1] == "framework" || parts[1] == "stream"):
 		depth = 3
 	case parts[0] == "shared" || parts[0] == "functions" || parts[0] == "cmd":
 		depth = 2

@@ -19,6 +19,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/platform/local"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/control"
 	"github.com/kafkaml/kafkaml/shared/toolchain"
 )
 
@@ -174,7 +175,7 @@ func (o *Opened) openCluster(ctx context.Context, e environment) error {
 	if e.function != ControlLog {
 		return nil
 	}
-	return o.Cluster.EnsureTopic(ctx, e.or("CONTROL_TOPIC", stream.ControlTopic), 1) // its KafkaSource waits for it
+	return o.Cluster.EnsureTopic(ctx, e.or("CONTROL_TOPIC", control.Topic), 1) // its KafkaSource waits for it
 }
 
 // openPlatform runs trainings and inferences: in the cluster, or as processes of
@@ -238,7 +239,7 @@ func (o *Opened) dispatch(ctx context.Context, e environment) error {
 	if o.dispatcher == nil || e.function != "" {
 		return nil
 	}
-	topic := e.or("CONTROL_TOPIC", stream.ControlTopic)
+	topic := e.or("CONTROL_TOPIC", control.Topic)
 	if err := o.Cluster.EnsureTopic(ctx, topic, 1); err != nil {
 		return err
 	}

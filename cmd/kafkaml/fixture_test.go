@@ -32,6 +32,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/platform/local"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/control"
 	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
 	"github.com/kafkaml/kafkaml/shared/toolchain"
 )
@@ -181,10 +182,10 @@ func serveFolder(t *testing.T, dir string) *server {
 // carryControl has the dispatcher bring the control topic to control-log.
 func (s *server) carryControl(t *testing.T, dispatcher *eventing.Dispatcher) {
 	t.Helper()
-	if err := s.Cluster.EnsureTopic(t.Context(), stream.ControlTopic, 1); err != nil {
+	if err := s.Cluster.EnsureTopic(t.Context(), control.Topic, 1); err != nil {
 		t.Fatal(err)
 	}
-	source, err := sources.ControlLog(stream.ControlTopic, s.Cluster.Config().Brokers)
+	source, err := sources.ControlLog(control.Topic, s.Cluster.Config().Brokers)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/control"
 )
 
 // points is a file of 50 points of a line.
@@ -194,7 +195,7 @@ func TestFollowOverACut(t *testing.T) {
 func TestRejectedDatasource(t *testing.T) {
 	s := serveFunctions(t)
 	record := stream.Record{Key: []byte{1}, Value: []byte(`{"topic": "points:0:0:10", "input_format": "XML", "input_config": {}}`)}
-	if _, err := s.Cluster.Produce(t.Context(), stream.ControlTopic, 0, []stream.Record{record}); err != nil {
+	if _, err := s.Cluster.Produce(t.Context(), control.Topic, 0, []stream.Record{record}); err != nil {
 		t.Fatal(err)
 	}
 	deadline := time.Now().Add(20 * time.Second)

@@ -15,6 +15,7 @@ import (
 	"github.com/kafkaml/kafkaml/client"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/control"
 )
 
 // Walk is one walk through a running pipeline.
@@ -140,7 +141,7 @@ func (w *Walk) send(ctx context.Context) error {
 		return err
 	}
 	defer digits.Close()
-	sink, err := stream.NewSink(ctx, w.Cluster, stream.SinkConfig{
+	sink, err := control.NewSink(ctx, w.Cluster, control.SinkConfig{
 		Topic: topicData, ControlTopic: w.ControlTopic, Deployment: w.deployment.ID,
 		Format: digits.Format(), Config: digits.Config(), ValidationRate: 0.1, TestRate: 0.1, Description: "MNIST",
 	})

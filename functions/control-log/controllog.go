@@ -22,6 +22,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/control"
 )
 
 const name = pipeline.StepControlLog
@@ -44,7 +45,7 @@ type Service struct {
 // NewService gives the step without its HTTP side.
 func NewService(deps Deps) *Service {
 	if deps.ControlTopic == "" {
-		deps.ControlTopic = stream.ControlTopic
+		deps.ControlTopic = control.Topic
 	}
 	return &Service{Deps: deps, fresh: freshness{at: map[int64]checked{}}}
 }
@@ -129,15 +130,7 @@ func (s *Service) from(ctx context.Context, origin pipeline.Origin) (d pipeline.
 // error is one that may pass, such as a broker that does not answer; a message
 // that cannot be used is a datasource that is rejected.
 func (s *Service) read(ctx context.Context, key, value []byte) (pipeline.Datasource, error) {
-	d, err := stream.ParseControl(key, value)
-	if err == nil {
-		err = s.Cluster.Resolve(ctx, &d)
-	}
-	if err == nil {
-		d.Retention, err = s.Cluster.Available(ctx, d.Ranges)
-	} else {
-		d.Retention.State = pipeline.RetentionUnset
-	}
+	d, err := control.Read(ctx, s.Cluster, key, value)
 	switch pipeline.KindOf(err) {
 	case pipeline.Unavailable, pipeline.Internal:
 		if err != nil {

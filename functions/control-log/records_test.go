@@ -13,6 +13,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/control"
 )
 
 type preview struct {
@@ -177,7 +178,7 @@ func TestAFileIsSentAsAStream(t *testing.T) {
 	if status != http.StatusCreated {
 		t.Fatalf("%d %s", status, body)
 	}
-	var sum stream.Summary
+	var sum control.Summary
 	if err := json.Unmarshal([]byte(body), &sum); err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
-	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/control"
 )
 
 // resend lets another deployment train on a datasource's stream: a control
@@ -35,8 +35,8 @@ func (s *Service) resend(ctx context.Context, e event.Event) (*event.Event, erro
 	if d.Retention, err = s.Cluster.Available(ctx, d.Ranges); err != nil {
 		return nil, err
 	}
-	message := stream.MessageFor(d, form.Deployment)
-	origin, err := s.Cluster.SendControl(ctx, s.ControlTopic, message)
+	message := control.MessageFor(d, form.Deployment)
+	origin, err := control.Send(ctx, s.Cluster, s.ControlTopic, message)
 	if err != nil {
 		return nil, err
 	}

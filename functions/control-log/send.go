@@ -16,7 +16,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/datasets"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
-	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/control"
 	"github.com/kafkaml/kafkaml/shared/stream/files"
 )
 
@@ -29,7 +29,7 @@ const (
 // sendForm is what POST /streams takes, as multipart/form-data, beside one or
 // two parts "file": samples with their labels, or samples and labels apart.
 type sendForm struct {
-	sink    stream.SinkConfig
+	sink    control.SinkConfig
 	file    files.Options
 	example string // the name of a data set of this machine, in place of files
 }
@@ -73,7 +73,7 @@ func (s *Service) sendStream(w http.ResponseWriter, r *http.Request) {
 // readSendForm reads the fields of the form.
 func readSendForm(r *http.Request, controlTopic string) (f sendForm, err error) {
 	p := fields{r: r}
-	f.sink = stream.SinkConfig{
+	f.sink = control.SinkConfig{
 		Topic: r.FormValue("topic"), ControlTopic: controlTopic, Description: r.FormValue("description"),
 		Deployment: p.whole("deployment"), ValidationRate: p.rate("validation_rate"), TestRate: p.rate("test_rate"),
 		Shuffle: r.FormValue("shuffle") == "true", Seed: p.whole("seed"),
@@ -124,7 +124,7 @@ func (p *fields) rate(name string) float64 {
 
 // send opens the records, sees whether the deployment's model can use them, and
 // sends them with their control message.
-func (s *Service) send(ctx context.Context, f sendForm, uploads []*multipart.FileHeader) (sum stream.Summary, err error) {
+func (s *Service) send(ctx context.Context, f sendForm, uploads []*multipart.FileHeader) (sum control.Summary, err error) {
 	paths, clean, err := locate(f.example, uploads)
 	defer clean()
 	if err != nil {
@@ -142,7 +142,7 @@ func (s *Service) send(ctx context.Context, f sendForm, uploads []*multipart.Fil
 	if err := s.Cluster.EnsureTopic(ctx, f.sink.Topic, 1); err != nil {
 		return sum, err
 	}
-	sink, err := stream.NewSink(ctx, s.Cluster, f.sink)
+	sink, err := control.NewSink(ctx, s.Cluster, f.sink)
 	if err != nil {
 		return sum, err
 	}
@@ -163,7 +163,7 @@ func (s *Service) send(ctx context.Context, f sendForm, uploads []*multipart.Fil
 
 // fits refuses a stream that the deployment's model could not train on, before
 // anything is sent.
-func (s *Service) fits(ctx context.Context, config stream.SinkConfig) error {
+func (s *Service) fits(ctx context.Context, config control.SinkConfig) error {
 	return s.Store.View(ctx, func(tx *registry.Tx) error {
 		if _, err := tx.Deployment(config.Deployment); err != nil {
 			if pipeline.KindOf(err) == pipeline.NotFound {

@@ -16,6 +16,10 @@ import (
 	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
 )
 
+func at(topic string, partition int, offset, length int64) pipeline.Range {
+	return pipeline.Range{Topic: topic, Partition: partition, Offset: offset, Length: length}
+}
+
 // admin asks for what the library that we use has no request for.
 func admin(t *testing.T, c *stream.Cluster) *kadm.Client {
 	t.Helper()

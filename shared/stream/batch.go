@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// producer marks a batch so that the broker takes it once however often it is
-// sent: an id from the broker and a count of the records before it. An id of -1
-// marks nothing.
-type producer struct {
+// producerID marks a batch so that the broker stores it once however often it
+// is sent: an id from the broker and a count of the records before it. An id of
+// -1 marks nothing.
+type producerID struct {
 	id       int64
 	epoch    int16
 	sequence int32
 }
 
 // anonymous marks nothing.
-var anonymous = producer{id: -1, epoch: -1, sequence: -1}
+var anonymous = producerID{id: -1, epoch: -1, sequence: -1}
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -33,7 +33,7 @@ const (
 // before it in a produce request. Encoding it here, rather than handing records
 // to the library one by one, saves two thirds of the time, and lets a batch
 // carry the producer's id.
-func encodeRecordSet(records []Record, by producer) []byte {
+func encodeRecordSet(records []Record, by producerID) []byte {
 	now := time.Now()
 	first, last := int64(math.MaxInt64), int64(math.MinInt64)
 	size := sizePrefix + batchHeader

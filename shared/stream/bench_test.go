@@ -11,6 +11,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/control"
 	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
 )
 
@@ -62,7 +63,7 @@ func fill(b *testing.B, c *stream.Cluster, format pipeline.Format, config string
 	if err != nil {
 		b.Fatal(err)
 	}
-	s, err := stream.NewSink(b.Context(), c, stream.SinkConfig{
+	s, err := control.NewSink(b.Context(), c, control.SinkConfig{
 		Topic: streamtest.Topic(b, c, 1), ControlTopic: streamtest.Topic(b, c, 1), Deployment: 1, Format: format, Config: []byte(config),
 	})
 	if err != nil {

@@ -16,6 +16,3 @@ func (c *Cluster) Intercept(wrap func(net.Conn) net.Conn) {
 		return wrap(conn), nil
 	}
 }
-
-// DecodeID opens decodeID to the fuzzer.
-func DecodeID(key []byte) (int64, error) { return decodeID(key) }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
-	"github.com/segmentio/kafka-go/protocol/initproducerid"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
@@ -39,7 +38,7 @@ const opProduce = "produce"
 //
 // After an error that is no refusal by the broker (a connection that broke) it
 // is unknown whether the records are in the log: sending them again may repeat
-// them. A Sink does not have that weakness.
+// them. A Producer does not have that weakness.
 func (c *Cluster) Produce(ctx context.Context, topic string, partition int, records []Record) (base int64, err error) {
 	if len(records) == 0 {
 		return 0, pipeline.Invalidf("records", "there are none to produce")
@@ -92,30 +91,3 @@ func refused(err error) bool {
 	return errors.Is(err, kafka.NotLeaderForPartition) || errors.Is(err, kafka.LeaderNotAvailable) ||
 		errors.Is(err, kafka.NotEnoughReplicas) || errors.Is(err, protocol.ErrNoLeader)
 }
-
-// newProducer asks the broker for an id that lets it recognise batches that are
-// sent again.
-func (c *Cluster) newProducer(ctx context.Context) (producer, error) {
-	var p producer
-	err := persist(ctx, func() error {
-		answer, err := c.transport.RoundTrip(ctx, c.client.Addr, &initProducer{ProducerID: -1, ProducerEpoch: -1})
-		if err != nil {
-			return err
-		}
-		id := answer.(*initproducerid.Response)
-		if id.ErrorCode != 0 {
-			return kafka.Error(id.ErrorCode)
-		}
-		p = producer{id: id.ProducerID, epoch: id.ProducerEpoch}
-		return nil
-	}, passing)
-	return p, unavailable("ask for a producer id", err)
-}
-
-// initProducer is the library's request without its routing, which asks the
-// coordinator of transactions: an idempotent producer has none, and on a fresh
-// broker that would make the transactions' topic for nothing.
-type initProducer initproducerid.Request
-
-// ApiKey says which request it is.
-func (*initProducer) ApiKey() protocol.ApiKey { return protocol.InitProducerId }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/control"
 )
 
 // streamed is a training stream that lies in the log.
@@ -27,7 +28,7 @@ func (b *bench) send(ctx context.Context, d *dataset, partitions, n int) (*strea
 	if err != nil {
 		return nil, err
 	}
-	sink, err := stream.NewSink(ctx, b.cluster, stream.SinkConfig{
+	sink, err := control.NewSink(ctx, b.cluster, control.SinkConfig{
 		Topic: topic, ControlTopic: aside, Deployment: 1, Format: pipeline.RAW, Config: d.config(),
 	})
 	if err != nil {
@@ -45,7 +46,7 @@ func (b *bench) send(ctx context.Context, d *dataset, partitions, n int) (*strea
 
 // control sends the control message that starts a deployment's training.
 func (b *bench) control(ctx context.Context, s *streamed, deployment int64) error {
-	_, err := b.cluster.SendControl(ctx, stream.ControlTopic, stream.ControlMessage{
+	_, err := control.Send(ctx, b.cluster, control.Topic, control.Message{
 		Deployment: deployment, Ranges: s.ranges, InputFormat: pipeline.RAW, InputConfig: s.config(), Description: s.name,
 	})
 	return err

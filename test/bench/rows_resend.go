@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/kafkaml/kafkaml/client"
-	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/control"
 )
 
 // many trains ten models of one configuration on one stream.
@@ -135,7 +135,7 @@ func (b *bench) grown(before map[string]int64) (growth, error) {
 	after, err := b.logged()
 	var g growth
 	for topic, size := range after {
-		if topic == stream.ControlTopic {
+		if topic == control.Topic {
 			g.control += size - before[topic]
 		} else {
 			g.others += size - before[topic]

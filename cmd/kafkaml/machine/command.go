@@ -16,6 +16,7 @@ import (
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/control"
 )
 
 // settings are what the flags of run say, before they become Options.
@@ -58,7 +59,7 @@ func (s *settings) flags(cmd *cobra.Command, getenv func(string) string) {
 	f.IntVar(&s.KafkaPort, "kafka-port", number(getenv("KAFKA_PORT"), 9092), "port of the broker that is started, 0 for a free one (KAFKA_PORT)")
 	f.StringVar(&s.Database, "database", getenv("DATABASE_URL"), "sqlite:<file> or postgres://... (DATABASE_URL); a file under --data unless given")
 	f.StringVar(&s.Artifacts, "artifacts", getenv("ARTIFACT_URL"), "file:///folder or s3://bucket?... (ARTIFACT_URL); a folder under --data unless given")
-	f.StringVar(&s.ControlTopic, "control-topic", or(getenv("CONTROL_TOPIC"), stream.ControlTopic), "the control topic (CONTROL_TOPIC)")
+	f.StringVar(&s.ControlTopic, "control-topic", or(getenv("CONTROL_TOPIC"), control.Topic), "the control topic (CONTROL_TOPIC)")
 	f.StringVar(&s.Origins, "cors-origins", getenv("CORS_ORIGINS"), "origins of pages that are served elsewhere and may call the functions, separated by commas (CORS_ORIGINS)")
 	f.BoolVarP(&s.verbose, "verbose", "v", false, "print the log, too, that otherwise goes to logs/kafkaml.log under --data")
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/control"
 )
 
 // feed sends records to predict, batch by batch to one partition after the
@@ -86,9 +87,9 @@ func (f *feed) add(r pipeline.Range) {
 func (f *feed) Sent() (records, bytes int64) { return f.records, f.bytes }
 
 // Close sends what is left.
-func (f *feed) Close(ctx context.Context) (stream.Summary, error) {
+func (f *feed) Close(ctx context.Context) (control.Summary, error) {
 	err := f.Flush(ctx)
-	return stream.Summary{Records: f.records, Bytes: f.bytes, Ranges: f.ranges, Seconds: time.Since(f.began).Seconds()}, err
+	return control.Summary{Records: f.records, Bytes: f.bytes, Ranges: f.ranges, Seconds: time.Since(f.began).Seconds()}, err
 }
 
 // Abort leaves what was not sent.

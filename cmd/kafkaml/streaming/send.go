@@ -14,6 +14,7 @@ import (
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/terminal"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/control"
 	"github.com/kafkaml/kafkaml/shared/stream/files"
 )
 
@@ -21,7 +22,7 @@ import (
 type sending struct {
 	env        *cli.Env
 	broker     *broker
-	config     stream.SinkConfig
+	config     control.SinkConfig
 	file       files.Options
 	format     string
 	partitions int
@@ -147,13 +148,13 @@ func (s *sending) run(ctx context.Context, paths []string) (err error) {
 	return s.env.Print(summary, summary.Control.Topic, func(w io.Writer) error { return s.report(w, summary) })
 }
 
-// target is where records go: a stream.Sink for training, a feed for
+// target is where records go: a control.Sink for training, a feed for
 // predictions.
 type target interface {
 	Send(ctx context.Context, label, sample []byte) error
 	Flush(ctx context.Context) error
 	Sent() (records, bytes int64)
-	Close(ctx context.Context) (stream.Summary, error)
+	Close(ctx context.Context) (control.Summary, error)
 	Abort()
 }
 
@@ -167,7 +168,7 @@ func (s *sending) open(ctx context.Context, cluster *stream.Cluster) (target, er
 	if err := cluster.EnsureTopic(ctx, s.config.ControlTopic, 1); err != nil {
 		return nil, err
 	}
-	return stream.NewSink(ctx, cluster, s.config)
+	return control.NewSink(ctx, cluster, s.config)
 }
 
 // pump sends every row, at the rate asked for, and draws how far it has come.
@@ -209,7 +210,7 @@ func (s *sending) left(out target, err error) error {
 	return err
 }
 
-func (s *sending) report(w io.Writer, sum stream.Summary) error {
+func (s *sending) report(w io.Writer, sum control.Summary) error {
 	rate := float64(sum.Records) / max(sum.Seconds, 1e-9)
 	ranges := make([]string, len(sum.Ranges))
 	for i, r := range sum.Ranges {

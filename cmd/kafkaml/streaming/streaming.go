@@ -10,6 +10,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
 	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/control"
 )
 
 // Command is `stream` with all its commands.
@@ -64,7 +65,7 @@ func (b *broker) dial(ctx context.Context) (*stream.Cluster, error) {
 func (b *broker) controlTopic(ctx context.Context) string {
 	c, err := b.env.Client(ctx)
 	if err != nil || c.ControlTopic == "" {
-		return stream.ControlTopic
+		return control.Topic
 	}
 	return c.ControlTopic
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/control"
 	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
 )
 
@@ -65,31 +66,31 @@ func TestSendForTraining(t *testing.T) {
 	if !strings.Contains(errs, "classes: 0 ") {
 		t.Errorf("the classes of a text label are not told: %s", errs)
 	}
-	var sum stream.Summary
+	var sum control.Summary
 	if err := json.Unmarshal([]byte(out), &sum); err != nil {
 		t.Fatal(err)
 	}
 	// The topic is new to this connection, too.
-	if err := c.EnsureTopic(t.Context(), stream.ControlTopic, 1); err != nil {
+	if err := c.EnsureTopic(t.Context(), control.Topic, 1); err != nil {
 		t.Fatal(err)
 	}
-	var control pipeline.Datasource
-	at := pipeline.Range{Topic: stream.ControlTopic, Partition: sum.Control.Partition, Offset: sum.Control.Offset, Length: 1}
+	var announced pipeline.Datasource
+	at := pipeline.Range{Topic: control.Topic, Partition: sum.Control.Partition, Offset: sum.Control.Offset, Length: 1}
 	err := c.Read(t.Context(), at, func(r stream.Record) (err error) {
-		control, err = stream.ParseControl(r.Key, r.Value)
+		announced, err = control.Parse(r.Key, r.Value)
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if control.Deployment != 7 || control.TotalMsg != 300 || control.ValidationRate != 0.2 || control.InputFormat != pipeline.AVRO {
-		t.Errorf("control message %+v", control)
+	if announced.Deployment != 7 || announced.TotalMsg != 300 || announced.ValidationRate != 0.2 || announced.InputFormat != pipeline.AVRO {
+		t.Errorf("control message %+v", announced)
 	}
-	if diff := cmp.Diff(sum.Ranges, control.Ranges); diff != "" {
+	if diff := cmp.Diff(sum.Ranges, announced.Ranges); diff != "" {
 		t.Error(diff)
 	}
 	n := 0
-	for _, r := range control.Ranges {
+	for _, r := range announced.Ranges {
 		if err := c.Read(t.Context(), r, func(stream.Record) error { n++; return nil }); err != nil {
 			t.Fatal(err)
 		}

@@ -8,13 +8,13 @@ import (
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
 	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
-	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/control"
 )
 
 // suits refuses a stream that a model of its deployment cannot read, before
 // the first record is sent. A server that does not answer, or a deployment that
 // is yet to be made, is no reason to refuse: a stream may come first.
-func suits(ctx context.Context, env *cli.Env, config stream.SinkConfig) error {
+func suits(ctx context.Context, env *cli.Env, config control.SinkConfig) error {
 	models, err := modelsOf(ctx, env, config.Deployment)
 	switch pipeline.KindOf(err) {
 	case pipeline.NotFound, pipeline.Unavailable:

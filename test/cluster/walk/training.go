@@ -16,11 +16,11 @@ import (
 	"github.com/kafkaml/kafkaml/client"
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
-	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/control"
 )
 
 const (
-	controlTopic = stream.ControlTopic
+	controlTopic = control.Topic
 	dataTopic    = "e2e-data"
 	dataRecords  = 3000
 	width        = 8 // features of a record
@@ -118,7 +118,7 @@ func (w *walk) early(ctx context.Context, r *row) error {
 	if err := w.atZero(ctx, controlLog); err != nil {
 		return err
 	}
-	sink, err := stream.NewSink(ctx, w.cluster, stream.SinkConfig{
+	sink, err := control.NewSink(ctx, w.cluster, control.SinkConfig{
 		Topic: dataTopic, ControlTopic: controlTopic, Deployment: next, Format: pipeline.RAW, Config: json.RawMessage(dataConfig),
 		ValidationRate: 0.1, TestRate: 0.1, Description: "e2e",
 	})
@@ -246,8 +246,8 @@ func (w *walk) download(ctx context.Context, r *row) error {
 // again sends the control message a second time: the stream is known, so
 // nothing may be trained again.
 func (w *walk) again(ctx context.Context, r *row) error {
-	msg := stream.MessageFor(w.datasources[0], w.deployment.ID)
-	if _, err := w.cluster.SendControl(ctx, controlTopic, msg); err != nil {
+	msg := control.MessageFor(w.datasources[0], w.deployment.ID)
+	if _, err := control.Send(ctx, w.cluster, controlTopic, msg); err != nil {
 		return err
 	}
 	err := until(ctx, func() (bool, error) {

@@ -14,6 +14,7 @@ import (
 	"github.com/kafkaml/kafkaml/client"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/control"
 )
 
 // walk is what the steps share.
@@ -31,7 +32,7 @@ type walk struct {
 	datasources   []pipeline.Datasource
 	models        []int64
 	configuration int64
-	control       stream.Summary
+	control       control.Summary
 	deployment    pipeline.Deployment
 	results       []pipeline.Result
 	source        pipeline.Inference // 3 replicas by KafkaSource

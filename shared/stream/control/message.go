@@ -1,4 +1,7 @@
-package stream
+// Package control is the contract of the control topic: what a control message
+// says of a training stream, how messages of every age are read and checked
+// against the log, and the Sink that sends a stream and then its message.
+package control
 
 import (
 	"encoding/json"
@@ -9,13 +12,13 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// ControlTopic is the control topic unless one is configured.
-const ControlTopic = "KAFKA_ML_CONTROL_TOPIC"
+// Topic is the control topic unless one is configured.
+const Topic = "KAFKA_ML_CONTROL_TOPIC"
 
-// ControlMessage says where a stream lies in the log, in which format, how to
+// Message says where a stream lies in the log, in which format, how to
 // split it, and which deployment it is for. A few tens of bytes of it train on
 // the stream, and train again.
-type ControlMessage struct {
+type Message struct {
 	Deployment     int64
 	Ranges         []pipeline.Range
 	InputFormat    pipeline.Format
@@ -30,8 +33,8 @@ type ControlMessage struct {
 
 // MessageFor is the control message that sends a datasource to a deployment
 // again.
-func MessageFor(d pipeline.Datasource, deployment int64) ControlMessage {
-	return ControlMessage{
+func MessageFor(d pipeline.Datasource, deployment int64) Message {
+	return Message{
 		Deployment: deployment, Ranges: d.Ranges, InputFormat: d.InputFormat, InputConfig: d.InputConfig,
 		ValidationRate: d.ValidationRate, TestRate: d.TestRate, Description: d.Description,
 		Shuffle: d.Shuffle, Seed: d.Seed, Extra: d.Extra,
@@ -39,7 +42,7 @@ func MessageFor(d pipeline.Datasource, deployment int64) ControlMessage {
 }
 
 // Total is the number of records of all ranges.
-func (m ControlMessage) Total() int64 {
+func (m Message) Total() int64 {
 	var n int64
 	for _, r := range m.Ranges {
 		n += r.Length
@@ -50,7 +53,7 @@ func (m ControlMessage) Total() int64 {
 // Encode writes the message as a record of the control topic. The key is the
 // deployment's id in as few big-endian bytes as hold it, which the original's
 // consumers read, too.
-func (m ControlMessage) Encode() (key, value []byte, err error) {
+func (m Message) Encode() (key, value []byte, err error) {
 	if m.Deployment < 1 {
 		return nil, nil, pipeline.Invalidf("deployment_id", "%d is not the id of a deployment", m.Deployment)
 	}

@@ -1,4 +1,4 @@
-package stream
+package control
 
 import (
 	"bytes"
@@ -9,20 +9,21 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// controlParser fills a datasource and keeps the first fault.
-type controlParser struct {
+// parser fills a datasource and remembers the first fault.
+type parser struct {
 	d   *pipeline.Datasource
 	err *pipeline.Error
 }
 
-func (p *controlParser) fail(err *pipeline.Error) {
+func (p *parser) fail(err *pipeline.Error) {
 	if p.err == nil {
 		err.Op = opParse
 		p.err = err
 	}
 }
 
-func (p *controlParser) take(key []byte, v *controlValue) {
+// fill sets all members of the datasource.
+func (p *parser) fill(key []byte, v *message) {
 	p.deployment(key, v.deployment)
 	p.format(v)
 	p.rates(v)
@@ -38,7 +39,7 @@ func (p *controlParser) take(key []byte, v *controlValue) {
 }
 
 // deployment prefers the value's id to the key's.
-func (p *controlParser) deployment(key []byte, inValue number) {
+func (p *parser) deployment(key []byte, inValue number) {
 	id, err := decodeID(key)
 	if inValue != "" {
 		id = p.integer("deployment_id", inValue)
@@ -53,7 +54,7 @@ func (p *controlParser) deployment(key []byte, inValue number) {
 	p.d.Deployment = id
 }
 
-func (p *controlParser) format(v *controlValue) {
+func (p *parser) format(v *message) {
 	if v.format != nil {
 		p.d.InputFormat = pipeline.Format(*v.format)
 	}
@@ -70,7 +71,7 @@ func (p *controlParser) format(v *controlValue) {
 
 // config is the object of input_config, which may come as a string that holds
 // it.
-func (p *controlParser) config(v *controlValue) json.RawMessage {
+func (p *parser) config(v *message) json.RawMessage {
 	raw := v.config
 	if len(raw) == 0 {
 		raw = v.configuration
@@ -90,7 +91,7 @@ func (p *controlParser) config(v *controlValue) json.RawMessage {
 	return compact.Bytes()
 }
 
-func (p *controlParser) rates(v *controlValue) {
+func (p *parser) rates(v *message) {
 	p.d.ValidationRate = p.rate("validation_rate", v.validation)
 	p.d.TestRate = p.rate("test_rate", v.test)
 	if p.d.ValidationRate+p.d.TestRate >= 1 {
@@ -99,7 +100,7 @@ func (p *controlParser) rates(v *controlValue) {
 	}
 }
 
-func (p *controlParser) rate(field string, n number) float64 {
+func (p *parser) rate(field string, n number) float64 {
 	if n == "" {
 		return 0
 	}
@@ -112,7 +113,7 @@ func (p *controlParser) rate(field string, n number) float64 {
 }
 
 // integer reads a whole number, which a producer may have written as 5.0.
-func (p *controlParser) integer(field string, n number) int64 {
+func (p *parser) integer(field string, n number) int64 {
 	if n == "" {
 		return 0
 	}

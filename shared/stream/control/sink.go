@@ -1,4 +1,4 @@
-package stream
+package control
 
 import (
 	"context"
@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
 // SinkConfig says where a stream of training records goes and what its control
 // message will say.
 type SinkConfig struct {
 	Topic          string // of the records; it must exist
-	ControlTopic   string // ControlTopic unless given; it must exist
+	ControlTopic   string // Topic unless given; it must exist
 	Deployment     int64
 	Format         pipeline.Format
 	Config         json.RawMessage // input_config
@@ -32,9 +33,10 @@ type SinkConfig struct {
 // again under the number by which the broker knows it. Send may be called from
 // one goroutine at a time.
 type Sink struct {
-	cluster *Cluster
-	config  SinkConfig
-	began   time.Time
+	cluster  *stream.Cluster
+	producer *stream.Producer
+	config   SinkConfig
+	began    time.Time
 
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
@@ -70,46 +72,42 @@ const (
 
 // NewSink prepares to send a stream to the partitions of a topic. It ends with
 // ctx, or with Close or Abort, one of which must be called.
-func NewSink(ctx context.Context, c *Cluster, config SinkConfig) (*Sink, error) {
+func NewSink(ctx context.Context, c *stream.Cluster, config SinkConfig) (*Sink, error) {
 	if config.ControlTopic == "" {
-		config.ControlTopic = ControlTopic
+		config.ControlTopic = Topic
 	}
-	partitions, err := c.partitionIDs(ctx, config.Topic)
+	partitions, err := c.Partitions(ctx, config.Topic)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := c.partitionIDs(ctx, config.ControlTopic); err != nil {
+	if _, err := c.Partitions(ctx, config.ControlTopic); err != nil {
 		return nil, err
 	}
 	if _, _, err := config.message(nil).Encode(); err != nil {
 		return nil, err
 	}
-	id, err := c.newProducer(ctx)
+	producer, err := c.NewProducer(ctx)
 	if err != nil {
 		return nil, err
 	}
-	n := min(len(partitions), sinkWorkers)
-	s := &Sink{cluster: c, config: config, began: time.Now(), queue: make(chan *sinkBatch), free: make(chan *sinkBatch, n+1)}
+	n := min(partitions, sinkWorkers)
+	s := &Sink{
+		cluster: c, producer: producer, config: config, began: time.Now(),
+		queue: make(chan *sinkBatch), free: make(chan *sinkBatch, n+1),
+	}
 	s.ctx, s.cancel = context.WithCancelCause(ctx)
 	for range n + 1 {
 		s.free <- new(sinkBatch)
 	}
 	for i := range n {
-		s.workers.Go(func() { s.work(id, everyNth(partitions, i, n)) })
+		s.workers.Go(func() { s.work(i, n, partitions) })
 	}
 	return s, nil
 }
 
-func everyNth(all []int, from, step int) (some []int) {
-	for i := from; i < len(all); i += step {
-		some = append(some, all[i])
-	}
-	return some
-}
-
 // sinkBatch collects copies of records, whose keys and values lie in arena.
 type sinkBatch struct {
-	records []Record
+	records []stream.Record
 	arena   []byte
 	bytes   int // of keys and values
 }
@@ -120,7 +118,7 @@ func (b *sinkBatch) reset() { b.records, b.arena, b.bytes = b.records[:0], b.are
 
 func (b *sinkBatch) add(key, value []byte) {
 	b.bytes += len(key) + len(value)
-	b.records = append(b.records, Record{Key: b.copy(key), Value: b.copy(value), Time: time.Now()})
+	b.records = append(b.records, stream.Record{Key: b.copy(key), Value: b.copy(value), Time: time.Now()})
 }
 
 // copy takes room in the arena. A full one is left to the records that point
@@ -207,7 +205,7 @@ func (s *Sink) Close(ctx context.Context) (Summary, error) {
 	if sum.Records == 0 {
 		return sum, pipeline.Invalidf("records", "none was sent").WithHint("a stream needs at least one record")
 	}
-	sum.Control, err = s.cluster.SendControl(ctx, s.config.ControlTopic, s.config.message(sum.Ranges))
+	sum.Control, err = Send(ctx, s.cluster, s.config.ControlTopic, s.config.message(sum.Ranges))
 	sum.Seconds = time.Since(s.began).Seconds()
 	return sum, err
 }
@@ -236,8 +234,8 @@ func (s *Sink) sorted() []pipeline.Range {
 	return sorted
 }
 
-func (c SinkConfig) message(ranges []pipeline.Range) ControlMessage {
-	return ControlMessage{
+func (c SinkConfig) message(ranges []pipeline.Range) Message {
+	return Message{
 		Deployment: c.Deployment, Ranges: ranges, InputFormat: c.Format, InputConfig: c.Config,
 		ValidationRate: c.ValidationRate, TestRate: c.TestRate, Description: c.Description,
 		Shuffle: c.Shuffle, Seed: c.Seed,

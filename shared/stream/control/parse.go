@@ -1,4 +1,4 @@
-package stream
+package control
 
 import (
 	"bytes"
@@ -10,9 +10,9 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// controlValue is the JSON of a control message, as producers of any age send
+// message is the JSON of a control message, as producers of any age send
 // it.
-type controlValue struct {
+type message struct {
 	deployment, validation, test, total, seed number
 	topic, format, description                *string
 	config, configuration                     json.RawMessage
@@ -20,7 +20,7 @@ type controlValue struct {
 }
 
 // members are the names of the contract; all others are kept as they are.
-func (v *controlValue) members() []member {
+func (v *message) members() []member {
 	return []member{
 		{"deployment_id", &v.deployment},
 		{"topic", &v.topic},
@@ -60,19 +60,19 @@ func (n *number) UnmarshalJSON(b []byte) error {
 
 const opParse = "read control message"
 
-// ParseControl reads a record of the control topic in all forms of the
-// contract. A range in three parts comes back with Length -1, "to the end as of
-// now": Cluster.Resolve settles it. After an error the datasource holds what
+// Parse reads a record of the control topic in all forms of the contract. A
+// range in three parts comes back with Length -1, "to the end as of now", which
+// Read looks up. After an error the datasource holds what
 // could be read, so that the refusal can be shown with it; the error names the
 // member at fault.
-func ParseControl(key, value []byte) (pipeline.Datasource, error) {
+func Parse(key, value []byte) (pipeline.Datasource, error) {
 	d := pipeline.Datasource{Origin: pipeline.Origin{Bytes: len(key) + len(value)}}
 	var all map[string]json.RawMessage
 	if err := json.Unmarshal(value, &all); err != nil {
 		return d, &pipeline.Error{Op: opParse, Kind: pipeline.Invalid, Field: "value", Err: fmt.Errorf("is not a JSON object: %w", err)}
 	}
-	p := controlParser{d: &d}
-	var v controlValue
+	p := parser{d: &d}
+	var v message
 	for _, m := range v.members() {
 		if raw, ok := all[m.name]; ok {
 			if err := json.Unmarshal(raw, m.into); err != nil {
@@ -84,7 +84,7 @@ func ParseControl(key, value []byte) (pipeline.Datasource, error) {
 	if len(all) > 0 {
 		d.Extra = all
 	}
-	p.take(key, &v)
+	p.fill(key, &v)
 	if p.err != nil {
 		return d, p.err
 	}

@@ -1,4 +1,4 @@
-package stream_test
+package control_test
 
 import (
 	"encoding/hex"
@@ -11,6 +11,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/control"
 	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
 )
 
@@ -61,7 +62,7 @@ func TestLegacyProducers(t *testing.T) {
 		for _, r := range legacy(t) {
 			if r.Topic == "control" {
 				rec := r.record(t)
-				d, err := stream.ParseControl(rec.Key, rec.Value)
+				d, err := control.Parse(rec.Key, rec.Value)
 				if err != nil {
 					t.Fatalf("%s: %v", r.Text, err)
 				}

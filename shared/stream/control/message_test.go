@@ -1,4 +1,4 @@
-package stream_test
+package control_test
 
 import (
 	"encoding/binary"
@@ -14,6 +14,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/control"
 	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
 )
 
@@ -29,8 +30,8 @@ func float32s(t *testing.T, from codec.DType, b []byte) (all []float32) {
 	return all
 }
 
-// control is the shortest valid message with some members replaced.
-func control(members ...string) string {
+// message is the shortest valid message with some members replaced.
+func message(members ...string) string {
 	all := map[string]json.RawMessage{"topic": json.RawMessage(`"t:0:0:10"`), "input_format": json.RawMessage(`"RAW"`)}
 	for _, m := range members {
 		name, value, _ := strings.Cut(m, "=")
@@ -47,7 +48,7 @@ func at(topic string, partition int, offset, length int64) pipeline.Range {
 	return pipeline.Range{Topic: topic, Partition: partition, Offset: offset, Length: length}
 }
 
-func TestParseControlRanges(t *testing.T) {
+func TestParseRanges(t *testing.T) {
 	tests := map[string]struct {
 		topic, total string
 		want         []pipeline.Range
@@ -71,7 +72,7 @@ func TestParseControlRanges(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			d, err := stream.ParseControl([]byte{1}, []byte(control(fmt.Sprintf("topic=%q", test.topic), "total_msg="+test.total)))
+			d, err := control.Parse([]byte{1}, []byte(message(fmt.Sprintf("topic=%q", test.topic), "total_msg="+test.total)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -82,7 +83,7 @@ func TestParseControlRanges(t *testing.T) {
 	}
 }
 
-func TestParseControlDeployment(t *testing.T) {
+func TestParseDeployment(t *testing.T) {
 	tests := map[string]struct {
 		key  string
 		id   string // deployment_id in the value
@@ -101,7 +102,7 @@ func TestParseControlDeployment(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			d, err := stream.ParseControl([]byte(test.key), []byte(control("deployment_id="+test.id)))
+			d, err := control.Parse([]byte(test.key), []byte(message("deployment_id="+test.id)))
 			if err != nil || d.Deployment != test.want {
 				t.Errorf("got %d, %v", d.Deployment, err)
 			}
@@ -109,10 +110,10 @@ func TestParseControlDeployment(t *testing.T) {
 	}
 }
 
-func TestParseControlKeepsMembers(t *testing.T) {
-	value := control(`unsupervised_topic=null`, `incremental=false`, `dataset_restrictions={"a":[1]}`, `input_config="{\"data_type\": \"uint8\"}"`,
+func TestParseKeepsMembers(t *testing.T) {
+	value := message(`unsupervised_topic=null`, `incremental=false`, `dataset_restrictions={"a":[1]}`, `input_config="{\"data_type\": \"uint8\"}"`,
 		`validation_rate="0.25"`, `test_rate=0.5`, `description=null`, `shuffle=true`, `seed=-3`)
-	d, err := stream.ParseControl([]byte{1}, []byte(value))
+	d, err := control.Parse([]byte{1}, []byte(value))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,11 +125,11 @@ func TestParseControlKeepsMembers(t *testing.T) {
 	if diff := cmp.Diff(want, d); diff != "" {
 		t.Error(diff)
 	}
-	key, again, err := stream.MessageFor(d, 300).Encode()
+	key, again, err := control.MessageFor(d, 300).Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := stream.ParseControl(key, again)
+	got, err := control.Parse(key, again)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,40 +139,40 @@ func TestParseControlKeepsMembers(t *testing.T) {
 	}
 }
 
-func TestParseControlRefuses(t *testing.T) {
+func TestParseRefuses(t *testing.T) {
 	tests := map[string]struct{ key, value, field, mention string }{
 		"no JSON":             {"\x01", `{"topic`, "value", "JSON"},
 		"no object":           {"\x01", `[]`, "value", "JSON"},
 		"null":                {"\x01", `null`, "input_format", "format"},
-		"no deployment":       {"", control(), "deployment_id", "names no deployment"},
-		"deployment 0":        {"\x00", control(), "deployment_id", "names no deployment"},
-		"a key of text":       {"deployment-with-a-name", control(), "deployment_id", "22 bytes"},
-		"half a deployment":   {"\x01", control("deployment_id=1.5"), "deployment_id", "1.5"},
-		"a deployment of {}":  {"\x01", control("deployment_id={}"), "deployment_id", "{}"},
-		"no topic":            {"\x01", control("topic=null"), "topic", "missing"},
-		"an empty topic":      {"\x01", control(`topic="[]"`), "topic", "no range"},
-		"a topic alone":       {"\x01", control(`topic="automl"`), "topic", "without an end"},
-		"five parts":          {"\x01", control(`topic="t:0:0:1:2"`), "topic", "5 parts"},
-		"a bad name":          {"\x01", control(`topic="../t:0:0:1"`), "topic", "name of a topic"},
-		"a negative offset":   {"\x01", control(`topic="t:0:-1:1"`), "topic", "no offset"},
-		"a wide partition":    {"\x01", control(`topic="t:99999999999:0:1"`), "topic", "no partition"},
-		"a length of words":   {"\x01", control(`topic="t:0:0:many"`), "topic", "no length"},
-		"neither sum":         {"\x01", control(`topic="t:0:5:15"`, "total_msg=12"), "total_msg", "hold 15 (fourth place as length) or 10 (as end offset)"},
-		"nothing":             {"\x01", control(`topic="t:0:5:0"`), "topic", "no record"},
-		"an overflow":         {"\x01", control(`topic="t:0:0:4000000000000000000,t:1:0:4000000000000000000"`), "topic", "more records"},
-		"a topic of numbers":  {"\x01", control("topic=5"), "topic", "5"},
-		"an unknown format":   {"\x01", control(`input_format="CSV"`), "input_format", "CSV"},
-		"for inference":       {"\x01", control(`input_format="TELEGRAF_STR_JSON"`), "input_format", "inference"},
-		"a config of numbers": {"\x01", control("input_config=[1]"), "input_config", "object"},
-		"a rate of 2":         {"\x01", control("validation_rate=2"), "validation_rate", "2"},
-		"a negative rate":     {"\x01", control("test_rate=-0.1"), "test_rate", "-0.1"},
-		"a rate of NaN":       {"\x01", control(`test_rate="NaN"`), "test_rate", "NaN"},
-		"nothing to train on": {"\x01", control("validation_rate=0.5", "test_rate=0.5"), "validation_rate", "nothing to train on"},
-		"a half total":        {"\x01", control("total_msg=9.5"), "total_msg", "9.5"},
+		"no deployment":       {"", message(), "deployment_id", "names no deployment"},
+		"deployment 0":        {"\x00", message(), "deployment_id", "names no deployment"},
+		"a key of text":       {"deployment-with-a-name", message(), "deployment_id", "22 bytes"},
+		"half a deployment":   {"\x01", message("deployment_id=1.5"), "deployment_id", "1.5"},
+		"a deployment of {}":  {"\x01", message("deployment_id={}"), "deployment_id", "{}"},
+		"no topic":            {"\x01", message("topic=null"), "topic", "missing"},
+		"an empty topic":      {"\x01", message(`topic="[]"`), "topic", "no range"},
+		"a topic alone":       {"\x01", message(`topic="automl"`), "topic", "without an end"},
+		"five parts":          {"\x01", message(`topic="t:0:0:1:2"`), "topic", "5 parts"},
+		"a bad name":          {"\x01", message(`topic="../t:0:0:1"`), "topic", "name of a topic"},
+		"a negative offset":   {"\x01", message(`topic="t:0:-1:1"`), "topic", "no offset"},
+		"a wide partition":    {"\x01", message(`topic="t:99999999999:0:1"`), "topic", "no partition"},
+		"a length of words":   {"\x01", message(`topic="t:0:0:many"`), "topic", "no length"},
+		"neither sum":         {"\x01", message(`topic="t:0:5:15"`, "total_msg=12"), "total_msg", "hold 15 (fourth place as length) or 10 (as end offset)"},
+		"nothing":             {"\x01", message(`topic="t:0:5:0"`), "topic", "no record"},
+		"an overflow":         {"\x01", message(`topic="t:0:0:4000000000000000000,t:1:0:4000000000000000000"`), "topic", "more records"},
+		"a topic of numbers":  {"\x01", message("topic=5"), "topic", "5"},
+		"an unknown format":   {"\x01", message(`input_format="CSV"`), "input_format", "CSV"},
+		"for inference":       {"\x01", message(`input_format="TELEGRAF_STR_JSON"`), "input_format", "inference"},
+		"a config of numbers": {"\x01", message("input_config=[1]"), "input_config", "object"},
+		"a rate of 2":         {"\x01", message("validation_rate=2"), "validation_rate", "2"},
+		"a negative rate":     {"\x01", message("test_rate=-0.1"), "test_rate", "-0.1"},
+		"a rate of NaN":       {"\x01", message(`test_rate="NaN"`), "test_rate", "NaN"},
+		"nothing to train on": {"\x01", message("validation_rate=0.5", "test_rate=0.5"), "validation_rate", "nothing to train on"},
+		"a half total":        {"\x01", message("total_msg=9.5"), "total_msg", "9.5"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := stream.ParseControl([]byte(test.key), []byte(test.value))
+			_, err := control.Parse([]byte(test.key), []byte(test.value))
 			var known *pipeline.Error
 			if !errors.As(err, &known) || known.Field != test.field || known.Kind != pipeline.Invalid || !strings.Contains(known.Message(), test.mention) {
 				t.Errorf("got %v", err)
@@ -182,51 +183,48 @@ func TestParseControlRefuses(t *testing.T) {
 
 func TestEncodeKeys(t *testing.T) {
 	for id, want := range map[int64]string{1: "\x01", 255: "\xff", 256: "\x01\x00", 1 << 40: "\x01\x00\x00\x00\x00\x00"} {
-		key, _, err := stream.ControlMessage{Deployment: id}.Encode()
+		key, _, err := control.Message{Deployment: id}.Encode()
 		if err != nil || string(key) != want {
 			t.Errorf("%d: got %x, %v", id, key, err)
 		}
 	}
-	if _, _, err := (stream.ControlMessage{}).Encode(); err == nil {
+	if _, _, err := (control.Message{}).Encode(); err == nil {
 		t.Error("no deployment is taken")
 	}
 }
 
-func TestResolve(t *testing.T) {
+func TestReadFindsTheEndAsOfNow(t *testing.T) {
 	streamtest.Each(t, func(t *testing.T, c *stream.Cluster) {
 		topic := streamtest.Topic(t, c, 2)
 		produce(t, c, topic, 0, numbered(10))
-		parse := func(total string) pipeline.Datasource {
-			d, err := stream.ParseControl([]byte{1}, []byte(control(fmt.Sprintf("topic=%q", topic+":0:4"), "total_msg="+total)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			return d
+		read := func(ranges, total string) (pipeline.Datasource, error) {
+			return control.Read(t.Context(), c, []byte{1}, []byte(message(fmt.Sprintf("topic=%q", ranges), "total_msg="+total)))
 		}
-		d := parse("null")
-		if err := c.Resolve(t.Context(), &d); err != nil || d.TotalMsg != 6 || !cmp.Equal(d.Ranges, []pipeline.Range{at(topic, 0, 4, 6)}) {
+		d, err := read(topic+":0:4", "null")
+		if err != nil || d.TotalMsg != 6 || !cmp.Equal(d.Ranges, []pipeline.Range{at(topic, 0, 4, 6)}) || d.Retention.State != pipeline.Available {
 			t.Errorf("got %+v, %v", d, err)
 		}
-		d = parse("7")
-		if err := c.Resolve(t.Context(), &d); pipeline.KindOf(err) != pipeline.Invalid {
+		if _, err := read(topic+":0:4", "7"); pipeline.KindOf(err) != pipeline.Invalid {
 			t.Errorf("a wrong total: %v", err)
 		}
-		d = pipeline.Datasource{Ranges: []pipeline.Range{at(topic, 1, 0, -1)}}
-		if err := c.Resolve(t.Context(), &d); pipeline.KindOf(err) != pipeline.Invalid {
-			t.Errorf("an empty partition: %v", err)
+		if d, err = read(topic+":1:0", "null"); pipeline.KindOf(err) != pipeline.Invalid || d.Retention.State != pipeline.RetentionUnset {
+			t.Errorf("an empty partition: %+v, %v", d, err)
+		}
+		if d, err = read(topic+":0:4:60", "60"); err == nil || pipeline.KindOf(err) == pipeline.Unavailable || len(d.Ranges) != 1 {
+			t.Errorf("a range beyond the end: %+v, %v", d, err)
 		}
 	})
 }
 
-func FuzzParseControl(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	for _, r := range legacy(f) {
 		if rec := r.record(f); r.Text != "" {
 			f.Add(rec.Key, rec.Value)
 		}
 	}
-	f.Add([]byte("12"), []byte(control(`topic="[t:0:5,u:1:2:3]"`, "seed=1e3", `total_msg="5"`)))
+	f.Add([]byte("12"), []byte(message(`topic="[t:0:5,u:1:2:3]"`, "seed=1e3", `total_msg="5"`)))
 	f.Fuzz(func(t *testing.T, key, value []byte) {
-		d, err := stream.ParseControl(key, value)
+		d, err := control.Parse(key, value)
 		if err != nil {
 			var known *pipeline.Error
 			if !errors.As(err, &known) || known.Field == "" {
@@ -244,11 +242,11 @@ func FuzzParseControl(f *testing.F) {
 		if open {
 			return // its ranges are settled by the log
 		}
-		key, value, err = stream.MessageFor(d, d.Deployment).Encode()
+		key, value, err = control.MessageFor(d, d.Deployment).Encode()
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := stream.ParseControl(key, value)
+		again, err := control.Parse(key, value)
 		if err != nil {
 			t.Fatalf("what we write we refuse: %v", err)
 		}

@@ -1,4 +1,4 @@
-package stream
+package control
 
 import (
 	"context"
@@ -7,10 +7,14 @@ import (
 	"strings"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
 // openEnd is the Length of a range that goes to the end as of now.
 const openEnd = -1
+
+// mostRecords is above every offset of a log, and small enough to add up.
+const mostRecords = int64(1) << 62
 
 // entry is one part of the topic member: the fourth place is a length or, from
 // the original's producers, the offset after the last record.
@@ -21,8 +25,8 @@ type entry struct {
 	open          bool // three parts
 }
 
-// ranges reads the topic member and settles what the fourth places mean.
-func (p *controlParser) ranges(v *controlValue) {
+// ranges reads the topic member and decides what the fourth places mean.
+func (p *parser) ranges(v *message) {
 	if v.topic == nil {
 		p.fail(pipeline.Invalidf("topic", "is missing").WithHint("name the ranges as topic:partition:offset:length"))
 		return
@@ -45,7 +49,7 @@ func (p *controlParser) ranges(v *controlValue) {
 		p.fail(pipeline.Invalidf("topic", "names no range").WithHint("name the ranges as topic:partition:offset:length"))
 		return
 	}
-	p.settle(entries, open, v.total != "")
+	p.decide(entries, open, v.total != "")
 }
 
 func parseEntry(text string) (entry, *pipeline.Error) {
@@ -68,28 +72,28 @@ func parseEntry(text string) (entry, *pipeline.Error) {
 		return e, bad("names no partition")
 	}
 	e.partition = int(partition)
-	if e.offset, err = strconv.ParseInt(parts[2], 10, 64); err != nil || e.offset < 0 || e.offset >= forever {
+	if e.offset, err = strconv.ParseInt(parts[2], 10, 64); err != nil || e.offset < 0 || e.offset >= mostRecords {
 		return e, bad("names no offset")
 	}
 	if !e.open {
-		if e.place, err = strconv.ParseInt(parts[3], 10, 64); err != nil || e.place < 0 || e.place >= forever {
+		if e.place, err = strconv.ParseInt(parts[3], 10, 64); err != nil || e.place < 0 || e.place >= mostRecords {
 			return e, bad("names no length")
 		}
 	}
 	return e, nil
 }
 
-// settle decides by total_msg whether the fourth places are lengths or ends.
-// They are lengths where nothing tells otherwise: no total, or a range to the
+// decide finds out by total_msg whether the fourth places are lengths or ends.
+// They are lengths where nothing says otherwise: no total, or a range to the
 // end as of now, whose length is not known yet.
-func (p *controlParser) settle(entries []entry, open, counted bool) {
+func (p *parser) decide(entries []entry, open, counted bool) {
 	var lengths, ends int64
 	endsFit, overflow := true, false
 	for _, e := range entries {
 		lengths += e.place
 		ends += e.place - e.offset
 		endsFit = endsFit && e.place >= e.offset
-		overflow = overflow || lengths >= forever || ends >= forever
+		overflow = overflow || lengths >= mostRecords || ends >= mostRecords
 	}
 	if overflow {
 		p.fail(pipeline.Invalidf("topic", "the ranges hold more records than a log can"))
@@ -98,9 +102,9 @@ func (p *controlParser) settle(entries []entry, open, counted bool) {
 	total := p.d.TotalMsg
 	switch {
 	case open || !counted || lengths == total:
-		p.keep(entries, func(e entry) int64 { return e.place })
+		p.set(entries, func(e entry) int64 { return e.place })
 	case endsFit && ends == total:
-		p.keep(entries, func(e entry) int64 { return e.place - e.offset })
+		p.set(entries, func(e entry) int64 { return e.place - e.offset })
 	default:
 		p.fail(pipeline.Invalidf("total_msg", "%d records are announced, but the ranges hold %d (fourth place as length) or %d (as end offset)", total, lengths, ends).
 			WithHint("the lengths of the ranges must add up to total_msg"))
@@ -111,9 +115,9 @@ func (p *controlParser) settle(entries []entry, open, counted bool) {
 	}
 }
 
-// keep sets the ranges and leaves out empty ones: the original's producers name
+// set stores the ranges and leaves out empty ones: the original's producers name
 // every partition of the topic.
-func (p *controlParser) keep(entries []entry, length func(entry) int64) {
+func (p *parser) set(entries []entry, length func(entry) int64) {
 	for _, e := range entries {
 		r := pipeline.Range{Topic: e.topic, Partition: e.partition, Offset: e.offset, Length: openEnd}
 		if !e.open {
@@ -125,7 +129,7 @@ func (p *controlParser) keep(entries []entry, length func(entry) int64) {
 	}
 }
 
-func (p *controlParser) count(counted bool) {
+func (p *parser) count(counted bool) {
 	var n int64
 	for _, r := range p.d.Ranges {
 		n += r.Length
@@ -138,9 +142,26 @@ func (p *controlParser) count(counted bool) {
 	}
 }
 
-// Resolve settles the ranges that go to the end as of now, and then holds
-// total_msg against their sum.
-func (c *Cluster) Resolve(ctx context.Context, d *pipeline.Datasource) error {
+// Read reads a record of the control topic, looks up the ranges that go to the
+// end as of now, and compares all of them with what the log still holds. After
+// an error the datasource holds what could be read. An error of kind
+// Unavailable may pass; any other says that the message cannot be used.
+func Read(ctx context.Context, c *stream.Cluster, key, value []byte) (pipeline.Datasource, error) {
+	d, err := Parse(key, value)
+	if err == nil {
+		err = resolve(ctx, c, &d)
+	}
+	if err != nil {
+		d.Retention.State = pipeline.RetentionUnset
+		return d, err
+	}
+	d.Retention, err = c.Available(ctx, d.Ranges)
+	return d, err
+}
+
+// resolve looks up the ranges that go to the end as of now, and then compares
+// total_msg with their sum.
+func resolve(ctx context.Context, c *stream.Cluster, d *pipeline.Datasource) error {
 	open := false
 	var sum int64
 	for i := range d.Ranges {
