@@ -26,6 +26,7 @@ const (
 	DeployTraining  = pipeline.StepDeployTraining
 	ControlLog      = pipeline.StepControlLog
 	DeployInference = pipeline.StepDeployInference
+	Records         = pipeline.StepRecords
 )
 
 // Functions lists them in the order of the pipeline.

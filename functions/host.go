@@ -17,11 +17,13 @@ import (
 	deployinference "github.com/kafkaml/kafkaml/functions/deploy-inference"
 	deploytraining "github.com/kafkaml/kafkaml/functions/deploy-training"
 	modelregister "github.com/kafkaml/kafkaml/functions/model-register"
+	"github.com/kafkaml/kafkaml/functions/records"
 	"github.com/kafkaml/kafkaml/shared/artifact"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/control"
 )
 
 // The steps that a host can serve, in the order of the pipeline. The predict
@@ -31,6 +33,7 @@ const (
 	DeployTraining  = pipeline.StepDeployTraining
 	ControlLog      = pipeline.StepControlLog
 	DeployInference = pipeline.StepDeployInference
+	Records         = pipeline.StepRecords
 )
 
 // Steps lists them.
@@ -50,6 +53,7 @@ type Parts struct {
 	// PerPartition gives an inference's KafkaSource a consumer for each
 	// partition, where a cluster spreads consumers over pods.
 	PerPartition bool
+	ControlTopic string   // control-log, records: where streams are announced
 	Env          []string // NAME=value, for training and predict processes: Kafka, artifacts
 	Training     string   // URL of deploy-training's door: where trainings and control-log report to
 	Scratch      string   // folder for exports under way
@@ -72,6 +76,9 @@ type Host struct {
 func New(parts Parts, function string) (*Host, error) {
 	if function != "" && !slices.Contains(Steps, function) {
 		return nil, pipeline.Invalidf("FUNCTION", "%q is not a step", function).WithHint("use one of %s, or leave it empty for all", strings.Join(Steps, ", "))
+	}
+	if parts.ControlTopic == "" {
+		parts.ControlTopic = control.Topic
 	}
 	if parts.Log == nil {
 		parts.Log = slog.Default()
@@ -99,11 +106,13 @@ func (h *Host) step(name string, p Parts) door.Function {
 		h.loops = append(h.loops, func(ctx context.Context) { h.training.Run(ctx, reconcileEvery) })
 		return h.training.Function()
 	case ControlLog:
-		s := controllog.NewService(controllog.Deps{Store: p.Store, Cluster: p.Cluster, Emit: eventing.NewEmitter(p.Training, nil), Log: log})
+		s := controllog.NewService(controllog.Deps{Store: p.Store, Cluster: p.Cluster, ControlTopic: p.ControlTopic, Emit: eventing.NewEmitter(p.Training, nil), Log: log})
 		return s.Function()
+	case Records:
+		return records.NewService(records.Deps{Store: p.Store, Cluster: p.Cluster, ControlTopic: p.ControlTopic, Log: log}).Function()
 	default:
 		s := deployinference.NewService(deployinference.Deps{
-			Store: p.Store, Cluster: p.Cluster, Services: p.Services, Sources: p.Sources, Env: p.Env,
+			Store: p.Store, Topics: p.Cluster, Brokers: p.Cluster.Config().Brokers, Services: p.Services, Sources: p.Sources, Env: p.Env,
 			Namespace: p.Namespace, PerPartition: p.PerPartition, Log: log,
 		})
 		h.loops = append(h.loops, s.Run)

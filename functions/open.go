@@ -94,7 +94,7 @@ func Open(ctx context.Context, getenv func(string) string, onEnded func(context.
 	if err != nil {
 		return nil, err
 	}
-	o := &Opened{Parts: Parts{Log: log, Scratch: os.TempDir()}}
+	o := &Opened{Parts: Parts{Log: log, Scratch: os.TempDir(), ControlTopic: e.or("CONTROL_TOPIC", control.Topic)}}
 	if v := getenv("CORS_ORIGINS"); v != "" {
 		o.Origins = strings.Split(v, ",")
 	}
@@ -157,7 +157,7 @@ func (o *Opened) openCluster(ctx context.Context, e environment) error {
 	if v := e.getenv("CORS_ORIGINS"); v != "" {
 		o.Env = append(o.Env, "CORS_ORIGINS="+v)
 	}
-	if !e.serves(DeployTraining, ControlLog, DeployInference) {
+	if !e.serves(DeployTraining, ControlLog, DeployInference, Records) {
 		return nil
 	}
 	config, err := stream.FromEnv(e.getenv)

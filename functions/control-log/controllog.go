@@ -44,9 +44,6 @@ type Service struct {
 
 // NewService gives the step without its HTTP side.
 func NewService(deps Deps) *Service {
-	if deps.ControlTopic == "" {
-		deps.ControlTopic = control.Topic
-	}
 	return &Service{Deps: deps, fresh: freshness{at: map[int64]checked{}}}
 }
 
@@ -67,9 +64,6 @@ func (s *Service) Function() door.Function {
 		Resources: func(mux *http.ServeMux) {
 			mux.HandleFunc("GET /datasources", s.list)
 			mux.HandleFunc("GET /datasources/{id}", s.get)
-			mux.HandleFunc("GET /datasources/{id}/records", s.records)
-			mux.HandleFunc("GET /streams/examples", sendExamples)
-			mux.HandleFunc("POST /streams", s.sendStream)
 		},
 		Facts: []string{"io.kafkaml.datasource."},
 	}

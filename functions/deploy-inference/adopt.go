@@ -42,7 +42,7 @@ func (r *reconciler) count(ctx context.Context, it *item, i *pipeline.Inference)
 		return
 	}
 	it.counted = time.Now()
-	n, err := r.s.Cluster.Partitions(ctx, i.InputTopic)
+	n, err := r.s.Topics.Partitions(ctx, i.InputTopic)
 	if err != nil || n == i.Partitions {
 		return
 	}

@@ -36,7 +36,7 @@ func (r *rig) outliving(t *testing.T) (processes *local.Platform, begin func() (
 	})
 	return processes, func() func() {
 		s := deployinference.NewService(deployinference.Deps{
-			Store: r.store, Cluster: r.cluster, Services: processes, Sources: d, Env: r.cluster.Config().Env(), PerPartition: true, Log: log,
+			Store: r.store, Topics: r.cluster, Brokers: r.cluster.Config().Brokers, Services: processes, Sources: d, Env: r.cluster.Config().Env(), PerPartition: true, Log: log,
 		})
 		ctx, cancel := context.WithCancel(context.Background())
 		var wg sync.WaitGroup

@@ -57,11 +57,11 @@ func (s *Service) topics(ctx context.Context, i pipeline.Inference) (partitions 
 		name       string
 		partitions int
 	}{{i.InputTopic, i.MaxReplicas}, {i.OutputTopic, i.MaxReplicas}, {i.DeadLetter, 1}} {
-		if err := s.Cluster.EnsureTopic(ctx, t.name, t.partitions); err != nil {
+		if err := s.Topics.EnsureTopic(ctx, t.name, t.partitions); err != nil {
 			return 0, fmt.Errorf("topics of the inference: %w", err)
 		}
 	}
-	return s.Cluster.Partitions(ctx, i.InputTopic)
+	return s.Topics.Partitions(ctx, i.InputTopic)
 }
 
 // update changes replicas, or what is served: the Service is then replaced

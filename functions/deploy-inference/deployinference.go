@@ -15,7 +15,6 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
 	"github.com/kafkaml/kafkaml/shared/registry"
-	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
 // Name of the function.
@@ -27,10 +26,18 @@ type Sources interface {
 	Delete(ctx context.Context, namespace, name string) error
 }
 
+// Topics makes topics and counts their partitions: a stream.Cluster, of which
+// the step needs no more. It reads no record.
+type Topics interface {
+	EnsureTopic(ctx context.Context, topic string, partitions int) error
+	Partitions(ctx context.Context, topic string) (int, error)
+}
+
 // Deps is what the step needs of the others.
 type Deps struct {
 	Store        *registry.Store
-	Cluster      *stream.Cluster
+	Topics       Topics
+	Brokers      []string // of the KafkaSources
 	Services     platform.Services
 	Sources      Sources
 	Env          []string // NAME=value, for each predict process: Kafka, artifacts
@@ -43,13 +50,12 @@ type Deps struct {
 type Service struct {
 	Deps
 	reconciler *reconciler
-	tails      *door.Streams
 }
 
 // NewService gives the step without its HTTP side. Run must run for anything
 // to be served.
 func NewService(deps Deps) *Service {
-	s := &Service{Deps: deps, tails: door.NewStreams(openTails)}
+	s := &Service{Deps: deps}
 	s.reconciler = newReconciler(s)
 	return s
 }
@@ -80,11 +86,6 @@ func (s *Service) Function() door.Function {
 			mux.HandleFunc("GET /inferences", door.List(s.Store, (*registry.Tx).Inferences, "result", "deployment", "model"))
 			mux.HandleFunc("GET /inferences/{id}", door.Get(s.Store, (*registry.Tx).Inference))
 			mux.HandleFunc("GET /inferences/suggest", s.suggest)
-			mux.HandleFunc("GET /inferences/examples", feedExamples)
-			mux.HandleFunc("POST /inferences/{id}/records", s.feed)
-			mux.HandleFunc("GET /inferences/{id}/predictions", s.predictions)
-			mux.HandleFunc("GET /inferences/{id}/dead-letters", s.deadLetters)
-			mux.HandleFunc("GET /inferences/{id}/traffic", s.traffic)
 		},
 		Facts: []string{"io.kafkaml.inference."},
 	}

@@ -51,7 +51,7 @@ func (s *Service) source(i pipeline.Inference) eventing.KafkaSource {
 			},
 		},
 		Spec: eventing.KafkaSourceSpec{
-			ConsumerGroup: Group(i), BootstrapServers: s.Cluster.Config().Brokers, Topics: []string{i.InputTopic},
+			ConsumerGroup: Group(i), BootstrapServers: s.Brokers, Topics: []string{i.InputTopic},
 			Consumers: &consumers, InitialOffset: eventing.Earliest, Ordering: eventing.Unordered,
 			Delivery: &eventing.Delivery{Retry: &retry, BackoffPolicy: eventing.Linear, BackoffDelay: sourceBackoff, Timeout: sourceTimeout},
 			Sink:     eventing.Destination{Ref: &eventing.Reference{APIVersion: "serving.knative.dev/v1", Kind: "Service", Namespace: s.Namespace, Name: i.Name}},

@@ -9,19 +9,20 @@ import (
 // are in eventing, beside their schemas.
 
 // The steps of the pipeline: each is a function and the path of its HTTP side.
-// The first four share a program, which FUNCTION narrows to one of them.
+// The first five share a program, which FUNCTION narrows to one of them.
 const (
 	StepModelRegister   = "model-register"
 	StepDeployTraining  = "deploy-training"
 	StepControlLog      = "control-log"
 	StepDeployInference = "deploy-inference"
+	StepRecords         = "records"
 	StepTrain           = "train"
 	StepPredict         = "predict"
 )
 
 // Steps lists those with an HTTP side of their own at all times, in the order
 // of the pipeline: train and predict run once for each result and inference.
-var Steps = []string{StepModelRegister, StepDeployTraining, StepControlLog, StepDeployInference}
+var Steps = []string{StepModelRegister, StepDeployTraining, StepControlLog, StepDeployInference, StepRecords}
 
 // The headers of a dead letter, beside those of its record: why it was not
 // predicted, as a person reads it, and where it came from.

@@ -4,7 +4,7 @@ import { expect, test } from './setup'
 
 test('dist/ alone, with a config.json, at another origin', async ({ browser, machine }) => {
   const { alone } = machine
-  const steps = ['model-register', 'deploy-training', 'control-log', 'deploy-inference']
+  const steps = ['model-register', 'deploy-training', 'control-log', 'deploy-inference', 'records']
   alone.config = {
     functions: Object.fromEntries(steps.map((s) => [s, `${machine.url}/${s}`])), predict: `${machine.url}/predict`, brokers: machine.brokers,
     cluster: { namespace: 'kafkaml', server: 'http://page.kafkaml.svc.cluster.local' },

@@ -19,7 +19,7 @@ const about = `Serve one step of the pipeline, as a pod of a cluster does.
 
 All is told by environment variables, which docs/kubernetes.md lists. FUNCTION
 names the step: model-register, deploy-training, control-log, deploy-inference,
-or page, which serves the web page and passes on what it asks of the steps.`
+records, or page, which serves the web page and passes on what it asks of the steps.`
 
 // Page is the value of FUNCTION that serves the page.
 const Page = "page"

@@ -1,7 +1,7 @@
 // Where the functions are: config.json beside the page says so.
 import type { Cluster } from '../logic/ascommand'
 
-export const steps = ['model-register', 'deploy-training', 'control-log', 'deploy-inference'] as const
+export const steps = ['model-register', 'deploy-training', 'control-log', 'deploy-inference', 'records'] as const
 export type Step = (typeof steps)[number]
 
 export interface Config {

@@ -3,7 +3,7 @@ import { controlMessage, isImage, producers, rawConfig, type Target } from './pr
 
 const tensor = (shape: number[], dtype = 'float32') => ({ name: 'x', dtype, shape })
 const target: Target = {
-  deployment: 3, topic: 'digits', validationRate: 0.1, testRate: 0, brokers: 'h:1', controlTopic: 'C', server: 'http://h:2', streams: 'http://h:2/control-log/streams',
+  deployment: 3, topic: 'digits', validationRate: 0.1, testRate: 0, brokers: 'h:1', controlTopic: 'C', server: 'http://h:2', streams: 'http://h:2/records/streams',
   model: { inputs: [tensor([28, 28])], labels: [tensor([], 'int32')] },
 }
 

@@ -1,4 +1,4 @@
-package controllog_test
+package records_test
 
 import (
 	"bytes"
@@ -28,33 +28,20 @@ type preview struct {
 }
 
 // stored puts a datasource over n records that are in the data topic.
-func (r *rig) stored(t *testing.T, records []stream.Record, config string) int64 {
+func (r *rig) stored(t *testing.T, deployment int64, records []stream.Record, config string) int64 {
 	t.Helper()
 	base, err := r.cluster.Produce(t.Context(), r.data, 0, records)
 	if err != nil {
 		t.Fatal(err)
 	}
 	d := pipeline.Datasource{
-		Deployment: 1, InputFormat: pipeline.RAW, InputConfig: json.RawMessage(config), TotalMsg: int64(len(records)),
+		Deployment: deployment, InputFormat: pipeline.RAW, InputConfig: json.RawMessage(config), TotalMsg: int64(len(records)),
 		Ranges: []pipeline.Range{{Topic: r.data, Offset: base, Length: int64(len(records))}}, Origin: pipeline.Origin{Topic: r.control, Offset: base},
 	}
 	if err := r.store.Do(t.Context(), func(tx *registry.Tx) error { return tx.CreateDatasource(&d) }); err != nil {
 		t.Fatal(err)
 	}
 	return d.ID
-}
-
-func (r *rig) read(t *testing.T, path string, v any) int {
-	t.Helper()
-	answer, err := http.Get(r.URL + path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = answer.Body.Close() }()
-	if err := json.NewDecoder(answer.Body).Decode(v); err != nil {
-		t.Fatal(err)
-	}
-	return answer.StatusCode
 }
 
 func TestTheFirstRecordsAreShownAsDeclared(t *testing.T) {
@@ -65,7 +52,7 @@ func TestTheFirstRecordsAreShownAsDeclared(t *testing.T) {
 		{Key: []byte{1}, Value: []byte{0}},
 		{Key: []byte{1}, Value: []byte{9, 9, 9, 255}},
 	}
-	id := r.stored(t, records, `{"data_type": "uint8", "data_reshape": "2 2", "label_type": "uint8", "label_reshape": ""}`)
+	id := r.stored(t, r.deployment, records, `{"data_type": "uint8", "data_reshape": "2 2", "label_type": "uint8", "label_reshape": ""}`)
 	var p preview
 	if status := r.read(t, fmt.Sprintf("/datasources/%d/records?limit=3", id), &p); status != http.StatusOK {
 		t.Fatalf("status %d", status)
@@ -89,7 +76,7 @@ func TestTheFirstRecordsAreShownAsDeclared(t *testing.T) {
 
 func TestLabelsThatAreNoClassesAreNotCounted(t *testing.T) {
 	r := newRig(t)
-	id := r.stored(t, []stream.Record{{Key: []byte{0, 0, 0xc0, 0x7f}, Value: []byte{1}}, {Key: []byte{0, 0, 0, 0x3f}, Value: []byte{2}}},
+	id := r.stored(t, r.deployment, []stream.Record{{Key: []byte{0, 0, 0xc0, 0x7f}, Value: []byte{1}}, {Key: []byte{0, 0, 0, 0x3f}, Value: []byte{2}}},
 		`{"data_type": "uint8", "data_reshape": "1", "label_type": "float32", "label_reshape": ""}`)
 	var p preview
 	r.read(t, fmt.Sprintf("/datasources/%d/records", id), &p)
@@ -100,7 +87,7 @@ func TestLabelsThatAreNoClassesAreNotCounted(t *testing.T) {
 
 func TestAPreviewIsRefusedByName(t *testing.T) {
 	r := newRig(t)
-	id := r.stored(t, []stream.Record{{Value: []byte{1}}}, `{"data_type": "uint8"}`)
+	id := r.stored(t, 99, []stream.Record{{Value: []byte{1}}}, `{"data_type": "uint8"}`)
 	for path, field := range map[string]string{
 		"/datasources/999/records": "", fmt.Sprintf("/datasources/%d/records?limit=0", id): "limit", fmt.Sprintf("/datasources/%d/records", id): "deployment",
 	} {
@@ -109,34 +96,6 @@ func TestAPreviewIsRefusedByName(t *testing.T) {
 			t.Errorf("%s: %d %+v, want field %q", path, status, p, field)
 		}
 	}
-}
-
-// trainable makes a deployment of a model of three numbers and two classes.
-func (r *rig) trainable(t *testing.T) int64 {
-	t.Helper()
-	m := pipeline.Model{Name: "m", Framework: "tensorflow", Version: 1, Export: pipeline.Export{
-		Inputs: []pipeline.Tensor{{Name: "input", DType: "float32", Shape: []int{3}}},
-		Labels: []pipeline.Tensor{{Name: "output", DType: "int32", Shape: []int{}}},
-	}}
-	var d pipeline.Deployment
-	err := r.store.Do(t.Context(), func(tx *registry.Tx) error {
-		if err := tx.CreateModel(&m); err != nil {
-			return err
-		}
-		c := pipeline.Configuration{Name: "c", Models: []int64{m.ID}}
-		if err := tx.CreateConfiguration(&c); err != nil {
-			return err
-		}
-		d = pipeline.Deployment{Configuration: c.ID}
-		if err := tx.CreateDeployment(&d); err != nil {
-			return err
-		}
-		return tx.CreateResult(&pipeline.Result{Deployment: d.ID, Configuration: c.ID, Model: m.ID, ModelName: m.Name, ModelVersion: m.Version})
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d.ID
 }
 
 // upload posts a file as a stream.
@@ -171,9 +130,8 @@ const table = "a,b,c,class\n1,2,3,0\n4,5,6,1\n7,8,9,0\n"
 
 func TestAFileIsSentAsAStream(t *testing.T) {
 	r := newRig(t)
-	deployment := r.trainable(t)
 	status, body := r.upload(t, "../../iris.csv", table, map[string]string{
-		"deployment": fmt.Sprint(deployment), "topic": "iris", "label": "class", "validation_rate": "0.2", "limit": "2",
+		"deployment": fmt.Sprint(r.deployment), "topic": "iris", "label": "class", "validation_rate": "0.2", "limit": "2",
 	})
 	if status != http.StatusCreated {
 		t.Fatalf("%d %s", status, body)
@@ -193,7 +151,7 @@ func TestAFileIsSentAsAStream(t *testing.T) {
 
 func TestAStreamIsRefusedBeforeAnythingIsSent(t *testing.T) {
 	r := newRig(t)
-	good := map[string]string{"deployment": fmt.Sprint(r.trainable(t)), "topic": "iris", "label": "class"}
+	good := map[string]string{"deployment": fmt.Sprint(r.deployment), "topic": "iris", "label": "class"}
 	for name, c := range map[string]struct {
 		file, content, field, value, want string
 	}{

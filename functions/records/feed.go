@@ -1,4 +1,4 @@
-package deployinference
+package records
 
 import (
 	"context"
@@ -19,20 +19,14 @@ import (
 
 // The bounds of what a person sends by hand.
 const (
-	fedRecords = 10_000
-	fedDefault = 100
-	fedRate    = 1000 // records a second
-	fedTime    = time.Minute
+	feedDefault = 100
+	feedMost    = 10_000
+	feedRate    = 1000 // records a second
+	feedTime    = time.Minute
 )
 
-// feedExamples serves GET /inferences/examples: the data sets that this machine
-// holds.
-func feedExamples(w http.ResponseWriter, _ *http.Request) {
-	door.WriteJSON(w, registry.Page[datasets.Set]{Items: datasets.All()})
-}
-
-// fed is the answer of POST /inferences/{id}/records.
-type fed struct {
+// feedSummary is the answer of POST /inferences/{id}/records.
+type feedSummary struct {
 	Records int    `json:"records"`
 	Topic   string `json:"topic"`
 }
@@ -43,7 +37,7 @@ type fed struct {
 // their labels as keys. A record that the inference could not decode is refused
 // here: a person would have to look for it among the dead letters.
 func (s *Service) feed(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), fedTime)
+	ctx, cancel := context.WithTimeout(r.Context(), feedTime)
 	defer cancel()
 	i, err := s.inference(r)
 	var n int
@@ -58,7 +52,7 @@ func (s *Service) feed(w http.ResponseWriter, r *http.Request) {
 		door.Problem(w, err)
 		return
 	}
-	door.WriteJSON(w, fed{n, i.InputTopic})
+	door.WriteJSON(w, feedSummary{n, i.InputTopic})
 }
 
 func (s *Service) feedOne(ctx context.Context, i pipeline.Inference, r *http.Request) error {
@@ -92,11 +86,15 @@ func (s *Service) put(ctx context.Context, topic string, partition int, key, val
 // decoderOf decodes as the inference's replicas do.
 func (s *Service) decoderOf(ctx context.Context, i pipeline.Inference) (d *codec.Decoder, err error) {
 	err = s.Store.View(ctx, func(tx *registry.Tx) error {
-		sub, err := subjectOf(tx, i.Result)
+		result, err := tx.Result(i.Result)
 		if err != nil {
 			return err
 		}
-		d, err = codec.New(i.InputFormat, i.InputConfig, codec.Binding{Inputs: sub.model.Inputs})
+		model, err := tx.ModelVersion(result.Model, result.ModelVersion)
+		if err != nil {
+			return err
+		}
+		d, err = codec.New(i.InputFormat, i.InputConfig, codec.Binding{Inputs: model.Inputs})
 		return err
 	})
 	return d, err
@@ -115,11 +113,11 @@ func decodes(d *codec.Decoder, value []byte) error {
 
 // feedExample sends unseen records of a data set, each at its time.
 func (s *Service) feedExample(ctx context.Context, i pipeline.Inference, name string, r *http.Request) (n int, err error) {
-	limit, err := door.Number(r, "limit", fedDefault, 1, fedRecords)
+	limit, err := door.Number(r, "limit", feedDefault, 1, feedMost)
 	if err != nil {
 		return 0, err
 	}
-	rate, err := door.Number(r, "rate", fedRate, 1, fedRate)
+	rate, err := door.Number(r, "rate", feedRate, 1, feedRate)
 	if err != nil {
 		return 0, err
 	}

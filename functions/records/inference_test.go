@@ -1,4 +1,4 @@
-package deployinference_test
+package records_test
 
 import (
 	"bufio"
@@ -19,7 +19,7 @@ func (r *rig) idle(t *testing.T) pipeline.Inference {
 	t.Helper()
 	i := pipeline.Inference{
 		Name: "idle", Result: r.result, Delivery: pipeline.Source, Status: pipeline.InferenceStopped, InputFormat: pipeline.RAW,
-		InputConfig: json.RawMessage(`{"data_type":"uint8","data_reshape":"4"}`), InputTopic: "in", OutputTopic: "out", DeadLetter: "dead", MaxReplicas: 1, Partitions: 1,
+		InputConfig: json.RawMessage(`{"data_type":"uint8","data_reshape":"3"}`), InputTopic: "in", OutputTopic: "out", DeadLetter: "dead", MaxReplicas: 1, Partitions: 1,
 	}
 	for _, topic := range []string{"in", "out", "dead"} {
 		if err := r.cluster.EnsureTopic(t.Context(), topic, 1); err != nil {
@@ -48,7 +48,7 @@ func TestARecordByHandGoesToTheInputTopic(t *testing.T) {
 	r := newRig(t)
 	i := r.idle(t)
 	path := fmt.Sprintf("/inferences/%d/records", i.ID)
-	if status, body := r.post(t, path+"?key=a", []byte{1, 2, 3, 4}); status != http.StatusOK || !strings.Contains(body, `"records":1`) {
+	if status, body := r.post(t, path+"?key=a", []byte{1, 2, 3}); status != http.StatusOK || !strings.Contains(body, `"records":1`) {
 		t.Fatalf("%d %s", status, body)
 	}
 	var got stream.Record
@@ -56,7 +56,7 @@ func TestARecordByHandGoesToTheInputTopic(t *testing.T) {
 		got = stream.Record{Key: bytes.Clone(x.Key), Value: bytes.Clone(x.Value), Headers: x.Headers}
 		return nil
 	})
-	if err != nil || string(got.Key) != "a" || len(got.Value) != 4 || got.Headers[0].Key != "sent" {
+	if err != nil || string(got.Key) != "a" || len(got.Value) != 3 || got.Headers[0].Key != "sent" {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	for query, want := range map[string]string{"": "record", "?example=none": "example", "?example=mnist&limit=0": "limit", "?example=mnist&rate=x": "rate"} {
@@ -64,10 +64,9 @@ func TestARecordByHandGoesToTheInputTopic(t *testing.T) {
 			t.Errorf("%s: %d %s, want 422 about %s", query, status, body, want)
 		}
 	}
-	_, body := r.call(t, http.MethodGet, fmt.Sprintf("/inferences/%d/traffic", i.ID), nil)
 	var traffic struct{ Input, Output, Dead, Lag int64 }
-	if err := json.Unmarshal(body, &traffic); err != nil || traffic.Input != 1 || traffic.Lag != 1 || traffic.Output != 0 {
-		t.Errorf("traffic %s, want one record in, not dealt with", body)
+	if status := r.read(t, fmt.Sprintf("/inferences/%d/traffic", i.ID), &traffic); status != http.StatusOK || traffic.Input != 1 || traffic.Lag != 1 || traffic.Output != 0 {
+		t.Errorf("traffic %+v, want one record in, not dealt with", traffic)
 	}
 }
 
@@ -117,8 +116,9 @@ func TestTheTailIsDecodedAndResumes(t *testing.T) {
 	if len(again) != 1 || again[0].id != "0:2" || !strings.Contains(again[0].data, `"key":"1"`) {
 		t.Errorf("resumed with %v, want offset 1", again)
 	}
-	if status, body := r.call(t, http.MethodGet, path+"?after=x", nil); status != http.StatusUnprocessableEntity {
-		t.Errorf("%d %s", status, body)
+	var p struct{ Field string }
+	if status := r.read(t, path+"?after=x", &p); status != http.StatusUnprocessableEntity || p.Field != "after" {
+		t.Errorf("%d %+v", status, p)
 	}
 }
 
@@ -131,9 +131,8 @@ func TestDeadLettersSayWhy(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	_, body := r.call(t, http.MethodGet, fmt.Sprintf("/inferences/%d/dead-letters?limit=1", i.ID), nil)
 	var page struct{ Items []struct{ Error string } }
-	if err := json.Unmarshal(body, &page); err != nil || len(page.Items) != 1 || page.Items[0].Error == "" {
-		t.Errorf("got %s, want the last letter", body)
+	if status := r.read(t, fmt.Sprintf("/inferences/%d/dead-letters?limit=1", i.ID), &page); status != http.StatusOK || len(page.Items) != 1 || page.Items[0].Error == "" {
+		t.Errorf("%d %+v, want the last letter", status, page)
 	}
 }

@@ -1,4 +1,4 @@
-package controllog
+package records
 
 import (
 	"context"
@@ -32,12 +32,6 @@ type sendForm struct {
 	sink    control.SinkConfig
 	file    files.Options
 	example string // the name of a data set of this machine, in place of files
-}
-
-// sendExamples serves GET /streams/examples: the data sets that this machine
-// holds.
-func sendExamples(w http.ResponseWriter, _ *http.Request) {
-	door.WriteJSON(w, registry.Page[datasets.Set]{Items: datasets.All()})
 }
 
 // sendStream serves POST /streams: it sends records that a person has picked as
@@ -98,7 +92,7 @@ func readSendForm(r *http.Request, controlTopic string) (f sendForm, err error) 
 	return f, pipeline.CheckRates(f.sink.ValidationRate, f.sink.TestRate)
 }
 
-// fields reads numbers of a form and keeps the first error.
+// fields reads numbers of a form and remembers the first error.
 type fields struct {
 	r   *http.Request
 	err error
@@ -139,8 +133,10 @@ func (s *Service) send(ctx context.Context, f sendForm, uploads []*multipart.Fil
 	if err := s.fits(ctx, f.sink); err != nil {
 		return sum, err
 	}
-	if err := s.Cluster.EnsureTopic(ctx, f.sink.Topic, 1); err != nil {
-		return sum, err
+	for _, topic := range []string{f.sink.ControlTopic, f.sink.Topic} {
+		if err := s.Cluster.EnsureTopic(ctx, topic, 1); err != nil {
+			return sum, err
+		}
 	}
 	sink, err := control.NewSink(ctx, s.Cluster, f.sink)
 	if err != nil {
@@ -171,7 +167,7 @@ func (s *Service) fits(ctx context.Context, config control.SinkConfig) error {
 			}
 			return err
 		}
-		binding, err := wanted(tx, config.Deployment)
+		binding, err := bindingOf(tx, config.Deployment)
 		if err != nil {
 			return err
 		}
@@ -181,7 +177,7 @@ func (s *Service) fits(ctx context.Context, config control.SinkConfig) error {
 }
 
 // locate gives the files to read: those of an example, or uploads, which are
-// kept under their names in a folder of their own until clean is called.
+// stored under their names in a folder of their own until clean is called.
 func locate(example string, uploads []*multipart.FileHeader) (paths []string, clean func(), err error) {
 	clean = func() {}
 	if example != "" {
@@ -200,7 +196,7 @@ func locate(example string, uploads []*multipart.FileHeader) (paths []string, cl
 	}
 	clean = func() { _ = os.RemoveAll(dir) }
 	for _, u := range uploads {
-		path, err := keepUpload(dir, u)
+		path, err := saveUpload(dir, u)
 		if err != nil {
 			return nil, clean, &pipeline.Error{Op: opSend, Err: err}
 		}
@@ -209,9 +205,9 @@ func locate(example string, uploads []*multipart.FileHeader) (paths []string, cl
 	return paths, clean, nil
 }
 
-// keepUpload writes an upload into dir. Of its name only the last element
+// saveUpload writes an upload into dir. Of its name only the last element
 // counts: it tells the format, and leads nowhere else.
-func keepUpload(dir string, u *multipart.FileHeader) (path string, err error) {
+func saveUpload(dir string, u *multipart.FileHeader) (path string, err error) {
 	from, err := u.Open()
 	if err != nil {
 		return "", err

@@ -1,13 +1,13 @@
-package deployinference
+package records
 
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
-	"github.com/kafkaml/kafkaml/shared/registry"
 )
 
 // traffic is the answer of GET /inferences/{id}/traffic: how far the topics of
@@ -20,6 +20,7 @@ type traffic struct {
 	Time   time.Time `json:"time"`
 }
 
+// traffic serves GET /inferences/{id}/traffic.
 func (s *Service) traffic(w http.ResponseWriter, r *http.Request) {
 	i, err := s.inference(r)
 	if err != nil {
@@ -34,25 +35,13 @@ func (s *Service) traffic(w http.ResponseWriter, r *http.Request) {
 	door.WriteJSON(w, t)
 }
 
-// inference reads the one that a request's path names.
-func (s *Service) inference(r *http.Request) (i pipeline.Inference, err error) {
-	id, err := door.PathID(r)
-	if err != nil {
-		return i, err
-	}
-	err = s.Store.View(r.Context(), func(tx *registry.Tx) error {
-		i, err = tx.Inference(id)
-		return err
-	})
-	return i, err
-}
-
+// count asks Kafka how far the topics of an inference have come.
 func (s *Service) count(ctx context.Context, i pipeline.Inference) (t traffic, err error) {
 	first, next, err := s.Cluster.Offsets(ctx, i.InputTopic)
 	if err != nil {
 		return t, err
 	}
-	done, err := s.Cluster.Committed(ctx, Group(i), i.InputTopic)
+	done, err := s.Cluster.Committed(ctx, pipeline.InferenceGroup(strconv.FormatInt(i.ID, 10)), i.InputTopic)
 	if err != nil {
 		return t, err
 	}

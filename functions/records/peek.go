@@ -1,4 +1,4 @@
-package controllog
+package records
 
 import (
 	"context"
@@ -19,7 +19,7 @@ import (
 
 // The bounds of a preview.
 const (
-	previewRecords  = 24
+	previewDefault  = 24
 	previewMost     = 200
 	previewElements = 200_000 // numbers in all
 	countedRecords  = 5_000   // looked at for the count of labels
@@ -30,13 +30,13 @@ const (
 type preview struct {
 	Inputs  []pipeline.Tensor `json:"inputs"`
 	Labels  []pipeline.Tensor `json:"labels"`
-	Items   []shown           `json:"items"`
+	Items   []decoded         `json:"items"`
 	Counts  map[string]int64  `json:"counts,omitempty"` // of the labels, where they are few whole numbers
 	Counted int64             `json:"counted"`          // records that Counts is about
 }
 
-// shown is a record as its tensors, or why it is none.
-type shown struct {
+// decoded is a record as its tensors, or why it is none.
+type decoded struct {
 	Partition int       `json:"partition"`
 	Offset    int64     `json:"offset"`
 	Sample    []numbers `json:"sample"`
@@ -63,15 +63,15 @@ func (n numbers) MarshalJSON() ([]byte, error) {
 	return append(b, ']'), nil
 }
 
-// records serves the first records of a datasource's stream, decoded as it
+// peek serves the first records of a datasource's stream, decoded as it
 // declares them, and counts the labels of somewhat more.
-func (s *Service) records(w http.ResponseWriter, r *http.Request) {
+func (s *Service) peek(w http.ResponseWriter, r *http.Request) {
 	id, err := door.PathID(r)
 	if err != nil {
 		door.Problem(w, err)
 		return
 	}
-	limit, err := door.Number(r, "limit", previewRecords, 1, previewMost)
+	limit, err := door.Number(r, "limit", previewDefault, 1, previewMost)
 	if err != nil {
 		door.Problem(w, err)
 		return
@@ -84,7 +84,7 @@ func (s *Service) records(w http.ResponseWriter, r *http.Request) {
 	door.WriteJSON(w, p)
 }
 
-// errEnough ends a read that has seen what it wanted.
+// errEnough ends a read that has seen as much as it needs.
 var errEnough = errors.New("enough")
 
 func (s *Service) preview(ctx context.Context, id int64, limit int) (preview, error) {
@@ -98,7 +98,7 @@ func (s *Service) preview(ctx context.Context, id int64, limit int) (preview, er
 	}
 	p := newPreviewer(decoder, limit)
 	for _, g := range d.Ranges {
-		err := s.Cluster.Read(ctx, g, p.see)
+		err := s.Cluster.Read(ctx, g, p.add)
 		if errors.Is(err, errEnough) {
 			break
 		}
@@ -122,10 +122,27 @@ func (s *Service) bound(ctx context.Context, id int64) (d pipeline.Datasource, b
 		if err != nil || b.Inputs != nil {
 			return err
 		}
-		b, err = wanted(tx, d.Deployment)
+		b, err = bindingOf(tx, d.Deployment)
 		return err
 	})
 	return d, b, err
+}
+
+// bindingOf is what the models of a deployment are trained on; all of them take
+// the same.
+func bindingOf(tx *registry.Tx, deployment int64) (codec.Binding, error) {
+	page, err := tx.Results(registry.Query{By: map[string]int64{"deployment": deployment}, Limit: 1})
+	if err != nil {
+		return codec.Binding{}, err
+	}
+	if len(page.Items) == 0 {
+		return codec.Binding{}, &pipeline.Error{
+			Kind: pipeline.Conflict, Field: "deployment", Reason: "the deployment that the stream names is not there, so no model says how to read it",
+			Hint: "create the deployment, or send the stream again to another one",
+		}
+	}
+	m, err := tx.ModelVersion(page.Items[0].Model, page.Items[0].ModelVersion)
+	return codec.Binding{Inputs: m.Inputs, Labels: m.Labels}, err
 }
 
 // declared is what the input_config of RAW says by itself; other formats are
@@ -153,22 +170,6 @@ func declared(d pipeline.Datasource) (b codec.Binding, err error) {
 	return b, nil
 }
 
-// wanted is what the models of a deployment want; they want the same.
-func wanted(tx *registry.Tx, deployment int64) (codec.Binding, error) {
-	page, err := tx.Results(registry.Query{By: map[string]int64{"deployment": deployment}, Limit: 1})
-	if err != nil {
-		return codec.Binding{}, err
-	}
-	if len(page.Items) == 0 {
-		return codec.Binding{}, &pipeline.Error{
-			Kind: pipeline.Conflict, Field: "deployment", Reason: "the deployment that the stream names is not there, so no model says how to read it",
-			Hint: "create the deployment, or send the stream again to another one",
-		}
-	}
-	m, err := tx.ModelVersion(page.Items[0].Model, page.Items[0].ModelVersion)
-	return codec.Binding{Inputs: m.Inputs, Labels: m.Labels}, err
-}
-
 // previewer collects a preview record by record.
 type previewer struct {
 	preview
@@ -180,7 +181,7 @@ type previewer struct {
 }
 
 func newPreviewer(d *codec.Decoder, limit int) *previewer {
-	p := &previewer{decoder: d, preview: preview{Items: []shown{}, Inputs: []pipeline.Tensor{}, Labels: []pipeline.Tensor{}, Counts: map[string]int64{}}}
+	p := &previewer{decoder: d, preview: preview{Items: []decoded{}, Inputs: []pipeline.Tensor{}, Labels: []pipeline.Tensor{}, Counts: map[string]int64{}}}
 	elements := 1
 	for _, t := range d.Inputs() {
 		p.Inputs, p.inputs = append(p.Inputs, described(t)), append(p.inputs, make([]byte, t.Bytes()))
@@ -199,13 +200,13 @@ func described(t codec.Tensor) pipeline.Tensor {
 	return pipeline.Tensor{Name: t.Name, DType: t.DType.String(), Shape: append([]int{}, t.Shape...)}
 }
 
-func (p *previewer) see(r stream.Record) error {
+func (p *previewer) add(r stream.Record) error {
 	if len(p.Items) >= p.limit && (p.countsAreOver || p.Counted >= countedRecords) {
 		return errEnough
 	}
 	err := p.decoder.Record(p.inputs, p.labels, r.Key, r.Value)
 	if len(p.Items) < p.limit {
-		p.show(r, err)
+		p.append(r, err)
 	}
 	if err == nil {
 		p.count()
@@ -213,8 +214,8 @@ func (p *previewer) see(r stream.Record) error {
 	return nil
 }
 
-func (p *previewer) show(r stream.Record, fault error) {
-	item := shown{Partition: r.Partition, Offset: r.Offset, Sample: []numbers{}, Label: []numbers{}}
+func (p *previewer) append(r stream.Record, fault error) {
+	item := decoded{Partition: r.Partition, Offset: r.Offset, Sample: []numbers{}, Label: []numbers{}}
 	if fault != nil {
 		item.Error = fault.Error()
 	} else {

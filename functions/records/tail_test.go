@@ -1,4 +1,4 @@
-package deployinference
+package records
 
 import (
 	"strings"

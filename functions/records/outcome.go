@@ -1,16 +1,12 @@
-package deployinference
+package records
 
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
-	"slices"
 	"strconv"
 	"time"
 
-	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
-	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
@@ -52,41 +48,4 @@ func outcomeOf(r stream.Record) outcome {
 	}
 	o.Values = append(json.RawMessage(nil), body.Values...) // the record is only lent
 	return o
-}
-
-const (
-	lettersShown = 50
-	lettersMost  = 500
-)
-
-// deadLetters serves GET /inferences/{id}/dead-letters: the last records that
-// could not be predicted and why, the newest first.
-func (s *Service) deadLetters(w http.ResponseWriter, r *http.Request) {
-	i, err := s.inference(r)
-	if err != nil {
-		door.Problem(w, err)
-		return
-	}
-	limit, err := door.Number(r, "limit", lettersShown, 1, int64(lettersMost))
-	if err != nil {
-		door.Problem(w, err)
-		return
-	}
-	letters := []outcome{}
-	first, next, err := s.Cluster.Offsets(r.Context(), i.DeadLetter)
-	for p := range next {
-		if err == nil && next[p] > first[p] {
-			n := min(limit, next[p]-first[p])
-			err = s.Cluster.Read(r.Context(), pipeline.Range{Topic: i.DeadLetter, Partition: p, Offset: next[p] - n, Length: n}, func(r stream.Record) error {
-				letters = append(letters, outcomeOf(r))
-				return nil
-			})
-		}
-	}
-	if err != nil {
-		door.Problem(w, err)
-		return
-	}
-	slices.SortFunc(letters, func(a, b outcome) int { return b.Time.Compare(a.Time) })
-	door.WriteJSON(w, registry.Page[outcome]{Items: letters[:min(len(letters), int(limit))]})
 }

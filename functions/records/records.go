@@ -1,0 +1,69 @@
+// Package records is the step for people's hands on topics: it shows the first
+// records of a stream and sends one from files, puts records on the input topic
+// of an inference, follows its predictions, lists its dead letters and counts
+// what went through its topics. It only reads the registry; everything it
+// changes is in Kafka, as any producer would.
+package records
+
+import (
+	"log/slog"
+	"net/http"
+
+	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/shared/datasets"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/stream"
+)
+
+// Deps is what the step needs of the others.
+type Deps struct {
+	Store        *registry.Store
+	Cluster      *stream.Cluster
+	ControlTopic string // where a stream that was sent is announced
+	Log          *slog.Logger
+}
+
+// Service reads and sends records.
+type Service struct {
+	Deps
+	tails *door.Streams
+}
+
+// NewService gives the step without its HTTP side.
+func NewService(deps Deps) *Service { return &Service{Deps: deps, tails: door.NewStreams(openTails)} }
+
+// Function is the step's HTTP side. It takes no events: a record is no command.
+func (s *Service) Function() door.Function {
+	return door.Function{
+		Name: pipeline.StepRecords,
+		Resources: func(mux *http.ServeMux) {
+			mux.HandleFunc("GET /datasets", listDatasets)
+			mux.HandleFunc("POST /streams", s.sendStream)
+			mux.HandleFunc("GET /datasources/{id}/records", s.peek)
+			mux.HandleFunc("POST /inferences/{id}/records", s.feed)
+			mux.HandleFunc("GET /inferences/{id}/predictions", s.predictions)
+			mux.HandleFunc("GET /inferences/{id}/dead-letters", s.deadLetters)
+			mux.HandleFunc("GET /inferences/{id}/traffic", s.traffic)
+		},
+	}
+}
+
+// listDatasets serves GET /datasets: the data sets that this machine holds, to
+// be sent as a stream or fed to an inference by name.
+func listDatasets(w http.ResponseWriter, _ *http.Request) {
+	door.WriteJSON(w, registry.Page[datasets.Set]{Items: datasets.All()})
+}
+
+// inference reads the one that a request's path names.
+func (s *Service) inference(r *http.Request) (i pipeline.Inference, err error) {
+	id, err := door.PathID(r)
+	if err != nil {
+		return i, err
+	}
+	err = s.Store.View(r.Context(), func(tx *registry.Tx) error {
+		i, err = tx.Inference(id)
+		return err
+	})
+	return i, err
+}

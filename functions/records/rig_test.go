@@ -1,0 +1,107 @@
+package records_test
+
+import (
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"testing"
+
+	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/functions/records"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
+)
+
+// rig is the step over a broker and SQLite.
+type rig struct {
+	*httptest.Server
+	cluster    *stream.Cluster
+	store      *registry.Store
+	data       string // a topic of one partition
+	control    string // the control topic; nobody reads it
+	deployment int64  // of one model, with three numbers in and two classes out
+	result     int64  // of that model, finished
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	r := &rig{cluster: streamtest.Cluster(t)}
+	r.data, r.control = streamtest.Topic(t, r.cluster, 1), streamtest.Name(t)
+	var err error
+	if r.store, err = registry.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "registry.db")); err != nil {
+		t.Fatal(err)
+	}
+	r.fill(t)
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	s := records.NewService(records.Deps{Store: r.store, Cluster: r.cluster, ControlTopic: r.control, Log: log})
+	r.Server = httptest.NewServer(door.Handler(s.Function(), r.store, log))
+	t.Cleanup(func() {
+		r.Server.Close()
+		_ = r.store.Close()
+	})
+	return r
+}
+
+// fill makes a deployment of one model and finishes its result.
+func (r *rig) fill(t *testing.T) {
+	t.Helper()
+	m := pipeline.Model{Name: "m", Framework: "tensorflow", Version: 1, Export: pipeline.Export{
+		Inputs: []pipeline.Tensor{{Name: "input", DType: "float32", Shape: []int{3}}},
+		Labels: []pipeline.Tensor{{Name: "output", DType: "int32", Shape: []int{}}},
+	}}
+	err := r.store.Do(t.Context(), func(tx *registry.Tx) error {
+		if err := tx.CreateModel(&m); err != nil {
+			return err
+		}
+		c := pipeline.Configuration{Name: "c", Models: []int64{m.ID}}
+		if err := tx.CreateConfiguration(&c); err != nil {
+			return err
+		}
+		d := pipeline.Deployment{Configuration: c.ID}
+		if err := tx.CreateDeployment(&d); err != nil {
+			return err
+		}
+		result := pipeline.Result{Deployment: d.ID, Configuration: c.ID, Model: m.ID, ModelName: m.Name, ModelVersion: m.Version}
+		if err := tx.CreateResult(&result); err != nil {
+			return err
+		}
+		r.deployment, r.result = d.ID, result.ID
+		return r.finish(tx)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (r *rig) finish(tx *registry.Tx) error {
+	for _, s := range []pipeline.ResultStatus{pipeline.ResultScheduled, pipeline.ResultRunning, pipeline.ResultFinished} {
+		result, err := tx.Result(r.result)
+		if err != nil {
+			return err
+		}
+		result.Status, result.Attempt, result.Artifact = s, 1, "results/1/attempt-1"
+		if err := tx.UpdateResult(&result); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read gets JSON into v and gives the status.
+func (r *rig) read(t *testing.T, path string, v any) int {
+	t.Helper()
+	answer, err := http.Get(r.URL + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if err := json.NewDecoder(answer.Body).Decode(v); err != nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode
+}
