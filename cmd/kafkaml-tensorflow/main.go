@@ -19,6 +19,8 @@ import (
 
 	"github.com/kafkaml/kafkaml/functions/predict"
 	"github.com/kafkaml/kafkaml/functions/train"
+	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/framework/tensorflow"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/toolchain"
 )
@@ -131,8 +133,11 @@ func whileReadable(ctx context.Context, r io.Reader) context.Context {
 	return ctx
 }
 
+// frameworks are what this program links.
+var frameworks = framework.Link(tensorflow.Framework{})
+
 func runTrain(ctx context.Context, log *slog.Logger) error {
-	config, err := train.ConfigFromEnv(os.Getenv, log)
+	config, err := train.ConfigFromEnv(os.Getenv, frameworks, log)
 	if err != nil {
 		return err
 	}

@@ -101,7 +101,7 @@ func specOf(r pipeline.Result, dep pipeline.Deployment, d pipeline.Datasource, m
 	return pipeline.TrainingJob{
 		Result: r.ID, Attempt: r.Attempt, Deployment: dep.ID,
 		Model: m.ID, ModelName: r.ModelName, ModelVersion: m.Version, SourceHash: m.SourceHash,
-		Artifact: m.Artifact, Output: pipeline.ResultArtifact(r.ID, r.Attempt), Export: m.Export,
+		Framework: m.Framework, Artifact: m.Artifact, Output: pipeline.ResultArtifact(r.ID, r.Attempt), Export: m.Export,
 		BatchSize: dep.BatchSize, TrainingKwargs: dep.TrainingKwargs, ValidationKwargs: dep.ValidationKwargs,
 		Seed: dep.Seed, Engine: dep.Engine, GPUs: dep.GPUs,
 		Datasource: d.ID, Ranges: d.Ranges, InputFormat: d.InputFormat, InputConfig: d.InputConfig,

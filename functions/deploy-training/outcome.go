@@ -15,7 +15,7 @@ import (
 // it.
 type Progressed struct {
 	pipeline.Result
-	Stage   string           `json:"stage,omitempty"`
+	Stage   pipeline.Stage   `json:"stage,omitempty"`
 	Records int64            `json:"records,omitempty"`
 	Epochs  []pipeline.Epoch `json:"epochs,omitempty"`
 }

@@ -2,16 +2,12 @@ package train
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
-	"math"
 	"sort"
 	"strconv"
 
-	tf "github.com/galeone/tensorflow/tensorflow/go"
-
 	"github.com/kafkaml/kafkaml/shared/codec"
-	"github.com/kafkaml/kafkaml/shared/framework/tensorflow"
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -34,7 +30,7 @@ func (t *training) audit(ctx context.Context) (*pipeline.SplitAudit, error) {
 	a := &pipeline.SplitAudit{}
 	parts := []struct {
 		name string
-		s    *samples
+		s    *split
 		into *pipeline.SplitCount
 	}{{"training", t.train, &a.Training}, {"validation", t.validation, &a.Validation}, {"test", t.test, &a.Test}}
 	whole := make([]int64, t.classes())
@@ -85,11 +81,10 @@ func missing(split string, have, whole []int64) []string {
 }
 
 // count counts a split's labels by class.
-func (s *samples) count(ctx context.Context, classes int) ([]int64, error) {
+func (s *split) count(ctx context.Context, classes int) ([]int64, error) {
 	out := make([]int64, classes)
 	label := s.cache.fields[len(s.cache.fields)-1]
-	wide := make([]byte, label.Elements()*8)
-	values := make([]float64, label.Elements())
+	var values []float64
 	most := max(1, readBytes/s.cache.row)
 	buf := make([]byte, most*s.cache.row)
 	for at := s.from; at < s.to; at += int64(most) {
@@ -101,13 +96,10 @@ func (s *samples) count(ctx context.Context, classes int) ([]int64, error) {
 			return nil, err
 		}
 		for ; len(rows) > 0; rows = rows[s.cache.row:] {
-			if err := codec.Cast(wide, codec.Float64, rows[label.at:label.at+label.bytes], label.DType); err != nil {
+			if values, err = codec.AppendFloats(values[:0], rows[label.at:label.at+label.bytes], label.DType); err != nil {
 				return nil, err
 			}
-			for i := range values {
-				values[i] = math.Float64frombits(binary.LittleEndian.Uint64(wide[8*i:]))
-			}
-			if c := tensorflow.Class(values); c >= 0 && c < classes {
+			if c := framework.Class(values); c >= 0 && c < classes {
 				out[c]++
 			}
 		}
@@ -131,7 +123,7 @@ func (t *training) confusion(ctx context.Context) (*pipeline.Confusion, error) {
 	over := t.train
 	if over.Len() > confusedOfTraining {
 		c.Split = fmt.Sprintf("first %d of training", confusedOfTraining)
-		over = newSamples(t.cache, t.trainer.Columns(), 0, confusedOfTraining)
+		over = newSplit(t.cache, t.trainer.Columns(), 0, confusedOfTraining)
 	}
 	if t.validation.Len() > 0 {
 		c.Split, over = "validation", t.validation
@@ -144,16 +136,16 @@ func (t *training) confusion(ctx context.Context) (*pipeline.Confusion, error) {
 		c.Counts[i] = make([]int64, n)
 	}
 	label := t.trainer.Columns()[len(t.Job.Export.Inputs)]
-	err := t.trainer.Predict(ctx, over, func(rows int, columns [][]byte, outputs []*tf.Tensor) error {
-		truth, err := tensorflow.FloatsOf(columns[len(columns)-1][:rows*label.Bytes()], label.DType)
+	err := t.trainer.Predict(ctx, over, func(p framework.Predicted) error {
+		truth, err := codec.Floats(p.Columns[len(p.Columns)-1][:p.Records*label.Bytes()], label.DType)
 		if err != nil {
 			return err
 		}
-		guess, err := tensorflow.Float64s(outputs[0])
+		guess, err := codec.Floats(p.Outputs[0].Data, p.Outputs[0].DType)
 		if err != nil {
 			return err
 		}
-		t.tally(c.Counts, rows, truth, guess)
+		t.tally(c.Counts, p.Records, truth, guess)
 		return nil
 	})
 	if err != nil {
@@ -166,7 +158,7 @@ func (t *training) confusion(ctx context.Context) (*pipeline.Confusion, error) {
 func (t *training) tally(counts [][]int64, rows int, truth, guess []float64) {
 	labels, outputs := len(truth)/rows, len(guess)/rows
 	for i := range rows {
-		is, said := tensorflow.Class(truth[i*labels:(i+1)*labels]), t.predicted(guess[i*outputs:(i+1)*outputs])
+		is, said := framework.Class(truth[i*labels:(i+1)*labels]), t.predicted(guess[i*outputs:(i+1)*outputs])
 		if is >= 0 && is < len(counts) && said < len(counts) {
 			counts[is][said]++
 		}
@@ -177,7 +169,7 @@ func (t *training) tally(counts [][]int64, rows int, truth, guess []float64) {
 // single one whether it is past one half (past zero as a logit).
 func (t *training) predicted(output []float64) int {
 	if len(output) > 1 {
-		return tensorflow.Class(output)
+		return framework.Class(output)
 	}
 	threshold := 0.5
 	if t.Job.Export.Logits {

@@ -42,7 +42,7 @@ func filled(t testing.TB, n int, memory int64) *cache {
 }
 
 // pass reads a whole pass in pieces and returns the records' numbers.
-func pass(t testing.TB, s *samples, number, piece int) []int {
+func pass(t testing.TB, s *split, number, piece int) []int {
 	t.Helper()
 	var all []int
 	for first := 0; first < int(s.Len()); first += piece {
@@ -67,13 +67,13 @@ func pass(t testing.TB, s *samples, number, piece int) []int {
 
 var columnsOfFilled = []codec.Tensor{{Name: "x0", DType: codec.Int32, Shape: []int{2}}, {Name: "y0", DType: codec.Int32}}
 
-func TestSamples(t *testing.T) {
+func TestSplitReads(t *testing.T) {
 	const n = 100_000 // several blocks, and a tail, of a file
 	for name, memory := range map[string]int64{"memory": 1 << 30, "file": 0} {
 		for _, shuffled := range []bool{false, true} {
 			t.Run(name+"/shuffled="+strconv.FormatBool(shuffled), func(t *testing.T) {
 				c := filled(t, n, memory)
-				s := newSamples(c, columnsOfFilled, 10, n-7)
+				s := newSplit(c, columnsOfFilled, 10, n-7)
 				s.shuffled, s.seed = shuffled, 42
 				inOrder := func(all []int) bool {
 					for i, x := range all {
@@ -113,7 +113,7 @@ func TestSamples(t *testing.T) {
 
 func TestWindowsMixAFile(t *testing.T) {
 	c := filled(t, 200_000, 0)
-	s := newSamples(c, columnsOfFilled, 0, c.records)
+	s := newSplit(c, columnsOfFilled, 0, c.records)
 	s.shuffled = true
 	all := pass(t, s, 0, 4096)
 	neighbours := 0
@@ -135,7 +135,7 @@ func TestShuffleOfTheStream(t *testing.T) {
 				if err := c.shuffle(t.Context(), seed); err != nil {
 					t.Fatal(err)
 				}
-				return pass(t, newSamples(c, columnsOfFilled, 0, c.records), -1, 500)
+				return pass(t, newSplit(c, columnsOfFilled, 0, c.records), -1, 500)
 			}
 			a, b, other := order(1), order(1), order(2)
 			seen := make([]bool, len(a))
@@ -185,7 +185,7 @@ func TestCacheIsBounded(t *testing.T) {
 	if err := c.seal(); err != nil {
 		t.Fatal(err)
 	}
-	s := newSamples(c, inputs, 0, n)
+	s := newSplit(c, inputs, 0, n)
 	s.shuffled = true
 	dst := [][]byte{make([]byte, 8*row)}
 	for first := int64(0); first < n; first += 8 {

@@ -43,7 +43,7 @@ func (r *reporter) change(edit func(*pipeline.Progress)) {
 	}
 }
 
-func (r *reporter) stage(s string) { r.change(func(p *pipeline.Progress) { p.Stage = s }) }
+func (r *reporter) stage(s pipeline.Stage) { r.change(func(p *pipeline.Progress) { p.Stage = s }) }
 
 func (r *reporter) total(epochs int) {
 	r.change(func(p *pipeline.Progress) { p.EpochsTotal = epochs })

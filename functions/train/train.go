@@ -21,24 +21,26 @@ import (
 
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/artifact"
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
 // Config is what a training process is told.
 type Config struct {
-	Job       pipeline.TrainingJob
-	Kafka     stream.Config
-	Artifacts string // URL of the store of models
-	Scratch   string // folder for the cache and the models; the system's when empty
-	Emitter   *eventing.Emitter
-	Log       *slog.Logger
+	Job        pipeline.TrainingJob
+	Frameworks framework.Frameworks // of which the Job names one
+	Kafka      stream.Config
+	Artifacts  string // URL of the store of models
+	Scratch    string // folder for the cache and the models; the system's when empty
+	Emitter    *eventing.Emitter
+	Log        *slog.Logger
 }
 
 // ConfigFromEnv reads KAFKAML_JOB (a pipeline.TrainingJob as JSON),
 // ARTIFACT_URL, the KAFKA_ variables, K_SINK and K_CE_OVERRIDES.
-func ConfigFromEnv(getenv func(string) string, log *slog.Logger) (Config, error) {
-	c := Config{Artifacts: getenv("ARTIFACT_URL"), Log: log}
+func ConfigFromEnv(getenv func(string) string, frameworks framework.Frameworks, log *slog.Logger) (Config, error) {
+	c := Config{Frameworks: frameworks, Artifacts: getenv("ARTIFACT_URL"), Log: log}
 	text := getenv("KAFKAML_JOB")
 	if text == "" {
 		return c, pipeline.Invalidf("KAFKAML_JOB", "is not set").WithHint("it holds the training to run, as JSON")
@@ -94,6 +96,10 @@ func explain(err error) (reason, hint string) {
 
 // attempt runs the training in a scratch folder that it removes.
 func attempt(ctx context.Context, c Config, r *reporter) (o pipeline.Outcome, err error) {
+	f, err := c.Frameworks.Get(c.Job.Framework)
+	if err != nil {
+		return o, err
+	}
 	scratch, err := os.MkdirTemp(c.Scratch, "kafkaml-train-")
 	if err != nil {
 		return o, &pipeline.Error{Op: "train", Kind: pipeline.Unavailable, Reason: "no scratch folder: " + err.Error(), Hint: "free disk space or set TMPDIR", Err: err}
@@ -104,7 +110,7 @@ func attempt(ctx context.Context, c Config, r *reporter) (o pipeline.Outcome, er
 		return o, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	t := &training{Config: c, report: r, store: store, scratch: scratch}
+	t := &training{Config: c, framework: f, report: r, store: store, scratch: scratch}
 	defer func() { err = errors.Join(err, t.close()) }()
 	err = t.run(ctx)
 	return t.outcome, err
@@ -113,13 +119,13 @@ func attempt(ctx context.Context, c Config, r *reporter) (o pipeline.Outcome, er
 // run is the training from the first record to the stored model.
 func (t *training) run(ctx context.Context) error {
 	for _, step := range []struct {
-		stage string
+		stage pipeline.Stage
 		do    func(context.Context) error
 	}{
-		{"reading", t.prepare},
-		{"training", t.fit},
-		{"evaluating", t.evaluate},
-		{"saving", t.save},
+		{pipeline.StageReading, t.prepare},
+		{pipeline.StageTraining, t.fit},
+		{pipeline.StageEvaluating, t.evaluate},
+		{pipeline.StageSaving, t.save},
 	} {
 		t.report.stage(step.stage)
 		began := time.Now()

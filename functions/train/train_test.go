@@ -22,6 +22,8 @@ import (
 
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/artifact"
+	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/framework/tensorflow"
 	"github.com/kafkaml/kafkaml/shared/framework/tensorflow/tensorflowtest"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
@@ -58,7 +60,7 @@ func newRig(t *testing.T) *rig {
 			InputFormat: pipeline.RAW,
 			InputConfig: json.RawMessage(`{"data_type":"float32","data_reshape":"3","label_type":"uint8","label_reshape":""}`),
 		},
-		Kafka: r.cluster.Config(), Artifacts: "file://" + t.TempDir(), Scratch: t.TempDir(),
+		Frameworks: framework.Link(tensorflow.Framework{}), Kafka: r.cluster.Config(), Artifacts: "file://" + t.TempDir(), Scratch: t.TempDir(),
 		Emitter: eventing.NewEmitter(sink.URL, nil), Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 	store := r.store(t)
@@ -306,7 +308,7 @@ func TestRunFailsWithReasons(t *testing.T) {
 
 func TestConfigFromEnv(t *testing.T) {
 	env := map[string]string{"ARTIFACT_URL": "mem://", "KAFKA_BROKERS": "localhost:1", "KAFKAML_JOB": `{"result":4,"export":{"metrics":["loss"]},"training_kwargs":"epochs=2"}`}
-	c, err := ConfigFromEnv(func(k string) string { return env[k] }, slog.Default())
+	c, err := ConfigFromEnv(func(k string) string { return env[k] }, nil, slog.Default())
 	if err != nil || c.Job.Result != 4 || c.Job.TrainingKwargs.Epochs != 2 {
 		t.Error(c.Job, err)
 	}
@@ -316,7 +318,7 @@ func TestConfigFromEnv(t *testing.T) {
 				return ""
 			}
 			return env[k]
-		}, slog.Default())
+		}, nil, slog.Default())
 		if err == nil || !strings.Contains(err.Error(), missing) {
 			t.Error(fmt.Sprint(missing, ": ", err))
 		}

@@ -8,12 +8,11 @@ import (
 	"os"
 	"path/filepath"
 
-	tf "github.com/galeone/tensorflow/tensorflow/go"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/kafkaml/kafkaml/shared/artifact"
 	"github.com/kafkaml/kafkaml/shared/codec"
-	"github.com/kafkaml/kafkaml/shared/framework/tensorflow"
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -24,9 +23,10 @@ type training struct {
 	store   *artifact.Store
 	scratch string
 
-	trainer                 *tensorflow.Trainer
+	framework               framework.Framework
+	trainer                 framework.Trainer
 	cache                   *cache
-	train, validation, test *samples
+	train, validation, test *split
 	outcome                 pipeline.Outcome
 	lastEpoch               pipeline.Epoch
 }
@@ -42,9 +42,6 @@ func (t *training) close() error {
 	}
 	return errors.Join(errs...)
 }
-
-func (t *training) exported() string { return filepath.Join(t.scratch, "model") }
-func (t *training) template() string { return filepath.Join(t.scratch, "keras") }
 
 // prepare reads the stream and, meanwhile, loads the model.
 func (t *training) prepare(ctx context.Context) error {
@@ -64,15 +61,13 @@ func (t *training) prepare(ctx context.Context) error {
 
 // open fetches the exported model and loads it.
 func (t *training) open(ctx context.Context, d *codec.Decoder) error {
-	if err := t.store.GetDir(ctx, t.Job.Artifact+"/model.zip", t.exported()); err != nil {
+	dir := filepath.Join(t.scratch, "exported")
+	err := t.framework.Kind().Bundle.Exported.Get(ctx, t.store, t.Job.Artifact, dir)
+	if err != nil {
 		return err
 	}
-	err := t.store.GetDir(ctx, t.Job.Artifact+"/keras.zip", t.template())
-	if err != nil && pipeline.KindOf(err) != pipeline.NotFound { // not every model has one
-		return err
-	}
-	t.trainer, err = tensorflow.OpenTrainer(t.exported(), tensorflow.TrainerOptions{
-		Export: t.Job.Export, Inputs: d.Inputs(), Labels: d.Labels(), Batch: t.Job.BatchSize, GPU: t.Job.GPUs > 0,
+	t.trainer, err = t.framework.OpenTrainer(framework.TrainerOptions{
+		Dir: dir, Export: t.Job.Export, Inputs: d.Inputs(), Labels: d.Labels(), Batch: t.Job.BatchSize, GPU: t.Job.GPUs > 0,
 	})
 	return err
 }
@@ -91,7 +86,7 @@ func (t *training) split(ctx context.Context) error {
 			WithHint("send more records, or lower validation_rate and test_rate")
 	}
 	columns := t.trainer.Columns()
-	part := func(from, to int64) *samples { return newSamples(t.cache, columns, from, to) }
+	part := func(from, to int64) *split { return newSplit(t.cache, columns, from, to) }
 	t.train, t.test, t.validation = part(0, train), part(train, train+test), part(train+test, total)
 	if t.Job.TrainingKwargs.Shuffle {
 		t.train.shuffled, t.train.seed = true, uint64(t.Job.Seed)
@@ -105,14 +100,14 @@ func (t *training) split(ctx context.Context) error {
 func (t *training) fit(ctx context.Context) error {
 	k, v := t.Job.TrainingKwargs, t.Job.ValidationKwargs
 	t.report.total(k.Epochs)
-	report, err := t.trainer.Fit(ctx, t.train, tensorflow.Plan{
+	report, err := t.trainer.Fit(ctx, t.train, framework.Plan{
 		BatchSize: t.Job.BatchSize, Epochs: k.Epochs, InitialEpoch: k.InitialEpoch, StepsPerEpoch: k.StepsPerEpoch,
 		ClassWeight: k.ClassWeight, Validation: t.validation, ValidationSteps: v.Steps, ValidationFreq: k.ValidationFreq,
 		Engine: t.Job.Engine,
-	}, func(e pipeline.Epoch) {
+	}, framework.Watch{Stage: t.report.stage, Epoch: func(e pipeline.Epoch) {
 		t.lastEpoch = e
 		t.report.epoch(e)
-	})
+	}})
 	t.outcome.Engine, t.outcome.EngineReason = report.Engine, cmp.Or(t.Job.EngineReason, report.Reason)
 	if err != nil {
 		return op("train", err)
@@ -142,50 +137,28 @@ func (t *training) evaluate(ctx context.Context) (err error) {
 	return err
 }
 
-// save stores the trained model in both forms and completes the lineage.
-func (t *training) save(ctx context.Context) error {
-	variables, err := t.trainer.Variables()
-	if err != nil {
-		return op("read the trained variables", err)
+// save stores the trained model and completes the lineage.
+func (t *training) save(ctx context.Context) (err error) {
+	l := &t.outcome.Lineage
+	if l.WeightsHash, err = t.trainer.WeightsHash(); err != nil {
+		return op("hash the trained weights", err)
 	}
 	dir := filepath.Join(t.scratch, "trained")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return op("save the trained model", err)
+	}
 	if err := t.trainer.Save(dir); err != nil {
 		return op("save the trained model", err)
 	}
-	if err := t.store.PutDir(ctx, t.Job.Output+"/savedmodel.zip", dir); err != nil {
-		return err
-	}
-	if err := t.saveKeras(ctx, variables); err != nil {
+	if err := t.framework.Kind().Bundle.Trained.Put(ctx, t.store, t.Job.Output, dir); err != nil {
 		return err
 	}
 	t.outcome.Artifact = t.Job.Output
-	l := &t.outcome.Lineage
-	l.WeightsHash = tensorflow.WeightsHash(variables)
 	l.SourceHash, l.ModelVersion, l.Seed, l.Ranges = t.Job.SourceHash, t.Job.ModelVersion, t.Job.Seed, t.Job.Ranges
 	l.Libraries = maps.Clone(t.Job.Export.Libraries)
 	if l.Libraries == nil {
 		l.Libraries = pipeline.Libraries{}
 	}
-	l.Libraries["trainer"] = "libtensorflow " + tf.Version()
+	l.Libraries["trainer"] = t.framework.Library()
 	return nil
-}
-
-// saveKeras stores model.keras, where the model has a template for it.
-func (t *training) saveKeras(ctx context.Context, variables []*tf.Tensor) (err error) {
-	f, err := os.Create(filepath.Join(t.scratch, "model.keras"))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	err = tensorflow.WriteKeras(f, t.template(), variables)
-	if errors.Is(err, tensorflow.ErrNoKerasFile) {
-		return nil
-	}
-	if err != nil {
-		return op("write model.keras", err)
-	}
-	if _, err := f.Seek(0, 0); err != nil {
-		return err
-	}
-	return t.store.Put(ctx, t.Job.Output+"/model.keras", f)
 }

@@ -12,6 +12,7 @@ type TrainingJob struct {
 	ModelName        string           `json:"model_name"`
 	ModelVersion     int              `json:"model_version"`
 	SourceHash       string           `json:"source_hash"`
+	Framework        string           `json:"framework"`
 	Artifact         string           `json:"artifact"` // key of the exported model
 	Output           string           `json:"output"`   // key prefix for the trained model
 	Export           Export           `json:"export"`
@@ -36,11 +37,23 @@ type TrainingJob struct {
 type Progress struct {
 	Result      int64   `json:"result"`
 	Attempt     int     `json:"attempt"`
-	Stage       string  `json:"stage,omitempty"` // reading, choosing-engine, training, evaluating, saving
+	Stage       Stage   `json:"stage,omitempty"`
 	Records     int64   `json:"records,omitempty"`
 	EpochsTotal int     `json:"epochs_total,omitempty"`
 	Epochs      []Epoch `json:"epochs,omitempty"` // those ended since the last event
 }
+
+// Stage is what a training is at.
+type Stage string
+
+// The stages, in order. An engine is chosen only where it has to be measured.
+const (
+	StageReading        Stage = "reading"
+	StageChoosingEngine Stage = "choosing-engine"
+	StageTraining       Stage = "training"
+	StageEvaluating     Stage = "evaluating"
+	StageSaving         Stage = "saving"
+)
 
 // Outcome is the data of training.finished and training.failed: the members of
 // Result that the training process knows.
@@ -65,6 +78,7 @@ type PredictJob struct {
 	Inference   int64           `json:"inference"`
 	Name        string          `json:"name"`
 	Result      int64           `json:"result"`
+	Framework   string          `json:"framework"`
 	Artifact    string          `json:"artifact"` // key prefix of the trained model
 	Export      Export          `json:"export"`
 	Delivery    Delivery        `json:"delivery"`

@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/framework/keras/kerasmodel"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -65,27 +67,27 @@ type runner = func(*buffer, call) (pipeline.Metrics, error)
 
 // choose decides what runs the steps, the plain graph or XLA, and fills
 // report.
-func (t *Trainer) choose(ctx context.Context, f *feeder, p Plan, report *FitReport) (runner, error) {
-	report.Engine, report.Threads = pipeline.Graph, t.threads
+func (t *Trainer) choose(ctx context.Context, f *feeder, p framework.Plan, w framework.Watch, report *framework.FitReport) (runner, error) {
+	report.Engine = kerasmodel.Graph
 	e := t.options.Export
 	alone := time.Duration(operations(e, p.BatchSize) / xlaOperations * float64(time.Second))
 	switch {
-	case p.Engine == pipeline.XLA && (t.xla == nil || f.weigh != nil):
+	case p.Engine == kerasmodel.XLA && (t.xla == nil || f.weigh != nil):
 		return nil, pipeline.Invalidf("engine", "xla cannot run this training").WithHint("leave class_weight out, or the engine at auto")
-	case p.Engine == pipeline.XLA:
-		report.Engine, report.Reason = pipeline.XLA, "pinned by the deployment"
-	case p.Engine == pipeline.Graph:
+	case p.Engine == kerasmodel.XLA:
+		report.Engine, report.Reason = kerasmodel.XLA, "pinned by the deployment"
+	case p.Engine == kerasmodel.Graph:
 		report.Reason = "pinned by the deployment"
 	case t.xla == nil || f.weigh != nil:
 		report.Reason = "class weights run in the graph"
-	case f.samples.Len() < int64(f.batch):
+	case f.split.Len() < int64(f.batch):
 		report.Reason = "less than one batch of records"
 	case report.Steps < worthCompiling:
 		report.Reason = fmt.Sprintf("%d steps would not repay compiling", report.Steps)
 	case alone > xlaLongest && !t.options.GPU:
 		report.Reason = fmt.Sprintf("XLA would take %s a step for its matrix products alone", round(alone))
 	default:
-		if err := t.measure(ctx, f, report); err != nil {
+		if err := t.measure(ctx, f, w, report); err != nil {
 			return nil, err
 		}
 	}
@@ -101,7 +103,7 @@ func (t *Trainer) runner(e pipeline.Engine, f *feeder) runner {
 		graph = t.weighted
 	}
 	return func(b *buffer, c call) (pipeline.Metrics, error) {
-		if e == pipeline.XLA && c.rows == f.batch {
+		if e == kerasmodel.XLA && c.rows == f.batch {
 			return t.run(t.xla, b)
 		}
 		return t.run(graph, b)
@@ -111,13 +113,17 @@ func (t *Trainer) runner(e pipeline.Engine, f *feeder) runner {
 // measure runs the first records in the graph and under XLA, turn by turn, on
 // throw-away state: the variables are restored afterwards. A model that XLA
 // cannot compile stays in the graph.
-func (t *Trainer) measure(ctx context.Context, f *feeder, report *FitReport) error {
+func (t *Trainer) measure(ctx context.Context, f *feeder, w framework.Watch, report *framework.FitReport) error {
+	if w.Stage != nil {
+		w.Stage(pipeline.StageChoosingEngine)
+		defer w.Stage(pipeline.StageTraining)
+	}
 	b, err := f.take(ctx, f.batch)
 	if err != nil {
 		return err
 	}
 	defer func() { f.free[f.batch] <- b }()
-	if err := b.fill(ctx, f.cols, f.samples, call{steps: f.most, rows: f.batch}, nil); err != nil {
+	if err := b.fill(ctx, f.cols, f.split, call{steps: f.most, rows: f.batch}, nil); err != nil {
 		return err
 	}
 	tr := &trial{t: t, b: b, most: f.most}
@@ -135,7 +141,7 @@ func (t *Trainer) measure(ctx context.Context, f *feeder, report *FitReport) err
 	}
 	report.Reason = fmt.Sprintf("%d steps; graph %s a step; xla %s a step after %s of compiling", report.Steps, round(graph), round(compiled), round(compile))
 	if float64(compiled)*compileMargin < float64(graph) {
-		report.Engine = pipeline.XLA
+		report.Engine = kerasmodel.XLA
 	}
 	return t.restore()
 }

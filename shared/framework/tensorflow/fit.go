@@ -11,61 +11,39 @@ import (
 	"time"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
-
-// Plan is what Keras' fit takes beside the data.
-type Plan struct {
-	BatchSize       int
-	Epochs          int
-	InitialEpoch    int
-	StepsPerEpoch   int // 0: the whole split
-	ClassWeight     map[int]float64
-	Validation      Samples // nil or empty: none
-	ValidationSteps int     // 0: the whole split
-	ValidationFreq  int     // 0 is 1: every epoch
-	Engine          pipeline.Engine
-}
-
-// FitReport tells how a training ran.
-type FitReport struct {
-	Engine  pipeline.Engine // Graph or XLA
-	Reason  string          // the figures that chose it
-	Threads Threads
-	Steps   int64
-	// Exhausted says that steps_per_epoch did not divide the batches of the
-	// split, so that some epochs were shorter, as in Keras.
-	Exhausted bool
-}
 
 // Fit trains as Keras' fit does on arrays, shuffling left to s, and reports
 // each epoch as it ends. Where the engine is Auto it chooses one first; see
 // choose.
-func (t *Trainer) Fit(ctx context.Context, s Samples, p Plan, onEpoch func(pipeline.Epoch)) (FitReport, error) {
+func (t *Trainer) Fit(ctx context.Context, s framework.Split, p framework.Plan, w framework.Watch) (framework.FitReport, error) {
 	if err := checkPlan(s, p); err != nil {
-		return FitReport{}, err
+		return framework.FitReport{}, err
 	}
 	weigh, err := t.weigher(p.ClassWeight)
 	if err != nil {
-		return FitReport{}, err
+		return framework.FitReport{}, err
 	}
 	steps := batches(s.Len(), p.BatchSize)
 	if p.StepsPerEpoch > 0 {
 		steps = min(steps, p.StepsPerEpoch)
 	}
+	t.values = nil
 	f := newFeeder(s, t.columns, p.BatchSize, steps, weigh)
-	report := FitReport{Exhausted: p.StepsPerEpoch > 0 && batches(s.Len(), p.BatchSize)%p.StepsPerEpoch != 0}
-	report.Steps = p.steps(s.Len())
-	run, err := t.choose(ctx, f, p, &report)
+	report := framework.FitReport{Exhausted: p.StepsPerEpoch > 0 && batches(s.Len(), p.BatchSize)%p.StepsPerEpoch != 0}
+	report.Steps = stepsOf(p, s.Len())
+	run, err := t.choose(ctx, f, p, w, &report)
 	if err != nil {
 		return report, err
 	}
-	err = t.fit(ctx, f, p, run, onEpoch)
+	err = t.fit(ctx, f, p, run, w)
 	runtime.GC() // frees the buffers: Go does not see their size
 	return report, err
 }
 
-func checkPlan(s Samples, p Plan) error {
+func checkPlan(s framework.Split, p framework.Plan) error {
 	switch {
 	case s.Len() == 0:
 		return errors.New("the training split holds no record")
@@ -78,7 +56,7 @@ func checkPlan(s Samples, p Plan) error {
 }
 
 // fit runs the epochs.
-func (t *Trainer) fit(ctx context.Context, f *feeder, p Plan, run func(*buffer, call) (pipeline.Metrics, error), onEpoch func(pipeline.Epoch)) error {
+func (t *Trainer) fit(ctx context.Context, f *feeder, p framework.Plan, run runner, w framework.Watch) error {
 	var val *evaluation
 	if p.Validation != nil && p.Validation.Len() > 0 {
 		val = t.newEvaluation(p.Validation, p.BatchSize, p.ValidationSteps)
@@ -87,7 +65,7 @@ func (t *Trainer) fit(ctx context.Context, f *feeder, p Plan, run func(*buffer, 
 		return err
 	}
 	began := time.Now()
-	err := walk(ctx, f, p.calls(f.samples.Len(), f.most), func(c call, b *buffer) error {
+	err := walk(ctx, f, callsOf(p, f.split.Len(), f.most), func(c call, b *buffer) error {
 		m, err := run(b, c)
 		if err != nil {
 			return fmt.Errorf("epoch %d: %w", c.epoch, err)
@@ -103,7 +81,9 @@ func (t *Trainer) fit(ctx context.Context, f *feeder, p Plan, run func(*buffer, 
 		}
 		e.Seconds = time.Since(began).Seconds()
 		began = time.Now()
-		onEpoch(e)
+		if w.Epoch != nil {
+			w.Epoch(e)
+		}
 		return t.clear()
 	})
 	if err != nil || t.finalize == nil {
@@ -113,10 +93,10 @@ func (t *Trainer) fit(ctx context.Context, f *feeder, p Plan, run func(*buffer, 
 	return err
 }
 
-// calls are those of all epochs, in order. Keras 3 walks arrays so: an epoch
+// callsOf are those of all epochs, in order. Keras 3 walks arrays so: an epoch
 // of steps_per_epoch goes on where the last one stopped, ends early at the end
 // of the data, and the next then begins a new pass, shuffled anew.
-func (p Plan) calls(total int64, most int) iter.Seq[call] {
+func callsOf(p framework.Plan, total int64, most int) iter.Seq[call] {
 	return func(yield func(call) bool) {
 		all, pass, seen := batches(total, p.BatchSize), 0, 0
 		for epoch := p.InitialEpoch + 1; epoch <= p.Epochs; epoch++ {
@@ -137,9 +117,9 @@ func (p Plan) calls(total int64, most int) iter.Seq[call] {
 	}
 }
 
-// steps is how many batches all epochs take: each pass, of so many epochs, takes
+// stepsOf is how many batches all epochs take: each pass, of so many epochs, takes
 // all of the split.
-func (p Plan) steps(total int64) int64 {
+func stepsOf(p framework.Plan, total int64) int64 {
 	all, epochs := int64(batches(total, p.BatchSize)), int64(p.Epochs-p.InitialEpoch)
 	if p.StepsPerEpoch <= 0 || int64(p.StepsPerEpoch) >= all {
 		return epochs * all
@@ -163,43 +143,15 @@ func (t *Trainer) weigher(weights map[int]float64) (func(*buffer, int), error) {
 	at := len(t.columns) - 1
 	label := t.columns[at]
 	values := label.bytes / label.dtype.Size()
-	var wide []byte
+	var all []float64
 	return func(b *buffer, n int) {
-		wide = append(wide[:0], make([]byte, n*values*8)...)
-		if codec.Cast(wide, codec.Float64, b.dst[at][:n*label.bytes], label.dtype) != nil {
-			return // every numeric type casts to float64
-		}
-		all := float64s(wide)
+		all, _ = codec.AppendFloats(all[:0], b.dst[at][:n*label.bytes], label.dtype) // a column is numeric
 		for i := range n {
-			w, ok := weights[Class(all[i*values:(i+1)*values])]
+			w, ok := weights[framework.Class(all[i*values:(i+1)*values])]
 			if !ok {
 				w = 1
 			}
 			binary.LittleEndian.PutUint32(b.w[4*i:], math.Float32bits(float32(w)))
 		}
 	}, nil
-}
-
-// Class reads one label: a rounded number, or the index of the largest of
-// several. It is how Keras' class_weight reads them.
-func Class(label []float64) int {
-	if len(label) == 1 {
-		return int(math.RoundToEven(label[0]))
-	}
-	best := 0
-	for i, v := range label {
-		if v > label[best] {
-			best = i
-		}
-	}
-	return best
-}
-
-// float64s reads little-endian bytes.
-func float64s(b []byte) []float64 {
-	out := make([]float64, len(b)/8)
-	for i := range out {
-		out[i] = math.Float64frombits(binary.LittleEndian.Uint64(b[8*i:]))
-	}
-	return out
 }

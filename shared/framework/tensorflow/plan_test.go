@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -17,22 +18,22 @@ type walked struct{ Epoch, Pass, First, Count int }
 func TestPlanWalksAsKeras(t *testing.T) {
 	cases := []struct {
 		name  string
-		plan  Plan
+		plan  framework.Plan
 		total int64
 		want  []walked
 	}{
-		{"whole split", Plan{BatchSize: 10, Epochs: 2}, 25, []walked{{1, 0, 0, 3}, {2, 1, 0, 3}}},
-		{"steps go on and end early", Plan{BatchSize: 10, Epochs: 4, StepsPerEpoch: 2}, 50, []walked{{1, 0, 0, 2}, {2, 0, 2, 2}, {3, 0, 4, 1}, {4, 1, 0, 2}}},
-		{"more steps than batches", Plan{BatchSize: 10, Epochs: 2, StepsPerEpoch: 9}, 20, []walked{{1, 0, 0, 2}, {2, 1, 0, 2}}},
-		{"initial epoch", Plan{BatchSize: 10, Epochs: 3, InitialEpoch: 2}, 10, []walked{{3, 0, 0, 1}}},
-		{"less than a batch", Plan{BatchSize: 10, Epochs: 1}, 4, []walked{{1, 0, 0, 1}}},
+		{"whole split", framework.Plan{BatchSize: 10, Epochs: 2}, 25, []walked{{1, 0, 0, 3}, {2, 1, 0, 3}}},
+		{"steps go on and end early", framework.Plan{BatchSize: 10, Epochs: 4, StepsPerEpoch: 2}, 50, []walked{{1, 0, 0, 2}, {2, 0, 2, 2}, {3, 0, 4, 1}, {4, 1, 0, 2}}},
+		{"more steps than batches", framework.Plan{BatchSize: 10, Epochs: 2, StepsPerEpoch: 9}, 20, []walked{{1, 0, 0, 2}, {2, 1, 0, 2}}},
+		{"initial epoch", framework.Plan{BatchSize: 10, Epochs: 3, InitialEpoch: 2}, 10, []walked{{3, 0, 0, 1}}},
+		{"less than a batch", framework.Plan{BatchSize: 10, Epochs: 1}, 4, []walked{{1, 0, 0, 1}}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			for _, most := range []int{1, 2, 100} {
 				var got []walked
 				steps := int64(0)
-				for call := range c.plan.calls(c.total, most) {
+				for call := range callsOf(c.plan, c.total, most) {
 					steps += int64(call.steps)
 					at := walked{call.epoch, call.pass, int(call.first) / c.plan.BatchSize, call.steps}
 					if n := len(got); n > 0 && got[n-1].Epoch == at.Epoch {
@@ -44,7 +45,7 @@ func TestPlanWalksAsKeras(t *testing.T) {
 						got = append(got, at)
 					}
 				}
-				if want := c.plan.steps(c.total); steps != want {
+				if want := stepsOf(c.plan, c.total); steps != want {
 					t.Errorf("%d steps, %d were foretold", steps, want)
 				}
 				if diff := cmp.Diff(c.want, got); diff != "" {
@@ -94,7 +95,7 @@ func TestClass(t *testing.T) {
 		label []float64
 		want  int
 	}{{[]float64{3}, 3}, {[]float64{0.9999}, 1}, {[]float64{0, 0, 1}, 2}, {[]float64{0.2, 0.5, 0.3}, 1}} {
-		if got := Class(c.label); got != c.want {
+		if got := framework.Class(c.label); got != c.want {
 			t.Errorf("Class(%v) = %d, want %d", c.label, got, c.want)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	tf "github.com/galeone/tensorflow/tensorflow/go"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -33,17 +34,8 @@ type gather struct {
 	slab  []byte
 }
 
-// Output is one output of the last prediction, float32 nearly always.
-type Output struct {
-	Name  string
-	DType codec.DType
-	Shape []int  // of one record
-	Data  []byte // native order, row after row; valid until the next prediction
-	Size  int    // bytes of one row
-}
-
-// Row is the bytes of record i.
-func (o *Output) Row(i int) []byte { return o.Data[i*o.Size : (i+1)*o.Size] }
+// Output is framework.Output.
+type Output = framework.Output
 
 // NewBatch is an empty batch in the layout that the Predictor was opened with.
 // It grows with what is put into it; Limit says how much is worth while.
@@ -176,16 +168,20 @@ func (b *Batch) tensors(n int) ([]*tf.Tensor, error) {
 	return made, nil
 }
 
+func notARowEach(output string, shape []int64, n int) error {
+	return &pipeline.Error{
+		Op: "predict", Kind: pipeline.Internal, Field: output,
+		Reason: fmt.Sprintf("the model gives shape %v for %d records, not a row for each", shape, n),
+	}
+}
+
 // take keeps the results as the outputs of n rows.
 func (b *Batch) take(results []*tf.Tensor, n int) error {
 	bytes := 0
 	for i, r := range results {
 		shape := r.Shape()
 		if len(shape) == 0 || shape[0] != int64(n) {
-			return &pipeline.Error{
-				Op: "predict", Kind: pipeline.Internal, Field: b.p.outputs[i].Name,
-				Reason: fmt.Sprintf("the model gives shape %v for %d records, not a row for each", shape, n),
-			}
+			return notARowEach(b.p.outputs[i].Name, shape, n)
 		}
 		o := &b.outputs[i]
 		o.Name, o.DType, o.Data = b.p.outputs[i].Name, b.p.types[i], Bytes(r)

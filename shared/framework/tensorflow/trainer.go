@@ -7,29 +7,23 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 
 	tf "github.com/galeone/tensorflow/tensorflow/go"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/framework/keras/kerasmodel"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
-
-// TrainerOptions is where and on what a Trainer runs.
-type TrainerOptions struct {
-	Export  pipeline.Export
-	Inputs  []codec.Tensor // as the stream holds them, in the model's order
-	Labels  []codec.Tensor
-	Batch   int      // records of a step, by which threads are chosen
-	Threads *Threads // nil: ThreadsFor
-	GPU     bool
-}
 
 // Trainer trains one exported model. It is not safe for concurrent use.
 type Trainer struct {
 	dir     string // of the SavedModel
-	options TrainerOptions
+	options framework.TrainerOptions
 	columns []column
+	values  []*tf.Tensor // of the variables; nil while they may have changed
 	*session
 }
 
@@ -41,11 +35,11 @@ type session struct {
 	train, xla, weighted, evaluate, reset, weights, serve, finalize *Function
 }
 
-// OpenTrainer loads the SavedModel in dir with its initial variables.
+// OpenTrainer loads the exported SavedModel with its initial variables.
 //
 // It sets TF_OVERRIDE_GLOBAL_THREADPOOL in the process' environment: without
 // it the first session's number of threads would hold for all of the process.
-func OpenTrainer(dir string, o TrainerOptions) (*Trainer, error) {
+func OpenTrainer(o framework.TrainerOptions) (*Trainer, error) {
 	if err := os.Setenv("TF_OVERRIDE_GLOBAL_THREADPOOL", "1"); err != nil {
 		return nil, err
 	}
@@ -53,13 +47,11 @@ func OpenTrainer(dir string, o TrainerOptions) (*Trainer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Trainer{dir: dir, options: o, columns: cols}
-	threads := ThreadsFor(o.Export, o.Batch)
-	if o.Threads != nil {
-		threads = *o.Threads
+	t := &Trainer{dir: filepath.Join(o.Dir, kerasmodel.Exported), options: o, columns: cols}
+	if t.session, err = t.open(ThreadsFor(o.Export, o.Batch)); err != nil {
+		return nil, err
 	}
-	t.session, err = t.open(threads)
-	return t, err
+	return t, nil
 }
 
 // open loads the model into a session.
@@ -94,7 +86,7 @@ func optional(signature string) bool {
 // Close frees the model.
 func (t *Trainer) Close() error { return t.model.Close() }
 
-// Columns are what Samples must give: inputs, then labels, in the types and
+// Columns are what a Split must give: inputs, then labels, in the types and
 // shapes that training feeds.
 func (t *Trainer) Columns() []codec.Tensor {
 	out := make([]codec.Tensor, len(t.columns))
@@ -139,7 +131,7 @@ func (t *Trainer) clear() error {
 
 // Evaluate runs Keras' evaluate over the split, steps batches of it or all
 // when steps is 0.
-func (t *Trainer) Evaluate(ctx context.Context, s Samples, batch, steps int) (pipeline.Metrics, error) {
+func (t *Trainer) Evaluate(ctx context.Context, s framework.Split, batch, steps int) (pipeline.Metrics, error) {
 	return t.newEvaluation(s, batch, steps).run(ctx, t)
 }
 
@@ -151,7 +143,7 @@ type evaluation struct {
 	held  map[int]*buffer // by index of calls
 }
 
-func (t *Trainer) newEvaluation(s Samples, batch, steps int) *evaluation {
+func (t *Trainer) newEvaluation(s framework.Split, batch, steps int) *evaluation {
 	all := batches(s.Len(), batch)
 	if steps <= 0 || steps > all {
 		steps = all
@@ -159,7 +151,7 @@ func (t *Trainer) newEvaluation(s Samples, batch, steps int) *evaluation {
 	f := newFeeder(s, t.columns, batch, steps, nil)
 	e := &evaluation{calls: cut(s.Len(), batch, f.most, 0, steps), feed: f}
 	for i := range e.calls {
-		e.calls[i].pass = Stored
+		e.calls[i].pass = framework.Stored
 	}
 	return e
 }
@@ -198,7 +190,7 @@ func (e *evaluation) load(ctx context.Context, i int) error {
 	if err != nil {
 		return err
 	}
-	if err := b.fill(ctx, e.feed.cols, e.feed.samples, e.calls[i], nil); err != nil {
+	if err := b.fill(ctx, e.feed.cols, e.feed.split, e.calls[i], nil); err != nil {
 		return err
 	}
 	if e.held == nil {

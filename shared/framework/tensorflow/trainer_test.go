@@ -14,9 +14,9 @@ import (
 	"sync"
 	"testing"
 
-	tf "github.com/galeone/tensorflow/tensorflow/go"
-
 	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/framework/keras/kerasmodel"
 	"github.com/kafkaml/kafkaml/shared/framework/tensorflow"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/toolchain"
@@ -108,8 +108,8 @@ func loadFamily(t testing.TB, dir string) family {
 
 func (f family) open(t testing.TB) *tensorflow.Trainer {
 	t.Helper()
-	tr, err := tensorflow.OpenTrainer(filepath.Join(f.dir, "model"), tensorflow.TrainerOptions{
-		Export: f.export, Inputs: asStored(t, f.export.Inputs), Labels: asStored(t, f.export.Labels),
+	tr, err := tensorflow.OpenTrainer(framework.TrainerOptions{
+		Dir: f.dir, Export: f.export, Inputs: asStored(t, f.export.Inputs), Labels: asStored(t, f.export.Labels),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -149,8 +149,8 @@ func (f family) samples(t testing.TB, tr *tensorflow.Trainer, prefix string) arr
 	return a
 }
 
-func (f family) plan(val tensorflow.Samples, e pipeline.Engine) tensorflow.Plan {
-	return tensorflow.Plan{
+func (f family) plan(val framework.Split, e pipeline.Engine) framework.Plan {
+	return framework.Plan{
 		BatchSize: f.fit.BatchSize, Epochs: f.fit.Epochs, InitialEpoch: f.fit.InitialEpoch,
 		StepsPerEpoch: f.fit.StepsPerEpoch, ClassWeight: f.fit.ClassWeight,
 		Validation: val, ValidationSteps: f.fit.ValidationSteps, ValidationFreq: f.fit.ValidationFreq, Engine: e,
@@ -170,9 +170,9 @@ func TestFitEqualsKeras(t *testing.T) {
 	}
 	for _, dir := range dirs {
 		f, name := loadFamily(t, dir), filepath.Base(dir)
-		t.Run(name+"/graph", func(t *testing.T) { f.equal(t, pipeline.Graph) })
+		t.Run(name+"/graph", func(t *testing.T) { f.equal(t, kerasmodel.Graph) })
 		if slices.Contains([]string{"dense", "cnn", "lstm", "outputs", "custom_step", "averaged"}, name) { // compiling takes seconds
-			t.Run(name+"/xla", func(t *testing.T) { f.equal(t, pipeline.XLA) })
+			t.Run(name+"/xla", func(t *testing.T) { f.equal(t, kerasmodel.XLA) })
 		}
 	}
 }
@@ -181,7 +181,7 @@ func (f family) equal(t *testing.T, engine pipeline.Engine) {
 	tr := f.open(t)
 	var epochs []pipeline.Epoch
 	val := f.samples(t, tr, "v")
-	_, err := tr.Fit(t.Context(), f.samples(t, tr, ""), f.plan(val, engine), func(e pipeline.Epoch) { epochs = append(epochs, e) })
+	_, err := tr.Fit(t.Context(), f.samples(t, tr, ""), f.plan(val, engine), framework.Watch{Epoch: func(e pipeline.Epoch) { epochs = append(epochs, e) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,9 +201,9 @@ func (f family) equal(t *testing.T, engine pipeline.Engine) {
 		t.Errorf("metrics %v, Keras has %v", got, f.history)
 	}
 	outputs := make([][]float64, len(f.predict))
-	err = tr.Predict(t.Context(), val, func(_ int, _ [][]byte, out []*tf.Tensor) error {
-		for i := range out {
-			v, err := tensorflow.Float64s(out[i])
+	err = tr.Predict(t.Context(), val, func(p framework.Predicted) error {
+		for i, o := range p.Outputs {
+			v, err := codec.Floats(o.Data, o.DType)
 			if err != nil {
 				return err
 			}
@@ -239,20 +239,20 @@ func TestFitIsDeterministic(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hash := func(family string, steps int, e pipeline.Engine) (string, tensorflow.FitReport) {
+	hash := func(family string, steps int, e pipeline.Engine) (string, framework.FitReport) {
 		f := loadFamily(t, filepath.Join(root, family))
 		tr := f.open(t)
 		p := f.plan(nil, e)
 		p.StepsPerEpoch, p.Epochs = 0, max(p.Epochs, steps/7) // of 7 batches each
-		report, err := tr.Fit(t.Context(), f.samples(t, tr, ""), p, func(pipeline.Epoch) {})
+		report, err := tr.Fit(t.Context(), f.samples(t, tr, ""), p, framework.Watch{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		v, err := tr.Variables()
+		hash, err := tr.WeightsHash()
 		if err != nil {
 			t.Fatal(err)
 		}
-		return tensorflow.WeightsHash(v), report
+		return hash, report
 	}
 	cases := []struct {
 		family string
@@ -278,21 +278,21 @@ func TestFitRefuses(t *testing.T) {
 	}
 	cases := []struct {
 		name, family string
-		spoil        func(*tensorflow.Plan)
+		spoil        func(*framework.Plan)
 	}{
-		{"class weights under XLA", "weighted", func(p *tensorflow.Plan) { p.Engine = pipeline.XLA }},
-		{"class weights of several outputs", "outputs", func(p *tensorflow.Plan) { p.ClassWeight = map[int]float64{0: 1} }},
-		{"class weights of a train_step without weights", "custom_step", func(p *tensorflow.Plan) { p.ClassWeight = map[int]float64{0: 1} }},
-		{"no epoch", "dense", func(p *tensorflow.Plan) { p.InitialEpoch = p.Epochs }},
-		{"no batch", "dense", func(p *tensorflow.Plan) { p.BatchSize = 0 }},
+		{"class weights under XLA", "weighted", func(p *framework.Plan) { p.Engine = kerasmodel.XLA }},
+		{"class weights of several outputs", "outputs", func(p *framework.Plan) { p.ClassWeight = map[int]float64{0: 1} }},
+		{"class weights of a train_step without weights", "custom_step", func(p *framework.Plan) { p.ClassWeight = map[int]float64{0: 1} }},
+		{"no epoch", "dense", func(p *framework.Plan) { p.InitialEpoch = p.Epochs }},
+		{"no batch", "dense", func(p *framework.Plan) { p.BatchSize = 0 }},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			f := loadFamily(t, filepath.Join(root, c.family))
 			tr := f.open(t)
-			p := f.plan(nil, pipeline.Graph)
+			p := f.plan(nil, kerasmodel.Graph)
 			c.spoil(&p)
-			if _, err := tr.Fit(t.Context(), f.samples(t, tr, ""), p, func(pipeline.Epoch) {}); err == nil {
+			if _, err := tr.Fit(t.Context(), f.samples(t, tr, ""), p, framework.Watch{}); err == nil {
 				t.Error("no error")
 			}
 		})
@@ -307,14 +307,14 @@ func TestFitEnds(t *testing.T) {
 	}
 	f := loadFamily(t, filepath.Join(root, "dense"))
 	tr := f.open(t)
-	p := f.plan(nil, pipeline.Graph)
+	p := f.plan(nil, kerasmodel.Graph)
 	p.Epochs = 1 << 30
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err = tr.Fit(ctx, f.samples(t, tr, ""), p, func(e pipeline.Epoch) {
+	_, err = tr.Fit(ctx, f.samples(t, tr, ""), p, framework.Watch{Epoch: func(e pipeline.Epoch) {
 		if e.Epoch == 3 {
 			cancel()
 		}
-	})
+	}})
 	if !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}

@@ -7,9 +7,9 @@ import (
 	"github.com/kafkaml/kafkaml/shared/codec"
 )
 
-// samples is one split of a cache, cast to the columns of a trainer. It
-// implements tensorflow.Samples and is read by one goroutine at a time.
-type samples struct {
+// split is one split of the stream: records of the cache, cast to the columns
+// of a trainer. It implements framework.Split.
+type split struct {
 	cache    *cache
 	columns  []codec.Tensor
 	from, to int64
@@ -27,15 +27,15 @@ type samples struct {
 // readBytes bounds a read of the cache in its own order.
 const readBytes = 1 << 20
 
-func newSamples(c *cache, columns []codec.Tensor, from, to int64) *samples {
-	return &samples{cache: c, columns: columns, from: from, to: to, pass: -1}
+func newSplit(c *cache, columns []codec.Tensor, from, to int64) *split {
+	return &split{cache: c, columns: columns, from: from, to: to, pass: -1}
 }
 
 // Len is the number of records.
-func (s *samples) Len() int64 { return s.to - s.from }
+func (s *split) Len() int64 { return s.to - s.from }
 
-// Read implements tensorflow.Samples.
-func (s *samples) Read(ctx context.Context, pass int, first int64, n int, dst [][]byte) error {
+// Read implements framework.Split.
+func (s *split) Read(ctx context.Context, pass int, first int64, n int, dst [][]byte) error {
 	if first < 0 || first+int64(n) > s.Len() {
 		return fmt.Errorf("records %d to %d of %d", first, first+int64(n), s.Len())
 	}
@@ -52,7 +52,7 @@ func (s *samples) Read(ctx context.Context, pass int, first int64, n int, dst []
 }
 
 // stored reads in the order of the stream.
-func (s *samples) stored(first int64, n int, dst [][]byte) error {
+func (s *split) stored(first int64, n int, dst [][]byte) error {
 	most := max(1, readBytes/max(1, s.cache.row))
 	if s.buf == nil && s.cache.memory == nil {
 		s.buf = make([]byte, most*s.cache.row)
@@ -72,7 +72,7 @@ func (s *samples) stored(first int64, n int, dst [][]byte) error {
 }
 
 // permuted reads a pass over records in memory.
-func (s *samples) permuted(pass int, first int64, n int, dst [][]byte) error {
+func (s *split) permuted(pass int, first int64, n int, dst [][]byte) error {
 	if s.pass != pass {
 		if s.order == nil {
 			s.order = make([]uint32, s.Len())
@@ -90,7 +90,7 @@ func (s *samples) permuted(pass int, first int64, n int, dst [][]byte) error {
 }
 
 // windowed reads a pass over records in a file, from its beginning to its end.
-func (s *samples) windowed(ctx context.Context, pass int, first int64, n int, dst [][]byte) error {
+func (s *split) windowed(ctx context.Context, pass int, first int64, n int, dst [][]byte) error {
 	if s.pass != pass || first < s.at {
 		s.window = newWindows(s.from, s.Len(), s.cache.row, source(s.seed, uint64(pass)))
 		s.rows, s.at, s.pass = nil, 0, pass
@@ -126,13 +126,13 @@ func (s *samples) windowed(ctx context.Context, pass int, first int64, n int, ds
 	return nil
 }
 
-func (s *samples) drop(n int64) {
+func (s *split) drop(n int64) {
 	s.rows = s.rows[n*int64(s.cache.row):]
 	s.at += n
 }
 
 // scatter casts rows into the columns from record at on.
-func (s *samples) scatter(rows []byte, at int, dst [][]byte) error {
+func (s *split) scatter(rows []byte, at int, dst [][]byte) error {
 	for i := 0; len(rows) > 0; i++ {
 		for k, f := range s.cache.fields {
 			want := &s.columns[k]

@@ -10,22 +10,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
-
-// Samples is one split of a stream as a Trainer reads it.
-type Samples interface {
-	// Len is the number of records.
-	Len() int64
-	// Read writes n records from position first on, in the order of a pass,
-	// into dst: one buffer a column of the Trainer (inputs, then labels), in
-	// the column's type, record after record. Passes count from 0 as training
-	// walks over the split; Stored is the order of the stream.
-	Read(ctx context.Context, pass int, first int64, n int, dst [][]byte) error
-}
-
-// Stored is the pass of Samples.Read that is never shuffled.
-const Stored = -1
 
 // chunkBytes bounds the tensors of one call of a signature.
 const chunkBytes = 32 << 20
@@ -170,7 +157,7 @@ func newBuffer(cols []column, steps, rows int, weighted bool) (*buffer, error) {
 }
 
 // fill reads the records of c.
-func (b *buffer) fill(ctx context.Context, cols []column, s Samples, c call, weigh func(*buffer, int)) error {
+func (b *buffer) fill(ctx context.Context, cols []column, s framework.Split, c call, weigh func(*buffer, int)) error {
 	dst := make([][]byte, len(cols))
 	for i, col := range cols {
 		dst[i] = b.dst[i][:c.records()*col.bytes]
@@ -201,7 +188,7 @@ func walk(ctx context.Context, f *feeder, calls iter.Seq[call], use func(call, *
 			if err != nil {
 				return err
 			}
-			if err := b.fill(ctx, f.cols, f.samples, c, f.weigh); err != nil {
+			if err := b.fill(ctx, f.cols, f.split, c, f.weigh); err != nil {
 				return err
 			}
 			select {
@@ -230,23 +217,23 @@ func walk(ctx context.Context, f *feeder, calls iter.Seq[call], use func(call, *
 // feeder reads a split through at most two buffers of each shape. It is used
 // by one walk at a time.
 type feeder struct {
-	samples Samples
-	cols    []column
-	batch   int
-	most    int // batches a call, 0: one batch without an axis of steps
-	weigh   func(*buffer, int)
-	free    map[int]chan *buffer // by rows
-	made    map[int]int
+	split framework.Split
+	cols  []column
+	batch int
+	most  int // batches a call, 0: one batch without an axis of steps
+	weigh func(*buffer, int)
+	free  map[int]chan *buffer // by rows
+	made  map[int]int
 }
 
 // newFeeder sizes the buffers; steps is the most batches that one call can have
 // any use of, 0 for calls of one batch without an axis of steps.
-func newFeeder(s Samples, cols []column, batch, steps int, weigh func(*buffer, int)) *feeder {
+func newFeeder(s framework.Split, cols []column, batch, steps int, weigh func(*buffer, int)) *feeder {
 	record := 1
 	for _, c := range cols {
 		record += c.bytes
 	}
-	f := &feeder{samples: s, cols: cols, batch: batch, weigh: weigh, made: map[int]int{}, free: map[int]chan *buffer{
+	f := &feeder{split: s, cols: cols, batch: batch, weigh: weigh, made: map[int]int{}, free: map[int]chan *buffer{
 		batch: make(chan *buffer, 2), int(s.Len() % int64(batch)): make(chan *buffer, 2),
 	}}
 	f.most = max(min(1, steps), min(steps, chunkBytes/(record*batch), int(s.Len()/int64(batch))))

@@ -1,0 +1,68 @@
+// Package kerasmodel describes Keras models as TensorFlow trains and serves
+// them: the kind "tensorflow". It links nothing and starts nothing.
+package kerasmodel
+
+import (
+	"encoding/json"
+
+	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// Name is the kind's, as pipeline.Model.Framework has it.
+const Name = "tensorflow"
+
+// The engines beside pipeline.Auto, which measures the plain graph against XLA
+// and keeps the faster.
+const (
+	Graph pipeline.Engine = "graph"
+	XLA   pipeline.Engine = "xla"
+)
+
+// Where the parts of a model lie in its folder.
+const (
+	Exported  = "model"       // the SavedModel as it is registered
+	Template  = "keras"       // what a .keras file is written from, of a model that Keras can save
+	Trained   = "savedmodel"  // the trained SavedModel
+	KerasFile = "model.keras" // the same for Keras itself
+)
+
+// Kind describes them.
+func Kind() framework.Kind {
+	trained := framework.Blob{Name: "savedmodel.zip", Path: Trained, Folder: true}
+	file := framework.Blob{Name: "model.keras", Path: KerasFile, Optional: true}
+	return framework.Kind{
+		Name: Name, Program: "kafkaml-tensorflow", Protocol: "tensorflow_savedmodel",
+		Source: "Keras code that leaves a compiled model in the variable model",
+		Bundle: framework.Bundle{
+			Exported: framework.Blobs{
+				{Name: "model.zip", Path: Exported, Folder: true},
+				{Name: "keras.zip", Path: Template, Folder: true, Optional: true},
+			},
+			Trained: framework.Blobs{trained, file},
+			Served:  framework.Blobs{trained},
+			Formats: []framework.Format{
+				{Name: "savedmodel", Title: "SavedModel", Blob: trained.Name, Extension: ".zip", Media: "application/zip"},
+				{
+					Name: "keras", Title: "Keras", Blob: file.Name, Extension: ".keras", Media: "application/octet-stream",
+					Lacking: "a model that Keras cannot save as .keras is kept as SavedModel only",
+				},
+			},
+		},
+		Settings: framework.Settings{
+			Engines: []pipeline.Engine{pipeline.Auto, Graph, XLA},
+			Fit: func(raw json.RawMessage) (k pipeline.TrainingKwargs, err error) {
+				if len(raw) == 0 {
+					return pipeline.DefaultTrainingKwargs(), nil
+				}
+				return k, json.Unmarshal(raw, &k)
+			},
+			Evaluate: func(raw json.RawMessage) (k pipeline.ValidationKwargs, err error) {
+				if len(raw) == 0 {
+					return pipeline.DefaultValidationKwargs(), nil
+				}
+				return k, json.Unmarshal(raw, &k)
+			},
+		},
+	}
+}

@@ -1,0 +1,108 @@
+package framework
+
+import (
+	"context"
+	"math"
+
+	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// TrainerOptions say what to train and on what.
+type TrainerOptions struct {
+	Dir            string // holds the files of Bundle.Exported
+	Export         pipeline.Export
+	Inputs, Labels []codec.Tensor // as the stream holds them, in the model's order
+	Batch          int            // records of a step
+	GPU            bool
+}
+
+// Trainer trains one exported model. It is not safe for concurrent use.
+type Trainer interface {
+	// Columns are what a Split must give: inputs, then labels, in the types and
+	// shapes that training feeds.
+	Columns() []codec.Tensor
+	// Fit trains as the framework's own fit does on arrays, shuffling left to
+	// the split.
+	Fit(context.Context, Split, Plan, Watch) (FitReport, error)
+	// Evaluate measures the model on the first steps batches of a split, on all
+	// when steps is 0.
+	Evaluate(ctx context.Context, s Split, batch, steps int) (pipeline.Metrics, error)
+	// Predict runs the model over a split, in the order of the stream. What each
+	// is given is valid in the call only.
+	Predict(ctx context.Context, s Split, each func(Predicted) error) error
+	// WeightsHash is the SHA-256, in hex, over all variables of model and
+	// optimizer: equal hashes are equal models.
+	WeightsHash() (string, error)
+	// Save writes the files of Bundle.Trained to dir, which must be empty. An
+	// optional one that the model cannot have is left out.
+	Save(dir string) error
+	// Close frees the model.
+	Close() error
+}
+
+// Split is one split of a stream as a Trainer reads it. It is read by one
+// goroutine at a time.
+type Split interface {
+	// Len is the number of records.
+	Len() int64
+	// Read writes n records from position first on, in the order of a pass,
+	// into dst: one buffer a column of the Trainer, in the column's type, record
+	// after record. Passes count from 0 as training walks over the split; Stored
+	// is the order of the stream.
+	Read(ctx context.Context, pass int, first int64, n int, dst [][]byte) error
+}
+
+// Stored is the pass of Split.Read that is never shuffled.
+const Stored = -1
+
+// Plan is what fit takes beside the data.
+type Plan struct {
+	BatchSize       int
+	Epochs          int
+	InitialEpoch    int
+	StepsPerEpoch   int // 0: the whole split
+	ClassWeight     map[int]float64
+	Validation      Split           // nil or empty: none
+	ValidationSteps int             // 0: the whole split
+	ValidationFreq  int             // 0 is 1: every epoch
+	Engine          pipeline.Engine // one of Settings.Engines
+}
+
+// Watch hears how a training goes. A nil member is not called.
+type Watch struct {
+	Stage func(pipeline.Stage)
+	Epoch func(pipeline.Epoch) // as each ends
+}
+
+// FitReport tells how a training ran.
+type FitReport struct {
+	Engine pipeline.Engine // what ran, never Auto
+	Reason string          // the figures that chose it
+	Steps  int64
+	// Exhausted says that steps_per_epoch did not divide the batches of the
+	// split, so that some epochs were shorter, as in Keras.
+	Exhausted bool
+}
+
+// Predicted is some records and what the model makes of them.
+type Predicted struct {
+	Records int
+	Columns [][]byte // as a Split gives them
+	Outputs []Output // in the order of the export
+}
+
+// Class reads one label or output: a rounded number, or the index of the
+// largest of several.
+func Class(values []float64) int {
+	if len(values) == 1 {
+		return int(math.RoundToEven(values[0]))
+	}
+	best := 0
+	for i, v := range values {
+		if v > values[best] {
+			best = i
+		}
+	}
+	return best
+}
