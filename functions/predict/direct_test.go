@@ -1,8 +1,11 @@
 package predict
 
 import (
+	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
+	"log/slog"
 	"math"
 	"net/http"
 	"strings"
@@ -222,4 +225,37 @@ func floats(values ...float32) []byte {
 		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
 	}
 	return b
+}
+
+// The log says in words why records were not predicted.
+func TestDeadLettersInTheLog(t *testing.T) {
+	c := streamtest.Kafka(t)
+	job := directJob(t, c, 1)
+	if _, err := c.Produce(t.Context(), job.InputTopic, 0, []stream.Record{{Value: []byte("abc")}}); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	s, err := New(job, modelDir(t, "words"), c, slog.New(slog.NewJSONHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := consumeUntilEnd(t, s)
+	await(t, c, job.DeadLetter, 1)
+	stop()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(log.String()) {
+		var entry struct{ Msg, First string }
+		if err := json.Unmarshal([]byte(line), &entry); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		if entry.Msg == "records go to the dead-letter topic" {
+			if !strings.Contains(entry.First, "has 3 bytes") {
+				t.Errorf("the reason is %q", entry.First)
+			}
+			return
+		}
+	}
+	t.Errorf("the log does not say that a record went to the dead-letter topic:\n%s", log.String())
 }

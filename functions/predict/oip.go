@@ -1,11 +1,14 @@
 package predict
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 
+	"github.com/kafkaml/kafkaml/functions/predict/output"
 	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
@@ -14,49 +17,37 @@ import (
 // of the inference; its only version is the id of the result it serves. Tensors
 // are JSON; the binary extension is not taken.
 
-// datatypes are the protocol's names of the types; BYTES has no numbers.
-var datatypes = map[string]codec.DType{
-	"BOOL":  codec.Bool,
-	"UINT8": codec.Uint8, "UINT16": codec.Uint16, "UINT32": codec.Uint32, "UINT64": codec.Uint64,
-	"INT8": codec.Int8, "INT16": codec.Int16, "INT32": codec.Int32, "INT64": codec.Int64,
-	"FP16": codec.Float16, "FP32": codec.Float32, "FP64": codec.Float64, "BF16": codec.BFloat16,
+// protocol serves it.
+type protocol struct {
+	model    *model
+	requests *requests
+	ready    func(context.Context) error // nil while a record that comes now would be predicted
 }
 
-func datatypeOf(d codec.DType) string {
-	for name, have := range datatypes {
-		if have == d {
-			return name
-		}
-	}
-	return ""
-}
-
-func (s *Service) routeInference(mux *http.ServeMux) {
-	mux.HandleFunc("GET /v2", s.describeServer)
+func (p *protocol) route(mux *http.ServeMux) {
+	mux.HandleFunc("GET /v2", p.describeServer)
 	mux.HandleFunc("GET /v2/health/live", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, map[string]bool{"live": true}) })
-	mux.HandleFunc("GET /v2/health/ready", s.protocolReady)
+	mux.HandleFunc("GET /v2/health/ready", p.protocolReady)
 	for _, base := range []string{"/v2/models/{name}", "/v2/models/{name}/versions/{version}"} {
-		mux.HandleFunc("GET "+base, s.named(s.describeModel))
-		mux.HandleFunc("GET "+base+"/ready", s.named(s.protocolReady))
-		mux.HandleFunc("POST "+base+"/infer", s.named(s.infer))
+		mux.HandleFunc("GET "+base, p.named(p.describeModel))
+		mux.HandleFunc("GET "+base+"/ready", p.named(p.protocolReady))
+		mux.HandleFunc("POST "+base+"/infer", p.named(p.infer))
 	}
 }
 
 // named answers 404 where the path names another model or version.
-func (s *Service) named(next http.HandlerFunc) http.HandlerFunc {
+func (p *protocol) named(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		version := r.PathValue("version")
-		if r.PathValue("name") != s.job.Name || version != "" && version != s.version() {
-			writeRefusal(w, http.StatusNotFound, errors.New("the model here is "+s.job.Name+", version "+s.version()))
+		if r.PathValue("name") != p.model.job.Name || version != "" && version != p.model.version() {
+			writeRefusal(w, http.StatusNotFound, errors.New("the model here is "+p.model.job.Name+", version "+p.model.version()))
 			return
 		}
 		next(w, r)
 	}
 }
 
-func (s *Service) version() string { return strconv.FormatInt(s.job.Result, 10) }
-
-func (s *Service) describeServer(w http.ResponseWriter, _ *http.Request) {
+func (p *protocol) describeServer(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, struct {
 		Name       string   `json:"name"`
 		Version    string   `json:"version"`
@@ -64,15 +55,15 @@ func (s *Service) describeServer(w http.ResponseWriter, _ *http.Request) {
 	}{"kafkaml", "2", []string{}})
 }
 
-func (s *Service) protocolReady(w http.ResponseWriter, r *http.Request) {
-	if err := s.ready(r.Context()); err != nil {
+func (p *protocol) protocolReady(w http.ResponseWriter, r *http.Request) {
+	if err := p.ready(r.Context()); err != nil {
 		writeRefusal(w, http.StatusServiceUnavailable, err)
 		return
 	}
 	writeJSON(w, struct {
 		Name  string `json:"name"`
 		Ready bool   `json:"ready"`
-	}{s.job.Name, true})
+	}{p.model.job.Name, true})
 }
 
 type tensorMetadata struct {
@@ -81,14 +72,14 @@ type tensorMetadata struct {
 	Shape    []int  `json:"shape"` // batch dimension first, -1 where open
 }
 
-func (s *Service) describeModel(w http.ResponseWriter, _ *http.Request) {
+func (p *protocol) describeModel(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, struct {
 		Name     string           `json:"name"`
 		Versions []string         `json:"versions"`
 		Platform string           `json:"platform"`
 		Inputs   []tensorMetadata `json:"inputs"`
 		Outputs  []tensorMetadata `json:"outputs"`
-	}{s.job.Name, []string{s.version()}, "tensorflow_savedmodel", metadataOf(s.predictor.Inputs()), metadataOf(s.predictor.Outputs())})
+	}{p.model.job.Name, []string{p.model.version()}, "tensorflow_savedmodel", metadataOf(p.model.predictor.Inputs()), metadataOf(p.model.predictor.Outputs())})
 }
 
 func metadataOf(tensors []pipeline.Tensor) []tensorMetadata {
@@ -100,9 +91,28 @@ func metadataOf(tensors []pipeline.Tensor) []tensorMetadata {
 	return all
 }
 
-func writeJSON(w http.ResponseWriter, v any) {
+// infer answers POST /v2/models/{name}/infer.
+func (p *protocol) infer(w http.ResponseWriter, r *http.Request) {
+	var request inferRequest
+	if err := json.NewDecoder(r.Body).Decode(&request); err != nil {
+		writeRefusal(w, statusOf(&pipeline.Error{Kind: pipeline.Invalid, Err: err}, http.StatusBadRequest), err)
+		return
+	}
+	in, err := readTensors(request.Inputs, p.model.predictor.Inputs())
+	if err == nil {
+		err = checkAsked(request.Outputs, p.model.predictor.Outputs())
+	}
+	if err != nil {
+		writeRefusal(w, http.StatusBadRequest, err)
+		return
+	}
+	results, err := p.requests.infer(r.Context(), in)
+	if err != nil {
+		writeRefusal(w, statusOf(err, http.StatusBadRequest), err)
+		return
+	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(v) // the client may be gone
+	_, _ = w.Write(appendResponse(nil, p.model, request, in.rows, results)) // the client may be gone
 }
 
 // writeRefusal answers with an error as the protocol has it.
@@ -112,5 +122,39 @@ func writeRefusal(w http.ResponseWriter, status int, err error) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]string{"error": reasonOf(err)})
+	_ = json.NewEncoder(w).Encode(map[string]string{"error": output.ReasonOf(err)})
+}
+
+// appendResponse writes the answer; data is flat, row-major.
+func appendResponse(dst []byte, m *model, request inferRequest, rows int, results []result) []byte {
+	dst = append(dst, `{"model_name":`...)
+	dst = appendString(dst, m.job.Name)
+	dst = append(append(append(dst, `,"model_version":"`...), m.version()...), '"')
+	if request.ID != "" {
+		dst = appendString(append(dst, `,"id":`...), request.ID)
+	}
+	dst = append(dst, `,"outputs":[`...)
+	first := true
+	for _, r := range results {
+		if len(request.Outputs) > 0 && !slices.Contains(request.Outputs, inferOutput{r.name}) {
+			continue
+		}
+		if !first {
+			dst = append(dst, ',')
+		}
+		first = false
+		dst = appendString(append(dst, `{"name":`...), r.name)
+		dst = append(append(append(dst, `,"datatype":"`...), datatypeOf(r.dtype)...), `","shape":[`...)
+		dst = strconv.AppendInt(dst, int64(rows), 10)
+		for _, d := range r.shape {
+			dst = strconv.AppendInt(append(dst, ','), int64(d), 10)
+		}
+		dst = append(output.AppendNumbers(append(dst, `],"data":[`...), r.dtype, r.data), `]}`...)
+	}
+	return append(dst, `]}`...)
+}
+
+func appendString(dst []byte, s string) []byte {
+	quoted, _ := json.Marshal(s) // a string always marshals
+	return append(dst, quoted...)
 }

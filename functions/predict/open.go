@@ -32,11 +32,14 @@ func open(ctx context.Context, c Config) (*Service, *stream.Cluster, error) {
 		cluster, err = connect(bothCtx, c)
 		return err
 	})
-	if err := both.Wait(); err != nil {
-		return nil, nil, err
+	var s *Service
+	if err = both.Wait(); err == nil {
+		s, err = New(c.Job, dir, cluster, c.Log)
 	}
-	s, err := New(c.Job, dir, cluster, c.Log)
 	if err != nil {
+		if cluster != nil {
+			_ = cluster.Close()
+		}
 		return nil, nil, err
 	}
 	return s, cluster, nil

@@ -6,7 +6,7 @@
 //
 //   - source: KafkaSource posts each record as an event to /; the prediction is
 //     on the output topic, acknowledged by all replicas, before the answer.
-//     Concurrent records share a batch (batcher.go).
+//     Concurrent records share a batch (batching).
 //   - direct: the process is a member of a consumer group and works through
 //     whole fetches (direct.go), for rates above some thousand records a second.
 //   - by request: an event io.kafkaml.prediction.make.v1, or the Open Inference
@@ -20,76 +20,81 @@ package predict
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"log/slog"
 	"sync"
 
-	"golang.org/x/sync/semaphore"
-
-	"github.com/kafkaml/kafkaml/shared/codec"
-	"github.com/kafkaml/kafkaml/shared/framework/tensorflow"
+	"github.com/kafkaml/kafkaml/functions/predict/batching"
+	"github.com/kafkaml/kafkaml/functions/predict/output"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
 // Service serves one trained model.
 type Service struct {
-	job       pipeline.PredictJob
-	log       *slog.Logger
-	decoder   *codec.Decoder
-	predictor *tensorflow.Predictor
-	form      form     // of a prediction's value
-	envelope  envelope // of an output record
-	output    *topic
-	dead      *topic
-	metrics   *metrics
-	consumer  consumer            // state of direct delivery
-	records   *batcher            // one record an item, as it is stored
-	tensors   *batcher            // rows in the model's own types
-	bodies    *semaphore.Weighted // bytes of requests under way
-	running   sync.WaitGroup
-	stop      context.CancelFunc
+	model   *model
+	metrics *metrics
+	out     *writer // nil for a service that only answers requests
+	door    *door
+	direct  *direct // nil unless the delivery is direct
+	running sync.WaitGroup
+	stop    context.CancelFunc
 }
 
 // New opens the trained SavedModel in dir and serves it as job says. The
 // cluster may be nil for a service that only answers requests. Close ends it.
 func New(job pipeline.PredictJob, dir string, cluster *stream.Cluster, log *slog.Logger) (*Service, error) {
-	decoder, err := codec.New(job.InputFormat, job.InputConfig, codec.Binding{Inputs: job.Export.Inputs})
+	m, err := openModel(job, dir)
 	if err != nil {
-		return nil, fmt.Errorf("inference %s: %w", job.Name, err)
+		return nil, err
 	}
-	predictor, err := tensorflow.OpenPredictor(dir, job.Export, decoder.Inputs(), tensorflow.PredictorOptions{})
-	if err != nil {
-		return nil, fmt.Errorf("inference %s: %w", job.Name, err)
-	}
-	s := &Service{
-		job: job, log: log, decoder: decoder, predictor: predictor,
-		form: newForm(job.Export.Outputs), envelope: newEnvelope(job), metrics: newMetrics(),
-		bodies: semaphore.NewWeighted(allBodies),
-	}
+	s := &Service{model: m, metrics: newMetrics()}
+	envelope := output.NewEnvelope(job)
+	s.door = &door{envelope: &envelope, topic: job.InputTopic, requests: &requests{model: m, metrics: s.metrics}}
 	if cluster != nil {
-		s.output = newTopic(cluster, job.OutputTopic)
-		s.dead = newTopic(cluster, job.DeadLetter)
+		s.out = &writer{
+			envelope: &envelope, predictions: output.NewTopic(cluster, job.OutputTopic), letters: output.NewTopic(cluster, job.DeadLetter),
+			metrics: s.metrics, log: log,
+		}
+		s.door.source = &source{model: m, out: s.out, metrics: s.metrics, log: log}
+		if job.Delivery == pipeline.Direct {
+			s.direct = newDirect(m, s.out, cluster, s.metrics, log)
+		}
 	}
-	s.consumer.wanted = job.Delivery == pipeline.Direct
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
-	if s.records, err = s.startBatcher(ctx, decoder.Inputs()); err == nil {
-		s.tensors, err = s.startBatcher(ctx, asModel(predictor.Inputs(), decoder.Inputs()))
-	}
-	if err != nil {
-		_ = s.Close()
-		return nil, err
+	if err := s.startBatchers(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-func (s *Service) startBatcher(ctx context.Context, layout []codec.Tensor) (*batcher, error) {
-	b, err := newBatcher(s, layout)
+// startBatchers gathers rows as records store them, and in the model's types.
+func (s *Service) startBatchers(ctx context.Context) (err error) {
+	stored, requests := s.model.decoder.Inputs(), s.door.requests
+	config := batching.Config{Predictor: s.model.predictor, Layout: asModel(s.model.predictor.Inputs(), stored), Observe: s.metrics.batch}
+	if requests.tensors, err = s.startBatcher(ctx, config); err != nil {
+		return err
+	}
+	config.Layout = stored
+	if s.out != nil {
+		config.Finish = s.out.finish
+	}
+	if requests.records, err = s.startBatcher(ctx, config); err != nil {
+		return err
+	}
+	if s.door.source != nil {
+		s.door.source.records = requests.records
+	}
+	return nil
+}
+
+func (s *Service) startBatcher(ctx context.Context, c batching.Config) (*batching.Batcher, error) {
+	b, err := batching.New(c)
 	if err != nil {
 		return nil, err
 	}
-	s.running.Go(func() { b.run(ctx) })
+	s.running.Go(func() { b.Run(ctx) })
 	return b, nil
 }
 
@@ -98,19 +103,5 @@ func (s *Service) startBatcher(ctx context.Context, layout []codec.Tensor) (*bat
 func (s *Service) Close() error {
 	s.stop()
 	s.running.Wait()
-	return s.predictor.Close()
-}
-
-// asModel is the layout of records in the model's own types; a size that the
-// model leaves open is that of the records.
-func asModel(inputs []pipeline.Tensor, stored []codec.Tensor) []codec.Tensor {
-	all := make([]codec.Tensor, len(inputs))
-	for i, t := range inputs {
-		d, _ := codec.ParseDType(t.DType) // the Predictor names its own types
-		all[i] = codec.Tensor{Name: t.Name, DType: d, Shape: t.Shape}
-		if t.Elements() < 0 {
-			all[i].Shape = stored[i].Shape
-		}
-	}
-	return all
+	return s.model.predictor.Close()
 }

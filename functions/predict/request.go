@@ -2,147 +2,61 @@ package predict
 
 import (
 	"bytes"
-	"encoding/binary"
-	"encoding/json"
-	"fmt"
-	"math"
+	"context"
 	"mime"
-	"strconv"
 	"strings"
+	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
 
-	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/functions/predict/batching"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// readRequest reads the data of a prediction.make event: either
+// requests predicts what clients ask for; nothing is written.
+type requests struct {
+	model   *model
+	records *batching.Batcher // rows as records store them
+	tensors *batching.Batcher // rows in the model's own types
+	metrics *metrics
+}
+
+// handle predicts the data of a prediction.make event.
+func (r *requests) handle(ctx context.Context, e event.Event) (value []byte, err error) {
+	began := time.Now()
+	lane, row, err := r.read(e)
+	if err != nil {
+		return nil, err
+	}
+	it := r.model.item(row)
+	if err := lane.Do(ctx, it); err != nil {
+		return nil, err
+	}
+	r.metrics.done(wayRequest, 1, began)
+	return it.Value, nil
+}
+
+// read reads the data of a prediction.make event: either
 //
 //	{"values": [...]}                the numbers, flat or nested
 //	{"values": {"left": [...], ...}} of each input, by name
 //
 // or what a record's value would be, in the inference's input format. Data of
 // content type application/json is values, unless the input format is itself
-// JSON and takes it.
-func (s *Service) readRequest(e event.Event) (lane *batcher, data [][]byte, err error) {
+// JSON and fits.
+func (r *requests) read(e event.Event) (lane *batching.Batcher, row [][]byte, err error) {
 	media, _, _ := mime.ParseMediaType(e.DataContentType())
-	asRecord := s.records.rows()
+	asRecord := r.records.Row()
 	isJSON := media == event.ApplicationJSON || strings.HasSuffix(media, "+json")
 	if !isJSON {
-		if err := s.decoder.Sample(asRecord, e.Data()); err != nil {
-			return nil, nil, undecodable(err)
-		}
-		return s.records, asRecord, nil
+		return r.records, asRecord, r.model.decode(asRecord, e.Data())
 	}
-	if s.job.InputFormat == pipeline.JSON || s.job.InputFormat == pipeline.TelegrafJSON {
-		err := s.decoder.Sample(asRecord, e.Data())
-		if err == nil {
-			return s.records, asRecord, nil
-		}
-		if !bytes.Contains(e.Data(), []byte(`"values"`)) {
-			return nil, nil, undecodable(err)
+	if format := r.model.job.InputFormat; format == pipeline.JSON || format == pipeline.TelegrafJSON {
+		err := r.model.decode(asRecord, e.Data())
+		if err == nil || !bytes.Contains(e.Data(), []byte(`"values"`)) {
+			return r.records, asRecord, err
 		}
 	}
-	data = s.tensors.rows()
-	if err := readValues(e.Data(), s.tensors.layout, data); err != nil {
-		return nil, nil, err
-	}
-	return s.tensors, data, nil
-}
-
-// readValues reads one row of each input from {"values": ...}.
-func readValues(body []byte, layout []codec.Tensor, data [][]byte) error {
-	var request struct {
-		Values json.RawMessage `json:"values"`
-	}
-	if err := json.Unmarshal(body, &request); err != nil {
-		return &pipeline.Error{Op: "predict", Kind: pipeline.Invalid, Field: "data", Reason: "is not JSON: " + err.Error(), Err: err}
-	}
-	if len(request.Values) == 0 {
-		return pipeline.Invalidf("values", "is missing").WithHint(`send {"values": [...]}, or the record's bytes with another content type than application/json`)
-	}
-	named := map[string]json.RawMessage{}
-	switch {
-	case request.Values[0] == '{':
-		if err := json.Unmarshal(request.Values, &named); err != nil {
-			return &pipeline.Error{Op: "predict", Kind: pipeline.Invalid, Field: "values", Err: err}
-		}
-	case len(layout) == 1:
-		named[layout[0].Name] = request.Values
-	default:
-		return pipeline.Invalidf("values", "the model has %d inputs", len(layout)).WithHint(`send {"values": {"%s": [...], ...}}`, layout[0].Name)
-	}
-	for i, t := range layout {
-		raw, ok := named[t.Name]
-		if !ok {
-			return pipeline.Invalidf("values", "the input %q is missing", t.Name)
-		}
-		if err := readNumbers(data[i], t.DType, raw); err != nil {
-			return pipeline.Invalidf("values", "input %q of shape %v: %v", t.Name, t.Shape, err)
-		}
-		delete(named, t.Name)
-	}
-	for name := range named {
-		return pipeline.Invalidf("values", "the model has no input %q", name)
-	}
-	return nil
-}
-
-// readNumbers fills dst with the numbers of raw, valid JSON: an array, nested
-// or flat, or one number. Their count must be dst's exactly.
-func readNumbers(dst []byte, d codec.DType, raw json.RawMessage) error {
-	size, at := d.Size(), 0
-	for i := 0; i < len(raw); {
-		switch c := raw[i]; {
-		case c == '[' || c == ']' || c == ',' || c == ' ' || c == '\n' || c == '\t' || c == '\r':
-			i++
-			continue
-		case c == '-' || c >= '0' && c <= '9' || c == 't' || c == 'f':
-		default:
-			return fmt.Errorf("element %d is not a number", at/size)
-		}
-		end := i + 1
-		for end < len(raw) && !bytes.ContainsRune([]byte(",] \n\t\r"), rune(raw[end])) {
-			end++
-		}
-		if at+size > len(dst) {
-			return fmt.Errorf("there are more than %d numbers", len(dst)/size)
-		}
-		if err := putNumber(dst[at:at+size], d, raw[i:end]); err != nil {
-			return fmt.Errorf("element %d: %w", at/size, err)
-		}
-		at, i = at+size, end
-	}
-	if at != len(dst) {
-		return fmt.Errorf("there are %d numbers, not %d", at/size, len(dst)/size)
-	}
-	return nil
-}
-
-// putNumber writes a JSON number or boolean as one element. A whole number
-// keeps all its digits.
-func putNumber(dst []byte, d codec.DType, text []byte) error {
-	switch string(text) {
-	case "true":
-		text = []byte("1")
-	case "false":
-		text = []byte("0")
-	}
-	var wide [8]byte
-	if !d.Float() {
-		if v, err := strconv.ParseInt(string(text), 10, 64); err == nil {
-			binary.LittleEndian.PutUint64(wide[:], uint64(v)) // #nosec G115 -- the bits of an int64
-			return codec.Cast(dst, d, wide[:], codec.Int64)
-		}
-		if v, err := strconv.ParseUint(string(text), 10, 64); err == nil {
-			binary.LittleEndian.PutUint64(wide[:], v)
-			return codec.Cast(dst, d, wide[:], codec.Uint64)
-		}
-	}
-	v, err := strconv.ParseFloat(string(text), 64)
-	if err != nil {
-		return fmt.Errorf("%s is out of range", text)
-	}
-	binary.LittleEndian.PutUint64(wide[:], math.Float64bits(v))
-	return codec.Cast(dst, d, wide[:], codec.Float64)
+	row = r.tensors.Row()
+	return r.tensors, row, readValues(e.Data(), r.tensors.Layout, row)
 }

@@ -127,8 +127,8 @@ func serve(ctx context.Context, c Config, front *front, server *http.Server, at 
 	c.Log.Info("serving", "inference", c.Job.Inference, "name", c.Job.Name, "address", at.String(), "delivery", c.Job.Delivery,
 		"input", c.Job.InputTopic, "output", c.Job.OutputTopic, "seconds", time.Since(began).Seconds())
 	var consuming sync.WaitGroup
-	if c.Job.Delivery == pipeline.Direct {
-		consuming.Go(func() { s.consume(ctx) })
+	if s.direct != nil {
+		consuming.Go(func() { s.direct.run(ctx) })
 	}
 	<-ctx.Done()
 	c.Log.Info("draining")

@@ -73,7 +73,7 @@ func consumeUntilEnd(t testing.TB, s *Service) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.consume(ctx)
+		s.direct.run(ctx)
 	}()
 	stop = func() {
 		cancel()

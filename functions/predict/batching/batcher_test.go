@@ -1,26 +1,53 @@
-package predict
+package batching
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/framework/tensorflow"
+	"github.com/kafkaml/kafkaml/shared/framework/tensorflow/tensorflowtest"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
+// open opens a test model, whose records are stored in its own types, and
+// closes it with the test.
+func open(t *testing.T, model string) (p *tensorflow.Predictor, layout []codec.Tensor) {
+	t.Helper()
+	m := tensorflowtest.Load(t, model)
+	for _, in := range m.Export.Inputs {
+		d, err := codec.ParseDType(in.DType)
+		if err != nil {
+			t.Fatal(err)
+		}
+		layout = append(layout, codec.Tensor{Name: in.Name, DType: d, Shape: in.Shape})
+	}
+	p, err := tensorflow.OpenPredictor(m.SavedModel(), m.Export, layout, tensorflow.PredictorOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return p, layout
+}
+
 // gathered is what collect makes of items that come at the given times while
 // some batches are under way, and how long the first one waited.
-func gathered(s *Service, active int64, arrivals []time.Duration, rows int) (n int, waited time.Duration, left bool) {
-	b := &batcher{s: s, queue: make(chan *item, queueLength), ended: make(chan struct{}, 1)}
+func gathered(p *tensorflow.Predictor, active int64, arrivals []time.Duration, rows int) (n int, waited time.Duration, left bool) {
+	b := &Batcher{Config: Config{Predictor: p}, queue: make(chan *Item, queueLength), ended: make(chan struct{}, 1)}
 	b.active.Store(active)
 	var all sync.WaitGroup
 	for _, at := range arrivals {
 		all.Go(func() {
 			<-time.After(at)
-			b.queue <- &item{rows: rows}
+			b.queue <- &Item{Rows: rows}
 		})
 	}
 	first := <-b.queue
@@ -32,8 +59,8 @@ func gathered(s *Service, active int64, arrivals []time.Duration, rows int) (n i
 }
 
 func TestCollect(t *testing.T) {
-	s := start(t, nil, "small", newJob(t, nil, "small", 0)) // a fresh model's limit is 64 rows
-	limit := s.predictor.Limit()
+	p, _ := open(t, "small") // a fresh model's limit is 64 rows
+	limit := p.Limit()
 	every := func(step time.Duration, n int) (all []time.Duration) {
 		for i := range n {
 			all = append(all, time.Duration(i)*step)
@@ -59,7 +86,7 @@ func TestCollect(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				n, waited, left := gathered(s, c.active, c.arrivals, c.rows)
+				n, waited, left := gathered(p, c.active, c.arrivals, c.rows)
 				if n != c.n || waited != c.waited || left != c.left {
 					t.Errorf("%d items after %v, one left: %v; want %d after %v, %v", n, waited, left, c.n, c.waited, c.left)
 				}
@@ -70,29 +97,29 @@ func TestCollect(t *testing.T) {
 
 // What comes while the queue is full, or after the end, is turned away.
 func TestTurnedAway(t *testing.T) {
-	full := &batcher{queue: make(chan *item), closed: make(chan struct{})}
-	if err := full.do(t.Context(), &item{}); pipeline.KindOf(err) != pipeline.Unavailable {
+	full := &Batcher{queue: make(chan *Item), closed: make(chan struct{})}
+	if err := full.Do(t.Context(), &Item{}); pipeline.KindOf(err) != pipeline.Unavailable {
 		t.Errorf("a full queue: %v", err)
 	}
-	s, err := New(newJob(t, nil, "small", 0), modelDir(t, "small"), nil, logTo(t))
+	p, layout := open(t, "small")
+	b, err := New(Config{Predictor: p, Layout: layout, Observe: func(int) {}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	data := s.records.rows()
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.records.do(t.Context(), &item{rows: 1, data: data}); pipeline.KindOf(err) != pipeline.Unavailable {
-		t.Errorf("a closed service: %v", err)
+	ended, end := context.WithCancel(t.Context())
+	end()
+	b.Run(ended)
+	if err := b.Do(t.Context(), &Item{Rows: 1, Data: b.Row()}); pipeline.KindOf(err) != pipeline.Unavailable {
+		t.Errorf("a batcher at its end: %v", err)
 	}
 }
 
 // One record at fault among many is found, whatever its place.
 func TestRowsAtFault(t *testing.T) {
-	s := start(t, nil, "words", newJob(t, nil, "words", 0))
+	p, layout := open(t, "words")
 	for _, n := range []int{1, 2, 7, 16} {
 		for at := range n {
-			batch, err := s.predictor.NewBatch()
+			batch, err := p.NewBatchOf(layout)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -103,8 +130,8 @@ func TestRowsAtFault(t *testing.T) {
 					row[0] = 99
 				}
 			}
-			var took, refused []int
-			s.predict(t.Context(), batch, func(_ []tensorflow.Output, _, row int) { took = append(took, row) },
+			var predicted, refused []int
+			Predict(t.Context(), p, batch, 0, n, func(_ []tensorflow.Output, _, row int) { predicted = append(predicted, row) },
 				func(row int, err error) {
 					refused = append(refused, row)
 					var known *pipeline.Error
@@ -112,8 +139,8 @@ func TestRowsAtFault(t *testing.T) {
 						t.Errorf("refused with %v", err)
 					}
 				})
-			if len(took) != n-1 || len(refused) != 1 || refused[0] != at {
-				t.Errorf("of %d rows with %d at fault: predicted %v, refused %v", n, at, took, refused)
+			if len(predicted) != n-1 || len(refused) != 1 || refused[0] != at {
+				t.Errorf("of %d rows with %d at fault: predicted %v, refused %v", n, at, predicted, refused)
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package predict
+package output
 
 import (
 	"encoding/binary"
@@ -23,7 +23,7 @@ func output(name string, d codec.DType, shape []int, values ...float64) tensorfl
 	return tensorflow.Output{Name: name, DType: d, Shape: shape, Data: data, Size: len(data)}
 }
 
-func TestForm(t *testing.T) {
+func TestValues(t *testing.T) {
 	nan := math.NaN()
 	cases := map[string]struct {
 		outputs []tensorflow.Output
@@ -49,7 +49,7 @@ func TestForm(t *testing.T) {
 			for _, o := range c.outputs {
 				outputs = append(outputs, pipeline.Tensor{Name: o.Name})
 			}
-			got := newForm(outputs).append(nil, c.outputs, 0)
+			got := NewValues(outputs).Append(nil, c.outputs, 0)
 			if string(got) != c.want || !json.Valid(got) {
 				t.Errorf("%s, want %s", got, c.want)
 			}
@@ -58,14 +58,14 @@ func TestForm(t *testing.T) {
 }
 
 // Whatever a float32 is, its text reads back as the same.
-func FuzzForm(f *testing.F) {
+func FuzzValues(f *testing.F) {
 	f.Add(uint32(0))
 	f.Add(math.Float32bits(0.1))
 	f.Add(math.Float32bits(math.SmallestNonzeroFloat32))
 	f.Fuzz(func(t *testing.T, bits uint32) {
 		o := tensorflow.Output{DType: codec.Float32, Shape: []int{1}, Data: binary.LittleEndian.AppendUint32(nil, bits), Size: 4}
 		var got struct{ Values []*float32 }
-		text := newForm([]pipeline.Tensor{{Name: "o"}}).append(nil, []tensorflow.Output{o}, 0)
+		text := NewValues([]pipeline.Tensor{{Name: "o"}}).Append(nil, []tensorflow.Output{o}, 0)
 		if err := json.Unmarshal(text, &got); err != nil {
 			t.Fatalf("%s: %v", text, err)
 		}

@@ -1,4 +1,4 @@
-package predict
+package output
 
 import (
 	"errors"
@@ -11,21 +11,22 @@ import (
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
-// envelope makes the output records of an inference: CloudEvents in the binary
+// Envelope makes the output records of an inference: CloudEvents in the binary
 // mode of the Kafka binding. Source and id name the input record, so the output
 // of a record that is predicted twice has the same both times.
-type envelope struct {
-	source string // ce_source
-	who    string // what ids begin with: the inference
-	fixed  []stream.Header
+type Envelope struct {
+	source    string // ce_source
+	inference string // its id, or its name where it has none
+	fixed     []stream.Header
 }
 
-func newEnvelope(job pipeline.PredictJob) envelope {
-	who := strconv.FormatInt(job.Inference, 10)
+// NewEnvelope makes the records of the inference that job describes.
+func NewEnvelope(job pipeline.PredictJob) Envelope {
+	inference := strconv.FormatInt(job.Inference, 10)
 	if job.Inference == 0 { // served by hand, without a registry
-		who = job.Name
+		inference = job.Name
 	}
-	e := envelope{source: "/kafkaml/inferences/" + who, who: who}
+	e := Envelope{source: "/kafkaml/inferences/" + inference, inference: inference}
 	e.fixed = []stream.Header{
 		{Key: "ce_specversion", Value: []byte("1.0")},
 		{Key: "ce_type", Value: []byte(eventing.PredictionMade)},
@@ -35,23 +36,30 @@ func newEnvelope(job pipeline.PredictJob) envelope {
 	return e
 }
 
-// arena is the memory of the records of one batch, taken anew after reset.
-type arena struct {
+// Source is the source of the inference's events.
+func (e *Envelope) Source() string { return e.source }
+
+// Inference is the inference's id, or its name where it has none.
+func (e *Envelope) Inference() string { return e.inference }
+
+// Arena is the memory of the records of one batch, used again after Reset.
+type Arena struct {
 	bytes   []byte
 	headers []stream.Header
 }
 
-func (a *arena) reset() { a.bytes, a.headers = a.bytes[:0], a.headers[:0] }
+// Reset takes the memory back: records made in it are no longer valid.
+func (a *Arena) Reset() { a.bytes, a.headers = a.bytes[:0], a.headers[:0] }
 
-// appendID writes the id of the prediction of the record at an offset.
-func (e *envelope) appendID(dst []byte, in *stream.Record) []byte {
-	return pipeline.AppendPredictionID(dst, e.who, in.Topic, in.Partition, in.Offset)
+// AppendID writes the id of the prediction of in.
+func (e *Envelope) AppendID(dst []byte, in *stream.Record) []byte {
+	return pipeline.AppendPredictionID(dst, e.inference, in.Topic, in.Partition, in.Offset)
 }
 
-// wrap is the output record of in: its key and headers, and the attributes of
+// Wrap is the output record of in: its key and headers, and the attributes of
 // the event. Attributes that the input record itself has as an event are not
 // carried: they are the input's.
-func (e *envelope) wrap(a *arena, in *stream.Record, value []byte) stream.Record {
+func (e *Envelope) Wrap(a *Arena, in *stream.Record, value []byte) stream.Record {
 	from := len(a.headers)
 	for _, h := range in.Headers {
 		if !isAttribute(h.Key) {
@@ -60,7 +68,7 @@ func (e *envelope) wrap(a *arena, in *stream.Record, value []byte) stream.Record
 	}
 	a.headers = append(a.headers, e.fixed...)
 	start := len(a.bytes)
-	a.bytes = e.appendID(a.bytes, in)
+	a.bytes = e.AppendID(a.bytes, in)
 	a.headers = append(a.headers, stream.Header{Key: "ce_id", Value: a.bytes[start:len(a.bytes):len(a.bytes)]})
 	return stream.Record{Key: in.Key, Value: value, Headers: a.headers[from:len(a.headers):len(a.headers)]}
 }
@@ -69,13 +77,13 @@ func isAttribute(header string) bool {
 	return len(header) >= 3 && strings.EqualFold(header[:3], "ce_") || strings.EqualFold(header, "content-type")
 }
 
-// maxReason bounds kafkaml-error.
+// maxReason bounds the header that says why, in bytes.
 const maxReason = 1024
 
-// letter is the dead letter of in: the record as it was, and why.
-func letter(in *stream.Record, why error) stream.Record {
+// Letter is the dead letter of in: the record as it was, and why.
+func Letter(in *stream.Record, why error) stream.Record {
 	headers := append([]stream.Header(nil), in.Headers...)
-	reason := reasonOf(why)
+	reason := ReasonOf(why)
 	if len(reason) > maxReason {
 		reason = strings.ToValidUTF8(reason[:maxReason], "")
 	}
@@ -87,8 +95,8 @@ func letter(in *stream.Record, why error) stream.Record {
 	return stream.Record{Time: time.Now(), Key: in.Key, Value: in.Value, Headers: headers}
 }
 
-// reasonOf is what a person reads of an error.
-func reasonOf(err error) string {
+// ReasonOf is what a person reads of an error.
+func ReasonOf(err error) string {
 	var p *pipeline.Error
 	if errors.As(err, &p) {
 		return p.Error()

@@ -1,4 +1,6 @@
-package predict
+// Package output is what an inference writes: the value of a prediction, the
+// records that carry predictions and dead letters, and the topics they go to.
+package output
 
 import (
 	"encoding/binary"
@@ -11,7 +13,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// form writes a prediction's value:
+// Values writes the value of a prediction:
 //
 //	{"values": [0.1, 0.9]}                            one output, nested by its shape
 //	{"values": {"grid": [[1, 2], [3, 4]], "total": [5]}}   several, by name
@@ -19,39 +21,40 @@ import (
 // A scalar output is a list of one. Floats are the shortest text that reads
 // back as the same float32; NaN and infinities, which JSON does not have, are
 // null.
-type form struct {
+type Values struct {
 	before [][]byte // what stands before each output
 	after  []byte
 }
 
-func newForm(outputs []pipeline.Tensor) form {
+// NewValues writes the outputs of a model, in its order.
+func NewValues(outputs []pipeline.Tensor) Values {
 	if len(outputs) == 1 {
-		return form{before: [][]byte{[]byte(`{"values":`)}, after: []byte(`}`)}
+		return Values{before: [][]byte{[]byte(`{"values":`)}, after: []byte(`}`)}
 	}
-	f := form{after: []byte(`}}`)}
+	v := Values{after: []byte(`}}`)}
 	for i, o := range outputs {
 		name, _ := json.Marshal(o.Name) // a string always marshals
 		before := append([]byte(`,`), name...)
 		if i == 0 {
 			before = append([]byte(`{"values":{`), name...)
 		}
-		f.before = append(f.before, append(before, ':'))
+		v.before = append(v.before, append(before, ':'))
 	}
-	return f
+	return v
 }
 
-// append adds the value of one row to dst.
-func (f form) append(dst []byte, outputs []tensorflow.Output, row int) []byte {
+// Append adds the value of one row of outputs to dst.
+func (v Values) Append(dst []byte, outputs []tensorflow.Output, row int) []byte {
 	for i := range outputs {
 		o := &outputs[i]
-		dst = append(dst, f.before[i]...)
+		dst = append(dst, v.before[i]...)
 		shape := o.Shape
 		if len(shape) == 0 {
 			shape = scalar
 		}
 		dst = appendNested(dst, o.DType, o.Row(row), shape)
 	}
-	return append(dst, f.after...)
+	return append(dst, v.after...)
 }
 
 var scalar = []int{1}
@@ -60,7 +63,7 @@ var scalar = []int{1}
 func appendNested(dst []byte, d codec.DType, data []byte, shape []int) []byte {
 	dst = append(dst, '[')
 	if len(shape) == 1 {
-		dst = appendNumbers(dst, d, data)
+		dst = AppendNumbers(dst, d, data)
 		return append(dst, ']')
 	}
 	size := 0
@@ -76,8 +79,8 @@ func appendNested(dst []byte, d codec.DType, data []byte, shape []int) []byte {
 	return append(dst, ']')
 }
 
-// appendNumbers writes elements with commas between them.
-func appendNumbers(dst []byte, d codec.DType, data []byte) []byte {
+// AppendNumbers writes elements of little-endian data with commas between them.
+func AppendNumbers(dst []byte, d codec.DType, data []byte) []byte {
 	if d == codec.Float32 { // nearly every model
 		for i := 0; i+4 <= len(data); i += 4 {
 			if i > 0 {

@@ -1,4 +1,4 @@
-package predict
+package output
 
 import (
 	"context"
@@ -28,8 +28,8 @@ const (
 	downPause = 250 * time.Millisecond
 )
 
-// topic is one that predictions or dead letters are written to.
-type topic struct {
+// Topic is one that predictions or dead letters are written to.
+type Topic struct {
 	cluster *stream.Cluster
 	name    string
 
@@ -45,11 +45,15 @@ type failure struct {
 	last time.Time
 }
 
-func newTopic(c *stream.Cluster, name string) *topic { return &topic{cluster: c, name: name} }
+// NewTopic writes to the topic of a name, which must exist.
+func NewTopic(c *stream.Cluster, name string) *Topic { return &Topic{cluster: c, name: name} }
 
-// away reports whether writes fail at present; one caller in each downPause is
-// let through to try.
-func (t *topic) away() error {
+// Name is the topic's.
+func (t *Topic) Name() string { return t.name }
+
+// Away is an Unavailable error while writes fail; one caller in each downPause
+// is let through to try.
+func (t *Topic) Away() error {
 	f := t.failed.Load()
 	if f == nil {
 		return nil
@@ -57,18 +61,30 @@ func (t *topic) away() error {
 	if time.Since(f.last) > downPause && t.failed.CompareAndSwap(f, &failure{f.err, time.Now()}) {
 		return nil
 	}
-	return unreachable(t.name, f.err)
+	return t.unavailable(f.err)
 }
 
-func unreachable(topic string, err error) error {
+// Check is an Unavailable error where the last write failed and the broker
+// still does not answer for the topic.
+func (t *Topic) Check(ctx context.Context) error {
+	if t.failed.Load() == nil {
+		return nil
+	}
+	if _, _, err := t.cluster.Offsets(ctx, t.name); err != nil { // metadata would come from a cache
+		return t.unavailable(err)
+	}
+	return nil
+}
+
+func (t *Topic) unavailable(err error) error {
 	return &pipeline.Error{
-		Op: "write " + topic, Kind: pipeline.Unavailable, Err: err,
+		Op: "write " + t.name, Kind: pipeline.Unavailable, Err: err,
 		Reason: "Kafka does not take records at present: " + err.Error(), Hint: "send the record again",
 	}
 }
 
 // count is the topic's number of partitions.
-func (t *topic) count(ctx context.Context) (int, error) {
+func (t *Topic) count(ctx context.Context) (int, error) {
 	t.mu.Lock()
 	n, fresh := t.partitions, time.Since(t.known) < layoutAge
 	t.mu.Unlock()
@@ -88,28 +104,32 @@ func (t *topic) count(ctx context.Context) (int, error) {
 	return n, nil
 }
 
-// write puts the records that came from one input partition into one partition
+// Write puts the records that came from one input partition into one partition
 // of the topic, so that what was in order stays in order and records of a key
 // stay together. refused is called for a record that the broker takes in no
-// case, being too large. An error means that some may not be written.
-func (t *topic) write(ctx context.Context, inputPartition int, records []stream.Record, refused func(i int, err error)) error {
+// case, being too large. An error is Unavailable and means that some may not be
+// written.
+func (t *Topic) Write(ctx context.Context, inputPartition int, records []stream.Record, refused func(i int, err error)) error {
 	from, size := 0, 0
 	for i := range records {
 		n := sizeOf(&records[i])
 		if size > 0 && size+n > requestBytes {
 			if err := t.send(ctx, inputPartition, records, from, i, refused); err != nil {
-				return err
+				return t.unavailable(err)
 			}
 			from, size = i, 0
 		}
 		size += n
 	}
-	return t.send(ctx, inputPartition, records, from, len(records), refused)
+	if err := t.send(ctx, inputPartition, records, from, len(records), refused); err != nil {
+		return t.unavailable(err)
+	}
+	return nil
 }
 
 // send writes records [from, to) in one request, or in halves where the broker
 // says that it is too large.
-func (t *topic) send(ctx context.Context, inputPartition int, records []stream.Record, from, to int, refused func(int, error)) error {
+func (t *Topic) send(ctx context.Context, inputPartition int, records []stream.Record, from, to int, refused func(int, error)) error {
 	if from == to {
 		return nil
 	}
@@ -128,7 +148,7 @@ func (t *topic) send(ctx context.Context, inputPartition int, records []stream.R
 	return t.send(ctx, inputPartition, records, middle, to, refused)
 }
 
-func (t *topic) attempt(ctx context.Context, inputPartition int, records []stream.Record) error {
+func (t *Topic) attempt(ctx context.Context, inputPartition int, records []stream.Record) error {
 	ctx, cancel := context.WithTimeout(ctx, attemptTime)
 	defer cancel()
 	n, err := t.count(ctx)
@@ -150,11 +170,12 @@ func (t *topic) attempt(ctx context.Context, inputPartition int, records []strea
 	return err
 }
 
-// persist writes until it is done. The end of ctx ends the attempts, not one
-// under way.
-func (t *topic) persist(ctx context.Context, inputPartition int, records []stream.Record, refused func(i int, err error), warn func(error)) error {
+// Persist is Write until it is done, with warn called after each attempt that
+// failed. The end of ctx ends the attempts, not one under way, and is then the
+// error.
+func (t *Topic) Persist(ctx context.Context, inputPartition int, records []stream.Record, refused func(i int, err error), warn func(error)) error {
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
-		err := t.write(context.WithoutCancel(ctx), inputPartition, records, refused)
+		err := t.Write(context.WithoutCancel(ctx), inputPartition, records, refused)
 		if err == nil {
 			return nil
 		}

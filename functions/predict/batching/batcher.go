@@ -1,0 +1,211 @@
+// Package batching predicts rows together: the rows of a batch, and in batches
+// the rows that come at about the same time.
+package batching
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/framework/tensorflow"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/stream"
+)
+
+const (
+	// longestWait is the most that a record waits for others to share its
+	// batch.
+	longestWait = 2 * time.Millisecond
+	// quietBatches is how many batches may be under way for the next one to
+	// start at once. More only start when full or after longestWait: the time
+	// that batches under way take is when the next one fills.
+	quietBatches = 2
+	// mostBatches bounds those under way, where the broker is slow.
+	mostBatches = 16
+	// queueLength bounds the items that wait; more are turned away.
+	queueLength = 1024
+)
+
+// Item is some rows to predict together, and what became of them. The caller
+// owns it again once Do has returned.
+type Item struct {
+	Rows    int
+	Data    [][]byte                                           // of each input: the rows' bytes, one after the other
+	Receive func(outputs []tensorflow.Output, result, row int) // gets each predicted row: its place in the outputs and in the item
+	Record  *stream.Record                                     // whose prediction Finish writes; nil to only predict
+	Value   []byte                                             // of a Record: what Receive made of it
+	Err     error                                              // Invalid: the rows are at fault; Unavailable: not now
+	done    chan struct{}
+}
+
+// Config says what a Batcher predicts.
+type Config struct {
+	Predictor *tensorflow.Predictor
+	Layout    []codec.Tensor                           // of one row
+	Observe   func(rows int)                           // hears of each batch
+	Finish    func(ctx context.Context, items []*Item) // does what is left once a batch is predicted, before the callers go on; may be nil
+}
+
+// Batcher gathers items that come at about the same time into batches. With
+// little traffic it waits for nothing: an item is a batch. With much, items
+// gather while earlier batches are predicted and finished.
+type Batcher struct {
+	Config
+	size   []int // bytes of one row, by input
+	queue  chan *Item
+	ended  chan struct{} // a batch has ended
+	closed chan struct{}
+	free   chan *tensorflow.Batch
+	active atomic.Int64
+	lanes  sync.WaitGroup
+}
+
+// New is a Batcher that predicts once Run is called.
+func New(c Config) (*Batcher, error) {
+	b := &Batcher{
+		Config: c, queue: make(chan *Item, queueLength), ended: make(chan struct{}, 1),
+		closed: make(chan struct{}), free: make(chan *tensorflow.Batch, mostBatches),
+	}
+	for _, t := range c.Layout {
+		b.size = append(b.size, t.Bytes())
+	}
+	for range mostBatches { // cheap: they take memory when filled
+		batch, err := c.Predictor.NewBatchOf(c.Layout)
+		if err != nil {
+			return nil, err
+		}
+		b.free <- batch
+	}
+	return b, nil
+}
+
+// Row is room for one row of each input.
+func (b *Batcher) Row() [][]byte {
+	total := 0
+	for _, n := range b.size {
+		total += n
+	}
+	memory, row := make([]byte, total), make([][]byte, len(b.size))
+	for i, n := range b.size {
+		row[i], memory = memory[:n:n], memory[n:]
+	}
+	return row
+}
+
+// Do predicts it and waits for the end. The error is it.Err, or an Unavailable
+// one where the item was not handled.
+func (b *Batcher) Do(ctx context.Context, it *Item) error {
+	it.done = make(chan struct{})
+	select {
+	case b.queue <- it:
+	case <-b.closed:
+		return Busy("the service is stopping")
+	default:
+		return Busy("too many records wait")
+	}
+	select {
+	case <-it.done:
+		return it.Err
+	case <-b.closed:
+		return Busy("the service is stopping")
+	case <-ctx.Done():
+		return &pipeline.Error{Op: "predict", Kind: pipeline.Unavailable, Err: ctx.Err()}
+	}
+}
+
+// Busy is an Unavailable error for a reason that passes soon.
+func Busy(reason string) error {
+	return &pipeline.Error{Op: "predict", Kind: pipeline.Unavailable, Reason: reason, Hint: "send it again in a moment"}
+}
+
+// Run makes batches until ctx ends, then waits for those under way.
+func (b *Batcher) Run(ctx context.Context) {
+	defer close(b.closed)
+	defer b.lanes.Wait()
+	timer := time.NewTimer(longestWait)
+	defer timer.Stop()
+	var next *Item // did not fit into the last batch
+	for {
+		if next == nil {
+			select {
+			case <-ctx.Done():
+				return
+			case next = <-b.queue:
+			}
+		}
+		timer.Reset(longestWait)
+		var items []*Item
+		items, next = b.collect(next, timer.C)
+		b.start(ctx, items)
+	}
+}
+
+// collect gathers a batch that begins with first, and gives the item that did
+// not fit.
+func (b *Batcher) collect(first *Item, late <-chan time.Time) (items []*Item, left *Item) {
+	items, rows, limit := []*Item{first}, first.Rows, b.Predictor.Limit()
+	for rows < limit {
+		var it *Item
+		select {
+		case it = <-b.queue:
+		default:
+			if b.active.Load() < quietBatches {
+				return items, nil
+			}
+			select {
+			case it = <-b.queue:
+			case <-b.ended:
+				continue
+			case <-late:
+				return items, nil
+			}
+		}
+		if rows+it.Rows > limit {
+			return items, it
+		}
+		items, rows = append(items, it), rows+it.Rows
+	}
+	return items, nil
+}
+
+// start runs a batch in a lane of its own, once one is free.
+func (b *Batcher) start(ctx context.Context, items []*Item) {
+	batch := <-b.free // mostBatches bounds the wait to the write of one
+	b.active.Add(1)
+	b.lanes.Go(func() {
+		b.runBatch(context.WithoutCancel(ctx), batch, items)
+		b.free <- batch
+		b.active.Add(-1)
+		select {
+		case b.ended <- struct{}{}:
+		default:
+		}
+	})
+}
+
+// runBatch predicts the items, finishes them and lets their callers go on.
+func (b *Batcher) runBatch(ctx context.Context, batch *tensorflow.Batch, items []*Item) {
+	batch.Reset()
+	owner, first := make([]*Item, 0, len(items)), make([]int, 0, len(items)) // of each row: its item, and the item's first row
+	for _, it := range items {
+		from := len(owner)
+		for r := range it.Rows {
+			for k, dst := range batch.Next() {
+				copy(dst, it.Data[k][r*b.size[k]:(r+1)*b.size[k]])
+			}
+			owner, first = append(owner, it), append(first, from)
+		}
+	}
+	b.Observe(batch.Len())
+	Predict(ctx, b.Predictor, batch, 0, batch.Len(), func(outputs []tensorflow.Output, result, row int) {
+		owner[row].Receive(outputs, result, row-first[row])
+	}, func(row int, err error) { owner[row].Err = err })
+	if b.Finish != nil {
+		b.Finish(ctx, items)
+	}
+	for _, it := range items {
+		close(it.done)
+	}
+}

@@ -1,0 +1,68 @@
+package predict
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/kafkaml/kafkaml/functions/predict/batching"
+	"github.com/kafkaml/kafkaml/functions/predict/output"
+	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/framework/tensorflow"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// model is a trained model, open, with what reads records for it and writes
+// what it predicts.
+type model struct {
+	job       pipeline.PredictJob
+	decoder   *codec.Decoder
+	predictor *tensorflow.Predictor
+	values    output.Values
+}
+
+// openModel opens the SavedModel in dir. Its predictor is to be closed.
+func openModel(job pipeline.PredictJob, dir string) (*model, error) {
+	decoder, err := codec.New(job.InputFormat, job.InputConfig, codec.Binding{Inputs: job.Export.Inputs})
+	if err != nil {
+		return nil, fmt.Errorf("inference %s: %w", job.Name, err)
+	}
+	predictor, err := tensorflow.OpenPredictor(dir, job.Export, decoder.Inputs(), tensorflow.PredictorOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("inference %s: %w", job.Name, err)
+	}
+	return &model{job: job, decoder: decoder, predictor: predictor, values: output.NewValues(job.Export.Outputs)}, nil
+}
+
+// item is one row to predict, whose value its Value will be.
+func (m *model) item(data [][]byte) *batching.Item {
+	it := &batching.Item{Rows: 1, Data: data}
+	it.Receive = func(outputs []tensorflow.Output, result, _ int) {
+		it.Value = m.values.Append(it.Value[:0], outputs, result)
+	}
+	return it
+}
+
+// decode fills a row with what the value of a record holds.
+func (m *model) decode(row [][]byte, value []byte) error {
+	if err := m.decoder.Sample(row, value); err != nil {
+		return &pipeline.Error{Op: "decode record", Kind: pipeline.Invalid, Err: err}
+	}
+	return nil
+}
+
+// version of the model is the result that it came from.
+func (m *model) version() string { return strconv.FormatInt(m.job.Result, 10) }
+
+// asModel is the layout of rows in the model's own types; a size that the
+// model leaves open is that of the records.
+func asModel(inputs []pipeline.Tensor, stored []codec.Tensor) []codec.Tensor {
+	all := make([]codec.Tensor, len(inputs))
+	for i, t := range inputs {
+		d, _ := codec.ParseDType(t.DType) // the Predictor names its own types
+		all[i] = codec.Tensor{Name: t.Name, DType: d, Shape: t.Shape}
+		if t.Elements() < 0 {
+			all[i].Shape = stored[i].Shape
+		}
+	}
+	return all
+}

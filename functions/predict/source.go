@@ -1,0 +1,56 @@
+package predict
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/kafkaml/kafkaml/functions/predict/batching"
+	"github.com/kafkaml/kafkaml/functions/predict/output"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/stream"
+)
+
+// source is the delivery that hands records over one by one, many at a time.
+type source struct {
+	model   *model
+	records *batching.Batcher // one record an item, as it is stored
+	out     *writer
+	metrics *metrics
+	log     *slog.Logger
+}
+
+// handle predicts a record, and returns its prediction, once that is
+// acknowledged by all replicas. An error that is Invalid means that the record
+// is at fault, and is on the dead-letter topic.
+func (s *source) handle(ctx context.Context, in *stream.Record) (value []byte, err error) {
+	began := time.Now()
+	if err := s.out.predictions.Away(); err != nil {
+		return nil, err
+	}
+	it := s.model.item(s.records.Row())
+	it.Record = in
+	if err = s.model.decode(it.Data, in.Value); err == nil {
+		err = s.records.Do(ctx, it)
+	}
+	if err != nil {
+		return nil, s.reject(ctx, in, err)
+	}
+	s.metrics.done(waySource, 1, began)
+	return it.Value, nil
+}
+
+// reject writes the dead letter of a record that is at fault, and gives why
+// back, or why the letter could not be written.
+func (s *source) reject(ctx context.Context, in *stream.Record, why error) error {
+	if pipeline.KindOf(why) != pipeline.Invalid {
+		return why
+	}
+	s.log.Warn("a record goes to the dead-letter topic", "topic", in.Topic, "partition", in.Partition, "offset", in.Offset, "error", why)
+	s.metrics.dead.Inc()
+	letters := []stream.Record{output.Letter(in, why)}
+	if err := s.out.letters.Write(ctx, in.Partition, letters, s.out.lost(letters)); err != nil {
+		return err
+	}
+	return why
+}

@@ -1,0 +1,62 @@
+package predict
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/kafkaml/kafkaml/functions/predict/batching"
+	"github.com/kafkaml/kafkaml/functions/predict/output"
+	"github.com/kafkaml/kafkaml/shared/stream"
+)
+
+// writer writes what became of records.
+type writer struct {
+	envelope    *output.Envelope
+	predictions *output.Topic
+	letters     *output.Topic
+	metrics     *metrics
+	log         *slog.Logger
+}
+
+// finish writes the predictions of those items that are records, those of each
+// input partition at the same time.
+func (w *writer) finish(ctx context.Context, items []*batching.Item) {
+	var a output.Arena
+	byPartition := map[int][]*batching.Item{}
+	for _, it := range items {
+		if it.Record != nil && it.Err == nil {
+			byPartition[it.Record.Partition] = append(byPartition[it.Record.Partition], it)
+		}
+	}
+	var writes sync.WaitGroup
+	for partition, group := range byPartition {
+		records := make([]stream.Record, len(group))
+		for i, it := range group {
+			records[i] = w.envelope.Wrap(&a, it.Record, it.Value)
+		}
+		write := func() {
+			err := w.predictions.Write(ctx, partition, records, func(i int, err error) { group[i].Err = batching.Unfit(err) })
+			for _, it := range group {
+				if err != nil && it.Err == nil {
+					it.Err = err
+				}
+			}
+		}
+		if len(byPartition) == 1 {
+			write()
+			return
+		}
+		writes.Go(write)
+	}
+	writes.Wait()
+}
+
+// lost logs a dead letter that even its topic does not take: it must not stop
+// the stream.
+func (w *writer) lost(letters []stream.Record) func(i int, err error) {
+	return func(i int, err error) {
+		w.log.Error("a dead letter was refused and is lost", "topic", w.letters.Name(), "headers", fmt.Sprint(letters[i].Headers), "error", err)
+	}
+}
