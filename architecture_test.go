@@ -25,11 +25,14 @@ var mayImport = map[string][]string{
 	"shared/stream/streamtest":    {"shared/stream", "shared/stream/broker", "shared/toolchain"},
 	"shared/registry":             {"shared/pipeline"},
 	"shared/artifact":             {"shared/pipeline"},
-	"shared/framework/keras":      {"shared/pipeline", "shared/codec"},
-	"shared/framework/tensorflow": {"shared/pipeline", "shared/codec"},
-	"shared/platform":             {"shared/pipeline"},
-	"eventing":                    {"shared/pipeline", "shared/stream", "shared/registry"},
-	"client":                      {"shared/pipeline", "eventing"},
+	"shared/framework":            {"shared/pipeline", "shared/codec"},
+	"shared/framework/keras":      {"shared/pipeline", "shared/codec", "shared/framework/keras/savedmodel"},
+	"shared/framework/tensorflow": {"shared/pipeline", "shared/codec", "shared/framework", "shared/framework/keras/kerasmodel"},
+	// What a framework is to every process: it starts nothing and links nothing.
+	"shared/framework/keras/kerasmodel": {"shared/pipeline", "shared/framework"},
+	"shared/platform":                   {"shared/pipeline"},
+	"eventing":                          {"shared/pipeline", "shared/stream", "shared/registry"},
+	"client":                            {"shared/pipeline", "eventing"},
 	// A step imports the rooms below it and no other step: steps meet in events
 	// and in the registry.
 	"functions/*": {"shared/*", "eventing"},
@@ -41,14 +44,16 @@ var mayImport = map[string][]string{
 
 // linkTensorFlow are the rooms that link libtensorflow, which takes a process
 // hundreds of megabytes and half a second; nothing else may, by any detour.
-var linkTensorFlow = []string{"shared/framework/tensorflow", "functions/train", "functions/predict", "cmd/kafkaml-tensorflow", "test"}
+var linkTensorFlow = []string{"shared/framework/tensorflow", "functions/predict", "cmd/kafkaml-tensorflow", "test"}
 
 // room is the part of the tree that a package belongs to.
 func room(path string) string {
 	parts := strings.Split(strings.TrimPrefix(path, module), "/")
 	depth := 1
 	switch {
-	case len(parts) > 1 && (parts[1] == "framework" || parts[1] == "stream"):
+	case len(parts) > 1 && parts[1] == "framework":
+		depth = 4
+	case len(parts) > 1 && parts[1] == "stream":
 		depth = 3
 	case parts[0] == "shared" || parts[0] == "functions" || parts[0] == "cmd":
 		depth = 2
