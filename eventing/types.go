@@ -190,6 +190,15 @@ func Thing(typ string) string {
 	return thing
 }
 
+// Operation is what a command of typ does, in words: "register model" for
+// io.kafkaml.model.register.v1.
+func Operation(typ string) string {
+	rest, _ := strings.CutPrefix(typ, "io.kafkaml.")
+	thing, rest, _ := strings.Cut(rest, ".")
+	verb, _, _ := strings.Cut(rest, ".")
+	return verb + " " + thing
+}
+
 // Rejected is the type of the event that answers a refused command: model.rejected
 // for model.register, datasource.rejected for a record of the control topic.
 func Rejected(typ string) string {

@@ -56,7 +56,7 @@ func (s *server) advance(t *testing.T, change func(r *pipeline.Result), epochs .
 		if err := tx.UpdateResult(&r); err != nil {
 			return err
 		}
-		if err := tx.AppendEpochs(1, r.Attempt, epochs); err != nil {
+		if _, err := tx.AppendEpochs(1, r.Attempt, epochs); err != nil {
 			return err
 		}
 		return tx.Emit(eventing.New("io.kafkaml.result.progressed.v1", "/kafkaml/deploy-training", "1", r))

@@ -1,9 +1,9 @@
 // Package door is the HTTP side that all functions share: the event door that
-// takes CloudEvents, the REST dress of the same commands, lists, the stream of
+// takes CloudEvents, the same commands as REST requests, lists, the stream of
 // facts, health and metrics.
 //
-// A command's answer is kept under its event's source and id, so that the same
-// event twice is one effect and the same answer. What a status code means
+// A command's answer is stored under its event's source and id, so that the
+// same event twice is one effect and the same answer. What a status code means
 // stands in status.go.
 package door
 
@@ -11,7 +11,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
@@ -22,25 +21,26 @@ import (
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
 
-// Command carries out one event and gives the event that answers it, nil for
-// none. A *pipeline.Error of kind Invalid, NotFound, Conflict or InUse refuses
-// the command: the door answers 200 with a .rejected event, and will do so
-// again for the same source and id. Any other error is to be tried again.
-type Command func(ctx context.Context, e event.Event) (*event.Event, error)
+// EventHandler handles an event that is no command: a fact of another function, or a
+// record of Kafka. It knows by itself what has no effect a second time, so the
+// door stores nothing about the event. It gives the event to reply with, nil
+// for none; its errors are told apart as those of a Command.
+type EventHandler func(ctx context.Context, e event.Event) (*event.Event, error)
 
-// Route is a command in REST dress: the body of the request becomes the data
-// of an event of Type, the path's {id} its subject.
+// Route is a command as a REST request: the body of the request becomes the
+// data of an event of Type, the path's {id} its subject.
 type Route struct {
 	Pattern string // of http.ServeMux: "POST /models", "DELETE /models/{id}"
 	Type    string // of the command
 	Made    string // collection in which the command makes a thing ("/models"): the answer is 201 with its Location
 }
 
-// Function is what a step shows at its door.
+// Function is what a step offers at its door.
 type Function struct {
 	Name      string                          // "model-register"
 	Commands  map[string]Command              // by event type
-	Routes    []Route                         // the commands in REST dress
+	Events    map[string]EventHandler         // by event type: what it handles beside commands
+	Routes    []Route                         // the commands as REST requests
 	Resources func(*http.ServeMux)            // what can be read; may be nil
 	Facts     []string                        // prefixes of the event types that GET /events shows
 	Ready     func(ctx context.Context) error // nil: ready when the registry is
@@ -97,7 +97,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.mux.ServeHT
 
 func (d *door) routes(metrics http.Handler) *http.ServeMux {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /{$}", d.takeEvent)
+	mux.HandleFunc("POST /{$}", d.postEvent)
 	mux.HandleFunc("GET /events", d.streamEvents)
 	mux.HandleFunc("GET /schemas", d.listTypes)
 	mux.HandleFunc("GET /schemas/{type}", showSchema)
@@ -128,39 +128,4 @@ func (d *door) limit(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// keyed lets one command of each source and id run at a time in this process;
-// the registry does so between processes.
-type keyed struct {
-	mu   sync.Mutex
-	held map[string]chan struct{}
-}
-
-// lock waits until key is free or ctx ends; unlock frees it.
-func (k *keyed) lock(ctx context.Context, key string) (unlock func(), err error) {
-	for {
-		k.mu.Lock()
-		busy, ok := k.held[key]
-		if !ok {
-			mine := make(chan struct{})
-			if k.held == nil {
-				k.held = map[string]chan struct{}{}
-			}
-			k.held[key] = mine
-			k.mu.Unlock()
-			return func() {
-				k.mu.Lock()
-				delete(k.held, key)
-				k.mu.Unlock()
-				close(mine)
-			}, nil
-		}
-		k.mu.Unlock()
-		select {
-		case <-busy:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
 }

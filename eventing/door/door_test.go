@@ -20,24 +20,35 @@ import (
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/registry/registrytest"
 )
 
 // rig serves a small function: it registers models without building them.
 type rig struct {
 	*httptest.Server
-	store *registry.Store
-	runs  atomic.Int64
+	store   *registry.Store
+	path    string       // of its registry
+	commits func() int64 // transactions that wrote to it
+	runs    atomic.Int64
 }
 
 func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
 
 func newRig(t *testing.T, c door.Config) *rig {
 	t.Helper()
-	store, err := registry.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "registry.db"))
+	return rigOn(t, filepath.Join(t.TempDir(), "registry.db"), c)
+}
+
+// rigOn is a process that serves the function on a registry that it may share
+// with others.
+func rigOn(t *testing.T, path string, c door.Config) *rig {
+	t.Helper()
+	commits := registrytest.Commits(t, path)
+	store, err := registry.Open(t.Context(), "sqlite:"+path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{store: store}
+	r := &rig{store: store, path: path, commits: commits}
 	c.Store, c.Log = store, quiet()
 	r.Server = httptest.NewServer(http.StripPrefix("/model-register", door.New(r.function(), c)))
 	t.Cleanup(func() {
@@ -54,7 +65,10 @@ func (r *rig) function() door.Function {
 		Name: "model-register",
 		Commands: map[string]door.Command{
 			eventing.ModelRegister: r.register, eventing.ModelDelete: r.remove, eventing.ModelValidate: broken,
-			eventing.KafkaRecord: func(context.Context, event.Event) (*event.Event, error) { r.runs.Add(1); return nil, nil },
+		},
+		Events: map[string]door.EventHandler{
+			eventing.KafkaRecord:        func(context.Context, event.Event) (*event.Event, error) { r.runs.Add(1); return nil, nil },
+			eventing.TrainingProgressed: r.progressed,
 		},
 		Routes: []door.Route{
 			{Pattern: "POST /models", Type: eventing.ModelRegister, Made: "/models"},
@@ -69,54 +83,67 @@ func (r *rig) function() door.Function {
 	}
 }
 
-func (r *rig) register(ctx context.Context, e event.Event) (*event.Event, error) {
+func (r *rig) register(ctx context.Context, c *door.Call) error {
 	r.runs.Add(1)
 	var m struct{ Name, Description, Imports, Source, Framework string }
-	if err := eventing.Data(e, &m); err != nil {
-		return nil, err
+	if err := eventing.Data(c.Event, &m); err != nil {
+		return err
 	}
 	if strings.Contains(m.Source, "?") {
-		return nil, &pipeline.Error{
-			Op: "register model", Kind: pipeline.Invalid, Field: "source", Reason: "invalid syntax", Hint: "mend it",
+		return &pipeline.Error{
+			Kind: pipeline.Invalid, Field: "source", Reason: "invalid syntax", Hint: "mend it",
 			At: &pipeline.Position{Line: 3, Column: 7},
 		}
 	}
-	return door.Once(ctx, r.store, e, func(tx *registry.Tx) (*event.Event, error) {
+	return c.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
 		model := pipeline.Model{Name: m.Name, Source: m.Source, Framework: "tensorflow"}
 		if err := tx.CreateModel(&model); err != nil {
 			return nil, err
 		}
-		fact := eventing.New(eventing.ModelRegistered, door.Source("model-register"), fmt.Sprint(model.ID), model)
-		return &fact, tx.Emit(fact)
+		return door.Publish(tx, "model-register", eventing.ModelRegistered, model.ID, model)
 	})
 }
 
-func (r *rig) remove(ctx context.Context, e event.Event) (*event.Event, error) {
-	id, err := eventing.ID(e)
+func (r *rig) remove(ctx context.Context, c *door.Call) error {
+	id, err := door.Target(c.Event, &door.Reference{})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return door.Once(ctx, r.store, e, func(tx *registry.Tx) (*event.Event, error) {
-		fact := eventing.New(eventing.ModelDeleted, door.Source("model-register"), fmt.Sprint(id), map[string]int64{"id": id})
-		return &fact, tx.DeleteModel(id)
+	return c.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
+		if err := tx.DeleteModel(id); err != nil {
+			return nil, err
+		}
+		return door.Publish(tx, "model-register", eventing.ModelDeleted, id, door.Deleted{ID: id})
+	})
+}
+
+// progressed stores that a training reported something.
+func (r *rig) progressed(ctx context.Context, e event.Event) (*event.Event, error) {
+	return nil, r.store.Do(ctx, func(tx *registry.Tx) error {
+		return tx.Emit(eventing.New(eventing.ResultProgressed, "/x", "1", map[string]int{"id": 1}))
 	})
 }
 
 // broken fails as its source says.
-func broken(_ context.Context, e event.Event) (*event.Event, error) {
+func broken(ctx context.Context, c *door.Call) error {
 	var m struct{ Source string }
-	if err := json.Unmarshal(e.Data(), &m); err != nil {
-		return nil, err
+	if err := json.Unmarshal(c.Event.Data(), &m); err != nil {
+		return err
 	}
 	switch m.Source {
 	case "busy":
-		return nil, &pipeline.Error{Kind: pipeline.Unavailable, Reason: "no worker is free"}
+		return &pipeline.Error{Kind: pipeline.Unavailable, Reason: "no worker is free"}
 	case "slow":
-		return nil, fmt.Errorf("build: %w", context.DeadlineExceeded)
+		return fmt.Errorf("build: %w", context.DeadlineExceeded)
 	case "none":
-		return nil, nil
+		return c.Commit(ctx, func(*registry.Tx) (*event.Event, error) { return nil, nil })
+	case "forgetful":
+		return nil
+	case "late":
+		err := c.Commit(ctx, func(*registry.Tx) (*event.Event, error) { return nil, nil })
+		return errors.Join(err, &pipeline.Error{Kind: pipeline.Unavailable, Reason: "committed, but a process could not be stopped"})
 	}
-	return nil, errors.New("a fault of ours")
+	return errors.New("a fault of ours")
 }
 
 // post sends body with headers and gives status, headers and body.

@@ -32,7 +32,7 @@ func (d *door) rest(route Route) http.HandlerFunc {
 			Problem(w, err)
 			return
 		}
-		reply, outcome, err := d.carryOut(r.Context(), e)
+		reply, outcome, err := d.handle(r.Context(), e)
 		d.metrics.observe(route.Type, outcome, start)
 		switch {
 		case err != nil:
@@ -173,11 +173,7 @@ func Get[T any](store *registry.Store, read func(*registry.Tx, int64) (T, error)
 			Problem(w, err)
 			return
 		}
-		var v T
-		err = store.View(r.Context(), func(tx *registry.Tx) error {
-			v, err = read(tx, id)
-			return err
-		})
+		v, err := registry.Read(r.Context(), store, func(tx *registry.Tx) (T, error) { return read(tx, id) })
 		if err != nil {
 			Problem(w, err)
 			return
@@ -195,11 +191,7 @@ func List[T any](store *registry.Store, read func(*registry.Tx, registry.Query) 
 			Problem(w, err)
 			return
 		}
-		var page registry.Page[T]
-		err = store.View(r.Context(), func(tx *registry.Tx) error {
-			page, err = read(tx, q)
-			return err
-		})
+		page, err := registry.Read(r.Context(), store, func(tx *registry.Tx) (registry.Page[T], error) { return read(tx, q) })
 		if err != nil {
 			Problem(w, err)
 			return

@@ -55,8 +55,10 @@ func (s *Service) Function() door.Function {
 	return door.Function{
 		Name: name,
 		Commands: map[string]door.Command{
-			eventing.KafkaRecord:      s.take,
 			eventing.DatasourceResend: s.resend,
+		},
+		Events: map[string]door.EventHandler{
+			eventing.KafkaRecord: s.take,
 		},
 		Routes: []door.Route{
 			{Pattern: "POST /datasources/{id}/resend", Type: eventing.DatasourceResend, Made: "/datasources"},
@@ -89,7 +91,11 @@ func (s *Service) take(ctx context.Context, e event.Event) (*event.Event, error)
 		err = sameRecord(d, origin)
 	} else if d, err = s.read(ctx, r.Key, r.Value); err == nil {
 		d.Origin = origin
-		d, err = s.keep(ctx, d)
+		read := d
+		err = s.Store.Do(ctx, func(tx *registry.Tx) error {
+			d, err = store(tx, read)
+			return err
+		})
 	}
 	if err != nil {
 		return nil, err
@@ -142,30 +148,24 @@ func rejectionOf(err error) *pipeline.Rejection {
 	return &pipeline.Rejection{Field: r.Field, Reason: r.Reason, Hint: r.Hint}
 }
 
-// keep stores a datasource with its fact. Where another delivery of the same
+// store stores a datasource with its fact. Where another delivery of the same
 // record was faster, it gives that one's.
-func (s *Service) keep(ctx context.Context, d pipeline.Datasource) (pipeline.Datasource, error) {
-	kept := d
-	err := s.Store.Do(ctx, func(tx *registry.Tx) error {
-		first, found, err := tx.DatasourceFrom(d.Origin)
-		if err != nil {
-			return err
+func store(tx *registry.Tx, d pipeline.Datasource) (pipeline.Datasource, error) {
+	first, found, err := tx.DatasourceFrom(d.Origin)
+	if err != nil {
+		return d, err
+	}
+	if !found {
+		if err := tx.CreateDatasource(&d); err != nil {
+			return d, err
 		}
-		if found {
-			kept = first
-			if err := sameRecord(first, d.Origin); err != nil || d.ResendOf == 0 || first.ResendOf != 0 {
-				return err
-			}
-			kept.ResendOf = d.ResendOf // the record came before the command that sent it had ended
-			return tx.UpdateDatasource(&kept)
-		}
-		kept = d
-		if err := tx.CreateDatasource(&kept); err != nil {
-			return err
-		}
-		return tx.Emit(factOf(kept))
-	})
-	return kept, err
+		return d, tx.Emit(factOf(d))
+	}
+	if err := sameRecord(first, d.Origin); err != nil || d.ResendOf == 0 || first.ResendOf != 0 {
+		return first, err
+	}
+	first.ResendOf = d.ResendOf // the record came before the command that sent it had ended
+	return first, tx.UpdateDatasource(&first)
 }
 
 // factOf is the fact that tells of a datasource. Its id is the same each time,

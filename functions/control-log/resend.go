@@ -6,7 +6,7 @@ import (
 
 	"github.com/cloudevents/sdk-go/v2/event"
 
-	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/stream/control"
@@ -15,43 +15,47 @@ import (
 // resend lets another deployment train on a datasource's stream: a control
 // message is produced, no data record is. The record then comes by the control
 // topic as well and finds its datasource already there.
-func (s *Service) resend(ctx context.Context, e event.Event) (*event.Event, error) {
-	const op = "send a stream again"
-	id, err := eventing.ID(e)
-	if err != nil {
-		return nil, err
-	}
+func (s *Service) resend(ctx context.Context, call *door.Call) error {
 	var form struct {
 		ID         *int64 `json:"id"` // may repeat the subject
 		Deployment int64  `json:"deployment"`
 	}
-	if err := eventing.Data(e, &form); err != nil {
-		return nil, err
+	id, err := door.Target(call.Event, &form)
+	if err != nil {
+		return err
 	}
 	d, err := s.resendable(ctx, id, form.Deployment)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if d.Retention, err = s.Cluster.Available(ctx, d.Ranges); err != nil {
-		return nil, err
+		return err
 	}
 	message := control.MessageFor(d, form.Deployment)
 	origin, err := control.Send(ctx, s.Cluster, s.ControlTopic, message)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	again := d
 	again.ID, again.Deployment, again.ResendOf, again.Origin, again.TotalMsg = 0, form.Deployment, d.ID, origin, message.Total()
 	again.Received = time.Time{} // now
-	kept, err := s.keep(ctx, again)
-	if pipeline.KindOf(err) == pipeline.Conflict {
-		return nil, err
+	var stored pipeline.Datasource
+	var fact event.Event
+	err = call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
+		stored, err = store(tx, again)
+		fact = factOf(stored)
+		return &fact, err
+	})
+	if err != nil && pipeline.KindOf(err) != pipeline.Conflict {
+		return &pipeline.Error{Kind: pipeline.Unavailable, Err: err, Hint: "the control message is in the log and will be taken from there"}
 	}
 	if err != nil {
-		return nil, &pipeline.Error{Op: op, Kind: pipeline.Unavailable, Err: err, Hint: "the control message is in the log and will be taken from there"}
+		return err
 	}
-	fact := factOf(kept)
-	return &fact, s.tell(ctx, kept, fact)
+	if stored.ID == 0 { // another process has answered
+		return nil
+	}
+	return s.tell(ctx, stored, fact)
 }
 
 // resendable gives a datasource that can be sent to a deployment that exists.

@@ -13,13 +13,13 @@ import (
 )
 
 // deploy makes an inference of a finished result.
-func (s *Service) deploy(ctx context.Context, e event.Event) (*event.Event, error) {
+func (s *Service) deploy(ctx context.Context, call *door.Call) error {
 	var f form
-	if err := eventing.Data(e, &f); err != nil {
-		return nil, err
+	if err := eventing.Data(call.Event, &f); err != nil {
+		return err
 	}
 	if f.Result == nil {
-		return nil, pipeline.Invalidf("result", "is missing")
+		return pipeline.Invalidf("result", "is missing")
 	}
 	var i pipeline.Inference
 	err := s.Store.View(ctx, func(tx *registry.Tx) error {
@@ -32,12 +32,12 @@ func (s *Service) deploy(ctx context.Context, e event.Event) (*event.Event, erro
 		return check(&i, sub)
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if i.Partitions, err = s.topics(ctx, i); err != nil {
-		return nil, err
+		return err
 	}
-	reply, err := door.Once(ctx, s.Store, e, func(tx *registry.Tx) (*event.Event, error) {
+	err = call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
 		made := i
 		made.Status, made.Wanted = pipeline.InferenceDeploying, max(1, made.Replicas)
 		if err := tx.CreateInference(&made); err != nil {
@@ -46,7 +46,7 @@ func (s *Service) deploy(ctx context.Context, e event.Event) (*event.Event, erro
 		return tell(tx, eventing.InferenceDeployed, made)
 	})
 	s.reconciler.poke()
-	return reply, err
+	return err
 }
 
 // topics makes the topics of an inference that are not there yet, and counts
@@ -67,14 +67,14 @@ func (s *Service) topics(ctx context.Context, i pipeline.Inference) (partitions 
 // update changes replicas, or what is served: the Service is then replaced
 // without a gap. The input topic stays, since the offsets of its group belong
 // to it.
-func (s *Service) update(ctx context.Context, e event.Event) (*event.Event, error) {
+func (s *Service) update(ctx context.Context, call *door.Call) error {
 	var f form
-	if err := eventing.Data(e, &f); err != nil {
-		return nil, err
+	if err := eventing.Data(call.Event, &f); err != nil {
+		return err
 	}
-	id, err := eventing.ID(e)
+	id, err := eventing.ID(call.Event)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	next := func(tx *registry.Tx) (pipeline.Inference, error) {
 		i, err := tx.Inference(id)
@@ -100,13 +100,13 @@ func (s *Service) update(ctx context.Context, e event.Event) (*event.Event, erro
 	}
 	var i pipeline.Inference
 	if err := s.Store.View(ctx, func(tx *registry.Tx) error { i, err = next(tx); return err }); err != nil {
-		return nil, err
+		return err
 	}
 	partitions, err := s.topics(ctx, i)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	reply, err := door.Once(ctx, s.Store, e, func(tx *registry.Tx) (*event.Event, error) {
+	err = call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
 		i, err := next(tx) // again: it may have changed since
 		if err != nil {
 			return nil, err
@@ -121,43 +121,43 @@ func (s *Service) update(ctx context.Context, e event.Event) (*event.Event, erro
 		return tell(tx, eventing.InferenceUpdated, i)
 	})
 	s.reconciler.poke()
-	return reply, err
+	return err
 }
 
 // start serves a stopped inference again, from the offsets where it stopped.
-func (s *Service) start(ctx context.Context, e event.Event) (*event.Event, error) {
-	reply, err := s.change(ctx, e, eventing.InferenceStarted, func(i *pipeline.Inference) {
+func (s *Service) start(ctx context.Context, call *door.Call) error {
+	err := s.change(ctx, call, eventing.InferenceStarted, func(i *pipeline.Inference) {
 		if i.Status == pipeline.InferenceStopped {
 			i.Status, i.Wanted = pipeline.InferenceDeploying, max(1, i.Replicas)
 		}
 	})
 	s.reconciler.poke()
-	return reply, err
+	return err
 }
 
 // stop ends the replicas of an inference once they have drained; its offsets
 // stay.
-func (s *Service) stop(ctx context.Context, e event.Event) (*event.Event, error) {
-	id, err := eventing.ID(e)
+func (s *Service) stop(ctx context.Context, call *door.Call) error {
+	id, err := eventing.ID(call.Event)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	reply, err := s.change(ctx, e, eventing.InferenceStopped, func(i *pipeline.Inference) {
+	err = s.change(ctx, call, eventing.InferenceStopped, func(i *pipeline.Inference) {
 		i.Status, i.Ready, i.Wanted, i.Reason, i.URL = pipeline.InferenceStopped, 0, 0, "", ""
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return reply, s.reconciler.settleNow(ctx, id)
+	return s.reconciler.settleNow(ctx, id)
 }
 
 // change changes a row and tells it.
-func (s *Service) change(ctx context.Context, e event.Event, fact string, how func(*pipeline.Inference)) (*event.Event, error) {
-	id, err := eventing.ID(e)
+func (s *Service) change(ctx context.Context, call *door.Call, fact string, how func(*pipeline.Inference)) error {
+	id, err := eventing.ID(call.Event)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return door.Once(ctx, s.Store, e, func(tx *registry.Tx) (*event.Event, error) {
+	return call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
 		i, err := tx.Inference(id)
 		if err != nil {
 			return nil, err
@@ -172,12 +172,12 @@ func (s *Service) change(ctx context.Context, e event.Event, fact string, how fu
 
 // remove ends what serves an inference and deletes it. Its topics stay: they
 // hold people's data.
-func (s *Service) remove(ctx context.Context, e event.Event) (*event.Event, error) {
-	id, err := eventing.ID(e)
+func (s *Service) remove(ctx context.Context, call *door.Call) error {
+	id, err := eventing.ID(call.Event)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	reply, err := door.Once(ctx, s.Store, e, func(tx *registry.Tx) (*event.Event, error) {
+	err = call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
 		i, err := tx.Inference(id)
 		if err != nil {
 			return nil, err
@@ -188,9 +188,9 @@ func (s *Service) remove(ctx context.Context, e event.Event) (*event.Event, erro
 		return tell(tx, eventing.InferenceDeleted, i)
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return reply, s.reconciler.settleNow(ctx, id)
+	return s.reconciler.settleNow(ctx, id)
 }
 
 // deleted is the data of inference.deleted.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/cloudevents/sdk-go/v2/event"
 
+	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
@@ -72,13 +73,13 @@ func deployments(tx *registry.Tx, q registry.Query) (registry.Page[Deployment], 
 	return full, nil
 }
 
-// tellDeployment emits a fact about a deployment as it now is.
-func tellDeployment(tx *registry.Tx, typ string, id int64) (*event.Event, error) {
+// publishDeployment publishes a fact about a deployment as it now is.
+func publishDeployment(tx *registry.Tx, typ string, id int64) (*event.Event, error) {
 	full, err := deployment(tx, id)
 	if err != nil {
 		return nil, err
 	}
-	return tell(tx, typ, id, full)
+	return door.Publish(tx, name, typ, id, full)
 }
 
 // resultsOf are the results of a deployment in the order in which they were

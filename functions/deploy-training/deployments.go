@@ -8,6 +8,7 @@ import (
 	"github.com/cloudevents/sdk-go/v2/event"
 
 	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
@@ -15,36 +16,35 @@ import (
 // create makes a deployment with one waiting result a model, at the versions
 // the models have now. A stream that was sent before counts: the last usable
 // datasource that names the deployment's id starts the training at once.
-func (s *Service) create(ctx context.Context, e event.Event) (*event.Event, error) {
-	const op = "create deployment"
+func (s *Service) create(ctx context.Context, call *door.Call) error {
 	var draft Draft
-	if err := eventing.Data(e, &draft); err != nil {
-		return nil, during(op, err)
+	if err := eventing.Data(call.Event, &draft); err != nil {
+		return err
 	}
 	dep, err := draft.deployment()
 	if err != nil {
-		return nil, during(op, err)
+		return err
 	}
 	var scheduled []pipeline.Result
-	answer, err := s.commit(ctx, op, e, func(tx *registry.Tx) (*event.Event, error) {
+	err = call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
 		d := dep
 		if err := freeze(tx, &d); err != nil {
 			return nil, err
 		}
 		source, found, err := latest(tx, d.ID)
 		if err == nil && found {
-			scheduled, err = begin(tx, d, source)
+			scheduled, err = schedule(tx, d, source)
 		}
 		if err != nil {
 			return nil, err
 		}
-		return tellDeployment(tx, eventing.DeploymentCreated, d.ID)
+		return publishDeployment(tx, eventing.DeploymentCreated, d.ID)
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s.launch(ctx, scheduled)
-	return answer, nil
+	return nil
 }
 
 // freeze stores a deployment and its waiting results.
@@ -102,10 +102,9 @@ func latest(tx *registry.Tx, deployment int64) (pipeline.Datasource, bool, error
 // received lets the deployment that a datasource names train on it. Without
 // such a deployment nothing happens: create finds the datasource.
 func (s *Service) received(ctx context.Context, e event.Event) (*event.Event, error) {
-	const op = "start training"
 	id, err := eventing.ID(e)
 	if err != nil {
-		return nil, during(op, err)
+		return nil, err
 	}
 	var scheduled []pipeline.Result
 	err = s.Store.Do(ctx, func(tx *registry.Tx) error {
@@ -120,25 +119,24 @@ func (s *Service) received(ctx context.Context, e event.Event) (*event.Event, er
 		if err != nil {
 			return err
 		}
-		scheduled, err = begin(tx, dep, d)
+		scheduled, err = schedule(tx, dep, d)
 		return err
 	})
 	if err != nil {
-		return nil, during(op, err)
+		return nil, fmt.Errorf("train on datasource %d: %w", id, err)
 	}
 	s.launch(ctx, scheduled)
 	return nil, nil
 }
 
 // stop ends every training of a deployment that is not over.
-func (s *Service) stop(ctx context.Context, e event.Event) (*event.Event, error) {
-	const op = "stop deployment"
-	id, err := target(e)
+func (s *Service) stop(ctx context.Context, call *door.Call) error {
+	id, err := door.Target(call.Event, &door.Reference{})
 	if err != nil {
-		return nil, during(op, err)
+		return err
 	}
 	var jobs []string
-	answer, err := s.commit(ctx, op, e, func(tx *registry.Tx) (*event.Event, error) {
+	err = call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
 		results, err := resultsOf(tx, id)
 		if err != nil {
 			return nil, err
@@ -148,30 +146,29 @@ func (s *Service) stop(ctx context.Context, e event.Event) (*event.Event, error)
 			if r.Status.Ended() {
 				continue
 			}
-			become(&r, pipeline.ResultStopped)
+			setStatus(&r, pipeline.ResultStopped)
 			if _, err := save(tx, &r); err != nil {
 				return nil, err
 			}
 		}
-		return tellDeployment(tx, eventing.DeploymentStopped, id)
+		return publishDeployment(tx, eventing.DeploymentStopped, id)
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s.end(ctx, jobs)
-	return answer, nil
+	return nil
 }
 
 // remove deletes a deployment with its results and their trained models. The
 // registry refuses it while one of them trains or is served by an inference.
-func (s *Service) remove(ctx context.Context, e event.Event) (*event.Event, error) {
-	const op = "delete deployment"
-	id, err := target(e)
+func (s *Service) remove(ctx context.Context, call *door.Call) error {
+	id, err := door.Target(call.Event, &door.Reference{})
 	if err != nil {
-		return nil, during(op, err)
+		return err
 	}
 	var results []pipeline.Result
-	answer, err := s.commit(ctx, op, e, func(tx *registry.Tx) (*event.Event, error) {
+	err = call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
 		if results, err = resultsOf(tx, id); err != nil {
 			return nil, err
 		}
@@ -179,22 +176,17 @@ func (s *Service) remove(ctx context.Context, e event.Event) (*event.Event, erro
 			return nil, err
 		}
 		for _, r := range results {
-			if _, err := tell(tx, eventing.ResultDeleted, r.ID, deleted{r.ID}); err != nil {
+			if _, err := door.Publish(tx, name, eventing.ResultDeleted, r.ID, door.Deleted{ID: r.ID}); err != nil {
 				return nil, err
 			}
 		}
-		return tell(tx, eventing.DeploymentDeleted, id, deleted{id})
+		return door.Publish(tx, name, eventing.DeploymentDeleted, id, door.Deleted{ID: id})
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, r := range results {
 		s.discardAll(ctx, r.ID)
 	}
-	return answer, nil
-}
-
-// deleted is the data of a fact about a thing that is gone.
-type deleted struct {
-	ID int64 `json:"id"`
+	return nil
 }

@@ -58,10 +58,7 @@ func (s *Service) trained(r *http.Request) (result pipeline.Result, err error) {
 	if err != nil {
 		return result, err
 	}
-	err = s.Store.View(r.Context(), func(tx *registry.Tx) error {
-		result, err = tx.Result(id)
-		return err
-	})
+	result, err = registry.Read(r.Context(), s.Store, func(tx *registry.Tx) (pipeline.Result, error) { return tx.Result(id) })
 	if err == nil && result.Status != pipeline.ResultFinished {
 		err = &pipeline.Error{
 			Kind: pipeline.Conflict, Field: "status", Reason: fmt.Sprintf("result %d is %s", id, result.Status),

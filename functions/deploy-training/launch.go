@@ -48,52 +48,47 @@ func (s *Service) launch(ctx context.Context, results []pipeline.Result) {
 	}
 }
 
-// start starts the Job of r, if r still is to be started. The caller holds
+// start starts the Job of r, if r is still to be started. The caller holds
 // launching.
 func (s *Service) start(ctx context.Context, r pipeline.Result) error {
-	job, wanted, err := s.job(ctx, r)
-	if err != nil || !wanted {
+	job, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (*platform.Job, error) { return s.job(tx, r) })
+	if err != nil || job == nil {
 		return err
 	}
-	err = s.Jobs.Start(ctx, job)
+	err = s.Jobs.Start(ctx, *job)
 	if pipeline.KindOf(err) == pipeline.Invalid { // it will not start later either
-		return s.settle(ctx, r.ID, r.Attempt, func(r *pipeline.Result) { fail(r, err) })
+		return s.changeAttempt(ctx, r.ID, r.Attempt, func(r *pipeline.Result) { fail(r, err) })
 	}
 	return err
 }
 
-// job describes the Job of a result as it stands in the registry; wanted is
-// false where the result has moved on meanwhile.
-func (s *Service) job(ctx context.Context, want pipeline.Result) (job platform.Job, wanted bool, err error) {
-	err = s.Store.View(ctx, func(tx *registry.Tx) error {
-		r, err := tx.Result(want.ID)
-		if pipeline.KindOf(err) == pipeline.NotFound {
-			return nil
-		}
-		if err != nil || r.Attempt != want.Attempt || r.Status != pipeline.ResultScheduled {
-			return err
-		}
-		dep, err := tx.Deployment(r.Deployment)
-		if err != nil {
-			return err
-		}
-		d, err := tx.Datasource(r.Datasource)
-		if err != nil {
-			return err
-		}
-		m, err := tx.ModelVersion(r.Model, r.ModelVersion)
-		if err != nil {
-			return err
-		}
-		spec := specOf(r, dep, d, m)
-		if err := repeat(tx, &spec, d); err != nil {
-			return err
-		}
-		job = platform.Job{Name: jobName(r), Spec: spec, Env: s.Env, Resources: dep.Resources, GPUs: dep.GPUs}
-		wanted = true
-		return nil
-	})
-	return job, wanted, err
+// job describes the Job of a result as it stands in the registry: nil where the
+// result is no longer the scheduled one.
+func (s *Service) job(tx *registry.Tx, scheduled pipeline.Result) (*platform.Job, error) {
+	r, err := tx.Result(scheduled.ID)
+	if pipeline.KindOf(err) == pipeline.NotFound {
+		return nil, nil
+	}
+	if err != nil || r.Attempt != scheduled.Attempt || r.Status != pipeline.ResultScheduled {
+		return nil, err
+	}
+	dep, err := tx.Deployment(r.Deployment)
+	if err != nil {
+		return nil, err
+	}
+	d, err := tx.Datasource(r.Datasource)
+	if err != nil {
+		return nil, err
+	}
+	m, err := tx.ModelVersion(r.Model, r.ModelVersion)
+	if err != nil {
+		return nil, err
+	}
+	spec := specOf(r, dep, d, m)
+	if err := repeat(tx, &spec, d); err != nil {
+		return nil, err
+	}
+	return &platform.Job{Name: jobName(r), Spec: spec, Env: s.Env, Resources: dep.Resources, GPUs: dep.GPUs}, nil
 }
 
 // specOf is what the training process is told.
@@ -111,7 +106,7 @@ func specOf(r pipeline.Result, dep pipeline.Deployment, d pipeline.Datasource, m
 }
 
 // end stops Jobs whose results are over, all at once since each may take its
-// time, and keeps their logs. One that cannot be stopped now is found by
+// time, and stores their logs. One that cannot be stopped now is found by
 // Reconcile.
 func (s *Service) end(ctx context.Context, jobs []string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterTime)
@@ -124,7 +119,7 @@ func (s *Service) end(ctx context.Context, jobs []string) {
 				s.Log.WarnContext(ctx, "a training could not be stopped yet", "job", name, "error", err)
 			}
 			if id, attempt, ok := parseJob(name); ok && log != "" {
-				s.keepLog(ctx, id, attempt, log)
+				s.persistLog(ctx, id, attempt, log)
 			}
 		})
 	}

@@ -2,10 +2,12 @@ package deploytraining
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/cloudevents/sdk-go/v2/event"
 
 	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
 	"github.com/kafkaml/kafkaml/shared/registry"
@@ -20,8 +22,8 @@ type Progressed struct {
 	Epochs  []pipeline.Epoch `json:"epochs,omitempty"`
 }
 
-// progressed keeps the epochs that a training reports. What an attempt before
-// the present one says, or one of a result that is over, is not heard.
+// progressed stores the epochs that a training reports. What an attempt before
+// the present one reports, or one of a result that is over, is ignored.
 func (s *Service) progressed(ctx context.Context, e event.Event) (*event.Event, error) {
 	var p pipeline.Progress
 	if err := eventing.Data(e, &p); err != nil {
@@ -32,27 +34,31 @@ func (s *Service) progressed(ctx context.Context, e event.Event) (*event.Event, 
 		if err != nil || !current {
 			return err
 		}
-		advance(&r, p)
-		if err := tx.AppendEpochs(r.ID, r.Attempt, p.Epochs); err != nil {
+		added, err := tx.AppendEpochs(r.ID, r.Attempt, p.Epochs)
+		if err != nil {
 			return err
 		}
+		if len(p.Epochs) > 0 && len(added) == 0 {
+			return nil // the report has come before
+		}
+		advance(&r, p)
 		if err := tx.UpdateResult(&r); err != nil {
 			return err
 		}
-		_, err = tell(tx, eventing.ResultProgressed, r.ID, Progressed{r, p.Stage, p.Records, p.Epochs})
+		_, err = door.Publish(tx, name, eventing.ResultProgressed, r.ID, Progressed{r, p.Stage, p.Records, added})
 		return err
 	})
 	if err != nil {
-		return nil, during("record progress", err)
+		return nil, fmt.Errorf("record the progress of result %d: %w", p.Result, err)
 	}
 	return nil, nil
 }
 
-// advance puts into r what p tells.
+// advance puts into r what p reports.
 func advance(r *pipeline.Result, p pipeline.Progress) {
 	r.Cut = false
 	if r.Status != pipeline.ResultRunning {
-		become(r, pipeline.ResultRunning)
+		setStatus(r, pipeline.ResultRunning)
 	}
 	if p.EpochsTotal > 0 {
 		r.EpochsTotal = p.EpochsTotal
@@ -78,17 +84,16 @@ func (s *Service) finished(ctx context.Context, e event.Event) (*event.Event, er
 	key := pipeline.ResultArtifact(o.Result, o.Attempt)
 	stored, err := s.Artifacts.Exists(ctx, key+"/savedmodel.zip")
 	if err != nil {
-		return nil, during("finish training", err)
+		return nil, fmt.Errorf("end result %d: %w", o.Result, err)
 	}
-	err = s.conclude(ctx, o, func(r *pipeline.Result) {
+	return nil, s.conclude(ctx, o, func(r *pipeline.Result) {
 		if !stored {
 			fail(r, &pipeline.Error{Reason: "the training ended well but stored no model", Hint: "try again"})
 			return
 		}
 		r.Artifact = key
-		become(r, pipeline.ResultFinished)
+		setStatus(r, pipeline.ResultFinished)
 	})
-	return nil, err
 }
 
 // failed ends a result for the reason that its training gives.
@@ -97,69 +102,59 @@ func (s *Service) failed(ctx context.Context, e event.Event) (*event.Event, erro
 	if err := eventing.Data(e, &o); err != nil {
 		return nil, err
 	}
-	err := s.conclude(ctx, o, func(r *pipeline.Result) {
+	return nil, s.conclude(ctx, o, func(r *pipeline.Result) {
 		fail(r, &pipeline.Error{Reason: o.Reason, Hint: o.Hint})
 	})
-	return nil, err
 }
 
-// conclude takes over what the training knows and lets last set the state.
+// conclude takes over what the training knows and lets last set the state. A
+// training that failed early reports less than is known already.
 func (s *Service) conclude(ctx context.Context, o pipeline.Outcome, last func(*pipeline.Result)) error {
-	err := s.settle(ctx, o.Result, o.Attempt, func(r *pipeline.Result) {
-		take(r, o)
+	err := s.changeAttempt(ctx, o.Result, o.Attempt, func(r *pipeline.Result) {
+		r.Engine, r.EngineReason, r.Seconds = o.Engine, o.EngineReason, o.Seconds
+		r.Split, r.Confusion = o.Split, o.Confusion
+		if o.Metrics.Training != nil {
+			r.Metrics.Training = o.Metrics.Training
+		}
+		if o.Metrics.Validation != nil {
+			r.Metrics.Validation = o.Metrics.Validation
+		}
+		r.Metrics.Test = o.Metrics.Test
+		known := r.Lineage
+		r.Lineage = o.Lineage
+		r.Lineage.SourceHash, r.Lineage.ModelVersion, r.Lineage.Seed = known.SourceHash, known.ModelVersion, known.Seed
 		last(r)
 	})
 	if err != nil {
-		return during("end training", err)
+		return fmt.Errorf("end result %d: %w", o.Result, err)
 	}
 	return nil
 }
 
-// take puts into r what o tells. A training that failed early tells less than
-// is known already.
-func take(r *pipeline.Result, o pipeline.Outcome) {
-	r.Engine, r.EngineReason, r.Seconds = o.Engine, o.EngineReason, o.Seconds
-	r.Split, r.Confusion = o.Split, o.Confusion
-	if o.Metrics.Training != nil {
-		r.Metrics.Training = o.Metrics.Training
-	}
-	if o.Metrics.Validation != nil {
-		r.Metrics.Validation = o.Metrics.Validation
-	}
-	r.Metrics.Test = o.Metrics.Test
-	known := r.Lineage
-	r.Lineage = o.Lineage
-	r.Lineage.SourceHash, r.Lineage.ModelVersion, r.Lineage.Seed = known.SourceHash, known.ModelVersion, known.Seed
-}
-
-// Ended takes the end of a training process. One that told its outcome has
-// ended its result already; for any other the way it ended is the reason.
+// Ended records the end of a training process. One that reported its outcome
+// has ended its result already; for any other the way it ended is the reason.
 func (s *Service) Ended(ctx context.Context, e platform.Ended) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterTime)
 	defer cancel()
-	s.keepLog(ctx, e.Result, e.Attempt, e.Log)
-	err := s.settle(ctx, e.Result, e.Attempt, func(r *pipeline.Result) {
-		fail(r, &pipeline.Error{Reason: reasonOf(e), Hint: e.Hint})
+	s.persistLog(ctx, e.Result, e.Attempt, e.Log)
+	reason := e.Reason
+	switch {
+	case e.OK:
+		reason = "the training process ended without reporting its outcome"
+	case reason == "":
+		reason = "the training process ended unexpectedly"
+	}
+	err := s.changeAttempt(ctx, e.Result, e.Attempt, func(r *pipeline.Result) {
+		fail(r, &pipeline.Error{Reason: reason, Hint: e.Hint})
 	})
 	if err != nil {
 		s.Log.ErrorContext(ctx, "the end of a training was not recorded", "result", e.Result, "attempt", e.Attempt, "error", err)
 	}
 }
 
-// reasonOf says how a process ended that told no outcome.
-func reasonOf(e platform.Ended) string {
-	switch {
-	case e.OK:
-		return "the training process ended without telling its outcome"
-	case e.Reason == "":
-		return "the training process ended unexpectedly"
-	}
-	return e.Reason
-}
-
-// keepLog stores what a training process wrote, if its attempt is the last. A
-// log that is lost loses no result, so a failure is logged only.
-func (s *Service) keepLog(ctx context.Context, id int64, attempt int, text string) {
+// persistLog stores what a training process wrote, if its attempt is the last.
+// A log that is lost loses no result, so a failure is logged only.
+func (s *Service) persistLog(ctx context.Context, id int64, attempt int, text string) {
 	err := s.Store.Do(ctx, func(tx *registry.Tx) error {
 		r, err := tx.Result(id)
 		if pipeline.KindOf(err) == pipeline.NotFound {
@@ -171,13 +166,13 @@ func (s *Service) keepLog(ctx context.Context, id int64, attempt int, text strin
 		return tx.SetLogs(id, text)
 	})
 	if err != nil {
-		s.Log.WarnContext(ctx, "a training's log was not kept", "result", id, "attempt", attempt, "error", err)
+		s.Log.WarnContext(ctx, "a training's log was not stored", "result", id, "attempt", attempt, "error", err)
 	}
 }
 
-// settle changes a result's state, if the attempt is its present one and it is
+// changeAttempt changes a result, if the attempt is its present one and it is
 // not over.
-func (s *Service) settle(ctx context.Context, id int64, attempt int, change func(*pipeline.Result)) error {
+func (s *Service) changeAttempt(ctx context.Context, id int64, attempt int, change func(*pipeline.Result)) error {
 	return s.Store.Do(ctx, func(tx *registry.Tx) error {
 		r, current, err := currentAttempt(tx, id, attempt)
 		if err != nil || !current {
@@ -190,8 +185,8 @@ func (s *Service) settle(ctx context.Context, id int64, attempt int, change func
 	})
 }
 
-// currentAttempt reads a result and reports whether it is still to be heard from
-// that attempt.
+// currentAttempt reads a result and reports whether the attempt is its present
+// one and not over.
 func currentAttempt(tx *registry.Tx, id int64, attempt int) (pipeline.Result, bool, error) {
 	r, err := tx.Result(id)
 	if pipeline.KindOf(err) == pipeline.NotFound {

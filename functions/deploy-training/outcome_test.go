@@ -113,7 +113,7 @@ func TestHowAProcessEndedIsTheReason(t *testing.T) {
 		"killed":         {platform.Ended{Reason: "killed by signal 9", Hint: "memory?"}, "killed by signal 9"},
 		"exit code":      {platform.Ended{Reason: "exit code 2"}, "exit code 2"},
 		"silent":         {platform.Ended{}, "unexpectedly"},
-		"without a word": {platform.Ended{OK: true}, "without telling"},
+		"without a word": {platform.Ended{OK: true}, "without reporting"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -19,20 +19,24 @@ const maxLost = 3
 // as its next attempt, until it was lost too often; a Job whose result was
 // stopped or deleted is stopped.
 func (s *Service) Reconcile(ctx context.Context) error {
-	unwanted, err := s.align(ctx)
-	s.end(ctx, unwanted)
+	surplus, err := s.startMissing(ctx)
+	s.end(ctx, surplus)
 	return err
 }
 
-// align starts what shall run and names the Jobs that shall not.
-func (s *Service) align(ctx context.Context) (unwanted []string, err error) {
+// startMissing starts the Jobs that are missing, and names those that no result
+// needs.
+func (s *Service) startMissing(ctx context.Context) (surplus []string, err error) {
 	s.launching.Lock()
 	defer s.launching.Unlock()
-	names, err := s.Jobs.Running(ctx) // before the rows: what ended since then has told it
+	names, err := s.Jobs.Running(ctx) // before the rows: what ended since then has reported it
 	if err != nil {
 		return nil, fmt.Errorf("list the training jobs: %w", err)
 	}
-	active, unwanted, err := s.compare(ctx, names)
+	active, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (active []pipeline.Result, err error) {
+		active, surplus, err = compare(tx, names)
+		return active, err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("compare the training jobs: %w", err)
 	}
@@ -40,42 +44,38 @@ func (s *Service) align(ctx context.Context) (unwanted []string, err error) {
 		if slices.Contains(names, jobName(r)) {
 			continue
 		}
-		if err := s.revive(ctx, r); err != nil {
+		if err := s.restart(ctx, r); err != nil {
 			s.Log.WarnContext(ctx, "a training could not be started yet", "result", r.ID, "attempt", r.Attempt, "error", err)
 		}
 	}
-	return unwanted, nil
+	return surplus, nil
 }
 
-// compare reads the results for which a Job shall exist, and which of the
-// existing Jobs no result wants.
-func (s *Service) compare(ctx context.Context, names []string) (active []pipeline.Result, unwanted []string, err error) {
-	err = s.Store.View(ctx, func(tx *registry.Tx) error {
-		active, unwanted = nil, nil
-		for _, status := range []pipeline.ResultStatus{pipeline.ResultScheduled, pipeline.ResultRunning} {
-			page, err := tx.Results(registry.Query{Status: string(status)})
-			if err != nil {
-				return err
-			}
-			active = append(active, page.Items...)
+// compare reads the results that need a Job, and which of the Jobs named no
+// result needs.
+func compare(tx *registry.Tx, names []string) (active []pipeline.Result, surplus []string, err error) {
+	for _, status := range []pipeline.ResultStatus{pipeline.ResultScheduled, pipeline.ResultRunning} {
+		page, err := tx.Results(registry.Query{Status: string(status)})
+		if err != nil {
+			return nil, nil, err
 		}
-		for _, name := range names {
-			ok, err := wanted(tx, name)
-			if err != nil {
-				return err
-			}
-			if !ok {
-				unwanted = append(unwanted, name)
-			}
+		active = append(active, page.Items...)
+	}
+	for _, name := range names {
+		ok, err := desired(tx, name)
+		if err != nil {
+			return nil, nil, err
 		}
-		return nil
-	})
-	return active, unwanted, err
+		if !ok {
+			surplus = append(surplus, name)
+		}
+	}
+	return active, surplus, nil
 }
 
-// wanted reports whether a Job may go on. That of a result which ended by itself
-// is about to leave on its own.
-func wanted(tx *registry.Tx, name string) (bool, error) {
+// desired reports whether a Job may go on. That of a result which ended by
+// itself is about to leave on its own.
+func desired(tx *registry.Tx, name string) (bool, error) {
 	id, attempt, ok := parseJob(name)
 	if !ok {
 		return true, nil // not ours
@@ -87,13 +87,13 @@ func wanted(tx *registry.Tx, name string) (bool, error) {
 	return r.Attempt == attempt && r.Status != pipeline.ResultStopped, err
 }
 
-// revive starts the Job of an active result that has none.
-func (s *Service) revive(ctx context.Context, r pipeline.Result) error {
+// restart starts the Job of an active result that has none.
+func (s *Service) restart(ctx context.Context, r pipeline.Result) error {
 	if r.Status == pipeline.ResultScheduled {
 		return s.start(ctx, r)
 	}
 	lost := r.Attempt
-	err := s.settle(ctx, r.ID, lost, func(r *pipeline.Result) {
+	err := s.changeAttempt(ctx, r.ID, lost, func(r *pipeline.Result) {
 		if !r.Cut {
 			r.Lost++
 		}
@@ -126,7 +126,7 @@ func (s *Service) Run(ctx context.Context, every time.Duration) {
 	for {
 		select {
 		case <-ctx.Done():
-			s.round(context.WithoutCancel(ctx), "the trainings under way were not marked", s.part)
+			s.round(context.WithoutCancel(ctx), "the trainings under way were not marked", s.markCut)
 			return
 		case <-tick.C:
 			s.round(ctx, "trainings were not reconciled", s.Reconcile)
@@ -145,9 +145,9 @@ func (s *Service) round(ctx context.Context, failure string, do func(context.Con
 	}
 }
 
-// part marks running results, so that a training that is cut off with the
+// markCut marks running results, so that a training that is cut off with the
 // service does not count as lost.
-func (s *Service) part(ctx context.Context) error {
+func (s *Service) markCut(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, afterTime)
 	defer cancel()
 	return s.Store.Do(ctx, func(tx *registry.Tx) error {

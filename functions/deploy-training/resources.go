@@ -1,7 +1,6 @@
 package deploytraining
 
 import (
-	"context"
 	"math"
 	"net/http"
 	"strconv"
@@ -12,23 +11,23 @@ import (
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
 
-// New gives the step as a function. Who serves it also runs Service.Run and
-// hands the ends of training processes to Service.Ended; NewService and
-// Service.Function are New in two.
-func New(deps Deps) door.Function { return NewService(deps).Function() }
+// name is the function's.
+const name = pipeline.StepDeployTraining
 
-// Function is the step's HTTP side: its commands, their REST dress and what
-// can be read.
+// Function is the step's HTTP side: its commands, as events and as REST
+// requests, and what can be read.
 func (s *Service) Function() door.Function {
 	return door.Function{
 		Name: name,
 		Commands: map[string]door.Command{
-			eventing.DeploymentCreate:   s.create,
-			eventing.DeploymentStop:     s.stop,
-			eventing.DeploymentDelete:   s.remove,
-			eventing.ResultRetry:        s.retry,
-			eventing.ResultStop:         s.stopResult,
-			eventing.ResultDelete:       s.removeResult,
+			eventing.DeploymentCreate: s.create,
+			eventing.DeploymentStop:   s.stop,
+			eventing.DeploymentDelete: s.remove,
+			eventing.ResultRetry:      s.retry,
+			eventing.ResultStop:       s.stopResult,
+			eventing.ResultDelete:     s.removeResult,
+		},
+		Events: map[string]door.EventHandler{
 			eventing.DatasourceReceived: s.received,
 			eventing.TrainingProgressed: s.progressed,
 			eventing.TrainingFinished:   s.finished,
@@ -94,7 +93,19 @@ func (s *Service) logs(w http.ResponseWriter, r *http.Request) {
 		door.Problem(w, err)
 		return
 	}
-	text, err := s.readLog(r.Context(), id)
+	var result pipeline.Result
+	text, err := registry.Read(r.Context(), s.Store, func(tx *registry.Tx) (string, error) {
+		if result, err = tx.Result(id); err != nil {
+			return "", err
+		}
+		return tx.Logs(id)
+	})
+	if err == nil && result.Status.Active() {
+		live, failed := s.Jobs.Log(r.Context(), jobName(result))
+		if pipeline.KindOf(failed) != pipeline.NotFound { // else it has not started yet, or is just over
+			text, err = live, failed
+		}
+	}
 	if err != nil {
 		door.Problem(w, err)
 		return
@@ -102,24 +113,4 @@ func (s *Service) logs(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	_, _ = w.Write([]byte(text)) // the client may be gone
-}
-
-// readLog finds a result's log where it is now.
-func (s *Service) readLog(ctx context.Context, id int64) (text string, err error) {
-	var result pipeline.Result
-	err = s.Store.View(ctx, func(tx *registry.Tx) error {
-		if result, err = tx.Result(id); err != nil {
-			return err
-		}
-		text, err = tx.Logs(id)
-		return err
-	})
-	if err != nil || !result.Status.Active() {
-		return text, err
-	}
-	live, err := s.Jobs.Log(ctx, jobName(result))
-	if pipeline.KindOf(err) == pipeline.NotFound { // not started yet, or just over
-		return text, nil
-	}
-	return live, err
 }

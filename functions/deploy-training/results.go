@@ -9,6 +9,7 @@ import (
 	"github.com/cloudevents/sdk-go/v2/event"
 
 	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
@@ -21,24 +22,23 @@ var facts = map[pipeline.ResultStatus]string{
 	pipeline.ResultStopped:   eventing.ResultStopped,
 }
 
-// save stores a result and tells of the state it came to.
+// save stores a result and publishes the state it came to.
 func save(tx *registry.Tx, r *pipeline.Result) (*event.Event, error) {
 	if err := tx.UpdateResult(r); err != nil {
 		return nil, err
 	}
-	return tell(tx, facts[r.Status], r.ID, *r)
+	return door.Publish(tx, name, facts[r.Status], r.ID, *r)
 }
 
 // retry trains a failed or stopped result again: on its datasource, or on the
 // last one of the deployment where it never had one.
-func (s *Service) retry(ctx context.Context, e event.Event) (*event.Event, error) {
-	const op = "retry result"
-	id, err := target(e)
+func (s *Service) retry(ctx context.Context, call *door.Call) error {
+	id, err := door.Target(call.Event, &door.Reference{})
 	if err != nil {
-		return nil, during(op, err)
+		return err
 	}
 	var scheduled []pipeline.Result
-	answer, err := s.commit(ctx, op, e, func(tx *registry.Tx) (*event.Event, error) {
+	err = call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
 		r, err := tx.Result(id)
 		if err != nil {
 			return nil, err
@@ -50,13 +50,13 @@ func (s *Service) retry(ctx context.Context, e event.Event) (*event.Event, error
 		return save(tx, &r)
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, r := range scheduled {
 		s.discard(ctx, pipeline.ResultArtifact(id, r.Attempt-1))
 	}
 	s.launch(ctx, scheduled)
-	return answer, nil
+	return nil
 }
 
 // again makes r its next attempt, or says why it cannot be.
@@ -99,14 +99,13 @@ func sourceOf(tx *registry.Tx, r pipeline.Result) (pipeline.Datasource, error) {
 }
 
 // stopResult ends one training.
-func (s *Service) stopResult(ctx context.Context, e event.Event) (*event.Event, error) {
-	const op = "stop result"
-	id, err := target(e)
+func (s *Service) stopResult(ctx context.Context, call *door.Call) error {
+	id, err := door.Target(call.Event, &door.Reference{})
 	if err != nil {
-		return nil, during(op, err)
+		return err
 	}
 	var jobs []string
-	answer, err := s.commit(ctx, op, e, func(tx *registry.Tx) (*event.Event, error) {
+	err = call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
 		r, err := tx.Result(id)
 		if err != nil {
 			return nil, err
@@ -117,35 +116,34 @@ func (s *Service) stopResult(ctx context.Context, e event.Event) (*event.Event, 
 			}
 		}
 		jobs = jobsOf([]pipeline.Result{r})
-		become(&r, pipeline.ResultStopped)
+		setStatus(&r, pipeline.ResultStopped)
 		return save(tx, &r)
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s.end(ctx, jobs)
-	return answer, nil
+	return nil
 }
 
 // removeResult deletes one result and its trained model. The registry refuses
 // it while the result trains or is served by an inference.
-func (s *Service) removeResult(ctx context.Context, e event.Event) (*event.Event, error) {
-	const op = "delete result"
-	id, err := target(e)
+func (s *Service) removeResult(ctx context.Context, call *door.Call) error {
+	id, err := door.Target(call.Event, &door.Reference{})
 	if err != nil {
-		return nil, during(op, err)
+		return err
 	}
-	answer, err := s.commit(ctx, op, e, func(tx *registry.Tx) (*event.Event, error) {
+	err = call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
 		if err := tx.DeleteResult(id); err != nil {
 			return nil, err
 		}
-		return tell(tx, eventing.ResultDeleted, id, deleted{id})
+		return door.Publish(tx, name, eventing.ResultDeleted, id, door.Deleted{ID: id})
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s.discardAll(ctx, id)
-	return answer, nil
+	return nil
 }
 
 // afterTime bounds what goes on after a command was carried out in the

@@ -12,13 +12,13 @@ import (
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
 
-// begin lets a deployment train on a datasource and gives the results that
+// schedule lets a deployment train on a datasource and gives the results that
 // were scheduled. A deployment trains once on a stream: results that wait take
 // it; where none waits any more, a stream that differs from those trained on
 // makes a new round of results of the same models. The same datasource, or
 // another control message of the same stream, changes nothing. A deployment
 // that was stopped takes no stream.
-func begin(tx *registry.Tx, dep pipeline.Deployment, d pipeline.Datasource) ([]pipeline.Result, error) {
+func schedule(tx *registry.Tx, dep pipeline.Deployment, d pipeline.Datasource) ([]pipeline.Result, error) {
 	if d.Rejected != nil {
 		return nil, nil
 	}
@@ -29,7 +29,7 @@ func begin(tx *registry.Tx, dep pipeline.Deployment, d pipeline.Datasource) ([]p
 	if known, err := trainedOn(tx, results, d); known || err != nil {
 		return nil, err
 	}
-	round := waiting(results)
+	round := slices.DeleteFunc(slices.Clone(results), func(r pipeline.Result) bool { return r.Status != pipeline.ResultWaiting })
 	if len(round) == 0 {
 		if dep.Status == pipeline.DeploymentStopped {
 			return nil, nil
@@ -69,7 +69,7 @@ func assign(tx *registry.Tx, dep pipeline.Deployment, d pipeline.Datasource, rou
 }
 
 // renew puts a result at the start of its next attempt: what an attempt before
-// told is cleared.
+// reported is cleared.
 func renew(r *pipeline.Result) {
 	*r = pipeline.Result{
 		ID: r.ID, Deployment: r.Deployment, Configuration: r.Configuration,
@@ -80,7 +80,7 @@ func renew(r *pipeline.Result) {
 		},
 		Attempt: r.Attempt + 1, Lost: r.Lost,
 	}
-	become(r, pipeline.ResultScheduled)
+	setStatus(r, pipeline.ResultScheduled)
 }
 
 // fail ends a result for the reason in err.
@@ -92,12 +92,12 @@ func fail(r *pipeline.Result, err error) {
 		reason.Op = ""
 		r.Reason, r.Hint = reason.Error(), e.Hint
 	}
-	become(r, pipeline.ResultFailed)
+	setStatus(r, pipeline.ResultFailed)
 }
 
-// become sets a result's state and the times that belong to it; StatusChanged
+// setStatus sets a result's state and the times that belong to it; StatusChanged
 // is the registry's to set.
-func become(r *pipeline.Result, status pipeline.ResultStatus) {
+func setStatus(r *pipeline.Result, status pipeline.ResultStatus) {
 	now := time.Now().UTC()
 	r.Status = status
 	if status == pipeline.ResultRunning && r.Started == nil {
@@ -108,18 +108,11 @@ func become(r *pipeline.Result, status pipeline.ResultStatus) {
 	}
 }
 
-// readable tells why a model cannot be trained on a datasource, nil where it
-// can.
+// readable is nil where a model can be trained on a datasource, else the reason
+// why it cannot.
 func readable(m pipeline.Model, d pipeline.Datasource) error {
 	_, err := codec.New(d.InputFormat, d.InputConfig, codec.Binding{Inputs: m.Inputs, Labels: m.Labels})
 	return err
-}
-
-// waiting are the results that have no stream yet.
-func waiting(results []pipeline.Result) []pipeline.Result {
-	return slices.DeleteFunc(slices.Clone(results), func(r pipeline.Result) bool {
-		return r.Status != pipeline.ResultWaiting
-	})
 }
 
 // nextRound makes waiting results of the models that the deployment was made

@@ -32,8 +32,9 @@ func (s *Service) sweep(ctx context.Context, before time.Time) error {
 		if err != nil {
 			continue // not ours
 		}
-		present, err := s.presentAttempt(ctx, id)
-		if err != nil {
+		result, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (pipeline.Result, error) { return tx.Result(id) })
+		gone := pipeline.KindOf(err) == pipeline.NotFound
+		if err != nil && !gone {
 			return fmt.Errorf("sweep trained models of result %d: %w", id, err)
 		}
 		attempts, err := s.Artifacts.List(ctx, folder.Key)
@@ -42,25 +43,10 @@ func (s *Service) sweep(ctx context.Context, before time.Time) error {
 		}
 		for _, a := range attempts {
 			n, err := strconv.Atoi(strings.TrimPrefix(path.Base(a.Key), "attempt-"))
-			if err == nil && n != present && a.Modified.Before(before) {
+			if err == nil && (gone || n != result.Attempt) && a.Modified.Before(before) {
 				s.discard(ctx, a.Key)
 			}
 		}
 	}
 	return nil
-}
-
-// presentAttempt is the number of a result's last attempt, -1 where there is no
-// such result.
-func (s *Service) presentAttempt(ctx context.Context, id int64) (attempt int, err error) {
-	err = s.Store.View(ctx, func(tx *registry.Tx) error {
-		r, err := tx.Result(id)
-		if pipeline.KindOf(err) == pipeline.NotFound {
-			attempt = -1
-			return nil
-		}
-		attempt = r.Attempt
-		return err
-	})
-	return attempt, err
 }

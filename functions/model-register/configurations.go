@@ -6,58 +6,63 @@ import (
 	"github.com/cloudevents/sdk-go/v2/event"
 
 	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
 
 // createConfiguration groups models under a new name.
-func (s *Service) createConfiguration(ctx context.Context, e event.Event) (*event.Event, error) {
-	const op = "create configuration"
+func (s *Service) createConfiguration(ctx context.Context, call *door.Call) error {
 	var draft ConfigurationDraft
-	if err := eventing.Data(e, &draft); err != nil {
-		return nil, during(op, err)
+	if err := eventing.Data(call.Event, &draft); err != nil {
+		return err
 	}
-	return s.commit(ctx, op, e, func(tx *registry.Tx) (fact, error) {
+	return call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
 		c, err := draft.apply(pipeline.Configuration{})
 		if err != nil {
-			return fact{}, err
+			return nil, err
 		}
-		err = tx.CreateConfiguration(&c)
-		return fact{eventing.ConfigurationCreated, c.ID, c}, err
+		if err := tx.CreateConfiguration(&c); err != nil {
+			return nil, err
+		}
+		return door.Publish(tx, name, eventing.ConfigurationCreated, c.ID, c)
 	})
 }
 
 // updateConfiguration changes name, description or models. Deployments keep
 // the models they were made with.
-func (s *Service) updateConfiguration(ctx context.Context, e event.Event) (*event.Event, error) {
-	const op = "update configuration"
+func (s *Service) updateConfiguration(ctx context.Context, call *door.Call) error {
 	var draft ConfigurationDraft
-	id, err := target(e, &draft)
+	id, err := door.Target(call.Event, &draft)
 	if err != nil {
-		return nil, during(op, err)
+		return err
 	}
-	return s.commit(ctx, op, e, func(tx *registry.Tx) (fact, error) {
+	return call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
 		old, err := tx.Configuration(id)
 		if err != nil {
-			return fact{}, err
+			return nil, err
 		}
 		c, err := draft.apply(old)
 		if err != nil {
-			return fact{}, err
+			return nil, err
 		}
-		err = tx.UpdateConfiguration(&c)
-		return fact{eventing.ConfigurationUpdated, id, c}, err
+		if err := tx.UpdateConfiguration(&c); err != nil {
+			return nil, err
+		}
+		return door.Publish(tx, name, eventing.ConfigurationUpdated, id, c)
 	})
 }
 
 // deleteConfiguration deletes one that no deployment uses.
-func (s *Service) deleteConfiguration(ctx context.Context, e event.Event) (*event.Event, error) {
-	const op = "delete configuration"
-	id, err := target(e, &reference{})
+func (s *Service) deleteConfiguration(ctx context.Context, call *door.Call) error {
+	id, err := door.Target(call.Event, &door.Reference{})
 	if err != nil {
-		return nil, during(op, err)
+		return err
 	}
-	return s.commit(ctx, op, e, func(tx *registry.Tx) (fact, error) {
-		return fact{eventing.ConfigurationDeleted, id, deleted{id}}, tx.DeleteConfiguration(id)
+	return call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
+		if err := tx.DeleteConfiguration(id); err != nil {
+			return nil, err
+		}
+		return door.Publish(tx, name, eventing.ConfigurationDeleted, id, door.Deleted{ID: id})
 	})
 }

@@ -110,12 +110,6 @@ func checkModels(models []int64) error {
 	return nil
 }
 
-// reference is what a command about a thing says that needs no more: its id,
-// which may repeat the subject.
-type reference struct {
-	ID *int64 `json:"id"`
-}
-
 // set copies a member that was given.
 func set[T any](to *T, from *T) {
 	if from != nil {

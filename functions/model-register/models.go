@@ -19,88 +19,75 @@ type Validated struct {
 	pipeline.Export
 }
 
-// validate builds a source and keeps nothing of it.
-func (s *Service) validate(ctx context.Context, e event.Event) (*event.Event, error) {
-	const op = "validate model"
+// validate builds a source and stores nothing of it.
+func (s *Service) validate(ctx context.Context, call *door.Call) error {
 	var draft ModelDraft
-	if err := eventing.Data(e, &draft); err != nil {
-		return nil, during(op, err)
+	if err := eventing.Data(call.Event, &draft); err != nil {
+		return err
 	}
 	var m pipeline.Model
 	set(&m.Imports, draft.Imports)
 	set(&m.Source, draft.Source)
 	if err := checkSource(m.Imports, m.Source); err != nil {
-		return nil, during(op, err)
+		return err
 	}
-	err := s.export(ctx, &m, func(string) error { return nil })
-	if err != nil {
-		return nil, during(op, err)
+	if err := s.export(ctx, &m, func(string) error { return nil }); err != nil {
+		return err
 	}
 	answer := eventing.New(eventing.ModelValidated, door.Source(name), "",
 		Validated{SourceHash: sourceHash(m.Imports, m.Source), Export: m.Export})
-	return &answer, nil
+	return call.Commit(ctx, func(*registry.Tx) (*event.Event, error) { return &answer, nil })
 }
 
 // register makes version 1 of a model of a new name.
-func (s *Service) register(ctx context.Context, e event.Event) (*event.Event, error) {
-	const op = "register model"
+func (s *Service) register(ctx context.Context, call *door.Call) error {
 	var draft ModelDraft
-	if err := eventing.Data(e, &draft); err != nil {
-		return nil, during(op, err)
+	if err := eventing.Data(call.Event, &draft); err != nil {
+		return err
 	}
 	built, err := draft.apply(pipeline.Model{})
 	if err != nil {
-		return nil, during(op, err)
+		return err
 	}
-	if err := s.first(ctx, &built); err != nil {
-		return nil, during(op, err)
-	}
-	return s.keep(ctx, op, e, built.Artifact, func(tx *registry.Tx) (fact, error) {
-		m := built
-		err := tx.CreateModel(&m)
-		return fact{eventing.ModelRegistered, m.ID, m}, err
-	})
-}
-
-// first builds version 1 of a model under the id that it will have.
-func (s *Service) first(ctx context.Context, m *pipeline.Model) error {
-	err := s.Store.Do(ctx, func(tx *registry.Tx) (err error) {
-		m.ID, err = tx.ReserveModel()
+	// The id that the model will have names its artifact before there is a row.
+	err = s.Store.Do(ctx, func(tx *registry.Tx) (err error) {
+		built.ID, err = tx.ReserveModel()
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	return s.build(ctx, m, m.ID, 1)
+	if err := s.build(ctx, &built, built.ID, 1); err != nil {
+		return err
+	}
+	return s.commitBuilt(ctx, call, eventing.ModelRegistered, built.Artifact, func(tx *registry.Tx) (pipeline.Model, error) {
+		m := built
+		err := tx.CreateModel(&m)
+		return m, err
+	})
 }
 
 // update changes a model's members. A change of source or imports is a new
 // version; the versions before it stay, for the results trained on them.
-func (s *Service) update(ctx context.Context, e event.Event) (*event.Event, error) {
-	const op = "update model"
+func (s *Service) update(ctx context.Context, call *door.Call) error {
 	var draft ModelDraft
-	id, err := target(e, &draft)
+	id, err := door.Target(call.Event, &draft)
 	if err != nil {
-		return nil, during(op, err)
+		return err
 	}
 	built, err := s.rebuild(ctx, id, draft)
 	if err != nil {
-		return nil, during(op, err)
+		return err
 	}
-	return s.keep(ctx, op, e, built.Artifact, func(tx *registry.Tx) (fact, error) {
-		m, err := revise(tx, id, draft, built)
-		return fact{eventing.ModelUpdated, id, m}, err
+	return s.commitBuilt(ctx, call, eventing.ModelUpdated, built.Artifact, func(tx *registry.Tx) (pipeline.Model, error) {
+		return revise(tx, id, draft, built)
 	})
 }
 
 // rebuild exports the source that the draft leads to. Where the model has just
 // that already, it gives the model as it is, without artifact.
 func (s *Service) rebuild(ctx context.Context, id int64, draft ModelDraft) (pipeline.Model, error) {
-	var old pipeline.Model
-	err := s.Store.View(ctx, func(tx *registry.Tx) (err error) {
-		old, err = tx.Model(id)
-		return err
-	})
+	old, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (pipeline.Model, error) { return tx.Model(id) })
 	if err != nil {
 		return old, err
 	}
@@ -143,37 +130,41 @@ func revise(tx *registry.Tx, id int64, draft ModelDraft, built pipeline.Model) (
 
 // remove deletes a model with all its versions. The registry refuses it while
 // a configuration or a result uses it.
-func (s *Service) remove(ctx context.Context, e event.Event) (*event.Event, error) {
-	const op = "delete model"
-	id, err := target(e, &reference{})
+func (s *Service) remove(ctx context.Context, call *door.Call) error {
+	id, err := door.Target(call.Event, &door.Reference{})
 	if err != nil {
-		return nil, during(op, err)
+		return err
 	}
-	answer, err := s.commit(ctx, op, e, func(tx *registry.Tx) (fact, error) {
-		return fact{eventing.ModelDeleted, id, deleted{id}}, tx.DeleteModel(id)
+	err = call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
+		if err := tx.DeleteModel(id); err != nil {
+			return nil, err
+		}
+		return door.Publish(tx, name, eventing.ModelDeleted, id, door.Deleted{ID: id})
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s.discard(ctx, path.Dir(pipeline.ModelArtifact(id, 1))) // the folder of all versions
-	return answer, nil
+	return nil
 }
 
-// keep commits a change that may refer to the artifact at key. Where no row
-// came to refer to it the artifact is removed: the change was refused, it was
-// of other members only, or the command had been carried out before. An error
-// of the commit itself may hide that it went through; then the artifact stays,
-// for the sweep to judge.
-func (s *Service) keep(ctx context.Context, op string, e event.Event, key string, change func(*registry.Tx) (fact, error)) (*event.Event, error) {
+// commitBuilt commits a change of a model that may refer to the artifact at
+// key, and publishes the model as it then is. Where no row came to refer to the
+// artifact it is removed: the change was refused, it was of other members only,
+// or the command had been carried out before. An error of the commit itself may
+// hide that it went through; then the artifact stays, for the sweep to judge.
+func (s *Service) commitBuilt(ctx context.Context, call *door.Call, fact, key string, change func(*registry.Tx) (pipeline.Model, error)) error {
 	used := false
-	answer, err := s.commit(ctx, op, e, func(tx *registry.Tx) (fact, error) {
-		told, err := change(tx)
-		m, ok := told.data.(pipeline.Model)
-		used = err == nil && ok && m.Artifact == key
-		return told, err
+	err := call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
+		m, err := change(tx)
+		used = err == nil && m.Artifact == key
+		if err != nil {
+			return nil, err
+		}
+		return door.Publish(tx, name, fact, m.ID, m)
 	})
 	if key != "" && !used {
 		s.discard(ctx, key)
 	}
-	return answer, err
+	return err
 }

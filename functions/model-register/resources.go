@@ -11,11 +11,11 @@ import (
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
 
-// New gives the step as a function.
-func New(deps Deps) door.Function { return NewService(deps).Function() }
+// name is the function's.
+const name = pipeline.StepModelRegister
 
-// Function is the step's HTTP side: its commands, their REST dress and what
-// can be read.
+// Function is the step's HTTP side: its commands, as events and as REST
+// requests, and what can be read.
 func (s *Service) Function() door.Function {
 	return door.Function{
 		Name: name,

@@ -61,19 +61,13 @@ func (s *Service) sweep(ctx context.Context, before time.Time) error {
 
 // sweepModel removes the orphans among the exports of one model.
 func (s *Service) sweepModel(ctx context.Context, id int64, exports []artifact.Entry, before time.Time) error {
+	versions, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) ([]pipeline.Model, error) { return tx.ModelVersions(id) })
+	if err != nil && pipeline.KindOf(err) != pipeline.NotFound {
+		return err
+	}
 	used := map[string]bool{}
-	err := s.Store.View(ctx, func(tx *registry.Tx) error {
-		versions, err := tx.ModelVersions(id)
-		if pipeline.KindOf(err) == pipeline.NotFound {
-			return nil
-		}
-		for _, v := range versions {
-			used[v.Artifact] = true
-		}
-		return err
-	})
-	if err != nil {
-		return err
+	for _, v := range versions {
+		used[v.Artifact] = true
 	}
 	for _, e := range exports {
 		if !used[e.Key] && e.Modified.Before(before) {

@@ -12,34 +12,41 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// AppendEpochs stores what epochs of an attempt at a result reported. An epoch
-// that is already there is left as it is, so a report that comes twice is
-// harmless; a report of an attempt before the current one is dropped.
-func (tx *Tx) AppendEpochs(result int64, attempt int, epochs []pipeline.Epoch) error {
+// AppendEpochs stores what epochs of an attempt at a result reported, and gives
+// those that were not there yet: a report that comes twice changes nothing. A
+// report of an attempt before the current one is dropped.
+func (tx *Tx) AppendEpochs(result int64, attempt int, epochs []pipeline.Epoch) (added []pipeline.Epoch, err error) {
 	r, err := results.get(tx, result)
-	if err != nil {
-		return err
+	if err != nil || attempt < r.Attempt {
+		return nil, err
 	}
-	if attempt < r.Attempt {
-		return nil
-	}
+	byNumber := map[int]pipeline.Epoch{}
 	for part := range slices.Chunk(epochs, 200) {
 		args := make([]any, 0, 4*len(part))
 		for _, e := range part {
 			body, err := json.Marshal(e)
 			if err != nil {
-				return fmt.Errorf("encode epoch %d: %w", e.Epoch, err)
+				return nil, fmt.Errorf("encode epoch %d: %w", e.Epoch, err)
 			}
 			args = append(args, result, attempt, e.Epoch, string(body))
+			if _, twice := byNumber[e.Epoch]; !twice {
+				byNumber[e.Epoch] = e
+			}
 		}
 		rows := strings.TrimSuffix(strings.Repeat("(?, ?, ?, ?), ", len(part)), ", ")
-		err := tx.exec("INSERT INTO epochs (result, attempt, epoch, body) VALUES "+rows+
-			" ON CONFLICT (result, attempt, epoch) DO NOTHING", args...)
+		err := tx.each(func(read func(...any) error) error {
+			var number int
+			err := read(&number)
+			added = append(added, byNumber[number])
+			return err
+		}, "INSERT INTO epochs (result, attempt, epoch, body) VALUES "+rows+
+			" ON CONFLICT (result, attempt, epoch) DO NOTHING RETURNING epoch", args...)
 		if err != nil {
-			return fmt.Errorf("store epochs of result %d: %w", result, err)
+			return nil, fmt.Errorf("store epochs of result %d: %w", result, err)
 		}
 	}
-	return nil
+	slices.SortFunc(added, func(a, b pipeline.Epoch) int { return a.Epoch - b.Epoch })
+	return added, nil
 }
 
 // Epochs gives the epochs of a result's current attempt that follow the epoch

@@ -43,7 +43,7 @@ func TestTenThousandEpochs(t *testing.T) {
 		all := epochs(1, 10_000)
 		for from := 0; from < len(all); from += 1000 {
 			report := all[max(0, from-50) : from+1000] // overlaps the one before, as a report sent again does
-			do(t, s, func(tx *registry.Tx) error { return tx.AppendEpochs(id, 1, report) })
+			do(t, s, func(tx *registry.Tx) error { _, err := tx.AppendEpochs(id, 1, report); return err })
 		}
 		if diff := cmp.Diff(all, readEpochs(t, s, id, 0, 0), cmpopts.EquateNaNs()); diff != "" {
 			t.Errorf("(-appended +read)\n%.1000s", diff)
@@ -59,7 +59,7 @@ func TestAnAttemptHidesTheOneBefore(t *testing.T) {
 		s := open(t, url)
 		r := populate(t, s).result
 		appendTo := func(attempt, from, to int) {
-			do(t, s, func(tx *registry.Tx) error { return tx.AppendEpochs(r.ID, attempt, epochs(from, to)) })
+			do(t, s, func(tx *registry.Tx) error { _, err := tx.AppendEpochs(r.ID, attempt, epochs(from, to)); return err })
 		}
 		appendTo(1, 1, 3)
 		do(t, s, func(tx *registry.Tx) error {
@@ -74,7 +74,7 @@ func TestAnAttemptHidesTheOneBefore(t *testing.T) {
 		if diff := cmp.Diff(epochs(1, 2), readEpochs(t, s, r.ID, 0, 0)); diff != "" {
 			t.Errorf("(-want +got)\n%s", diff)
 		}
-		err := s.Do(t.Context(), func(tx *registry.Tx) error { return tx.AppendEpochs(99, 1, epochs(1, 1)) })
+		err := s.Do(t.Context(), func(tx *registry.Tx) error { _, err := tx.AppendEpochs(99, 1, epochs(1, 1)); return err })
 		refused(t, err, pipeline.NotFound, "result 99")
 	})
 }

@@ -165,6 +165,17 @@ func (s *Store) View(ctx context.Context, fn func(tx *Tx) error) error {
 	return s.db.explain(fn(&Tx{ctx: ctx, sql: t, db: s.db}))
 }
 
+// Read gives what fn reads of one unchanging state of s, as in
+//
+//	registry.Read(ctx, s, func(tx *registry.Tx) (pipeline.Model, error) { return tx.Model(id) })
+func Read[T any](ctx context.Context, s *Store, fn func(tx *Tx) (T, error)) (found T, err error) {
+	err = s.View(ctx, func(tx *Tx) error {
+		found, err = fn(tx)
+		return err
+	})
+	return found, err
+}
+
 // Ping reports whether the database answers, for a readiness probe.
 func (s *Store) Ping(ctx context.Context) error {
 	_, err := s.LastEvent(ctx)

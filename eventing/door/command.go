@@ -1,0 +1,169 @@
+package door
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+
+	"github.com/cloudevents/sdk-go/v2/event"
+
+	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/registry"
+)
+
+// Command carries out one command. It ends in one Call.Commit; what takes long
+// comes before that, what may come late after it.
+//
+// A *pipeline.Error of kind Invalid, NotFound, Conflict or InUse refuses the
+// command: the door answers with a .rejected event, and will do so again for
+// the same source and id. Any other error is to be tried again, and so is one
+// that comes after the commit: the repetition then gets the stored answer.
+type Command func(ctx context.Context, c *Call) error
+
+// Call is a command under way.
+type Call struct {
+	Event event.Event
+
+	store     *registry.Store
+	reply     *event.Event
+	committed bool
+}
+
+// Commit runs change in one transaction together with storing the event that
+// it gives, nil for none, as the answer to the command: both or neither. So
+// the same source and id is one effect and one answer, whatever number of
+// processes get it and whenever they crash. Where another one was faster,
+// change does not run and its answer stands. change may run again after a
+// conflict, so it must have no effect but on tx.
+func (c *Call) Commit(ctx context.Context, change func(tx *registry.Tx) (*event.Event, error)) error {
+	reply, err := once(ctx, c.store, c.Event, change)
+	if err != nil {
+		return err
+	}
+	c.reply, c.committed = reply, true
+	return nil
+}
+
+// once runs change, and stores its answer, where e has none yet.
+func once(ctx context.Context, store *registry.Store, e event.Event, change func(tx *registry.Tx) (*event.Event, error)) (reply *event.Event, err error) {
+	err = store.Do(ctx, func(tx *registry.Tx) error {
+		stored, err := answerTo(tx, e)
+		if reply = stored.event; err != nil || stored.found {
+			return err
+		}
+		if reply, err = change(tx); err != nil {
+			return err
+		}
+		body := []byte("null")
+		if reply != nil {
+			if body, err = eventing.Structured(*reply); err != nil {
+				return fmt.Errorf("write the answer: %w", err)
+			}
+		}
+		return tx.AnswerCommand(e.Source(), e.ID(), body)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return reply, nil
+}
+
+// answer is what the registry has for a command; event is nil where it was
+// answered without one.
+type answer struct {
+	found bool
+	event *event.Event
+}
+
+// answerTo looks up the answer that e's source and id got before.
+func answerTo(tx *registry.Tx, e event.Event) (answer, error) {
+	body, found, err := tx.Command(e.Source(), e.ID())
+	if err != nil || !found || len(body) == 0 || string(body) == "null" {
+		return answer{found: found}, err
+	}
+	a := answer{found: true, event: new(event.Event)}
+	if err := json.Unmarshal(body, a.event); err != nil {
+		return answer{}, fmt.Errorf("read the stored answer: %w", err)
+	}
+	return a, nil
+}
+
+// Publish stores the fact of typ about a thing of function, to be published
+// with the changes of tx. The fact also serves as the answer to a command.
+func Publish(tx *registry.Tx, function, typ string, id int64, data any) (*event.Event, error) {
+	e := eventing.New(typ, Source(function), strconv.FormatInt(id, 10), data)
+	return &e, tx.Emit(e)
+}
+
+// Source is the source attribute of the events of a function.
+func Source(function string) string { return "/kafkaml/" + function }
+
+// Reference is the data of a command that needs no more than the id of the
+// thing it is about, which may repeat the subject.
+type Reference struct {
+	ID *int64 `json:"id"`
+}
+
+// Deleted is the data of the fact that a thing is gone.
+type Deleted struct {
+	ID int64 `json:"id"`
+}
+
+// Target reads a command about an existing thing: its id, and its data into v.
+func Target(e event.Event, v any) (id int64, err error) {
+	if id, err = eventing.ID(e); err != nil {
+		return 0, err
+	}
+	return id, eventing.Data(e, v)
+}
+
+// during names the operation of a command in its error.
+func during(e event.Event, err error) error {
+	op := eventing.Operation(e.Type())
+	var known *pipeline.Error
+	if !errors.As(err, &known) {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	named := *known
+	named.Op, named.Reason, named.Err = op, known.Message(), err
+	return &named
+}
+
+// keyed lets one command of each source and id run at a time in this process;
+// the registry does so between processes.
+type keyed struct {
+	mu   sync.Mutex
+	held map[string]chan struct{}
+}
+
+// lock waits until key is free or ctx ends; unlock frees it.
+func (k *keyed) lock(ctx context.Context, key string) (unlock func(), err error) {
+	for {
+		k.mu.Lock()
+		busy, ok := k.held[key]
+		if !ok {
+			mine := make(chan struct{})
+			if k.held == nil {
+				k.held = map[string]chan struct{}{}
+			}
+			k.held[key] = mine
+			k.mu.Unlock()
+			return func() {
+				k.mu.Lock()
+				delete(k.held, key)
+				k.mu.Unlock()
+				close(mine)
+			}, nil
+		}
+		k.mu.Unlock()
+		select {
+		case <-busy:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
