@@ -19,6 +19,7 @@ type Cluster struct {
 	transport *kafka.Transport
 	dialer    *kafka.Dialer
 	client    *kafka.Client
+	fresh     freshness
 }
 
 // metadataTTL bounds how long a new topic, partition or leader stays unseen.

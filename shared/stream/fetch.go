@@ -37,7 +37,9 @@ const fetchTime = 30 * time.Second
 // fetch fills b with the records from f.next on, none if there are none yet.
 // Failures that may pass are tried again for a while.
 func (f *fetcher) fetch(ctx context.Context, b *batch) error {
-	return persist(ctx, func() error { return f.once(ctx, b) }, passing)
+	return persist(ctx, func() error {
+		return f.cluster.current(ctx, func() error { return f.once(ctx, b) })
+	}, passing)
 }
 
 // patience is how long something is tried again while the broker cannot be

@@ -23,13 +23,14 @@ type GroupConfig struct {
 }
 
 // The timing of a group: a member that was killed gives up its partitions
-// within session, a rebalance is noticed within heartbeat, a new partition or
-// topic within watch.
+// within session, a rebalance is noticed within heartbeat, a new partition
+// within watch, and a topic that was waited for within topicWait.
 const (
 	session   = 10 * time.Second
 	heartbeat = 500 * time.Millisecond
 	rebalance = 30 * time.Second
 	watch     = 2 * time.Second
+	topicWait = 100 * time.Millisecond
 	rejoin    = 500 * time.Millisecond
 )
 
@@ -75,7 +76,7 @@ func (c *Cluster) awaitTopics(ctx context.Context, g GroupConfig) {
 			select {
 			case <-ctx.Done():
 				return
-			case <-time.After(watch):
+			case <-time.After(topicWait):
 			}
 		}
 	}
@@ -97,7 +98,7 @@ func (c *Cluster) join(ctx context.Context, g GroupConfig, handle func(context.C
 		ID: g.ID, Brokers: c.config.Brokers, Dialer: c.dialer, Topics: g.Topics, StartOffset: start,
 		GroupBalancers:    []kafka.GroupBalancer{kafka.RangeGroupBalancer{}},
 		HeartbeatInterval: heartbeat, SessionTimeout: session, RebalanceTimeout: rebalance,
-		WatchPartitionChanges: true, PartitionWatchInterval: watch, JoinGroupBackoff: rejoin,
+		JoinGroupBackoff: rejoin,
 	})
 	if err != nil {
 		return &pipeline.Error{Op: "join group", Kind: pipeline.Invalid, Err: err}
@@ -105,9 +106,8 @@ func (c *Cluster) join(ctx context.Context, g GroupConfig, handle func(context.C
 	m := &membership{cluster: c, config: g, handle: handle}
 	m.ctx, m.leave = context.WithCancelCause(ctx)
 	m.run(group)
-	// Closing leaves the group, so that its partitions are free at once, after
-	// the handlers have returned. It must be said before the first of them has:
-	// the library would join again, and wait for members that are leaving, too.
+	// Closing ends the generation and then leaves the group, so that its
+	// partitions are free at once, after the handlers have returned.
 	if err := group.Close(); err != nil {
 		g.Log.Warn("leaving the group", "group", g.ID, "error", err)
 	}
@@ -182,6 +182,7 @@ func fatal(err error) bool {
 
 // begin starts a handler for each partition of a generation, and counts them.
 func (m *membership) begin(generation *kafka.Generation) (partitions int) {
+	generation.Start(m.watch)
 	for topic, assigned := range generation.Assignments {
 		partitions += len(assigned)
 		for _, p := range assigned {
@@ -198,7 +199,38 @@ func (m *membership) begin(generation *kafka.Generation) (partitions int) {
 	return partitions
 }
 
-// serve runs the handler until its assignment ends or we leave.
+// watch returns when a topic has got partitions, which has the group share them
+// out anew, and leaves the group when a topic is gone. The library's own watch
+// would make a topic again that was deleted.
+func (m *membership) watch(ended context.Context) {
+	known := map[string]int{}
+	tick := time.NewTicker(watch)
+	defer tick.Stop()
+	for {
+		for _, topic := range m.config.Topics {
+			n, err := m.cluster.Partitions(m.ctx, topic)
+			switch {
+			case pipeline.KindOf(err) == pipeline.NotFound && err != nil:
+				m.leave(errNoTopic)
+			case err != nil: // the next look may say
+			case known[topic] == 0:
+				known[topic] = n
+			case known[topic] != n:
+				return
+			}
+		}
+		select {
+		case <-ended.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// serve runs the handler until its assignment ends or we leave. It returns once
+// the library has ended the generation: before, it would join again, for a
+// member that is leaving, and look up its topics, which makes them where they
+// were deleted.
 func (m *membership) serve(ended context.Context, claim *Claim) {
 	ctx, cancel := context.WithCancel(m.ctx)
 	defer cancel()
@@ -216,4 +248,5 @@ func (m *membership) serve(ended context.Context, claim *Claim) {
 	default:
 		m.leave(errDone)
 	}
+	<-ended.Done()
 }

@@ -3,10 +3,13 @@ package stream_test
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
 )
@@ -189,4 +192,62 @@ func TestGroupWaitsForItsTopic(t *testing.T) {
 			t.Errorf("%d of 10 records were seen", len(count.seen))
 		}
 	})
+}
+
+// A topic that is deleted under its consumers stays deleted, although the broker
+// makes topics for producers, and is consumed again once there is a new one.
+func TestGroupDoesNotMakeItsTopicAgain(t *testing.T) {
+	streamtest.Each(t, func(t *testing.T, c *stream.Cluster) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		topic := streamtest.Topic(t, c, 2)
+		produce(t, c, topic, 0, numbered(1))
+		seen, waiting := make(chan int, 10), &mention{text: "waiting for the topic", said: make(chan struct{})}
+		config := stream.GroupConfig{ID: streamtest.Name(t), Topics: []string{topic}, Log: slog.New(slog.NewTextHandler(waiting, nil))}
+		var member sync.WaitGroup
+		member.Go(func() {
+			for ctx.Err() == nil { // as the dispatcher and predict do
+				_ = c.Consume(ctx, config, func(ctx context.Context, claim *stream.Claim) error {
+					for {
+						records, err := claim.Fetch(ctx)
+						if err != nil {
+							return err
+						}
+						seen <- len(records)
+					}
+				})
+			}
+		})
+		defer member.Wait()
+		defer cancel()
+		<-seen
+		if _, err := admin(t, c).DeleteTopics(ctx, topic); err != nil {
+			t.Fatal(err)
+		}
+		<-waiting.said
+		if n, err := c.Partitions(ctx, topic); pipeline.KindOf(err) != pipeline.NotFound {
+			t.Fatalf("the topic is there again, with %d partitions: %v", n, err)
+		}
+		if err := c.EnsureTopic(ctx, topic, 3); err != nil {
+			t.Fatal(err)
+		}
+		produce(t, c, topic, 2, numbered(7))
+		if n := <-seen; n != 7 {
+			t.Errorf("%d records of the new topic were seen", n)
+		}
+	})
+}
+
+// mention is a log that waits for a text.
+type mention struct {
+	text string
+	once sync.Once
+	said chan struct{}
+}
+
+func (m *mention) Write(p []byte) (int, error) {
+	if strings.Contains(string(p), m.text) {
+		m.once.Do(func() { close(m.said) })
+	}
+	return len(p), nil
 }

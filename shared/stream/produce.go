@@ -33,8 +33,8 @@ const opProduce = "produce"
 // Produce writes records to one partition in one request and returns the offset
 // that the first of them got; the others follow it without a gap. Every replica
 // has acknowledged them. Topic, Partition and Offset of the records are not
-// looked at; a zero Time is now. A request may hold up to a mebibyte. A topic
-// that was made a moment ago is waited for; NotFound where there is none.
+// looked at; a zero Time is now. A request may hold up to a mebibyte. NotFound
+// where the topic does not exist.
 //
 // After an error that is no refusal by the broker (a connection that broke) it
 // is unknown whether the records are in the log: sending them again may repeat
@@ -58,17 +58,16 @@ func produceError(topic string, partition int, err error) error {
 	return unavailable(opProduce, fmt.Errorf("topic %s, partition %d: %w", topic, partition, err))
 }
 
-// produceOnce sends one encoded record set. The library knows the topics as of
-// a while ago and sends to no other, so one that was made since is waited for.
-func (c *Cluster) produceOnce(ctx context.Context, topic string, partition int, set []byte) (int64, error) {
-	base, err := c.produceKnown(ctx, topic, partition, set)
-	if !errors.Is(err, protocol.ErrNoTopic) {
-		return base, err
+// produceOnce sends one encoded record set.
+func (c *Cluster) produceOnce(ctx context.Context, topic string, partition int, set []byte) (base int64, err error) {
+	err = c.current(ctx, func() error {
+		base, err = c.produceKnown(ctx, topic, partition, set)
+		return err
+	})
+	if errors.Is(err, protocol.ErrNoTopic) {
+		return 0, noTopic(opProduce, topic)
 	}
-	if _, err := c.partitionIDs(ctx, topic); err != nil {
-		return 0, err
-	}
-	return c.produceKnown(ctx, topic, partition, set)
+	return base, err
 }
 
 func (c *Cluster) produceKnown(ctx context.Context, topic string, partition int, set []byte) (int64, error) {

@@ -93,48 +93,10 @@ func (c *Cluster) partitionIDs(ctx context.Context, topic string) ([]int, error)
 	if pipeline.KindOf(err) != pipeline.NotFound {
 		return ids, err
 	}
-	there, failed := c.there(ctx, topic)
-	switch {
-	case failed != nil:
-		return nil, failed
-	case !there:
+	if err := c.refresh(ctx); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 5*metadataTTL)
-	defer cancel()
-	tick := time.NewTicker(metadataTTL / 20)
-	defer tick.Stop()
-	for {
-		ids, err = c.knownPartitions(ctx, topic)
-		if pipeline.KindOf(err) != pipeline.NotFound {
-			return ids, err
-		}
-		select {
-		case <-ctx.Done():
-			return nil, unavailable("look up topic", fmt.Errorf("%s: %w", topic, ctx.Err()))
-		case <-tick.C:
-		}
-	}
-}
-
-// there asks a broker whether it has a topic. It asks for all topics: asked for
-// one, a broker may make it.
-func (c *Cluster) there(ctx context.Context, topic string) (bool, error) {
-	var failed error
-	for _, b := range c.config.Brokers {
-		conn, err := c.dialer.DialContext(ctx, "tcp", b)
-		if err != nil {
-			failed = errors.Join(failed, unavailable("look up topic", err))
-			continue
-		}
-		defer conn.Close()
-		all, err := conn.ReadPartitions()
-		if err != nil {
-			return false, unavailable("look up topic", err)
-		}
-		return slices.ContainsFunc(all, func(p kafka.Partition) bool { return p.Topic == topic }), nil
-	}
-	return false, failed
+	return c.knownPartitions(ctx, topic)
 }
 
 func (c *Cluster) knownPartitions(ctx context.Context, topic string) ([]int, error) {

@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
@@ -32,6 +33,10 @@ func Development(ctx context.Context, dir string, port int) (*Broker, error) {
 	if err != nil {
 		return nil, listenError(op, port, err)
 	}
+	cluster.ControlKey(int16(kmsg.Metadata), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		makeTopics(cluster, request.(*kmsg.MetadataRequest))
+		return nil, nil, false // answered as usual
+	})
 	stopped := make(chan struct{})
 	b := &Broker{
 		Addr: cluster.ListenAddrs()[0],
@@ -47,4 +52,21 @@ func Development(ctx context.Context, dir string, port int) (*Broker, error) {
 		cluster.Close()
 	}()
 	return b, nil
+}
+
+// makeTopics makes the topics that a client looks up in order to write to them,
+// as Apache Kafka does with auto.create.topics.enable. kfake has an option for
+// it, which keeps such a topic in memory until another change, and looks at no
+// name.
+func makeTopics(cluster *kfake.Cluster, request *kmsg.MetadataRequest) {
+	const canSay = 4 // the first version in which a client says whether it wants that
+	if request.Version >= canSay && !request.AllowAutoTopicCreation {
+		return
+	}
+	for _, t := range request.Topics {
+		if t.Topic == nil || pipeline.ValidateTopic("topic", *t.Topic) != nil || cluster.TopicInfo(*t.Topic) != nil {
+			continue
+		}
+		_ = cluster.CreateTopic(*t.Topic, 0, nil) // the answer says that there is none
+	}
 }

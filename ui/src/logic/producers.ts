@@ -79,7 +79,7 @@ function goProgram(t: Target): string {
 if err != nil {
 	return err
 }
-sink, err := stream.NewSink(ctx, cluster, stream.SinkConfig{
+sink, err := control.NewSink(ctx, cluster, control.SinkConfig{
 	Topic: ${JSON.stringify(t.topic)}, ControlTopic: ${JSON.stringify(t.controlTopic)}, Deployment: ${t.deployment},
 	Format: "RAW", Config: json.RawMessage(\`${JSON.stringify(rawConfig(t.model))}\`),
 	ValidationRate: ${t.validationRate}, TestRate: ${t.testRate},
