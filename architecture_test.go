@@ -44,7 +44,7 @@ var mayImport = map[string][]string{
 
 // linkTensorFlow are the rooms that link libtensorflow, which takes a process
 // hundreds of megabytes and half a second; nothing else may, by any detour.
-var linkTensorFlow = []string{"shared/framework/tensorflow", "functions/predict", "cmd/kafkaml-tensorflow", "test"}
+var linkTensorFlow = []string{"shared/framework/tensorflow", "cmd/kafkaml-tensorflow", "test"}
 
 // room is the part of the tree that a package belongs to.
 func room(path string) string {

@@ -145,7 +145,7 @@ func runTrain(ctx context.Context, log *slog.Logger) error {
 }
 
 func runPredict(ctx context.Context, log *slog.Logger) error {
-	config, err := predict.ConfigFromEnv(os.Getenv, log)
+	config, err := predict.ConfigFromEnv(os.Getenv, frameworks, log)
 	if err != nil {
 		return err
 	}

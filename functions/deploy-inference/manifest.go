@@ -15,7 +15,7 @@ func (s *Service) service(i pipeline.Inference, sub subject) platform.Service {
 	return platform.Service{
 		Name: i.Name, Env: s.Env, MinScale: i.Replicas, MaxScale: i.MaxReplicas, Delivery: i.Delivery,
 		Spec: pipeline.PredictJob{
-			Inference: i.ID, Name: i.Name, Result: i.Result, Artifact: sub.result.Artifact, Export: sub.model.Export,
+			Inference: i.ID, Name: i.Name, Result: i.Result, Framework: sub.model.Framework, Artifact: sub.result.Artifact, Export: sub.model.Export,
 			Delivery: i.Delivery, InputFormat: i.InputFormat, InputConfig: i.InputConfig,
 			InputTopic: i.InputTopic, OutputTopic: i.OutputTopic, DeadLetter: i.DeadLetter, Group: Group(i),
 		},

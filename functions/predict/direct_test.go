@@ -14,6 +14,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/framework/tensorflow"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
@@ -235,14 +236,15 @@ func TestDeadLettersInTheLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log bytes.Buffer
-	s, err := New(job, modelDir(t, "words"), c, slog.New(slog.NewJSONHandler(&log, nil)))
+	config := Config{Job: job, Log: slog.New(slog.NewJSONHandler(&log, nil))}
+	s, err := openService(tensorflow.Framework{}, config, modelDir(t, "words"), c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	stop := consumeUntilEnd(t, s)
 	await(t, c, job.DeadLetter, 1)
 	stop()
-	if err := s.Close(); err != nil {
+	if err := s.close(); err != nil {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(log.String()) {

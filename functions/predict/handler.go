@@ -12,9 +12,9 @@ import (
 // readyTime bounds one look at the broker.
 const readyTime = 3 * time.Second
 
-// Handler is the HTTP side of the service: the event door at /, the Open
+// handler is the HTTP side of the service: the event door at /, the Open
 // Inference Protocol under /v2, health and metrics.
-func (s *Service) Handler() http.Handler {
+func (s *service) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("POST /{$}", s.door)
 	mux.HandleFunc("GET /health/liveness", alive)
@@ -28,7 +28,7 @@ func (s *Service) Handler() http.Handler {
 
 func alive(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ALIVE\n")) }
 
-func (s *Service) answerReady(w http.ResponseWriter, r *http.Request) {
+func (s *service) answerReady(w http.ResponseWriter, r *http.Request) {
 	if err := s.ready(r.Context()); err != nil {
 		writeProblem(w, http.StatusServiceUnavailable, err)
 		return
@@ -39,7 +39,7 @@ func (s *Service) answerReady(w http.ResponseWriter, r *http.Request) {
 // ready is nil while a record that comes now would be predicted: the model is
 // open, the output topic takes records, and in direct delivery the group is
 // joined.
-func (s *Service) ready(ctx context.Context) error {
+func (s *service) ready(ctx context.Context) error {
 	if s.direct != nil && !s.direct.joined.Load() {
 		return &pipeline.Error{Op: "readiness", Kind: pipeline.Unavailable, Reason: "the consumer group is not joined"}
 	}

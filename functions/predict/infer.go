@@ -7,7 +7,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/functions/predict/batching"
 	"github.com/kafkaml/kafkaml/shared/codec"
-	"github.com/kafkaml/kafkaml/shared/framework/tensorflow"
+	"github.com/kafkaml/kafkaml/shared/framework"
 )
 
 // result is one output of a request.
@@ -44,7 +44,7 @@ func (r *requests) inferRows(ctx context.Context, in rowsOf) ([]result, error) {
 			it.Data[k] = in.data[k][from*t.Bytes() : (from+n)*t.Bytes()]
 		}
 		at := from
-		it.Receive = func(outputs []tensorflow.Output, result, row int) {
+		it.Receive = func(outputs []framework.Output, result, row int) {
 			results = collect(results, outputs, result, at+row, in.rows)
 		}
 		if err := lane.Do(ctx, it); err != nil {
@@ -57,7 +57,7 @@ func (r *requests) inferRows(ctx context.Context, in rowsOf) ([]result, error) {
 
 // inferAlone predicts rows of a shape that records do not have.
 func (r *requests) inferAlone(ctx context.Context, in rowsOf) ([]result, error) {
-	batch, err := r.model.predictor.NewBatchOf(in.layout)
+	batch, err := r.model.predictor.NewBatch(in.layout)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func (r *requests) inferAlone(ctx context.Context, in rowsOf) ([]result, error) 
 	var failed error
 	for from := 0; from < in.rows && failed == nil; {
 		to := min(from+r.model.predictor.Limit(), in.rows)
-		batching.Predict(ctx, r.model.predictor, batch, from, to, func(outputs []tensorflow.Output, result, row int) {
+		batching.Predict(ctx, batch, from, to, func(outputs []framework.Output, result, row int) {
 			results = collect(results, outputs, result, row, in.rows)
 		}, func(_ int, err error) { failed = err })
 		from = to
@@ -79,7 +79,7 @@ func (r *requests) inferAlone(ctx context.Context, in rowsOf) ([]result, error) 
 }
 
 // collect copies a row of the outputs into the results.
-func collect(results []result, outputs []tensorflow.Output, from, into, rows int) []result {
+func collect(results []result, outputs []framework.Output, from, into, rows int) []result {
 	for k := range outputs {
 		o := &outputs[k]
 		if len(results) <= k {

@@ -7,7 +7,7 @@ import (
 	"github.com/kafkaml/kafkaml/functions/predict/batching"
 	"github.com/kafkaml/kafkaml/functions/predict/output"
 	"github.com/kafkaml/kafkaml/shared/codec"
-	"github.com/kafkaml/kafkaml/shared/framework/tensorflow"
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -15,28 +15,33 @@ import (
 // what it predicts.
 type model struct {
 	job       pipeline.PredictJob
+	protocol  string // its platform in the Open Inference Protocol
 	decoder   *codec.Decoder
-	predictor *tensorflow.Predictor
+	predictor framework.Predictor
 	values    output.Values
 }
 
-// openModel opens the SavedModel in dir. Its predictor is to be closed.
-func openModel(job pipeline.PredictJob, dir string) (*model, error) {
+// openModel opens the model whose served files are in dir. Its predictor is to
+// be closed.
+func openModel(f framework.Framework, job pipeline.PredictJob, dir string) (*model, error) {
 	decoder, err := codec.New(job.InputFormat, job.InputConfig, codec.Binding{Inputs: job.Export.Inputs})
 	if err != nil {
 		return nil, fmt.Errorf("inference %s: %w", job.Name, err)
 	}
-	predictor, err := tensorflow.OpenPredictor(dir, job.Export, decoder.Inputs(), tensorflow.PredictorOptions{})
+	predictor, err := f.OpenPredictor(framework.PredictorOptions{Dir: dir, Export: job.Export, Stored: decoder.Inputs()})
 	if err != nil {
 		return nil, fmt.Errorf("inference %s: %w", job.Name, err)
 	}
-	return &model{job: job, decoder: decoder, predictor: predictor, values: output.NewValues(job.Export.Outputs)}, nil
+	return &model{
+		job: job, protocol: f.Kind().Protocol, decoder: decoder, predictor: predictor,
+		values: output.NewValues(job.Export.Outputs),
+	}, nil
 }
 
 // item is one row to predict, whose value its Value will be.
 func (m *model) item(data [][]byte) *batching.Item {
 	it := &batching.Item{Rows: 1, Data: data}
-	it.Receive = func(outputs []tensorflow.Output, result, _ int) {
+	it.Receive = func(outputs []framework.Output, result, _ int) {
 		it.Value = m.values.Append(it.Value[:0], outputs, result)
 	}
 	return it

@@ -79,7 +79,7 @@ func (p *protocol) describeModel(w http.ResponseWriter, _ *http.Request) {
 		Platform string           `json:"platform"`
 		Inputs   []tensorMetadata `json:"inputs"`
 		Outputs  []tensorMetadata `json:"outputs"`
-	}{p.model.job.Name, []string{p.model.version()}, "tensorflow_savedmodel", metadataOf(p.model.predictor.Inputs()), metadataOf(p.model.predictor.Outputs())})
+	}{p.model.job.Name, []string{p.model.version()}, p.model.protocol, metadataOf(p.model.predictor.Inputs()), metadataOf(p.model.predictor.Outputs())})
 }
 
 func metadataOf(tensors []pipeline.Tensor) []tensorMetadata {

@@ -4,37 +4,37 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/kafkaml/kafkaml/shared/artifact"
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
 // open fetches and opens the model while it connects to Kafka.
-func open(ctx context.Context, c Config) (*Service, *stream.Cluster, error) {
-	scratch, err := os.MkdirTemp("", "kafkaml-predict-")
+func open(ctx context.Context, c Config) (*service, *stream.Cluster, error) {
+	f, err := c.Frameworks.Get(c.Job.Framework)
+	if err != nil {
+		return nil, nil, err
+	}
+	dir, err := os.MkdirTemp("", "kafkaml-predict-")
 	if err != nil {
 		return nil, nil, fmt.Errorf("make a folder for the model: %w", err)
 	}
-	defer func() { _ = os.RemoveAll(scratch) }() // once loaded, the model is in memory
+	defer func() { _ = os.RemoveAll(dir) }() // once loaded, the model is in memory
 	var cluster *stream.Cluster
-	var dir string
 	both, bothCtx := errgroup.WithContext(ctx)
-	both.Go(func() (err error) {
-		dir, err = fetch(bothCtx, c, scratch)
-		return err
-	})
+	both.Go(func() error { return fetch(bothCtx, c, f.Kind().Bundle.Served, dir) })
 	both.Go(func() (err error) {
 		cluster, err = connect(bothCtx, c)
 		return err
 	})
-	var s *Service
+	var s *service
 	if err = both.Wait(); err == nil {
-		s, err = New(c.Job, dir, cluster, c.Log)
+		s, err = openService(f, c, dir, cluster)
 	}
 	if err != nil {
 		if cluster != nil {
@@ -45,18 +45,23 @@ func open(ctx context.Context, c Config) (*Service, *stream.Cluster, error) {
 	return s, cluster, nil
 }
 
-// fetch unpacks the trained SavedModel below scratch.
-func fetch(ctx context.Context, c Config, scratch string) (dir string, err error) {
+// openService serves the model whose files are in dir.
+func openService(f framework.Framework, c Config, dir string, cluster *stream.Cluster) (*service, error) {
+	m, err := openModel(f, c.Job, dir)
+	if err != nil {
+		return nil, err
+	}
+	return newService(m, cluster, c.Log)
+}
+
+// fetch unpacks the files of the trained model into dir.
+func fetch(ctx context.Context, c Config, files framework.Blobs, dir string) error {
 	store, err := artifact.Open(ctx, c.Artifacts)
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer func() { _ = store.Close() }()
-	dir = filepath.Join(scratch, "savedmodel")
-	if err := store.GetDir(ctx, c.Job.Artifact+"/savedmodel.zip", dir); err != nil {
-		return "", err
-	}
-	return dir, nil
+	return files.Get(ctx, store, c.Job.Artifact, dir)
 }
 
 // connect dials Kafka, as long as it takes, and makes the topics that are

@@ -7,6 +7,9 @@ import (
 	"testing"
 
 	"github.com/kafkaml/kafkaml/shared/artifact"
+	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/framework/tensorflow"
+	"github.com/kafkaml/kafkaml/shared/framework/tensorflow/tensorflowtest"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
 )
@@ -27,7 +30,7 @@ func TestOpenFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := store.PutDir(t.Context(), job.Artifact+"/savedmodel.zip", modelDir(t, "small")); err != nil {
+	if err := store.PutDir(t.Context(), job.Artifact+"/savedmodel.zip", tensorflowtest.Load(t, "small").SavedModel()); err != nil {
 		t.Fatal(err)
 	}
 	if err := store.Close(); err != nil {
@@ -39,7 +42,7 @@ func TestOpenFails(t *testing.T) {
 	for name, job := range map[string]pipeline.PredictJob{"a misfit": misfit, "no artifact": missing} {
 		t.Run(name, func(t *testing.T) {
 			before := connections()
-			_, _, err := open(t.Context(), Config{Job: job, Kafka: c.Config(), Artifacts: url, Log: logTo(t)})
+			_, _, err := open(t.Context(), Config{Job: job, Frameworks: framework.Link(tensorflow.Framework{}), Kafka: c.Config(), Artifacts: url, Log: logTo(t)})
 			if err == nil {
 				t.Fatal("the model was opened")
 			}

@@ -30,8 +30,8 @@ import (
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
-// Service serves one trained model.
-type Service struct {
+// service serves one trained model.
+type service struct {
 	model   *model
 	metrics *metrics
 	out     *writer // nil for a service that only answers requests
@@ -41,14 +41,11 @@ type Service struct {
 	stop    context.CancelFunc
 }
 
-// New opens the trained SavedModel in dir and serves it as job says. The
-// cluster may be nil for a service that only answers requests. Close ends it.
-func New(job pipeline.PredictJob, dir string, cluster *stream.Cluster, log *slog.Logger) (*Service, error) {
-	m, err := openModel(job, dir)
-	if err != nil {
-		return nil, err
-	}
-	s := &Service{model: m, metrics: newMetrics()}
+// newService serves a model, which is the service's to close, also where there
+// is an error. The cluster may be nil for a service that only answers requests.
+func newService(m *model, cluster *stream.Cluster, log *slog.Logger) (*service, error) {
+	job := m.job
+	s := &service{model: m, metrics: newMetrics()}
 	envelope := output.NewEnvelope(job)
 	s.door = &door{envelope: &envelope, topic: job.InputTopic, requests: &requests{model: m, metrics: s.metrics}}
 	if cluster != nil {
@@ -64,13 +61,13 @@ func New(job pipeline.PredictJob, dir string, cluster *stream.Cluster, log *slog
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
 	if err := s.startBatchers(ctx); err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
 }
 
 // startBatchers gathers rows as records store them, and in the model's types.
-func (s *Service) startBatchers(ctx context.Context) (err error) {
+func (s *service) startBatchers(ctx context.Context) (err error) {
 	stored, requests := s.model.decoder.Inputs(), s.door.requests
 	config := batching.Config{Predictor: s.model.predictor, Layout: asModel(s.model.predictor.Inputs(), stored), Observe: s.metrics.batch}
 	if requests.tensors, err = s.startBatcher(ctx, config); err != nil {
@@ -89,7 +86,7 @@ func (s *Service) startBatchers(ctx context.Context) (err error) {
 	return nil
 }
 
-func (s *Service) startBatcher(ctx context.Context, c batching.Config) (*batching.Batcher, error) {
+func (s *service) startBatcher(ctx context.Context, c batching.Config) (*batching.Batcher, error) {
 	b, err := batching.New(c)
 	if err != nil {
 		return nil, err
@@ -98,9 +95,9 @@ func (s *Service) startBatcher(ctx context.Context, c batching.Config) (*batchin
 	return b, nil
 }
 
-// Close waits for the batches under way and frees the model. What is still
+// close waits for the batches under way and frees the model. What is still
 // queued fails as unavailable.
-func (s *Service) Close() error {
+func (s *service) close() error {
 	s.stop()
 	s.running.Wait()
 	return s.model.predictor.Close()

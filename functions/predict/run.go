@@ -15,25 +15,27 @@ import (
 	"time"
 
 	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
 // Config is what a predict process is told.
 type Config struct {
-	Job       pipeline.PredictJob
-	Kafka     stream.Config
-	Artifacts string   // URL of the store that holds the trained model
-	Address   string   // to listen on
-	Origins   []string // of pages elsewhere that may call; "*" is any
-	Log       *slog.Logger
+	Job        pipeline.PredictJob
+	Frameworks framework.Frameworks // of which the Job names one
+	Kafka      stream.Config
+	Artifacts  string   // URL of the store that holds the trained model
+	Address    string   // to listen on
+	Origins    []string // of pages elsewhere that may call; "*" is any
+	Log        *slog.Logger
 }
 
 // ConfigFromEnv reads KAFKAML_PREDICT (a pipeline.PredictJob as JSON),
 // ARTIFACT_URL, the KAFKA_ variables, CORS_ORIGINS, and LISTEN_ADDRESS or PORT
 // (8080 unless given).
-func ConfigFromEnv(getenv func(string) string, log *slog.Logger) (Config, error) {
-	c := Config{Artifacts: getenv("ARTIFACT_URL"), Address: getenv("LISTEN_ADDRESS"), Log: log}
+func ConfigFromEnv(getenv func(string) string, frameworks framework.Frameworks, log *slog.Logger) (Config, error) {
+	c := Config{Frameworks: frameworks, Artifacts: getenv("ARTIFACT_URL"), Address: getenv("LISTEN_ADDRESS"), Log: log}
 	if v := getenv("CORS_ORIGINS"); v != "" {
 		c.Origins = strings.Split(v, ",")
 	}
@@ -123,7 +125,7 @@ func serve(ctx context.Context, c Config, front *front, server *http.Server, at 
 		return err
 	}
 	defer func() { _ = cluster.Close() }() // idle connections only
-	front.service.Store(new(s.Handler()))
+	front.service.Store(new(s.handler()))
 	c.Log.Info("serving", "inference", c.Job.Inference, "name", c.Job.Name, "address", at.String(), "delivery", c.Job.Delivery,
 		"input", c.Job.InputTopic, "output", c.Job.OutputTopic, "seconds", time.Since(began).Seconds())
 	var consuming sync.WaitGroup
@@ -136,7 +138,7 @@ func serve(ctx context.Context, c Config, front *front, server *http.Server, at 
 	defer cancel()
 	stopped := server.Shutdown(drain)
 	consuming.Wait()
-	if err := errors.Join(stopped, s.Close()); err != nil {
+	if err := errors.Join(stopped, s.close()); err != nil {
 		return fmt.Errorf("drain: %w", err)
 	}
 	return causeOf(ctx)

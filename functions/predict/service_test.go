@@ -6,9 +6,11 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/kafkaml/kafkaml/shared/framework/tensorflow"
 	"github.com/kafkaml/kafkaml/shared/framework/tensorflow/tensorflowtest"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
@@ -49,14 +51,14 @@ func newJob(t testing.TB, c *stream.Cluster, model string, partitions int) pipel
 }
 
 // start opens a service of the model and closes it with the test.
-func start(t testing.TB, c *stream.Cluster, model string, job pipeline.PredictJob) *Service {
+func start(t testing.TB, c *stream.Cluster, model string, job pipeline.PredictJob) *service {
 	t.Helper()
-	s, err := New(job, modelDir(t, model), c, logTo(t))
+	s, err := openService(tensorflow.Framework{}, Config{Job: job, Log: logTo(t)}, modelDir(t, model), c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
+		if err := s.close(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -68,7 +70,7 @@ func logTo(t testing.TB) *slog.Logger {
 }
 
 // consumeUntilEnd runs direct delivery; stop ends it and waits.
-func consumeUntilEnd(t testing.TB, s *Service) (stop func()) {
+func consumeUntilEnd(t testing.TB, s *service) (stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
@@ -125,10 +127,19 @@ func readAll(t testing.TB, c *stream.Cluster, topic string, first, next map[int]
 	return all
 }
 
-func serveHTTP(t testing.TB, s *Service) *httptest.Server {
-	server := httptest.NewServer(s.Handler())
+func serveHTTP(t testing.TB, s *service) *httptest.Server {
+	server := httptest.NewServer(s.handler())
 	t.Cleanup(server.Close)
 	return server
 }
 
-func modelDir(t testing.TB, model string) string { return tensorflowtest.Load(t, model).SavedModel() }
+// modelDir is a folder as open makes it, with the files of a test model.
+func modelDir(t testing.TB, model string) string {
+	t.Helper()
+	dir := t.TempDir()
+	served := (tensorflow.Framework{}).Kind().Bundle.Served[0]
+	if err := os.Symlink(tensorflowtest.Load(t, model).SavedModel(), filepath.Join(dir, served.Path)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/functions/predict/batching"
 	"github.com/kafkaml/kafkaml/functions/predict/output"
-	"github.com/kafkaml/kafkaml/shared/framework/tensorflow"
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
@@ -16,7 +16,7 @@ type worker struct {
 	out       *writer
 	log       *slog.Logger
 	partition int
-	batch     *tensorflow.Batch
+	batch     framework.Batch
 	row       []int // of the batch: the record's place in the chunk
 	failed    []error
 	values    []byte
@@ -26,7 +26,7 @@ type worker struct {
 }
 
 func newWorker(m *model, out *writer, partition int, log *slog.Logger) (*worker, error) {
-	batch, err := m.predictor.NewBatch()
+	batch, err := m.predictor.NewBatch(m.decoder.Inputs())
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func (w *worker) decode(records []stream.Record) {
 func (w *worker) predict(ctx context.Context, records []stream.Record) {
 	w.arena.Reset()
 	w.records, w.source, w.values = w.records[:0], w.source[:0], w.values[:0]
-	predicted := func(outputs []tensorflow.Output, result, row int) {
+	predicted := func(outputs []framework.Output, result, row int) {
 		in := &records[w.row[row]]
 		start := len(w.values)
 		w.values = w.model.values.Append(w.values, outputs, result)
@@ -72,7 +72,7 @@ func (w *worker) predict(ctx context.Context, records []stream.Record) {
 		w.source = append(w.source, w.row[row])
 	}
 	refused := func(row int, err error) { w.failed[w.row[row]] = err }
-	batching.Predict(context.WithoutCancel(ctx), w.model.predictor, w.batch, 0, w.batch.Len(), predicted, refused)
+	batching.Predict(context.WithoutCancel(ctx), w.batch, 0, w.batch.Len(), predicted, refused)
 }
 
 // write writes the output records.

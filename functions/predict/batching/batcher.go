@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
-	"github.com/kafkaml/kafkaml/shared/framework/tensorflow"
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
@@ -32,17 +32,17 @@ const (
 // owns it again once Do has returned.
 type Item struct {
 	Rows    int
-	Data    [][]byte                                           // of each input: the rows' bytes, one after the other
-	Receive func(outputs []tensorflow.Output, result, row int) // gets each predicted row: its place in the outputs and in the item
-	Record  *stream.Record                                     // whose prediction Finish writes; nil to only predict
-	Value   []byte                                             // of a Record: what Receive made of it
-	Err     error                                              // Invalid: the rows are at fault; Unavailable: not now
+	Data    [][]byte                                          // of each input: the rows' bytes, one after the other
+	Receive func(outputs []framework.Output, result, row int) // gets each predicted row: its place in the outputs and in the item
+	Record  *stream.Record                                    // whose prediction Finish writes; nil to only predict
+	Value   []byte                                            // of a Record: what Receive made of it
+	Err     error                                             // Invalid: the rows are at fault; Unavailable: not now
 	done    chan struct{}
 }
 
 // Config says what a Batcher predicts.
 type Config struct {
-	Predictor *tensorflow.Predictor
+	Predictor framework.Predictor
 	Layout    []codec.Tensor                           // of one row
 	Observe   func(rows int)                           // hears of each batch
 	Finish    func(ctx context.Context, items []*Item) // does what is left once a batch is predicted, before the callers go on; may be nil
@@ -57,7 +57,7 @@ type Batcher struct {
 	queue  chan *Item
 	ended  chan struct{} // a batch has ended
 	closed chan struct{}
-	free   chan *tensorflow.Batch
+	free   chan framework.Batch
 	active atomic.Int64
 	lanes  sync.WaitGroup
 }
@@ -66,13 +66,13 @@ type Batcher struct {
 func New(c Config) (*Batcher, error) {
 	b := &Batcher{
 		Config: c, queue: make(chan *Item, queueLength), ended: make(chan struct{}, 1),
-		closed: make(chan struct{}), free: make(chan *tensorflow.Batch, mostBatches),
+		closed: make(chan struct{}), free: make(chan framework.Batch, mostBatches),
 	}
 	for _, t := range c.Layout {
 		b.size = append(b.size, t.Bytes())
 	}
 	for range mostBatches { // cheap: they take memory when filled
-		batch, err := c.Predictor.NewBatchOf(c.Layout)
+		batch, err := c.Predictor.NewBatch(c.Layout)
 		if err != nil {
 			return nil, err
 		}
@@ -186,7 +186,7 @@ func (b *Batcher) start(ctx context.Context, items []*Item) {
 }
 
 // runBatch predicts the items, finishes them and lets their callers go on.
-func (b *Batcher) runBatch(ctx context.Context, batch *tensorflow.Batch, items []*Item) {
+func (b *Batcher) runBatch(ctx context.Context, batch framework.Batch, items []*Item) {
 	batch.Reset()
 	owner, first := make([]*Item, 0, len(items)), make([]int, 0, len(items)) // of each row: its item, and the item's first row
 	for _, it := range items {
@@ -199,7 +199,7 @@ func (b *Batcher) runBatch(ctx context.Context, batch *tensorflow.Batch, items [
 		}
 	}
 	b.Observe(batch.Len())
-	Predict(ctx, b.Predictor, batch, 0, batch.Len(), func(outputs []tensorflow.Output, result, row int) {
+	Predict(ctx, batch, 0, batch.Len(), func(outputs []framework.Output, result, row int) {
 		owner[row].Receive(outputs, result, row-first[row])
 	}, func(row int, err error) { owner[row].Err = err })
 	if b.Finish != nil {

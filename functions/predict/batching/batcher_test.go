@@ -3,12 +3,15 @@ package batching
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/framework/tensorflow"
 	"github.com/kafkaml/kafkaml/shared/framework/tensorflow/tensorflowtest"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -16,7 +19,7 @@ import (
 
 // open opens a test model, whose records are stored in its own types, and
 // closes it with the test.
-func open(t *testing.T, model string) (p *tensorflow.Predictor, layout []codec.Tensor) {
+func open(t *testing.T, model string) (p framework.Predictor, layout []codec.Tensor) {
 	t.Helper()
 	m := tensorflowtest.Load(t, model)
 	for _, in := range m.Export.Inputs {
@@ -26,7 +29,12 @@ func open(t *testing.T, model string) (p *tensorflow.Predictor, layout []codec.T
 		}
 		layout = append(layout, codec.Tensor{Name: in.Name, DType: d, Shape: in.Shape})
 	}
-	p, err := tensorflow.OpenPredictor(m.SavedModel(), m.Export, layout, tensorflow.PredictorOptions{})
+	f := tensorflow.Framework{}
+	dir := t.TempDir()
+	if err := os.Symlink(m.SavedModel(), filepath.Join(dir, f.Kind().Bundle.Served[0].Path)); err != nil {
+		t.Fatal(err)
+	}
+	p, err := f.OpenPredictor(framework.PredictorOptions{Dir: dir, Export: m.Export, Stored: layout})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +48,7 @@ func open(t *testing.T, model string) (p *tensorflow.Predictor, layout []codec.T
 
 // gathered is what collect makes of items that come at the given times while
 // some batches are under way, and how long the first one waited.
-func gathered(p *tensorflow.Predictor, active int64, arrivals []time.Duration, rows int) (n int, waited time.Duration, left bool) {
+func gathered(p framework.Predictor, active int64, arrivals []time.Duration, rows int) (n int, waited time.Duration, left bool) {
 	b := &Batcher{Config: Config{Predictor: p}, queue: make(chan *Item, queueLength), ended: make(chan struct{}, 1)}
 	b.active.Store(active)
 	var all sync.WaitGroup
@@ -119,7 +127,7 @@ func TestRowsAtFault(t *testing.T) {
 	p, layout := open(t, "words")
 	for _, n := range []int{1, 2, 7, 16} {
 		for at := range n {
-			batch, err := p.NewBatchOf(layout)
+			batch, err := p.NewBatch(layout)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -131,7 +139,7 @@ func TestRowsAtFault(t *testing.T) {
 				}
 			}
 			var predicted, refused []int
-			Predict(t.Context(), p, batch, 0, n, func(_ []tensorflow.Output, _, row int) { predicted = append(predicted, row) },
+			Predict(t.Context(), batch, 0, n, func(_ []framework.Output, _, row int) { predicted = append(predicted, row) },
 				func(row int, err error) {
 					refused = append(refused, row)
 					var known *pipeline.Error

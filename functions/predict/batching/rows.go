@@ -3,7 +3,7 @@ package batching
 import (
 	"context"
 
-	"github.com/kafkaml/kafkaml/shared/framework/tensorflow"
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -11,11 +11,11 @@ import (
 // well: its place in the outputs and in the batch. A row that makes the model
 // fail (a word that an embedding does not have) must not take its neighbours
 // with it: the rows are halved until it stands alone, and refused gets it.
-func Predict(ctx context.Context, p *tensorflow.Predictor, batch *tensorflow.Batch, from, to int, predicted func(outputs []tensorflow.Output, result, row int), refused func(row int, err error)) {
+func Predict(ctx context.Context, batch framework.Batch, from, to int, predicted func(outputs []framework.Output, result, row int), refused func(row int, err error)) {
 	if from == to {
 		return
 	}
-	err := p.PredictRows(ctx, batch, from, to)
+	err := batch.Predict(ctx, from, to)
 	if err == nil {
 		outputs := batch.Outputs()
 		for row := from; row < to; row++ {
@@ -28,8 +28,8 @@ func Predict(ctx context.Context, p *tensorflow.Predictor, batch *tensorflow.Bat
 		return
 	}
 	middle := (from + to) / 2
-	Predict(ctx, p, batch, from, middle, predicted, refused)
-	Predict(ctx, p, batch, middle, to, predicted, refused)
+	Predict(ctx, batch, from, middle, predicted, refused)
+	Predict(ctx, batch, middle, to, predicted, refused)
 }
 
 // Unfit is the error of a record that cannot be predicted, for what err says.

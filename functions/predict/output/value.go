@@ -9,7 +9,7 @@ import (
 	"strconv"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
-	"github.com/kafkaml/kafkaml/shared/framework/tensorflow"
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -44,7 +44,7 @@ func NewValues(outputs []pipeline.Tensor) Values {
 }
 
 // Append adds the value of one row of outputs to dst.
-func (v Values) Append(dst []byte, outputs []tensorflow.Output, row int) []byte {
+func (v Values) Append(dst []byte, outputs []framework.Output, row int) []byte {
 	for i := range outputs {
 		o := &outputs[i]
 		dst = append(dst, v.before[i]...)

@@ -7,11 +7,11 @@ import (
 	"testing"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
-	"github.com/kafkaml/kafkaml/shared/framework/tensorflow"
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-func output(name string, d codec.DType, shape []int, values ...float64) tensorflow.Output {
+func output(name string, d codec.DType, shape []int, values ...float64) framework.Output {
 	var wide []byte
 	for _, v := range values {
 		wide = binary.LittleEndian.AppendUint64(wide, math.Float64bits(v))
@@ -20,28 +20,28 @@ func output(name string, d codec.DType, shape []int, values ...float64) tensorfl
 	if err := codec.Cast(data, d, wide, codec.Float64); err != nil {
 		panic(err) // the cases below fit
 	}
-	return tensorflow.Output{Name: name, DType: d, Shape: shape, Data: data, Size: len(data)}
+	return framework.Output{Name: name, DType: d, Shape: shape, Data: data, Size: len(data)}
 }
 
 func TestValues(t *testing.T) {
 	nan := math.NaN()
 	cases := map[string]struct {
-		outputs []tensorflow.Output
+		outputs []framework.Output
 		want    string
 	}{
-		"a row":       {[]tensorflow.Output{output("o", codec.Float32, []int{2}, 0.1, 0.9)}, `{"values":[0.1,0.9]}`},
-		"a scalar":    {[]tensorflow.Output{output("o", codec.Float32, nil, 3)}, `{"values":[3]}`},
-		"nested":      {[]tensorflow.Output{output("o", codec.Float32, []int{2, 1, 2}, 1, 2, 3, 4)}, `{"values":[[[1,2]],[[3,4]]]}`},
-		"nothing":     {[]tensorflow.Output{output("o", codec.Float32, []int{0, 2})}, `{"values":[]}`},
-		"several":     {[]tensorflow.Output{output("a", codec.Float32, []int{1}, 1), output(`b"`, codec.Int64, []int{2}, -1, 7)}, `{"values":{"a":[1],"b\"":[-1,7]}}`},
-		"not numbers": {[]tensorflow.Output{output("o", codec.Float32, []int{3}, nan, math.Inf(1), math.Inf(-1))}, `{"values":[null,null,null]}`},
-		"far apart":   {[]tensorflow.Output{output("o", codec.Float32, []int{4}, 1e-9, 1e30, 16777216, -0.00001)}, `{"values":[1e-09,1e+30,16777216,-0.00001]}`},
-		"float64":     {[]tensorflow.Output{output("o", codec.Float64, []int{1}, 0.1)}, `{"values":[0.1]}`},
-		"half":        {[]tensorflow.Output{output("o", codec.Float16, []int{1}, 0.5)}, `{"values":[0.5]}`},
-		"bool":        {[]tensorflow.Output{output("o", codec.Bool, []int{2}, 1, 0)}, `{"values":[true,false]}`},
-		"bytes":       {[]tensorflow.Output{output("o", codec.Uint8, []int{2}, 255, 0)}, `{"values":[255,0]}`},
-		"wide":        {[]tensorflow.Output{output("o", codec.Uint64, []int{1}, 1<<63)}, `{"values":[9223372036854775808]}`},
-		"others":      {[]tensorflow.Output{output("o", codec.Int8, []int{1}, -3)}, `{"values":[-3]}`},
+		"a row":       {[]framework.Output{output("o", codec.Float32, []int{2}, 0.1, 0.9)}, `{"values":[0.1,0.9]}`},
+		"a scalar":    {[]framework.Output{output("o", codec.Float32, nil, 3)}, `{"values":[3]}`},
+		"nested":      {[]framework.Output{output("o", codec.Float32, []int{2, 1, 2}, 1, 2, 3, 4)}, `{"values":[[[1,2]],[[3,4]]]}`},
+		"nothing":     {[]framework.Output{output("o", codec.Float32, []int{0, 2})}, `{"values":[]}`},
+		"several":     {[]framework.Output{output("a", codec.Float32, []int{1}, 1), output(`b"`, codec.Int64, []int{2}, -1, 7)}, `{"values":{"a":[1],"b\"":[-1,7]}}`},
+		"not numbers": {[]framework.Output{output("o", codec.Float32, []int{3}, nan, math.Inf(1), math.Inf(-1))}, `{"values":[null,null,null]}`},
+		"far apart":   {[]framework.Output{output("o", codec.Float32, []int{4}, 1e-9, 1e30, 16777216, -0.00001)}, `{"values":[1e-09,1e+30,16777216,-0.00001]}`},
+		"float64":     {[]framework.Output{output("o", codec.Float64, []int{1}, 0.1)}, `{"values":[0.1]}`},
+		"half":        {[]framework.Output{output("o", codec.Float16, []int{1}, 0.5)}, `{"values":[0.5]}`},
+		"bool":        {[]framework.Output{output("o", codec.Bool, []int{2}, 1, 0)}, `{"values":[true,false]}`},
+		"bytes":       {[]framework.Output{output("o", codec.Uint8, []int{2}, 255, 0)}, `{"values":[255,0]}`},
+		"wide":        {[]framework.Output{output("o", codec.Uint64, []int{1}, 1<<63)}, `{"values":[9223372036854775808]}`},
+		"others":      {[]framework.Output{output("o", codec.Int8, []int{1}, -3)}, `{"values":[-3]}`},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -63,9 +63,9 @@ func FuzzValues(f *testing.F) {
 	f.Add(math.Float32bits(0.1))
 	f.Add(math.Float32bits(math.SmallestNonzeroFloat32))
 	f.Fuzz(func(t *testing.T, bits uint32) {
-		o := tensorflow.Output{DType: codec.Float32, Shape: []int{1}, Data: binary.LittleEndian.AppendUint32(nil, bits), Size: 4}
+		o := framework.Output{DType: codec.Float32, Shape: []int{1}, Data: binary.LittleEndian.AppendUint32(nil, bits), Size: 4}
 		var got struct{ Values []*float32 }
-		text := NewValues([]pipeline.Tensor{{Name: "o"}}).Append(nil, []tensorflow.Output{o}, 0)
+		text := NewValues([]pipeline.Tensor{{Name: "o"}}).Append(nil, []framework.Output{o}, 0)
 		if err := json.Unmarshal(text, &got); err != nil {
 			t.Fatalf("%s: %v", text, err)
 		}
