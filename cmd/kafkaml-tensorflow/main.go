@@ -22,6 +22,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/framework/tensorflow"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/platform"
 	"github.com/kafkaml/kafkaml/shared/toolchain"
 )
 
@@ -34,6 +35,7 @@ const usage = `usage: kafkaml-tensorflow VERB
 Without a verb it is the one that is described, so that a func.yaml, which has
 no arguments, can deploy the image.
 
+KAFKAML_JOB_FILE and KAFKAML_PREDICT_FILE name a file of the description instead.
 Environment: ARTIFACT_URL, KAFKA_BROKERS and the other KAFKA_ variables; train:
 K_SINK, where progress is told; predict: PORT or LISTEN_ADDRESS.
 KAFKAML_PARENT=stdin ends the process when its standard input ends.
@@ -77,9 +79,9 @@ func run(args []string) int {
 // described is the verb whose description stands in the environment, if any.
 func described() []string {
 	switch {
-	case os.Getenv("KAFKAML_PREDICT") != "":
+	case platform.Described(os.Getenv, platform.PredictVariable):
 		return []string{pipeline.StepPredict}
-	case os.Getenv("KAFKAML_JOB") != "":
+	case platform.Described(os.Getenv, platform.JobVariable):
 		return []string{pipeline.StepTrain}
 	}
 	return nil

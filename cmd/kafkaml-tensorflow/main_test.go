@@ -240,6 +240,7 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		"no verb":                   {nil, nil, 2, "usage"},
 		"a verb by its description": {[]string{"KAFKAML_PREDICT={}"}, nil, 1, "ARTIFACT_URL"},
 		"a training described":      {[]string{"KAFKAML_JOB={"}, nil, 1, "KAFKAML_JOB"},
+		"described in a file":       {[]string{"KAFKAML_PREDICT_FILE=/nowhere"}, nil, 1, "KAFKAML_PREDICT_FILE: open /nowhere"},
 		"another verb":              {nil, []string{"dance"}, 2, `"dance" is no verb`},
 		"version":                   {nil, []string{"version"}, 0, "TensorFlow 2."},
 		"help":                      {nil, []string{"--help"}, 0, "usage"},

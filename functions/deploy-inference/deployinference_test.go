@@ -23,6 +23,7 @@ import (
 	"github.com/kafkaml/kafkaml/eventing/door"
 	deployinference "github.com/kafkaml/kafkaml/functions/deploy-inference"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/platform"
 	"github.com/kafkaml/kafkaml/shared/platform/local"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/stream"
@@ -41,7 +42,7 @@ func TestMain(m *testing.M) {
 func replica() int {
 	var job pipeline.PredictJob
 	config, err := stream.FromEnv(os.Getenv)
-	if err != nil || json.Unmarshal([]byte(os.Getenv("KAFKAML_PREDICT")), &job) != nil {
+	if err != nil || platform.ReadDescription(os.Getenv, platform.PredictVariable, &job) != nil {
 		return 2
 	}
 	if job.OutputTopic == "broken" {

@@ -2,7 +2,6 @@ package predict
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,6 +16,7 @@ import (
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/platform"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
@@ -31,20 +31,16 @@ type Config struct {
 	Log        *slog.Logger
 }
 
-// ConfigFromEnv reads KAFKAML_PREDICT (a pipeline.PredictJob as JSON),
-// ARTIFACT_URL, the KAFKA_ variables, CORS_ORIGINS, and LISTEN_ADDRESS or PORT
+// ConfigFromEnv reads KAFKAML_PREDICT (a pipeline.PredictJob as JSON) or the
+// file that KAFKAML_PREDICT_FILE names, ARTIFACT_URL, the KAFKA_ variables, CORS_ORIGINS, and LISTEN_ADDRESS or PORT
 // (8080 unless given).
 func ConfigFromEnv(getenv func(string) string, frameworks framework.Frameworks, log *slog.Logger) (Config, error) {
 	c := Config{Frameworks: frameworks, Artifacts: getenv("ARTIFACT_URL"), Address: getenv("LISTEN_ADDRESS"), Log: log}
 	if v := getenv("CORS_ORIGINS"); v != "" {
 		c.Origins = strings.Split(v, ",")
 	}
-	text := getenv("KAFKAML_PREDICT")
-	if text == "" {
-		return c, pipeline.Invalidf("KAFKAML_PREDICT", "is not set").WithHint("it holds the inference to serve, as JSON")
-	}
-	if err := json.Unmarshal([]byte(text), &c.Job); err != nil {
-		return c, &pipeline.Error{Kind: pipeline.Invalid, Field: "KAFKAML_PREDICT", Err: err}
+	if err := platform.ReadDescription(getenv, platform.PredictVariable, &c.Job); err != nil {
+		return c, err
 	}
 	if c.Artifacts == "" {
 		return c, pipeline.Invalidf("ARTIFACT_URL", "is not set").WithHint("name the store that holds the trained models, such as file:///var/lib/kafkaml/artifacts")

@@ -12,7 +12,6 @@ package train
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,6 +22,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/artifact"
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/platform"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
@@ -37,16 +37,13 @@ type Config struct {
 	Log        *slog.Logger
 }
 
-// ConfigFromEnv reads KAFKAML_JOB (a pipeline.TrainingJob as JSON),
-// ARTIFACT_URL, the KAFKA_ variables, K_SINK and K_CE_OVERRIDES.
+// ConfigFromEnv reads KAFKAML_JOB (a pipeline.TrainingJob as JSON) or the file
+// that KAFKAML_JOB_FILE names, ARTIFACT_URL, the KAFKA_ variables, K_SINK and
+// K_CE_OVERRIDES.
 func ConfigFromEnv(getenv func(string) string, frameworks framework.Frameworks, log *slog.Logger) (Config, error) {
 	c := Config{Frameworks: frameworks, Artifacts: getenv("ARTIFACT_URL"), Log: log}
-	text := getenv("KAFKAML_JOB")
-	if text == "" {
-		return c, pipeline.Invalidf("KAFKAML_JOB", "is not set").WithHint("it holds the training to run, as JSON")
-	}
-	if err := json.Unmarshal([]byte(text), &c.Job); err != nil {
-		return c, &pipeline.Error{Kind: pipeline.Invalid, Field: "KAFKAML_JOB", Err: err}
+	if err := platform.ReadDescription(getenv, platform.JobVariable, &c.Job); err != nil {
+		return c, err
 	}
 	if c.Artifacts == "" {
 		return c, pipeline.Invalidf("ARTIFACT_URL", "is not set").WithHint("name the store of models, such as file:///var/lib/kafkaml/artifacts")

@@ -2,8 +2,8 @@ package pipeline
 
 import "encoding/json"
 
-// TrainingJob is all that a training process is told, in the environment
-// variable KAFKAML_JOB as JSON. It holds no secret.
+// TrainingJob is all that a training process is told, as JSON in the environment
+// variable KAFKAML_JOB or in a file. It holds no secret.
 type TrainingJob struct {
 	Result           int64            `json:"result"`
 	Attempt          int              `json:"attempt"`
@@ -72,8 +72,8 @@ type Outcome struct {
 	Seconds      float64      `json:"seconds,omitempty"`
 }
 
-// PredictJob is all that a predict process is told, in the environment
-// variable KAFKAML_PREDICT as JSON. It holds no secret.
+// PredictJob is all that a predict process is told, as JSON in the environment
+// variable KAFKAML_PREDICT or in a file. It holds no secret.
 type PredictJob struct {
 	Inference   int64           `json:"inference"`
 	Name        string          `json:"name"`

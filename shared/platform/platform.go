@@ -16,7 +16,7 @@ import (
 // Job is one training process.
 type Job struct {
 	Name      string               // DNS label, "train-<result>-<attempt>"
-	Spec      pipeline.TrainingJob // given to the process as KAFKAML_JOB
+	Spec      pipeline.TrainingJob // what the process reads by ReadDescription
 	Env       []string             // NAME=value
 	Resources pipeline.Resources
 	GPUs      int

@@ -35,8 +35,8 @@ const (
 )
 
 // kubernetesJob describes a Job as batch/v1 has it.
-func (k *Platform) kubernetesJob(j platform.Job) (*batchv1.Job, error) {
-	pod, err := k.trainingPod(j)
+func (k *Platform) kubernetesJob(j platform.Job, work description) (*batchv1.Job, error) {
+	pod, err := k.trainingPod(j, work)
 	if err != nil {
 		return nil, err
 	}
@@ -71,26 +71,21 @@ func (k *Platform) kubernetesJob(j platform.Job) (*batchv1.Job, error) {
 }
 
 // trainingPod is the pod of a Job.
-func (k *Platform) trainingPod(j platform.Job) (corev1.PodSpec, error) {
-	var pod corev1.PodSpec
-	spec, err := json.Marshal(j.Spec)
-	if err != nil {
-		return pod, pipeline.Invalidf("job", "cannot be written as JSON: %v", err)
-	}
+func (k *Platform) trainingPod(j platform.Job, work description) (corev1.PodSpec, error) {
 	resources, err := k.resources(j)
 	if err != nil {
-		return pod, err
+		return corev1.PodSpec{}, err
 	}
 	tolerations, err := tolerations(j.Resources.Tolerations)
 	if err != nil {
-		return pod, err
+		return corev1.PodSpec{}, err
 	}
 	image := k.c.Image
 	if j.GPUs > 0 && k.c.GPUImage != "" {
 		image = k.c.GPUImage
 	}
-	env, from := k.environment(append([]string{"KAFKAML_JOB=" + string(spec), "TMPDIR=/tmp"}, j.Env...))
-	volumes, mounts := k.volumes()
+	env, from := k.environment(append([]string{work.variable, "TMPDIR=/tmp"}, j.Env...))
+	volumes, mounts := work.mount(k.volumes())
 	no, grace := false, int64(jobGrace)
 	return corev1.PodSpec{
 		RestartPolicy: corev1.RestartPolicyNever, ServiceAccountName: k.c.Account,

@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"context"
+	"errors"
 	"io"
 	"slices"
 	"time"
@@ -25,18 +26,38 @@ func (k *Platform) Start(ctx context.Context, j platform.Job) error {
 	if err := platform.CheckName(j.Name); err != nil {
 		return err
 	}
-	job, err := k.kubernetesJob(j)
+	work, err := k.describe("train", j.Name, platform.JobVariable, j.Spec)
+	if err != nil {
+		return err
+	}
+	job, err := k.kubernetesJob(j, work)
 	if err != nil {
 		return err
 	}
 	if job.OwnerReferences, err = k.owners(ctx); err != nil {
 		return err
 	}
-	_, err = k.core.BatchV1().Jobs(k.c.Namespace).Create(ctx, job, metav1.CreateOptions{})
-	if kerrors.IsAlreadyExists(err) {
-		return nil
+	return k.failure("start job "+j.Name, k.createJob(ctx, job, work))
+}
+
+// createJob creates a Job, unless it is there, and what it reads.
+func (k *Platform) createJob(ctx context.Context, job *batchv1.Job, work description) error {
+	if err := k.hand(ctx, work, job.OwnerReferences); err != nil {
+		return err
 	}
-	return k.failure("start job "+j.Name, err)
+	jobs := k.core.BatchV1().Jobs(k.c.Namespace)
+	made, err := jobs.Create(ctx, job, metav1.CreateOptions{})
+	switch {
+	case kerrors.IsAlreadyExists(err):
+		if made, err = jobs.Get(ctx, job.Name, metav1.GetOptions{}); err != nil {
+			return err
+		}
+	case kerrors.IsInvalid(err):
+		return errors.Join(err, k.drop(ctx, work))
+	case err != nil:
+		return err
+	}
+	return k.own(ctx, work, made, batchv1.SchemeGroupVersion.WithKind("Job"))
 }
 
 // pollEvery is the pause between two looks at what is being deleted.

@@ -162,7 +162,7 @@ func (k *Platform) failure(op string, err error) error {
 	case kerrors.IsInvalid(err), kerrors.IsBadRequest(err):
 		e.Kind, e.Reason = pipeline.Invalid, err.Error()
 	case kerrors.IsForbidden(err):
-		e.Hint = "the service account of this function needs the Role of manifests/base/rbac.yaml"
+		e.Hint = "the service account of this function needs its Role of manifests/base/accounts.yaml"
 	}
 	return e
 }

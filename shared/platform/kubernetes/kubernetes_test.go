@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
+	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
@@ -29,10 +30,27 @@ func inNamespace(t *testing.T) *Platform {
 	return k
 }
 
+// jobOf describes a Job and its work.
+func jobOf(k *Platform, j platform.Job) (*batchv1.Job, error) {
+	work, err := k.describe("train", j.Name, platform.JobVariable, j.Spec)
+	if err != nil {
+		return nil, err
+	}
+	return k.kubernetesJob(j, work)
+}
+
+func serviceOf(k *Platform, s platform.Service) (*servingv1.Service, error) {
+	work, err := k.describe("predict", s.Name, platform.PredictVariable, s.Spec)
+	if err != nil {
+		return nil, err
+	}
+	return k.knativeService(s, work)
+}
+
 // A Job says what its deployment asked for, and holds no value of a Secret.
 func TestKubernetesJob(t *testing.T) {
 	k := inNamespace(t)
-	job, err := k.kubernetesJob(platform.Job{
+	job, err := jobOf(k, platform.Job{
 		Name: "train-7-2", Spec: pipeline.TrainingJob{Result: 7, Attempt: 2}, Env: []string{"K_SINK=http://sink"}, GPUs: 2,
 		Resources: pipeline.Resources{
 			CPU: "2", Memory: "3Gi", NodeSelector: map[string]string{"disk": "fast"}, PriorityClass: "low", DeadlineSecs: 90,
@@ -91,7 +109,7 @@ func TestKubernetesJobRefuses(t *testing.T) {
 		{"tolerations that are no list", pipeline.Resources{Tolerations: json.RawMessage(`{"key": 1}`)}, "resources.tolerations"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := inNamespace(t).kubernetesJob(platform.Job{Name: "train-1-1", Resources: c.r})
+			_, err := jobOf(inNamespace(t), platform.Job{Name: "train-1-1", Resources: c.r})
 			if pipeline.KindOf(err) != pipeline.Invalid || !strings.Contains(err.Error(), c.field) {
 				t.Errorf("%v", err)
 			}
@@ -111,7 +129,7 @@ func TestKnativeService(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.s.Name = "inference-1"
-			s, err := inNamespace(t).knativeService(c.s)
+			s, err := serviceOf(inNamespace(t), c.s)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -120,12 +138,12 @@ func TestKnativeService(t *testing.T) {
 				t.Errorf("scale: %v", a)
 			}
 			checkRestricted(t, s.Spec.Template.Spec.PodSpec)
-			same, err := inNamespace(t).knativeService(c.s)
+			same, err := serviceOf(inNamespace(t), c.s)
 			if err != nil || same.Annotations[specHash] != s.Annotations[specHash] {
 				t.Errorf("the same service has another hash: %v", err)
 			}
 			c.s.Spec.Result = 9
-			if other, err := inNamespace(t).knativeService(c.s); err != nil || other.Annotations[specHash] == s.Annotations[specHash] {
+			if other, err := serviceOf(inNamespace(t), c.s); err != nil || other.Annotations[specHash] == s.Annotations[specHash] {
 				t.Errorf("another result has the same hash: %v", err)
 			}
 		})
@@ -203,8 +221,8 @@ func TestJudge(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := judge(c.job, c.pods, 10*time.Minute, time.Unix(1000, 0).Add(c.age))
-			if got.ended && !got.ok && got.reason == "" {
-				t.Error("it failed without a reason")
+			if got.ended && !got.ok && (got.reason == "" || got.hint == "") {
+				t.Errorf("it failed without a reason or a hint: %+v", got)
 			}
 			if !strings.Contains(got.reason, c.reason) {
 				t.Errorf("reason %q lacks %q", got.reason, c.reason)

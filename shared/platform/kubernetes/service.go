@@ -33,11 +33,8 @@ const (
 )
 
 // knativeService describes a Service as serving.knative.dev/v1 has it.
-func (k *Platform) knativeService(s platform.Service) (*servingv1.Service, error) {
-	template, err := k.predictTemplate(s)
-	if err != nil {
-		return nil, err
-	}
+func (k *Platform) knativeService(s platform.Service, work description) (*servingv1.Service, error) {
+	template := k.predictTemplate(s, work)
 	text, err := json.Marshal(template)
 	if err != nil {
 		return nil, pipeline.Invalidf("service", "cannot be written as JSON: %v", err)
@@ -56,13 +53,9 @@ func serviceLabels(s platform.Service) map[string]string {
 }
 
 // predictTemplate is what each revision runs.
-func (k *Platform) predictTemplate(s platform.Service) (servingv1.RevisionTemplateSpec, error) {
-	spec, err := json.Marshal(s.Spec)
-	if err != nil {
-		return servingv1.RevisionTemplateSpec{}, pipeline.Invalidf("service", "cannot be written as JSON: %v", err)
-	}
-	env, from := k.environment(append([]string{"KAFKAML_PREDICT=" + string(spec), "TMPDIR=/tmp"}, s.Env...))
-	volumes, mounts := k.volumes()
+func (k *Platform) predictTemplate(s platform.Service, work description) servingv1.RevisionTemplateSpec {
+	env, from := k.environment(append([]string{work.variable, "TMPDIR=/tmp"}, s.Env...))
+	volumes, mounts := work.mount(k.volumes())
 	probe := func(path string, period, failures int32) *corev1.Probe {
 		return &corev1.Probe{
 			ProbeHandler:  corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: path, Port: intstr.FromInt32(0)}},
@@ -92,7 +85,7 @@ func (k *Platform) predictTemplate(s platform.Service) (servingv1.RevisionTempla
 				}},
 			},
 		},
-	}, nil
+	}
 }
 
 // scale gives the bounds of replicas. A replica that consumes by itself gets no

@@ -22,26 +22,42 @@ func (k *Platform) Apply(ctx context.Context, s platform.Service) error {
 	if err := platform.CheckName(s.Name); err != nil {
 		return err
 	}
-	want, err := k.knativeService(s)
+	work, err := k.describe("predict", s.Name, platform.PredictVariable, s.Spec)
 	if err != nil {
 		return err
 	}
-	err = retry.RetryOnConflict(retry.DefaultRetry, func() error { return k.applyService(ctx, want) })
+	want, err := k.knativeService(s, work)
+	if err != nil {
+		return err
+	}
+	err = retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		is, err := k.applyService(ctx, want, work)
+		if err != nil {
+			return err
+		}
+		return k.own(ctx, work, is, servingv1.SchemeGroupVersion.WithKind("Service"))
+	})
 	return k.failure("apply service "+s.Name, err)
 }
 
-func (k *Platform) applyService(ctx context.Context, want *servingv1.Service) error {
+// applyService creates or updates a Service, and what its next revision reads.
+func (k *Platform) applyService(ctx context.Context, want *servingv1.Service, work description) (*servingv1.Service, error) {
 	services := k.serving.ServingV1().Services(k.c.Namespace)
 	is, err := services.Get(ctx, want.Name, metav1.GetOptions{})
-	if kerrors.IsNotFound(err) {
+	switch {
+	case kerrors.IsNotFound(err):
 		if want.OwnerReferences, err = k.owners(ctx); err != nil {
-			return err
+			return nil, err
 		}
-		_, err = services.Create(ctx, want, metav1.CreateOptions{})
-		return err
+		if err := k.hand(ctx, work, want.OwnerReferences); err != nil {
+			return nil, err
+		}
+		return services.Create(ctx, want, metav1.CreateOptions{})
+	case err != nil:
+		return nil, err
 	}
-	if err != nil || is.Annotations[specHash] == want.Annotations[specHash] {
-		return err
+	if err := k.hand(ctx, work, is.OwnerReferences); err != nil || is.Annotations[specHash] == want.Annotations[specHash] {
+		return is, err
 	}
 	is.Spec.Template = want.Spec.Template
 	if is.Labels == nil {
@@ -52,8 +68,7 @@ func (k *Platform) applyService(ctx context.Context, want *servingv1.Service) er
 		is.Annotations = map[string]string{}
 	}
 	maps.Copy(is.Annotations, want.Annotations)
-	_, err = services.Update(ctx, is, metav1.UpdateOptions{})
-	return err
+	return services.Update(ctx, is, metav1.UpdateOptions{})
 }
 
 // Delete implements Services: it waits until the pods have drained.

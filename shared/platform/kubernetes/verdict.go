@@ -50,7 +50,7 @@ const (
 
 // failedJob tells why a Job failed.
 func failedJob(j *batchv1.Job, c batchv1.JobCondition, pod *corev1.Pod) verdict {
-	v := verdict{ended: true}
+	v := verdict{ended: true, hint: "look at its events: kubectl describe job " + j.Name}
 	if c.Reason == reasonDeadline {
 		if s := j.Spec.ActiveDeadlineSeconds; s != nil {
 			v.reason, v.hint = platform.PastDeadline(*s)

@@ -27,6 +27,7 @@ type jobWatch struct {
 	jobs    batchlisters.JobLister
 	pods    corelisters.PodLister
 	wake    chan struct{}
+	told    map[types.UID]bool // Jobs that were marked, of those that the lister has
 }
 
 func newJobWatch(k *Platform) *jobWatch {
@@ -78,8 +79,14 @@ func (w *jobWatch) look(ctx context.Context) {
 		w.k.c.Log.WarnContext(ctx, "jobs were not listed", "error", err)
 		return
 	}
+	before := w.told // the lister may not have heard of a mark yet
+	w.told = map[types.UID]bool{}
 	for _, j := range jobs {
-		if told(j) || j.DeletionTimestamp != nil {
+		if told(j) || before[j.UID] {
+			w.told[j.UID] = true
+			continue
+		}
+		if j.DeletionTimestamp != nil {
 			continue
 		}
 		pods, err := w.podsOf(j)
@@ -129,6 +136,9 @@ func (w *jobWatch) mark(ctx context.Context, j *batchv1.Job, remove bool) error 
 	jobs := w.k.core.BatchV1().Jobs(j.Namespace)
 	patch := fmt.Sprintf(`{"metadata":{"annotations":{%q:%q}}}`, toldAnnotation, time.Now().UTC().Format(time.RFC3339))
 	_, err := jobs.Patch(ctx, j.Name, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
+	if err == nil {
+		w.told[j.UID] = true
+	}
 	if err == nil && remove {
 		background := metav1.DeletePropagationBackground
 		err = jobs.Delete(ctx, j.Name, metav1.DeleteOptions{PropagationPolicy: &background})

@@ -2,7 +2,6 @@ package local
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -42,6 +41,9 @@ func newLocalJobs(l *Platform) *localJobs {
 // Start implements Jobs.
 func (l *Platform) Start(_ context.Context, job platform.Job) error {
 	if err := platform.CheckName(job.Name); err != nil {
+		return err
+	}
+	if _, err := platform.Describe(job.Spec); err != nil {
 		return err
 	}
 	q := l.jobs
@@ -108,12 +110,7 @@ func (q *localJobs) run(ctx context.Context, j *localJob) {
 // execute runs the process of a Job.
 func (q *localJobs) execute(ctx context.Context, j *localJob) platform.Ended {
 	ended := platform.Ended{Name: j.Name, Result: j.Spec.Result, Attempt: j.Spec.Attempt}
-	spec, err := json.Marshal(j.Spec)
-	if err != nil {
-		ended.Reason = "the job cannot be written as JSON: " + err.Error()
-		return ended
-	}
-	p, err := q.l.begin("train", q.l.jobLog(j.Name), append(slices.Clip(j.Env), "KAFKAML_JOB="+string(spec)))
+	p, err := q.l.begin(work{verb: "train", variable: platform.JobVariable, spec: j.Spec, env: j.Env}, q.l.jobLog(j.Name))
 	if err != nil {
 		ended.Reason = err.Error()
 		return ended

@@ -3,15 +3,13 @@ package local
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,113 +19,73 @@ import (
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
+	"github.com/kafkaml/kafkaml/shared/platform/platformtest"
 )
 
-// The children of these tests are this program itself: real processes that end
-// in the ways a training or a predict process can.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 2 && os.Getenv("PLATFORM_TEST_CHILD") != "" {
-		os.Exit(child(os.Args[1]))
+	if len(os.Args) == 2 && os.Args[1] == "parent" {
+		os.Exit(parent())
 	}
-	os.Exit(m.Run())
+	platformtest.Main(m)
 }
 
-func child(verb string) int {
-	switch verb {
-	case "train":
-		var job pipeline.TrainingJob
-		if err := json.Unmarshal([]byte(os.Getenv("KAFKAML_JOB")), &job); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 2
+var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+func TestContract(t *testing.T) {
+	platformtest.Exercise(t, platformtest.Backend{Patience: 20 * time.Second, Place: func(t *testing.T) func(func(context.Context, platform.Ended)) platformtest.Owner {
+		dir := t.TempDir()
+		return func(onEnded func(context.Context, platform.Ended)) platformtest.Owner {
+			var proxy http.Handler
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { proxy.ServeHTTP(w, r) }))
+			l, err := New(Config{Binary: os.Args[0], Dir: dir, Log: quiet, BaseURL: server.URL, OnEnded: onEnded, Grace: 500 * time.Millisecond})
+			if err != nil {
+				t.Fatal(err)
+			}
+			proxy = l.Proxy()
+			return platformtest.Owner{Jobs: l, Services: l, Close: func() {
+				server.Close()
+				_ = l.Close()
+			}}
 		}
-		return train(job.ModelName)
-	case "predict":
-		return predict()
-	}
-	return parent()
+	}})
 }
 
-// train ends as the model's name says.
-func train(how string) int {
-	fmt.Printf("training %s\n", how)
-	switch how {
-	case "fails":
-		fmt.Fprintln(os.Stderr, "the loss is not finite")
-		return 1
-	case "allocates":
-		fmt.Fprintln(os.Stderr, "terminate called: std::bad_alloc")
-		return 134
-	case "dies":
-		_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
-		select {}
-	case "is killed":
-		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-	case "stays":
-		select {}
-	case "shuts its ears":
-		signal.Ignore(syscall.SIGTERM)
-		fmt.Println("deaf")
-		select {}
-	case "asks for the registry":
-		fmt.Println("DATABASE_URL=" + os.Getenv("DATABASE_URL"))
-	}
-	return 0
-}
-
-// predict answers with its process id and drains on SIGTERM.
-func predict() int {
-	var job pipeline.PredictJob
-	if json.Unmarshal([]byte(os.Getenv("KAFKAML_PREDICT")), &job) != nil || job.Name == "broken" {
-		fmt.Fprintln(os.Stderr, "cannot load the model")
-		return 1
-	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("/health/readiness", func(http.ResponseWriter, *http.Request) {})
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, "%d %s %s", os.Getpid(), r.URL.Path, job.OutputTopic)
-	})
-	s := &http.Server{Addr: os.Getenv("LISTEN_ADDRESS"), Handler: mux}
-	go func() {
-		stop := make(chan os.Signal, 1)
-		signal.Notify(stop, syscall.SIGTERM)
-		<-stop
-		_ = s.Shutdown(context.Background())
-	}()
-	if err := s.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
-		return 1
-	}
-	return 0
-}
-
-// parent starts a job that stays and waits to be killed.
+// parent starts a Job that stays and waits to be killed.
 func parent() int {
 	l, err := New(Config{Binary: os.Args[0], Dir: os.Getenv("PLATFORM_TEST_DIR")})
 	if err != nil {
 		return 1
 	}
-	if err := l.Start(context.Background(), job("train-1-1", "stays")); err != nil {
+	if err := l.Start(context.Background(), platformtest.Job(1, platformtest.Stays)); err != nil {
 		return 1
 	}
-	for {
-		l.jobs.mu.Lock()
-		j := l.jobs.jobs["train-1-1"]
-		if j != nil && j.process != nil {
-			fmt.Println(j.process.cmd.Process.Pid)
-			l.jobs.mu.Unlock()
+	for ; ; time.Sleep(time.Millisecond) {
+		if pid := l.pid("train-1-2"); pid != 0 {
+			fmt.Println(pid)
 			select {}
 		}
-		l.jobs.mu.Unlock()
-		time.Sleep(time.Millisecond)
 	}
 }
 
-// rig is a platform whose ends of Jobs arrive on a channel.
+// pid is the process of a Job, 0 before there is one.
+func (l *Platform) pid(name string) int {
+	l.jobs.mu.Lock()
+	defer l.jobs.mu.Unlock()
+	if j := l.jobs.jobs[name]; j != nil && j.process != nil {
+		return j.process.cmd.Process.Pid
+	}
+	return 0
+}
+
+// rig is a platform whose ends of Jobs arrive on a channel. Its program is this
+// one unless another is given.
 func rig(t *testing.T, c Config) (*Platform, chan platform.Ended) {
 	t.Helper()
-	t.Setenv("PLATFORM_TEST_CHILD", "1")
 	ended := make(chan platform.Ended, 100)
-	c.Binary, c.Dir = os.Args[0], t.TempDir()
-	c.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	if c.Binary == "" {
+		c.Binary = os.Args[0]
+	}
+	c.Dir, c.Log = t.TempDir(), quiet
 	c.OnEnded = func(_ context.Context, e platform.Ended) { ended <- e }
 	l, err := New(c)
 	if err != nil {
@@ -137,9 +95,9 @@ func rig(t *testing.T, c Config) (*Platform, chan platform.Ended) {
 	return l, ended
 }
 
-func job(name, how string) platform.Job {
-	spec := pipeline.TrainingJob{Result: 1, Attempt: 1, ModelName: how, TrainingKwargs: pipeline.TrainingKwargs{Epochs: 1}}
-	return platform.Job{Name: name, Spec: spec, Env: []string{"PLATFORM_TEST_CHILD=1"}}
+func named(name string, j platform.Job) platform.Job {
+	j.Name = name
+	return j
 }
 
 func wait[T any](t *testing.T, from <-chan T) T {
@@ -163,82 +121,41 @@ func eventually(t *testing.T, what string, cond func() bool) {
 	}
 }
 
-func TestJobTellsHowItEnded(t *testing.T) {
-	t.Setenv("DATABASE_URL", "postgres://secret")
-	for _, c := range []struct {
-		how, reason string
-		ok          bool
-	}{
-		{"succeeds", "", true},
-		{"fails", "the process ended with exit code 1: the loss is not finite", false},
-		{"allocates", "out of memory: terminate called: std::bad_alloc", false},
-		{"dies", "the process died of signal 15 (terminated): training dies", false},
-		{"is killed", "the process was killed (signal 9)", false},
-		{"asks for the registry", "", true},
+// What a process says last is part of the reason.
+func TestReasons(t *testing.T) {
+	for _, c := range []struct{ name, script, reason string }{
+		{"exit code", "echo the loss is not finite >&2; exit 3", "the process ended with exit code 3: the loss is not finite"},
+		{"silent", "exit 3", "the process ended with exit code 3"},
+		{"a panic before its stack", "echo 'panic: index out of range'; echo 'goroutine 1'; exit 2", "the process ended with exit code 2: panic: index out of range"},
+		{"an allocation that failed", "echo 'terminate called: std::bad_alloc'; exit 134", "out of memory: terminate called: std::bad_alloc"},
+		{"the exit code of memory", "echo no room; exit 71", "out of memory: no room"},
+		{"a signal", "echo training; kill -TERM $$", "the process died of signal 15 (terminated): training"},
+		{"killed", "kill -KILL $$", "the process was killed (signal 9)"},
 	} {
-		t.Run(c.how, func(t *testing.T) {
-			l, ended := rig(t, Config{})
-			if err := l.Start(t.Context(), job("train-1-1", c.how)); err != nil {
+		t.Run(c.name, func(t *testing.T) {
+			script := filepath.Join(t.TempDir(), "program")
+			if err := os.WriteFile(script, []byte("#!/bin/sh\n"+c.script+"\n"), 0o700); err != nil {
 				t.Fatal(err)
 			}
-			e := wait(t, ended)
-			if e.OK != c.ok || e.Reason != c.reason || e.Result != 1 || e.Attempt != 1 || !c.ok && e.Hint == "" {
+			l, ended := rig(t, Config{Binary: script})
+			if err := l.Start(t.Context(), platformtest.Job(1, "")); err != nil {
+				t.Fatal(err)
+			}
+			if e := wait(t, ended); e.OK || e.Reason != c.reason || e.Hint == "" {
 				t.Errorf("%+v", e)
-			}
-			if !strings.HasPrefix(e.Log, "training "+c.how) || strings.Contains(e.Log, "secret") {
-				t.Errorf("log: %q", e.Log)
-			}
-			if log, err := l.Log(t.Context(), "train-1-1"); err != nil || log != e.Log {
-				t.Errorf("the kept log is %q, %v", log, err)
 			}
 		})
 	}
 }
 
-func TestJobDeadline(t *testing.T) {
-	l, ended := rig(t, Config{})
-	j := job("train-1-1", "stays")
-	j.Resources.DeadlineSecs = 1
-	if err := l.Start(t.Context(), j); err != nil {
-		t.Fatal(err)
-	}
-	if e := wait(t, ended); e.OK || e.Reason != "it took longer than its deadline of 1 s" {
-		t.Errorf("%+v", e)
-	}
-}
-
-func TestStopEndsAJobThatDoesNotListen(t *testing.T) {
-	l, ended := rig(t, Config{Grace: 200 * time.Millisecond, Jobs: 1})
-	for _, name := range []string{"train-1-1", "train-2-1"} {
-		if err := l.Start(t.Context(), job(name, "shuts its ears")); err != nil {
-			t.Fatal(err)
-		}
-	}
-	eventually(t, "the job runs", func() bool { s, _ := l.Log(t.Context(), "train-1-1"); return strings.Contains(s, "deaf") })
-	if err := l.Stop(t.Context(), "train-2-1"); err != nil { // it waits
-		t.Fatal(err)
-	}
-	if err := l.Stop(t.Context(), "train-1-1"); err != nil {
-		t.Fatal(err)
-	}
-	if names, _ := l.Running(t.Context()); len(names) != 0 || len(ended) != 0 {
-		t.Errorf("still running: %v; ends told: %d", names, len(ended))
-	}
-	if err := l.Stop(t.Context(), "train-1-1"); err != nil {
-		t.Errorf("a job that is gone: %v", err)
-	}
-}
-
-// Jobs of two deployments take turns, and a name runs once.
+// Jobs of two deployments take turns.
 func TestJobsTakeTurns(t *testing.T) {
 	l, ended := rig(t, Config{Jobs: 1})
 	start := func(name string, deployment int64) {
-		j := job(name, "succeeds")
+		j := named(name, platformtest.Job(1, platformtest.Succeeds))
 		j.Spec.Deployment = deployment
-		for range 2 {
-			if err := l.Start(t.Context(), j); err != nil {
-				t.Fatal(err)
-			}
+		if err := l.Start(t.Context(), j); err != nil {
+			t.Fatal(err)
 		}
 	}
 	for i := range 4 {
@@ -252,35 +169,38 @@ func TestJobsTakeTurns(t *testing.T) {
 	if want := []string{"a-0", "a-1", "b-0", "a-2", "a-3"}; !slices.Equal(order, want) && !slices.Equal(order, []string{"a-0", "b-0", "a-1", "a-2", "a-3"}) {
 		t.Errorf("order %v, want %v", order, want)
 	}
-	eventually(t, "nothing is left", func() bool { n, _ := l.Running(t.Context()); return len(n) == 0 })
-	if len(ended) != 0 {
-		t.Error("a job ran twice")
-	}
 }
 
-func TestJobsAreRefused(t *testing.T) {
-	l, _ := rig(t, Config{Jobs: 1, Queue: 1})
-	for _, name := range []string{"", "../x", "A", strings.Repeat("a", 64)} {
-		if err := l.Start(t.Context(), job(name, "stays")); pipeline.KindOf(err) != pipeline.Invalid {
-			t.Errorf("%q: %v", name, err)
+// A Job that waits is listed, and one more than may wait is refused.
+func TestQueueIsBounded(t *testing.T) {
+	l, ended := rig(t, Config{Jobs: 1, Queue: 1})
+	for i, refused := range []bool{false, false, true} {
+		err := l.Start(t.Context(), named(fmt.Sprintf("a-%d", i), platformtest.Job(1, platformtest.Stays)))
+		if (pipeline.KindOf(err) == pipeline.Unavailable) != refused || !refused && err != nil {
+			t.Errorf("Job %d: %v", i, err)
 		}
 	}
-	var last error
-	for i := range 3 {
-		last = l.Start(t.Context(), job(fmt.Sprintf("a-%d", i), "stays"))
+	if names, err := l.Running(t.Context()); err != nil || !slices.Equal(names, []string{"a-0", "a-1"}) {
+		t.Errorf("listed: %v, %v", names, err)
 	}
-	if pipeline.KindOf(last) != pipeline.Unavailable {
-		t.Errorf("a full queue: %v", last)
+	if err := l.Stop(t.Context(), "a-1"); err != nil { // it waits
+		t.Fatal(err)
 	}
-	if _, err := New(Config{Binary: "/nowhere", Dir: t.TempDir()}); pipeline.KindOf(err) != pipeline.Unavailable {
-		t.Errorf("no program: %v", err)
+	if names, err := l.Running(t.Context()); err != nil || !slices.Equal(names, []string{"a-0"}) || len(ended) != 0 {
+		t.Errorf("listed: %v, %v; ends told: %d", names, err, len(ended))
 	}
 }
 
-// kill -9 of the process that started a job ends the job.
+func TestNoProgram(t *testing.T) {
+	if _, err := New(Config{Binary: "/nowhere", Dir: t.TempDir()}); pipeline.KindOf(err) != pipeline.Unavailable {
+		t.Errorf("%v", err)
+	}
+}
+
+// kill -9 of the process that started a Job ends the Job.
 func TestChildrenDieWithTheirParent(t *testing.T) {
 	cmd := exec.Command(os.Args[0], "parent")
-	cmd.Env = append(os.Environ(), "PLATFORM_TEST_CHILD=1", "PLATFORM_TEST_DIR="+t.TempDir())
+	cmd.Env = append(os.Environ(), "PLATFORM_TEST_DIR="+t.TempDir())
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -323,5 +243,48 @@ func TestLogIsBounded(t *testing.T) {
 	s, err := os.Stat(path)
 	if err != nil || s.Size() > maxLog || len(l.last) > 2*platform.LogBytes+len(line) || !strings.HasSuffix(l.tail(10), "last") {
 		t.Errorf("size %d, %v; in memory %d", s.Size(), err, len(l.last))
+	}
+}
+
+// A Service that no replica serves is answered for.
+func TestProxyWithoutAReplica(t *testing.T) {
+	l, _ := rig(t, Config{})
+	w := httptest.NewRecorder()
+	l.Proxy().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/none/x", nil))
+	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
+		t.Errorf("%d %v", w.Code, w.Header())
+	}
+}
+
+// Each replica that is ready is listed, and none outlives its Service.
+func TestReplicasEndWithTheirService(t *testing.T) {
+	l, _ := rig(t, Config{})
+	if err := l.Apply(t.Context(), platformtest.Service("i", "out", 2)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "two are ready", func() bool { return len(l.URLs("i")) == 2 })
+	urls := l.URLs("i")
+	if err := l.Delete(t.Context(), "i"); err != nil {
+		t.Fatal(err)
+	}
+	for _, url := range urls {
+		if _, err := http.Get(url); err == nil {
+			t.Errorf("the replica at %s outlives its Service", url)
+		}
+	}
+}
+
+// The file of a description goes with the process.
+func TestDescriptionGoesWithTheProcess(t *testing.T) {
+	l, ended := rig(t, Config{})
+	if err := l.Start(t.Context(), platformtest.Job(1, platformtest.Succeeds)); err != nil {
+		t.Fatal(err)
+	}
+	if e := wait(t, ended); !e.OK {
+		t.Fatalf("%+v", e)
+	}
+	left, err := os.ReadDir(filepath.Join(l.c.Dir, "scratch"))
+	if err != nil || len(left) != 0 {
+		t.Errorf("left: %v, %v", left, err)
 	}
 }

@@ -7,9 +7,12 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/kafkaml/kafkaml/shared/platform"
 )
 
 // process is one child in its own process group.
@@ -24,21 +27,34 @@ type process struct {
 
 // withheld are the variables of our environment that no child gets: it has no
 // business in the registry.
-var withheld = []string{"DATABASE_URL=", "KAFKAML_JOB=", "KAFKAML_PREDICT=", "FUNCTION=", "PORT=", "LISTEN_ADDRESS="}
+var withheld = []string{
+	"DATABASE_URL=", "FUNCTION=", "PORT=", "LISTEN_ADDRESS=",
+	platform.JobVariable + "=", platform.JobVariable + platform.FileSuffix + "=",
+	platform.PredictVariable + "=", platform.PredictVariable + platform.FileSuffix + "=",
+}
 
-// begin starts the binary with one verb; what it writes goes to a log at path.
-func (l *Platform) begin(verb, path string, env []string) (*process, error) {
+// work is what a child is told.
+type work struct {
+	verb     string // train, predict
+	variable string // whose file holds spec
+	spec     any    // a pipeline.TrainingJob or a pipeline.PredictJob
+	env      []string
+}
+
+// begin starts the binary; what it writes goes to a log at path. Its description
+// lies in its temporary folder, which goes when it ends.
+func (l *Platform) begin(w work, path string) (*process, error) {
 	log, err := openLog(path)
 	if err != nil {
 		return nil, err
 	}
-	scratch, err := os.MkdirTemp(l.c.Scratch, verb+"-")
+	scratch, file, err := l.lay(w)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start %s %s: %w", l.c.Binary, verb, err), log.Close())
+		return nil, errors.Join(fmt.Errorf("start %s %s: %w", l.c.Binary, w.verb, err), log.Close())
 	}
-	cmd := exec.Command(l.c.Binary, verb) //nolint:noctx // end decides when, and asks before it kills
-	cmd.Env = append(inherited(), env...)
-	cmd.Env = append(cmd.Env, "KAFKAML_PARENT=stdin", "TMPDIR="+scratch)
+	cmd := exec.Command(l.c.Binary, w.verb) //nolint:noctx // end decides when, and asks before it kills
+	cmd.Env = append(inherited(), w.env...)
+	cmd.Env = append(cmd.Env, w.variable+platform.FileSuffix+"="+file, "KAFKAML_PARENT=stdin", "TMPDIR="+scratch)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = parentDeath()
 	cmd.WaitDelay = 5 * time.Second // a grandchild that keeps the output open does not keep us
@@ -47,7 +63,7 @@ func (l *Platform) begin(verb, path string, env []string) (*process, error) {
 		err = l.spawn.start(cmd)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start %s %s: %w", l.c.Binary, verb, err), log.Close(), os.RemoveAll(scratch))
+		return nil, errors.Join(fmt.Errorf("start %s %s: %w", l.c.Binary, w.verb, err), log.Close(), os.RemoveAll(scratch))
 	}
 	volunteer(cmd.Process.Pid)
 	l.goRun(func() {
@@ -59,6 +75,22 @@ func (l *Platform) begin(verb, path string, env []string) (*process, error) {
 		_ = log.Close() // its last lines are in memory
 	})
 	return p, nil
+}
+
+// lay makes a child's temporary folder, with the file of its description in it.
+func (l *Platform) lay(w work) (folder, file string, err error) {
+	description, err := platform.Describe(w.spec)
+	if err != nil {
+		return "", "", err
+	}
+	if folder, err = os.MkdirTemp(l.c.Scratch, w.verb+"-"); err != nil {
+		return "", "", err
+	}
+	file = filepath.Join(folder, "description.json")
+	if err := os.WriteFile(file, description, 0o600); err != nil {
+		return "", "", errors.Join(err, os.RemoveAll(folder))
+	}
+	return folder, file, nil
 }
 
 func inherited() []string {

@@ -6,23 +6,18 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/kafkaml/kafkaml/shared/platform/platformtest"
 )
 
 // When memory runs out the kernel ends a training, not the functions or the broker.
 func TestChildrenVolunteer(t *testing.T) {
 	l, _ := rig(t, Config{})
-	if err := l.Start(t.Context(), job("train-1-1", "stays")); err != nil {
+	if err := l.Start(t.Context(), platformtest.Job(1, platformtest.Stays)); err != nil {
 		t.Fatal(err)
 	}
 	var pid int
-	eventually(t, "the job runs", func() bool {
-		l.jobs.mu.Lock()
-		defer l.jobs.mu.Unlock()
-		if j := l.jobs.jobs["train-1-1"]; j != nil && j.process != nil {
-			pid = j.process.cmd.Process.Pid
-		}
-		return pid != 0
-	})
+	eventually(t, "the job runs", func() bool { pid = l.pid("train-1-2"); return pid != 0 })
 	if child, own := oomScore(t, pid), oomScore(t, os.Getpid()); child <= own {
 		t.Errorf("the training's adjustment is %d, that of the functions %d", child, own)
 	}

@@ -2,7 +2,6 @@ package local
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -107,14 +106,10 @@ func (r *replica) live(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	spec, err := json.Marshal(r.spec.Spec)
-	if err != nil {
-		return fmt.Errorf("write the service as JSON: %w", err)
-	}
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	path := filepath.Join(r.s.l.c.Dir, serviceLogs, fmt.Sprintf("%s-%d.log", r.spec.Name, r.number))
-	p, err := r.s.l.begin("predict", path, append(slices.Clip(r.spec.Env),
-		"KAFKAML_PREDICT="+string(spec), "PORT="+strconv.Itoa(port), "LISTEN_ADDRESS="+address))
+	env := append(slices.Clip(r.spec.Env), "PORT="+strconv.Itoa(port), "LISTEN_ADDRESS="+address)
+	p, err := r.s.l.begin(work{verb: "predict", variable: platform.PredictVariable, spec: r.spec.Spec, env: env}, path)
 	if err != nil {
 		return err
 	}

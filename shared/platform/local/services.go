@@ -33,6 +33,9 @@ func (l *Platform) Apply(_ context.Context, s platform.Service) error {
 	if err := platform.CheckName(s.Name); err != nil {
 		return err
 	}
+	if _, err := platform.Describe(s.Spec); err != nil {
+		return err
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.ctx.Err() != nil {

@@ -1,0 +1,107 @@
+package platform
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// The variables that tell a process its work as JSON: a pipeline.TrainingJob or
+// a pipeline.PredictJob. Linux bounds one variable to 128 KiB, so in place of
+// each the variable with FileSuffix may name a file of that JSON, compressed by
+// gzip or not.
+const (
+	JobVariable     = "KAFKAML_JOB"
+	PredictVariable = "KAFKAML_PREDICT"
+	FileSuffix      = "_FILE"
+)
+
+// MaxDescription bounds the JSON of Job.Spec and Service.Spec, in bytes.
+const MaxDescription = 8 << 20
+
+// Describe gives the JSON of a Spec. One that is larger than MaxDescription is
+// refused as Invalid, by the name of its largest member.
+func Describe(spec any) ([]byte, error) {
+	text, err := json.Marshal(spec)
+	if err != nil {
+		return nil, &pipeline.Error{Op: "describe the work", Kind: pipeline.Invalid, Err: err}
+	}
+	if len(text) > MaxDescription {
+		return nil, TooLarge(text, fmt.Sprintf("the work of one process is described in %d bytes, at most %d can be handed to it", len(text), MaxDescription))
+	}
+	return text, nil
+}
+
+// TooLarge refuses a description for the given reason, by the name of its
+// largest member.
+func TooLarge(description []byte, reason string) error {
+	var members map[string]json.RawMessage
+	field := ""
+	if json.Unmarshal(description, &members) == nil { // else there is no member to name
+		for name, value := range members {
+			if field == "" || len(value) > len(members[field]) {
+				field = name
+			}
+		}
+	}
+	return pipeline.Invalidf(field, "%s; this member takes %d of them", reason, len(members[field])).
+		WithHint("use a smaller schema, or a stream of fewer ranges")
+}
+
+// Described reports whether the environment holds the description that variable
+// names.
+func Described(getenv func(string) string, variable string) bool {
+	return getenv(variable) != "" || getenv(variable+FileSuffix) != ""
+}
+
+// ReadDescription decodes the description that variable names into spec.
+func ReadDescription(getenv func(string) string, variable string, spec any) error {
+	text := []byte(getenv(variable))
+	if path := getenv(variable + FileSuffix); path != "" {
+		variable += FileSuffix
+		var err error
+		if text, err = readFile(path); err != nil {
+			return &pipeline.Error{Kind: pipeline.Invalid, Field: variable, Err: err}
+		}
+	}
+	if len(text) == 0 {
+		return pipeline.Invalidf(variable, "is not set").
+			WithHint("it holds the work of this process as JSON; %s%s may name a file of it", variable, FileSuffix)
+	}
+	if err := json.Unmarshal(text, spec); err != nil {
+		return &pipeline.Error{Kind: pipeline.Invalid, Field: variable, Err: err}
+	}
+	return nil
+}
+
+// readFile reads a description, compressed or not.
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path) // #nosec G304 -- named by who started this process
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := readBounded(f)
+	if err != nil || !bytes.HasPrefix(text, []byte{0x1f, 0x8b}) {
+		return text, err
+	}
+	z, err := gzip.NewReader(bytes.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	return readBounded(z)
+}
+
+func readBounded(r io.Reader) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(r, MaxDescription+1))
+	if err == nil && len(text) > MaxDescription {
+		err = errors.New("it is larger than a description can be")
+	}
+	return text, err
+}
