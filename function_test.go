@@ -17,7 +17,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/kafkaml/kafkaml/eventing"
-	"github.com/kafkaml/kafkaml/functions"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
 )
 
@@ -80,7 +80,7 @@ func get(t *testing.T, url string) (status int, body string) {
 }
 
 func TestFuncGoServesAStep(t *testing.T) {
-	url, end := serve(t, functions.ControlLog)
+	url, end := serve(t, pipeline.StepControlLog)
 	if status, body := get(t, url+"/health/liveness"); status != 200 || body != "ALIVE" {
 		t.Errorf("liveness: %d %s", status, body)
 	}
@@ -121,7 +121,7 @@ func TestFuncGoServesAStep(t *testing.T) {
 // A stream of facts outlives the runtime's write timeout and does not hold up
 // its end.
 func TestFuncGoKeepsAStreamOpen(t *testing.T) {
-	url, end := serve(t, functions.ControlLog)
+	url, end := serve(t, pipeline.StepControlLog)
 	res, err := http.Get(url + "/events")
 	if err != nil {
 		t.Fatal(err)
@@ -199,7 +199,7 @@ type funcYAML struct {
 func TestFuncYAML(t *testing.T) {
 	name := regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`) // of func's schema
 	files := map[string]string{"func.yaml": ""}
-	for _, step := range functions.Steps {
+	for _, step := range pipeline.Steps {
 		files[filepath.Join("functions", step, "func.yaml")] = step
 	}
 	files["functions/predict/func.yaml"] = "predict"

@@ -14,26 +14,14 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// The functions a client speaks to; each is a path under the base URL unless
-// config.json says where it is.
-const (
-	ModelRegister   = pipeline.StepModelRegister
-	DeployTraining  = pipeline.StepDeployTraining
-	ControlLog      = pipeline.StepControlLog
-	DeployInference = pipeline.StepDeployInference
-	Records         = pipeline.StepRecords
-)
-
-// Functions lists them in the order of the pipeline.
-var Functions = pipeline.Steps
-
-// DefaultBase is where `kafkaml run` listens unless told otherwise.
-const DefaultBase = "http://127.0.0.1:8080"
+// DefaultBase is where kafkaml run listens unless told otherwise.
+var DefaultBase = "http://127.0.0.1:" + strconv.Itoa(pipeline.DefaultPort)
 
 // maxAnswer bounds what is read of one JSON answer, in bytes.
 const maxAnswer = 64 << 20

@@ -134,7 +134,7 @@ func TestDiscover(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := strings.Replace(c.FunctionURL(ModelRegister), server.URL, "BASE", 1); got != tc.want {
+			if got := strings.Replace(c.FunctionURL(pipeline.StepModelRegister), server.URL, "BASE", 1); got != tc.want {
 				t.Errorf("got %s, want %s", got, tc.want)
 			}
 		})

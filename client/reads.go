@@ -68,7 +68,7 @@ func (c *Client) Suggest(ctx context.Context, result int64) (Suggestion, error) 
 // ModelExamples reads the ready-made models.
 func (c *Client) ModelExamples(ctx context.Context) ([]ModelForm, error) {
 	var p Page[ModelForm]
-	err := c.getJSON(ctx, c.FunctionURL(ModelRegister)+"/models/examples", &p)
+	err := c.getJSON(ctx, c.FunctionURL(pipeline.StepModelRegister)+"/models/examples", &p)
 	return p.Items, err
 }
 

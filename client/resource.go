@@ -61,7 +61,7 @@ type Resource[T any] struct {
 // Models reads the models of model-register.
 func (c *Client) Models() Resource[pipeline.Model] {
 	return Resource[pipeline.Model]{
-		c, ModelRegister, "models", "model",
+		c, pipeline.StepModelRegister, "models", "model",
 		func(m pipeline.Model) string { return m.Name }, func(m pipeline.Model) int64 { return m.ID },
 	}
 }
@@ -69,7 +69,7 @@ func (c *Client) Models() Resource[pipeline.Model] {
 // Configurations reads the configurations of model-register.
 func (c *Client) Configurations() Resource[pipeline.Configuration] {
 	return Resource[pipeline.Configuration]{
-		c, ModelRegister, "configurations", "configuration",
+		c, pipeline.StepModelRegister, "configurations", "configuration",
 		func(m pipeline.Configuration) string { return m.Name }, func(m pipeline.Configuration) int64 { return m.ID },
 	}
 }
@@ -77,7 +77,7 @@ func (c *Client) Configurations() Resource[pipeline.Configuration] {
 // Deployments reads the deployments of deploy-training.
 func (c *Client) Deployments() Resource[pipeline.Deployment] {
 	return Resource[pipeline.Deployment]{
-		c, DeployTraining, "deployments", "deployment",
+		c, pipeline.StepDeployTraining, "deployments", "deployment",
 		nil, func(m pipeline.Deployment) int64 { return m.ID },
 	}
 }
@@ -85,7 +85,7 @@ func (c *Client) Deployments() Resource[pipeline.Deployment] {
 // Results reads the results of deploy-training.
 func (c *Client) Results() Resource[pipeline.Result] {
 	return Resource[pipeline.Result]{
-		c, DeployTraining, "results", "result",
+		c, pipeline.StepDeployTraining, "results", "result",
 		nil, func(m pipeline.Result) int64 { return m.ID },
 	}
 }
@@ -93,7 +93,7 @@ func (c *Client) Results() Resource[pipeline.Result] {
 // Datasources reads the datasources of control-log.
 func (c *Client) Datasources() Resource[pipeline.Datasource] {
 	return Resource[pipeline.Datasource]{
-		c, ControlLog, "datasources", "datasource",
+		c, pipeline.StepControlLog, "datasources", "datasource",
 		nil, func(m pipeline.Datasource) int64 { return m.ID },
 	}
 }
@@ -101,7 +101,7 @@ func (c *Client) Datasources() Resource[pipeline.Datasource] {
 // Inferences reads the inferences of deploy-inference.
 func (c *Client) Inferences() Resource[pipeline.Inference] {
 	return Resource[pipeline.Inference]{
-		c, DeployInference, "inferences", "inference",
+		c, pipeline.StepDeployInference, "inferences", "inference",
 		func(m pipeline.Inference) string { return m.Name }, func(m pipeline.Inference) int64 { return m.ID },
 	}
 }

@@ -40,27 +40,36 @@ type Emitter struct {
 	overrides Overrides
 }
 
+// ParseOverrides reads K_CE_OVERRIDES; empty, there are none.
+func ParseOverrides(text string) (o Overrides, err error) {
+	if text == "" {
+		return o, nil
+	}
+	if err := json.Unmarshal([]byte(text), &o); err != nil {
+		return o, &pipeline.Error{
+			Op: "read K_CE_OVERRIDES", Kind: pipeline.Invalid, Field: "K_CE_OVERRIDES", Err: err,
+			Hint: `write {"extensions": {"name": "value"}}`,
+		}
+	}
+	return o, nil
+}
+
 // NewEmitter makes an emitter to sinkURL. A nil client is one with a timeout
 // of 60 seconds a try. An empty sinkURL makes an emitter that drops events.
-func NewEmitter(sinkURL string, client *http.Client) *Emitter {
+func NewEmitter(sinkURL string, overrides Overrides, client *http.Client) *Emitter {
 	if client == nil {
 		client = &http.Client{Timeout: time.Minute}
 	}
-	return &Emitter{sink: sinkURL, client: client}
+	return &Emitter{sink: sinkURL, client: client, overrides: overrides}
 }
 
 // EmitterFromEnv makes an emitter to K_SINK that honours K_CE_OVERRIDES.
 func EmitterFromEnv(getenv func(string) string, client *http.Client) (*Emitter, error) {
-	em := NewEmitter(getenv("K_SINK"), client)
-	if s := getenv("K_CE_OVERRIDES"); s != "" {
-		if err := json.Unmarshal([]byte(s), &em.overrides); err != nil {
-			return nil, &pipeline.Error{
-				Op: "read K_CE_OVERRIDES", Kind: pipeline.Invalid, Field: "K_CE_OVERRIDES", Err: err,
-				Hint: `write {"extensions": {"name": "value"}}`,
-			}
-		}
+	overrides, err := ParseOverrides(getenv("K_CE_OVERRIDES"))
+	if err != nil {
+		return nil, err
 	}
-	return em, nil
+	return NewEmitter(getenv("K_SINK"), overrides, client), nil
 }
 
 // Emit delivers e: nil once the sink answered 2xx. Statuses 404, 408, 409,

@@ -48,7 +48,7 @@ func TestEmitter(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			url, seen := sink(t, c.statuses...)
-			reply, err := NewEmitter(url, nil).Send(t.Context(), New(ModelDelete, "/s", "1", nil))
+			reply, err := NewEmitter(url, Overrides{}, nil).Send(t.Context(), New(ModelDelete, "/s", "1", nil))
 			if len(*seen) != c.tries || (err == nil) != (c.kind == "") || err != nil && pipeline.KindOf(err) != c.kind {
 				t.Errorf("%d tries, error %v", len(*seen), err)
 			}
@@ -61,7 +61,7 @@ func TestEmitter(t *testing.T) {
 
 func TestEmitterSaysWhatTheSinkSaid(t *testing.T) {
 	url, _ := sink(t, 422)
-	err := NewEmitter(url, nil).Emit(t.Context(), New(ModelDelete, "/s", "1", nil))
+	err := NewEmitter(url, Overrides{}, nil).Emit(t.Context(), New(ModelDelete, "/s", "1", nil))
 	e := asError(err)
 	if e == nil || e.Field != "source" || e.Hint != "add it" || e.Reason != "the sink answered 422 Unprocessable Entity: is missing" {
 		t.Errorf("%v", err)

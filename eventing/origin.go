@@ -3,11 +3,20 @@ package eventing
 import (
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // headersAllowed are what a page of another origin may send beside the simple
 // ones: those of a CloudEvent, of a repeated command and of a resumed stream.
 const headersAllowed = "Content-Type, Idempotency-Key, Last-Event-ID, Ce-Id, Ce-Source, Ce-Type, Ce-Specversion, Ce-Subject, Ce-Time"
+
+// Origins reads a list of origins, separated by commas, as CORS_ORIGINS holds it.
+func Origins(list string) []string {
+	if list == "" {
+		return nil
+	}
+	return strings.Split(list, ",")
+}
 
 // OriginAllowed reports whether r comes from a page of one of origins; "*" is any.
 func OriginAllowed(origins []string, r *http.Request) bool {

@@ -3,12 +3,8 @@ package functions
 import (
 	"context"
 	"path"
-	"strconv"
-	"time"
 
 	"github.com/kafkaml/kafkaml/eventing"
-	"github.com/kafkaml/kafkaml/shared/pipeline"
-	"github.com/kafkaml/kafkaml/shared/platform"
 	"github.com/kafkaml/kafkaml/shared/platform/kubernetes"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
@@ -22,44 +18,24 @@ const (
 	podAccount     = "kafkaml-worker"    // the service account without rights
 )
 
-// inCluster reports whether processes are Jobs and Services of a cluster: as
-// PLATFORM says, kubernetes or local, else where a cluster runs this process.
-func (e environment) inCluster() bool {
-	if p := e.getenv("PLATFORM"); p != "" {
-		return p == "kubernetes"
-	}
-	return e.getenv("KUBERNETES_SERVICE_HOST") != ""
-}
-
 // openKubernetes runs trainings as Jobs and inferences as Knative Services. The
 // processes read Kafka's and the artifacts' settings from the ConfigMap and the
 // Secrets, so that no password stands in a Job.
-func (o *Opened) openKubernetes(e environment, onEnded func(context.Context, platform.Ended)) error {
+func (h *Host) openKubernetes() error {
 	client, namespace, err := kubernetes.InCluster()
 	if err != nil {
 		return err
 	}
-	pending, err := strconv.Atoi(e.or("KAFKAML_PENDING_SECONDS", "600"))
-	if err != nil || pending < 1 {
-		return pipeline.Invalidf("KAFKAML_PENDING_SECONDS", "%q is not a number of seconds", e.getenv("KAFKAML_PENDING_SECONDS"))
-	}
+	c := h.config.Cluster
 	k, err := kubernetes.New(kubernetes.Config{
-		Client: client, Namespace: namespace, Image: e.getenv("KAFKAML_IMAGE"), GPUImage: e.getenv("KAFKAML_GPU_IMAGE"),
-		Owner: e.getenv("K_SERVICE"), Account: podAccount, ConfigMaps: []string{configMap},
-		Secrets: []string{kafkaSecret, artifactSecret}, TLSSecret: tlsSecret,
-		Pending: time.Duration(pending) * time.Second, OnEnded: onEnded, Log: o.Log,
+		Client: client, Namespace: namespace, Image: c.Image, GPUImage: c.GPUImage, Owner: c.Owner, Pending: c.Pending,
+		Account: podAccount, ConfigMaps: []string{configMap}, Secrets: []string{kafkaSecret, artifactSecret}, TLSSecret: tlsSecret,
+		OnEnded: h.ended, Log: h.log,
 	})
 	if err != nil {
 		return err
 	}
-	o.Env, o.Jobs, o.Services = nil, k, k
-	o.Namespace, o.PerPartition = namespace, true
-	if e.serves(DeployTraining) {
-		o.watch = k.Watch
-	}
-	if o.Cluster != nil {
-		o.Sources = clusterSources{k, sourceNet(o.Cluster.Config())}
-	}
+	h.parts.kubernetes, h.parts.jobs, h.parts.services, h.parts.namespace = k, k, k, namespace
 	return nil
 }
 

@@ -4,135 +4,83 @@ package functions
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/eventing/door"
-	controllog "github.com/kafkaml/kafkaml/functions/control-log"
-	deployinference "github.com/kafkaml/kafkaml/functions/deploy-inference"
+	"github.com/kafkaml/kafkaml/eventing/sources"
 	deploytraining "github.com/kafkaml/kafkaml/functions/deploy-training"
-	modelregister "github.com/kafkaml/kafkaml/functions/model-register"
-	"github.com/kafkaml/kafkaml/functions/records"
-	"github.com/kafkaml/kafkaml/shared/artifact"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
-	"github.com/kafkaml/kafkaml/shared/registry"
-	"github.com/kafkaml/kafkaml/shared/stream"
-	"github.com/kafkaml/kafkaml/shared/stream/control"
 )
 
-// The steps that a host can serve, in the order of the pipeline. The predict
-// step links TensorFlow and is a program of its own.
-const (
-	ModelRegister   = pipeline.StepModelRegister
-	DeployTraining  = pipeline.StepDeployTraining
-	ControlLog      = pipeline.StepControlLog
-	DeployInference = pipeline.StepDeployInference
-	Records         = pipeline.StepRecords
-)
+// PredictPath is where the replicas of inferences are proxied on one machine.
+const PredictPath = "/" + pipeline.StepPredict
 
-// Steps lists them.
-var Steps = pipeline.Steps
-
-// Parts is what the steps stand on. Those that the served step does not use
-// may be nil.
-type Parts struct {
-	Store     *registry.Store
-	Artifacts *artifact.Store
-	Cluster   *stream.Cluster
-	Worker    modelregister.Worker    // model-register
-	Jobs      platform.Jobs           // deploy-training
-	Services  platform.Services       // deploy-inference
-	Sources   deployinference.Sources // deploy-inference: who feeds inferences of the delivery source
-	Namespace string                  // deploy-inference: of its KafkaSources in a cluster
-	// PerPartition gives an inference's KafkaSource a consumer for each
-	// partition, where a cluster spreads consumers over pods.
-	PerPartition bool
-	ControlTopic string   // control-log, records: where streams are announced
-	Env          []string // NAME=value, for training and predict processes: Kafka, artifacts
-	Training     string   // URL of deploy-training's door: where trainings and control-log report to
-	Scratch      string   // folder for exports under way
-	Origins      []string // that a browser may call from
-	Log          *slog.Logger
-}
-
-// reconcileEvery is how often a step compares what should run with what does.
-const reconcileEvery = 15 * time.Second
-
-// Host serves the steps.
+// Host serves one step, or all of them.
 type Host struct {
+	config   Config // complete
+	log      *slog.Logger
+	parts    parts
 	handlers map[string]http.Handler // by step
 	loops    []func(context.Context) // background work of the steps
-	training *deploytraining.Service
-	alone    string // the only step, served at the root; empty: each under its name
+	training *deploytraining.Service // nil where it is not served
 }
 
-// New wires the step named by function, or all of them where it is empty.
-func New(parts Parts, function string) (*Host, error) {
-	if function != "" && !slices.Contains(Steps, function) {
-		return nil, pipeline.Invalidf("FUNCTION", "%q is not a step", function).WithHint("use one of %s, or leave it empty for all", strings.Join(Steps, ", "))
+// Open opens what the step that config names needs, and no more, and wires it;
+// without a step, all of them. The caller closes the host.
+func Open(ctx context.Context, config Config, log *slog.Logger) (*Host, error) {
+	config, err := config.complete()
+	if err != nil {
+		return nil, err
 	}
-	if parts.ControlTopic == "" {
-		parts.ControlTopic = control.Topic
-	}
-	if parts.Log == nil {
-		parts.Log = slog.Default()
-	}
-	h := &Host{handlers: map[string]http.Handler{}, alone: function}
-	for _, step := range Steps {
-		if function == "" || function == step {
-			h.handlers[step] = door.New(h.step(step, parts), door.Config{Store: parts.Store, Log: parts.Log, Origins: parts.Origins})
-		}
+	h := &Host{config: config, log: log, handlers: map[string]http.Handler{}}
+	if err := h.wire(ctx); err != nil {
+		return nil, errors.Join(err, h.Close())
 	}
 	return h, nil
 }
 
-// step wires one step and keeps its background work.
-func (h *Host) step(name string, p Parts) door.Function {
-	log := p.Log.With("function", name)
-	switch name {
-	case ModelRegister:
-		s := modelregister.NewService(modelregister.Deps{Store: p.Store, Artifacts: p.Artifacts, Worker: p.Worker, Scratch: p.Scratch, Log: log})
-		h.loops = append(h.loops, s.Run)
-		return s.Function()
-	case DeployTraining:
-		env := append(slices.Clone(p.Env), "K_SINK="+p.Training)
-		h.training = deploytraining.NewService(deploytraining.Deps{Store: p.Store, Artifacts: p.Artifacts, Jobs: p.Jobs, Env: env, Log: log})
-		h.loops = append(h.loops, func(ctx context.Context) { h.training.Run(ctx, reconcileEvery) })
-		return h.training.Function()
-	case ControlLog:
-		s := controllog.NewService(controllog.Deps{Store: p.Store, Cluster: p.Cluster, ControlTopic: p.ControlTopic, Emit: eventing.NewEmitter(p.Training, nil), Log: log})
-		return s.Function()
-	case Records:
-		return records.NewService(records.Deps{Store: p.Store, Cluster: p.Cluster, ControlTopic: p.ControlTopic, Log: log}).Function()
-	default:
-		s := deployinference.NewService(deployinference.Deps{
-			Store: p.Store, Topics: p.Cluster, Brokers: p.Cluster.Config().Brokers, Services: p.Services, Sources: p.Sources, Env: p.Env,
-			Namespace: p.Namespace, PerPartition: p.PerPartition, Log: log,
-		})
-		h.loops = append(h.loops, s.Run)
-		return s.Function()
+// wire opens the registry and makes each step that is served.
+func (h *Host) wire(ctx context.Context) error {
+	if err := h.openStore(ctx); err != nil {
+		return err
 	}
+	steps := pipeline.Steps
+	if h.config.Step != "" {
+		steps = []string{h.config.Step}
+	}
+	for _, step := range steps {
+		wire, ok := wirings[step]
+		if !ok {
+			return pipeline.Invalidf("FUNCTION", "%q is not a step", step).
+				WithHint("use one of %s, or leave it empty for all", strings.Join(pipeline.Steps, ", "))
+		}
+		f, err := wire(h, ctx, h.log.With("function", step))
+		if err != nil {
+			return err
+		}
+		h.handlers[step] = door.New(f, door.Config{Store: h.parts.store, Log: h.log, Origins: h.config.Origins})
+	}
+	return nil
 }
 
-// ServeHTTP serves the one step at the root, or each step under /<its name>/.
-func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if h.alone != "" {
-		h.handlers[h.alone].ServeHTTP(w, r)
-		return
+// Dispatch has the control topic delivered to control-log where this process
+// serves all steps: one step alone is triggered by its cluster.
+func (h *Host) Dispatch(ctx context.Context) error {
+	if h.parts.dispatcher == nil || h.config.Step != "" {
+		return nil
 	}
-	name, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	handler, ok := h.handlers[name]
-	if !ok {
-		door.Problem(w, &pipeline.Error{Kind: pipeline.NotFound, Reason: "nothing is at " + r.URL.Path, Hint: "the functions are " + strings.Join(Steps, ", ")})
-		return
+	s, err := sources.ControlLog(h.config.ControlTopic, h.config.Kafka.Brokers)
+	if err != nil {
+		return err
 	}
-	http.StripPrefix("/"+name, handler).ServeHTTP(w, r)
+	s.Spec.Sink = eventing.Destination{URI: h.config.URL + "/" + pipeline.StepControlLog + "/"}
+	return h.parts.dispatcher.Apply(ctx, s)
 }
 
 // Run does the steps' background work until ctx ends, and returns when all of
@@ -145,9 +93,42 @@ func (h *Host) Run(ctx context.Context) {
 	loops.Wait()
 }
 
-// Ended hears from the platform how a training process ended.
-func (h *Host) Ended(ctx context.Context, e platform.Ended) {
+// Ready reports whether the registry answers and, where models are registered,
+// the worker can build.
+func (h *Host) Ready(ctx context.Context) bool {
+	w := h.parts.worker
+	return h.parts.store.Ping(ctx) == nil && (w == nil || w.Health() == nil)
+}
+
+// ServeHTTP serves the one step at the root, or each step under /<its name>/,
+// and the replicas of inferences that run on this machine.
+func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h.parts.local != nil && strings.HasPrefix(r.URL.Path, PredictPath+"/") {
+		http.StripPrefix(PredictPath, h.parts.local.Proxy()).ServeHTTP(w, r)
+		return
+	}
+	if h.config.Step != "" {
+		h.handlers[h.config.Step].ServeHTTP(w, r)
+		return
+	}
+	name, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	handler, ok := h.handlers[name]
+	if !ok {
+		door.Problem(w, &pipeline.Error{
+			Kind: pipeline.NotFound, Reason: "nothing is at " + r.URL.Path, Hint: "the functions are " + strings.Join(pipeline.Steps, ", "),
+		})
+		return
+	}
+	http.StripPrefix("/"+name, handler).ServeHTTP(w, r)
+}
+
+// ended is told by the platform how a training process ended.
+func (h *Host) ended(ctx context.Context, e platform.Ended) {
 	if h.training != nil {
 		h.training.Ended(ctx, e)
 	}
 }
+
+// Close closes what was opened, the last first: the dispatcher before the
+// processes that it delivers to, the registry at the end. Run must have ended.
+func (h *Host) Close() error { return h.parts.close() }

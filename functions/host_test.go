@@ -97,21 +97,28 @@ func trainable(t *testing.T, dir string, cluster *stream.Cluster) (deployment, d
 func TestStreamsAreAnnouncedOnTheConfiguredTopic(t *testing.T) {
 	cluster, dir := streamtest.Cluster(t), t.TempDir()
 	deployment, datasource := trainable(t, dir, cluster)
-	sink := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	told := make(chan http.Header, 1)
+	sink := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		told <- r.Header
+		w.WriteHeader(http.StatusNoContent)
+	}))
 	defer sink.Close()
-	env := map[string]string{"CONTROL_TOPIC": "announcements", "K_SINK": sink.URL}
+	env := map[string]string{"CONTROL_TOPIC": "announcements", "K_SINK": sink.URL, "K_CE_OVERRIDES": `{"extensions":{"tenant":"a"}}`}
 
 	t.Run("sent again", func(t *testing.T) {
-		url := serve(t, functions.ControlLog, dir, cluster, env)
+		url := serve(t, pipeline.StepControlLog, dir, cluster, env)
 		var again pipeline.Datasource
 		body := fmt.Sprintf(`{"deployment":%d}`, deployment)
 		post(t, fmt.Sprintf("%s/datasources/%d/resend", url, datasource), "application/json", strings.NewReader(body), &again)
 		if again.Origin.Topic != "announcements" {
 			t.Errorf("announced on %q", again.Origin.Topic)
 		}
+		if h := <-told; h.Get("Ce-Tenant") != "a" {
+			t.Errorf("deploy-training was told without what a SinkBinding adds: %v", h)
+		}
 	})
 	t.Run("sent by hand", func(t *testing.T) {
-		url := serve(t, functions.Records, dir, cluster, env)
+		url := serve(t, pipeline.StepRecords, dir, cluster, env)
 		var form bytes.Buffer
 		w := multipart.NewWriter(&form)
 		for k, v := range map[string]string{"deployment": fmt.Sprint(deployment), "topic": "iris", "label": "class"} {

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -23,16 +22,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
-	"github.com/kafkaml/kafkaml/eventing"
-	"github.com/kafkaml/kafkaml/eventing/sources"
 	"github.com/kafkaml/kafkaml/functions"
 	"github.com/kafkaml/kafkaml/shared/artifact"
 	"github.com/kafkaml/kafkaml/shared/framework/keras"
-	"github.com/kafkaml/kafkaml/shared/platform"
-	"github.com/kafkaml/kafkaml/shared/platform/local"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/stream"
-	"github.com/kafkaml/kafkaml/shared/stream/control"
 	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
 	"github.com/kafkaml/kafkaml/shared/toolchain"
 )
@@ -138,60 +132,32 @@ func serveFolder(t *testing.T, dir string) *server {
 	if s.Artifacts, err = artifact.Open(t.Context(), "file://"+filepath.Join(dir, "artifacts")); err != nil {
 		t.Fatal(err)
 	}
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	// Training is not what is tested here: the program of the Jobs fails at once.
 	program, err := exec.LookPath("false")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var host *functions.Host
-	processes, err := local.New(local.Config{
-		Binary: program, Dir: dir, Log: log,
-		OnEnded: func(ctx context.Context, e platform.Ended) { host.Ended(ctx, e) },
-	})
+	h := httptest.NewUnstartedServer(nil)
+	s.URL, s.cut = "http://"+h.Listener.Addr().String(), h.CloseClientConnections
+	s.host, err = functions.Open(t.Context(), functions.Config{
+		Data: dir, Kafka: s.Cluster.Config(), URL: s.URL, TensorFlow: program, Worker: worker,
+	}, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { host.ServeHTTP(w, r) }))
-	s.URL, s.cut = h.URL, h.CloseClientConnections
-	dispatcher := eventing.NewDispatcher(s.Cluster, func(d eventing.Destination) []string {
-		return []string{h.URL + "/" + functions.ControlLog + "/"}
-	}, log)
-	host, err = functions.New(functions.Parts{
-		Store: s.Store, Artifacts: s.Artifacts, Cluster: s.Cluster, Worker: worker, Jobs: processes, Services: processes, Sources: dispatcher,
-		Training: h.URL + "/" + functions.DeployTraining + "/", Scratch: dir, Log: log,
-	}, "")
-	if err != nil {
+	h.Config.Handler = s.host
+	h.Start()
+	if err := s.host.Dispatch(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	s.carryControl(t, dispatcher)
-	s.host = host
 	t.Cleanup(func() {
 		s.cut() // streams of events have no end of their own
-		if err := dispatcher.Close(); err != nil {
-			t.Error(err)
-		}
 		h.Close()
-		if err := errors.Join(processes.Close(), s.Artifacts.Close(), s.Store.Close()); err != nil {
+		if err := errors.Join(s.host.Close(), s.Artifacts.Close(), s.Store.Close()); err != nil {
 			t.Error(err)
 		}
 	})
 	return s
-}
-
-// carryControl has the dispatcher bring the control topic to control-log.
-func (s *server) carryControl(t *testing.T, dispatcher *eventing.Dispatcher) {
-	t.Helper()
-	if err := s.Cluster.EnsureTopic(t.Context(), control.Topic, 1); err != nil {
-		t.Fatal(err)
-	}
-	source, err := sources.ControlLog(control.Topic, s.Cluster.Config().Brokers)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := dispatcher.Apply(t.Context(), source); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // do runs fn in a transaction.

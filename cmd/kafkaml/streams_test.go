@@ -161,7 +161,7 @@ func TestFollowOverACut(t *testing.T) {
 	seen := make(chan int64, 16)
 	done := make(chan error, 1)
 	go func() {
-		done <- c.Follow(t.Context(), client.ModelRegister, 0, nil, func(f client.Fact) error {
+		done <- c.Follow(t.Context(), pipeline.StepModelRegister, 0, nil, func(f client.Fact) error {
 			seen <- f.Seq
 			if f.Event.Type() == client.Type("configuration", "created") {
 				return client.Stop()

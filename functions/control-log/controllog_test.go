@@ -55,7 +55,7 @@ func newRig(t *testing.T) *rig {
 	}, r.store, log))
 	f := controllog.New(controllog.Deps{
 		Store: r.store, Cluster: r.cluster, ControlTopic: r.control, Log: log,
-		Emit: eventing.NewEmitter(sink.URL, &http.Client{Timeout: time.Second}),
+		Emit: eventing.NewEmitter(sink.URL, eventing.Overrides{}, &http.Client{Timeout: time.Second}),
 	})
 	r.Server = httptest.NewServer(door.Handler(f, r.store, log))
 	t.Cleanup(func() {

@@ -7,7 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -35,9 +35,9 @@ type Config struct {
 // file that KAFKAML_PREDICT_FILE names, ARTIFACT_URL, the KAFKA_ variables, CORS_ORIGINS, and LISTEN_ADDRESS or PORT
 // (8080 unless given).
 func ConfigFromEnv(getenv func(string) string, frameworks framework.Frameworks, log *slog.Logger) (Config, error) {
-	c := Config{Frameworks: frameworks, Artifacts: getenv("ARTIFACT_URL"), Address: getenv("LISTEN_ADDRESS"), Log: log}
-	if v := getenv("CORS_ORIGINS"); v != "" {
-		c.Origins = strings.Split(v, ",")
+	c := Config{
+		Frameworks: frameworks, Artifacts: getenv("ARTIFACT_URL"), Address: getenv("LISTEN_ADDRESS"),
+		Origins: eventing.Origins(getenv("CORS_ORIGINS")), Log: log,
 	}
 	if err := platform.ReadDescription(getenv, platform.PredictVariable, &c.Job); err != nil {
 		return c, err
@@ -56,7 +56,7 @@ func ConfigFromEnv(getenv func(string) string, frameworks framework.Frameworks, 
 	if c.Address == "" {
 		port := getenv("PORT")
 		if port == "" {
-			port = "8080"
+			port = strconv.Itoa(pipeline.DefaultPort)
 		}
 		c.Address = ":" + port
 	}

@@ -61,7 +61,7 @@ func newRig(t *testing.T) *rig {
 			InputConfig: json.RawMessage(`{"data_type":"float32","data_reshape":"3","label_type":"uint8","label_reshape":""}`),
 		},
 		Frameworks: framework.Link(tensorflow.Framework{}), Kafka: r.cluster.Config(), Artifacts: "file://" + t.TempDir(), Scratch: t.TempDir(),
-		Emitter: eventing.NewEmitter(sink.URL, nil), Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Emitter: eventing.NewEmitter(sink.URL, eventing.Overrides{}, nil), Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 	store := r.store(t)
 	for key, dir := range map[string]string{"models/1/model.zip": m.SavedModel(), "models/1/keras.zip": filepath.Join(m.Dir, "keras")} {

@@ -24,6 +24,10 @@ const (
 // of the pipeline: train and predict run once for each result and inference.
 var Steps = []string{StepModelRegister, StepDeployTraining, StepControlLog, StepDeployInference, StepRecords}
 
+// DefaultPort is where functions and kafkaml run listen unless PORT says
+// otherwise.
+const DefaultPort = 8080
+
 // The headers of a dead letter, beside those of its record: why it was not
 // predicted, as a person reads it, and where it came from.
 const (

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/kafkaml/kafkaml/client"
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
@@ -147,7 +146,7 @@ func server(ctx context.Context, env *cli.Env) Finding {
 	if err != nil {
 		return found(name, Absent, err)
 	}
-	for _, function := range client.Functions {
+	for _, function := range pipeline.Steps {
 		if err := c.Ready(ctx, function); err != nil {
 			return found(name, Absent, fmt.Errorf("%s: %w", function, err))
 		}

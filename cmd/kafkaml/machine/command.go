@@ -54,7 +54,7 @@ func (s *settings) flags(cmd *cobra.Command, getenv func(string) string) {
 	f := cmd.Flags()
 	f.StringVar(&s.Data, "data", or(getenv("KAFKAML_DATA"), defaultData()), "folder that holds all state (KAFKAML_DATA)")
 	f.StringVar(&s.Listen, "listen", "127.0.0.1", "address to listen on; there is no login, so keep it local or put a proxy before it")
-	f.IntVar(&s.Port, "port", number(getenv("PORT"), 8080), "port of the page and the functions, 0 for a free one (PORT)")
+	f.IntVar(&s.Port, "port", number(getenv("PORT"), pipeline.DefaultPort), "port of the page and the functions, 0 for a free one (PORT)")
 	f.StringVar(&s.Broker, "broker", or(getenv("BROKER"), BrokerDevelopment), "development or kafka (BROKER); KAFKA_BROKERS overrides it")
 	f.IntVar(&s.KafkaPort, "kafka-port", number(getenv("KAFKA_PORT"), 9092), "port of the broker that is started, 0 for a free one (KAFKA_PORT)")
 	f.StringVar(&s.Database, "database", getenv("DATABASE_URL"), "sqlite:<file> or postgres://... (DATABASE_URL); a file under --data unless given")

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/functions"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
@@ -88,7 +90,11 @@ func (m *Machine) serve(ctx context.Context) error {
 	m.listenAndServe(instance, ui.Handler(page))
 	m.onClose("the functions", instance.Stop)
 	o.Say("starting the functions and the model worker")
-	if err := instance.Start(ctx, m.environment()); err != nil {
+	err = instance.Serve(ctx, functions.Config{
+		Data: o.Data, Database: o.Database, Artifacts: o.Artifacts, Kafka: m.Kafka, ControlTopic: o.ControlTopic,
+		URL: m.URL, Origins: eventing.Origins(o.Origins),
+	})
+	if err != nil {
 		return err
 	}
 	if ready, err := instance.Ready(ctx); err != nil || !ready {
@@ -97,26 +103,12 @@ func (m *Machine) serve(ctx context.Context) error {
 	return nil
 }
 
-// environment is what the functions are told, as a cluster would.
-func (m *Machine) environment() map[string]string {
-	o := m.options
-	env := map[string]string{
-		"BASE_URL": m.URL, "KAFKAML_DATA": o.Data, "DATABASE_URL": o.Database, "ARTIFACT_URL": o.Artifacts,
-		"CONTROL_TOPIC": o.ControlTopic, "CORS_ORIGINS": o.Origins,
-	}
-	for _, variable := range m.Kafka.Env() {
-		name, value, _ := strings.Cut(variable, "=")
-		env[name] = value
-	}
-	return env
-}
-
 // listenAndServe serves the functions and the replicas under their names, and
 // the page everywhere else.
 func (m *Machine) listenAndServe(instance *functions.Instance, page http.Handler) {
 	mux := http.NewServeMux()
 	mux.Handle("/", page)
-	for _, path := range append(functions.Steps[:len(functions.Steps):len(functions.Steps)], strings.Trim(functions.PredictPath, "/")) {
+	for _, path := range append(slices.Clone(pipeline.Steps), pipeline.StepPredict) {
 		mux.HandleFunc("/"+path+"/", instance.Handle)
 	}
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
@@ -140,7 +132,7 @@ func (m *Machine) listenAndServe(instance *functions.Instance, page http.Handler
 // pageConfig is config.json: where the page finds the functions.
 func (m *Machine) pageConfig() ([]byte, error) {
 	urls := map[string]string{}
-	for _, step := range functions.Steps {
+	for _, step := range pipeline.Steps {
 		urls[step] = "/" + step
 	}
 	return json.Marshal(map[string]any{

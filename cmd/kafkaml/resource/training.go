@@ -63,7 +63,7 @@ func watchRuns(ctx context.Context, env *cli.Env, c *client.Client, list func(co
 		return err
 	}
 	t := &training{env: env, client: c, list: list, runs: map[int64]*run{}, view: view}
-	err = env.Watch(ctx, client.DeployTraining, ofTraining, t.refresh)
+	err = env.Watch(ctx, pipeline.StepDeployTraining, ofTraining, t.refresh)
 	return errors.Join(err, t.failure(err))
 }
 
@@ -137,7 +137,7 @@ func (t *training) failure(err error) error {
 func watchReady(ctx context.Context, k kind[pipeline.Inference], c *client.Client, id int64) error {
 	last := ""
 	var end pipeline.Inference
-	err := k.env.Watch(ctx, client.DeployInference, k.concerns(id), func(ctx context.Context) (bool, error) {
+	err := k.env.Watch(ctx, pipeline.StepDeployInference, k.concerns(id), func(ctx context.Context) (bool, error) {
 		i, err := c.Inferences().Get(ctx, id)
 		if err != nil {
 			return false, err

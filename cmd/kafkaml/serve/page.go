@@ -31,11 +31,7 @@ func page(ctx context.Context, getenv func(string) string, log *slog.Logger) err
 	if err != nil {
 		return err
 	}
-	port := getenv("PORT")
-	if port == "" {
-		port = "8080"
-	}
-	server := &http.Server{Addr: net.JoinHostPort("", port), Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	server := &http.Server{Addr: net.JoinHostPort("", port(getenv)), Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	ended := make(chan error, 1)
 	go func() { ended <- server.ListenAndServe() }()
 	select {
@@ -57,7 +53,7 @@ func page(ctx context.Context, getenv func(string) string, log *slog.Logger) err
 func pageHandler(where string, getenv func(string) string, log *slog.Logger) (http.Handler, error) {
 	urls := map[string]string{}
 	mux := http.NewServeMux()
-	for _, step := range functions.Steps {
+	for _, step := range pipeline.Steps {
 		urls[step] = "/" + step
 		mux.Handle("/"+step+"/", http.StripPrefix("/"+step, proxy(log, func(*http.Request) string { return strings.ReplaceAll(where, "*", step) })))
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"strconv"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
 	"github.com/kafkaml/kafkaml/functions"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
 const about = `Serve one step of the pipeline, as a pod of a cluster does.
@@ -39,15 +41,19 @@ func Command(env *cli.Env) *cobra.Command {
 	}
 }
 
+// port is where to listen.
+func port(getenv func(string) string) string {
+	if p := getenv("PORT"); p != "" {
+		return p
+	}
+	return strconv.Itoa(pipeline.DefaultPort)
+}
+
 // step runs the func of this repository. func-go reads the environment itself.
 func step(ctx context.Context, log *slog.Logger) error {
 	zerolog.SetGlobalLevel(zerolog.WarnLevel) // func-go's own log
 	if os.Getenv("LISTEN_ADDRESS") == "" {
-		port := os.Getenv("PORT")
-		if port == "" {
-			port = "8080"
-		}
-		if err := os.Setenv("LISTEN_ADDRESS", "[::]:"+port); err != nil { // PORT alone would listen on 127.0.0.1
+		if err := os.Setenv("LISTEN_ADDRESS", "[::]:"+port(os.Getenv)); err != nil { // PORT alone would listen on 127.0.0.1
 			return err
 		}
 	}

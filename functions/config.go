@@ -1,0 +1,166 @@
+package functions
+
+import (
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kafkaml/kafkaml/eventing"
+	modelregister "github.com/kafkaml/kafkaml/functions/model-register"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/control"
+)
+
+// Config is all that a host is told. A member that is left out has the default
+// that the variable of its name has, as ReadConfig lists them.
+type Config struct {
+	Step         string               // FUNCTION
+	Data         string               // KAFKAML_DATA
+	Database     string               // DATABASE_URL
+	Artifacts    string               // ARTIFACT_URL
+	Kafka        stream.Config        // KAFKA_*
+	ControlTopic string               // CONTROL_TOPIC
+	URL          string               // BASE_URL
+	Sink         string               // K_SINK
+	Overrides    eventing.Overrides   // K_CE_OVERRIDES
+	Origins      []string             // CORS_ORIGINS
+	TensorFlow   string               // KAFKAML_TENSORFLOW
+	Cluster      *ClusterConfig       // PLATFORM; nil for processes of this machine
+	Worker       modelregister.Worker // builds models; one is started where it is nil
+}
+
+// ClusterConfig is what a host is told where trainings are Jobs of a Kubernetes
+// cluster and inferences its Knative Services.
+type ClusterConfig struct {
+	Image    string        // KAFKAML_IMAGE
+	GPUImage string        // KAFKAML_GPU_IMAGE
+	Owner    string        // K_SERVICE: the Service that what is made belongs to
+	Pending  time.Duration // KAFKAML_PENDING_SECONDS
+}
+
+// readKafka are the steps that must be told where Kafka is; deploy-training
+// hands it on to the processes that it starts.
+var readKafka = []string{pipeline.StepDeployTraining, pipeline.StepControlLog, pipeline.StepDeployInference, pipeline.StepRecords}
+
+// ReadConfig reads the environment:
+//
+//	FUNCTION                 the step to serve; empty for all, each under its name
+//	DATABASE_URL             registry; a SQLite file in KAFKAML_DATA when empty
+//	ARTIFACT_URL             models; a folder in KAFKAML_DATA when empty
+//	KAFKAML_DATA             folder for both, and for logs; ".data" when empty
+//	KAFKA_*                  the cluster, as stream.FromEnv reads it
+//	CONTROL_TOPIC            KAFKA_ML_CONTROL_TOPIC when empty
+//	K_SINK                   deploy-training's door; this process's own when empty
+//	K_CE_OVERRIDES           extensions of the events sent there
+//	CORS_ORIGINS             pages that may call, separated by commas
+//	KAFKAML_TENSORFLOW       the program for training and inference; kafkaml-tensorflow
+//	                         beside this one when empty
+//	PORT                     where this process serves; 8080 when empty
+//	BASE_URL                 the same as a URL; http://127.0.0.1:PORT when empty
+//	PLATFORM                 kubernetes or local: where trainings and inferences run;
+//	                         kubernetes in a pod when empty. Then also:
+//	KAFKAML_IMAGE            holds kafkaml-tensorflow
+//	KAFKAML_GPU_IMAGE        the same for Jobs with GPUs; KAFKAML_IMAGE when empty
+//	KAFKAML_PENDING_SECONDS  how long a Job may find no node; 600 when empty
+func ReadConfig(getenv func(string) string) (Config, error) {
+	c := Config{
+		Step: getenv("FUNCTION"), Data: getenv("KAFKAML_DATA"), Database: getenv("DATABASE_URL"), Artifacts: getenv("ARTIFACT_URL"),
+		ControlTopic: getenv("CONTROL_TOPIC"), URL: getenv("BASE_URL"), Sink: getenv("K_SINK"),
+		Origins: eventing.Origins(getenv("CORS_ORIGINS")), TensorFlow: getenv("KAFKAML_TENSORFLOW"),
+	}
+	if port := getenv("PORT"); port != "" && c.URL == "" {
+		c.URL = "http://127.0.0.1:" + port
+	}
+	var err error
+	if c.Overrides, err = eventing.ParseOverrides(getenv("K_CE_OVERRIDES")); err != nil {
+		return c, err
+	}
+	if c.Cluster, err = readCluster(getenv); err != nil {
+		return c, err
+	}
+	if c.Step == "" || slices.Contains(readKafka, c.Step) {
+		c.Kafka, err = stream.FromEnv(getenv)
+	}
+	return c, err
+}
+
+// readCluster reads what concerns Kubernetes, nil where PLATFORM says local or
+// no cluster runs this process.
+func readCluster(getenv func(string) string) (*ClusterConfig, error) {
+	switch p := getenv("PLATFORM"); {
+	case p == "local" || p == "" && getenv("KUBERNETES_SERVICE_HOST") == "":
+		return nil, nil //nolint:nilnil // none is an answer
+	case p != "" && p != "kubernetes":
+		return nil, pipeline.Invalidf("PLATFORM", "%q is not a platform", p).WithHint("use kubernetes or local")
+	}
+	c := &ClusterConfig{
+		Image: getenv("KAFKAML_IMAGE"), GPUImage: getenv("KAFKAML_GPU_IMAGE"), Owner: getenv("K_SERVICE"), Pending: 10 * time.Minute,
+	}
+	if text := getenv("KAFKAML_PENDING_SECONDS"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			return nil, pipeline.Invalidf("KAFKAML_PENDING_SECONDS", "%q is not a number of seconds", text)
+		}
+		c.Pending = time.Duration(n) * time.Second
+	}
+	return c, nil
+}
+
+// complete checks c and fills in what was left out.
+func (c Config) complete() (Config, error) {
+	set := func(to *string, otherwise string) {
+		if *to == "" {
+			*to = otherwise
+		}
+	}
+	set(&c.Data, ".data")
+	var err error
+	if c.Data, err = filepath.Abs(c.Data); err != nil {
+		return c, &pipeline.Error{Op: "find the data folder", Kind: pipeline.Unavailable, Field: "KAFKAML_DATA", Err: err}
+	}
+	set(&c.Database, "sqlite:"+filepath.Join(c.Data, "registry.db"))
+	set(&c.Artifacts, (&url.URL{Scheme: "file", Path: filepath.Join(c.Data, "artifacts")}).String())
+	set(&c.ControlTopic, control.Topic)
+	if err := pipeline.ValidateTopic("CONTROL_TOPIC", c.ControlTopic); err != nil {
+		return c, err
+	}
+	set(&c.URL, "http://127.0.0.1:"+strconv.Itoa(pipeline.DefaultPort))
+	if c.Step == "" {
+		c.Sink = c.URL + "/" + pipeline.StepDeployTraining + "/"
+	}
+	set(&c.Sink, c.URL+"/")
+	if c.TensorFlow == "" && c.Cluster == nil {
+		c.TensorFlow, err = besideThis("kafkaml-tensorflow")
+	}
+	return c, err
+}
+
+// besideThis is the path of a program in the folder of the one that runs.
+func besideThis(program string) (string, error) {
+	self, err := os.Executable()
+	if err == nil {
+		self, err = filepath.EvalSymlinks(self) // kn-kafkaml may be a link to it
+	}
+	if err != nil {
+		return "", &pipeline.Error{Op: "find " + program, Kind: pipeline.Unavailable, Err: err, Hint: "set KAFKAML_TENSORFLOW"}
+	}
+	return filepath.Join(filepath.Dir(self), program), nil
+}
+
+// childEnv is what the processes of trainings and inferences are told on this
+// machine; those of a cluster read its ConfigMap and Secrets.
+func (c Config) childEnv() []string {
+	if c.Cluster != nil {
+		return nil
+	}
+	env := append([]string{"ARTIFACT_URL=" + c.Artifacts}, c.Kafka.Env()...)
+	if len(c.Origins) > 0 {
+		env = append(env, "CORS_ORIGINS="+strings.Join(c.Origins, ","))
+	}
+	return env
+}

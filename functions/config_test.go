@@ -1,0 +1,85 @@
+package functions
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// read reads and completes a configuration that says where Kafka is.
+func read(env map[string]string) (Config, error) {
+	c, err := ReadConfig(func(name string) string {
+		if v, ok := env[name]; ok || name != "KAFKA_BROKERS" {
+			return v
+		}
+		return "broker:9092"
+	})
+	if err != nil {
+		return c, err
+	}
+	return c.complete()
+}
+
+func TestWhatIsLeftOutHasADefault(t *testing.T) {
+	c, err := read(map[string]string{"KAFKAML_DATA": "/data", "CORS_ORIGINS": "http://a,http://b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Database != "sqlite:/data/registry.db" || c.Artifacts != "file:///data/artifacts" || c.ControlTopic != "KAFKA_ML_CONTROL_TOPIC" ||
+		c.URL != "http://127.0.0.1:8080" || c.Sink != "http://127.0.0.1:8080/deploy-training/" || !strings.HasSuffix(c.TensorFlow, "/kafkaml-tensorflow") {
+		t.Errorf("%+v", c)
+	}
+	if env := c.childEnv(); !slices.Contains(env, "CORS_ORIGINS=http://a,http://b") || !slices.Contains(env, "KAFKA_BROKERS=broker:9092") || !slices.Contains(env, "ARTIFACT_URL=file:///data/artifacts") {
+		t.Errorf("a child is told %v", env)
+	}
+}
+
+func TestAStepAloneReportsToItsSink(t *testing.T) {
+	c, err := read(map[string]string{"FUNCTION": pipeline.StepControlLog, "PORT": "9000", "K_SINK": "http://sink"})
+	if err != nil || c.Sink != "http://sink" || c.URL != "http://127.0.0.1:9000" {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if c, err = read(map[string]string{"FUNCTION": pipeline.StepModelRegister, "KAFKA_BROKERS": ""}); err != nil {
+		t.Errorf("model-register needs no Kafka: %v", err)
+	}
+}
+
+func TestAClusterIsRecognised(t *testing.T) {
+	pod := map[string]string{"KUBERNETES_SERVICE_HOST": "10.0.0.1", "KAFKAML_IMAGE": "i", "K_SERVICE": "deploy-training"}
+	c, err := read(pod)
+	if err != nil || c.Cluster == nil || c.Cluster.Image != "i" || c.Cluster.Owner != "deploy-training" || c.Cluster.Pending != 10*time.Minute || c.childEnv() != nil {
+		t.Errorf("%+v, %v", c, err)
+	}
+	pod["PLATFORM"] = "local"
+	if c, err = read(pod); err != nil || c.Cluster != nil {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+func TestAConfigurationIsRefusedByName(t *testing.T) {
+	for name, env := range map[string]map[string]string{
+		"PLATFORM":                {"PLATFORM": "mainframe"},
+		"KAFKAML_PENDING_SECONDS": {"PLATFORM": "kubernetes", "KAFKAML_PENDING_SECONDS": "soon"},
+		"CONTROL_TOPIC":           {"CONTROL_TOPIC": "a b"},
+		"K_CE_OVERRIDES":          {"K_CE_OVERRIDES": "{"},
+		"KAFKA_BROKERS":           {"KAFKA_BROKERS": ""},
+	} {
+		_, err := read(env)
+		var e *pipeline.Error
+		if !errors.As(err, &e) || e.Field != name {
+			t.Errorf("%v: %v, want an error about %s", env, err, name)
+		}
+	}
+}
+
+func TestEveryStepIsWired(t *testing.T) {
+	for _, step := range pipeline.Steps {
+		if wirings[step] == nil {
+			t.Errorf("nothing wires %s", step)
+		}
+	}
+}

@@ -1,0 +1,153 @@
+package functions
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"github.com/kafkaml/kafkaml/eventing"
+	deployinference "github.com/kafkaml/kafkaml/functions/deploy-inference"
+	modelregister "github.com/kafkaml/kafkaml/functions/model-register"
+	"github.com/kafkaml/kafkaml/shared/artifact"
+	"github.com/kafkaml/kafkaml/shared/framework/keras"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/platform"
+	"github.com/kafkaml/kafkaml/shared/platform/kubernetes"
+	"github.com/kafkaml/kafkaml/shared/platform/local"
+	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/toolchain"
+)
+
+// parts are what steps stand on. Each is opened once, by the first step that
+// needs it.
+type parts struct {
+	store      *registry.Store
+	artifacts  *artifact.Store
+	worker     modelregister.Worker
+	kafka      *stream.Cluster
+	jobs       platform.Jobs
+	services   platform.Services
+	sources    deployinference.Sources
+	dispatcher *eventing.Dispatcher // the sources, where local runs
+	local      *local.Platform      // jobs and services on this machine,
+	kubernetes *kubernetes.Platform // or in a cluster
+	namespace  string               // of the cluster
+
+	closers []func() error
+}
+
+// open opens parts, one after the other.
+func (h *Host) open(ctx context.Context, parts ...func(context.Context) error) error {
+	for _, part := range parts {
+		if err := part(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *parts) onClose(f func() error) { p.closers = append(p.closers, f) }
+
+func (p *parts) close() (err error) {
+	for i := len(p.closers) - 1; i >= 0; i-- {
+		err = errors.Join(err, p.closers[i]())
+	}
+	p.closers = nil
+	return err
+}
+
+func (h *Host) openStore(ctx context.Context) (err error) {
+	if err := os.MkdirAll(h.config.Data, 0o750); err != nil {
+		return &pipeline.Error{Op: "make the data folder", Kind: pipeline.Unavailable, Field: "KAFKAML_DATA", Err: err}
+	}
+	if h.parts.store, err = registry.Open(ctx, h.config.Database); err != nil {
+		return err
+	}
+	h.parts.onClose(h.parts.store.Close)
+	return nil
+}
+
+func (h *Host) openArtifacts(ctx context.Context) (err error) {
+	if h.parts.artifacts != nil {
+		return nil
+	}
+	if h.parts.artifacts, err = artifact.Open(ctx, h.config.Artifacts); err != nil {
+		return err
+	}
+	h.parts.onClose(h.parts.artifacts.Close)
+	return nil
+}
+
+func (h *Host) openWorker(ctx context.Context) error {
+	if h.config.Worker != nil {
+		h.parts.worker = h.config.Worker // who gave it closes it
+		return nil
+	}
+	python, packages, err := toolchain.Python()
+	if err != nil {
+		return err
+	}
+	w, err := keras.Start(ctx, keras.Options{Python: python, SitePackages: packages, Log: h.log})
+	if err != nil {
+		return err
+	}
+	h.parts.worker = w
+	h.parts.onClose(w.Close)
+	return nil
+}
+
+func (h *Host) openKafka(ctx context.Context) (err error) {
+	if h.parts.kafka != nil {
+		return nil
+	}
+	if h.parts.kafka, err = stream.Dial(ctx, h.config.Kafka); err != nil {
+		return err
+	}
+	h.parts.onClose(h.parts.kafka.Close)
+	return nil
+}
+
+// openPlatform runs trainings and inferences: in the cluster, or as processes of
+// this machine.
+func (h *Host) openPlatform(context.Context) error {
+	if h.parts.jobs != nil {
+		return nil
+	}
+	if h.config.Cluster != nil {
+		return h.openKubernetes()
+	}
+	p, err := local.New(local.Config{
+		Binary: h.config.TensorFlow, Dir: filepath.Join(h.config.Data, "logs"), Scratch: filepath.Join(h.config.Data, "scratch"),
+		Log: h.log, BaseURL: h.config.URL + PredictPath, OnEnded: h.ended,
+	})
+	if err != nil {
+		return err
+	}
+	h.parts.local, h.parts.jobs, h.parts.services = p, p, p
+	h.parts.onClose(p.Close)
+	return nil
+}
+
+// openSources delivers records to inferences: by the cluster's KafkaSources, or
+// by a dispatcher that stands in for them on this machine.
+func (h *Host) openSources(context.Context) error {
+	if k := h.parts.kubernetes; k != nil {
+		h.parts.sources = clusterSources{k, sourceNet(h.config.Kafka)}
+		return nil
+	}
+	d := eventing.NewDispatcher(h.parts.kafka, h.replicas, h.log)
+	h.parts.dispatcher, h.parts.sources = d, d
+	h.parts.onClose(d.Close)
+	return nil
+}
+
+// replicas gives the URLs of the replicas that a destination on this machine
+// names.
+func (h *Host) replicas(d eventing.Destination) []string {
+	if d.Ref == nil {
+		return nil
+	}
+	return h.parts.local.URLs(d.Ref.Name)
+}

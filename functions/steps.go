@@ -1,0 +1,95 @@
+package functions
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/eventing/door"
+	controllog "github.com/kafkaml/kafkaml/functions/control-log"
+	deployinference "github.com/kafkaml/kafkaml/functions/deploy-inference"
+	deploytraining "github.com/kafkaml/kafkaml/functions/deploy-training"
+	modelregister "github.com/kafkaml/kafkaml/functions/model-register"
+	"github.com/kafkaml/kafkaml/functions/records"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// wirings says how each of pipeline.Steps is made: it opens the parts that the
+// step stands on and adds its background work to the host's.
+var wirings = map[string]func(*Host, context.Context, *slog.Logger) (door.Function, error){
+	pipeline.StepModelRegister:   (*Host).modelRegister,
+	pipeline.StepDeployTraining:  (*Host).deployTraining,
+	pipeline.StepControlLog:      (*Host).controlLog,
+	pipeline.StepDeployInference: (*Host).deployInference,
+	pipeline.StepRecords:         (*Host).records,
+}
+
+// reconcileEvery is how often deploy-training compares its rows with the Jobs.
+const reconcileEvery = 15 * time.Second
+
+func (h *Host) modelRegister(ctx context.Context, log *slog.Logger) (door.Function, error) {
+	if err := h.open(ctx, h.openArtifacts, h.openWorker); err != nil {
+		return door.Function{}, err
+	}
+	s := modelregister.NewService(modelregister.Deps{
+		Store: h.parts.store, Artifacts: h.parts.artifacts, Worker: h.parts.worker, Scratch: os.TempDir(), Log: log,
+	})
+	h.loops = append(h.loops, s.Run)
+	return s.Function(), nil
+}
+
+func (h *Host) deployTraining(ctx context.Context, log *slog.Logger) (door.Function, error) {
+	if err := h.open(ctx, h.openArtifacts, h.openPlatform); err != nil {
+		return door.Function{}, err
+	}
+	h.training = deploytraining.NewService(deploytraining.Deps{
+		Store: h.parts.store, Artifacts: h.parts.artifacts, Jobs: h.parts.jobs,
+		Env: append(h.config.childEnv(), "K_SINK="+h.config.Sink), Log: log,
+	})
+	h.loops = append(h.loops, func(ctx context.Context) { h.training.Run(ctx, reconcileEvery) })
+	if k := h.parts.kubernetes; k != nil {
+		h.loops = append(h.loops, k.Watch)
+	}
+	return h.training.Function(), nil
+}
+
+func (h *Host) controlLog(ctx context.Context, log *slog.Logger) (door.Function, error) {
+	if err := h.open(ctx, h.openKafka); err != nil {
+		return door.Function{}, err
+	}
+	// A KafkaSource waits for its topic to be there.
+	if err := h.parts.kafka.EnsureTopic(ctx, h.config.ControlTopic, 1); err != nil {
+		return door.Function{}, err
+	}
+	return controllog.NewService(controllog.Deps{
+		Store: h.parts.store, Cluster: h.parts.kafka, ControlTopic: h.config.ControlTopic,
+		Emit: eventing.NewEmitter(h.config.Sink, h.config.Overrides, nil), Log: log,
+	}).Function(), nil
+}
+
+func (h *Host) deployInference(ctx context.Context, log *slog.Logger) (door.Function, error) {
+	if err := h.open(ctx, h.openKafka, h.openPlatform, h.openSources); err != nil {
+		return door.Function{}, err
+	}
+	deps := deployinference.Deps{
+		Store: h.parts.store, Topics: h.parts.kafka, Brokers: h.config.Kafka.Brokers,
+		Services: h.parts.services, Sources: h.parts.sources, Env: h.config.childEnv(), Log: log,
+	}
+	if k := h.parts.kubernetes; k != nil {
+		deps.Namespace, deps.PerPartition = h.parts.namespace, true
+	}
+	s := deployinference.NewService(deps)
+	h.loops = append(h.loops, s.Run)
+	return s.Function(), nil
+}
+
+func (h *Host) records(ctx context.Context, log *slog.Logger) (door.Function, error) {
+	if err := h.open(ctx, h.openKafka); err != nil {
+		return door.Function{}, err
+	}
+	return records.NewService(records.Deps{
+		Store: h.parts.store, Cluster: h.parts.kafka, ControlTopic: h.config.ControlTopic, Log: log,
+	}).Function(), nil
+}
