@@ -3,10 +3,10 @@ package eventing
 import (
 	"fmt"
 	"math"
-	"strconv"
 	"strings"
 	"time"
 
+	"github.com/sosodev/duration"
 	"sigs.k8s.io/yaml"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -187,49 +187,17 @@ func (r retries) wait(n int) time.Duration {
 	return min(r.delay<<min(n, 20), longestWait)
 }
 
-// parseDuration reads the ISO 8601 durations that Knative writes: days, hours,
-// minutes and seconds, the last with a fraction.
+// parseDuration reads an ISO 8601 duration. Years and months, whose length
+// depends on when they begin, are refused, as is what a time.Duration cannot
+// hold.
 func parseDuration(s string) (time.Duration, error) {
 	bad := fmt.Errorf("%q is not an ISO 8601 duration such as PT0.3S", s)
-	rest, ok := strings.CutPrefix(s, "P")
-	if !ok || rest == "" {
+	p, err := duration.Parse(s)
+	if err != nil || p.Negative || p.Years+p.Months > 0 || strings.HasSuffix(s, "P") || strings.HasSuffix(s, "T") {
 		return 0, bad
 	}
-	date, clock, hasClock := strings.Cut(rest, "T")
-	if hasClock && clock == "" {
+	if hours := (7*p.Weeks+p.Days)*24 + p.Hours + p.Minutes/60 + p.Seconds/3600; hours > time.Duration(math.MaxInt64).Hours()/2 {
 		return 0, bad
 	}
-	total := 0.0
-	for _, part := range []struct{ text, units string }{{date, "D"}, {clock, "HMS"}} {
-		seconds, err := sumUnits(part.text, part.units)
-		if err != nil {
-			return 0, bad
-		}
-		total += seconds
-	}
-	if d := total * float64(time.Second); d < math.MaxInt64 {
-		return time.Duration(d), nil
-	}
-	return 0, bad
-}
-
-// unitSeconds are the units of a duration in seconds.
-var unitSeconds = map[byte]float64{'D': 86400, 'H': 3600, 'M': 60, 'S': 1}
-
-// sumUnits adds up numbers that are each followed by one of units, in order.
-func sumUnits(text, units string) (seconds float64, err error) {
-	for text != "" {
-		i := strings.IndexAny(text, units)
-		if i < 0 {
-			return 0, strconv.ErrSyntax
-		}
-		n, err := strconv.ParseFloat(text[:i], 64)
-		if err != nil || n < 0 || math.IsNaN(n) || strings.ContainsAny(text[:i], "eExXpP_+iIn") {
-			return 0, strconv.ErrSyntax
-		}
-		seconds += n * unitSeconds[text[i]]
-		units = units[strings.IndexByte(units, text[i])+1:]
-		text = text[i+1:]
-	}
-	return seconds, nil
+	return p.ToTimeDuration(), nil
 }

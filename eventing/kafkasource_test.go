@@ -83,8 +83,8 @@ func TestRetries(t *testing.T) {
 
 func TestParseDuration(t *testing.T) {
 	for text, want := range map[string]time.Duration{
-		"PT0.3S": 300 * time.Millisecond, "PT1M30S": 90 * time.Second, "P1DT1H": 25 * time.Hour, "PT0S": 0,
-		"": -1, "P": -1, "PT": -1, "1S": -1, "PT1": -1, "PTS": -1, "PT1S1M": -1, "PT-1S": -1, "PT1e9S": -1, "P1M": -1, "PT99999999999H": -1,
+		"PT0.3S": 300 * time.Millisecond, "PT1M30S": 90 * time.Second, "P1DT1H": 25 * time.Hour, "P1W": 168 * time.Hour, "PT0S": 0,
+		"": -1, "P": -1, "PT": -1, "1S": -1, "PT1": -1, "PTS": -1, "PT-1S": -1, "PT1e9S": -1, "P1M": -1, "PT99999999999H": -1,
 	} {
 		got, err := parseDuration(text)
 		if (err != nil) != (want < 0) || err == nil && got != want {

@@ -47,9 +47,6 @@ func NewService(deps Deps) *Service {
 	return &Service{Deps: deps, fresh: freshness{at: map[int64]checked{}}}
 }
 
-// New gives the step as a function.
-func New(deps Deps) door.Function { return NewService(deps).Function() }
-
 // Function is the step's HTTP side.
 func (s *Service) Function() door.Function {
 	return door.Function{
@@ -83,7 +80,11 @@ func (s *Service) take(ctx context.Context, e event.Event) (*event.Event, error)
 	if origin.Topic == "" {
 		origin.Topic = s.ControlTopic
 	}
-	d, known, err := s.from(ctx, origin)
+	known := false // the record came before
+	d, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (d pipeline.Datasource, err error) {
+		d, known, err = tx.DatasourceFrom(origin)
+		return d, err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -117,28 +118,18 @@ func sameRecord(d pipeline.Datasource, o pipeline.Origin) error {
 	}
 }
 
-// from finds the datasource that a control record has already become.
-func (s *Service) from(ctx context.Context, origin pipeline.Origin) (d pipeline.Datasource, known bool, err error) {
-	err = s.Store.View(ctx, func(tx *registry.Tx) error {
-		d, known, err = tx.DatasourceFrom(origin)
-		return err
-	})
-	return d, known, err
-}
-
 // read reads a control message and looks whether the log holds its stream. The
 // error is one that may pass, such as a broker that does not answer; a message
 // that cannot be used is a datasource that is rejected.
 func (s *Service) read(ctx context.Context, key, value []byte) (pipeline.Datasource, error) {
 	d, err := control.Read(ctx, s.Cluster, key, value)
 	switch pipeline.KindOf(err) {
+	case "":
+		return d, nil
 	case pipeline.Unavailable, pipeline.Internal:
-		if err != nil {
-			return d, err
-		}
-	default:
-		d.Rejected = rejectionOf(err)
+		return d, err
 	}
+	d.Rejected = rejectionOf(err)
 	return d, nil
 }
 

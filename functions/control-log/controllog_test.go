@@ -53,11 +53,11 @@ func newRig(t *testing.T) *rig {
 	sink := httptest.NewServer(door.Handler(door.Function{
 		Name: "deploy-training", Events: map[string]door.EventHandler{eventing.DatasourceReceived: r.take},
 	}, r.store, log))
-	f := controllog.New(controllog.Deps{
+	s := controllog.NewService(controllog.Deps{
 		Store: r.store, Cluster: r.cluster, ControlTopic: r.control, Log: log,
 		Emit: eventing.NewEmitter(sink.URL, eventing.Overrides{}, &http.Client{Timeout: time.Second}),
 	})
-	r.Server = httptest.NewServer(door.Handler(f, r.store, log))
+	r.Server = httptest.NewServer(door.Handler(s.Function(), r.store, log))
 	t.Cleanup(func() {
 		r.Server.Close()
 		sink.Close()

@@ -59,21 +59,21 @@ func (s *Service) resend(ctx context.Context, call *door.Call) error {
 }
 
 // resendable gives a datasource that can be sent to a deployment that exists.
-func (s *Service) resendable(ctx context.Context, id, deployment int64) (d pipeline.Datasource, err error) {
-	err = s.Store.View(ctx, func(tx *registry.Tx) error {
-		if d, err = tx.Datasource(id); err != nil {
-			return err
+func (s *Service) resendable(ctx context.Context, id, deployment int64) (pipeline.Datasource, error) {
+	return registry.Read(ctx, s.Store, func(tx *registry.Tx) (pipeline.Datasource, error) {
+		d, err := tx.Datasource(id)
+		if err != nil {
+			return d, err
 		}
 		if d.Rejected != nil {
-			return &pipeline.Error{
+			return d, &pipeline.Error{
 				Kind: pipeline.Conflict, Field: "id", Reason: "the datasource was refused: " + d.Rejected.Reason, Hint: d.Rejected.Hint,
 			}
 		}
 		_, err = tx.Deployment(deployment)
 		if pipeline.KindOf(err) == pipeline.NotFound {
-			return pipeline.Invalidf("deployment", "there is no deployment %d", deployment).WithHint("create the deployment first")
+			return d, pipeline.Invalidf("deployment", "there is no deployment %d", deployment).WithHint("create the deployment first")
 		}
-		return err
+		return d, err
 	})
-	return d, err
 }

@@ -77,7 +77,7 @@ func (s *Service) refresh(ctx context.Context, all []pipeline.Datasource) {
 // ask asks the broker about one datasource and keeps a state that changed.
 func (s *Service) ask(ctx context.Context, d *pipeline.Datasource) {
 	now, err := s.Cluster.Available(ctx, d.Ranges)
-	if pipeline.KindOf(err) == pipeline.Unavailable && err != nil {
+	if pipeline.KindOf(err) == pipeline.Unavailable {
 		d.Retention.Reason = "not looked up now: " + err.Error()
 		return
 	}
@@ -106,13 +106,8 @@ func (s *Service) list(w http.ResponseWriter, r *http.Request) {
 		door.Problem(w, err)
 		return
 	}
-	page := registry.Page[pipeline.Datasource]{Items: []pipeline.Datasource{}}
-	err = s.Store.View(r.Context(), func(tx *registry.Tx) error {
-		found, err := tx.Datasources(q)
-		if found.Items != nil {
-			page = found
-		}
-		return err
+	page, err := registry.Read(r.Context(), s.Store, func(tx *registry.Tx) (registry.Page[pipeline.Datasource], error) {
+		return tx.Datasources(q)
 	})
 	if err != nil {
 		door.Problem(w, err)
@@ -128,15 +123,12 @@ func (s *Service) get(w http.ResponseWriter, r *http.Request) {
 		door.Problem(w, err)
 		return
 	}
-	one := make([]pipeline.Datasource, 1)
-	err = s.Store.View(r.Context(), func(tx *registry.Tx) error {
-		one[0], err = tx.Datasource(id)
-		return err
-	})
+	d, err := registry.Read(r.Context(), s.Store, func(tx *registry.Tx) (pipeline.Datasource, error) { return tx.Datasource(id) })
 	if err != nil {
 		door.Problem(w, err)
 		return
 	}
+	one := []pipeline.Datasource{d}
 	s.refresh(r.Context(), one)
 	door.WriteJSON(w, one[0])
 }

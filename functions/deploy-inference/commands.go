@@ -21,15 +21,14 @@ func (s *Service) deploy(ctx context.Context, call *door.Call) error {
 	if f.Result == nil {
 		return pipeline.Invalidf("result", "is missing")
 	}
-	var i pipeline.Inference
-	err := s.Store.View(ctx, func(tx *registry.Tx) error {
+	i, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (i pipeline.Inference, err error) {
 		sub, err := subjectOf(tx, *f.Result)
 		if err != nil {
-			return err
+			return i, err
 		}
 		i = f.over(draft(sub))
 		i.Name = f.Name
-		return check(&i, sub)
+		return i, check(&i, sub)
 	})
 	if err != nil {
 		return err
@@ -98,8 +97,8 @@ func (s *Service) update(ctx context.Context, call *door.Call) error {
 		i.Name = named
 		return i, err
 	}
-	var i pipeline.Inference
-	if err := s.Store.View(ctx, func(tx *registry.Tx) error { i, err = next(tx); return err }); err != nil {
+	i, err := registry.Read(ctx, s.Store, next)
+	if err != nil {
 		return err
 	}
 	partitions, err := s.topics(ctx, i)

@@ -60,10 +60,6 @@ func NewService(deps Deps) *Service {
 	return s
 }
 
-// New gives the step as a function; NewService and Service.Function are New in
-// two, for who also runs Service.Run.
-func New(deps Deps) door.Function { return NewService(deps).Function() }
-
 // Function is the step's HTTP side.
 func (s *Service) Function() door.Function {
 	return door.Function{

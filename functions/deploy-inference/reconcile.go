@@ -76,10 +76,8 @@ func (r *reconciler) look(ctx context.Context) error {
 	if err := r.adopt(ctx); err != nil {
 		return err
 	}
-	var page registry.Page[pipeline.Inference]
-	err := r.s.Store.View(ctx, func(tx *registry.Tx) (err error) {
-		page, err = tx.Inferences(registry.Query{})
-		return err
+	page, err := registry.Read(ctx, r.s.Store, func(tx *registry.Tx) (registry.Page[pipeline.Inference], error) {
+		return tx.Inferences(registry.Query{})
 	})
 	if err != nil {
 		return err
@@ -135,12 +133,11 @@ func (r *reconciler) settle(ctx context.Context, id int64, it *item) error {
 
 // read gives an inference and what it serves.
 func (s *Service) read(ctx context.Context, id int64) (i pipeline.Inference, sub subject, err error) {
-	err = s.Store.View(ctx, func(tx *registry.Tx) error {
+	sub, err = registry.Read(ctx, s.Store, func(tx *registry.Tx) (subject, error) {
 		if i, err = tx.Inference(id); err != nil || i.Status == pipeline.InferenceStopped {
-			return err
+			return subject{}, err
 		}
-		sub, err = subjectOf(tx, i.Result)
-		return err
+		return subjectOf(tx, i.Result)
 	})
 	return i, sub, err
 }

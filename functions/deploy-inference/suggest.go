@@ -16,11 +16,7 @@ func (s *Service) suggest(w http.ResponseWriter, r *http.Request) {
 		door.Problem(w, err)
 		return
 	}
-	var sub subject
-	err = s.Store.View(r.Context(), func(tx *registry.Tx) error {
-		sub, err = subjectOf(tx, id)
-		return err
-	})
+	sub, err := registry.Read(r.Context(), s.Store, func(tx *registry.Tx) (subject, error) { return subjectOf(tx, id) })
 	if err != nil {
 		door.Problem(w, err)
 		return

@@ -84,20 +84,18 @@ func (s *Service) put(ctx context.Context, topic string, partition int, key, val
 }
 
 // decoderOf decodes as the inference's replicas do.
-func (s *Service) decoderOf(ctx context.Context, i pipeline.Inference) (d *codec.Decoder, err error) {
-	err = s.Store.View(ctx, func(tx *registry.Tx) error {
+func (s *Service) decoderOf(ctx context.Context, i pipeline.Inference) (*codec.Decoder, error) {
+	model, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (pipeline.Model, error) {
 		result, err := tx.Result(i.Result)
 		if err != nil {
-			return err
+			return pipeline.Model{}, err
 		}
-		model, err := tx.ModelVersion(result.Model, result.ModelVersion)
-		if err != nil {
-			return err
-		}
-		d, err = codec.New(i.InputFormat, i.InputConfig, codec.Binding{Inputs: model.Inputs})
-		return err
+		return tx.ModelVersion(result.Model, result.ModelVersion)
 	})
-	return d, err
+	if err != nil {
+		return nil, err
+	}
+	return codec.New(i.InputFormat, i.InputConfig, codec.Binding{Inputs: model.Inputs})
 }
 
 func decodes(d *codec.Decoder, value []byte) error {

@@ -111,19 +111,18 @@ func (s *Service) preview(ctx context.Context, id int64, limit int) (preview, er
 
 // bound reads a datasource and what its records are to be decoded to.
 func (s *Service) bound(ctx context.Context, id int64) (d pipeline.Datasource, b codec.Binding, err error) {
-	err = s.Store.View(ctx, func(tx *registry.Tx) error {
+	b, err = registry.Read(ctx, s.Store, func(tx *registry.Tx) (b codec.Binding, err error) {
 		if d, err = tx.Datasource(id); err != nil {
-			return err
+			return b, err
 		}
 		if d.Rejected != nil {
-			return &pipeline.Error{Kind: pipeline.Conflict, Field: "id", Reason: "the datasource was refused: " + d.Rejected.Reason, Hint: d.Rejected.Hint}
+			return b, &pipeline.Error{Kind: pipeline.Conflict, Field: "id", Reason: "the datasource was refused: " + d.Rejected.Reason, Hint: d.Rejected.Hint}
 		}
 		b, err = declared(d)
 		if err != nil || b.Inputs != nil {
-			return err
+			return b, err
 		}
-		b, err = bindingOf(tx, d.Deployment)
-		return err
+		return bindingOf(tx, d.Deployment)
 	})
 	return d, b, err
 }

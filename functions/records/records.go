@@ -56,14 +56,10 @@ func listDatasets(w http.ResponseWriter, _ *http.Request) {
 }
 
 // inference reads the one that a request's path names.
-func (s *Service) inference(r *http.Request) (i pipeline.Inference, err error) {
+func (s *Service) inference(r *http.Request) (pipeline.Inference, error) {
 	id, err := door.PathID(r)
 	if err != nil {
-		return i, err
+		return pipeline.Inference{}, err
 	}
-	err = s.Store.View(r.Context(), func(tx *registry.Tx) error {
-		i, err = tx.Inference(id)
-		return err
-	})
-	return i, err
+	return registry.Read(r.Context(), s.Store, func(tx *registry.Tx) (pipeline.Inference, error) { return tx.Inference(id) })
 }

@@ -160,20 +160,21 @@ func (s *Service) send(ctx context.Context, f sendForm, uploads []*multipart.Fil
 // fits refuses a stream that the deployment's model could not train on, before
 // anything is sent.
 func (s *Service) fits(ctx context.Context, config control.SinkConfig) error {
-	return s.Store.View(ctx, func(tx *registry.Tx) error {
-		if _, err := tx.Deployment(config.Deployment); err != nil {
-			if pipeline.KindOf(err) == pipeline.NotFound {
-				return pipeline.Invalidf("deployment", "there is no deployment %d", config.Deployment)
-			}
-			return err
+	binding, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (codec.Binding, error) {
+		_, err := tx.Deployment(config.Deployment)
+		if pipeline.KindOf(err) == pipeline.NotFound {
+			err = pipeline.Invalidf("deployment", "there is no deployment %d", config.Deployment)
 		}
-		binding, err := bindingOf(tx, config.Deployment)
 		if err != nil {
-			return err
+			return codec.Binding{}, err
 		}
-		_, err = codec.New(config.Format, config.Config, binding)
-		return err
+		return bindingOf(tx, config.Deployment)
 	})
+	if err != nil {
+		return err
+	}
+	_, err = codec.New(config.Format, config.Config, binding)
+	return err
 }
 
 // locate gives the files to read: those of an example, or uploads, which are

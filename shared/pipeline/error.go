@@ -70,8 +70,11 @@ func (e *Error) KindOr() Kind {
 func (e *Error) Unwrap() error { return e.Err }
 
 // KindOf is the kind of the outermost Error in err's chain, Internal for an
-// error of another type.
+// error of another type and empty for nil.
 func KindOf(err error) Kind {
+	if err == nil {
+		return ""
+	}
 	var e *Error
 	if errors.As(err, &e) {
 		return e.KindOr()

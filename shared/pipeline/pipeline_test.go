@@ -186,4 +186,7 @@ func TestErrorText(t *testing.T) {
 	if KindOf(wrapped) != Unavailable || !errors.Is(wrapped, cause) || KindOf(cause) != Internal || (&Error{}).Message() != "internal" {
 		t.Error("kind or cause is lost")
 	}
+	if kind := KindOf(nil); kind != "" {
+		t.Errorf("no error is of kind %q", kind)
+	}
 }

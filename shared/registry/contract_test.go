@@ -60,6 +60,13 @@ func do(t testing.TB, s *registry.Store, fn func(tx *registry.Tx) error) {
 	}
 }
 
+// view runs fn in a transaction that reads.
+func view(t testing.TB, s *registry.Store, fn func(tx *registry.Tx) error) error {
+	t.Helper()
+	_, err := registry.Read(t.Context(), s, func(tx *registry.Tx) (struct{}, error) { return struct{}{}, fn(tx) })
+	return err
+}
+
 // fact is an event about subject.
 func fact(subject string) event.Event {
 	e := event.New()

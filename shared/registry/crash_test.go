@@ -92,17 +92,12 @@ func checkCommitted(t *testing.T, url string, said []string, kills int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var models []pipeline.Model
-	err = s.View(t.Context(), func(tx *registry.Tx) error {
-		page, err := tx.Models(registry.Query{})
-		models = page.Items
-		return err
-	})
+	page, err := registry.Read(t.Context(), s, func(tx *registry.Tx) (registry.Page[pipeline.Model], error) { return tx.Models(registry.Query{}) })
 	if err != nil {
 		t.Fatal(err)
 	}
 	has := map[string]bool{}
-	for _, m := range models {
+	for _, m := range page.Items {
 		has[m.Name] = true
 	}
 	for _, name := range said {
@@ -110,8 +105,8 @@ func checkCommitted(t *testing.T, url string, said []string, kills int) {
 			t.Errorf("%s was committed and is lost", name)
 		}
 	}
-	if len(models) > len(said)+kills || len(models) != len(events) {
-		t.Errorf("%d models and %d events of %d commits that were said, after %d kills", len(models), len(events), len(said), kills)
+	if len(page.Items) > len(said)+kills || len(page.Items) != len(events) {
+		t.Errorf("%d models and %d events of %d commits that were said, after %d kills", len(page.Items), len(events), len(said), kills)
 	}
 	for i, e := range events {
 		if e.Seq != int64(i)+1 || !has[e.Event.Subject()] {

@@ -127,7 +127,7 @@ func TestFilters(t *testing.T) {
 				}
 			}
 			try := func(q registry.Query) error {
-				return s.View(t.Context(), func(tx *registry.Tx) error { _, err := c.list(tx, q); return err })
+				return view(t, s, func(tx *registry.Tx) error { _, err := c.list(tx, q); return err })
 			}
 			refused(t, try(registry.Query{By: map[string]int64{"owner": 1}}), pipeline.Invalid, "owner", c.kind)
 			refused(t, try(registry.Query{After: "x"}), pipeline.Invalid, "after", "cursor")

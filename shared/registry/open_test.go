@@ -140,10 +140,10 @@ func TestWriterThatWaitsEndsWithItsContext(t *testing.T) {
 	})
 }
 
-func TestViewSeesOneStateAndCannotWrite(t *testing.T) {
+func TestReadSeesOneStateAndCannotWrite(t *testing.T) {
 	contract(t, func(t *testing.T, url string) {
 		s := open(t, url)
-		err := s.View(t.Context(), func(tx *registry.Tx) error {
+		err := view(t, s, func(tx *registry.Tx) error {
 			before, err := tx.Models(registry.Query{})
 			if err != nil {
 				return err
@@ -153,16 +153,16 @@ func TestViewSeesOneStateAndCannotWrite(t *testing.T) {
 			}
 			after, err := tx.Models(registry.Query{})
 			if len(before.Items) != len(after.Items) {
-				t.Error("a view saw a change")
+				t.Error("a read saw a change")
 			}
 			return err
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = s.View(t.Context(), func(tx *registry.Tx) error { return tx.CreateModel(&pipeline.Model{Name: "written"}) })
+		err = view(t, s, func(tx *registry.Tx) error { return tx.CreateModel(&pipeline.Model{Name: "written"}) })
 		if err == nil {
-			t.Error("a view wrote")
+			t.Error("a read wrote")
 		}
 	})
 }

@@ -69,13 +69,13 @@ func (tx *Tx) storeEvents() (last int64, err error) {
 // Events gives the events that follow number after, in the order of their
 // commits, at most limit of them (0 or less: all).
 func (s *Store) Events(ctx context.Context, after int64, limit int) ([]Stored, error) {
-	found := []Stored{}
-	err := s.View(ctx, func(tx *Tx) error {
+	found, err := Read(ctx, s, func(tx *Tx) ([]Stored, error) {
+		found := []Stored{}
 		statement := "SELECT seq, body FROM events WHERE seq > ? ORDER BY seq"
 		if limit > 0 {
 			statement += fmt.Sprintf(" LIMIT %d", limit)
 		}
-		return tx.each(func(read func(...any) error) error {
+		err := tx.each(func(read func(...any) error) error {
 			var one Stored
 			var body string
 			if err := read(&one.Seq, &body); err != nil {
@@ -87,6 +87,7 @@ func (s *Store) Events(ctx context.Context, after int64, limit int) ([]Stored, e
 			found = append(found, one)
 			return nil
 		}, statement, after)
+		return found, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read events: %w", err)
@@ -95,11 +96,10 @@ func (s *Store) Events(ctx context.Context, after int64, limit int) ([]Stored, e
 }
 
 // LastEvent is the number of the newest event, 0 before the first.
-func (s *Store) LastEvent(ctx context.Context) (last int64, err error) {
-	err = s.View(ctx, func(tx *Tx) error {
-		return tx.row("SELECT last FROM counters WHERE name = 'event'").Scan(&last)
+func (s *Store) LastEvent(ctx context.Context) (int64, error) {
+	return Read(ctx, s, func(tx *Tx) (last int64, err error) {
+		return last, tx.row("SELECT last FROM counters WHERE name = 'event'").Scan(&last)
 	})
-	return last, err
 }
 
 // poll is how soon an event that another process committed is seen.

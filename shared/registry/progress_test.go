@@ -24,12 +24,9 @@ func epochs(from, to int) (all []pipeline.Epoch) {
 	return all
 }
 
-func readEpochs(t *testing.T, s *registry.Store, result int64, after, limit int) (found []pipeline.Epoch) {
+func readEpochs(t *testing.T, s *registry.Store, result int64, after, limit int) []pipeline.Epoch {
 	t.Helper()
-	err := s.View(t.Context(), func(tx *registry.Tx) (err error) {
-		found, err = tx.Epochs(result, after, limit)
-		return err
-	})
+	found, err := registry.Read(t.Context(), s, func(tx *registry.Tx) ([]pipeline.Epoch, error) { return tx.Epochs(result, after, limit) })
 	if err != nil {
 		t.Fatal(err)
 	}

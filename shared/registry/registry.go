@@ -109,7 +109,7 @@ const patience = 30 * time.Second
 // Do runs fn in a write transaction and commits if fn returns nil. fn may run
 // again after a conflict with another process, so it must have no effect but
 // on tx; everyone else who wants to write waits for it, so it must wait for
-// nothing but tx. Within fn, Do and View of the same store must not be called.
+// nothing but tx. Within fn, Do and Read of the same store must not be called.
 func (s *Store) Do(ctx context.Context, fn func(tx *Tx) error) error {
 	select {
 	case <-s.writer:
@@ -155,25 +155,17 @@ func (s *Store) once(ctx context.Context, fn func(tx *Tx) error) error {
 	return nil
 }
 
-// View runs fn on one unchanging state of the registry; writing in it fails.
-func (s *Store) View(ctx context.Context, fn func(tx *Tx) error) error {
-	t, err := s.db.view(ctx)
-	if err != nil {
-		return s.db.explain(fmt.Errorf("begin: %w", err))
-	}
-	defer func() { _ = t.Rollback() }()
-	return s.db.explain(fn(&Tx{ctx: ctx, sql: t, db: s.db}))
-}
-
-// Read gives what fn reads of one unchanging state of s, as in
+// Read gives what fn reads of one unchanging state of s; writing in fn fails.
 //
 //	registry.Read(ctx, s, func(tx *registry.Tx) (pipeline.Model, error) { return tx.Model(id) })
-func Read[T any](ctx context.Context, s *Store, fn func(tx *Tx) (T, error)) (found T, err error) {
-	err = s.View(ctx, func(tx *Tx) error {
-		found, err = fn(tx)
-		return err
-	})
-	return found, err
+func Read[T any](ctx context.Context, s *Store, fn func(tx *Tx) (T, error)) (T, error) {
+	t, err := s.db.view(ctx)
+	if err != nil {
+		return *new(T), s.db.explain(fmt.Errorf("begin: %w", err))
+	}
+	defer func() { _ = t.Rollback() }()
+	found, err := fn(&Tx{ctx: ctx, sql: t, db: s.db})
+	return found, s.db.explain(err)
 }
 
 // Ping reports whether the database answers, for a readiness probe.
@@ -184,7 +176,7 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // Tx is a transaction. It lives as long as the function it was handed to and,
 // like that function, belongs to one goroutine: it holds the context of Do or
-// View so that each of its methods ends when that context does.
+// Read so that each of its methods ends when that context does.
 type Tx struct {
 	ctx    context.Context
 	sql    *sql.Tx

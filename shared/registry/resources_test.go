@@ -106,7 +106,7 @@ func TestWhatIsStoredIsReadBack(t *testing.T) {
 		w.configuration.UsedBy = []int64{w.deployment.ID}
 		w.deployment.Results = []int64{w.result.ID}
 		again := open(t, url) // a second connection, as another process has
-		err := again.View(t.Context(), func(tx *registry.Tx) error {
+		err := view(t, again, func(tx *registry.Tx) error {
 			return errors.Join(
 				same(t, w.model)(tx.Model(w.model.ID)),
 				same(t, w.configuration)(tx.Configuration(w.configuration.ID)),
@@ -154,7 +154,7 @@ func TestModelVersions(t *testing.T) {
 		stale := m
 		stale.Version, stale.Source = 1, "model = 3"
 		refused(t, s.Do(t.Context(), func(tx *registry.Tx) error { return tx.UpdateModel(&stale) }), pipeline.Conflict, "version 1", "version 2")
-		err := s.View(t.Context(), func(tx *registry.Tx) error {
+		err := view(t, s, func(tx *registry.Tx) error {
 			old, err := tx.ModelVersion(m.ID, 1)
 			if err != nil {
 				return err

@@ -95,7 +95,6 @@ func inferences(env *cli.Env) *cobra.Command {
 	var watch bool
 	create := k.create(edit[pipeline.Inference]{
 		verb: "deploy", past: "deployed",
-		check: suggestFormat,
 		done: func(ctx context.Context, c *client.Client, i pipeline.Inference) error {
 			if watch {
 				return watchReady(ctx, k, c, i.ID)
@@ -111,27 +110,6 @@ func inferences(env *cli.Env) *cobra.Command {
 	start := k.act(verb{name: "start", past: "started", short: "Start stopped inferences again"})
 	stop := k.act(verb{name: "stop", past: "stopped", short: "End the replicas of inferences, keeping the inferences"})
 	return cli.Group(cmd, create, k.list(), k.show(), update, scale(k), start, stop, k.delete(), suggest(env))
-}
-
-// suggestFormat fills in how records are read, from the stream that the result
-// was trained on, where the person does not say.
-func suggestFormat(ctx context.Context, c *client.Client, data map[string]any) error {
-	if data["input_format"] != nil {
-		return nil
-	}
-	id, err := strconv.ParseInt(fmt.Sprint(data["result"]), 10, 64)
-	if err != nil {
-		return pipeline.Invalidf("result", "%v is not an id", data["result"])
-	}
-	s, err := c.Suggest(ctx, id)
-	if err != nil {
-		return err
-	}
-	data["input_format"] = s.InputFormat
-	if data["input_config"] == nil && len(s.InputConfig) > 0 {
-		data["input_config"] = s.InputConfig
-	}
-	return nil
 }
 
 // scale is update --replicas for short.
