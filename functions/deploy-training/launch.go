@@ -115,11 +115,11 @@ func (s *Service) end(ctx context.Context, jobs []string) {
 	for _, name := range jobs {
 		all.Go(func() {
 			log, _ := s.Jobs.Log(ctx, name) // a Job that never began has none
-			if err := s.Jobs.Stop(ctx, name); err != nil {
-				s.Log.WarnContext(ctx, "a training could not be stopped yet", "job", name, "error", err)
-			}
 			if id, attempt, ok := parseJob(name); ok && log != "" {
 				s.persistLog(ctx, id, attempt, log)
+			}
+			if err := s.Jobs.Stop(ctx, name); err != nil {
+				s.Log.WarnContext(ctx, "a training could not be stopped yet", "job", name, "error", err)
 			}
 		})
 	}

@@ -75,6 +75,7 @@ func TestWhatEndedIsNotHeardAgain(t *testing.T) {
 	r.deliver(t, eventing.TrainingFailed, 1, pipeline.Outcome{Result: 1, Attempt: 1, Reason: "late"})
 	r.progress(t, 1, 1, 1)
 	r.Ended(t.Context(), platform.Ended{Name: "train-1-1", Result: 1, Attempt: 1, Reason: "exit code 1", Log: "bye\n"})
+	r.jobs.vanish("train-1-1")
 	if got := r.result(t, 1); got.Status != pipeline.ResultFinished || got.Reason != "" {
 		t.Errorf("got %+v", got)
 	}
@@ -82,6 +83,30 @@ func TestWhatEndedIsNotHeardAgain(t *testing.T) {
 		t.Errorf("the log is %q", log)
 	}
 	r.deliver(t, eventing.TrainingFinished, 9, pipeline.Outcome{Result: 9, Attempt: 1, Artifact: "results/9/attempt-1"})
+}
+
+// Between the outcome and the end of its process a result has the log of that
+// process, not none and not that of the attempt before.
+func TestLogIsThereWithTheOutcome(t *testing.T) {
+	r := training(t)
+	log := func(want string) {
+		t.Helper()
+		if _, got := r.call(t, "GET", "/results/1/logs", nil); string(got) != want {
+			t.Errorf("the log is %q, want %q", got, want)
+		}
+	}
+	r.deliver(t, eventing.TrainingFailed, 1, pipeline.Outcome{Result: 1, Attempt: 1, Reason: "range expired"})
+	log("train-1-1 says hello\n")
+	r.Ended(t.Context(), platform.Ended{Result: 1, Attempt: 1, Log: "the first is over\n"})
+	r.jobs.vanish("train-1-1")
+	log("the first is over\n")
+	want[pipeline.Result](t, r, http.StatusOK, "POST", "/results/1/retry", nil)
+	r.stored(t, 1, 2)
+	r.finish(t, 2)
+	log("train-1-2 says hello\n")
+	r.Ended(t.Context(), platform.Ended{Result: 1, Attempt: 2, OK: true, Log: "the second is over\n"})
+	r.jobs.vanish("train-1-2")
+	log("the second is over\n")
 }
 
 func TestStaleAttemptIsNotHeard(t *testing.T) {
@@ -120,6 +145,7 @@ func TestHowAProcessEndedIsTheReason(t *testing.T) {
 			r := training(t)
 			c.ended.Result, c.ended.Attempt, c.ended.Log = 1, 1, "last words\n"
 			r.Ended(t.Context(), c.ended)
+			r.jobs.vanish("train-1-1")
 			got := r.result(t, 1)
 			if got.Status != pipeline.ResultFailed || !strings.Contains(got.Reason, c.reason) || got.Hint != c.ended.Hint {
 				t.Errorf("got %+v", got)

@@ -1,8 +1,10 @@
 package deploytraining
 
 import (
+	"context"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/kafkaml/kafkaml/eventing"
@@ -93,19 +95,7 @@ func (s *Service) logs(w http.ResponseWriter, r *http.Request) {
 		door.Problem(w, err)
 		return
 	}
-	var result pipeline.Result
-	text, err := registry.Read(r.Context(), s.Store, func(tx *registry.Tx) (string, error) {
-		if result, err = tx.Result(id); err != nil {
-			return "", err
-		}
-		return tx.Logs(id)
-	})
-	if err == nil && result.Status.Active() {
-		live, failed := s.Jobs.Log(r.Context(), jobName(result))
-		if pipeline.KindOf(failed) != pipeline.NotFound { // else it has not started yet, or is just over
-			text, err = live, failed
-		}
-	}
+	text, err := s.readLog(r.Context(), id)
 	if err != nil {
 		door.Problem(w, err)
 		return
@@ -113,4 +103,25 @@ func (s *Service) logs(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	_, _ = w.Write([]byte(text)) // the client may be gone
+}
+
+// readLog finds a result's log where it is now. A training reports its outcome
+// before its process ends, and the log is stored after that.
+func (s *Service) readLog(ctx context.Context, id int64) (string, error) {
+	result, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (pipeline.Result, error) { return tx.Result(id) })
+	if err != nil {
+		return "", err
+	}
+	job := jobName(result)
+	if result.Status.Active() {
+		live, err := s.Jobs.Log(ctx, job)
+		if pipeline.KindOf(err) != pipeline.NotFound { // else it has not started yet
+			return live, err
+		}
+	} else if names, err := s.Jobs.Running(ctx); err == nil && slices.Contains(names, job) {
+		if live, err := s.Jobs.Log(ctx, job); err == nil && live != "" {
+			return live, nil
+		}
+	}
+	return registry.Read(ctx, s.Store, func(tx *registry.Tx) (string, error) { return tx.Logs(id) })
 }
