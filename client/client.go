@@ -120,6 +120,9 @@ func (c *Client) getJSON(ctx context.Context, address string, v any) error {
 	}
 	defer body.Close()
 	if err := json.NewDecoder(io.LimitReader(body, maxAnswer)).Decode(v); err != nil {
+		if ctx.Err() != nil { // cut off, whatever it says
+			return fmt.Errorf("read %s: %w", address, ctx.Err())
+		}
 		return &pipeline.Error{
 			Op: "read " + address, Err: fmt.Errorf("%w: %w", errNotJSON, err),
 			Hint: "is this kafkaml's address? --server or KAFKAML_URL names another",

@@ -1,13 +1,19 @@
 package client
 
+import "github.com/kafkaml/kafkaml/shared/pipeline"
+
+// Patch holds the members of a form to change, by their JSON names; the others
+// stay as they are.
+type Patch map[string]any
+
 // ValidateModel asks whether form builds, without keeping it. Answer: the
 // pipeline.Model as it would be.
-func (c *Client) ValidateModel(form ModelForm) Command {
+func (c *Client) ValidateModel(form pipeline.ModelForm) Command {
 	return c.Models().Command("validate", 0, form)
 }
 
 // RegisterModel keeps a new model. Answer: pipeline.Model.
-func (c *Client) RegisterModel(form ModelForm) Command {
+func (c *Client) RegisterModel(form pipeline.ModelForm) Command {
 	return c.Models().Command("register", 0, form)
 }
 
@@ -18,7 +24,7 @@ func (c *Client) UpdateModel(id int64, change Patch) Command {
 }
 
 // CreateConfiguration keeps a new configuration. Answer: pipeline.Configuration.
-func (c *Client) CreateConfiguration(form ConfigurationForm) Command {
+func (c *Client) CreateConfiguration(form pipeline.ConfigurationForm) Command {
 	return c.Configurations().Command("create", 0, form)
 }
 
@@ -30,7 +36,7 @@ func (c *Client) UpdateConfiguration(id int64, change Patch) Command {
 
 // CreateDeployment asks for the models of a configuration to be trained.
 // Answer: pipeline.Deployment, with the ids of its results.
-func (c *Client) CreateDeployment(form DeploymentForm) Command {
+func (c *Client) CreateDeployment(form pipeline.DeploymentForm) Command {
 	return c.Deployments().Command("create", 0, form)
 }
 
@@ -46,11 +52,11 @@ func (c *Client) StopResult(id int64) Command { return c.Results().Command("stop
 // ResendDatasource names a stream to another deployment; no record is sent
 // again. Answer: the new pipeline.Datasource.
 func (c *Client) ResendDatasource(id, deployment int64) Command {
-	return c.Datasources().Command("resend", id, map[string]int64{"deployment": deployment})
+	return c.Datasources().Command("resend", id, pipeline.ResendForm{Deployment: deployment})
 }
 
 // DeployInference serves a finished result. Answer: pipeline.Inference.
-func (c *Client) DeployInference(form InferenceForm) Command {
+func (c *Client) DeployInference(form pipeline.InferenceForm) Command {
 	return c.Inferences().Command("deploy", 0, form)
 }
 

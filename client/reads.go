@@ -59,15 +59,15 @@ func (c *Client) Download(ctx context.Context, result int64, format string, w io
 }
 
 // Suggest reads how an inference of a result would best read its records.
-func (c *Client) Suggest(ctx context.Context, result int64) (Suggestion, error) {
-	var s Suggestion
+func (c *Client) Suggest(ctx context.Context, result int64) (pipeline.InferenceForm, error) {
+	var s pipeline.InferenceForm
 	err := c.getJSON(ctx, c.Inferences().URL("suggest")+"?result="+decimal(result), &s)
 	return s, err
 }
 
 // ModelExamples reads the ready-made models.
-func (c *Client) ModelExamples(ctx context.Context) ([]ModelForm, error) {
-	var p Page[ModelForm]
+func (c *Client) ModelExamples(ctx context.Context) ([]pipeline.ModelForm, error) {
+	var p Page[pipeline.ModelForm]
 	err := c.getJSON(ctx, c.FunctionURL(pipeline.StepModelRegister)+"/models/examples", &p)
 	return p.Items, err
 }

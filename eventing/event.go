@@ -3,7 +3,9 @@ package eventing
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
@@ -16,15 +18,48 @@ import (
 // why. Field is the member at fault, Hint the next step, At the place in a
 // model's source.
 type Rejection struct {
-	Type   string             `json:"type,omitempty"`   // of the command
-	Source string             `json:"source,omitempty"` // of the command
-	ID     string             `json:"id,omitempty"`     // of the command
-	Op     string             `json:"op,omitempty"`
-	Kind   pipeline.Kind      `json:"kind"`
-	Field  string             `json:"field,omitempty"`
-	Reason string             `json:"reason"`
-	Hint   string             `json:"hint,omitempty"`
-	At     *pipeline.Position `json:"at,omitempty"`
+	Type   string             `json:"type,omitempty" description:"type of the command"`
+	Source string             `json:"source,omitempty" description:"source of the command"`
+	ID     string             `json:"id,omitempty" description:"id of the command"`
+	Op     string             `json:"op,omitempty" description:"what was being done"`
+	Kind   pipeline.Kind      `json:"kind" required:"true"`
+	Field  string             `json:"field,omitempty" description:"member at fault"`
+	Reason string             `json:"reason" required:"true" description:"why, for a person"`
+	Hint   string             `json:"hint,omitempty" description:"what to do"`
+	At     *pipeline.Position `json:"at,omitempty" description:"place in a model's source"`
+}
+
+// DatasourceRejection is the data of datasource.rejected. Datasource and
+// Deployment are those of a control message, which is kept with the reason.
+type DatasourceRejection struct {
+	Rejection
+	Datasource int64 `json:"datasource,omitempty" minimum:"1"`
+	Deployment int64 `json:"deployment,omitempty" minimum:"0"`
+}
+
+// Subject is the data of a command about an existing thing that says no more;
+// the id may repeat the subject.
+type Subject struct {
+	ID int64 `json:"id,omitempty" minimum:"1"`
+}
+
+// Deleted is the data of a fact about a thing that is gone.
+type Deleted struct {
+	ID   int64  `json:"id"`
+	Name string `json:"name,omitempty"`
+}
+
+// Validated is the data of model.validated: what the source builds, and the
+// hash by which a model of the same source is recognised.
+type Validated struct {
+	SourceHash string `json:"source_hash"`
+	pipeline.Export
+}
+
+// Prediction is the data of prediction.made: of one output its value, nested as
+// its shape is; of several an object by name.
+type Prediction struct {
+	Values json.RawMessage `json:"values" types:"array,object,number"`
 }
 
 // Accepted is the data of the answer to `func invoke`: the types that a
@@ -76,6 +111,47 @@ func (r *Rejection) Describe(err error) {
 // refused by name. No data reads as {}.
 func Data(e event.Event, v any) error {
 	return pipelineJSON(e.Data(), v)
+}
+
+// Apply writes the members that the data of e gives over the resource that to
+// points at. Only those of the form F are taken; a member that is left out, or
+// null, stays as it is. A member id, which may repeat the subject, is passed
+// over.
+func Apply[F any](e event.Event, to any) error {
+	var given map[string]json.RawMessage
+	if err := pipelineJSON(e.Data(), &given); err != nil {
+		return err
+	}
+	delete(given, "id")
+	for name, v := range given {
+		if string(v) == "null" {
+			delete(given, name)
+		}
+	}
+	members, err := json.Marshal(given)
+	if err != nil {
+		return err
+	}
+	if err := pipelineJSON(members, new(F)); err != nil {
+		return err
+	}
+	empty(to, given)
+	if err := json.Unmarshal(members, to); err != nil {
+		return ExplainJSON(err)
+	}
+	return nil
+}
+
+// empty clears the members of a struct that are about to be read, so that
+// nothing of what they held is mixed in or written over.
+func empty(to any, given map[string]json.RawMessage) {
+	v := reflect.ValueOf(to).Elem()
+	for i := range v.NumField() {
+		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+		if _, ok := given[name]; ok {
+			v.Field(i).SetZero()
+		}
+	}
 }
 
 // ID is the id of the thing that a command is about: the event's subject, or

@@ -2,11 +2,9 @@ package eventing
 
 import (
 	"bytes"
-	"embed"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -15,62 +13,65 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 
+	"github.com/kafkaml/kafkaml/eventing/schema"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-//go:embed schemas/*.json
-var schemaFiles embed.FS
+// described is the schema of one type's data, as a document and ready for use.
+type described struct {
+	document []byte
+	schema   *jsonschema.Schema
+}
 
 // compiled holds the schema of each type; it is made on first use, once.
 var compiled = sync.OnceValues(compile)
 
-func compile() (map[string]*jsonschema.Schema, error) {
+func compile() (map[string]described, error) {
 	c := jsonschema.NewCompiler()
-	files, err := fs.Glob(schemaFiles, "schemas/*.json")
-	if err != nil {
-		return nil, err
-	}
-	for _, f := range files {
-		if err := addResource(c, f); err != nil {
-			return nil, err
+	out := make(map[string]described, len(payloads))
+	for typ, p := range payloads {
+		set := &schema.Set{}
+		body := p.make(set)
+		body.WithSchema("https://json-schema.org/draft/2020-12/schema").WithID("urn:kafkaml:schema:" + typ).WithDescription(p.about)
+		if len(set.Definitions) > 0 {
+			body.WithExtraPropertiesItem("$defs", set.Definitions)
 		}
-	}
-	out := make(map[string]*jsonschema.Schema, len(schemas))
-	for typ, where := range schemas {
-		file, def, _ := strings.Cut(where, "#")
-		s, err := c.Compile(urn(file) + "#/$defs/" + def)
+		document, err := json.MarshalIndent(body, "", "  ")
 		if err != nil {
 			return nil, fmt.Errorf("schema of %s: %w", typ, err)
 		}
-		out[typ] = s
+		value, err := jsonschema.UnmarshalJSON(bytes.NewReader(document))
+		if err != nil {
+			return nil, fmt.Errorf("schema of %s: %w", typ, err)
+		}
+		if err := c.AddResource("urn:kafkaml:schema:"+typ, value); err != nil {
+			return nil, fmt.Errorf("schema of %s: %w", typ, err)
+		}
+		s, err := c.Compile("urn:kafkaml:schema:" + typ)
+		if err != nil {
+			return nil, fmt.Errorf("schema of %s: %w", typ, err)
+		}
+		out[typ] = described{append(document, '\n'), s}
 	}
 	return out, nil
 }
 
-func urn(name string) string { return "urn:kafkaml:schema:" + name }
-
-func addResource(c *jsonschema.Compiler, file string) error {
-	b, err := schemaFiles.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
-	if err != nil {
-		return fmt.Errorf("%s: %w", file, err)
-	}
-	return c.AddResource(urn(strings.TrimSuffix(path.Base(file), ".json")), doc)
+// Schema gives the JSON Schema document that describes typ's data. ok is false
+// for a type without one.
+func Schema(typ string) (document []byte, ok bool) {
+	all, err := compiled()
+	d, ok := all[typ]
+	return d.document, ok && err == nil
 }
 
-// Schema gives the JSON Schema document that describes typ's data, and the
-// name of the part of it under $defs. ok is false for a type without one.
-func Schema(typ string) (document []byte, def string, ok bool) {
-	where, ok := schemas[typ]
+// PayloadSchema makes the schema of typ's data with its definitions in set, and
+// gives the sentence that says what it is.
+func PayloadSchema(typ string, set *schema.Set) (s schema.Schema, about string, ok bool) {
+	p, ok := payloads[typ]
 	if !ok {
-		return nil, "", false
+		return s, "", false
 	}
-	file, def, _ := strings.Cut(where, "#")
-	b, err := schemaFiles.ReadFile("schemas/" + file + ".json")
-	return b, def, err == nil
+	return p.make(set), p.about, true
 }
 
 // Validate holds an event against CloudEvents 1.0 and, for a type of ours, its
@@ -90,7 +91,7 @@ func ValidateData(typ string, data []byte) error {
 	if err != nil {
 		return fmt.Errorf("compile schemas: %w", err)
 	}
-	s, ok := all[typ]
+	d, ok := all[typ]
 	if !ok {
 		return nil
 	}
@@ -101,7 +102,7 @@ func ValidateData(typ string, data []byte) error {
 	if err != nil {
 		return &pipeline.Error{Kind: pipeline.Invalid, Field: "data", Reason: "is not JSON: " + err.Error(), Err: err}
 	}
-	return explain(typ, s.Validate(v))
+	return explain(typ, d.schema.Validate(v))
 }
 
 // explain names the first member at fault, deepest first.

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -23,10 +25,10 @@ func TestEveryTypeHasASchemaThatCompiles(t *testing.T) {
 		if typ == PredictionMake {
 			continue
 		}
-		if all[typ] == nil {
+		if all[typ].schema == nil {
 			t.Errorf("%s has no schema", typ)
 		}
-		if _, def, ok := Schema(typ); !ok || def == "" {
+		if document, ok := Schema(typ); !ok || !json.Valid(document) {
 			t.Errorf("%s has no document", typ)
 		}
 	}
@@ -73,15 +75,15 @@ func TestNounsFitTheirSchemas(t *testing.T) {
 		typ  string
 		data any
 	}{
-		{ModelRegistered, pipeline.Model{ID: 1, Name: "m", Version: 1, Created: now}},
+		{ModelRegistered, pipeline.Model{ID: 1, Name: "m", Version: 1, Created: now, Export: pipeline.Export{Task: pipeline.Regression}}},
 		{ConfigurationCreated, pipeline.Configuration{ID: 1, Name: "c", Models: []int64{1}}},
-		{DeploymentCreated, pipeline.Deployment{ID: 1, Configuration: 1, Status: pipeline.DeploymentWaiting}},
+		{DeploymentCreated, pipeline.Deployment{ID: 1, Configuration: 1, Engine: pipeline.Auto, Status: pipeline.DeploymentWaiting}},
 		{ResultScheduled, pipeline.Result{ID: 1, Deployment: 1, Model: 1, Status: pipeline.ResultScheduled}},
 		{TrainingProgressed, pipeline.Progress{Result: 1, Attempt: 1, Epochs: []pipeline.Epoch{{Epoch: 1, Training: pipeline.Metrics{"loss": 1}}}}},
 		{TrainingFinished, pipeline.Outcome{Result: 1, Attempt: 1, Artifact: "a"}},
 		{TrainingFailed, pipeline.Outcome{Result: 1, Attempt: 1, Reason: "r"}},
-		{DatasourceReceived, pipeline.Datasource{ID: 1, Deployment: 1, InputFormat: pipeline.RAW, Ranges: []pipeline.Range{{Topic: "t", Length: 1}}}},
-		{InferenceDeployed, pipeline.Inference{ID: 1, Name: "i", Result: 1, Status: pipeline.InferenceDeploying}},
+		{DatasourceReceived, pipeline.Datasource{ID: 1, Deployment: 1, InputFormat: pipeline.RAW, Ranges: []pipeline.Range{{Topic: "t", Length: 1}}, Retention: pipeline.Retention{State: pipeline.Available}}},
+		{InferenceDeployed, pipeline.Inference{ID: 1, Name: "i", Result: 1, Delivery: pipeline.Source, InputFormat: pipeline.RAW, Status: pipeline.InferenceDeploying}},
 	} {
 		t.Run(c.typ, func(t *testing.T) {
 			if err := Validate(New(c.typ, "/s", "1", c.data)); err != nil {
@@ -152,4 +154,41 @@ func FuzzValidateData(f *testing.F) {
 			t.Errorf("%v is not an Invalid error", err)
 		}
 	})
+}
+
+// A command's members are written over a resource: those that are left out stay,
+// those that a person may not give are refused, nothing of the old value is
+// mixed in.
+func TestApply(t *testing.T) {
+	old := pipeline.Configuration{ID: 3, Name: "a", Description: "d", Models: []int64{1, 2}, UsedBy: []int64{9}}
+	for _, c := range []struct {
+		name, data, field string
+		want              pipeline.Configuration
+	}{
+		{"nothing", ``, "", old},
+		{"one member", `{"name":"b"}`, "", pipeline.Configuration{ID: 3, Name: "b", Description: "d", Models: []int64{1, 2}, UsedBy: []int64{9}}},
+		{"emptied", `{"description":""}`, "", pipeline.Configuration{ID: 3, Name: "a", Models: []int64{1, 2}, UsedBy: []int64{9}}},
+		{"null stays", `{"name":null}`, "", old},
+		{"the id is passed over", `{"id":8}`, "", old},
+		{"fewer", `{"models":[5]}`, "", pipeline.Configuration{ID: 3, Name: "a", Description: "d", Models: []int64{5}, UsedBy: []int64{9}}},
+		{"read only", `{"used_by":[1]}`, "used_by", old},
+		{"of another type", `{"name":1}`, "name", old},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := New(ConfigurationUpdate, "/s", "3", nil)
+			e.DataEncoded = []byte(c.data)
+			got := old
+			err := Apply[pipeline.ConfigurationForm](e, &got)
+			var pe *pipeline.Error
+			if c.field != "" && (!errors.As(err, &pe) || pe.Field != c.field) || c.field == "" && err != nil {
+				t.Errorf("%v, want field %q", err, c.field)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+			if old.Models[0] != 1 {
+				t.Error("the old resource was written over")
+			}
+		})
+	}
 }

@@ -91,74 +91,6 @@ const (
 	TypesAccepted = "io.kafkaml.types.accepted.v1"
 )
 
-// schemas tells where the JSON Schema of each type's data lies: the file
-// schemas/<thing>.json and the name under its $defs. A type that is absent
-// carries free data.
-var schemas = map[string]string{
-	ModelValidate:   "model#validate",
-	ModelRegister:   "model#register",
-	ModelUpdate:     "model#update",
-	ModelDelete:     "common#reference",
-	ModelValidated:  "model#validated",
-	ModelRegistered: "model#fact",
-	ModelUpdated:    "model#fact",
-	ModelDeleted:    "common#deleted",
-	ModelRejected:   "common#rejection",
-
-	ConfigurationCreate:   "configuration#create",
-	ConfigurationUpdate:   "configuration#update",
-	ConfigurationDelete:   "common#reference",
-	ConfigurationCreated:  "configuration#fact",
-	ConfigurationUpdated:  "configuration#fact",
-	ConfigurationDeleted:  "common#deleted",
-	ConfigurationRejected: "common#rejection",
-
-	DeploymentCreate:   "deployment#create",
-	DeploymentStop:     "common#reference",
-	DeploymentDelete:   "common#reference",
-	DeploymentCreated:  "deployment#fact",
-	DeploymentStopped:  "deployment#fact",
-	DeploymentDeleted:  "common#deleted",
-	DeploymentRejected: "common#rejection",
-
-	ResultRetry:      "common#reference",
-	ResultStop:       "common#reference",
-	ResultDelete:     "common#reference",
-	ResultScheduled:  "result#fact",
-	ResultProgressed: "result#fact",
-	ResultFinished:   "result#fact",
-	ResultFailed:     "result#fact",
-	ResultStopped:    "result#fact",
-	ResultDeleted:    "common#deleted",
-	ResultRejected:   "common#rejection",
-
-	TrainingProgressed: "training#progressed",
-	TrainingFinished:   "training#finished",
-	TrainingFailed:     "training#failed",
-	TrainingRejected:   "common#rejection",
-
-	DatasourceResend:   "datasource#resend",
-	DatasourceReceived: "datasource#received",
-	DatasourceRejected: "datasource#rejected",
-
-	InferenceDeploy:   "inference#deploy",
-	InferenceUpdate:   "inference#update",
-	InferenceStart:    "common#reference",
-	InferenceStop:     "common#reference",
-	InferenceDelete:   "common#reference",
-	InferenceDeployed: "inference#fact",
-	InferenceUpdated:  "inference#fact",
-	InferenceChanged:  "inference#fact",
-	InferenceStarted:  "inference#fact",
-	InferenceStopped:  "inference#fact",
-	InferenceDeleted:  "common#deleted",
-	InferenceRejected: "common#rejection",
-
-	PredictionMade:     "prediction#made",
-	PredictionRejected: "common#rejection",
-	TypesAccepted:      "common#accepted",
-}
-
 // free are our types whose data has no schema of ours: a record to predict is
 // whatever the model's input format says.
 var free = []string{PredictionMake}
@@ -166,7 +98,7 @@ var free = []string{PredictionMake}
 // Types lists every type of ours, sorted.
 func Types() []string {
 	all := slices.Clone(free)
-	for t := range schemas {
+	for t := range payloads {
 		all = append(all, t)
 	}
 	slices.Sort(all)
@@ -175,7 +107,7 @@ func Types() []string {
 
 // Known reports whether typ is a type of ours.
 func Known(typ string) bool {
-	_, ok := schemas[typ]
+	_, ok := payloads[typ]
 	return ok || slices.Contains(free, typ)
 }
 

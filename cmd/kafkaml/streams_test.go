@@ -123,7 +123,7 @@ func testInferences(t *testing.T, s *server) {
 		t.Errorf("of a result that is not finished: exit %d: %s", r.code, r.err)
 	}
 	s.finish(t, 3)
-	var hint client.Suggestion
+	var hint pipeline.InferenceForm
 	s.must(t, &hint, "inferences suggest --result result/3 -o json")
 	if hint.InputFormat != pipeline.AVRO || !strings.Contains(string(hint.InputConfig), `"x"`) {
 		t.Errorf("suggested %s %s", hint.InputFormat, hint.InputConfig)

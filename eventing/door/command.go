@@ -102,23 +102,13 @@ func Publish(tx *registry.Tx, function, typ string, id int64, data any) (*event.
 // Source is the source attribute of the events of a function.
 func Source(function string) string { return "/kafkaml/" + function }
 
-// Reference is the data of a command that needs no more than the id of the
-// thing it is about, which may repeat the subject.
-type Reference struct {
-	ID *int64 `json:"id"`
-}
-
-// Deleted is the data of the fact that a thing is gone.
-type Deleted struct {
-	ID int64 `json:"id"`
-}
-
-// Target reads a command about an existing thing: its id, and its data into v.
-func Target(e event.Event, v any) (id int64, err error) {
+// Target is the id of the existing thing that a command is about, where it says
+// no more.
+func Target(e event.Event) (id int64, err error) {
 	if id, err = eventing.ID(e); err != nil {
 		return 0, err
 	}
-	return id, eventing.Data(e, v)
+	return id, eventing.Data(e, &eventing.Subject{})
 }
 
 // during names the operation of a command in its error.

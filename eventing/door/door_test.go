@@ -96,7 +96,7 @@ func (r *rig) register(ctx context.Context, c *door.Call) error {
 		}
 	}
 	return c.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
-		model := pipeline.Model{Name: m.Name, Source: m.Source, Framework: "tensorflow"}
+		model := pipeline.Model{Name: m.Name, Source: m.Source, Framework: "tensorflow", Version: 1, Export: pipeline.Export{Task: pipeline.OtherTask}}
 		if err := tx.CreateModel(&model); err != nil {
 			return nil, err
 		}
@@ -105,7 +105,7 @@ func (r *rig) register(ctx context.Context, c *door.Call) error {
 }
 
 func (r *rig) remove(ctx context.Context, c *door.Call) error {
-	id, err := door.Target(c.Event, &door.Reference{})
+	id, err := door.Target(c.Event)
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (r *rig) remove(ctx context.Context, c *door.Call) error {
 		if err := tx.DeleteModel(id); err != nil {
 			return nil, err
 		}
-		return door.Publish(tx, "model-register", eventing.ModelDeleted, id, door.Deleted{ID: id})
+		return door.Publish(tx, "model-register", eventing.ModelDeleted, id, eventing.Deleted{ID: id})
 	})
 }
 

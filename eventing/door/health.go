@@ -42,16 +42,14 @@ func (d *door) listTypes(w http.ResponseWriter, _ *http.Request) {
 	WriteJSON(w, eventing.Accepted{Function: d.f.Name, Types: d.types()})
 }
 
-// showSchema answers with the JSON Schema document of a type; the header Link
-// points at the part of it that describes the type's data.
+// showSchema answers with the JSON Schema of a type's data.
 func showSchema(w http.ResponseWriter, r *http.Request) {
 	typ := r.PathValue("type")
-	body, def, ok := eventing.Schema(typ)
+	body, ok := eventing.Schema(typ)
 	if !ok {
 		Problem(w, &pipeline.Error{Kind: pipeline.NotFound, Field: "type", Reason: typ + " has no schema", Hint: "GET /schemas lists the types"})
 		return
 	}
 	w.Header().Set("Content-Type", "application/schema+json")
-	w.Header().Set("Link", "<#/$defs/"+def+`>; rel="describedby"`)
 	_, _ = w.Write(body)
 }

@@ -229,7 +229,7 @@ func TestHealthMetricsAndSchemas(t *testing.T) {
 		"/health/readiness":                  "READY",
 		"/metrics":                           `kafkaml_events_seconds_count{outcome="taken",type="io.kafkaml.model.register.v1"} 1`,
 		"/schemas":                           eventing.ModelRegister,
-		"/schemas/" + eventing.ModelRegister: `"$defs"`,
+		"/schemas/" + eventing.ModelRegister: `"required"`,
 	} {
 		if res, body := send(t, "GET", r.url(path), nil, ""); res.StatusCode != 200 || !strings.Contains(body, want) {
 			t.Errorf("%s: %d %s", path, res.StatusCode, body)

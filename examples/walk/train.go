@@ -62,7 +62,7 @@ func (w *Walk) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.inference, err = client.Do[pipeline.Inference](ctx, w.Client, w.Client.Inferences().Command("deploy", 0, client.InferenceForm{
+	w.inference, err = client.Do[pipeline.Inference](ctx, w.Client, w.Client.Inferences().Command("deploy", 0, pipeline.InferenceForm{
 		Result: best.ID, Replicas: 2, InputFormat: suggested.InputFormat, InputConfig: suggested.InputConfig,
 		InputTopic: topicInput, OutputTopic: topicOutput,
 	}))

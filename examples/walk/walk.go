@@ -90,7 +90,7 @@ func (w *Walk) done(format string, args ...any) {
 
 // register keeps both models and groups them.
 func (w *Walk) register(ctx context.Context) error {
-	forms := []client.ModelForm{{Name: "mnist-linear", Description: "Handwritten digits without a hidden layer.", Imports: "import keras\nfrom keras import layers\n", Source: linear}}
+	forms := []pipeline.ModelForm{{Name: "mnist-linear", Description: "Handwritten digits without a hidden layer.", Imports: "import keras\nfrom keras import layers\n", Source: linear}}
 	examples, err := w.Client.ModelExamples(ctx)
 	if err != nil {
 		return err
@@ -113,7 +113,7 @@ func (w *Walk) register(ctx context.Context) error {
 
 // deploy makes a configuration of the models and deploys it for training.
 func (w *Walk) deploy(ctx context.Context) error {
-	form := client.ConfigurationForm{Name: "mnist", Description: "Two models of handwritten digits, to compare."}
+	form := pipeline.ConfigurationForm{Name: "mnist", Description: "Two models of handwritten digits, to compare."}
 	for _, m := range w.models {
 		form.Models = append(form.Models, m.ID)
 	}
@@ -121,8 +121,8 @@ func (w *Walk) deploy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.deployment, err = client.Do[pipeline.Deployment](ctx, w.Client, w.Client.Deployments().Command("create", 0, client.DeploymentForm{
-		Configuration: c.ID, BatchSize: 64, TrainingKwargs: client.Kwargs(fmt.Sprintf("epochs=%d, shuffle=True, verbose=0", w.Epochs)),
+	w.deployment, err = client.Do[pipeline.Deployment](ctx, w.Client, w.Client.Deployments().Command("create", 0, pipeline.DeploymentForm{
+		Configuration: c.ID, BatchSize: 64, TrainingKwargs: pipeline.ArgumentsOf(fmt.Sprintf("epochs=%d, shuffle=True, verbose=0", w.Epochs)),
 	}))
 	if err != nil {
 		return err

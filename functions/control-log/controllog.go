@@ -165,9 +165,9 @@ func factOf(d pipeline.Datasource) event.Event {
 	subject := strconv.FormatInt(d.ID, 10)
 	var e event.Event
 	if d.Rejected != nil {
-		e = eventing.New(eventing.DatasourceRejected, door.Source(name), subject, map[string]any{
-			"datasource": d.ID, "deployment": max(0, d.Deployment), "kind": pipeline.Invalid,
-			"field": d.Rejected.Field, "reason": d.Rejected.Reason, "hint": d.Rejected.Hint,
+		e = eventing.New(eventing.DatasourceRejected, door.Source(name), subject, eventing.DatasourceRejection{
+			Rejection:  eventing.Rejection{Kind: pipeline.Invalid, Field: d.Rejected.Field, Reason: d.Rejected.Reason, Hint: d.Rejected.Hint},
+			Datasource: d.ID, Deployment: max(0, d.Deployment),
 		})
 	} else {
 		e = eventing.New(eventing.DatasourceReceived, door.Source(name), subject, d)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cloudevents/sdk-go/v2/event"
 
+	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
@@ -16,12 +17,12 @@ import (
 // message is produced, no data record is. The record then comes by the control
 // topic as well and finds its datasource already there.
 func (s *Service) resend(ctx context.Context, call *door.Call) error {
-	var form struct {
-		ID         *int64 `json:"id"` // may repeat the subject
-		Deployment int64  `json:"deployment"`
-	}
-	id, err := door.Target(call.Event, &form)
+	id, err := eventing.ID(call.Event)
 	if err != nil {
+		return err
+	}
+	var form pipeline.ResendForm
+	if err := eventing.Apply[pipeline.ResendForm](call.Event, &form); err != nil {
 		return err
 	}
 	d, err := s.resendable(ctx, id, form.Deployment)

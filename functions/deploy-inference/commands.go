@@ -14,20 +14,18 @@ import (
 
 // deploy makes an inference of a finished result.
 func (s *Service) deploy(ctx context.Context, call *door.Call) error {
-	var f form
-	if err := eventing.Data(call.Event, &f); err != nil {
+	asked, err := over(call.Event, pipeline.Inference{})
+	if err != nil {
 		return err
 	}
-	if f.Result == nil {
-		return pipeline.Invalidf("result", "is missing")
-	}
 	i, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (i pipeline.Inference, err error) {
-		sub, err := subjectOf(tx, *f.Result)
+		sub, err := subjectOf(tx, asked.Result)
 		if err != nil {
 			return i, err
 		}
-		i = f.over(draft(sub))
-		i.Name = f.Name
+		if i, err = over(call.Event, draft(sub)); err != nil {
+			return i, err
+		}
 		return i, check(&i, sub)
 	})
 	if err != nil {
@@ -67,26 +65,24 @@ func (s *Service) topics(ctx context.Context, i pipeline.Inference) (partitions 
 // without a gap. The input topic stays, since the offsets of its group belong
 // to it.
 func (s *Service) update(ctx context.Context, call *door.Call) error {
-	var f form
-	if err := eventing.Data(call.Event, &f); err != nil {
-		return err
-	}
 	id, err := eventing.ID(call.Event)
 	if err != nil {
 		return err
 	}
 	next := func(tx *registry.Tx) (pipeline.Inference, error) {
-		i, err := tx.Inference(id)
+		old, err := tx.Inference(id)
 		if err != nil {
+			return old, err
+		}
+		i, err := over(call.Event, old)
+		switch {
+		case err != nil:
 			return i, err
-		}
-		if f.Name != "" && f.Name != i.Name {
+		case i.Name != old.Name:
 			return i, pipeline.Invalidf("name", "cannot be changed").WithHint("deploy another inference")
-		}
-		if f.InputTopic != "" && f.InputTopic != i.InputTopic {
+		case i.InputTopic != old.InputTopic:
 			return i, pipeline.Invalidf("input_topic", "cannot be changed").WithHint("deploy another inference")
 		}
-		i = f.over(i)
 		sub, err := subjectOf(tx, i.Result)
 		if err != nil {
 			return i, err
@@ -192,17 +188,11 @@ func (s *Service) remove(ctx context.Context, call *door.Call) error {
 	return s.reconciler.settleNow(ctx, id)
 }
 
-// deleted is the data of inference.deleted.
-type deleted struct {
-	ID   int64  `json:"id"`
-	Name string `json:"name"`
-}
-
 // tell puts a fact about i into the outbox and gives it.
 func tell(tx *registry.Tx, fact string, i pipeline.Inference) (*event.Event, error) {
 	var data any = i
 	if fact == eventing.InferenceDeleted {
-		data = deleted{i.ID, i.Name}
+		data = eventing.Deleted{ID: i.ID, Name: i.Name}
 	}
 	e := eventing.New(fact, door.Source(Name), itoa(i.ID), data)
 	return &e, tx.Emit(e)

@@ -4,55 +4,37 @@ import (
 	"encoding/json"
 	"strconv"
 
+	"github.com/cloudevents/sdk-go/v2/event"
+
+	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// form is the data of inference.deploy and inference.update; nil members were
-// left out.
-type form struct {
-	ID          int64             `json:"id"`
-	Name        string            `json:"name"`
-	Result      *int64            `json:"result"`
-	Replicas    *int              `json:"replicas"`
-	MaxReplicas *int              `json:"max_replicas"`
-	Delivery    pipeline.Delivery `json:"delivery"`
-	InputFormat pipeline.Format   `json:"input_format"`
-	InputConfig json.RawMessage   `json:"input_config"`
-	InputTopic  string            `json:"input_topic"`
-	OutputTopic string            `json:"output_topic"`
-	DeadLetter  string            `json:"dead_letter_topic"`
-}
-
 // maxReplicas bounds the replicas of one inference.
 const maxReplicas = 100
 
-// over writes the members that were given over an inference. The number of
-// replicas alone ends a range that was set before.
-func (f form) over(i pipeline.Inference) pipeline.Inference {
-	set := func(to *string, v string) {
-		if v != "" {
-			*to = v
-		}
+// over gives i with the members that a command gives. The number of replicas
+// alone ends a range that was set before.
+func over(e event.Event, i pipeline.Inference) (pipeline.Inference, error) {
+	next := i
+	if err := eventing.Apply[pipeline.InferenceForm](e, &next); err != nil {
+		return i, err
 	}
-	if f.Result != nil {
-		i.Result = *f.Result
+	var given struct {
+		Replicas *int `json:"replicas"`
+		Most     *int `json:"max_replicas"`
 	}
-	if f.Replicas != nil {
-		i.Replicas, i.MaxReplicas = *f.Replicas, max(1, *f.Replicas)
+	if err := json.Unmarshal(e.Data(), &given); err != nil {
+		return i, eventing.ExplainJSON(err)
 	}
-	if f.MaxReplicas != nil {
-		i.MaxReplicas = *f.MaxReplicas
+	if given.Replicas != nil && given.Most == nil {
+		next.MaxReplicas = max(1, *given.Replicas)
 	}
-	set((*string)(&i.Delivery), string(f.Delivery))
-	set((*string)(&i.InputFormat), string(f.InputFormat))
-	set(&i.InputTopic, f.InputTopic)
-	set(&i.OutputTopic, f.OutputTopic)
-	set(&i.DeadLetter, f.DeadLetter)
-	if len(f.InputConfig) > 0 && string(f.InputConfig) != "null" {
-		i.InputConfig = f.InputConfig
+	if next.DeadLetter == "" {
+		next.DeadLetter = i.DeadLetter
 	}
-	return i
+	return next, nil
 }
 
 // draft is an inference of s before anything is said about it.

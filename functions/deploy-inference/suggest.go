@@ -23,8 +23,8 @@ func (s *Service) suggest(w http.ResponseWriter, r *http.Request) {
 	}
 	i := draft(sub)
 	topic := "result-" + itoa(id)
-	door.WriteJSON(w, map[string]any{
-		"result": id, "replicas": i.Replicas, "delivery": i.Delivery, "input_format": i.InputFormat, "input_config": i.InputConfig,
-		"input_topic": topic + "-in", "output_topic": topic + "-out", "dead_letter_topic": pipeline.DeadLetterTopic(topic + "-in"),
+	door.WriteJSON(w, pipeline.InferenceForm{
+		Result: id, Replicas: i.Replicas, Delivery: i.Delivery, InputFormat: i.InputFormat, InputConfig: i.InputConfig,
+		InputTopic: topic + "-in", OutputTopic: topic + "-out", DeadLetter: pipeline.DeadLetterTopic(topic + "-in"),
 	})
 }

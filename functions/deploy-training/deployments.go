@@ -17,11 +17,7 @@ import (
 // the models have now. A stream that was sent before counts: the last usable
 // datasource that names the deployment's id starts the training at once.
 func (s *Service) create(ctx context.Context, call *door.Call) error {
-	var draft Draft
-	if err := eventing.Data(call.Event, &draft); err != nil {
-		return err
-	}
-	dep, err := draft.deployment()
+	dep, err := deploymentOf(call.Event)
 	if err != nil {
 		return err
 	}
@@ -131,7 +127,7 @@ func (s *Service) received(ctx context.Context, e event.Event) (*event.Event, er
 
 // stop ends every training of a deployment that is not over.
 func (s *Service) stop(ctx context.Context, call *door.Call) error {
-	id, err := door.Target(call.Event, &door.Reference{})
+	id, err := door.Target(call.Event)
 	if err != nil {
 		return err
 	}
@@ -163,7 +159,7 @@ func (s *Service) stop(ctx context.Context, call *door.Call) error {
 // remove deletes a deployment with its results and their trained models. The
 // registry refuses it while one of them trains or is served by an inference.
 func (s *Service) remove(ctx context.Context, call *door.Call) error {
-	id, err := door.Target(call.Event, &door.Reference{})
+	id, err := door.Target(call.Event)
 	if err != nil {
 		return err
 	}
@@ -176,11 +172,11 @@ func (s *Service) remove(ctx context.Context, call *door.Call) error {
 			return nil, err
 		}
 		for _, r := range results {
-			if _, err := door.Publish(tx, name, eventing.ResultDeleted, r.ID, door.Deleted{ID: r.ID}); err != nil {
+			if _, err := door.Publish(tx, name, eventing.ResultDeleted, r.ID, eventing.Deleted{ID: r.ID}); err != nil {
 				return nil, err
 			}
 		}
-		return door.Publish(tx, name, eventing.DeploymentDeleted, id, door.Deleted{ID: id})
+		return door.Publish(tx, name, eventing.DeploymentDeleted, id, eventing.Deleted{ID: id})
 	})
 	if err != nil {
 		return err

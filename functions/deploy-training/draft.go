@@ -3,40 +3,20 @@ package deploytraining
 import (
 	"encoding/json"
 
+	"github.com/cloudevents/sdk-go/v2/event"
+
+	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
 // maxDescription is the longest description, in bytes.
 const maxDescription = 4 << 10
 
-// Draft is what a person sends to create a deployment.
-type Draft struct {
-	Configuration    int64                      `json:"configuration"`
-	BatchSize        *int                       `json:"batch_size"`
-	TrainingKwargs   *pipeline.TrainingKwargs   `json:"training_kwargs"`
-	ValidationKwargs *pipeline.ValidationKwargs `json:"validation_kwargs"`
-	Seed             int64                      `json:"seed"`
-	Engine           pipeline.Engine            `json:"engine"`
-	GPUs             int                        `json:"gpus"`
-	Resources        pipeline.Resources         `json:"resources"`
-	Description      string                     `json:"description"`
-}
-
-// deployment gives the deployment that the draft asks for, checked.
-func (d Draft) deployment() (pipeline.Deployment, error) {
-	dep := pipeline.Deployment{
-		Configuration: d.Configuration, Seed: d.Seed, Engine: d.Engine, GPUs: d.GPUs,
-		Resources: d.Resources, Description: d.Description,
-		ValidationKwargs: pipeline.DefaultValidationKwargs(),
-	}
-	if d.BatchSize != nil {
-		dep.BatchSize = *d.BatchSize
-	}
-	if d.TrainingKwargs != nil {
-		dep.TrainingKwargs = *d.TrainingKwargs
-	}
-	if d.ValidationKwargs != nil {
-		dep.ValidationKwargs = *d.ValidationKwargs
+// deploymentOf gives the deployment that a command asks for, checked.
+func deploymentOf(e event.Event) (pipeline.Deployment, error) {
+	dep := pipeline.Deployment{ValidationKwargs: pipeline.DefaultValidationKwargs()}
+	if err := eventing.Apply[pipeline.DeploymentForm](e, &dep); err != nil {
+		return dep, err
 	}
 	if err := dep.Normalize(); err != nil {
 		return dep, err

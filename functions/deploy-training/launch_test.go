@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
@@ -164,7 +164,7 @@ func TestDelete(t *testing.T) {
 		}
 	}
 	r.write(t, func(tx *registry.Tx) error { return tx.DeleteInference(i.ID) })
-	want[door.Deleted](t, r, http.StatusOK, "DELETE", "/deployments/1", nil)
+	want[eventing.Deleted](t, r, http.StatusOK, "DELETE", "/deployments/1", nil)
 	want[problem](t, r, http.StatusNotFound, "GET", "/results/1", nil)
 	if r.has(t, 1, 1) {
 		t.Error("the trained model is still stored")
@@ -175,7 +175,7 @@ func TestDeleteOneResult(t *testing.T) {
 	r := training(t)
 	r.stored(t, 1, 1)
 	r.finish(t, 1)
-	want[door.Deleted](t, r, http.StatusOK, "DELETE", "/results/1", nil)
+	want[eventing.Deleted](t, r, http.StatusOK, "DELETE", "/results/1", nil)
 	if d := want[Deployment](t, r, http.StatusOK, "GET", "/deployments/1", nil); len(d.Results) != 0 || r.has(t, 1, 1) {
 		t.Errorf("after the delete: %+v, stored: %v", d, r.has(t, 1, 1))
 	}

@@ -33,7 +33,7 @@ func save(tx *registry.Tx, r *pipeline.Result) (*event.Event, error) {
 // retry trains a failed or stopped result again: on its datasource, or on the
 // last one of the deployment where it never had one.
 func (s *Service) retry(ctx context.Context, call *door.Call) error {
-	id, err := door.Target(call.Event, &door.Reference{})
+	id, err := door.Target(call.Event)
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func sourceOf(tx *registry.Tx, r pipeline.Result) (pipeline.Datasource, error) {
 
 // stopResult ends one training.
 func (s *Service) stopResult(ctx context.Context, call *door.Call) error {
-	id, err := door.Target(call.Event, &door.Reference{})
+	id, err := door.Target(call.Event)
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func (s *Service) stopResult(ctx context.Context, call *door.Call) error {
 // removeResult deletes one result and its trained model. The registry refuses
 // it while the result trains or is served by an inference.
 func (s *Service) removeResult(ctx context.Context, call *door.Call) error {
-	id, err := door.Target(call.Event, &door.Reference{})
+	id, err := door.Target(call.Event)
 	if err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func (s *Service) removeResult(ctx context.Context, call *door.Call) error {
 		if err := tx.DeleteResult(id); err != nil {
 			return nil, err
 		}
-		return door.Publish(tx, name, eventing.ResultDeleted, id, door.Deleted{ID: id})
+		return door.Publish(tx, name, eventing.ResultDeleted, id, eventing.Deleted{ID: id})
 	})
 	if err != nil {
 		return err

@@ -13,12 +13,8 @@ import (
 
 // createConfiguration groups models under a new name.
 func (s *Service) createConfiguration(ctx context.Context, call *door.Call) error {
-	var draft ConfigurationDraft
-	if err := eventing.Data(call.Event, &draft); err != nil {
-		return err
-	}
 	return call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
-		c, err := draft.apply(pipeline.Configuration{})
+		c, err := configurationOf(call.Event, pipeline.Configuration{})
 		if err != nil {
 			return nil, err
 		}
@@ -32,8 +28,7 @@ func (s *Service) createConfiguration(ctx context.Context, call *door.Call) erro
 // updateConfiguration changes name, description or models. Deployments keep
 // the models they were made with.
 func (s *Service) updateConfiguration(ctx context.Context, call *door.Call) error {
-	var draft ConfigurationDraft
-	id, err := door.Target(call.Event, &draft)
+	id, err := eventing.ID(call.Event)
 	if err != nil {
 		return err
 	}
@@ -42,7 +37,7 @@ func (s *Service) updateConfiguration(ctx context.Context, call *door.Call) erro
 		if err != nil {
 			return nil, err
 		}
-		c, err := draft.apply(old)
+		c, err := configurationOf(call.Event, old)
 		if err != nil {
 			return nil, err
 		}
@@ -55,7 +50,7 @@ func (s *Service) updateConfiguration(ctx context.Context, call *door.Call) erro
 
 // deleteConfiguration deletes one that no deployment uses.
 func (s *Service) deleteConfiguration(ctx context.Context, call *door.Call) error {
-	id, err := door.Target(call.Event, &door.Reference{})
+	id, err := door.Target(call.Event)
 	if err != nil {
 		return err
 	}
@@ -63,6 +58,6 @@ func (s *Service) deleteConfiguration(ctx context.Context, call *door.Call) erro
 		if err := tx.DeleteConfiguration(id); err != nil {
 			return nil, err
 		}
-		return door.Publish(tx, name, eventing.ConfigurationDeleted, id, door.Deleted{ID: id})
+		return door.Publish(tx, name, eventing.ConfigurationDeleted, id, eventing.Deleted{ID: id})
 	})
 }

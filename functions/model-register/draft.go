@@ -5,6 +5,9 @@ import (
 	"encoding/hex"
 	"strings"
 
+	"github.com/cloudevents/sdk-go/v2/event"
+
+	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -19,24 +22,12 @@ const (
 	maxModels      = 64
 )
 
-// ModelDraft is what a person sends to register or update a model. A member
-// that an update leaves out stays as it is.
-type ModelDraft struct {
-	ID          *int64  `json:"id"` // may repeat the subject
-	Name        *string `json:"name"`
-	Description *string `json:"description"`
-	Imports     *string `json:"imports"`
-	Source      *string `json:"source"`
-	Framework   *string `json:"framework"`
-}
-
-// apply gives m with the members of the draft, checked.
-func (d ModelDraft) apply(m pipeline.Model) (pipeline.Model, error) {
-	set(&m.Name, d.Name)
-	set(&m.Description, d.Description)
-	set(&m.Imports, d.Imports)
-	set(&m.Source, d.Source)
-	set(&m.Framework, d.Framework)
+// modelOf gives m with the members that a command gives, checked. A member that
+// is left out stays as it is.
+func modelOf(e event.Event, m pipeline.Model) (pipeline.Model, error) {
+	if err := eventing.Apply[pipeline.ModelForm](e, &m); err != nil {
+		return m, err
+	}
 	if m.Framework == "" {
 		m.Framework = tensorflow
 	}
@@ -68,21 +59,12 @@ func checkSource(imports, source string) error {
 	return atMost("source", source, maxSource)
 }
 
-// ConfigurationDraft is what a person sends to create or update a
-// configuration. A member that an update leaves out stays as it is.
-type ConfigurationDraft struct {
-	ID          *int64   `json:"id"` // may repeat the subject
-	Name        *string  `json:"name"`
-	Description *string  `json:"description"`
-	Models      *[]int64 `json:"models"`
-}
-
-// apply gives c with the members of the draft, checked; whether the models
-// exist is for the registry to say.
-func (d ConfigurationDraft) apply(c pipeline.Configuration) (pipeline.Configuration, error) {
-	set(&c.Name, d.Name)
-	set(&c.Description, d.Description)
-	set(&c.Models, d.Models)
+// configurationOf gives c with the members that a command gives, checked;
+// whether the models exist is for the registry to say.
+func configurationOf(e event.Event, c pipeline.Configuration) (pipeline.Configuration, error) {
+	if err := eventing.Apply[pipeline.ConfigurationForm](e, &c); err != nil {
+		return c, err
+	}
 	if err := pipeline.ValidateName("name", c.Name); err != nil {
 		return c, err
 	}
@@ -108,13 +90,6 @@ func checkModels(models []int64) error {
 		seen[id] = true
 	}
 	return nil
-}
-
-// set copies a member that was given.
-func set[T any](to *T, from *T) {
-	if from != nil {
-		*to = *from
-	}
 }
 
 // atMost refuses a text of more than limit bytes.

@@ -5,28 +5,29 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-func TestModelDraft(t *testing.T) {
-	text := func(s string) *string { return &s }
+func TestMembersOfAModel(t *testing.T) {
 	cases := map[string]struct {
-		draft ModelDraft
-		field string
+		members map[string]any
+		field   string
 	}{
-		"complete":          {ModelDraft{Name: text("a"), Source: text("model = 1")}, ""},
-		"no name":           {ModelDraft{Source: text("model = 1")}, "name"},
-		"no source":         {ModelDraft{Name: text("a")}, "source"},
-		"other framework":   {ModelDraft{Name: text("a"), Source: text("x"), Framework: text("torch")}, "framework"},
-		"long source":       {ModelDraft{Name: text("a"), Source: text(strings.Repeat("x", maxSource+1))}, "source"},
-		"long imports":      {ModelDraft{Name: text("a"), Source: text("x"), Imports: text(strings.Repeat("x", maxImports+1))}, "imports"},
-		"long description":  {ModelDraft{Name: text("a"), Source: text("x"), Description: text(strings.Repeat("x", maxDescription+1))}, "description"},
-		"named tensorflow":  {ModelDraft{Name: text("a"), Source: text("x"), Framework: text("tensorflow")}, ""},
-		"empty description": {ModelDraft{Name: text("a"), Source: text("x"), Description: text("")}, ""},
+		"complete":          {map[string]any{"name": "a", "source": "model = 1"}, ""},
+		"no name":           {map[string]any{"source": "model = 1"}, "name"},
+		"no source":         {map[string]any{"name": "a"}, "source"},
+		"other framework":   {map[string]any{"name": "a", "source": "x", "framework": "torch"}, "framework"},
+		"long source":       {map[string]any{"name": "a", "source": strings.Repeat("x", maxSource+1)}, "source"},
+		"long imports":      {map[string]any{"name": "a", "source": "x", "imports": strings.Repeat("x", maxImports+1)}, "imports"},
+		"long description":  {map[string]any{"name": "a", "source": "x", "description": strings.Repeat("x", maxDescription+1)}, "description"},
+		"named tensorflow":  {map[string]any{"name": "a", "source": "x", "framework": "tensorflow"}, ""},
+		"empty description": {map[string]any{"name": "a", "source": "x", "description": ""}, ""},
+		"what is not given": {map[string]any{"name": "a", "source": "x", "version": 7}, "version"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			m, err := c.draft.apply(pipeline.Model{})
+			m, err := modelOf(eventing.New(eventing.ModelRegister, "/t", "", c.members), pipeline.Model{})
 			var e *pipeline.Error
 			if c.field == "" {
 				if err != nil || m.Framework != tensorflow || len(m.SourceHash) != 64 {

@@ -12,22 +12,12 @@ import (
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
 
-// Validated is the data of model.validated: what the source builds, and the
-// hash by which a model of the same source is recognised.
-type Validated struct {
-	SourceHash string `json:"source_hash"`
-	pipeline.Export
-}
-
 // validate builds a source and stores nothing of it.
 func (s *Service) validate(ctx context.Context, call *door.Call) error {
-	var draft ModelDraft
-	if err := eventing.Data(call.Event, &draft); err != nil {
+	var m pipeline.Model
+	if err := eventing.Apply[pipeline.ModelForm](call.Event, &m); err != nil {
 		return err
 	}
-	var m pipeline.Model
-	set(&m.Imports, draft.Imports)
-	set(&m.Source, draft.Source)
 	if err := checkSource(m.Imports, m.Source); err != nil {
 		return err
 	}
@@ -35,17 +25,13 @@ func (s *Service) validate(ctx context.Context, call *door.Call) error {
 		return err
 	}
 	answer := eventing.New(eventing.ModelValidated, door.Source(name), "",
-		Validated{SourceHash: sourceHash(m.Imports, m.Source), Export: m.Export})
+		eventing.Validated{SourceHash: sourceHash(m.Imports, m.Source), Export: m.Export})
 	return call.Commit(ctx, func(*registry.Tx) (*event.Event, error) { return &answer, nil })
 }
 
 // register makes version 1 of a model of a new name.
 func (s *Service) register(ctx context.Context, call *door.Call) error {
-	var draft ModelDraft
-	if err := eventing.Data(call.Event, &draft); err != nil {
-		return err
-	}
-	built, err := draft.apply(pipeline.Model{})
+	built, err := modelOf(call.Event, pipeline.Model{})
 	if err != nil {
 		return err
 	}
@@ -70,28 +56,27 @@ func (s *Service) register(ctx context.Context, call *door.Call) error {
 // update changes a model's members. A change of source or imports is a new
 // version; the versions before it stay, for the results trained on them.
 func (s *Service) update(ctx context.Context, call *door.Call) error {
-	var draft ModelDraft
-	id, err := door.Target(call.Event, &draft)
+	id, err := eventing.ID(call.Event)
 	if err != nil {
 		return err
 	}
-	built, err := s.rebuild(ctx, id, draft)
+	built, err := s.rebuild(ctx, id, call.Event)
 	if err != nil {
 		return err
 	}
 	return s.commitBuilt(ctx, call, eventing.ModelUpdated, built.Artifact, func(tx *registry.Tx) (pipeline.Model, error) {
-		return revise(tx, id, draft, built)
+		return revise(tx, id, call.Event, built)
 	})
 }
 
-// rebuild exports the source that the draft leads to. Where the model has just
+// rebuild exports the source that the command leads to. Where the model has just
 // that already, it gives the model as it is, without artifact.
-func (s *Service) rebuild(ctx context.Context, id int64, draft ModelDraft) (pipeline.Model, error) {
+func (s *Service) rebuild(ctx context.Context, id int64, e event.Event) (pipeline.Model, error) {
 	old, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (pipeline.Model, error) { return tx.Model(id) })
 	if err != nil {
 		return old, err
 	}
-	m, err := draft.apply(old)
+	m, err := modelOf(e, old)
 	if err != nil {
 		return m, err
 	}
@@ -105,12 +90,12 @@ func (s *Service) rebuild(ctx context.Context, id int64, draft ModelDraft) (pipe
 // revise stores an update. It starts from the row as it is now: another update
 // may have come since built was made, which matters only where it was of the
 // source too.
-func revise(tx *registry.Tx, id int64, draft ModelDraft, built pipeline.Model) (pipeline.Model, error) {
+func revise(tx *registry.Tx, id int64, e event.Event, built pipeline.Model) (pipeline.Model, error) {
 	old, err := tx.Model(id)
 	if err != nil {
 		return old, err
 	}
-	m, err := draft.apply(old)
+	m, err := modelOf(e, old)
 	if err != nil {
 		return m, err
 	}
@@ -131,7 +116,7 @@ func revise(tx *registry.Tx, id int64, draft ModelDraft, built pipeline.Model) (
 // remove deletes a model with all its versions. The registry refuses it while
 // a configuration or a result uses it.
 func (s *Service) remove(ctx context.Context, call *door.Call) error {
-	id, err := door.Target(call.Event, &door.Reference{})
+	id, err := door.Target(call.Event)
 	if err != nil {
 		return err
 	}
@@ -139,7 +124,7 @@ func (s *Service) remove(ctx context.Context, call *door.Call) error {
 		if err := tx.DeleteModel(id); err != nil {
 			return nil, err
 		}
-		return door.Publish(tx, name, eventing.ModelDeleted, id, door.Deleted{ID: id})
+		return door.Publish(tx, name, eventing.ModelDeleted, id, eventing.Deleted{ID: id})
 	})
 	if err != nil {
 		return err

@@ -16,30 +16,38 @@ const (
 	TelegrafJSON Format = "TELEGRAF_STR_JSON"
 )
 
+// Enum lists the values for JSON Schema.
+func (Format) Enum() []any { return values(RAW, AVRO, JSON, TelegrafJSON) }
+
 // Range is a run of records of one partition: Length records from Offset on.
 type Range struct {
 	Topic     string `json:"topic"`
-	Partition int    `json:"partition"`
-	Offset    int64  `json:"offset"`
-	Length    int64  `json:"length"`
+	Partition int    `json:"partition" minimum:"0"`
+	Offset    int64  `json:"offset" minimum:"0"`
+	Length    int64  `json:"length" minimum:"0"`
+}
+
+// ResendForm is what a person gives to use a datasource again.
+type ResendForm struct {
+	Deployment int64 `json:"deployment" required:"true" minimum:"1" refers:"deployment" example:"1" description:"deployment to train"`
 }
 
 // Datasource is a control message that was taken (or refused): where a stream
 // lies in the log, in which format, and how to split it.
 type Datasource struct {
-	ID             int64                      `json:"id"`
+	ID             int64                      `json:"id" minimum:"1"`
 	Deployment     int64                      `json:"deployment"`
 	Ranges         []Range                    `json:"ranges"`
 	InputFormat    Format                     `json:"input_format"`
 	InputConfig    json.RawMessage            `json:"input_config"`
-	ValidationRate float64                    `json:"validation_rate"`
-	TestRate       float64                    `json:"test_rate"`
-	TotalMsg       int64                      `json:"total_msg"`
+	ValidationRate float64                    `json:"validation_rate" minimum:"0" maximum:"1"`
+	TestRate       float64                    `json:"test_rate" minimum:"0" maximum:"1"`
+	TotalMsg       int64                      `json:"total_msg" minimum:"0"`
 	Description    string                     `json:"description"`
 	Shuffle        bool                       `json:"shuffle"`
 	Seed           int64                      `json:"seed"`
-	Extra          map[string]json.RawMessage `json:"extra,omitempty"` // members the contract does not know
-	ResendOf       int64                      `json:"resend_of,omitempty"`
+	Extra          map[string]json.RawMessage `json:"extra,omitempty" description:"members of the control message that the contract does not know"`
+	ResendOf       int64                      `json:"resend_of,omitempty" description:"the datasource that was used again"`
 	Origin         Origin                     `json:"origin"`
 	Received       time.Time                  `json:"received"`
 	Retention      Retention                  `json:"retention"`
@@ -52,13 +60,13 @@ type Origin struct {
 	Topic     string `json:"topic,omitempty"`
 	Partition int    `json:"partition"`
 	Offset    int64  `json:"offset"`
-	Bytes     int    `json:"bytes"` // key and value of the control record
+	Bytes     int    `json:"bytes" description:"key and value of the control record"`
 }
 
 // Retention reports whether the log still holds a datasource's records.
 type Retention struct {
 	State  RetentionState `json:"state"`
-	Until  *time.Time     `json:"until,omitempty"` // about when the first record goes; absent when kept for ever
+	Until  *time.Time     `json:"until,omitempty" description:"about when the first record goes; absent when kept for ever"`
 	Reason string         `json:"reason,omitempty"`
 }
 
@@ -72,6 +80,11 @@ const (
 	Expired        RetentionState = "expired"
 	RetentionUnset RetentionState = "unknown" // the broker could not be asked
 )
+
+// Enum lists the values for JSON Schema.
+func (RetentionState) Enum() []any {
+	return values(Available, PartlyExpired, Expired, RetentionUnset)
+}
 
 // Rejection says why a control message was refused and what to do.
 type Rejection struct {

@@ -7,21 +7,58 @@ import (
 	"time"
 )
 
+// DeploymentForm is what a person gives of a deployment.
+type DeploymentForm struct {
+	Configuration    int64      `json:"configuration" required:"true" minimum:"1" refers:"configuration" example:"1" description:"configuration whose models train"`
+	BatchSize        int        `json:"batch_size" required:"true" minimum:"1" maximum:"16777216" arg:"N" example:"32" description:"records a step"`
+	TrainingKwargs   Arguments  `json:"training_kwargs,omitempty" example:"epochs=2, shuffle=True" description:"arguments of Keras' fit, as text like 'epochs=5, steps_per_epoch=1000' or as a JSON object"`
+	ValidationKwargs Arguments  `json:"validation_kwargs,omitempty" description:"arguments of Keras' evaluate, as text like 'steps=100' or as a JSON object"`
+	Seed             int64      `json:"seed" arg:"N" description:"seed of the shuffling (default: 0)"`
+	Engine           Engine     `json:"engine,omitempty" description:"auto (the faster one, measured), graph or xla (default: auto)"`
+	GPUs             int        `json:"gpus" minimum:"0" maximum:"1024" arg:"N" description:"GPUs for each training (default: 0)"`
+	Resources        *Resources `json:"resources,omitempty" description:"where a training runs in a cluster"`
+	Description      string     `json:"description,omitempty" maxLength:"4096" arg:"TEXT" description:"note for people"`
+}
+
+// Arguments are Keras arguments as a person gives them: a JSON object, or a
+// JSON string that holds Keras' text ("epochs=5").
+type Arguments json.RawMessage
+
+// ArgumentsOf is Keras' text as Arguments; nil when empty.
+func ArgumentsOf(text string) Arguments {
+	if text == "" {
+		return nil
+	}
+	b, _ := json.Marshal(text) // a string always has a JSON form
+	return b
+}
+
+// MarshalJSON gives the arguments as they are.
+func (a Arguments) MarshalJSON() ([]byte, error) { return json.RawMessage(a).MarshalJSON() }
+
+// UnmarshalJSON keeps the arguments as they are.
+func (a *Arguments) UnmarshalJSON(b []byte) error { return (*json.RawMessage)(a).UnmarshalJSON(b) }
+
+// JSONSchemaBytes is the schema of arguments that are given.
+func (Arguments) JSONSchemaBytes() ([]byte, error) {
+	return []byte(`{"type":["string","object"],"maxLength":4096}`), nil
+}
+
 // Deployment asks for each model of a configuration to be trained on the next
 // datasource that names it.
 type Deployment struct {
-	ID               int64            `json:"id"`
+	ID               int64            `json:"id" minimum:"1"`
 	Configuration    int64            `json:"configuration"`
 	BatchSize        int              `json:"batch_size"`
 	TrainingKwargs   TrainingKwargs   `json:"training_kwargs"`
 	ValidationKwargs ValidationKwargs `json:"validation_kwargs"`
 	Seed             int64            `json:"seed"`
-	Engine           Engine           `json:"engine"` // auto unless pinned
+	Engine           Engine           `json:"engine"`
 	GPUs             int              `json:"gpus"`
 	Resources        Resources        `json:"resources"`
 	Description      string           `json:"description,omitempty"`
 	Status           DeploymentStatus `json:"status"`
-	Results          []int64          `json:"results"` // read only
+	Results          []int64          `json:"results" description:"its results, one for each model"`
 	Created          time.Time        `json:"created"`
 	Updated          time.Time        `json:"updated"`
 }
@@ -29,12 +66,12 @@ type Deployment struct {
 // Resources is where and with what a training Job runs in a cluster; empty
 // members leave the platform's defaults.
 type Resources struct {
-	CPU           string            `json:"cpu,omitempty"`    // Kubernetes quantity
-	Memory        string            `json:"memory,omitempty"` // Kubernetes quantity
-	NodeSelector  map[string]string `json:"node_selector,omitempty"`
-	Tolerations   json.RawMessage   `json:"tolerations,omitempty"` // Kubernetes tolerations, as they are
-	PriorityClass string            `json:"priority_class,omitempty"`
-	DeadlineSecs  int64             `json:"deadline_seconds,omitempty"`
+	CPU           string            `json:"cpu,omitempty" maxLength:"64" arg:"QUANTITY" description:"Kubernetes quantity of CPU for each training"`
+	Memory        string            `json:"memory,omitempty" maxLength:"64" arg:"QUANTITY" description:"Kubernetes quantity of memory for each training"`
+	NodeSelector  map[string]string `json:"node_selector,omitempty" arg:"LABEL=VALUE,..." description:"labels of the nodes to train on"`
+	Tolerations   json.RawMessage   `json:"tolerations,omitempty" types:"array,null" flag:"-" description:"Kubernetes tolerations, as in a pod"`
+	PriorityClass string            `json:"priority_class,omitempty" maxLength:"253" arg:"NAME" description:"Kubernetes priority class"`
+	DeadlineSecs  int64             `json:"deadline_seconds,omitempty" minimum:"0" flag:"deadline" arg:"SECONDS" description:"end a training after so many seconds"`
 }
 
 // Engine is what runs the training loop.
@@ -46,6 +83,9 @@ const (
 	Graph Engine = "graph"
 	XLA   Engine = "xla"
 )
+
+// Enum lists the values for JSON Schema.
+func (Engine) Enum() []any { return values(Auto, Graph, XLA) }
 
 // The bounds of a deployment's members; the default batch size is Keras'.
 const (

@@ -19,6 +19,11 @@ const (
 	Internal    Kind = "internal"    // ours to mend
 )
 
+// Enum lists the values for JSON Schema.
+func (Kind) Enum() []any {
+	return values(Invalid, NotFound, Conflict, InUse, Unavailable, Internal)
+}
+
 // Error tells a person what failed, where, why and what to do. Field is the
 // member of the request at fault, Hint the next step.
 type Error struct {

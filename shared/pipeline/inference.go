@@ -15,26 +15,46 @@ const (
 	Direct Delivery = "direct"
 )
 
+// Enum lists the values for JSON Schema.
+func (Delivery) Enum() []any { return values(Source, Direct) }
+
+// InferenceForm is what a person gives of an inference. A name is unique and
+// becomes inference-<id> unless given; MaxReplicas equals Replicas, with 1 at
+// least, unless given; Delivery is Source unless given; format and config are
+// those of the stream that the result was trained on unless given.
+type InferenceForm struct {
+	Name        string          `json:"name,omitempty" minLength:"1" maxLength:"128" arg:"NAME" description:"name of its predict function, unique (default: inference-<id>)"`
+	Result      int64           `json:"result" required:"true" minimum:"1" refers:"result" example:"1" description:"finished result to serve"`
+	Replicas    int             `json:"replicas" minimum:"0" maximum:"1000" arg:"N" description:"replicas that always run (default: 1)"`
+	MaxReplicas int             `json:"max_replicas,omitempty" minimum:"1" maximum:"1000" flag:"-" description:"most replicas that records may start (default: replicas)"`
+	Delivery    Delivery        `json:"delivery,omitempty" description:"source (Knative scales it) or direct (replicas read the topic themselves) (default: source)"`
+	InputFormat Format          `json:"input_format,omitempty" description:"RAW, AVRO, JSON or TELEGRAF_STR_JSON (default: that of the training stream)"`
+	InputConfig json.RawMessage `json:"input_config,omitempty" types:"object,null" arg:"JSON" description:"members of the format, such as data_type (default: those of the training stream)"`
+	InputTopic  string          `json:"input_topic" required:"true" minLength:"1" maxLength:"249" arg:"TOPIC" example:"digits" description:"topic of records to predict"`
+	OutputTopic string          `json:"output_topic" required:"true" minLength:"1" maxLength:"249" arg:"TOPIC" example:"digits-predicted" description:"topic of predictions"`
+	DeadLetter  string          `json:"dead_letter_topic,omitempty" maxLength:"249" arg:"TOPIC" description:"topic of records that cannot be predicted (default: <input topic>.dead-letter)"`
+}
+
 // Inference serves a finished result between two topics.
 type Inference struct {
-	ID            int64           `json:"id"`
-	Name          string          `json:"name"` // of its predict function, unique: "inference-<id>" unless given
+	ID            int64           `json:"id" minimum:"1"`
+	Name          string          `json:"name"`
 	Result        int64           `json:"result"`
 	Replicas      int             `json:"replicas"`
-	MaxReplicas   int             `json:"max_replicas"` // equals Replicas unless a range was given
+	MaxReplicas   int             `json:"max_replicas"`
 	Delivery      Delivery        `json:"delivery"`
 	InputFormat   Format          `json:"input_format"`
 	InputConfig   json.RawMessage `json:"input_config"`
 	InputTopic    string          `json:"input_topic"`
 	OutputTopic   string          `json:"output_topic"`
 	DeadLetter    string          `json:"dead_letter_topic"`
-	Partitions    int             `json:"partitions,omitempty"` // of the input topic, when last looked at
-	URL           string          `json:"url,omitempty"`
-	Ready         int             `json:"ready"`
-	Wanted        int             `json:"wanted"`
+	Partitions    int             `json:"partitions,omitempty" description:"partitions of the input topic, when last looked at"`
+	URL           string          `json:"url,omitempty" description:"where its predict function answers"`
+	Ready         int             `json:"ready" minimum:"0" description:"replicas that take records"`
+	Wanted        int             `json:"wanted" minimum:"0" description:"replicas that there should be now"`
 	Status        InferenceStatus `json:"status"`
 	StatusChanged time.Time       `json:"status_changed"`
-	Reason        string          `json:"reason,omitempty"`
+	Reason        string          `json:"reason,omitempty" description:"why it failed"`
 	Created       time.Time       `json:"created"`
 	Updated       time.Time       `json:"updated"`
 }

@@ -35,8 +35,8 @@ type TrainingJob struct {
 
 // Progress is the data of training.progressed.
 type Progress struct {
-	Result      int64   `json:"result"`
-	Attempt     int     `json:"attempt"`
+	Result      int64   `json:"result" required:"true" minimum:"1"`
+	Attempt     int     `json:"attempt" required:"true" minimum:"1"`
 	Stage       Stage   `json:"stage,omitempty"`
 	Records     int64   `json:"records,omitempty"`
 	EpochsTotal int     `json:"epochs_total,omitempty"`
@@ -58,8 +58,8 @@ const (
 // Outcome is the data of training.finished and training.failed: the members of
 // Result that the training process knows.
 type Outcome struct {
-	Result       int64        `json:"result"`
-	Attempt      int          `json:"attempt"`
+	Result       int64        `json:"result" required:"true" minimum:"1"`
+	Attempt      int          `json:"attempt" required:"true" minimum:"1"`
 	Reason       string       `json:"reason,omitempty"` // set when it failed
 	Hint         string       `json:"hint,omitempty"`
 	Engine       Engine       `json:"engine,omitempty"`

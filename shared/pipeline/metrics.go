@@ -29,6 +29,11 @@ func (m Metrics) MarshalJSON() ([]byte, error) {
 	return json.Marshal(values)
 }
 
+// JSONSchemaBytes is the schema of what MarshalJSON writes.
+func (Metrics) JSONSchemaBytes() ([]byte, error) {
+	return []byte(`{"type":["object","null"],"additionalProperties":{"type":["number","string","null"]}}`), nil
+}
+
 // UnmarshalJSON reads what MarshalJSON writes.
 func (m *Metrics) UnmarshalJSON(b []byte) error {
 	var values map[string]any

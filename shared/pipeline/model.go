@@ -6,8 +6,8 @@ import "time"
 // dimension is left out, a size that is not known before the data comes is -1.
 type Tensor struct {
 	Name  string `json:"name"`
-	DType string `json:"dtype"` // NumPy's name: float32, int64, bool, string ...
-	Shape []int  `json:"shape"` // empty for a scalar
+	DType string `json:"dtype" description:"NumPy's name: float32, int64, bool, string ..."`
+	Shape []int  `json:"shape" description:"sizes of one record, without the batch; -1 where it is not known yet; empty for a scalar"`
 }
 
 // Elements is the number of values of one record, -1 where a size is unknown.
@@ -26,25 +26,25 @@ func (t Tensor) Elements() int {
 // Guess is set where no frame of the source took part in the error and the
 // place is the nearest likely one (the compile call).
 type Position struct {
-	Line      int  `json:"line"`
-	Column    int  `json:"column,omitempty"`
-	EndLine   int  `json:"end_line,omitempty"`
-	EndColumn int  `json:"end_column,omitempty"`
-	Guess     bool `json:"guess,omitempty"`
+	Line      int  `json:"line" required:"true" minimum:"1"`
+	Column    int  `json:"column,omitempty" minimum:"0"`
+	EndLine   int  `json:"end_line,omitempty" minimum:"0"`
+	EndColumn int  `json:"end_column,omitempty" minimum:"0"`
+	Guess     bool `json:"guess,omitempty" description:"no line of the source took part in the error: the likely place"`
 }
 
 // Layer is one row of a model's summary.
 type Layer struct {
 	Name       string   `json:"name"`
 	Class      string   `json:"class"`
-	Output     string   `json:"output"` // shape as text, batch as None
+	Output     string   `json:"output" description:"shape as text, the batch as None"`
 	Parameters int64    `json:"parameters"`
-	Inputs     []string `json:"inputs,omitempty"` // names of the layers it reads
+	Inputs     []string `json:"inputs,omitempty" description:"names of the layers it reads"`
 }
 
 // Warning is something the person's source made Python or Keras warn about.
 type Warning struct {
-	Field   string `json:"field,omitempty"` // "imports" or "source"
+	Field   string `json:"field,omitempty" description:"imports or source"`
 	Line    int    `json:"line,omitempty"`
 	Message string `json:"message"`
 }
@@ -60,6 +60,9 @@ const (
 	OtherTask            Task = "other" // several outputs, or a loss we do not know
 )
 
+// Enum lists the values for JSON Schema.
+func (Task) Enum() []any { return values(Classification, BinaryClassification, Regression, OtherTask) }
+
 // Export is what building a model's source told about it. Inputs and Outputs
 // are those of the SavedModel's serving signature; Labels are what training
 // wants beside the inputs, one for each output that has a loss.
@@ -67,49 +70,70 @@ type Export struct {
 	Inputs              []Tensor  `json:"inputs"`
 	Outputs             []Tensor  `json:"outputs"`
 	Labels              []Tensor  `json:"labels"`
-	Parameters          int64     `json:"parameters"`
+	Parameters          int64     `json:"parameters" minimum:"0"`
 	TrainableParameters int64     `json:"trainable_parameters"`
-	Operations          int64     `json:"operations,omitempty"` // floating-point, of one record forward; an estimate by the layers' kernels
+	Operations          int64     `json:"operations,omitempty" description:"floating-point operations of one record forward, estimated by the layers' kernels"`
 	Layers              []Layer   `json:"layers"`
 	Loss                string    `json:"loss"`
 	Optimizer           string    `json:"optimizer"`
-	Metrics             []string  `json:"metrics"` // names as Keras reports them, "loss" first
+	Metrics             []string  `json:"metrics" description:"names as Keras reports them, loss first"`
 	Task                Task      `json:"task"`
-	Classes             int       `json:"classes,omitempty"` // of a classifier
-	Logits              bool      `json:"logits,omitempty"`  // the output is not yet a probability
-	Weighted            bool      `json:"weighted"`          // class_weight can be used
+	Classes             int       `json:"classes,omitempty" description:"classes of a classifier"`
+	Logits              bool      `json:"logits,omitempty" description:"the output is not yet a probability"`
+	Weighted            bool      `json:"weighted" description:"class_weight can be used"`
 	Warnings            []Warning `json:"warnings,omitempty"`
-	Printed             string    `json:"printed,omitempty"` // what the source printed, capped
+	Printed             string    `json:"printed,omitempty" description:"what the source printed, its beginning"`
 	Libraries           Libraries `json:"libraries"`
 }
 
 // Libraries names the versions that built or trained a model.
 type Libraries map[string]string
 
+// JSONSchemaBytes is their schema: a model that was never built has none.
+func (Libraries) JSONSchemaBytes() ([]byte, error) {
+	return []byte(`{"type":["object","null"],"additionalProperties":{"type":"string"}}`), nil
+}
+
+// ModelForm is what a person gives of a model.
+type ModelForm struct {
+	Name        string `json:"name,omitempty" required:"true" minLength:"1" maxLength:"128" arg:"NAME" example:"line" description:"name, unique"`
+	Description string `json:"description,omitempty" maxLength:"4096" arg:"TEXT" example:"One number from two" description:"note for people"`
+	Imports     string `json:"imports,omitempty" maxLength:"65536" arg:"LINES" example:"import keras" description:"import statements that stand before the source"`
+	Source      string `json:"source" required:"true" maxLength:"1048576" flag:"-" example:"model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])\nmodel.compile(optimizer='sgd', loss='mse')" description:"Keras code that leaves a compiled model in the variable model"`
+	Framework   string `json:"framework,omitempty" enum:"tensorflow" description:"tensorflow (default: tensorflow)"`
+}
+
+// ConfigurationForm is what a person gives of a configuration.
+type ConfigurationForm struct {
+	Name        string  `json:"name" required:"true" minLength:"1" maxLength:"128" arg:"NAME" example:"lines" description:"name, unique"`
+	Description string  `json:"description,omitempty" maxLength:"4096" arg:"TEXT" description:"note for people"`
+	Models      []int64 `json:"models" required:"true" nullable:"false" minItems:"1" maxItems:"1000" uniqueItems:"true" refers:"model" example:"[1]" description:"models that train on one stream"`
+}
+
 // Model is a version of a named piece of Keras source and what it builds.
 type Model struct {
-	ID          int64  `json:"id"`
+	ID          int64  `json:"id" minimum:"1"`
 	Name        string `json:"name"`
 	Description string `json:"description"`
 	Imports     string `json:"imports"`
 	Source      string `json:"source"`
-	Framework   string `json:"framework"` // "tensorflow"
-	Version     int    `json:"version"`   // 1, then one more with each change of source or imports
-	SourceHash  string `json:"source_hash"`
-	Artifact    string `json:"artifact"` // key of the exported SavedModel of this version
+	Framework   string `json:"framework"`
+	Version     int    `json:"version" minimum:"1" description:"1, then one more with each change of source or imports"`
+	SourceHash  string `json:"source_hash" description:"SHA-256 of imports and source"`
+	Artifact    string `json:"artifact" description:"key of the exported SavedModel of this version"`
 	Export
 	Created time.Time `json:"created"`
 	Updated time.Time `json:"updated"`
-	UsedBy  []int64   `json:"used_by"` // configurations; read only
+	UsedBy  []int64   `json:"used_by" description:"configurations that hold it"`
 }
 
 // Configuration is a named set of models that train on one stream.
 type Configuration struct {
-	ID          int64     `json:"id"`
+	ID          int64     `json:"id" minimum:"1"`
 	Name        string    `json:"name"`
 	Description string    `json:"description"`
 	Models      []int64   `json:"models"`
 	Created     time.Time `json:"created"`
 	Updated     time.Time `json:"updated"`
-	UsedBy      []int64   `json:"used_by"` // deployments; read only
+	UsedBy      []int64   `json:"used_by" description:"deployments of it"`
 }

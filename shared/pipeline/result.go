@@ -7,7 +7,7 @@ type Metrics map[string]float64
 
 // Epoch is what one epoch of training reported.
 type Epoch struct {
-	Epoch      int     `json:"epoch"` // 1-based
+	Epoch      int     `json:"epoch" required:"true" minimum:"1"`
 	Training   Metrics `json:"training"`
 	Validation Metrics `json:"validation,omitempty"`
 	Seconds    float64 `json:"seconds"`
@@ -47,40 +47,40 @@ type Lineage struct {
 	SourceHash   string    `json:"source_hash"`
 	ModelVersion int       `json:"model_version"`
 	Ranges       []Range   `json:"ranges,omitempty"`
-	ContentHash  string    `json:"content_hash,omitempty"` // SHA-256 over every key and value read, in order
+	ContentHash  string    `json:"content_hash,omitempty" description:"SHA-256 over every key and value read, in order"`
 	Records      int64     `json:"records,omitempty"`
-	BytesRead    int64     `json:"bytes_read,omitempty"` // keys and values, once
+	BytesRead    int64     `json:"bytes_read,omitempty" description:"keys and values, once"`
 	Seed         int64     `json:"seed"`
-	WeightsHash  string    `json:"weights_hash,omitempty"` // SHA-256 over the trained variables
+	WeightsHash  string    `json:"weights_hash,omitempty" description:"SHA-256 over the trained variables"`
 	Libraries    Libraries `json:"libraries,omitempty"`
 }
 
 // Result is the training of one model of a deployment on a datasource.
 type Result struct {
-	ID            int64        `json:"id"`
+	ID            int64        `json:"id" minimum:"1"`
 	Deployment    int64        `json:"deployment"`
 	Configuration int64        `json:"configuration"`
 	Model         int64        `json:"model"`
 	ModelName     string       `json:"model_name"`
 	ModelVersion  int          `json:"model_version"`
-	Datasource    int64        `json:"datasource,omitempty"` // 0 while waiting
+	Datasource    int64        `json:"datasource,omitempty" description:"absent while it waits for one"`
 	Status        ResultStatus `json:"status"`
 	StatusChanged time.Time    `json:"status_changed"`
 	Reason        string       `json:"reason,omitempty"`
 	Hint          string       `json:"hint,omitempty"`
-	Attempt       int          `json:"attempt"`        // 1 for the first Job; a retry or a restart adds one
-	Lost          int          `json:"lost,omitempty"` // Jobs that vanished since the last retry
-	Cut           bool         `json:"cut,omitempty"`  // the service ended in order while it trained: its next start is no loss
+	Attempt       int          `json:"attempt" description:"1 for the first Job; a retry or a restart adds one"`
+	Lost          int          `json:"lost,omitempty" description:"Jobs that vanished since the last retry"`
+	Cut           bool         `json:"cut,omitempty" description:"the service ended in order while it trained: its next start is no loss"`
 	Engine        Engine       `json:"engine,omitempty"`
-	EngineReason  string       `json:"engine_reason,omitempty"` // the figures that chose it
+	EngineReason  string       `json:"engine_reason,omitempty" description:"the figures that chose the engine"`
 	EpochsDone    int          `json:"epochs_done"`
 	EpochsTotal   int          `json:"epochs_total"`
 	Metrics       SplitMetrics `json:"metrics"`
 	Split         *SplitAudit  `json:"split,omitempty"`
 	Confusion     *Confusion   `json:"confusion,omitempty"`
 	Lineage       Lineage      `json:"lineage"`
-	Artifact      string       `json:"artifact,omitempty"` // key prefix of the trained model: <key>/savedmodel.zip, <key>/model.keras
-	Seconds       float64      `json:"seconds,omitempty"`  // from the Job's start to its end
+	Artifact      string       `json:"artifact,omitempty" description:"key prefix of the trained model: <key>/savedmodel.zip, <key>/model.keras"`
+	Seconds       float64      `json:"seconds,omitempty" description:"from the Job's start to its end"`
 	Created       time.Time    `json:"created"`
 	Started       *time.Time   `json:"started,omitempty"`
 	Finished      *time.Time   `json:"finished,omitempty"`

@@ -19,6 +19,20 @@ const (
 	ResultStopped   ResultStatus = "stopped"
 )
 
+// Enum lists the values for JSON Schema.
+func (ResultStatus) Enum() []any {
+	return values(ResultWaiting, ResultScheduled, ResultRunning, ResultFinished, ResultFailed, ResultStopped)
+}
+
+// values are the values of an enumeration as JSON Schema lists them.
+func values[T any](all ...T) []any {
+	listed := make([]any, len(all))
+	for i, v := range all {
+		listed[i] = v
+	}
+	return listed
+}
+
 var resultSteps = map[ResultStatus][]ResultStatus{
 	ResultWaiting:   {ResultScheduled, ResultFailed, ResultStopped},
 	ResultScheduled: {ResultRunning, ResultFinished, ResultFailed, ResultStopped, ResultScheduled},
@@ -50,6 +64,11 @@ const (
 	DeploymentStopped  DeploymentStatus = "stopped"
 )
 
+// Enum lists the values for JSON Schema.
+func (DeploymentStatus) Enum() []any {
+	return values(DeploymentWaiting, DeploymentTraining, DeploymentFinished, DeploymentFailed, DeploymentStopped)
+}
+
 // DeploymentOf derives the status of a deployment from its results'.
 func DeploymentOf(results []ResultStatus) DeploymentStatus {
 	count := map[ResultStatus]int{}
@@ -79,3 +98,8 @@ const (
 	InferenceFailed    InferenceStatus = "failed"
 	InferenceStopped   InferenceStatus = "stopped"
 )
+
+// Enum lists the values for JSON Schema.
+func (InferenceStatus) Enum() []any {
+	return values(InferenceDeploying, InferenceRunning, InferenceFailed, InferenceStopped)
+}

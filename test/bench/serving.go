@@ -87,7 +87,7 @@ func product(delivery pipeline.Delivery) func(context.Context, *bench, *served, 
 			return nil, err
 		}
 		b.named++
-		i, err := client.Do[pipeline.Inference](ctx, b.client, b.client.DeployInference(client.InferenceForm{
+		i, err := client.Do[pipeline.Inference](ctx, b.client, b.client.DeployInference(pipeline.InferenceForm{
 			Name: fmt.Sprintf("bench-%d", b.named), Result: v.result.ID, Replicas: 1, Delivery: delivery,
 			InputFormat: pipeline.RAW, InputConfig: v.data.config(), InputTopic: in, OutputTopic: out,
 		}))

@@ -154,7 +154,7 @@ func (b *bench) model(ctx context.Context, name string) (int64, error) {
 		return id, nil
 	}
 	source, _, _ := strings.Cut(name, "#") // small#3 is one of several alike
-	m, err := client.Do[pipeline.Model](ctx, b.client, b.client.RegisterModel(client.ModelForm{
+	m, err := client.Do[pipeline.Model](ctx, b.client, b.client.RegisterModel(pipeline.ModelForm{
 		Name: strings.ReplaceAll(name, "#", "-"), Imports: b.sources["imports"], Source: b.sources[source],
 	}))
 	b.models[name] = m.ID

@@ -28,7 +28,7 @@ func (f fitting) text() string {
 // deploy makes a configuration of models and deploys it for training.
 func (b *bench) deploy(ctx context.Context, f fitting, models ...string) (pipeline.Deployment, error) {
 	b.named++
-	form := client.ConfigurationForm{Name: fmt.Sprintf("bench-%d", b.named)}
+	form := pipeline.ConfigurationForm{Name: fmt.Sprintf("bench-%d", b.named)}
 	for _, name := range models {
 		id, err := b.model(ctx, name)
 		if err != nil {
@@ -40,8 +40,8 @@ func (b *bench) deploy(ctx context.Context, f fitting, models ...string) (pipeli
 	if err != nil {
 		return pipeline.Deployment{}, err
 	}
-	return client.Do[pipeline.Deployment](ctx, b.client, b.client.CreateDeployment(client.DeploymentForm{
-		Configuration: c.ID, BatchSize: f.batch, TrainingKwargs: client.Kwargs(f.text()),
+	return client.Do[pipeline.Deployment](ctx, b.client, b.client.CreateDeployment(pipeline.DeploymentForm{
+		Configuration: c.ID, BatchSize: f.batch, TrainingKwargs: pipeline.ArgumentsOf(f.text()),
 	}))
 }
 

@@ -32,15 +32,9 @@ func configurationKind(env *cli.Env) kind[pipeline.Configuration] {
 			{"UPDATED", func(c pipeline.Configuration, n *names) string { return terminal.Ago(c.Updated, n.now) }},
 		},
 		details: func(w io.Writer, c pipeline.Configuration) error {
-			return facts(w, "id", fmt.Sprint(c.ID), "name", c.Name, "description", c.Description,
-				"models", ids(c.Models), "deployments", ids(c.UsedBy),
-				"created", stamp(c.Created), "updated", stamp(c.Updated))
+			return facts(w, factsOf(c, special{"used_by": {"deployments", ids(c.UsedBy)}})...)
 		},
-		members: []member{
-			{name: "name", usage: "`NAME`, unique", required: true},
-			{name: "description", usage: "`TEXT` for people"},
-			{name: "models", usage: "`MODELS`: names or ids, separated by commas", required: true, ref: toModel, list: true},
-		},
+		members: membersOf(pipeline.ConfigurationForm{}),
 		filters: []filter{{name: "model", usage: "only those that hold `MODEL`", ref: toModel}},
 	}
 }

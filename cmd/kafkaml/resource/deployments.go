@@ -2,7 +2,6 @@ package resource
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 
@@ -27,7 +26,7 @@ func deploymentKind(env *cli.Env) kind[pipeline.Deployment] {
 			{"AGE", func(d pipeline.Deployment, n *names) string { return terminal.Ago(d.Created, n.now) }},
 		},
 		details: showDeployment,
-		members: deploymentMembers(),
+		members: membersOf(pipeline.DeploymentForm{}),
 		filters: []filter{
 			{name: "configuration", usage: "only those of `CONFIGURATION`", ref: toConfiguration},
 			{name: "status", usage: "only those in `STATUS`", words: []string{"waiting", "training", "finished", "failed", "stopped"}},
@@ -35,38 +34,7 @@ func deploymentKind(env *cli.Env) kind[pipeline.Deployment] {
 	}
 }
 
-func deploymentMembers() []member {
-	return []member{
-		{name: "configuration", usage: "`CONFIGURATION`: name or id", required: true, ref: toConfiguration},
-		{name: "batch_size", usage: "`N` records a step", required: true, parse: integer},
-		{name: "training_kwargs", usage: "arguments of Keras' fit: `'epochs=5, steps_per_epoch=1000'`, or a JSON object", parse: kwargs},
-		{name: "validation_kwargs", usage: "arguments of Keras' evaluate: `'steps=100'`, or a JSON object", parse: kwargs},
-		{name: "seed", usage: "`N` for shuffling", parse: integer},
-		{name: "engine", usage: "`ENGINE`: auto, graph or xla", words: []string{"auto", "graph", "xla"}},
-		{name: "gpus", usage: "`N` GPUs for each training", parse: integer},
-		{name: "description", usage: "`TEXT` for people"},
-		{name: "resources.cpu", flag: "cpu", usage: "Kubernetes `QUANTITY` of CPU for each training"},
-		{name: "resources.memory", flag: "memory", usage: "Kubernetes `QUANTITY` of memory for each training"},
-		{name: "resources.node_selector", flag: "node-selector", usage: "`LABEL=VALUE,...` of the nodes to train on", parse: pairs},
-		{name: "resources.priority_class", flag: "priority-class", usage: "Kubernetes priority class `NAME`"},
-		{name: "resources.deadline_seconds", flag: "deadline", usage: "end a training after `SECONDS`", parse: integer},
-	}
-}
-
-func showDeployment(w io.Writer, d pipeline.Deployment) error {
-	training, err := json.Marshal(d.TrainingKwargs)
-	if err != nil {
-		return err
-	}
-	validation, err := json.Marshal(d.ValidationKwargs)
-	if err != nil {
-		return err
-	}
-	return facts(w, "id", fmt.Sprint(d.ID), "configuration", fmt.Sprint(d.Configuration), "description", d.Description,
-		"batch size", fmt.Sprint(d.BatchSize), "training", string(training), "validation", string(validation),
-		"seed", fmt.Sprint(d.Seed), "engine", string(d.Engine), "gpus", fmt.Sprint(d.GPUs),
-		"status", string(d.Status), "results", ids(d.Results), "created", stamp(d.Created), "updated", stamp(d.Updated))
-}
+func showDeployment(w io.Writer, d pipeline.Deployment) error { return facts(w, factsOf(d, nil)...) }
 
 func deployments(env *cli.Env) *cobra.Command {
 	k := deploymentKind(env)

@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/kafkaml/kafkaml/client"
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/terminal"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -49,7 +48,7 @@ func examples(env *cli.Env) *cobra.Command {
 	return cmd
 }
 
-func exampleNames(all []client.ModelForm) string {
+func exampleNames(all []pipeline.ModelForm) string {
 	text := make([]string, len(all))
 	for i, e := range all {
 		text[i] = e.Name
@@ -57,7 +56,7 @@ func exampleNames(all []client.ModelForm) string {
 	return strings.Join(text, "\n")
 }
 
-func listExamples(w io.Writer, all []client.ModelForm) error {
+func listExamples(w io.Writer, all []pipeline.ModelForm) error {
 	rows := make([][]string, len(all))
 	for i, e := range all {
 		description, _, _ := strings.Cut(e.Description, "\n")

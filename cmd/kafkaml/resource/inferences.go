@@ -40,21 +40,16 @@ func inferenceKind(env *cli.Env) kind[pipeline.Inference] {
 	}
 }
 
+// inferenceMembers are those of the form, where one flag gives both bounds of
+// the replicas.
 func inferenceMembers() []member {
-	return []member{
-		{name: "result", usage: "`RESULT` that finished", required: true, ref: toResult},
-		{name: "input_topic", usage: "`TOPIC` of records to predict", required: true},
-		{name: "output_topic", usage: "`TOPIC` of predictions", required: true},
-		{name: "name", usage: "`NAME` of its predict function"},
-		{name: "replicas+max_replicas", flag: "replicas", usage: "`N`, or a range MIN-MAX", spread: replicas},
-		{name: "delivery", usage: "source (Knative scales it) or direct (replicas read the topic themselves)", words: []string{"source", "direct"}},
-		{
-			name: "input_format", usage: "`FORMAT`: RAW, AVRO, JSON or TELEGRAF_STR_JSON (default: that of the training stream)",
-			words: []string{"RAW", "AVRO", "JSON", "TELEGRAF_STR_JSON"},
-		},
-		{name: "input_config", usage: "`JSON` of the format, or @FILE (default: that of the training stream)", parse: object},
-		{name: "dead_letter_topic", flag: "dead-letter-topic", usage: "`TOPIC` of records that cannot be predicted"},
+	all := membersOf(pipeline.InferenceForm{})
+	for i := range all {
+		if m := &all[i]; m.name == "replicas" {
+			m.spread, m.arg, m.usage = replicas, "N", "N, or a range MIN-MAX (default: 1)"
+		}
 	}
+	return all
 }
 
 // replicas reads "3" or "0-5".
@@ -76,16 +71,11 @@ func showInference(w io.Writer, i pipeline.Inference) error {
 	if i.MaxReplicas > i.Replicas {
 		wanted = fmt.Sprintf("%d to %d", i.Replicas, i.MaxReplicas)
 	}
-	partitions := ""
-	if i.Partitions > 0 {
-		partitions = fmt.Sprint(i.Partitions)
-	}
-	return facts(w, "id", fmt.Sprint(i.ID), "name", i.Name, "result", fmt.Sprint(i.Result),
-		"input topic", i.InputTopic, "partitions", partitions, "output topic", i.OutputTopic, "dead letters", i.DeadLetter,
-		"format", string(i.InputFormat), "config", string(i.InputConfig), "delivery", string(i.Delivery),
-		"replicas", wanted, "ready", fmt.Sprintf("%d of %d", i.Ready, i.Wanted), "url", i.URL,
-		"status", fmt.Sprintf("%s since %s", i.Status, stamp(i.StatusChanged)), "reason", i.Reason,
-		"created", stamp(i.Created), "updated", stamp(i.Updated))
+	return facts(w, factsOf(i, special{
+		"replicas": {"replicas", wanted}, "max_replicas": {},
+		"ready": {"ready", fmt.Sprintf("%d of %d", i.Ready, i.Wanted)}, "wanted": {},
+		"status": {"status", fmt.Sprintf("%s since %s", i.Status, stamp(i.StatusChanged))}, "status_changed": {},
+	})...)
 }
 
 func inferences(env *cli.Env) *cobra.Command {

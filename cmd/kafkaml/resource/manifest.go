@@ -68,7 +68,7 @@ func (f *form) parse(b []byte) (map[string]any, error) {
 	if err := d.Decode(&data); err != nil || data == nil {
 		return nil, f.invalid("", errors.New("is not an object with the members "+strings.Join(f.known(), ", ")))
 	}
-	known, shown := f.known(), membersOf(reflect.TypeOf(f.resource))
+	known, shown := f.known(), jsonNames(reflect.TypeOf(f.resource))
 	for name := range data {
 		switch {
 		case slices.Contains(known, name):
@@ -89,33 +89,24 @@ func (f *form) invalid(field string, err error) error {
 func (f *form) known() []string {
 	var all []string
 	for _, m := range f.members {
-		names := []string{m.name}
-		if m.spread != nil {
-			names = strings.Split(m.name, "+")
+		outer, _, _ := strings.Cut(m.name, ".")
+		if !slices.Contains(all, outer) {
+			all = append(all, outer)
 		}
-		for _, name := range names {
-			outer, _, _ := strings.Cut(name, ".")
-			if !slices.Contains(all, outer) {
-				all = append(all, outer)
-			}
-		}
-	}
-	if f.one == "model" {
-		all = append(all, "source")
 	}
 	return all
 }
 
-// membersOf are the JSON names of a struct's members, those of embedded
+// jsonNames are the JSON names of a struct's members, those of embedded
 // structs included.
-func membersOf(t reflect.Type) []string {
+func jsonNames(t reflect.Type) []string {
 	var all []string
 	for i := range t.NumField() {
 		field := t.Field(i)
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		switch {
 		case field.Anonymous && name == "":
-			all = append(all, membersOf(field.Type)...)
+			all = append(all, jsonNames(field.Type)...)
 		case name != "" && name != "-":
 			all = append(all, name)
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -15,11 +16,14 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// member is one member of a form: a flag, and a member of a file's YAML or JSON.
+// member is one member of a form: a member of a file's YAML or JSON and, unless
+// it is hidden, a flag.
 type member struct {
 	name     string // in JSON; "resources.cpu" lies in an object
-	flag     string // name with dashes when empty
+	flag     string
+	arg      string // what the value is called
 	usage    string
+	hidden   bool                                      // it has no flag
 	required bool                                      // on create
 	parse    func(text string) (any, error)            // what a flag's text means; nil: the text
 	spread   func(text string) (map[string]any, error) // one flag that gives several members
@@ -28,12 +32,103 @@ type member struct {
 	words    []string // for completion, where the values are few
 }
 
-func (m member) flagName() string {
-	if m.flag != "" {
-		return m.flag
+// membersOf are the members of a form by its tags, which eventing/schema
+// explains: the flags are those of the contract.
+func membersOf(form any) []member { return membersBelow(reflect.TypeOf(form), "") }
+
+func membersBelow(form reflect.Type, prefix string) []member {
+	var all []member
+	for i := range form.NumField() {
+		field := form.Field(i)
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if t := field.Type; t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Struct {
+			all = append(all, membersBelow(t.Elem(), name+".")...)
+			continue
+		}
+		all = append(all, memberOf(field, prefix, name))
 	}
-	return strings.ReplaceAll(m.name, "_", "-")
+	return all
 }
+
+func memberOf(field reflect.StructField, prefix, name string) member {
+	tag := field.Tag
+	m := member{
+		name: prefix + name, flag: strings.ReplaceAll(name, "_", "-"), usage: tag.Get("description"),
+		required: tag.Get("required") == "true", ref: referenceTo[tag.Get("refers")], arg: strings.ToUpper(name[strings.LastIndex(name, "_")+1:]),
+		list: field.Type.Kind() == reflect.Slice && tag.Get("refers") != "",
+	}
+	for _, set := range []struct {
+		tag string
+		to  *string
+	}{{"flag", &m.flag}, {"arg", &m.arg}} {
+		if v := tag.Get(set.tag); v != "" {
+			*set.to = v
+		}
+	}
+	m.hidden = m.flag == "-"
+	switch {
+	case m.list:
+		m.usage += ": names or ids, separated by commas"
+	case m.ref != nil && m.ref.named():
+		m.usage += ": its name or id"
+	case m.ref != nil:
+		m.usage += ": its id"
+	case field.Type == reflect.TypeFor[json.RawMessage]():
+		m.usage += ", or @FILE"
+		m.parse = object
+	default:
+		m.parse = parserOf(field.Type)
+	}
+	if e, ok := reflect.Zero(field.Type).Interface().(interface{ Enum() []any }); ok {
+		for _, v := range e.Enum() {
+			m.words = append(m.words, fmt.Sprint(v))
+		}
+	} else if words := tag.Get("enum"); words != "" {
+		m.words = strings.Split(words, ",")
+	}
+	return m
+}
+
+// parserOf reads a flag's text as a value of a Go type; an id is resolved later.
+func parserOf(t reflect.Type) func(string) (any, error) {
+	switch {
+	case t == reflect.TypeFor[pipeline.Arguments]():
+		return kwargs
+	case t.Kind() == reflect.Map:
+		return pairs
+	case t.Kind() == reflect.Int, t.Kind() == reflect.Int64:
+		return integer
+	}
+	return nil
+}
+
+// referenceTo is what a member may refer to, as the tag refers says it.
+var referenceTo = map[string]reference{
+	"": nil, "model": toModel, "configuration": toConfiguration, "deployment": toDeployment, "result": toResult,
+}
+
+// text is a flag's value that says what it is called.
+type text struct {
+	to  *string
+	arg string
+}
+
+// String implements pflag.Value.
+func (t text) String() string {
+	if t.to == nil {
+		return ""
+	}
+	return *t.to
+}
+
+// Set implements pflag.Value.
+func (t text) Set(v string) error {
+	*t.to = v
+	return nil
+}
+
+// Type implements pflag.Value.
+func (t text) Type() string { return t.arg }
 
 // form gathers the members that one invocation gives, from flags and a file.
 type form struct {
@@ -53,13 +148,16 @@ func attach[T any](f *form, k kind[T], cmd *cobra.Command, fileUsage string) {
 	f.texts = make([]string, len(k.members))
 	cmd.Flags().StringVarP(&f.file, "file", "f", "", fileUsage)
 	for i, m := range f.members {
-		cmd.Flags().StringVar(&f.texts[i], m.flagName(), "", m.usage)
+		if m.hidden {
+			continue
+		}
+		cmd.Flags().Var(text{&f.texts[i], m.arg}, m.flag, m.usage)
 		complete := cli.Choices(m.words...)
 		if m.ref != nil {
 			complete = m.ref.complete(k.env)
 		}
 		// The flag exists, so this cannot fail.
-		_ = cmd.RegisterFlagCompletionFunc(m.flagName(), complete)
+		_ = cmd.RegisterFlagCompletionFunc(m.flag, complete)
 	}
 }
 
@@ -67,7 +165,7 @@ func attach[T any](f *form, k kind[T], cmd *cobra.Command, fileUsage string) {
 // turns references into ids.
 func (f *form) fill(ctx context.Context, c *client.Client, cmd *cobra.Command, data map[string]any) error {
 	for i, m := range f.members {
-		if !cmd.Flags().Changed(m.flagName()) {
+		if m.hidden || !cmd.Flags().Changed(m.flag) {
 			continue
 		}
 		if err := m.set(data, f.texts[i]); err != nil {
@@ -90,8 +188,8 @@ func (f *form) fill(ctx context.Context, c *client.Client, cmd *cobra.Command, d
 // missing says which member a new one cannot do without.
 func (f *form) missing(data map[string]any) error {
 	for _, m := range f.members {
-		if m.required && data[m.name] == nil {
-			return cli.Usagef("missing --%s (or %s in the file of -f)", m.flagName(), m.name)
+		if m.required && !m.hidden && data[m.name] == nil {
+			return cli.Usagef("missing --%s (or %s in the file of -f)", m.flag, m.name)
 		}
 	}
 	return nil
@@ -101,7 +199,7 @@ func (m member) set(data map[string]any, text string) error {
 	if m.spread != nil {
 		values, err := m.spread(text)
 		if err != nil {
-			return cli.Usagef("--%s %q: %s", m.flagName(), text, err)
+			return cli.Usagef("--%s %q: %s", m.flag, text, err)
 		}
 		for name, v := range values {
 			data[name] = v
@@ -112,7 +210,7 @@ func (m member) set(data map[string]any, text string) error {
 	if m.parse != nil {
 		var err error
 		if v, err = m.parse(text); err != nil {
-			return cli.Usagef("--%s %q: %s", m.flagName(), text, err)
+			return cli.Usagef("--%s %q: %s", m.flag, text, err)
 		}
 	}
 	if m.list {

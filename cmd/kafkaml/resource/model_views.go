@@ -5,7 +5,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -42,25 +41,6 @@ func shape(sizes []int) string {
 		}
 	}
 	return strings.Join(text, "x")
-}
-
-// facts writes names and values in two columns; empty values are left out.
-func facts(w io.Writer, pairs ...string) error {
-	var rows [][]string
-	for i := 0; i+1 < len(pairs); i += 2 {
-		if pairs[i+1] != "" {
-			rows = append(rows, []string{pairs[i] + ":", pairs[i+1]})
-		}
-	}
-	return terminal.Table(w, nil, rows)
-}
-
-// stamp is a time as a person reads it.
-func stamp(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.Format(time.RFC3339)
 }
 
 func showModel(w io.Writer, m pipeline.Model) error {

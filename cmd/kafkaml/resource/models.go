@@ -31,12 +31,7 @@ func modelKind(env *cli.Env) kind[pipeline.Model] {
 			{"UPDATED", func(m pipeline.Model, n *names) string { return terminal.Ago(m.Updated, n.now) }},
 		},
 		details: showModel,
-		members: []member{
-			{name: "name", usage: "`NAME`, unique", required: true},
-			{name: "description", usage: "`TEXT` for people"},
-			{name: "imports", usage: "import `LINES` that stand before the source"},
-			{name: "framework", usage: "`FRAMEWORK`: tensorflow", words: []string{"tensorflow"}},
-		},
+		members: membersOf(pipeline.ModelForm{}),
 	}
 }
 

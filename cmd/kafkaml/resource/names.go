@@ -57,6 +57,7 @@ func nameOr(names map[int64]string, id int64) string {
 type reference interface {
 	id(ctx context.Context, env *cli.Env, c *client.Client, ref string) (int64, error)
 	complete(env *cli.Env) cli.Completion
+	named() bool // whether it may be a name
 }
 
 // to is the reference to things of one kind.
@@ -78,6 +79,8 @@ func (t to[T]) kind(env *cli.Env) kind[T] { return kind[T]{env: env, one: t.one,
 func (t to[T]) id(ctx context.Context, env *cli.Env, c *client.Client, ref string) (int64, error) {
 	return t.kind(env).id(ctx, c, ref)
 }
+
+func (t to[T]) named() bool { return t.of(nil).Named() }
 
 func (t to[T]) complete(env *cli.Env) cli.Completion { return t.kind(env).complete() }
 

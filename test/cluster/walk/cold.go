@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kafkaml/kafkaml/client"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
@@ -16,7 +15,7 @@ import (
 // the time until the first prediction.
 func (w *walk) range05(ctx context.Context, r *row) error {
 	began := time.Now()
-	i, err := w.infer(ctx, client.InferenceForm{Result: w.results[0].ID, Replicas: 0, MaxReplicas: 5}, 0)
+	i, err := w.infer(ctx, pipeline.InferenceForm{Result: w.results[0].ID, Replicas: 0, MaxReplicas: 5}, 0)
 	if err != nil {
 		return err
 	}

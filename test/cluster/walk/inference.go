@@ -18,7 +18,7 @@ const (
 
 // infer deploys an inference between two new topics and waits until want
 // replicas are ready.
-func (w *walk) infer(ctx context.Context, form client.InferenceForm, want int) (pipeline.Inference, error) {
+func (w *walk) infer(ctx context.Context, form pipeline.InferenceForm, want int) (pipeline.Inference, error) {
 	w.topics++
 	form.InputTopic, form.OutputTopic = fmt.Sprintf("e2e%s-in-%d", w.run, w.topics), fmt.Sprintf("e2e%s-out-%d", w.run, w.topics)
 	for _, topic := range []string{form.InputTopic, form.OutputTopic} {
@@ -50,7 +50,7 @@ func selector(i pipeline.Inference) string { return "serving.knative.dev/service
 // three predict.
 func (w *walk) replicas(ctx context.Context, r *row) (err error) {
 	began := time.Now()
-	if w.source, err = w.infer(ctx, client.InferenceForm{Result: w.results[0].ID, Replicas: 3}, 3); err != nil {
+	if w.source, err = w.infer(ctx, pipeline.InferenceForm{Result: w.results[0].ID, Replicas: 3}, 3); err != nil {
 		return err
 	}
 	r.notef("3 of 3 ready after %.1f s", time.Since(began).Seconds())
@@ -178,7 +178,7 @@ func (w *walk) grow(ctx context.Context, r *row) error {
 
 // direct lets three replicas consume by themselves.
 func (w *walk) direct(ctx context.Context, r *row) error {
-	i, err := w.infer(ctx, client.InferenceForm{Result: w.results[0].ID, Replicas: 3, Delivery: pipeline.Direct}, 3)
+	i, err := w.infer(ctx, pipeline.InferenceForm{Result: w.results[0].ID, Replicas: 3, Delivery: pipeline.Direct}, 3)
 	if err != nil {
 		return err
 	}

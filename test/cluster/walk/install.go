@@ -129,7 +129,7 @@ func (w *walk) uninstall(ctx context.Context, r *row) error {
 		r.notef("left as it is: E2E_OVERLAY is not set")
 		return nil
 	}
-	if _, err := w.infer(ctx, client.InferenceForm{Result: w.results[0].ID, Replicas: 1}, 1); err != nil {
+	if _, err := w.infer(ctx, pipeline.InferenceForm{Result: w.results[0].ID, Replicas: 1}, 1); err != nil {
 		return err
 	}
 	_, err := w.trainAgain(ctx, "epochs=1000000", nil, func(ctx context.Context, deployment int64, _ int) ([]pipeline.Result, error) {

@@ -34,7 +34,7 @@ model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=
 // register posts one model as a CloudEvent by hand, the other by the client.
 func (w *walk) register(ctx context.Context, r *row) error {
 	w.run = fmt.Sprint("-", time.Now().Unix()) // a cluster may be walked through again
-	form := client.ModelForm{Name: "linear" + w.run, Imports: "import keras", Source: fmt.Sprintf(modelSource, "")}
+	form := pipeline.ModelForm{Name: "linear" + w.run, Imports: "import keras", Source: fmt.Sprintf(modelSource, "")}
 	began := time.Now()
 	first, err := w.post(ctx, "model-register", eventing.ModelRegister, form)
 	if err != nil {
@@ -47,7 +47,7 @@ func (w *walk) register(ctx context.Context, r *row) error {
 		return err
 	}
 	w.models = []int64{first, second.ID}
-	c, err := client.Do[pipeline.Configuration](ctx, w.client, w.client.CreateConfiguration(client.ConfigurationForm{Name: "e2e" + w.run, Models: w.models}))
+	c, err := client.Do[pipeline.Configuration](ctx, w.client, w.client.CreateConfiguration(pipeline.ConfigurationForm{Name: "e2e" + w.run, Models: w.models}))
 	w.configuration = c.ID
 	return err
 }
@@ -169,8 +169,8 @@ func (w *walk) nextDeployment(ctx context.Context) (int64, error) {
 
 // deploy makes a deployment.
 func (w *walk) deploy(ctx context.Context, kwargs string, resources *pipeline.Resources) (pipeline.Deployment, error) {
-	return client.Do[pipeline.Deployment](ctx, w.client, w.client.CreateDeployment(client.DeploymentForm{
-		Configuration: w.configuration, BatchSize: 32, TrainingKwargs: client.Kwargs(kwargs), Resources: resources,
+	return client.Do[pipeline.Deployment](ctx, w.client, w.client.CreateDeployment(pipeline.DeploymentForm{
+		Configuration: w.configuration, BatchSize: 32, TrainingKwargs: pipeline.ArgumentsOf(kwargs), Resources: resources,
 	}))
 }
 

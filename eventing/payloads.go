@@ -1,0 +1,108 @@
+package eventing
+
+import (
+	"github.com/kafkaml/kafkaml/eventing/schema"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// payload is what the data of an event type is.
+type payload struct {
+	about string // one sentence
+	make  func(*schema.Set) schema.Schema
+}
+
+// payloads describe the data of each type. A type that is absent carries free
+// data.
+var payloads = map[string]payload{
+	ModelValidate:   change("Build the source and say what it is, keeping nothing.", pipeline.ModelForm{}).requiring("source"),
+	ModelRegister:   form("Build the source and keep it under a name.", pipeline.ModelForm{}),
+	ModelUpdate:     change("Change members of a model; other source or imports make a new version.", pipeline.ModelForm{}),
+	ModelDelete:     reference("Delete a model that nothing uses."),
+	ModelValidated:  fact("What the source builds.", Validated{}, nil),
+	ModelRegistered: fact("A model that is new.", pipeline.Model{}, pipeline.ModelForm{}),
+	ModelUpdated:    fact("A model as it now is.", pipeline.Model{}, pipeline.ModelForm{}),
+	ModelDeleted:    gone("A model that is gone."),
+	ModelRejected:   rejected,
+
+	ConfigurationCreate:   form("Group models under a name.", pipeline.ConfigurationForm{}),
+	ConfigurationUpdate:   change("Change members of a configuration.", pipeline.ConfigurationForm{}),
+	ConfigurationDelete:   reference("Delete a configuration that nothing uses."),
+	ConfigurationCreated:  fact("A configuration that is new.", pipeline.Configuration{}, pipeline.ConfigurationForm{}),
+	ConfigurationUpdated:  fact("A configuration as it now is.", pipeline.Configuration{}, pipeline.ConfigurationForm{}),
+	ConfigurationDeleted:  gone("A configuration that is gone."),
+	ConfigurationRejected: rejected,
+
+	DeploymentCreate:   form("Train each model of a configuration on the stream that names the deployment.", pipeline.DeploymentForm{}),
+	DeploymentStop:     reference("End the trainings of a deployment."),
+	DeploymentDelete:   reference("Delete a deployment with its results and their models."),
+	DeploymentCreated:  fact("A deployment that is new.", pipeline.Deployment{}, pipeline.DeploymentForm{}),
+	DeploymentStopped:  fact("A deployment whose trainings were ended.", pipeline.Deployment{}, pipeline.DeploymentForm{}),
+	DeploymentDeleted:  gone("A deployment that is gone."),
+	DeploymentRejected: rejected,
+
+	ResultRetry:      reference("Train a failed or stopped result again."),
+	ResultStop:       reference("End one training."),
+	ResultDelete:     reference("Delete a result with its model."),
+	ResultScheduled:  fact("A result whose training was asked for.", pipeline.Result{}, nil),
+	ResultProgressed: fact("A result as it now is.", pipeline.Result{}, nil),
+	ResultFinished:   fact("A result whose model is trained.", pipeline.Result{}, nil),
+	ResultFailed:     fact("A result whose training failed.", pipeline.Result{}, nil),
+	ResultStopped:    fact("A result whose training was ended.", pipeline.Result{}, nil),
+	ResultDeleted:    gone("A result that is gone."),
+	ResultRejected:   rejected,
+
+	TrainingProgressed: form("Where a training stands, and the epochs that ended since the last event.", pipeline.Progress{}),
+	TrainingFinished:   form("A training that ended well.", pipeline.Outcome{}).requiring("artifact"),
+	TrainingFailed:     form("A training that ended badly.", pipeline.Outcome{}).requiring("reason"),
+	TrainingRejected:   rejected,
+
+	DatasourceResend:   change("Use a stream again for another deployment; no record is produced.", pipeline.ResendForm{}).requiring("deployment"),
+	DatasourceReceived: fact("A stream that can be trained on.", pipeline.Datasource{}, nil),
+	DatasourceRejected: form("A control message or a command that was refused.", DatasourceRejection{}),
+
+	InferenceDeploy:   form("Serve a finished result between two topics.", pipeline.InferenceForm{}),
+	InferenceUpdate:   change("Serve with other replicas, or another result of the same shapes. Name and input topic may be repeated, not changed.", pipeline.InferenceForm{}),
+	InferenceStart:    reference("Start a stopped inference where it stopped."),
+	InferenceStop:     reference("End the replicas of an inference and keep its offsets."),
+	InferenceDelete:   reference("Delete an inference; its topics stay."),
+	InferenceDeployed: fact("An inference that is new.", pipeline.Inference{}, pipeline.InferenceForm{}),
+	InferenceUpdated:  fact("An inference as it now is.", pipeline.Inference{}, pipeline.InferenceForm{}),
+	InferenceChanged:  fact("An inference whose status or replicas changed.", pipeline.Inference{}, pipeline.InferenceForm{}),
+	InferenceStarted:  fact("An inference that was started again.", pipeline.Inference{}, pipeline.InferenceForm{}),
+	InferenceStopped:  fact("An inference that was stopped.", pipeline.Inference{}, pipeline.InferenceForm{}),
+	InferenceDeleted:  gone("An inference that is gone."),
+	InferenceRejected: rejected,
+
+	PredictionMade:     fact("What a model says of one record.", Prediction{}, nil),
+	PredictionRejected: rejected,
+	TypesAccepted:      fact("The types that a function takes.", Accepted{}, nil),
+}
+
+func form(about string, v any) payload {
+	return payload{about, func(s *schema.Set) schema.Schema { return s.Form(v) }}
+}
+
+func change(about string, v any) payload {
+	return payload{about, func(s *schema.Set) schema.Schema { return s.Change(v) }}
+}
+
+func fact(about string, v, form any) payload {
+	return payload{about, func(s *schema.Set) schema.Schema { return s.Answer(v, form) }}
+}
+
+func reference(about string) payload { return form(about, Subject{}) }
+
+func gone(about string) payload { return fact(about, Deleted{}, nil) }
+
+var rejected = form("Why a command was refused.", Rejection{})
+
+// requiring gives p with one more member that must be there.
+func (p payload) requiring(member string) payload {
+	made := p.make
+	p.make = func(s *schema.Set) schema.Schema {
+		all := made(s)
+		all.Required = append(all.Required, member)
+		return all
+	}
+	return p
+}
