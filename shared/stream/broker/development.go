@@ -23,6 +23,9 @@ func Development(ctx context.Context, dir string, port int) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := keepEnds(dir); err != nil {
+		return nil, &pipeline.Error{Op: op, Kind: pipeline.Unavailable, Err: err}
+	}
 	cluster, err := kfake.NewCluster(
 		kfake.NumBrokers(1), kfake.Ports(port), kfake.DataDir(dir), kfake.DefaultNumPartitions(1),
 		kfake.BrokerConfigs(map[string]string{
