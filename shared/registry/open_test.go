@@ -57,12 +57,54 @@ func statement(t *testing.T, url, text string) {
 
 func TestNewerSchema(t *testing.T) {
 	contract(t, func(t *testing.T, url string) {
-		if err := open(t, url).Ping(t.Context()); err != nil {
+		s := open(t, url)
+		if err := register(t.Context(), s, "kept"); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
 		statement(t, url, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (900, true)")
-		refusedOpen(t, url, pipeline.Conflict, "schema 900", "newer")
+		statement(t, url, "ALTER TABLE models ADD COLUMN later TEXT")
+		before := contents(t, url)
+		if !strings.Contains(before, "kept") {
+			t.Fatalf("the model is not in what is compared: %s", before)
+		}
+		refusedOpen(t, url, pipeline.Conflict, "schema 900", "a newer kafkaml wrote it")
+		var e *pipeline.Error
+		if _, err := registry.Open(t.Context(), url); !errors.As(err, &e) || !strings.Contains(e.Hint, "run that newer kafkaml") {
+			t.Errorf("%v: the hint is %+v", err, e)
+		}
+		if after := contents(t, url); after != before {
+			t.Errorf("it was changed from\n%s\nto\n%s", before, after)
+		}
 	})
+}
+
+// contents is all that a database holds: the bytes of a SQLite file, or the
+// tables of a PostgreSQL database with their columns and rows.
+func contents(t *testing.T, url string) string {
+	t.Helper()
+	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	var all string
+	err = db.QueryRowContext(t.Context(), `SELECT string_agg(table_name || ' ' ||
+		query_to_xml('SELECT * FROM ' || quote_ident(table_name), true, false, '')::text, '; ' ORDER BY table_name)
+		FROM information_schema.tables WHERE table_schema = 'public'`).Scan(&all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
 
 func TestDamagedFile(t *testing.T) {

@@ -1,15 +1,20 @@
 package e2e
 
 import (
+	"database/sql"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/kafkaml/kafkaml/shared/registry"
 )
 
 // TestClearFailures starts kafkaml run where it cannot work. It must say why
@@ -55,6 +60,10 @@ func TestClearFailures(t *testing.T) {
 			env:  []string{"KAFKAML_TOOLCHAIN=" + nothing},
 			says: []string{"TensorFlow", nothing, "make tensorflow"},
 		},
+		"the registry of a newer version": {
+			prepare: newerRegistry,
+			says:    []string{"the database has schema 900", "a newer kafkaml wrote it", "run that newer kafkaml"},
+		},
 		"a database that is none": {
 			args: []string{"--database", "oracle://x"},
 			says: []string{"oracle"},
@@ -93,6 +102,52 @@ func (m *machine) fails(says []string) {
 	if strings.Contains(m.said.String(), "goroutine ") {
 		m.t.Errorf("it shows a stack:\n%s", m.said)
 	}
+}
+
+// newerRegistry prepares a data folder that a later version has used, and wants
+// it to be as it was in the end but for the log.
+func newerRegistry(t *testing.T, m *machine) {
+	t.Helper()
+	url := "sqlite:" + m.path("data/registry.db")
+	store, err := registry.Open(t.Context(), url)
+	if err == nil {
+		err = store.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", m.path("data/registry.db"))
+	if err == nil {
+		_, err = db.ExecContext(t.Context(), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (900, true)")
+	}
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	before, files := snapshot(t, m)
+	t.Cleanup(func() {
+		if after, now := snapshot(t, m); after != before || !slices.Equal(files, now) {
+			t.Errorf("the data folder was changed: %v, now %v", files, now)
+		}
+	})
+}
+
+// snapshot reads the registry's file and the names beside it.
+func snapshot(t *testing.T, m *machine) (content string, names []string) {
+	t.Helper()
+	b, err := os.ReadFile(m.path("data/registry.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(m.path("data"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.Name() != "lock" && e.Name() != "logs" {
+			names = append(names, e.Name())
+		}
+	}
+	return string(b), names
 }
 
 // occupy listens on a port until the test ends.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
@@ -71,7 +72,7 @@ func Start(ctx context.Context, o Options) (m *Machine, err error) {
 			err = errors.Join(err, m.Close())
 		}
 	}()
-	for _, step := range []func(context.Context) error{m.lock, m.listen, m.startBroker, m.serve} {
+	for _, step := range []func(context.Context) error{m.lock, m.openRegistry, m.listen, m.startBroker, m.serve} {
 		if err := step(ctx); err != nil {
 			return m, err
 		}
@@ -121,6 +122,19 @@ func (m *Machine) lock(context.Context) error {
 	}
 	m.onClose("the lock of the data folder", func(context.Context) error { return unlock() })
 	return checkDisk(m.options.Data)
+}
+
+// openRegistry brings the registry up to date, or refuses one that a newer
+// version wrote, before a broker or anything else changes the data folder.
+func (m *Machine) openRegistry(ctx context.Context) error {
+	if m.options.Database == "" {
+		m.options.Database = "sqlite:" + m.path("registry.db")
+	}
+	store, err := registry.Open(ctx, m.options.Database)
+	if err != nil {
+		return err
+	}
+	return store.Close()
 }
 
 func (m *Machine) path(names ...string) string {

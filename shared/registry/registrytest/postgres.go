@@ -57,6 +57,10 @@ var server struct {
 	stop    func() error
 }
 
+// Serving reports whether this process is the copy that runs the server: a
+// TestMain that prepares more than the server then calls Main at once.
+func Serving() bool { return os.Getenv(servesIn) != "" }
+
 // Main runs a package's tests and gives the exit status, like m.Run.
 func Main(m *testing.M) int {
 	if dir := os.Getenv(servesIn); dir != "" {
