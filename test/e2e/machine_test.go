@@ -47,16 +47,22 @@ type machine struct {
 func newMachine(t *testing.T, env []string, args ...string) *machine {
 	t.Helper()
 	m := &machine{t: t, dir: folder(t), args: args, env: env, port: freePort(t), kafkaPort: freePort(t)}
-	t.Cleanup(func() {
+	m.begin()
+	return m
+}
+
+// begin starts the machine and lets it end with the test.
+func (m *machine) begin() {
+	m.t.Helper()
+	m.t.Cleanup(func() {
 		if m.running != nil {
 			m.end(syscall.SIGINT)
 		}
-		if t.Failed() {
+		if m.t.Failed() {
 			m.tellLog()
 		}
 	})
 	m.start()
-	return m
 }
 
 // folder makes a folder that is removed at the end of all tests.

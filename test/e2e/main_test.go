@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/kafkaml/kafkaml/shared/registry/registrytest"
 )
 
 // bin is the folder of the two programs, scratch one for data folders. Both
@@ -15,6 +17,9 @@ import (
 var bin, scratch string
 
 func TestMain(m *testing.M) {
+	if registrytest.Serving() {
+		os.Exit(registrytest.Main(m))
+	}
 	flag.Parse()
 	code, err := run(m)
 	if err != nil {
@@ -45,7 +50,7 @@ func run(m *testing.M) (code int, err error) {
 	if bin, err = filepath.Abs(bin); err != nil {
 		return 0, err
 	}
-	return m.Run(), nil
+	return registrytest.Main(m), nil
 }
 
 func given(name string) (set bool) {
