@@ -40,9 +40,9 @@ func (s *Service) deploy(ctx context.Context, call *door.Call) error {
 		if err := tx.CreateInference(&made); err != nil {
 			return nil, err
 		}
-		return tell(tx, eventing.InferenceDeployed, made)
+		return publish(tx, eventing.InferenceDeployed, made)
 	})
-	s.reconciler.poke()
+	s.reconciler.trigger()
 	return err
 }
 
@@ -113,9 +113,9 @@ func (s *Service) update(ctx context.Context, call *door.Call) error {
 		if err := tx.UpdateInference(&i); err != nil {
 			return nil, err
 		}
-		return tell(tx, eventing.InferenceUpdated, i)
+		return publish(tx, eventing.InferenceUpdated, i)
 	})
-	s.reconciler.poke()
+	s.reconciler.trigger()
 	return err
 }
 
@@ -126,7 +126,7 @@ func (s *Service) start(ctx context.Context, call *door.Call) error {
 			i.Status, i.Wanted = pipeline.InferenceDeploying, max(1, i.Replicas)
 		}
 	})
-	s.reconciler.poke()
+	s.reconciler.trigger()
 	return err
 }
 
@@ -143,10 +143,10 @@ func (s *Service) stop(ctx context.Context, call *door.Call) error {
 	if err != nil {
 		return err
 	}
-	return s.reconciler.settleNow(ctx, id)
+	return s.reconciler.reconcileNow(ctx, id)
 }
 
-// change changes a row and tells it.
+// change changes a row and publishes the fact.
 func (s *Service) change(ctx context.Context, call *door.Call, fact string, how func(*pipeline.Inference)) error {
 	id, err := eventing.ID(call.Event)
 	if err != nil {
@@ -161,7 +161,7 @@ func (s *Service) change(ctx context.Context, call *door.Call, fact string, how 
 		if err := tx.UpdateInference(&i); err != nil {
 			return nil, err
 		}
-		return tell(tx, fact, i)
+		return publish(tx, fact, i)
 	})
 }
 
@@ -180,20 +180,10 @@ func (s *Service) remove(ctx context.Context, call *door.Call) error {
 		if err := tx.DeleteInference(id); err != nil {
 			return nil, err
 		}
-		return tell(tx, eventing.InferenceDeleted, i)
+		return publish(tx, eventing.InferenceDeleted, i)
 	})
 	if err != nil {
 		return err
 	}
-	return s.reconciler.settleNow(ctx, id)
-}
-
-// tell puts a fact about i into the outbox and gives it.
-func tell(tx *registry.Tx, fact string, i pipeline.Inference) (*event.Event, error) {
-	var data any = i
-	if fact == eventing.InferenceDeleted {
-		data = eventing.Deleted{ID: i.ID, Name: i.Name}
-	}
-	e := eventing.New(fact, door.Source(Name), itoa(i.ID), data)
-	return &e, tx.Emit(e)
+	return s.reconciler.reconcileNow(ctx, id)
 }

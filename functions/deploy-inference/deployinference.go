@@ -17,9 +17,6 @@ import (
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
 
-// Name of the function.
-const Name = pipeline.StepDeployInference
-
 // Sources runs KafkaSources: an eventing.Dispatcher, or a cluster.
 type Sources interface {
 	Apply(ctx context.Context, s eventing.KafkaSource) error
@@ -54,16 +51,16 @@ type Service struct {
 
 // NewService gives the step without its HTTP side. Run must run for anything
 // to be served.
-func NewService(deps Deps) *Service {
-	s := &Service{Deps: deps}
-	s.reconciler = newReconciler(s)
-	return s
-}
+func NewService(deps Deps) *Service { return &Service{deps, newReconciler(deps)} }
+
+// Run keeps every inference that should be served served, until ctx ends. What
+// runs then goes on: ending it is the platform's to do.
+func (s *Service) Run(ctx context.Context) { s.reconciler.run(ctx) }
 
 // Function is the step's HTTP side.
 func (s *Service) Function() door.Function {
 	return door.Function{
-		Name: Name,
+		Name: pipeline.StepDeployInference,
 		Commands: map[string]door.Command{
 			eventing.InferenceDeploy: s.deploy,
 			eventing.InferenceUpdate: s.update,
@@ -85,36 +82,4 @@ func (s *Service) Function() door.Function {
 		},
 		Facts: []string{"io.kafkaml.inference."},
 	}
-}
-
-// subject is a result and the version of the model that it trained.
-type subject struct {
-	result pipeline.Result
-	model  pipeline.Model
-	stream pipeline.Datasource // that it was trained on
-}
-
-// subjectOf reads what an inference of a result would serve; a result that has
-// no trained model is refused.
-func subjectOf(tx *registry.Tx, result int64) (s subject, err error) {
-	if s.result, err = tx.Result(result); err != nil {
-		if pipeline.KindOf(err) == pipeline.NotFound {
-			err = pipeline.Invalidf("result", "there is no result %d", result)
-		}
-		return s, err
-	}
-	if s.result.Status != pipeline.ResultFinished || s.result.Artifact == "" {
-		return s, &pipeline.Error{
-			Kind: pipeline.Conflict, Field: "result", Reason: "result " + itoa(result) + " is " + string(s.result.Status) + ", only a finished one can be served",
-			Hint: "wait until its training has finished",
-		}
-	}
-	if s.model, err = tx.ModelVersion(s.result.Model, s.result.ModelVersion); err != nil {
-		return s, err
-	}
-	s.stream, err = tx.Datasource(s.result.Datasource)
-	if pipeline.KindOf(err) == pipeline.NotFound { // deleted since: there is nothing to suggest
-		err = nil
-	}
-	return s, err
 }

@@ -1,23 +1,21 @@
 package deployinference
 
 import (
+	"strconv"
+
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
 )
 
-// Group is the consumer group of an inference, the same for both deliveries, so
-// that a change from one to the other goes on where the first stopped.
-func Group(i pipeline.Inference) string { return pipeline.InferenceGroup(itoa(i.ID)) }
-
 // service is the Service of an inference.
-func (s *Service) service(i pipeline.Inference, sub subject) platform.Service {
+func (d Deps) service(i pipeline.Inference, sub subject) platform.Service {
 	return platform.Service{
-		Name: i.Name, Env: s.Env, MinScale: i.Replicas, MaxScale: i.MaxReplicas, Delivery: i.Delivery,
+		Name: i.Name, Env: d.Env, MinScale: i.Replicas, MaxScale: i.MaxReplicas, Delivery: i.Delivery,
 		Spec: pipeline.PredictJob{
 			Inference: i.ID, Name: i.Name, Result: i.Result, Framework: sub.model.Framework, Artifact: sub.result.Artifact, Export: sub.model.Export,
 			Delivery: i.Delivery, InputFormat: i.InputFormat, InputConfig: i.InputConfig,
-			InputTopic: i.InputTopic, OutputTopic: i.OutputTopic, DeadLetter: i.DeadLetter, Group: Group(i),
+			InputTopic: i.InputTopic, OutputTopic: i.OutputTopic, DeadLetter: i.DeadLetter, Group: pipeline.InferenceGroup(strconv.FormatInt(i.ID, 10)),
 		},
 	}
 }
@@ -33,28 +31,28 @@ const (
 
 // source is the KafkaSource of an inference, with everything written out that
 // Knative's defaults would make unfit: latest, ordered, a random group.
-func (s *Service) source(i pipeline.Inference) eventing.KafkaSource {
+func (d Deps) source(i pipeline.Inference) eventing.KafkaSource {
 	consumers, retry := int32(1), int32(sourceRetries)
-	if s.PerPartition {
+	if d.PerPartition {
 		consumers = int32(max(1, i.Partitions)) // #nosec G115 -- Kafka's partitions are int32
 	}
 	return eventing.KafkaSource{
 		APIVersion: eventing.SourceAPIVersion, Kind: eventing.SourceKind,
 		Metadata: eventing.Metadata{
-			Name: i.Name, Namespace: s.Namespace,
+			Name: i.Name, Namespace: d.Namespace,
 			Labels: map[string]string{
 				eventing.KeyTypeLabel:          eventing.KeyByteArray,
 				"app.kubernetes.io/name":       pipeline.StepPredict,
 				"app.kubernetes.io/instance":   i.Name,
 				"app.kubernetes.io/part-of":    "kafkaml",
-				"app.kubernetes.io/managed-by": Name,
+				"app.kubernetes.io/managed-by": pipeline.StepDeployInference,
 			},
 		},
 		Spec: eventing.KafkaSourceSpec{
-			ConsumerGroup: Group(i), BootstrapServers: s.Brokers, Topics: []string{i.InputTopic},
+			ConsumerGroup: pipeline.InferenceGroup(strconv.FormatInt(i.ID, 10)), BootstrapServers: d.Brokers, Topics: []string{i.InputTopic},
 			Consumers: &consumers, InitialOffset: eventing.Earliest, Ordering: eventing.Unordered,
 			Delivery: &eventing.Delivery{Retry: &retry, BackoffPolicy: eventing.Linear, BackoffDelay: sourceBackoff, Timeout: sourceTimeout},
-			Sink:     eventing.Destination{Ref: &eventing.Reference{APIVersion: "serving.knative.dev/v1", Kind: "Service", Namespace: s.Namespace, Name: i.Name}},
+			Sink:     eventing.Destination{Ref: &eventing.Reference{APIVersion: "serving.knative.dev/v1", Kind: "Service", Namespace: d.Namespace, Name: i.Name}},
 		},
 	}
 }
