@@ -136,7 +136,7 @@ func whileReadable(ctx context.Context, r io.Reader) context.Context {
 }
 
 // frameworks are what this program links.
-var frameworks = framework.Link(tensorflow.Framework{})
+var frameworks = framework.Frameworks{tensorflow.Framework{}}
 
 func runTrain(ctx context.Context, log *slog.Logger) error {
 	config, err := train.ConfigFromEnv(os.Getenv, frameworks, log)

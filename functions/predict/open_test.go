@@ -42,7 +42,7 @@ func TestOpenFails(t *testing.T) {
 	for name, job := range map[string]pipeline.PredictJob{"a misfit": misfit, "no artifact": missing} {
 		t.Run(name, func(t *testing.T) {
 			before := connections()
-			_, _, err := open(t.Context(), Config{Job: job, Frameworks: framework.Link(tensorflow.Framework{}), Kafka: c.Config(), Artifacts: url, Log: logTo(t)})
+			_, _, err := open(t.Context(), Config{Job: job, Frameworks: framework.Frameworks{tensorflow.Framework{}}, Kafka: c.Config(), Artifacts: url, Log: logTo(t)})
 			if err == nil {
 				t.Fatal("the model was opened")
 			}

@@ -3,7 +3,6 @@ package train
 import (
 	"context"
 	"fmt"
-	"sort"
 	"strconv"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
@@ -76,7 +75,6 @@ func missing(split string, have, whole []int64) []string {
 		rest = fmt.Sprintf(" and %d more", len(lacks)-shown)
 		lacks = lacks[:shown]
 	}
-	sort.Strings(lacks)
 	return []string{fmt.Sprintf("the %s split has no record of class %v%s: send the stream in mixed order, or shuffle it", split, lacks, rest)}
 }
 

@@ -60,7 +60,7 @@ func newRig(t *testing.T) *rig {
 			InputFormat: pipeline.RAW,
 			InputConfig: json.RawMessage(`{"data_type":"float32","data_reshape":"3","label_type":"uint8","label_reshape":""}`),
 		},
-		Frameworks: framework.Link(tensorflow.Framework{}), Kafka: r.cluster.Config(), Artifacts: "file://" + t.TempDir(), Scratch: t.TempDir(),
+		Frameworks: framework.Frameworks{tensorflow.Framework{}}, Kafka: r.cluster.Config(), Artifacts: "file://" + t.TempDir(), Scratch: t.TempDir(),
 		Emitter: eventing.NewEmitter(sink.URL, eventing.Overrides{}, nil), Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 	store := r.store(t)
@@ -276,10 +276,7 @@ func TestRunFailsWithReasons(t *testing.T) {
 			at.Length++
 		}},
 		{"range beyond the end", "", func(_ *testing.T, r *rig) { r.Job.Ranges[0].Length += 5 }},
-		{"nothing left to train on", "none is left to train on", func(_ *testing.T, r *rig) {
-			r.Job.Ranges = r.Job.Ranges[:1]
-			r.Job.Ranges[0].Length, r.Job.ValidationRate = 1, 0.9
-		}},
+		{"nothing to train on", "no record to train on", func(_ *testing.T, r *rig) { r.Job.Ranges = nil }},
 		{"another shape", "", func(_ *testing.T, r *rig) {
 			r.Job.InputConfig = json.RawMessage(`{"data_type":"float32","data_reshape":"4","label_type":"uint8"}`)
 		}},

@@ -82,8 +82,7 @@ func (t *training) split(ctx context.Context) error {
 	total := t.cache.records
 	train, test, _ := pipeline.Split(total, t.Job.ValidationRate, t.Job.TestRate)
 	if train == 0 {
-		return pipeline.Invalidf("validation_rate", "of %d records none is left to train on", total).
-			WithHint("send more records, or lower validation_rate and test_rate")
+		return pipeline.Invalidf("topic", "the stream holds no record to train on").WithHint("send records, then announce where they lie")
 	}
 	columns := t.trainer.Columns()
 	part := func(from, to int64) *split { return newSplit(t.cache, columns, from, to) }

@@ -14,8 +14,6 @@ package framework
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
@@ -32,32 +30,26 @@ type Kind struct {
 	Settings Settings
 }
 
-// Kinds are the frameworks of a process by name.
-type Kinds map[string]Kind
+// Kinds are the frameworks that a process knows; the first is the default.
+type Kinds []Kind
 
-// Register gives the kinds by their names.
-func Register(all ...Kind) Kinds {
-	k := make(Kinds, len(all))
-	for _, kind := range all {
-		k[kind.Name] = kind
-	}
-	return k
-}
-
-// Get looks up a kind; a name that is not registered is an Invalid error.
+// Get looks up a kind, the default where name is empty; a name that is not
+// registered is an Invalid error.
 func (k Kinds) Get(name string) (Kind, error) {
-	if kind, ok := k[name]; ok {
-		return kind, nil
-	}
-	return Kind{}, unknown(k, name)
+	return lookup(k, name, func(kind Kind) string { return kind.Name })
 }
 
-// Names are those registered, sorted.
-func (k Kinds) Names() []string { return slices.Sorted(maps.Keys(k)) }
-
-func unknown[F any](registered map[string]F, name string) error {
-	return pipeline.Invalidf("framework", "%q is not known", name).
-		WithHint("use %s", strings.Join(slices.Sorted(maps.Keys(registered)), " or "))
+// lookup finds the one of a name, the first where it is empty.
+func lookup[F any](registered []F, name string, nameOf func(F) string) (F, error) {
+	var names []string
+	for _, one := range registered {
+		if name == "" || nameOf(one) == name {
+			return one, nil
+		}
+		names = append(names, nameOf(one))
+	}
+	var none F
+	return none, pipeline.Invalidf("framework", "%q is not known", name).WithHint("use %s", strings.Join(names, " or "))
 }
 
 // Framework trains and serves the models of one Kind.
@@ -69,30 +61,13 @@ type Framework interface {
 	OpenPredictor(PredictorOptions) (Predictor, error)
 }
 
-// Frameworks are those that a program links, by name.
-type Frameworks map[string]Framework
+// Frameworks are those that a program links; the first is the default.
+type Frameworks []Framework
 
-// Link registers frameworks by the names of their kinds.
-func Link(all ...Framework) Frameworks {
-	f := make(Frameworks, len(all))
-	for _, one := range all {
-		f[one.Kind().Name] = one
-	}
-	return f
-}
-
-// Get looks up a framework; a name that is not registered is an Invalid error.
-// A program that links one framework only needs no name.
+// Get looks up a framework, the default where name is empty; a name that is not
+// registered is an Invalid error.
 func (f Frameworks) Get(name string) (Framework, error) {
-	if one, ok := f[name]; ok {
-		return one, nil
-	}
-	if name == "" && len(f) == 1 {
-		for _, one := range f {
-			return one, nil
-		}
-	}
-	return nil, unknown(f, name)
+	return lookup(f, name, func(one Framework) string { return one.Kind().Name })
 }
 
 // Builder turns a person's source into an export. It may be called from many
@@ -108,14 +83,6 @@ type Builder interface {
 
 // Builders are those of a process, by the name of their framework.
 type Builders map[string]Builder
-
-// Get looks up a builder; a name that is not registered is an Invalid error.
-func (b Builders) Get(name string) (Builder, error) {
-	if one, ok := b[name]; ok {
-		return one, nil
-	}
-	return nil, unknown(b, name)
-}
 
 // Output is one output of a model for some records.
 type Output struct {

@@ -20,6 +20,8 @@ type Settings struct {
 	// Evaluate reads the arguments of evaluate like Fit, named below
 	// "validation_kwargs".
 	Evaluate func(raw json.RawMessage) (pipeline.ValidationKwargs, error)
+	// Suit refuses arguments of fit that a model cannot be trained with.
+	Suit func(pipeline.TrainingKwargs, pipeline.Export) error
 }
 
 // Engine gives e, or the default where it is empty, and refuses one that the

@@ -120,7 +120,7 @@ type Model struct {
 	Framework   string `json:"framework"`
 	Version     int    `json:"version" minimum:"1" description:"1, then one more with each change of source or imports"`
 	SourceHash  string `json:"source_hash" description:"SHA-256 of imports and source"`
-	Artifact    string `json:"artifact" description:"key of the exported SavedModel of this version"`
+	Artifact    string `json:"artifact" description:"key prefix of this version's export"`
 	Export
 	Created time.Time `json:"created"`
 	Updated time.Time `json:"updated"`

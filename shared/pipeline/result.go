@@ -79,7 +79,7 @@ type Result struct {
 	Split         *SplitAudit  `json:"split,omitempty"`
 	Confusion     *Confusion   `json:"confusion,omitempty"`
 	Lineage       Lineage      `json:"lineage"`
-	Artifact      string       `json:"artifact,omitempty" description:"key prefix of the trained model: <key>/savedmodel.zip, <key>/model.keras"`
+	Artifact      string       `json:"artifact,omitempty" description:"key prefix of the trained model"`
 	Seconds       float64      `json:"seconds,omitempty" description:"from the Job's start to its end"`
 	Created       time.Time    `json:"created"`
 	Started       *time.Time   `json:"started,omitempty"`

@@ -90,17 +90,6 @@ func TestColumnTakesOpenSizesFromTheStream(t *testing.T) {
 	}
 }
 
-func TestClass(t *testing.T) {
-	for _, c := range []struct {
-		label []float64
-		want  int
-	}{{[]float64{3}, 3}, {[]float64{0.9999}, 1}, {[]float64{0, 0, 1}, 2}, {[]float64{0.2, 0.5, 0.3}, 1}} {
-		if got := framework.Class(c.label); got != c.want {
-			t.Errorf("Class(%v) = %d, want %d", c.label, got, c.want)
-		}
-	}
-}
-
 func TestThreadsFor(t *testing.T) {
 	cores := runtime.GOMAXPROCS(0)
 	for _, c := range []struct {

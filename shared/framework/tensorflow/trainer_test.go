@@ -1,11 +1,8 @@
 package tensorflow_test
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,8 +11,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/framework/frameworktest"
 	"github.com/kafkaml/kafkaml/shared/framework/keras/kerasmodel"
 	"github.com/kafkaml/kafkaml/shared/framework/tensorflow"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -55,30 +52,7 @@ func python(args ...string) ([]byte, error) {
 	return cmd.CombinedOutput()
 }
 
-// arrays are samples in memory, in the trainer's own types.
-type arrays struct {
-	columns [][]byte // inputs, then labels
-	bytes   []int    // of one record
-}
-
-func (a arrays) Len() int64 { return int64(len(a.columns[0]) / a.bytes[0]) }
-
-func (a arrays) Read(_ context.Context, _ int, first int64, n int, dst [][]byte) error {
-	for i, c := range a.columns {
-		copy(dst[i], c[int(first)*a.bytes[i]:(int(first)+n)*a.bytes[i]])
-	}
-	return nil
-}
-
-// family is one of the families: its export, arrays, and what Keras made.
-type family struct {
-	dir     string
-	export  pipeline.Export
-	fit     fitArguments
-	history map[string][]float64
-	predict [][]float64
-}
-
+// fitArguments are those of equality.py.
 type fitArguments struct {
 	BatchSize       int             `json:"batch_size"`
 	Epochs          int             `json:"epochs"`
@@ -89,12 +63,30 @@ type fitArguments struct {
 	ClassWeight     map[int]float64 `json:"class_weight"`
 }
 
-func loadFamily(t testing.TB, dir string) family {
+// family is one of the families.
+func family(t testing.TB, name string) frameworktest.Model {
 	t.Helper()
-	f := family{dir: dir}
-	for name, into := range map[string]any{
-		"export.json": &f.export, "fit.json": &f.fit, "history.json": &f.history, "predict.json": &f.predict,
-	} {
+	root, err := families()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(root, name)
+	column := func(name string) []byte {
+		b, err := os.ReadFile(filepath.Join(dir, name+".bin"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	m := frameworktest.Model{
+		Name: name, Dir: dir, Engines: []pipeline.Engine{kerasmodel.Graph},
+		Training: column, Held: func(name string) []byte { return column("v" + name) },
+	}
+	if slices.Contains([]string{"dense", "cnn", "lstm", "outputs", "custom_step", "averaged"}, name) { // compiling takes seconds
+		m.Engines = append(m.Engines, kerasmodel.XLA)
+	}
+	var fit fitArguments
+	for name, into := range map[string]any{"export.json": &m.Export, "fit.json": &fit, "history.json": &m.History, "predict.json": &m.Outputs} {
 		b, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)
@@ -103,148 +95,46 @@ func loadFamily(t testing.TB, dir string) family {
 			t.Fatal(name, err)
 		}
 	}
-	return f
-}
-
-func (f family) open(t testing.TB) *tensorflow.Trainer {
-	t.Helper()
-	tr, err := tensorflow.OpenTrainer(framework.TrainerOptions{
-		Dir: f.dir, Export: f.export, Inputs: asStored(t, f.export.Inputs), Labels: asStored(t, f.export.Labels),
-	})
-	if err != nil {
-		t.Fatal(err)
+	m.Plan = framework.Plan{
+		BatchSize: fit.BatchSize, Epochs: fit.Epochs, InitialEpoch: fit.InitialEpoch, StepsPerEpoch: fit.StepsPerEpoch,
+		ClassWeight: fit.ClassWeight, ValidationSteps: fit.ValidationSteps, ValidationFreq: fit.ValidationFreq,
 	}
-	t.Cleanup(func() {
-		if err := tr.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return tr
+	return m
 }
 
-func asStored(t testing.TB, want []pipeline.Tensor) []codec.Tensor {
-	t.Helper()
-	var out []codec.Tensor
-	for _, w := range want {
-		d, err := codec.ParseDType(w.DType)
-		if err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, codec.Tensor{Name: w.Name, DType: d, Shape: w.Shape})
-	}
-	return out
-}
-
-// samples reads x0.bin .. y0.bin ..; prefix "v" is the validation split.
-func (f family) samples(t testing.TB, tr *tensorflow.Trainer, prefix string) arrays {
-	t.Helper()
-	var a arrays
-	for _, c := range tr.Columns() {
-		b, err := os.ReadFile(filepath.Join(f.dir, prefix+c.Name+".bin"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		a.columns, a.bytes = append(a.columns, b), append(a.bytes, c.Bytes())
-	}
-	return a
-}
-
-func (f family) plan(val framework.Split, e pipeline.Engine) framework.Plan {
-	return framework.Plan{
-		BatchSize: f.fit.BatchSize, Epochs: f.fit.Epochs, InitialEpoch: f.fit.InitialEpoch,
-		StepsPerEpoch: f.fit.StepsPerEpoch, ClassWeight: f.fit.ClassWeight,
-		Validation: val, ValidationSteps: f.fit.ValidationSteps, ValidationFreq: f.fit.ValidationFreq, Engine: e,
-	}
-}
-
-// TestFitEqualsKeras trains every family in the graph and under XLA and holds
-// each epoch's numbers, and the trained model's predictions, against Keras'.
-func TestFitEqualsKeras(t *testing.T) {
+// TestFramework trains every family in the graph, and some under XLA, and holds
+// them against Keras.
+func TestFramework(t *testing.T) {
 	root, err := families()
 	if err != nil {
 		t.Fatal(err)
 	}
 	dirs, err := filepath.Glob(filepath.Join(root, "*"))
-	if err != nil || len(dirs) == 0 {
-		t.Fatal(dirs, err)
+	if err != nil {
+		t.Fatal(err)
 	}
+	subject := frameworktest.Subject{Framework: tensorflow.Framework{}, Models: []frameworktest.Model{family(t, "dense")}}
 	for _, dir := range dirs {
-		f, name := loadFamily(t, dir), filepath.Base(dir)
-		t.Run(name+"/graph", func(t *testing.T) { f.equal(t, kerasmodel.Graph) })
-		if slices.Contains([]string{"dense", "cnn", "lstm", "outputs", "custom_step", "averaged"}, name) { // compiling takes seconds
-			t.Run(name+"/xla", func(t *testing.T) { f.equal(t, kerasmodel.XLA) })
+		if name := filepath.Base(dir); name != "dense" {
+			subject.Models = append(subject.Models, family(t, name))
 		}
 	}
+	if len(subject.Models) < 13 {
+		t.Errorf("only %d families", len(subject.Models))
+	}
+	frameworktest.Exercise(t, subject)
 }
 
-func (f family) equal(t *testing.T, engine pipeline.Engine) {
-	tr := f.open(t)
-	var epochs []pipeline.Epoch
-	val := f.samples(t, tr, "v")
-	_, err := tr.Fit(t.Context(), f.samples(t, tr, ""), f.plan(val, engine), framework.Watch{Epoch: func(e pipeline.Epoch) { epochs = append(epochs, e) }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := map[string][]float64{}
-	for _, e := range epochs {
-		for name, v := range e.Training {
-			got[name] = append(got[name], v)
-		}
-		for name, v := range e.Validation {
-			got["val_"+name] = append(got["val_"+name], v)
-		}
-	}
-	for name, want := range f.history {
-		near(t, name, got[name], want)
-	}
-	if len(got) != len(f.history) {
-		t.Errorf("metrics %v, Keras has %v", got, f.history)
-	}
-	outputs := make([][]float64, len(f.predict))
-	err = tr.Predict(t.Context(), val, func(p framework.Predicted) error {
-		for i, o := range p.Outputs {
-			v, err := codec.Floats(o.Data, o.DType)
-			if err != nil {
-				return err
-			}
-			outputs[i] = append(outputs[i], v...)
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range outputs {
-		near(t, fmt.Sprint("output ", i), outputs[i], f.predict[i])
-	}
-}
-
-func near(t *testing.T, name string, got, want []float64) {
-	t.Helper()
-	if len(got) != len(want) {
-		t.Errorf("%s: %d values, Keras has %d", name, len(got), len(want))
-		return
-	}
-	for i := range want {
-		if !(math.Abs(got[i]-want[i]) <= 1e-4*max(1, math.Abs(want[i]))) {
-			t.Errorf("%s[%d] = %v, Keras has %v", name, i, got[i], want[i])
-		}
-	}
-}
-
-// TestFitIsDeterministic trains twice and compares every variable. A choice
-// that measured the engines first must have left no trace.
-func TestFitIsDeterministic(t *testing.T) {
-	root, err := families()
-	if err != nil {
-		t.Fatal(err)
-	}
-	hash := func(family string, steps int, e pipeline.Engine) (string, framework.FitReport) {
-		f := loadFamily(t, filepath.Join(root, family))
-		tr := f.open(t)
-		p := f.plan(nil, e)
-		p.StepsPerEpoch, p.Epochs = 0, max(p.Epochs, steps/7) // of 7 batches each
-		report, err := tr.Fit(t.Context(), f.samples(t, tr, ""), p, framework.Watch{})
+// TestChoiceLeavesNoTrace compares the weights of a training whose engine was
+// chosen, by measuring where the steps would repay it, with those of one whose
+// engine was pinned.
+func TestChoiceLeavesNoTrace(t *testing.T) {
+	train := func(m frameworktest.Model, steps int, e pipeline.Engine) (string, []pipeline.Stage, framework.FitReport) {
+		tr, p := m.Open(t, tensorflow.Framework{}), m.Plan
+		p.Engine, p.StepsPerEpoch, p.Epochs = e, 0, max(p.Epochs, steps/7) // of 7 batches each
+		var stages []pipeline.Stage
+		watch := framework.Watch{Stage: func(s pipeline.Stage) { stages = append(stages, s) }}
+		report, err := tr.Fit(t.Context(), frameworktest.ArraysOf(tr, m.Training), p, watch)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -252,70 +142,44 @@ func TestFitIsDeterministic(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return hash, report
+		return hash, stages, report
 	}
 	cases := []struct {
 		family string
 		steps  int
-	}{{"cnn", 0}, {"dense", 16_000}}
+		stages []pipeline.Stage
+	}{{"cnn", 0, nil}, {"dense", 16_000, []pipeline.Stage{pipeline.StageChoosingEngine, pipeline.StageTraining}}}
 	for _, c := range cases {
 		t.Run(c.family, func(t *testing.T) {
-			chosen, report := hash(c.family, c.steps, pipeline.Auto)
-			if c.steps > 0 && !strings.Contains(report.Reason, "of compiling") {
-				t.Errorf("nothing was measured: %+v", report)
+			m := family(t, c.family)
+			chosen, stages, report := train(m, c.steps, pipeline.Auto)
+			if c.steps > 0 && !strings.Contains(report.Reason, "of compiling") || !slices.Equal(stages, c.stages) {
+				t.Errorf("stages %v, %+v", stages, report)
 			}
-			if pinned, _ := hash(c.family, c.steps, report.Engine); pinned != chosen {
+			if pinned, _, _ := train(m, c.steps, report.Engine); pinned != chosen {
 				t.Errorf("weights %s with the engine chosen (%s), %s with it pinned", chosen, report.Reason, pinned)
 			}
 		})
 	}
 }
 
-func TestFitRefuses(t *testing.T) {
-	root, err := families()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cases := []struct {
-		name, family string
-		spoil        func(*framework.Plan)
-	}{
-		{"class weights under XLA", "weighted", func(p *framework.Plan) { p.Engine = kerasmodel.XLA }},
-		{"class weights of several outputs", "outputs", func(p *framework.Plan) { p.ClassWeight = map[int]float64{0: 1} }},
-		{"class weights of a train_step without weights", "custom_step", func(p *framework.Plan) { p.ClassWeight = map[int]float64{0: 1} }},
-		{"no epoch", "dense", func(p *framework.Plan) { p.InitialEpoch = p.Epochs }},
-		{"no batch", "dense", func(p *framework.Plan) { p.BatchSize = 0 }},
+func TestFitRefusesClassWeights(t *testing.T) {
+	cases := []struct{ name, family string }{
+		{"under XLA", "weighted"},
+		{"of several outputs", "outputs"},
+		{"of a train_step without weights", "custom_step"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			f := loadFamily(t, filepath.Join(root, c.family))
-			tr := f.open(t)
-			p := f.plan(nil, kerasmodel.Graph)
-			c.spoil(&p)
-			if _, err := tr.Fit(t.Context(), f.samples(t, tr, ""), p, framework.Watch{}); err == nil {
+			m := family(t, c.family)
+			tr, p := m.Open(t, tensorflow.Framework{}), m.Plan
+			p.ClassWeight, p.Engine = map[int]float64{0: 1}, kerasmodel.Graph
+			if c.family == "weighted" {
+				p.Engine = kerasmodel.XLA
+			}
+			if _, err := tr.Fit(t.Context(), frameworktest.ArraysOf(tr, m.Training), p, framework.Watch{}); err == nil {
 				t.Error("no error")
 			}
 		})
-	}
-}
-
-// TestFitEnds cancels a training between two epochs.
-func TestFitEnds(t *testing.T) {
-	root, err := families()
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := loadFamily(t, filepath.Join(root, "dense"))
-	tr := f.open(t)
-	p := f.plan(nil, kerasmodel.Graph)
-	p.Epochs = 1 << 30
-	ctx, cancel := context.WithCancel(t.Context())
-	_, err = tr.Fit(ctx, f.samples(t, tr, ""), p, framework.Watch{Epoch: func(e pipeline.Epoch) {
-		if e.Epoch == 3 {
-			cancel()
-		}
-	}})
-	if !errors.Is(err, context.Canceled) {
-		t.Error(err)
 	}
 }

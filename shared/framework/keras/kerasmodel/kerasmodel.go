@@ -63,6 +63,7 @@ func Kind() framework.Kind {
 				}
 				return k, json.Unmarshal(raw, &k)
 			},
+			Suit: func(k pipeline.TrainingKwargs, e pipeline.Export) error { return k.Fits(e) },
 		},
 	}
 }
