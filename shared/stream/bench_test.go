@@ -1,10 +1,14 @@
 package stream_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -107,5 +111,88 @@ func decode(b *testing.B, c *stream.Cluster, r pipeline.Range, format pipeline.F
 	x, y := [][]byte{make([]byte, d.Inputs()[0].Bytes())}, [][]byte{make([]byte, d.Labels()[0].Bytes())}
 	if err := c.Read(b.Context(), r, func(r stream.Record) error { return d.Record(x, y, r.Key, r.Value) }); err != nil {
 		b.Fatal(err)
+	}
+}
+
+// BenchmarkConsume is a member of a group that works through a backlog of
+// 100 MB in few and in many partitions, and the memory that it takes.
+func BenchmarkConsume(b *testing.B) {
+	for _, size := range []int{12, 784} {
+		for _, partitions := range []int{4, 64} {
+			b.Run(fmt.Sprintf("%d bytes, %d partitions", size, partitions), func(b *testing.B) {
+				c := streamtest.Kafka(b)
+				topic := streamtest.Topic(b, c, partitions)
+				total := backlog(b, c, topic, partitions, size)
+				before, peak, live := heap(), uint64(0), uint64(0)
+				for b.Loop() {
+					consumeAll(b, c, topic, total, func() {
+						var m runtime.MemStats
+						runtime.ReadMemStats(&m)
+						peak, live = max(peak, m.HeapInuse), max(live, heap())
+					})
+				}
+				b.ReportMetric(float64(total)*float64(b.N)/b.Elapsed().Seconds(), "records/s")
+				b.ReportMetric(float64(peak-before)/(1<<20), "MiB-heap")
+				b.ReportMetric(float64(live-before)/(1<<20), "MiB-live")
+			})
+		}
+	}
+}
+
+// heap is the memory in use after a collection.
+func heap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapInuse
+}
+
+// backlog fills a topic with 100 MB of records, in batches as producers write
+// them, and counts them.
+func backlog(b *testing.B, c *stream.Cluster, topic string, partitions, size int) (total int64) {
+	b.Helper()
+	records := make([]stream.Record, 700_000/(size+20))
+	for i := range records {
+		records[i] = stream.Record{Key: []byte("k"), Value: make([]byte, size)}
+	}
+	for range max(1, 100_000_000/partitions/700_000) {
+		for p := range partitions {
+			if _, err := c.Produce(b.Context(), topic, p, records); err != nil {
+				b.Fatal(err)
+			}
+			total += int64(len(records))
+		}
+	}
+	return total
+}
+
+// consumeAll reads a topic by a new group, and calls halfway once.
+func consumeAll(b *testing.B, c *stream.Cluster, topic string, total int64, halfway func()) {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.Context(), time.Minute)
+	defer cancel()
+	var seen atomic.Int64
+	config := stream.GroupConfig{ID: streamtest.Name(b), Topics: []string{topic}}
+	err := c.Consume(ctx, config, func(ctx context.Context, claim *stream.Claim) error {
+		for {
+			records, err := claim.Fetch(ctx)
+			if err != nil {
+				return err
+			}
+			touched := 0
+			for i := range records {
+				touched += len(records[i].Value)
+			}
+			n := seen.Add(int64(len(records)))
+			if before := n - int64(len(records)); before < total/2 && n >= total/2 {
+				halfway()
+			}
+			if n == total {
+				cancel()
+			}
+		}
+	})
+	if err != nil || seen.Load() != total {
+		b.Fatalf("%d of %d records, %v", seen.Load(), total, err)
 	}
 }

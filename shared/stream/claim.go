@@ -22,9 +22,8 @@ type Claim struct {
 	group      string
 	log        *slog.Logger
 	offset     int64 // where to begin: an offset, kafka.FirstOffset or kafka.LastOffset
-	reader     *prefetcher
-	last       *batch // lent to the caller until the next Fetch
-	next       int64  // after the records that were handed out
+	lane       *lane
+	next       int64 // after the records that were handed out
 }
 
 // open finds where to begin. A committed offset that retention has overtaken
@@ -56,7 +55,7 @@ func (c *Claim) open(ctx context.Context) error {
 // offsets asks again for a while: a leader may be moving just now.
 func (c *Claim) offsets(ctx context.Context) (first, next map[int]int64, err error) {
 	err = persist(ctx, func() error {
-		first, next, err = c.cluster.Offsets(ctx, c.Topic)
+		first, next, err = c.cluster.offsetsOf(ctx, c.Topic, c.Partition)
 		return err
 	}, func(err error) bool { return pipeline.KindOf(err) == pipeline.Unavailable })
 	return first, next, err
@@ -64,14 +63,12 @@ func (c *Claim) offsets(ctx context.Context) (first, next map[int]int64, err err
 
 func (c *Claim) start(ctx context.Context, offset int64) {
 	c.next = offset
-	c.reader = prefetch(ctx, fetcher{
-		cluster: c.cluster, topic: c.Topic, partition: c.Partition, next: offset, maxBytes: claimBytes,
-	}, forever)
+	c.lane = c.cluster.open(ctx, c.Topic, c.Partition, offset, forever, c.cluster.claimLimits)
 }
 
 func (c *Claim) close() {
-	if c.reader != nil {
-		c.reader.close()
+	if c.lane != nil {
+		c.lane.close()
 	}
 }
 
@@ -83,32 +80,23 @@ func (c *Claim) Next() int64 { return c.next }
 // call; their keys, values and headers lie in memory that is used again.
 func (c *Claim) Fetch(ctx context.Context) ([]Record, error) {
 	for {
-		if c.last != nil {
-			c.reader.free <- c.last // never blocks: it has room for both batches
-			c.last = nil
-		}
-		select {
-		case <-ctx.Done():
+		records, err := c.lane.next(ctx)
+		switch {
+		case err == nil:
+			c.next = records[len(records)-1].Offset + 1
+			return records, nil
+		case ctx.Err() != nil:
 			return nil, ctx.Err()
-		case b, ok := <-c.reader.full:
-			switch {
-			case !ok: // the assignment has ended
-				return nil, context.Canceled
-			case errors.Is(b.err, kafka.OffsetOutOfRange): // retention overtook us
-				c.close()
-				c.offset = c.next
-				if err := c.open(ctx); err != nil {
-					return nil, err
-				}
-				continue
-			case b.err != nil:
-				return nil, unavailable("consume", fmt.Errorf("topic %s, partition %d: %w", c.Topic, c.Partition, b.err))
+		case errors.Is(err, errEnded): // the assignment has ended
+			return nil, context.Canceled
+		case errors.Is(err, kafka.OffsetOutOfRange): // retention overtook us
+			c.close()
+			c.offset = c.next
+			if err := c.open(ctx); err != nil {
+				return nil, err
 			}
-			c.last = b
-			if len(b.records) > 0 {
-				c.next = b.records[len(b.records)-1].Offset + 1
-				return b.records, nil
-			}
+		default:
+			return nil, unavailable("consume", fmt.Errorf("topic %s, partition %d: %w", c.Topic, c.Partition, err))
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -19,6 +20,8 @@ type Cluster struct {
 	transport *kafka.Transport
 	dialer    *kafka.Dialer
 	client    *kafka.Client
+	lanes     atomic.Int64 // that groups and Follow read
+	large     chan []byte  // see answersTooLarge
 	fresh     freshness
 }
 
@@ -42,8 +45,12 @@ func Dial(ctx context.Context, config Config) (*Cluster, error) {
 	}
 	c := &Cluster{
 		config:    config,
+		large:     make(chan []byte, answersTooLarge),
 		transport: &kafka.Transport{ClientID: clientID, TLS: secure, SASL: mechanism, MetadataTTL: metadataTTL},
 		dialer:    &kafka.Dialer{ClientID: clientID, TLS: secure, SASLMechanism: mechanism, Timeout: 10 * time.Second, KeepAlive: 30 * time.Second},
+	}
+	for range answersTooLarge {
+		c.large <- nil
 	}
 	c.client = &kafka.Client{Addr: kafka.TCP(config.Brokers...), Timeout: 30 * time.Second, Transport: c.transport}
 	var failed error

@@ -12,9 +12,13 @@ import (
 // a group that is not there has committed nothing.
 func (c *Cluster) Committed(ctx context.Context, group, topic string) (map[int]int64, error) {
 	const op = "look up committed offsets"
-	partitions, err := c.partitionIDs(ctx, topic)
+	known, err := c.partitions(ctx, topic)
 	if err != nil {
 		return nil, err
+	}
+	var partitions []int
+	for _, p := range known {
+		partitions = append(partitions, p.ID)
 	}
 	answer, err := c.client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: group, Topics: map[string][]int{topic: partitions}})
 	if err == nil {

@@ -12,33 +12,30 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// batch holds the records of one fetch, which lie in memory: a batch is used
-// again without an allocation a record.
-type batch struct {
-	records []Record
-	headers []Header // of all records
-	memory  []byte
-	err     error // the last batch: why there are no more
-}
-
-// fetcher reads one partition from an offset on, one fetch after the other.
+// fetcher asks one partition for records from an offset on, one fetch after the
+// other.
 type fetcher struct {
 	cluster   *Cluster
 	topic     string
 	partition int
-	next      int64             // the offset to ask for
-	maxBytes  int64             // of one answer; one record batch comes whole even if larger
-	names     map[string]string // keys of headers that were seen
+	next      int64 // the offset to ask for
+}
+
+// room bounds what a fetch brings, in bytes.
+type room struct {
+	most int64 // asked for; one record batch comes whole even if larger
+	hold int64 // kept in memory, where one record is kept even if larger
+	even int64 // up to here memory is taken with some to spare
 }
 
 // fetchTime bounds one fetch, of which longPoll may pass in waiting.
 const fetchTime = 30 * time.Second
 
-// fetch fills b with the records from f.next on, none if there are none yet.
+// fetch fills a with the records from f.next on, none if there are none yet.
 // Failures that may pass are tried again for a while.
-func (f *fetcher) fetch(ctx context.Context, b *batch) error {
+func (f *fetcher) fetch(ctx context.Context, a *answer, r room) error {
 	return persist(ctx, func() error {
-		return f.cluster.current(ctx, func() error { return f.once(ctx, b) })
+		return f.cluster.current(ctx, func() error { return f.once(ctx, a, r) })
 	}, passing)
 }
 
@@ -68,25 +65,25 @@ func persistFor(ctx context.Context, patience time.Duration, try func() error, p
 	}
 }
 
-func (f *fetcher) once(ctx context.Context, b *batch) error {
-	memory := b.memory
-	b.records, b.headers, b.memory = b.records[:0], b.headers[:0], nil // a request that was given up may write to it yet
+func (f *fetcher) once(ctx context.Context, a *answer, r room) error {
 	ctx, cancel := context.WithTimeout(ctx, fetchTime)
 	defer cancel()
-	c := f.cluster
-	message, err := c.transport.RoundTrip(ctx, c.client.Addr, newFetchRequest(f.topic, f.partition, f.next, f.maxBytes, memory))
+	request := newFetchRequest(ctx, f, r)
+	request.into, *a = *a, answer{} // a request that was given up may write to it yet
+	message, err := f.cluster.transport.RoundTrip(ctx, f.cluster.client.Addr, request)
 	if err != nil {
 		return err
 	}
-	answer, ok := message.(*fetchAnswer)
+	got, ok := message.(*fetchAnswer)
 	if !ok {
 		return fmt.Errorf("a fetch is answered by a %T", message)
 	}
-	b.memory = answer.memory
-	if answer.failure != 0 {
-		return answer.failure
+	*a = got.answer
+	if got.failure != 0 {
+		return got.failure
 	}
-	return f.collect(b, answer.records)
+	f.next = got.next
+	return nil
 }
 
 // passing reports whether an error may go away by itself: anything that is no
@@ -103,54 +100,6 @@ func passing(err error) bool {
 		return false
 	}
 	return true
-}
-
-// prefetcher fetches one batch ahead of its consumer. Its goroutine belongs to
-// whoever made it, who closes it.
-type prefetcher struct {
-	full, free chan *batch
-	cancel     context.CancelFunc
-	done       chan struct{}
-}
-
-// prefetch reads on from f.next. With stop, it ends at that offset.
-func prefetch(ctx context.Context, f fetcher, stop int64) *prefetcher {
-	ctx, cancel := context.WithCancel(ctx)
-	p := &prefetcher{full: make(chan *batch), free: make(chan *batch, 2), cancel: cancel, done: make(chan struct{})}
-	p.free <- new(batch)
-	p.free <- new(batch)
-	go func() {
-		defer close(p.done)
-		defer close(p.full)
-		p.run(ctx, f, stop)
-	}()
-	return p
-}
-
-func (p *prefetcher) run(ctx context.Context, f fetcher, stop int64) {
-	for f.next < stop {
-		var b *batch
-		select {
-		case <-ctx.Done():
-			return
-		case b = <-p.free:
-		}
-		b.err = f.fetch(ctx, b)
-		select {
-		case <-ctx.Done():
-			return
-		case p.full <- b:
-		}
-		if b.err != nil {
-			return
-		}
-	}
-}
-
-// close ends the goroutine and waits for it.
-func (p *prefetcher) close() {
-	p.cancel()
-	<-p.done
 }
 
 // forever is an offset that is never reached.

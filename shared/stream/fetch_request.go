@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -13,22 +14,25 @@ import (
 
 // fetchRequest asks one partition for records, by version 10 of the protocol's
 // Fetch, which brokers answer from 2.1 on. The library finds the leader and
-// keeps the connections; the answer we read ourselves, into one piece of memory
+// holds the connections; the answer we read ourselves, into one piece of memory
 // in which the records then lie: the library copies them into pages of 64 KiB,
 // decodes them a byte at a time, and has us copy them out again, which takes
 // three times as long.
 type fetchRequest struct {
-	fetch.Request        // names topic and partition, which is what routing looks at
-	memory        []byte // for the answer; given up to it
+	fetch.Request // names topic and partition, which is what routing looks at
+	room          room
+	into          answer      // whose memory is used again; given up to the answer
+	large         chan []byte // see answersTooLarge
+	givenUp       <-chan struct{}
 }
 
-func newFetchRequest(topic string, partition int, offset, maxBytes int64, memory []byte) *fetchRequest {
-	most := int32(min(maxBytes, 1<<30)) // #nosec G115 -- bounded
-	return &fetchRequest{memory: memory, Request: fetch.Request{
+func newFetchRequest(ctx context.Context, f *fetcher, r room) *fetchRequest {
+	most := int32(min(r.most, 1<<30)) // #nosec G115 -- bounded
+	return &fetchRequest{room: r, large: f.cluster.large, givenUp: ctx.Done(), Request: fetch.Request{
 		ReplicaID: -1, MaxWaitTime: int32(longPoll.Milliseconds()), MinBytes: 1, MaxBytes: most,
 		SessionEpoch: -1, // no session: a request says all it wants
-		Topics: []fetch.RequestTopic{{Topic: topic, Partitions: []fetch.RequestPartition{{
-			Partition: int32(partition), CurrentLeaderEpoch: -1, FetchOffset: offset, LogStartOffset: -1, PartitionMaxBytes: most, // #nosec G115 -- Kafka's own numbers
+		Topics: []fetch.RequestTopic{{Topic: f.topic, Partitions: []fetch.RequestPartition{{
+			Partition: int32(f.partition), CurrentLeaderEpoch: -1, FetchOffset: f.next, LogStartOffset: -1, PartitionMaxBytes: most, // #nosec G115 -- Kafka's own numbers
 		}}}},
 	}}
 }
@@ -39,8 +43,8 @@ const longPoll = 500 * time.Millisecond
 // fetchAnswer is what a broker has for one partition.
 type fetchAnswer struct {
 	failure kafka.Error // 0: none
-	records []byte      // record batches, the last one perhaps cut off
-	memory  []byte      // that records lies in
+	answer  answer
+	next    int64 // the offset to go on from
 }
 
 // ApiKey says which answer it is.
@@ -63,14 +67,60 @@ func (r *fetchRequest) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
 	if size < 4 || size > largestAnswer {
 		return nil, fmt.Errorf("an answer of %d bytes to a fetch", size)
 	}
-	if int64(cap(r.memory)) < size {
-		r.memory = make([]byte, size+size/8)
+	if size > r.room.hold {
+		return r.readLarge(rw, size)
 	}
-	r.memory = r.memory[:size]
-	if _, err := io.ReadFull(rw, r.memory); err != nil {
+	r.into.grow(size, r.room)
+	if _, err := io.ReadFull(rw, r.into.memory); err != nil {
 		return nil, err
 	}
-	return parseFetch(r.memory)
+	return r.collect(r.into.memory, false)
+}
+
+// answersTooLarge is how many answers may be in memory whole that are larger
+// than their fetch may hold; what fits is copied out of them.
+const answersTooLarge = 2
+
+// keptLarge is the largest memory for such an answer that is used again.
+const keptLarge = 16 << 20
+
+// readLarge reads an answer that is larger than the fetch may hold.
+func (r *fetchRequest) readLarge(rw io.Reader, size int64) (protocol.Message, error) {
+	var memory []byte
+	select {
+	case memory = <-r.large:
+	case <-r.givenUp:
+		return nil, context.Canceled
+	}
+	if int64(cap(memory)) < size {
+		memory = make([]byte, size)
+	}
+	memory = memory[:size]
+	defer func() {
+		if cap(memory) > keptLarge {
+			memory = nil
+		}
+		r.large <- memory // never blocks: it was taken from there
+	}()
+	if _, err := io.ReadFull(rw, memory); err != nil {
+		return nil, err
+	}
+	return r.collect(memory, true)
+}
+
+// collect takes the records out of an answer's body, which is lent or the
+// memory of r.into itself.
+func (r *fetchRequest) collect(body []byte, lent bool) (protocol.Message, error) {
+	failure, set, err := parseFetch(body)
+	if err != nil {
+		return nil, err
+	}
+	got := &fetchAnswer{failure: failure, answer: r.into, next: r.Topics[0].Partitions[0].FetchOffset}
+	r.into = answer{} // an idle connection may keep the request
+	if failure == 0 {
+		got.next, err = got.answer.collect(set, got.next, r.room.hold, lent)
+	}
+	return got, err
 }
 
 const (
@@ -115,29 +165,29 @@ func appendString(b []byte, s string) []byte {
 	return append(binary.BigEndian.AppendUint16(b, uint16(len(s))), s...) // #nosec G115 -- names are short
 }
 
-// parseFetch reads the answer for one partition, of which memory holds
-// everything after its size.
-func parseFetch(memory []byte) (*fetchAnswer, error) {
-	c := cursor{rest: memory}
+// parseFetch reads the answer for one partition, of which body holds everything
+// after its size: the record batches, the last one perhaps cut off.
+func parseFetch(body []byte) (failure kafka.Error, set []byte, err error) {
+	c := cursor{rest: body}
 	number := c.int32()
 	c.skip(4) // throttle time
-	answer := &fetchAnswer{memory: memory, failure: kafka.Error(c.int16())}
+	failure = kafka.Error(c.int16())
 	c.skip(4) // session
 	topics := c.int32()
-	if (topics == 0 || answer.failure != 0) && number == correlation && !c.short {
-		return answer, nil
+	if (topics == 0 || failure != 0) && number == correlation && !c.short {
+		return failure, nil, nil
 	}
 	c.skip(int(c.int16())) // name
 	partitions := c.int32()
 	c.skip(4) // its number
-	answer.failure = kafka.Error(c.int16())
+	failure = kafka.Error(c.int16())
 	c.skip(8 + 8 + 8)                   // high watermark, last stable offset, first offset
 	c.skip(16 * max(0, int(c.int32()))) // aborted transactions
-	answer.records = c.take(max(0, int(c.int32())))
+	set = c.take(max(0, int(c.int32())))
 	if c.short || number != correlation || topics != 1 || partitions != 1 {
-		return nil, fmt.Errorf("an answer of %d bytes that is none to this fetch", len(memory))
+		return 0, nil, fmt.Errorf("an answer of %d bytes that is none to this fetch", len(body))
 	}
-	return answer, nil
+	return failure, set, nil
 }
 
 // cursor reads big-endian numbers and bytes off the front of rest. Once

@@ -87,13 +87,14 @@ func TestCollect(t *testing.T) {
 		{"a negative length", set(0, func(b []byte) { binary.BigEndian.PutUint32(b[8:], 1<<31) }), 0, nil, 0, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			f, b := fetcher{topic: "t", partition: 4, next: c.from}, &batch{}
-			err := f.collect(b, c.set)
-			if (err != nil) != c.fails || !c.fails && f.next != c.next {
-				t.Fatalf("next %d, %v", f.next, err)
+			var a answer
+			next, err := a.collect(c.set, c.from, 1<<20, false)
+			records, broken := decodeAll(&a)
+			if (err != nil || broken != nil) != c.fails || !c.fails && next != c.next {
+				t.Fatalf("next %d, %v, %v", next, err, broken)
 			}
 			var got []int64
-			for _, r := range b.records {
+			for _, r := range records {
 				got = append(got, r.Offset)
 				want := written[(r.Offset-int64(binary.BigEndian.Uint64(c.set)))%3]
 				want.Topic, want.Partition, want.Offset = "t", 4, r.Offset
@@ -108,20 +109,81 @@ func TestCollect(t *testing.T) {
 	}
 }
 
+// decodeAll gives copies of the records of an answer, which it decodes one at a
+// time.
+func decodeAll(a *answer) (all []Record, err error) {
+	d := decoder{topic: "t", partition: 4}
+	d.begin(a)
+	for {
+		records, err := d.decode(1)
+		if err != nil || len(records) == 0 {
+			return all, err
+		}
+		for i := range records {
+			all = append(all, records[i].Clone())
+		}
+	}
+}
+
+// However little may be held, all records come, in order and once, by asking
+// again from where the last answer ended.
+func TestCollectWithinBounds(t *testing.T) {
+	for name, whole := range map[string][]byte{
+		"plain":      append(append(set(5), set(8)...), set(11)...),
+		"compressed": compressed(t, kafka.Gzip),
+		"both":       append(compressed(t, kafka.Zstd), set(3)...),
+	} {
+		for _, lent := range []bool{false, true} {
+			first := int64(binary.BigEndian.Uint64(whole))
+			want, err := new(answer).collect(whole, first, 1<<20, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for hold := range int64(1500) {
+				next := first
+				for next < want {
+					var a answer
+					after, err := a.collect(whole, next, hold, lent)
+					if err != nil || after <= next {
+						t.Fatalf("%s, lent %v, %d bytes: from %d to %d, %v", name, lent, hold, next, after, err)
+					}
+					records, err := decodeAll(&a)
+					if err != nil || int64(len(records)) != after-next {
+						t.Fatalf("%s, lent %v, %d bytes: %d records from %d to %d, %v", name, lent, hold, len(records), next, after, err)
+					}
+					for i, r := range records {
+						if w := written[(r.Offset-first)%3]; r.Offset != next+int64(i) || !bytes.Equal(r.Value, w.Value) {
+							t.Fatalf("%s, lent %v, %d bytes: record %d is %+v", name, lent, hold, next+int64(i), r)
+						}
+					}
+					if lent && len(records) > 1 && a.size() > max(hold, hold/4+int64(cap(a.memory))) {
+						t.Fatalf("%s: %d bytes are held, %d allowed", name, a.size(), hold)
+					}
+					next = after
+				}
+			}
+		}
+	}
+}
+
 func TestLogAppendTime(t *testing.T) {
-	f, b := fetcher{}, &batch{}
-	if err := f.collect(b, set(0, flag(logAppendTime))); err != nil {
+	var a answer
+	if _, err := a.collect(set(0, flag(logAppendTime)), 0, 1<<20, false); err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range b.records {
+	records, err := decodeAll(&a)
+	if err != nil || len(records) != len(written) {
+		t.Fatalf("%d records, %v", len(records), err)
+	}
+	for _, r := range records {
 		if r.Time.UnixMilli() != 1_700_000_000_500 {
 			t.Errorf("record %d is of %v", r.Offset, r.Time)
 		}
 	}
 }
 
-// answer is the body of an answer to a fetch with a record set.
-func answer(failure int16, set []byte) []byte {
+// body is the body of an answer to a fetch with a record set.
+func body(failure int16, set []byte) []byte {
 	be := binary.BigEndian
 	b := be.AppendUint32(nil, correlation)
 	b = append(b, make([]byte, 4+2+4)...)
@@ -138,22 +200,22 @@ func answer(failure int16, set []byte) []byte {
 }
 
 func TestParseFetch(t *testing.T) {
-	a, err := parseFetch(answer(0, []byte("records")))
-	if err != nil || string(a.records) != "records" || a.failure != 0 {
-		t.Errorf("%+v, %v", a, err)
+	failure, set, err := parseFetch(body(0, []byte("records")))
+	if err != nil || string(set) != "records" || failure != 0 {
+		t.Errorf("%v, %q, %v", failure, set, err)
 	}
-	a, err = parseFetch(answer(int16(kafka.OffsetOutOfRange), nil))
-	if err != nil || !errors.Is(a.failure, kafka.OffsetOutOfRange) || len(a.records) != 0 {
-		t.Errorf("%+v, %v", a, err)
+	failure, set, err = parseFetch(body(int16(kafka.OffsetOutOfRange), nil))
+	if err != nil || !errors.Is(failure, kafka.OffsetOutOfRange) || len(set) != 0 {
+		t.Errorf("%v, %q, %v", failure, set, err)
 	}
-	whole := answer(0, []byte("records"))
+	whole := body(0, []byte("records"))
 	for n := range whole {
-		if _, err := parseFetch(whole[:n]); err == nil {
+		if _, _, err := parseFetch(whole[:n]); err == nil {
 			t.Errorf("cut to %d bytes it is taken", n)
 		}
 	}
 	whole[3]++ // the number of another request
-	if _, err := parseFetch(whole); err == nil {
+	if _, _, err := parseFetch(whole); err == nil {
 		t.Error("another request's answer is taken")
 	}
 }
@@ -168,21 +230,26 @@ func FuzzCollect(f *testing.F) {
 		if len(set) > 21 { // a sum that is right reaches what lies behind it
 			binary.BigEndian.PutUint32(set[17:], crc32.Checksum(set[21:], castagnoli))
 		}
-		f, b := fetcher{next: next}, &batch{}
-		if err := f.collect(b, set); err == nil && f.next < next {
-			t.Errorf("went back from %d to %d", next, f.next)
-		}
-		for i := 1; i < len(b.records); i++ {
-			_ = append(append([]byte{}, b.records[i].Key...), b.records[i].Value...)
+		for _, hold := range []int64{64, 1 << 20} {
+			for _, lent := range []bool{false, true} {
+				var a answer
+				if after, err := a.collect(set, next, hold, lent); err == nil && after < next {
+					t.Errorf("went back from %d to %d", next, after)
+				}
+				records, _ := decodeAll(&a)
+				for _, r := range records {
+					_ = append(append([]byte{}, r.Key...), r.Value...)
+				}
+			}
 		}
 	})
 }
 
 func FuzzParseFetch(f *testing.F) {
-	f.Add(answer(0, set(0)))
-	f.Add(answer(3, nil))
+	f.Add(body(0, set(0)))
+	f.Add(body(3, nil))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		if a, err := parseFetch(body); err == nil && len(a.records) > len(body) {
+		if _, set, err := parseFetch(body); err == nil && len(set) > len(body) {
 			t.Error("more records than bytes")
 		}
 	})

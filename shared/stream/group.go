@@ -34,9 +34,13 @@ const (
 	rejoin    = 500 * time.Millisecond
 )
 
-// claimBytes is the size of a fetch in a group: smaller than for training,
-// since a member holds two for each of its partitions.
+// claimBytes is the size of a fetch in a group: smaller than for training, for
+// records that come one by one.
 const claimBytes = 1 << 20
+
+// claimLimits are the limits of each partition that is read for a group, or
+// followed.
+func (c *Cluster) claimLimits() limits { return share(int(c.lanes.Load()), claimBytes) }
 
 // Consume joins a group and calls handle for each partition that is assigned,
 // in a goroutine of its own, with a context that ends with the assignment. It
@@ -183,12 +187,16 @@ func fatal(err error) bool {
 // begin starts a handler for each partition of a generation, and counts them.
 func (m *membership) begin(generation *kafka.Generation) (partitions int) {
 	generation.Start(m.watch)
-	for topic, assigned := range generation.Assignments {
+	for _, assigned := range generation.Assignments {
 		partitions += len(assigned)
+	}
+	m.cluster.lanes.Add(int64(partitions)) // before the first fetch
+	for topic, assigned := range generation.Assignments {
 		for _, p := range assigned {
 			m.handlers.Add(1)
 			generation.Start(func(ended context.Context) {
 				defer m.handlers.Done()
+				defer m.cluster.lanes.Add(-1)
 				m.serve(ended, &Claim{
 					Topic: topic, Partition: p.ID, cluster: m.cluster, generation: generation,
 					offset: p.Offset, log: m.config.Log, group: m.config.ID,

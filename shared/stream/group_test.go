@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -250,4 +252,60 @@ func (m *mention) Write(p []byte) (int, error) {
 		m.once.Do(func() { close(m.said) })
 	}
 	return len(p), nil
+}
+
+// What the partitions of a process hold together is bounded, whatever their
+// number and however large the batches are, and every record comes.
+func TestManyPartitionsStayWithinTheirMemory(t *testing.T) {
+	const partitions, each, size = 200, 2, 600
+	c := streamtest.Kafka(t)
+	topic := streamtest.Topic(t, c, partitions)
+	batch := make([]stream.Record, 1000)
+	for i := range batch {
+		batch[i] = stream.Record{Value: make([]byte, size)}
+	}
+	for p := range partitions {
+		for range each {
+			produce(t, c, topic, p, batch)
+		}
+	}
+	const total = partitions * each * 1000
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var seen, fetching atomic.Int64
+	all := make(chan struct{})
+	var before, full runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	config := stream.GroupConfig{ID: streamtest.Name(t), Topics: []string{topic}}
+	err := c.Consume(ctx, config, func(ctx context.Context, claim *stream.Claim) error {
+		for first := true; ; first = false {
+			records, err := claim.Fetch(ctx)
+			if err != nil {
+				return err
+			}
+			if first { // every partition holds records before the first gives some back
+				if fetching.Add(1) == partitions {
+					runtime.GC()
+					runtime.ReadMemStats(&full)
+					close(all)
+				}
+				select {
+				case <-all:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+			if seen.Add(int64(len(records))) == total {
+				cancel()
+			}
+		}
+	})
+	if err != nil || seen.Load() != total {
+		t.Fatalf("%d of %d records, %v", seen.Load(), total, err)
+	}
+	const allowed = 80 << 20 // 64 MiB, and what connections and goroutines take
+	if used := int64(full.HeapAlloc) - int64(before.HeapAlloc); used > allowed {
+		t.Errorf("%d MiB are held while all partitions wait", used>>20)
+	}
 }

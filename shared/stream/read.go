@@ -30,32 +30,74 @@ func (c *Cluster) Read(ctx context.Context, r pipeline.Range, each func(Record) 
 	if err := c.within(ctx, r); err != nil {
 		return err
 	}
-	end := r.Offset + r.Length
-	p := prefetch(ctx, fetcher{cluster: c, topic: r.Topic, partition: r.Partition, next: r.Offset, maxBytes: readBytes}, end)
-	defer p.close()
-	for next := r.Offset; next < end; {
-		b, ok := <-p.full
-		if !ok && ctx.Err() == nil { // what is left of the range is no records, but a transaction's marker
-			return gap(r, next, end)
+	s := c.strand(ctx, r, readLimits(1))
+	defer s.close()
+	for s.left() {
+		records, err := s.read(ctx)
+		if err != nil {
+			return err
 		}
-		if !ok {
-			return ctx.Err()
-		}
-		if b.err != nil {
-			return c.explain(ctx, r, b.err)
-		}
-		for i := 0; i < len(b.records) && next < end; i++ {
-			if at := b.records[i].Offset; at != next {
-				return gap(r, next, at)
-			}
-			if err := each(b.records[i]); err != nil {
+		for i := range records {
+			if err := each(records[i]); err != nil {
 				return err
 			}
-			next++
 		}
-		p.free <- b
 	}
 	return nil
+}
+
+// readLimits are the limits of each of so many partitions that are read at once.
+func readLimits(lanes int) limits {
+	const least = 256 << 10
+	return share(lanes, max(least, readBytes/int64(max(1, lanes))))
+}
+
+// strand reads one range, exactly.
+type strand struct {
+	pipeline.Range
+	cluster *Cluster
+	lane    *lane
+	next    int64 // offset of the record to come
+	fault   error // what follows the records that were given
+}
+
+func (c *Cluster) strand(ctx context.Context, r pipeline.Range, bounds limits) *strand {
+	l := c.open(ctx, r.Topic, r.Partition, r.Offset, r.Offset+r.Length, func() limits { return bounds })
+	return &strand{Range: r, cluster: c, lane: l, next: r.Offset}
+}
+
+func (s *strand) close() { s.lane.close() }
+
+// left reports whether there are more records.
+func (s *strand) left() bool { return s.next < s.Offset+s.Length }
+
+// read waits for the next records, at least one, which are valid until the next
+// call.
+func (s *strand) read(ctx context.Context) ([]Record, error) {
+	if s.fault != nil {
+		return nil, s.fault
+	}
+	end := s.Offset + s.Length
+	records, err := s.lane.next(ctx)
+	if errors.Is(err, errEnded) && ctx.Err() == nil { // what is left of the range is no records, but a transaction's marker
+		return nil, gap(s.Range, s.next, end)
+	}
+	if err != nil {
+		return nil, s.cluster.explain(ctx, s.Range, err)
+	}
+	for i := range records {
+		if at := records[i].Offset; at != s.next {
+			if s.fault = gap(s.Range, s.next, at); i == 0 {
+				return nil, s.fault
+			}
+			return records[:i], nil
+		}
+		s.next++
+		if s.next == end {
+			return records[:i+1], nil
+		}
+	}
+	return records, nil
 }
 
 // within refuses a range that the log does not hold, before the first record.

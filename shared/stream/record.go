@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"bytes"
 	"encoding/hex"
 	"strconv"
 	"time"
@@ -39,7 +40,7 @@ func (r *Record) Clone() Record {
 	c := *r
 	c.Key, c.Value, c.Headers = dup(r.Key), dup(r.Value), nil
 	for _, h := range r.Headers {
-		c.Headers = append(c.Headers, Header{Key: h.Key, Value: append([]byte(nil), h.Value...)})
+		c.Headers = append(c.Headers, Header{Key: h.Key, Value: bytes.Clone(h.Value)})
 	}
 	return c
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
@@ -21,6 +23,26 @@ func TestKeysAsPeopleReadThem(t *testing.T) {
 	} {
 		if got := (&stream.Record{Key: tt.key}).KeyText(); got != tt.want {
 			t.Errorf("%q: got %q, want %q", tt.key, got, tt.want)
+		}
+	}
+}
+
+func TestClone(t *testing.T) {
+	for _, r := range []stream.Record{
+		{},
+		{Topic: "t", Partition: 1, Offset: 2, Key: []byte{}, Value: []byte("v"), Headers: []stream.Header{{Key: "a", Value: []byte{}}, {Key: "b"}, {Key: "c", Value: []byte("h")}}},
+	} {
+		c := r.Clone()
+		if diff := cmp.Diff(r, c); diff != "" {
+			t.Error(diff)
+		}
+		for _, b := range [][]byte{r.Value, r.Key} {
+			for i := range b {
+				b[i] = 'x'
+			}
+		}
+		if len(c.Value) > 0 && string(c.Value) != "v" {
+			t.Errorf("the copy changed to %s", c.Value)
 		}
 	}
 }

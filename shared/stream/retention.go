@@ -141,13 +141,19 @@ func (p *policy) set(name, value string) error {
 // timeAt is the time of the record at an offset, or of the next one after it.
 func (c *Cluster) timeAt(ctx context.Context, topic string, partition int, offset int64) (time.Time, error) {
 	const least = 64 << 10 // one whole batch comes anyway
-	f := fetcher{cluster: c, topic: topic, partition: partition, next: offset, maxBytes: least}
-	var b batch
-	if err := f.fetch(ctx, &b); err != nil {
+	f := fetcher{cluster: c, topic: topic, partition: partition, next: offset}
+	var a answer
+	if err := f.fetch(ctx, &a, room{most: least, hold: 2 * least, even: least}); err != nil {
 		return time.Time{}, err
 	}
-	if len(b.records) == 0 {
+	var d decoder
+	d.begin(&a)
+	records, err := d.decode(recordSize)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if len(records) == 0 {
 		return time.Time{}, errors.New("no record")
 	}
-	return b.records[0].Time, nil
+	return records[0].Time, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -81,17 +80,17 @@ func (c *Cluster) await(ctx context.Context, topic string, enough func(partition
 // Partitions is how many partitions a topic has; NotFound where there is no
 // such topic.
 func (c *Cluster) Partitions(ctx context.Context, topic string) (int, error) {
-	ids, err := c.partitionIDs(ctx, topic)
-	return len(ids), err
+	known, err := c.partitions(ctx, topic)
+	return len(known), err
 }
 
-// partitionIDs asks the library, which knows the topics as of up to two seconds
+// partitions asks the library, which knows the topics as of up to two seconds
 // ago. Before a topic is said not to exist, the broker itself is asked: it may
 // have been made a moment ago, by a producer that sends to it already.
-func (c *Cluster) partitionIDs(ctx context.Context, topic string) ([]int, error) {
-	ids, err := c.knownPartitions(ctx, topic)
+func (c *Cluster) partitions(ctx context.Context, topic string) ([]kafka.Partition, error) {
+	known, err := c.knownPartitions(ctx, topic)
 	if pipeline.KindOf(err) != pipeline.NotFound {
-		return ids, err
+		return known, err
 	}
 	if err := c.refresh(ctx); err != nil {
 		return nil, err
@@ -99,7 +98,7 @@ func (c *Cluster) partitionIDs(ctx context.Context, topic string) ([]int, error)
 	return c.knownPartitions(ctx, topic)
 }
 
-func (c *Cluster) knownPartitions(ctx context.Context, topic string) ([]int, error) {
+func (c *Cluster) knownPartitions(ctx context.Context, topic string) ([]kafka.Partition, error) {
 	const op = "look up topic"
 	answer, err := c.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}})
 	if err != nil {
@@ -115,52 +114,12 @@ func (c *Cluster) knownPartitions(ctx context.Context, topic string) ([]int, err
 		if t.Error != nil {
 			return nil, unavailable(op, t.Error)
 		}
-		var ids []int
 		for _, p := range t.Partitions {
 			if p.Error != nil {
 				return nil, unavailable(op, fmt.Errorf("%s, partition %d: %w", topic, p.ID, p.Error))
 			}
-			ids = append(ids, p.ID)
 		}
-		slices.Sort(ids)
-		return ids, nil
+		return t.Partitions, nil
 	}
 	return nil, noTopic(op, topic)
-}
-
-// Offsets gives the first offset of each partition of a topic and the offset
-// that its next record will get. A leader that is moving just now, or that has
-// yet to hear that it leads a new topic, is waited for, not for long.
-func (c *Cluster) Offsets(ctx context.Context, topic string) (first, next map[int]int64, err error) {
-	err = persistFor(ctx, leaderTime, func() error {
-		first, next, err = c.offsets(ctx, topic)
-		return err
-	}, refused)
-	return first, next, err
-}
-
-const leaderTime = 3 * time.Second
-
-func (c *Cluster) offsets(ctx context.Context, topic string) (first, next map[int]int64, err error) {
-	ids, err := c.partitionIDs(ctx, topic)
-	if err != nil {
-		return nil, nil, err
-	}
-	var requests []kafka.OffsetRequest
-	for _, id := range ids {
-		requests = append(requests, kafka.FirstOffsetOf(id), kafka.LastOffsetOf(id))
-	}
-	const op = "look up offsets"
-	answer, err := c.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{topic: requests}})
-	if err != nil {
-		return nil, nil, unavailable(op, err)
-	}
-	first, next = map[int]int64{}, map[int]int64{}
-	for _, p := range answer.Topics[topic] {
-		if p.Error != nil {
-			return nil, nil, unavailable(op, fmt.Errorf("%s, partition %d: %w", topic, p.Partition, p.Error))
-		}
-		first[p.Partition], next[p.Partition] = p.FirstOffset, p.LastOffset
-	}
-	return first, next, nil
 }

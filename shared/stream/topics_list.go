@@ -30,21 +30,22 @@ func (c *Cluster) Topics(ctx context.Context) ([]string, error) {
 // member of a group and commits nothing. Key, Value and Headers are valid only
 // during the call.
 func (c *Cluster) Follow(ctx context.Context, topic string, partition int, offset int64, each func(Record) error) error {
-	p := prefetch(ctx, fetcher{cluster: c, topic: topic, partition: partition, next: offset, maxBytes: claimBytes}, forever)
-	defer p.close()
-	for b := range p.full {
-		if b.err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			return unavailable("follow topic "+topic, b.err)
+	c.lanes.Add(1)
+	defer c.lanes.Add(-1)
+	l := c.open(ctx, topic, partition, offset, forever, c.claimLimits)
+	defer l.close()
+	for {
+		records, err := l.next(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
-		for _, r := range b.records {
-			if err := each(r); err != nil {
+		if err != nil {
+			return unavailable("follow topic "+topic, err)
+		}
+		for i := range records {
+			if err := each(records[i]); err != nil {
 				return err
 			}
 		}
-		p.free <- b
 	}
-	return ctx.Err()
 }
