@@ -3,9 +3,9 @@
 // format, how to split it. A message that cannot be used becomes a datasource,
 // too, with the reason, so that a person sees it, and never stops the topic.
 //
-// A datasource is committed before deploy-training is told of it, and the
-// record counts as taken once deploy-training was told. A record that comes
-// again finds its datasource by its place in the log and tells again.
+// A datasource is committed before it is announced to deploy-training, and the
+// record is done once it was. A record that comes again finds its datasource by
+// its place in the log and announces it again.
 package controllog
 
 import (
@@ -24,8 +24,6 @@ import (
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/stream/control"
 )
-
-const name = pipeline.StepControlLog
 
 // Deps is what the step needs of the others.
 type Deps struct {
@@ -50,12 +48,12 @@ func NewService(deps Deps) *Service {
 // Function is the step's HTTP side.
 func (s *Service) Function() door.Function {
 	return door.Function{
-		Name: name,
+		Name: pipeline.StepControlLog,
 		Commands: map[string]door.Command{
 			eventing.DatasourceResend: s.resend,
 		},
 		Events: map[string]door.EventHandler{
-			eventing.KafkaRecord: s.take,
+			eventing.KafkaRecord: s.receive,
 		},
 		Routes: []door.Route{
 			{Pattern: "POST /datasources/{id}/resend", Type: eventing.DatasourceResend, Made: "/datasources"},
@@ -68,10 +66,10 @@ func (s *Service) Function() door.Function {
 	}
 }
 
-// take makes a datasource of a record of the control topic. Its answer is the
+// receive makes a datasource of a record of the control topic. Its answer is the
 // fact, datasource.received or datasource.rejected; an error means that the
 // record is to be delivered again.
-func (s *Service) take(ctx context.Context, e event.Event) (*event.Event, error) {
+func (s *Service) receive(ctx context.Context, e event.Event) (*event.Event, error) {
 	r, err := eventing.RecordOf(e)
 	if err != nil {
 		return nil, err
@@ -102,17 +100,17 @@ func (s *Service) take(ctx context.Context, e event.Event) (*event.Event, error)
 		return nil, err
 	}
 	fact := factOf(d)
-	return &fact, s.tell(ctx, d, fact)
+	return &fact, s.announce(ctx, d, fact)
 }
 
 // sameRecord refuses a record at the place of another: the control topic was
-// made anew while the registry was kept. Silence would lose its stream.
+// made anew while the registry stayed. Silence would lose its stream.
 func sameRecord(d pipeline.Datasource, o pipeline.Origin) error {
 	if d.Origin.Bytes == o.Bytes {
 		return nil
 	}
 	return &pipeline.Error{
-		Op: "keep datasource", Kind: pipeline.Conflict, Field: "origin",
+		Op: "store datasource", Kind: pipeline.Conflict, Field: "origin",
 		Reason: fmt.Sprintf("offset %d of partition %d of %s was another record when it became datasource %d", o.Offset, o.Partition, o.Topic, d.ID),
 		Hint:   "the control topic was made anew: use another one, or send the datasource again",
 	}
@@ -159,34 +157,34 @@ func store(tx *registry.Tx, d pipeline.Datasource) (pipeline.Datasource, error) 
 	return first, tx.UpdateDatasource(&first)
 }
 
-// factOf is the fact that tells of a datasource. Its id is the same each time,
-// so that telling twice is telling once.
+// factOf is the fact about a datasource. Its id is the same each time, so that
+// publishing it twice is publishing it once.
 func factOf(d pipeline.Datasource) event.Event {
 	subject := strconv.FormatInt(d.ID, 10)
 	var e event.Event
 	if d.Rejected != nil {
-		e = eventing.New(eventing.DatasourceRejected, door.Source(name), subject, eventing.DatasourceRejection{
+		e = eventing.New(eventing.DatasourceRejected, door.Source(pipeline.StepControlLog), subject, eventing.DatasourceRejection{
 			Rejection:  eventing.Rejection{Kind: pipeline.Invalid, Field: d.Rejected.Field, Reason: d.Rejected.Reason, Hint: d.Rejected.Hint},
 			Datasource: d.ID, Deployment: max(0, d.Deployment),
 		})
 	} else {
-		e = eventing.New(eventing.DatasourceReceived, door.Source(name), subject, d)
+		e = eventing.New(eventing.DatasourceReceived, door.Source(pipeline.StepControlLog), subject, d)
 		e.SetExtension("deploymentid", strconv.FormatInt(d.Deployment, 10))
 	}
 	e.SetID("datasource-" + subject)
 	return e
 }
 
-// tell tells deploy-training of a datasource that can be trained on.
-func (s *Service) tell(ctx context.Context, d pipeline.Datasource, fact event.Event) error {
+// announce sends deploy-training a datasource that can be trained on.
+func (s *Service) announce(ctx context.Context, d pipeline.Datasource, fact event.Event) error {
 	if d.Rejected != nil {
 		s.Log.WarnContext(ctx, "a control message was refused", "datasource", d.ID, "deployment", d.Deployment, "field", d.Rejected.Field, "reason", d.Rejected.Reason)
 		return nil
 	}
 	if err := s.Emit.Emit(ctx, fact); err != nil {
 		return &pipeline.Error{
-			Op: "tell deploy-training of a datasource", Kind: pipeline.Unavailable, Err: err,
-			Hint: "the control message is kept and delivered again",
+			Op: "announce a datasource to deploy-training", Kind: pipeline.Unavailable, Err: err,
+			Hint: "the control message stays in the log and is delivered again",
 		}
 	}
 	return nil

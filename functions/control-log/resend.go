@@ -48,7 +48,7 @@ func (s *Service) resend(ctx context.Context, call *door.Call) error {
 		return &fact, err
 	})
 	if err != nil && pipeline.KindOf(err) != pipeline.Conflict {
-		return &pipeline.Error{Kind: pipeline.Unavailable, Err: err, Hint: "the control message is in the log and will be taken from there"}
+		return &pipeline.Error{Kind: pipeline.Unavailable, Err: err, Hint: "the control message is in the log and will be read from there"}
 	}
 	if err != nil {
 		return err
@@ -56,7 +56,7 @@ func (s *Service) resend(ctx context.Context, call *door.Call) error {
 	if stored.ID == 0 { // another process has answered
 		return nil
 	}
-	return s.tell(ctx, stored, fact)
+	return s.announce(ctx, stored, fact)
 }
 
 // resendable gives a datasource that can be sent to a deployment that exists.

@@ -19,7 +19,7 @@ const (
 	freshFor  = 10 * time.Second // how long an answer of the broker is used again
 	askTime   = 3 * time.Second  // for all look-ups of one request
 	askAtOnce = 8
-	maxKept   = 10_000 // datasources whose answers are kept
+	maxCached = 10_000 // datasources whose answers are remembered
 )
 
 // checked is what the broker said of a datasource, and when.
@@ -44,14 +44,14 @@ func (f *freshness) get(id int64) (pipeline.Retention, bool) {
 func (f *freshness) put(id int64, r pipeline.Retention) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(f.at) >= maxKept {
+	if len(f.at) >= maxCached {
 		clear(f.at)
 	}
 	f.at[id] = checked{r, time.Now()}
 }
 
 // refresh sets the retention of datasources as it is now. One that the broker
-// cannot be asked about keeps what is known of it, with the reason.
+// cannot be asked about stays as it is known, with the reason.
 func (s *Service) refresh(ctx context.Context, all []pipeline.Datasource) {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
@@ -74,7 +74,7 @@ func (s *Service) refresh(ctx context.Context, all []pipeline.Datasource) {
 	_ = asking.Wait() // no look-up gives an error
 }
 
-// ask asks the broker about one datasource and keeps a state that changed.
+// ask asks the broker about one datasource and stores a state that changed.
 func (s *Service) ask(ctx context.Context, d *pipeline.Datasource) {
 	now, err := s.Cluster.Available(ctx, d.Ranges)
 	if pipeline.KindOf(err) == pipeline.Unavailable {
@@ -96,7 +96,7 @@ func (s *Service) ask(ctx context.Context, d *pipeline.Datasource) {
 		return tx.UpdateDatasource(&stored)
 	})
 	if err != nil {
-		s.Log.WarnContext(ctx, "a datasource's retention was not kept", "datasource", d.ID, "error", err)
+		s.Log.WarnContext(ctx, "a datasource's retention was not stored", "datasource", d.ID, "error", err)
 	}
 }
 

@@ -2,13 +2,10 @@ package records
 
 import (
 	"context"
-	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"math"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/codec"
@@ -118,7 +115,7 @@ func (s *Service) bound(ctx context.Context, id int64) (d pipeline.Datasource, b
 		if d.Rejected != nil {
 			return b, &pipeline.Error{Kind: pipeline.Conflict, Field: "id", Reason: "the datasource was refused: " + d.Rejected.Reason, Hint: d.Rejected.Hint}
 		}
-		b, err = declared(d)
+		b, err = codec.Declared(d.InputFormat, d.InputConfig)
 		if err != nil || b.Inputs != nil {
 			return b, err
 		}
@@ -142,31 +139,6 @@ func bindingOf(tx *registry.Tx, deployment int64) (codec.Binding, error) {
 	}
 	m, err := tx.ModelVersion(page.Items[0].Model, page.Items[0].ModelVersion)
 	return codec.Binding{Inputs: m.Inputs, Labels: m.Labels}, err
-}
-
-// declared is what the input_config of RAW says by itself; other formats are
-// read as the model wants them.
-func declared(d pipeline.Datasource) (b codec.Binding, err error) {
-	if d.InputFormat != pipeline.RAW {
-		return b, nil
-	}
-	var c struct {
-		DataType     string `json:"data_type"`
-		DataReshape  sizes  `json:"data_reshape"`
-		LabelType    string `json:"label_type"`
-		LabelReshape sizes  `json:"label_reshape"`
-	}
-	if err := json.Unmarshal(d.InputConfig, &c); err != nil {
-		return b, pipeline.Invalidf("input_config", "%v", err)
-	}
-	if len(c.DataReshape) == 0 {
-		return b, nil // the model knows the shape
-	}
-	b.Inputs = []pipeline.Tensor{{Name: "sample", DType: c.DataType, Shape: c.DataReshape}}
-	if c.LabelType != "" {
-		b.Labels = []pipeline.Tensor{{Name: "label", DType: c.LabelType, Shape: c.LabelReshape}}
-	}
-	return b, nil
 }
 
 // previewer collects a preview record by record.
@@ -241,36 +213,10 @@ func (p *previewer) count() {
 func floats(tensors []codec.Tensor, data [][]byte) []numbers {
 	all := make([]numbers, len(tensors))
 	for i, t := range tensors {
-		wide := make([]byte, 8*t.Elements())
-		if err := codec.Cast(wide, codec.Float64, data[i], t.DType); err != nil {
-			all[i] = numbers{} // of a type without numbers
-			continue
-		}
-		all[i] = make(numbers, t.Elements())
-		for k := range all[i] {
-			all[i][k] = math.Float64frombits(binary.LittleEndian.Uint64(wide[8*k:]))
+		all[i] = numbers{} // of a type without numbers
+		if values, err := codec.Floats(data[i], t.DType); err == nil {
+			all[i] = values
 		}
 	}
 	return all
-}
-
-// sizes are the sizes of a tensor as the contract writes them: separated by
-// spaces, or a list of numbers, or null.
-type sizes []int
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (s *sizes) UnmarshalJSON(b []byte) error {
-	var text string
-	if json.Unmarshal(b, &text) != nil {
-		return json.Unmarshal(b, (*[]int)(s))
-	}
-	*s = nil
-	for word := range strings.FieldsSeq(text) {
-		n, err := strconv.Atoi(word)
-		if err != nil || n < 1 {
-			return errors.New("\"" + text + "\" is not a shape")
-		}
-		*s = append(*s, n)
-	}
-	return nil
 }
