@@ -16,7 +16,7 @@ import (
 // consumer group.
 type direct struct {
 	model   *model
-	out     *writer
+	chunks  *chunks
 	cluster *stream.Cluster
 	metrics *metrics
 	log     *slog.Logger
@@ -26,12 +26,13 @@ type direct struct {
 	next    map[int]int64 // by claimed partition: the offset after the last record that is committed
 }
 
-func newDirect(m *model, out *writer, c *stream.Cluster, metrics *metrics, log *slog.Logger) *direct {
-	d := &direct{model: m, out: out, cluster: c, metrics: metrics, log: log, group: m.job.Group, next: map[int]int64{}}
+func newDirect(m *model, out *writer, c *stream.Cluster) (*direct, error) {
+	chunks, err := newChunks(m, out)
+	d := &direct{model: m, chunks: chunks, cluster: c, metrics: out.metrics, log: out.log, group: m.job.Group, next: map[int]int64{}}
 	if d.group == "" {
 		d.group = pipeline.InferenceGroup(out.envelope.Inference())
 	}
-	return d
+	return d, err
 }
 
 // rejoinPause is how long the group is left alone after it failed.
@@ -61,10 +62,6 @@ func (d *direct) run(ctx context.Context) {
 // work predicts the records of one partition for as long as it is ours.
 func (d *direct) work(ctx context.Context, claim *stream.Claim) error {
 	log := d.log.With("topic", claim.Topic, "partition", claim.Partition)
-	w, err := newWorker(d.model, d.out, claim.Partition, log)
-	if err != nil {
-		return err
-	}
 	log.Info("partition claimed", "offset", claim.Next())
 	defer log.Info("partition released")
 	d.setNext(claim.Partition, claim.Next())
@@ -79,7 +76,7 @@ func (d *direct) work(ctx context.Context, claim *stream.Claim) error {
 		began := time.Now()
 		for len(records) > 0 {
 			n := min(len(records), d.model.predictor.Limit())
-			if err := w.chunk(ctx, records[:n]); err != nil {
+			if err := d.chunks.run(ctx, claim.Partition, records[:n], log); err != nil {
 				return err
 			}
 			committer.mark(records[n-1].Offset + 1)

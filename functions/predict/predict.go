@@ -54,13 +54,14 @@ func newService(m *model, cluster *stream.Cluster, log *slog.Logger) (*service, 
 			metrics: s.metrics, log: log,
 		}
 		s.door.source = &source{model: m, out: s.out, metrics: s.metrics, log: log}
-		if job.Delivery == pipeline.Direct {
-			s.direct = newDirect(m, s.out, cluster, s.metrics, log)
-		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
-	if err := s.startBatchers(ctx); err != nil {
+	err := s.startBatchers(ctx)
+	if err == nil && s.out != nil && job.Delivery == pipeline.Direct {
+		s.direct, err = newDirect(m, s.out, cluster)
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil

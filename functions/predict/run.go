@@ -32,8 +32,8 @@ type Config struct {
 }
 
 // ConfigFromEnv reads KAFKAML_PREDICT (a pipeline.PredictJob as JSON) or the
-// file that KAFKAML_PREDICT_FILE names, ARTIFACT_URL, the KAFKA_ variables, CORS_ORIGINS, and LISTEN_ADDRESS or PORT
-// (8080 unless given).
+// file that KAFKAML_PREDICT_FILE names, ARTIFACT_URL, the KAFKA_ variables,
+// CORS_ORIGINS, and LISTEN_ADDRESS or PORT (8080 unless given).
 func ConfigFromEnv(getenv func(string) string, frameworks framework.Frameworks, log *slog.Logger) (Config, error) {
 	c := Config{
 		Frameworks: frameworks, Artifacts: getenv("ARTIFACT_URL"), Address: getenv("LISTEN_ADDRESS"),

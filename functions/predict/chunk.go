@@ -1,0 +1,141 @@
+package predict
+
+import (
+	"context"
+	"log/slog"
+	"runtime"
+	"sync"
+
+	"github.com/kafkaml/kafkaml/functions/predict/batching"
+	"github.com/kafkaml/kafkaml/functions/predict/output"
+	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/stream"
+)
+
+// chunks predicts and writes the records of many partitions. Its memory is that
+// of the chunks under way, however many partitions there are.
+type chunks struct {
+	model   *model
+	out     *writer
+	batches chan framework.Batch // those that no chunk fills or predicts
+	idle    sync.Pool            // of *chunk
+}
+
+// newChunks predicts as many chunks at once as there are processors, while as
+// many are decoded.
+func newChunks(m *model, out *writer) (*chunks, error) {
+	n := 2 * runtime.GOMAXPROCS(0)
+	c := &chunks{model: m, out: out, batches: make(chan framework.Batch, n)}
+	c.idle.New = func() any { return &chunk{chunks: c} }
+	for range n {
+		batch, err := m.predictor.NewBatch(m.decoder.Inputs())
+		if err != nil {
+			return nil, err
+		}
+		c.batches <- batch
+	}
+	return c, nil
+}
+
+// run predicts records of one partition and returns when their predictions, or
+// dead letters, are acknowledged. An error means that they may not be. The end
+// of ctx lets the write under way end.
+func (c *chunks) run(ctx context.Context, partition int, records []stream.Record, log *slog.Logger) error {
+	k := c.idle.Get().(*chunk)
+	defer func() {
+		k.in = nil // the caller's
+		c.idle.Put(k)
+	}()
+	k.partition, k.in, k.log = partition, records, log
+	if err := k.predict(ctx); err != nil {
+		return err
+	}
+	if err := k.write(ctx); err != nil {
+		return err
+	}
+	return k.bury(ctx)
+}
+
+// chunk is some records of one partition on their way.
+type chunk struct {
+	*chunks
+	partition int
+	log       *slog.Logger
+	in        []stream.Record
+	failed    []error // by record
+	row       []int   // of the batch: the record's place in the chunk
+	values    []byte
+	arena     output.Arena
+	records   []stream.Record // to write
+	source    []int           // of records: the record's place in the chunk
+}
+
+// predict makes the output records. An error is the end of ctx.
+func (k *chunk) predict(ctx context.Context) error {
+	var batch framework.Batch
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case batch = <-k.batches:
+	}
+	defer func() { k.batches <- batch }() // never blocks: it has room for all
+	k.decode(batch)
+	k.out.metrics.batch(batch.Len())
+	k.arena.Reset()
+	k.records, k.source, k.values = k.records[:0], k.source[:0], k.values[:0]
+	predicted := func(outputs []framework.Output, result, row int) {
+		in := &k.in[k.row[row]]
+		start := len(k.values)
+		k.values = k.model.values.Append(k.values, outputs, result)
+		k.records = append(k.records, k.out.envelope.Wrap(&k.arena, in, k.values[start:len(k.values):len(k.values)]))
+		k.source = append(k.source, k.row[row])
+	}
+	refused := func(row int, err error) { k.failed[k.row[row]] = err }
+	batching.Predict(context.WithoutCancel(ctx), batch, 0, batch.Len(), predicted, refused)
+	return nil
+}
+
+// decode fills the batch and notes which records cannot be decoded.
+func (k *chunk) decode(batch framework.Batch) {
+	batch.Reset()
+	k.row, k.failed = k.row[:0], append(k.failed[:0], make([]error, len(k.in))...)
+	for i := range k.in {
+		if err := k.model.decode(batch.Next(), k.in[i].Value); err != nil {
+			batch.Drop()
+			k.failed[i] = err
+			continue
+		}
+		k.row = append(k.row, i)
+	}
+}
+
+// write writes the output records.
+func (k *chunk) write(ctx context.Context) error {
+	if len(k.records) == 0 {
+		return nil
+	}
+	refused := func(i int, err error) { k.failed[k.source[i]] = batching.Unfit(err) }
+	return k.out.predictions.Persist(ctx, k.partition, k.records, refused, k.warn)
+}
+
+// bury writes the dead letters.
+func (k *chunk) bury(ctx context.Context) error {
+	var letters []stream.Record
+	var first error
+	for i, err := range k.failed {
+		if err != nil {
+			letters = append(letters, output.Letter(&k.in[i], err))
+			if first == nil {
+				first = err
+			}
+		}
+	}
+	if len(letters) == 0 {
+		return nil
+	}
+	k.log.Warn("records go to the dead-letter topic", "records", len(letters), "first", first)
+	k.out.metrics.dead.Add(float64(len(letters)))
+	return k.out.letters.Persist(ctx, k.partition, letters, k.out.lost(letters), k.warn)
+}
+
+func (k *chunk) warn(err error) { k.log.Warn("writing predictions; trying again", "error", err) }
