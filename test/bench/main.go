@@ -34,6 +34,7 @@ var rows = []row{
 	{"read", "read and decode a stream", readAndDecode},
 	{"latency", "topic to topic latency", latency},
 	{"burst", "topic to topic throughput", burst},
+	{"wide", "direct, 64 partitions against 4", wide},
 	{"start", "start to first prediction, memory", start},
 	{"memory", "a stream longer than memory", memory},
 	{"many", "ten models on one stream", many},

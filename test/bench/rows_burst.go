@@ -79,8 +79,7 @@ func (b *bench) filled(ctx context.Context, v *served, n int) (string, error) {
 	return in, b.fill(ctx, in, partitions, v.data, n)
 }
 
-// workOff starts a contender on a filled topic and gives its records a second
-// from when a tenth is done until n are: its start does not count.
+// workOff starts a contender on a filled topic and gives its records a second.
 func (b *bench) workOff(ctx context.Context, v *served, c contender, in string, n int) (perSecond float64, err error) {
 	out, err := b.topic(ctx, "out", partitions)
 	if err != nil {
@@ -91,16 +90,24 @@ func (b *bench) workOff(ctx context.Context, v *served, c contender, in string, 
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, r.stop()) }()
+	perSecond, err = b.paceOf(ctx, out, n)
+	if err == nil {
+		fmt.Fprintf(os.Stderr, "    %s, %s: %s\n", v.model, c.name, rate(perSecond))
+	}
+	return perSecond, err
+}
+
+// paceOf is how many records a second come to a topic, from when a tenth of n is
+// there until all are: the start of who writes them does not count.
+func (b *bench) paceOf(ctx context.Context, topic string, n int) (perSecond float64, err error) {
 	const every = 10 * time.Millisecond
-	from, had, err := b.reached(ctx, out, int64(n/10), every)
+	from, had, err := b.reached(ctx, topic, int64(n/10), every)
 	if err != nil {
 		return 0, err
 	}
-	to, have, err := b.reached(ctx, out, int64(n), every)
+	to, have, err := b.reached(ctx, topic, int64(n), every)
 	if err != nil {
 		return 0, err
 	}
-	perSecond = float64(have-had) / to.Sub(from).Seconds()
-	fmt.Fprintf(os.Stderr, "    %s, %s: %s (%d records in %s)\n", v.model, c.name, rate(perSecond), have-had, seconds(to.Sub(from)))
-	return perSecond, nil
+	return float64(have-had) / to.Sub(from).Seconds(), nil
 }
