@@ -13,6 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
+	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/registry"
 )
 
 // openTerminal opens a pseudo-terminal of 100 columns: the end that a program
@@ -96,10 +99,10 @@ func (s *seen) await(t *testing.T, want ...string) {
 }
 
 // watch runs a line until the test ends it, and gives its exit code.
-func (s *server) watch(t *testing.T, out io.Writer, line string) (end func() int) {
+func (s *server) watch(t *testing.T, out, errs io.Writer, line string) (end func() int) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	env := &cli.Env{Program: "kafkaml", Out: out, Err: io.Discard, Getenv: s.getenv, Now: func() time.Time { return time.Unix(0, 0) }}
+	env := &cli.Env{Program: "kafkaml", Out: out, Err: errs, Getenv: s.getenv, Now: func() time.Time { return time.Unix(0, 0) }}
 	args, code := words(t, line), make(chan int, 1)
 	go func() { code <- env.Execute(ctx, newRoot(env), args) }()
 	return func() int {
@@ -113,7 +116,7 @@ func (s *server) watch(t *testing.T, out io.Writer, line string) (end func() int
 func TestWatchAddsRows(t *testing.T) {
 	s := serveFunctions(t)
 	out := &seen{changed: make(chan struct{}, 1)}
-	end := s.watch(t, out, "models list --watch")
+	end := s.watch(t, out, io.Discard, "models list --watch")
 	s.ok(t, "models create -f testdata/line.yaml")
 	out.await(t, "ID  NAME", "\n1   line")
 	s.cut()
@@ -132,7 +135,7 @@ func TestWatchRedrawsInATerminal(t *testing.T) {
 	s := servePrepared(t)
 	s.ok(t, "deployments create --configuration pair --batch-size 32 --training-kwargs 'epochs=3'")
 	tty, out := openTerminal(t)
-	end := s.watch(t, tty, "deployments show 1 --watch")
+	end := s.watch(t, tty, io.Discard, "deployments show 1 --watch")
 	out.await(t, "RESULT  MODEL", "waiting")
 	s.advance(t, scheduled)
 	s.advance(t, running(0))
@@ -145,5 +148,27 @@ func TestWatchRedrawsInATerminal(t *testing.T) {
 		if n := len([]rune(strings.ReplaceAll(line, "\x1b[K", ""))); n > 110 {
 			t.Errorf("%d columns in a terminal of 100: %q", n, line)
 		}
+	}
+}
+
+// Who waits for a deployment is told that its stream was refused.
+func TestRejectionReachesWhoWaits(t *testing.T) {
+	s := servePrepared(t)
+	var d pipeline.Deployment
+	s.must(t, &d, "deployments create --configuration pair --batch-size 32 -o json")
+	note := "datasource 1: input_format: XML is not known (use RAW)"
+	told := &seen{changed: make(chan struct{}, 1)}
+	end := s.watch(t, io.Discard, told, "deployments show 1 --watch")
+	s.do(t, func(tx *registry.Tx) error {
+		bad := pipeline.Datasource{Deployment: d.ID, Rejected: &pipeline.Rejection{Field: "input_format", Reason: "XML is not known", Hint: "use RAW"}}
+		if err := tx.CreateDatasource(&bad); err != nil {
+			return err
+		}
+		return tx.Emit(eventing.New(eventing.DatasourceRejected, "/kafkaml/control-log", "1", map[string]any{"datasource": 1, "reason": "XML is not known"}))
+	})
+	told.await(t, "a stream was refused: "+note)
+	end()
+	if r := s.run(t, "deployments show 1", ""); !strings.Contains(r.out, "last rejected:") || !strings.Contains(r.out, " "+note+"\n") {
+		t.Errorf("exit %d, %s", r.code, r.out)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cloudevents/sdk-go/v2/event"
 
@@ -185,4 +186,21 @@ func (s *Service) remove(ctx context.Context, call *door.Call) error {
 		s.discardAll(ctx, r.ID)
 	}
 	return nil
+}
+
+// publishDeployment publishes a fact about a deployment as it now is.
+func publishDeployment(tx *registry.Tx, typ string, id int64) (*event.Event, error) {
+	d, err := tx.Deployment(id)
+	if err != nil {
+		return nil, err
+	}
+	return door.Publish(tx, name, typ, id, d)
+}
+
+// resultsOf are the results of a deployment in the order in which they were
+// made.
+func resultsOf(tx *registry.Tx, deployment int64) ([]pipeline.Result, error) {
+	page, err := tx.Results(registry.Query{By: map[string]int64{"deployment": deployment}})
+	slices.Reverse(page.Items)
+	return page.Items, err
 }

@@ -39,7 +39,7 @@ func TestDeploymentThatIsRefused(t *testing.T) {
 			}
 		})
 	}
-	if list := want[struct{ Items []Deployment }](t, r, http.StatusOK, "GET", "/deployments", nil); len(list.Items) != 0 {
+	if list := want[struct{ Items []pipeline.Deployment }](t, r, http.StatusOK, "GET", "/deployments", nil); len(list.Items) != 0 {
 		t.Errorf("refused deployments are there: %+v", list)
 	}
 }
@@ -52,7 +52,7 @@ func TestArgumentsAsTextAndAsObject(t *testing.T) {
 		{"configuration": c, "batch_size": 5, "training_kwargs": map[string]any{"epochs": 1000, "steps_per_epoch": 22, "verbose": 0}, "validation_kwargs": map[string]any{"steps": 3}},
 	}
 	for _, body := range bodies {
-		d := want[Deployment](t, r, http.StatusCreated, "POST", "/deployments", body)
+		d := want[pipeline.Deployment](t, r, http.StatusCreated, "POST", "/deployments", body)
 		k := d.TrainingKwargs
 		if k.Epochs != 1000 || k.StepsPerEpoch != 22 || !k.Shuffle || k.Verbose != 0 || d.ValidationKwargs.Steps != 3 || d.Engine != pipeline.Auto {
 			t.Errorf("%v became %+v", body, d)

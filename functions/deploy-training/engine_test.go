@@ -33,7 +33,7 @@ func TestRepeatTakesTheEngineOfBefore(t *testing.T) {
 			r := newRig(t)
 			form := maps.Clone(form)
 			form["configuration"] = r.configuration(t, image)
-			want[Deployment](t, r, http.StatusCreated, "POST", "/deployments", form)
+			want[pipeline.Deployment](t, r, http.StatusCreated, "POST", "/deployments", form)
 			r.arrives(t, r.stream(t, 1, 0))
 			first := pipeline.Outcome{Result: 1, Attempt: 1, Engine: pipeline.XLA, EngineReason: "measured", Artifact: "a", Seconds: 2}
 			if tt.failed {
@@ -44,7 +44,7 @@ func TestRepeatTakesTheEngineOfBefore(t *testing.T) {
 				r.deliver(t, eventing.TrainingFinished, 1, first)
 			}
 			maps.Copy(form, tt.change)
-			want[Deployment](t, r, http.StatusCreated, "POST", "/deployments", form)
+			want[pipeline.Deployment](t, r, http.StatusCreated, "POST", "/deployments", form)
 			r.arrives(t, r.stream(t, 2, tt.offset))
 
 			spec := r.jobs.running["train-2-1"].Spec
@@ -56,7 +56,7 @@ func TestRepeatTakesTheEngineOfBefore(t *testing.T) {
 			}
 			r.stored(t, 2, 1)
 			r.deliver(t, eventing.TrainingFinished, 2, pipeline.Outcome{Result: 2, Attempt: 1, Engine: spec.Engine, EngineReason: spec.EngineReason, Artifact: "a", Seconds: 2})
-			want[Deployment](t, r, http.StatusCreated, "POST", "/deployments", form)
+			want[pipeline.Deployment](t, r, http.StatusCreated, "POST", "/deployments", form)
 			r.arrives(t, r.stream(t, 3, tt.offset))
 			if third := r.jobs.running["train-3-1"].Spec; third.EngineReason != tt.why {
 				t.Errorf("a third is told %q", third.EngineReason)

@@ -138,8 +138,8 @@ func TestStopEndsTheJobsAndKeepsTheirLogs(t *testing.T) {
 	}
 	want[pipeline.Result](t, r, http.StatusOK, "POST", "/results/1/stop", nil)
 	want[problem](t, r, http.StatusConflict, "POST", "/results/1/stop", nil)
-	d := want[Deployment](t, r, http.StatusOK, "POST", "/deployments/1/stop", nil)
-	if d.Status != pipeline.DeploymentStopped || d.Counts[pipeline.ResultStopped] != 2 {
+	d := want[pipeline.Deployment](t, r, http.StatusOK, "POST", "/deployments/1/stop", nil)
+	if d.Status != pipeline.DeploymentStopped || r.result(t, 2).Status != pipeline.ResultStopped {
 		t.Errorf("got %+v", d)
 	}
 	if got, _ := r.jobs.Running(t.Context()); len(got) != 0 {
@@ -176,7 +176,7 @@ func TestDeleteOneResult(t *testing.T) {
 	r.stored(t, 1, 1)
 	r.finish(t, 1)
 	want[eventing.Deleted](t, r, http.StatusOK, "DELETE", "/results/1", nil)
-	if d := want[Deployment](t, r, http.StatusOK, "GET", "/deployments/1", nil); len(d.Results) != 0 || r.has(t, 1, 1) {
+	if d := want[pipeline.Deployment](t, r, http.StatusOK, "GET", "/deployments/1", nil); len(d.Results) != 0 || r.has(t, 1, 1) {
 		t.Errorf("after the delete: %+v, stored: %v", d, r.has(t, 1, 1))
 	}
 }

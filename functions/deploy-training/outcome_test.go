@@ -56,7 +56,7 @@ func TestTrainingFinishes(t *testing.T) {
 	if got.Status != pipeline.ResultFinished || got.Engine != pipeline.XLA || got.Artifact != "results/1/attempt-1" || got.EpochsDone != 3 || got.Metrics.Test["accuracy"] != 0.5 || got.Finished == nil {
 		t.Errorf("after training: %+v", got)
 	}
-	if d := want[Deployment](t, r, http.StatusOK, "GET", "/deployments/1", nil); d.Status != pipeline.DeploymentFinished {
+	if d := want[pipeline.Deployment](t, r, http.StatusOK, "GET", "/deployments/1", nil); d.Status != pipeline.DeploymentFinished {
 		t.Errorf("the deployment is %s", d.Status)
 	}
 	page := want[struct {

@@ -44,14 +44,14 @@ func (s *Service) Function() door.Function {
 			{Pattern: "DELETE /results/{id}", Type: eventing.ResultDelete},
 		},
 		Resources: s.resources,
-		Facts:     []string{"io.kafkaml.deployment.", "io.kafkaml.result."},
+		Facts:     []string{"io.kafkaml.deployment.", "io.kafkaml.result.", eventing.DatasourceRejected},
 	}
 }
 
 // resources serves what can be read.
 func (s *Service) resources(mux *http.ServeMux) {
-	mux.HandleFunc("GET /deployments", door.List(s.Store, deployments, "configuration"))
-	mux.HandleFunc("GET /deployments/{id}", door.Get(s.Store, deployment))
+	mux.HandleFunc("GET /deployments", door.List(s.Store, (*registry.Tx).Deployments, "configuration"))
+	mux.HandleFunc("GET /deployments/{id}", door.Get(s.Store, (*registry.Tx).Deployment))
 	mux.HandleFunc("GET /results", door.List(s.Store, (*registry.Tx).Results, "deployment", "configuration", "model", "datasource"))
 	mux.HandleFunc("GET /results/{id}", door.Get(s.Store, (*registry.Tx).Result))
 	mux.HandleFunc("GET /results/{id}/metrics", s.metrics)

@@ -259,9 +259,9 @@ func want[T any](t *testing.T, r *rig, status int, method, path string, body any
 }
 
 // deploy creates a deployment of a configuration.
-func (r *rig) deploy(t *testing.T, configuration int64) Deployment {
+func (r *rig) deploy(t *testing.T, configuration int64) pipeline.Deployment {
 	t.Helper()
-	return want[Deployment](t, r, http.StatusCreated, "POST", "/deployments", map[string]any{
+	return want[pipeline.Deployment](t, r, http.StatusCreated, "POST", "/deployments", map[string]any{
 		"configuration": configuration, "batch_size": 10, "training_kwargs": "epochs=3, shuffle=False", "seed": 7,
 	})
 }

@@ -16,7 +16,7 @@ import (
 func TestTrainingOnThisMachine(t *testing.T) {
 	m := newMachine(t)
 	m.model(t)
-	want[Deployment](t, m.rig, http.StatusCreated, "POST", "/deployments", map[string]any{
+	want[pipeline.Deployment](t, m.rig, http.StatusCreated, "POST", "/deployments", map[string]any{
 		"configuration": 1, "batch_size": 10, "training_kwargs": "epochs=20, shuffle=True", "seed": 7,
 	})
 	begun := time.Now()
@@ -48,7 +48,7 @@ var long = map[string]any{"configuration": 1, "batch_size": 10, "training_kwargs
 func TestKilledTrainingFailsWithTheReasonAndCanBeRetried(t *testing.T) {
 	m := newMachine(t)
 	m.model(t)
-	want[Deployment](t, m.rig, http.StatusCreated, "POST", "/deployments", long)
+	want[pipeline.Deployment](t, m.rig, http.StatusCreated, "POST", "/deployments", long)
 	m.arrives(t, m.points(t, 1, 500))
 	m.until(t, "it trains", func(r pipeline.Result) bool { return r.EpochsDone > 0 })
 	if err := m.child(t).Signal(syscall.SIGKILL); err != nil {
@@ -60,7 +60,7 @@ func TestKilledTrainingFailsWithTheReasonAndCanBeRetried(t *testing.T) {
 	}
 	want[pipeline.Result](t, m.rig, http.StatusOK, "POST", "/results/1/retry", nil)
 	m.until(t, "it trains again", func(r pipeline.Result) bool { return r.Attempt == 2 && r.EpochsDone > 0 })
-	if d := want[Deployment](t, m.rig, http.StatusOK, "POST", "/deployments/1/stop", nil); d.Status != pipeline.DeploymentStopped {
+	if d := want[pipeline.Deployment](t, m.rig, http.StatusOK, "POST", "/deployments/1/stop", nil); d.Status != pipeline.DeploymentStopped {
 		t.Errorf("got %+v", d)
 	}
 	if running, err := m.local.Running(t.Context()); err != nil || len(running) != 0 {
@@ -71,7 +71,7 @@ func TestKilledTrainingFailsWithTheReasonAndCanBeRetried(t *testing.T) {
 func TestTrainingIsStartedAgainAfterARestart(t *testing.T) {
 	m := newMachine(t)
 	m.model(t)
-	want[Deployment](t, m.rig, http.StatusCreated, "POST", "/deployments", long)
+	want[pipeline.Deployment](t, m.rig, http.StatusCreated, "POST", "/deployments", long)
 	m.arrives(t, m.points(t, 1, 500))
 	m.until(t, "it trains", func(r pipeline.Result) bool { return r.EpochsDone > 0 })
 	if err := m.local.Close(); err != nil { // the machine goes down

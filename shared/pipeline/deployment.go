@@ -59,8 +59,16 @@ type Deployment struct {
 	Description      string           `json:"description,omitempty"`
 	Status           DeploymentStatus `json:"status"`
 	Results          []int64          `json:"results" description:"its results, one for each model"`
+	LastRejection    *StreamRejection `json:"last_rejection,omitempty" description:"why the last stream that named it was refused, where it was"`
 	Created          time.Time        `json:"created"`
 	Updated          time.Time        `json:"updated"`
+}
+
+// StreamRejection is why a stream was refused, and the datasource that stands
+// for it.
+type StreamRejection struct {
+	Datasource int64 `json:"datasource"`
+	Rejection
 }
 
 // Resources is where and with what a training Job runs in a cluster; empty

@@ -11,21 +11,39 @@ var deployments = kind[pipeline.Deployment]{
 	values: func(d *pipeline.Deployment) []any { return []any{d.Configuration, string(d.Status)} },
 	search: func(d *pipeline.Deployment) []string { return []string{d.Description} },
 	id:     func(d *pipeline.Deployment) *int64 { return &d.ID },
-	strip:  func(d *pipeline.Deployment) { d.Results = nil },
+	strip:  func(d *pipeline.Deployment) { d.Results, d.LastRejection = nil, nil },
 	fill:   fillDeployments,
 	by:     map[string]string{"configuration": "configuration = ?"},
 	status: true,
 }
 
-// fillDeployments reads the results of each deployment and sums up their
-// states.
+// fillDeployments reads the results of each deployment, sums up their states,
+// and reads why the last stream that named it was refused.
 func fillDeployments(tx *Tx, ds []*pipeline.Deployment) error {
-	of := make(map[int64]*pipeline.Deployment, len(ds))
-	states := make(map[int64][]pipeline.ResultStatus, len(ds))
-	ids := make([]int64, len(ds))
-	for i, d := range ds {
-		of[d.ID], ids[i], d.Results = d, d.ID, []int64{}
+	if err := fillResults(tx, ds); err != nil {
+		return err
 	}
+	of, ids := byID(ds)
+	err := tx.eachOf(ids, func(read func(...any) error) error {
+		last, err := datasources.decode(read)
+		if err == nil && last.Rejected != nil {
+			of[last.Deployment].LastRejection = &pipeline.StreamRejection{Datasource: last.ID, Rejection: *last.Rejected}
+		}
+		return err
+	}, "SELECT body FROM datasources WHERE id IN (SELECT MAX(id) FROM datasources WHERE deployment IN (%s) GROUP BY deployment)")
+	if err != nil {
+		return fmt.Errorf("read the last streams of deployments: %w", err)
+	}
+	return nil
+}
+
+// fillResults reads the results of each deployment and sums up their states.
+func fillResults(tx *Tx, ds []*pipeline.Deployment) error {
+	of, ids := byID(ds)
+	for _, d := range ds {
+		d.Results = []int64{}
+	}
+	states := make(map[int64][]pipeline.ResultStatus, len(ds))
 	err := tx.eachOf(ids, func(read func(...any) error) error {
 		var deployment, result int64
 		var status pipeline.ResultStatus
@@ -45,10 +63,18 @@ func fillDeployments(tx *Tx, ds []*pipeline.Deployment) error {
 	return nil
 }
 
-// sumUp keeps the state of a deployment where lists look for it.
+func byID(ds []*pipeline.Deployment) (of map[int64]*pipeline.Deployment, ids []int64) {
+	of, ids = make(map[int64]*pipeline.Deployment, len(ds)), make([]int64, len(ds))
+	for i, d := range ds {
+		of[d.ID], ids[i] = d, d.ID
+	}
+	return of, ids
+}
+
+// sumUp stores the state of a deployment where lists look for it.
 func (tx *Tx) sumUp(deployment int64) error {
 	d := &pipeline.Deployment{ID: deployment}
-	if err := fillDeployments(tx, []*pipeline.Deployment{d}); err != nil {
+	if err := fillResults(tx, []*pipeline.Deployment{d}); err != nil {
 		return err
 	}
 	return tx.exec("UPDATE deployments SET status = ? WHERE id = ?", string(d.Status), deployment)
@@ -77,7 +103,8 @@ func (tx *Tx) Deployments(q Query) (Page[pipeline.Deployment], error) {
 }
 
 // UpdateDeployment stores d, normalized, over the deployment with its id.
-// Status and Results follow from the results and are not taken from d.
+// Status, Results and LastRejection follow from results and datasources and are
+// not taken from d.
 func (tx *Tx) UpdateDeployment(d *pipeline.Deployment) error {
 	old, err := deployments.get(tx, d.ID)
 	if err != nil {

@@ -309,3 +309,33 @@ func TestRefusedWrites(t *testing.T) {
 		}
 	})
 }
+
+// A deployment tells why the last stream that named it was refused, until one
+// comes that was not.
+func TestLastRejectionOfADeployment(t *testing.T) {
+	contract(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		id := populate(t, s).deployment.ID
+		last := func() *pipeline.StreamRejection {
+			page, err := registry.Read(t.Context(), s, func(tx *registry.Tx) (registry.Page[pipeline.Deployment], error) {
+				return tx.Deployments(registry.Query{})
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return page.Items[0].LastRejection
+		}
+		if got := last(); got != nil {
+			t.Errorf("%+v before a refusal", got)
+		}
+		bad := pipeline.Datasource{Deployment: id, Rejected: &pipeline.Rejection{Field: "topic", Reason: "does not exist"}}
+		do(t, s, func(tx *registry.Tx) error { return tx.CreateDatasource(&bad) })
+		if got := last(); got == nil || got.Datasource != bad.ID || got.Reason != "does not exist" {
+			t.Errorf("%+v after a refusal", got)
+		}
+		do(t, s, func(tx *registry.Tx) error { return tx.CreateDatasource(&pipeline.Datasource{Deployment: id}) })
+		if got := last(); got != nil {
+			t.Errorf("%+v after a stream that was not refused", got)
+		}
+	})
+}

@@ -34,7 +34,24 @@ func deploymentKind(env *cli.Env) kind[pipeline.Deployment] {
 	}
 }
 
-func showDeployment(w io.Writer, d pipeline.Deployment) error { return facts(w, factsOf(d, nil)...) }
+func showDeployment(w io.Writer, d pipeline.Deployment) error {
+	return facts(w, factsOf(d, special{"last_rejection": {"last rejected", rejected(d.LastRejection)}})...)
+}
+
+// rejected says why a stream was refused, and what to do.
+func rejected(r *pipeline.StreamRejection) string {
+	if r == nil {
+		return ""
+	}
+	text := r.Reason
+	if r.Field != "" {
+		text = r.Field + ": " + text
+	}
+	if r.Hint != "" {
+		text += " (" + r.Hint + ")"
+	}
+	return terminal.Plain(fmt.Sprintf("datasource %d: %s", r.Datasource, text))
+}
 
 func deployments(env *cli.Env) *cobra.Command {
 	k := deploymentKind(env)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cloudevents/sdk-go/v2/event"
@@ -11,6 +12,7 @@ import (
 	"github.com/kafkaml/kafkaml/client"
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/terminal"
+	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -36,7 +38,9 @@ type trainingView interface {
 }
 
 // watchTraining follows the trainings of a deployment until the last has ended.
+// A stream that is refused while they wait is told: nothing would begin.
 func watchTraining(ctx context.Context, env *cli.Env, c *client.Client, deployment int64) error {
+	told := int64(0) // datasource
 	return watchRuns(ctx, env, c, func(ctx context.Context) (all []pipeline.Result, err error) {
 		by := client.Query{Filters: map[string]string{"deployment": fmt.Sprint(deployment)}}
 		for r, err := range c.Results().All(ctx, by) {
@@ -45,7 +49,15 @@ func watchTraining(ctx context.Context, env *cli.Env, c *client.Client, deployme
 			}
 			all = append(all, r)
 		}
-		return all, nil
+		if !slices.ContainsFunc(all, func(r pipeline.Result) bool { return r.Status == pipeline.ResultWaiting }) {
+			return all, nil
+		}
+		d, err := c.Deployments().Get(ctx, deployment)
+		if r := d.LastRejection; err == nil && r != nil && r.Datasource != told {
+			env.Note("a stream was refused: %s", rejected(r))
+			told = r.Datasource
+		}
+		return all, err
 	})
 }
 
@@ -68,12 +80,12 @@ func watchRuns(ctx context.Context, env *cli.Env, c *client.Client, list func(co
 }
 
 func ofTraining(e event.Event) bool {
-	for _, prefix := range []string{"io.kafkaml.result.", "io.kafkaml.training.", "io.kafkaml.deployment."} {
+	for _, prefix := range []string{"io.kafkaml.result.", "io.kafkaml.deployment."} {
 		if strings.HasPrefix(e.Type(), prefix) {
 			return true
 		}
 	}
-	return false
+	return e.Type() == eventing.DatasourceRejected
 }
 
 // refresh reads the results and their new epochs and shows them.

@@ -94,7 +94,6 @@ export interface Deployment {
   description?: string
   status: DeploymentStatus
   results: number[] | null
-  counts?: Partial<Record<ResultStatus, number>>
   last_rejection?: Rejection
   created: string
   updated: string
