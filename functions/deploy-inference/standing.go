@@ -8,9 +8,9 @@ import (
 // standing is the inference with its state as the platform has it: running
 // while any replica answers, failed once they keep failing and none does.
 func standing(i pipeline.Inference, st platform.ServiceStatus, failed error) pipeline.Inference {
-	i.Ready, i.Wanted, i.URL, i.Reason = st.Ready, max(st.Wanted, i.Wanted), st.URL, st.Failed
-	if st.Wanted > 0 || st.Idle {
-		i.Wanted = st.Wanted
+	i.Ready, i.Wanted, i.URL, i.Reason = st.Ready, max(st.Desired, i.Wanted), st.URL, st.Failed
+	if st.Desired > 0 || st.Idle {
+		i.Wanted = st.Desired
 	}
 	if failed != nil {
 		i.Reason = failed.Error()

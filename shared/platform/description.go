@@ -12,10 +12,9 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// The variables that tell a process its work as JSON: a pipeline.TrainingJob or
-// a pipeline.PredictJob. Linux bounds one variable to 128 KiB, so in place of
-// each the variable with FileSuffix may name a file of that JSON, compressed by
-// gzip or not.
+// A process is told its work by one of these variables: a pipeline.TrainingJob or
+// a pipeline.PredictJob as JSON. Linux bounds a variable to 128 KiB, so the same
+// name with FileSuffix may name a file of that JSON instead, gzipped or not.
 const (
 	JobVariable     = "KAFKAML_JOB"
 	PredictVariable = "KAFKAML_PREDICT"
@@ -25,8 +24,8 @@ const (
 // MaxDescription bounds the JSON of Job.Spec and Service.Spec, in bytes.
 const MaxDescription = 8 << 20
 
-// Describe gives the JSON of a Spec. One that is larger than MaxDescription is
-// refused as Invalid, by the name of its largest member.
+// Describe returns the JSON of a Spec. If it is larger than MaxDescription the
+// error is Invalid and names its largest member.
 func Describe(spec any) ([]byte, error) {
 	text, err := json.Marshal(spec)
 	if err != nil {
@@ -38,8 +37,8 @@ func Describe(spec any) ([]byte, error) {
 	return text, nil
 }
 
-// TooLarge refuses a description for the given reason, by the name of its
-// largest member.
+// TooLarge returns an Invalid error that names the largest member of a
+// description.
 func TooLarge(description []byte, reason string) error {
 	var members map[string]json.RawMessage
 	field := ""
@@ -54,13 +53,14 @@ func TooLarge(description []byte, reason string) error {
 		WithHint("use a smaller schema, or a stream of fewer ranges")
 }
 
-// Described reports whether the environment holds the description that variable
-// names.
+// Described reports whether the environment has the description, in variable or
+// in a file.
 func Described(getenv func(string) string, variable string) bool {
 	return getenv(variable) != "" || getenv(variable+FileSuffix) != ""
 }
 
-// ReadDescription decodes the description that variable names into spec.
+// ReadDescription decodes the description in variable, or in the file that
+// variable with FileSuffix names, into spec.
 func ReadDescription(getenv func(string) string, variable string, spec any) error {
 	text := []byte(getenv(variable))
 	if path := getenv(variable + FileSuffix); path != "" {

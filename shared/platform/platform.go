@@ -13,18 +13,18 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// Job is one training process.
+// Job is one training: a process that runs to its end.
 type Job struct {
 	Name      string               // DNS label, "train-<result>-<attempt>"
-	Spec      pipeline.TrainingJob // what the process reads by ReadDescription
+	Spec      pipeline.TrainingJob // read by the process with ReadDescription
 	Env       []string             // NAME=value
 	Resources pipeline.Resources
 	GPUs      int
 }
 
-// Ended tells how a Job ended. Reason and Hint are for a person where OK is
-// false: exit code, signal, out of memory, deadline. Log is the end of what the
-// process wrote.
+// Ended is how a Job ended. Unless it is OK, Reason and Hint explain the end to
+// a person: exit code, signal, out of memory, deadline. Log is the last LogBytes
+// of the process's output.
 type Ended struct {
 	Name    string
 	Result  int64
@@ -37,62 +37,63 @@ type Ended struct {
 
 // Jobs starts and stops Jobs.
 type Jobs interface {
-	// Start asks for a Job; one of the same name that is queued or running is
-	// left as it is. It returns before the Job runs.
+	// Start queues a Job and returns before it runs. If a Job of that name is
+	// queued or running already, Start does nothing.
 	Start(ctx context.Context, job Job) error
-	// Stop ends a Job and waits until it has ended; a Job that does not exist
-	// is no error. OnEnded is not called for it.
+	// Stop ends a Job and waits until it is gone. OnEnded is not called for it.
+	// A Job that does not exist is no error.
 	Stop(ctx context.Context, name string) error
-	// Running lists the Jobs that are queued or running, and those whose end
-	// is still being told.
+	// Running lists the Jobs that are queued or running, and those that have
+	// ended but for which OnEnded has not returned yet.
 	Running(ctx context.Context) ([]string, error)
-	// Log is the end of what a Job wrote, at most 256 KiB.
+	// Log returns the last LogBytes of a Job's output, while it runs and at
+	// least until OnEnded has returned. It is empty for a Job that does not exist.
 	Log(ctx context.Context, name string) (string, error)
 }
 
-// Service is the predict function of one inference.
+// Service is one inference: replicas of the predict process.
 type Service struct {
-	Name     string // DNS label
-	Spec     pipeline.PredictJob
+	Name     string              // DNS label
+	Spec     pipeline.PredictJob // read by each replica with ReadDescription
 	Env      []string
-	MinScale int // replicas; 0 lets a cluster scale to none
+	MinScale int // replicas; 0 lets a cluster scale to zero
 	MaxScale int // equals MinScale unless a range was given
 	Delivery pipeline.Delivery
 }
 
-// ServiceStatus is how a Service stands.
+// ServiceStatus is the state of a Service.
 type ServiceStatus struct {
-	Ready  int      // replicas that answer
-	Wanted int      // replicas that should
-	URL    string   // where the service takes requests; empty while none is ready
-	URLs   []string // of each replica that is ready, where the platform has no balancer
-	Failed string   // why replicas keep failing; empty while they do not
-	Idle   bool     // it serves, by no replica as long as nothing comes
+	Ready   int      // replicas that answer
+	Desired int      // replicas that should
+	URL     string   // where the Service takes requests; may be empty while no replica is ready
+	URLs    []string // one for each ready replica, where the platform has no load balancer
+	Failed  string   // why replicas keep failing; empty while they do not
+	Idle    bool     // scaled to zero: the next request starts a replica
 }
 
 // Services runs inferences.
 type Services interface {
-	// Apply makes the Service as described, new or changed. It returns before
-	// the replicas are ready. What is unchanged goes on undisturbed.
+	// Apply creates a Service, or changes it to s, and returns before the
+	// replicas are ready. Replicas that s does not change run on undisturbed.
 	Apply(ctx context.Context, s Service) error
-	// Delete ends a Service and waits until its replicas have drained; one
+	// Delete ends a Service and waits until its replicas have drained. A Service
 	// that does not exist is no error.
 	Delete(ctx context.Context, name string) error
-	// Names gives the Services that there are, whichever process applied them,
-	// by the inference that each serves.
+	// Names returns the name of every existing Service by its inference,
+	// whichever process applied it.
 	Names(ctx context.Context) (map[int64]string, error)
-	// Status tells how a Service stands, NotFound where there is none.
+	// Status returns the state of a Service, or NotFound.
 	Status(ctx context.Context, name string) (ServiceStatus, error)
 }
 
-// LogBytes is how much of the end of a log is kept in Ended.Log and given by
-// Jobs.Log.
+// LogBytes bounds Ended.Log and what Jobs.Log returns: the end of the output.
 const LogBytes = 256 << 10
 
-// label is a DNS label (RFC 1123): names become names of files and of objects.
+// label is a DNS label (RFC 1123). Names become names of files and of objects.
 var label = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 
-// CheckName refuses, as Invalid, what a Job or Service cannot be called.
+// CheckName returns an Invalid error for what cannot be the name of a Job or a
+// Service.
 func CheckName(name string) error {
 	if label.MatchString(name) {
 		return nil
@@ -101,8 +102,8 @@ func CheckName(name string) error {
 		WithHint("use up to 63 lower-case letters, digits and dashes, a letter or digit first and last")
 }
 
-// PastDeadline gives Ended.Reason and Ended.Hint of a Job that was ended
-// because it ran for longer than Resources.DeadlineSecs.
+// PastDeadline returns Ended.Reason and Ended.Hint for a Job that ran for longer
+// than Resources.DeadlineSecs.
 func PastDeadline(seconds int64) (reason, hint string) {
 	return fmt.Sprintf("it took longer than its deadline of %d s", seconds), "raise resources.deadline_seconds"
 }

@@ -18,10 +18,11 @@ import (
 )
 
 const (
-	// maxVariable is how large a description may be to stand in the pod's
-	// environment; a larger one lies in a ConfigMap that the pod mounts.
+	// maxVariable is the largest description, in bytes, that is put into the
+	// pod's environment; a larger one is put into a ConfigMap that the pod mounts.
 	maxVariable = 64 << 10
-	// maxConfigMap is what the API server takes as the values of one ConfigMap.
+	// maxConfigMap is how many bytes of values the API server accepts in one
+	// ConfigMap.
 	maxConfigMap = 1 << 20
 
 	workVolume = "work"
@@ -29,15 +30,14 @@ const (
 	workFile   = "description.json.gz"
 )
 
-// description is how a pod is told its work.
+// description is how a pod learns what to do.
 type description struct {
 	variable  string            // NAME=value
-	configMap *corev1.ConfigMap // nil where the variable says it all
+	configMap *corev1.ConfigMap // nil if the variable holds the description
 }
 
-// describe describes the work of the Job or Service called name. Two
-// descriptions never share a ConfigMap: a revision that is replaced keeps its
-// own.
+// describe returns the description of the Job or Service called name. Each
+// description has a ConfigMap of its own: a replaced revision keeps reading its.
 func (k *Platform) describe(component, name, variable string, spec any) (description, error) {
 	text, err := platform.Describe(spec)
 	if err != nil || len(text) <= maxVariable {
@@ -63,7 +63,7 @@ func (k *Platform) describe(component, name, variable string, spec any) (descrip
 	}, nil
 }
 
-// mount gives the pod the ConfigMap, if there is one.
+// mount adds the ConfigMap, if there is one, to a pod's volumes and mounts.
 func (d description) mount(volumes []corev1.Volume, mounts []corev1.VolumeMount) ([]corev1.Volume, []corev1.VolumeMount) {
 	if d.configMap == nil {
 		return volumes, mounts
@@ -74,9 +74,9 @@ func (d description) mount(volumes []corev1.Volume, mounts []corev1.VolumeMount)
 	return volumes, append(mounts, corev1.VolumeMount{Name: workVolume, MountPath: workFolder, ReadOnly: true})
 }
 
-// hand makes the ConfigMap, if there is one, before what reads it. Until own it
-// belongs to owners.
-func (k *Platform) hand(ctx context.Context, d description, owners []metav1.OwnerReference) error {
+// createConfigMap creates the ConfigMap, if there is one, before its reader. It
+// belongs to owners until setOwner.
+func (k *Platform) createConfigMap(ctx context.Context, d description, owners []metav1.OwnerReference) error {
 	if d.configMap == nil {
 		return nil
 	}
@@ -88,8 +88,9 @@ func (k *Platform) hand(ctx context.Context, d description, owners []metav1.Owne
 	return err
 }
 
-// own lets the ConfigMap, if there is one, go with the object that reads it.
-func (k *Platform) own(ctx context.Context, d description, reader metav1.Object, kind schema.GroupVersionKind) error {
+// setOwner makes the ConfigMap, if there is one, belong to the object that reads
+// it, to be deleted with it.
+func (k *Platform) setOwner(ctx context.Context, d description, reader metav1.Object, kind schema.GroupVersionKind) error {
 	if d.configMap == nil {
 		return nil
 	}
@@ -103,8 +104,9 @@ func (k *Platform) own(ctx context.Context, d description, reader metav1.Object,
 	return err
 }
 
-// drop removes the ConfigMap, if there is one, of what the API server refused.
-func (k *Platform) drop(ctx context.Context, d description) error {
+// deleteConfigMap deletes the ConfigMap, if there is one, of an object that the
+// API server refused.
+func (k *Platform) deleteConfigMap(ctx context.Context, d description) error {
 	if d.configMap == nil {
 		return nil
 	}

@@ -189,8 +189,8 @@ func TestDescriptionsThatAreRefused(t *testing.T) {
 	}
 }
 
-// An end is told once, however late the watch hears that it marked the Job.
-func TestAnEndIsToldOnce(t *testing.T) {
+// An end is reported once, however late the watch sees that it marked the Job.
+func TestAnEndIsReportedOnce(t *testing.T) {
 	k, core := remembered(t)
 	var ends []platform.Ended
 	k.c.OnEnded = func(_ context.Context, e platform.Ended) { ends = append(ends, e) }
@@ -204,13 +204,13 @@ func TestAnEndIsToldOnce(t *testing.T) {
 	if err := w.factory.Batch().V1().Jobs().Informer().GetIndexer().Add(job); err != nil { // it stays as it is here
 		t.Fatal(err)
 	}
-	w.look(t.Context())
-	w.look(t.Context())
+	w.examine(t.Context())
+	w.examine(t.Context())
 	if len(ends) != 1 || ends[0].Result != 4 || ends[0].Attempt != 2 || ends[0].OK {
-		t.Errorf("told: %+v", ends)
+		t.Errorf("reported: %+v", ends)
 	}
 	marked, err := core.BatchV1().Jobs("ns").Get(t.Context(), job.Name, metav1.GetOptions{})
-	if err != nil || !told(marked) {
+	if err != nil || !reported(marked) {
 		t.Errorf("it is not marked: %v", err)
 	}
 }

@@ -14,27 +14,27 @@ import (
 )
 
 const (
-	// jobRetries is how often a pod that was killed is run anew in its Job.
+	// jobRetries is how often a Job replaces a pod that was killed.
 	jobRetries = 2
-	// jobKept is how long a Job stays after its end, in seconds: long enough
-	// for its log to be stored by a function that is away.
+	// jobKept is how long a Job remains after its end, in seconds: long enough
+	// for a function that is down to come back and store its log.
 	jobKept = 3600
-	// exitTold is the exit code of a training that has told why it failed:
-	// running it again would fail again.
-	exitTold = 1
+	// exitReported is the exit code of a training that has reported why it
+	// failed: running it again would fail again.
+	exitReported = 1
 	// jobGrace is the time between SIGTERM and SIGKILL, in seconds.
 	jobGrace = 20
 
 	jobContainer = "train"
 )
 
-// What a Job asks for where its deployment says nothing.
+// What a Job requests where its deployment says nothing.
 const (
 	defaultCPU    = "250m" // requested; unlimited
 	defaultMemory = "2Gi"  // requested and the limit
 )
 
-// kubernetesJob describes a Job as batch/v1 has it.
+// kubernetesJob returns the batch/v1 object of a Job.
 func (k *Platform) kubernetesJob(j platform.Job, work description) (*batchv1.Job, error) {
 	pod, err := k.trainingPod(j, work)
 	if err != nil {
@@ -51,10 +51,10 @@ func (k *Platform) kubernetesJob(j platform.Job, work description) (*batchv1.Job
 				{
 					Action: batchv1.PodFailurePolicyActionFailJob,
 					OnExitCodes: &batchv1.PodFailurePolicyOnExitCodesRequirement{
-						ContainerName: &name, Operator: batchv1.PodFailurePolicyOnExitCodesOpIn, Values: []int32{exitTold},
+						ContainerName: &name, Operator: batchv1.PodFailurePolicyOnExitCodesOpIn, Values: []int32{exitReported},
 					},
 				},
-				{ // its node went or was drained: that is no fault of the training
+				{ // its node failed or was drained: that does not count
 					Action: batchv1.PodFailurePolicyActionIgnore,
 					OnPodConditions: []batchv1.PodFailurePolicyOnPodConditionsPattern{
 						{Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue},
@@ -100,11 +100,11 @@ func (k *Platform) trainingPod(j platform.Job, work description) (corev1.PodSpec
 	}, nil
 }
 
-// gpuResource is how the device plugin of NVIDIA calls a GPU.
+// gpuResource is a GPU as NVIDIA's device plugin names it.
 const gpuResource = corev1.ResourceName("nvidia.com/gpu")
 
-// resources is what a Job asks for. Memory is limited to what is requested:
-// a training that outgrows it ends, not its neighbours.
+// resources returns the requests and limits of a Job. The memory limit equals
+// the request: a training that outgrows it is killed itself, not its neighbours.
 func (k *Platform) resources(j platform.Job) (corev1.ResourceRequirements, error) {
 	r := corev1.ResourceRequirements{Requests: corev1.ResourceList{}, Limits: corev1.ResourceList{}}
 	cpu, err := quantity("resources.cpu", j.Resources.CPU, defaultCPU)

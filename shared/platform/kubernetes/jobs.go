@@ -17,11 +17,11 @@ import (
 	"github.com/kafkaml/kafkaml/shared/platform"
 )
 
-// jobSelector selects the Jobs made here, and their pods.
+// jobSelector selects our Jobs and their pods.
 const jobSelector = managedLabel + "=" + managedBy + "," + resultLabel
 
-// Start implements Jobs. The cluster keeps one Job of a name, so two processes
-// that start it start it once.
+// Start implements Jobs. Names are unique in the cluster, so a Job that two
+// processes start runs once.
 func (k *Platform) Start(ctx context.Context, j platform.Job) error {
 	if err := platform.CheckName(j.Name); err != nil {
 		return err
@@ -40,9 +40,9 @@ func (k *Platform) Start(ctx context.Context, j platform.Job) error {
 	return k.failure("start job "+j.Name, k.createJob(ctx, job, work))
 }
 
-// createJob creates a Job, unless it is there, and what it reads.
+// createJob creates a Job, unless it exists, and the ConfigMap that it reads.
 func (k *Platform) createJob(ctx context.Context, job *batchv1.Job, work description) error {
-	if err := k.hand(ctx, work, job.OwnerReferences); err != nil {
+	if err := k.createConfigMap(ctx, work, job.OwnerReferences); err != nil {
 		return err
 	}
 	jobs := k.core.BatchV1().Jobs(k.c.Namespace)
@@ -53,17 +53,17 @@ func (k *Platform) createJob(ctx context.Context, job *batchv1.Job, work descrip
 			return err
 		}
 	case kerrors.IsInvalid(err):
-		return errors.Join(err, k.drop(ctx, work))
+		return errors.Join(err, k.deleteConfigMap(ctx, work))
 	case err != nil:
 		return err
 	}
-	return k.own(ctx, work, made, batchv1.SchemeGroupVersion.WithKind("Job"))
+	return k.setOwner(ctx, work, made, batchv1.SchemeGroupVersion.WithKind("Job"))
 }
 
-// pollEvery is the pause between two looks at what is being deleted.
+// pollEvery is the pause between two looks at an object that is being deleted.
 const pollEvery = 200 * time.Millisecond
 
-// Stop implements Jobs. The Job goes after its pods.
+// Stop implements Jobs. The Job is deleted after its pods.
 func (k *Platform) Stop(ctx context.Context, name string) error {
 	jobs := k.core.BatchV1().Jobs(k.c.Namespace)
 	foreground := metav1.DeletePropagationForeground
@@ -77,7 +77,7 @@ func (k *Platform) Stop(ctx context.Context, name string) error {
 	})
 }
 
-// gone waits until get finds nothing.
+// gone waits until get returns NotFound.
 func gone(ctx context.Context, op string, get func(context.Context) error) error {
 	err := kwait.PollUntilContextCancel(ctx, pollEvery, true, func(ctx context.Context) (bool, error) {
 		return kerrors.IsNotFound(get(ctx)), nil
@@ -96,7 +96,7 @@ func (k *Platform) Running(ctx context.Context) ([]string, error) {
 	}
 	var names []string
 	for _, j := range list.Items {
-		if !told(&j) {
+		if !reported(&j) {
 			names = append(names, j.Name)
 		}
 	}
@@ -104,26 +104,26 @@ func (k *Platform) Running(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// toldAnnotation marks a Job whose end OnEnded has heard of.
-const toldAnnotation = "kafkaml.io/told"
+// reportedAnnotation marks a Job for which OnEnded has returned.
+const reportedAnnotation = "kafkaml.io/told"
 
-func told(j *batchv1.Job) bool { return j.Annotations[toldAnnotation] != "" }
+func reported(j *batchv1.Job) bool { return j.Annotations[reportedAnnotation] != "" }
 
-// Log implements Jobs: that of the Job's newest pod.
+// Log implements Jobs. It is the log of the Job's newest pod.
 func (k *Platform) Log(ctx context.Context, name string) (string, error) {
 	pods, err := k.core.CoreV1().Pods(k.c.Namespace).List(ctx, metav1.ListOptions{LabelSelector: batchv1.JobNameLabel + "=" + name})
 	if err != nil {
 		return "", k.failure("read the log of job "+name, err)
 	}
 	pod := newest(pods.Items)
-	if pod == nil || !began(pod) {
+	if pod == nil || !hasRun(pod) {
 		return "", nil
 	}
 	return k.podLog(ctx, pod.Name)
 }
 
-// podLog reads the end of a pod's log: at most logLines lines and platform.LogBytes
-// bytes of them.
+// podLog reads the end of a pod's log: at most logLines lines and
+// platform.LogBytes bytes.
 func (k *Platform) podLog(ctx context.Context, pod string) (string, error) {
 	lines := int64(logLines)
 	r, err := k.core.CoreV1().Pods(k.c.Namespace).GetLogs(pod, &corev1.PodLogOptions{Container: jobContainer, TailLines: &lines}).Stream(ctx)
@@ -142,14 +142,14 @@ func (k *Platform) podLog(ctx context.Context, pod string) (string, error) {
 }
 
 const (
-	// logLines is how many lines of a log are asked for: more than
-	// platform.LogBytes of ordinary ones.
+	// logLines is how many lines of a log are requested: usually more than
+	// platform.LogBytes.
 	logLines = 4000
-	// logRead bounds what is read of them.
+	// logRead bounds how many bytes of them are read.
 	logRead = 8 << 20
 )
 
-// newest gives the pod that was made last, nil of none.
+// newest returns the pod that was created last, nil if there is none.
 func newest(pods []corev1.Pod) *corev1.Pod {
 	var last *corev1.Pod
 	for i := range pods {
@@ -160,8 +160,8 @@ func newest(pods []corev1.Pod) *corev1.Pod {
 	return last
 }
 
-// began reports whether a pod's container has ever run.
-func began(p *corev1.Pod) bool {
+// hasRun reports whether a pod's container runs or has run.
+func hasRun(p *corev1.Pod) bool {
 	for _, c := range p.Status.ContainerStatuses {
 		if c.State.Running != nil || c.State.Terminated != nil || c.LastTerminationState.Terminated != nil {
 			return true

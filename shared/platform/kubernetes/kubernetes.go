@@ -25,26 +25,26 @@ import (
 // Config says how Jobs and Services run in the cluster.
 type Config struct {
 	Client    *rest.Config
-	Namespace string // of all it makes
+	Namespace string // of everything that is created
 	// Image holds kafkaml-tensorflow; GPUImage the build for CUDA, which Jobs
 	// with GPUs use, Image when empty.
 	Image, GPUImage string
-	// Owner is the Knative Service that everything made here belongs to, so
-	// that it goes with it; none when empty.
+	// Owner is the Knative Service that owns everything that is created, so that
+	// it is deleted with it; none when empty.
 	Owner string
 	// Account is the service account of the pods. It needs no rights.
 	Account string
-	// ConfigMaps and Secrets become variables of the pods; those that are not
-	// there are passed over. Their values never stand in a Job.
+	// ConfigMaps and Secrets become variables of the pods, by reference: their
+	// values are in no Job. Those that do not exist are ignored.
 	ConfigMaps, Secrets []string
 	// TLSSecret holds certificates for Kafka, mounted at tlsFolder where it
 	// exists; none when empty.
 	TLSSecret string
-	// Pending is how long a Job's pod may find no node or no image before its
+	// Pending is how long a Job's pod may wait for a node or an image before the
 	// Job fails; 10 minutes when 0.
 	Pending time.Duration
-	// OnEnded is told by Watch how each Job ended, but for those that Stop
-	// ended. It may be told twice of one Job, by two processes or after a crash.
+	// OnEnded is called by Watch with the end of each Job, except those that
+	// Stop ended. Two processes, or one after a crash, may report the same end.
 	OnEnded func(context.Context, platform.Ended)
 	Log     *slog.Logger
 }
@@ -53,7 +53,7 @@ type Config struct {
 const tlsFolder = "/etc/kafkaml/kafka"
 
 // Platform runs Jobs as Kubernetes Jobs and Services as Knative Services. What
-// runs goes on when this process ends.
+// runs outlives this process.
 type Platform struct {
 	c       Config
 	core    clientset.Interface
@@ -61,8 +61,8 @@ type Platform struct {
 	dynamic dynamic.Interface
 }
 
-// InCluster is the configuration of a pod: its service account's token, and
-// the namespace that it is in.
+// InCluster returns the configuration of the pod that this process runs in: its
+// service account's token, and its namespace.
 func InCluster() (*rest.Config, string, error) {
 	client, err := rest.InClusterConfig()
 	if err != nil {
@@ -78,8 +78,7 @@ func InCluster() (*rest.Config, string, error) {
 	return client, strings.TrimSpace(string(namespace)), nil
 }
 
-// New gives the cluster as a platform. It asks nothing of the API
-// server yet.
+// New returns the cluster as a platform. It does not call the API server yet.
 func New(c Config) (*Platform, error) {
 	if c.Image == "" {
 		return nil, pipeline.Invalidf("KAFKAML_IMAGE", "is not set").WithHint("name the image that holds kafkaml-tensorflow")
@@ -104,13 +103,13 @@ func New(c Config) (*Platform, error) {
 	return k, nil
 }
 
-// Watch tells OnEnded how Jobs end, those too that ended before, until ctx
-// ends.
+// Watch calls OnEnded for each Job that ends, or that ended before and was not
+// reported, until ctx ends.
 func (k *Platform) Watch(ctx context.Context) { newJobWatch(k).run(ctx) }
 
-// owners makes what is created here belong to the Owner, so that nothing is left
-// when it goes. While it goes nothing more is made: the cluster would not take
-// that away any more.
+// owners returns the references that make what is created belong to the Owner,
+// so that nothing remains when it is deleted. While it is being deleted nothing
+// more is created: the cluster would not collect that.
 func (k *Platform) owners(ctx context.Context) ([]metav1.OwnerReference, error) {
 	if k.c.Owner == "" {
 		return nil, nil
@@ -128,7 +127,7 @@ func (k *Platform) owners(ctx context.Context) ([]metav1.OwnerReference, error) 
 	}
 }
 
-// The labels of all that is made here, beside app.kubernetes.io/*.
+// The labels of everything that is created, beside app.kubernetes.io/*.
 const (
 	managedLabel   = "app.kubernetes.io/managed-by"
 	managedBy      = "kafkaml"
@@ -137,7 +136,7 @@ const (
 	inferenceLabel = "kafkaml.io/inference"
 )
 
-// labelsOf gives those that tools show.
+// labelsOf returns the labels that tools know, and more as name, value, ...
 func labelsOf(component, instance string, more ...string) map[string]string {
 	l := map[string]string{
 		"app.kubernetes.io/name": component, "app.kubernetes.io/instance": instance,
@@ -149,8 +148,8 @@ func labelsOf(component, instance string, more ...string) map[string]string {
 	return l
 }
 
-// failure tells an error of the API server as ours. One of the object's own
-// fields is the user's to mend; all others may pass.
+// failure turns an error of the API server into ours. The user can mend the
+// object's own fields; every other error may pass.
 func (k *Platform) failure(op string, err error) error {
 	if err == nil {
 		return nil
@@ -167,8 +166,7 @@ func (k *Platform) failure(op string, err error) error {
 	return e
 }
 
-// restricted is the security context that the pod security standard of that
-// name asks for.
+// restricted is the security context of the pod security standard "restricted".
 func restricted() *corev1.SecurityContext {
 	yes, no := true, false
 	return &corev1.SecurityContext{
@@ -178,8 +176,8 @@ func restricted() *corev1.SecurityContext {
 	}
 }
 
-// environment gives a container's variables: those named here, and those of
-// the ConfigMaps and Secrets.
+// environment returns a container's variables: those in env, and those of the
+// ConfigMaps and Secrets.
 func (k *Platform) environment(env []string) (vars []corev1.EnvVar, from []corev1.EnvFromSource) {
 	for _, e := range env {
 		name, value, _ := strings.Cut(e, "=")
@@ -199,8 +197,8 @@ func (k *Platform) environment(env []string) (vars []corev1.EnvVar, from []corev
 	return vars, from
 }
 
-// volumes are a pod's: room for scratch files, since the root is read-only,
-// and Kafka's certificates.
+// volumes returns a pod's volumes: one for temporary files, since the root is
+// read-only, and Kafka's certificates.
 func (k *Platform) volumes() (volumes []corev1.Volume, mounts []corev1.VolumeMount) {
 	volumes = []corev1.Volume{{Name: "tmp", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}}
 	mounts = []corev1.VolumeMount{{Name: "tmp", MountPath: "/tmp"}}

@@ -215,7 +215,7 @@ func TestJudge(t *testing.T) {
 		{"no node, in time", running, podOf(noNode), time.Minute, verdict{}, ""},
 		{"no node, late", running, podOf(noNode), time.Hour, verdict{ended: true, hopeless: true}, "Unschedulable): 0/1 nodes"},
 		{"image pulled again and again, in time", running, podOf(waits("ImagePullBackOff")), time.Minute, verdict{}, ""},
-		{"image pulled again and again, late", running, podOf(waits("ImagePullBackOff")), time.Hour, verdict{ended: true, hopeless: true}, "image cannot be had (ImagePullBackOff): said so"},
+		{"image pulled again and again, late", running, podOf(waits("ImagePullBackOff")), time.Hour, verdict{ended: true, hopeless: true}, "image cannot be pulled (ImagePullBackOff): said so"},
 		{"image that is no name", running, podOf(waits("InvalidImageName")), 0, verdict{ended: true, hopeless: true}, "InvalidImageName"},
 		{"container not created, late", running, podOf(waits("CreateContainerConfigError")), time.Hour, verdict{ended: true, hopeless: true}, "said so"},
 	} {

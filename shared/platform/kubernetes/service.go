@@ -16,23 +16,23 @@ import (
 	"github.com/kafkaml/kafkaml/shared/platform"
 )
 
-// Knative's annotations of scale. replicas become both; a range differs.
+// Knative's annotations for scaling. They are equal unless a range was given.
 const (
 	minScale = "autoscaling.knative.dev/min-scale"
 	maxScale = "autoscaling.knative.dev/max-scale"
-	// specHash reports whether a Service is as described: Knative adds defaults
-	// to what it is given, so the objects cannot be compared.
+	// specHash is of the template that was applied: Knative adds defaults to it,
+	// so the objects themselves cannot be compared.
 	specHash = "kafkaml.io/spec-hash"
 )
 
-// What a replica asks for: a Go process with TensorFlow's library.
+// What a replica requests: it is a Go process with TensorFlow's library.
 const (
 	predictCPU    = "100m"
 	predictMemory = "512Mi"
 	memoryLimit   = "2Gi"
 )
 
-// knativeService describes a Service as serving.knative.dev/v1 has it.
+// knativeService returns the serving.knative.dev/v1 object of a Service.
 func (k *Platform) knativeService(s platform.Service, work description) (*servingv1.Service, error) {
 	template := k.predictTemplate(s, work)
 	text, err := json.Marshal(template)
@@ -88,8 +88,8 @@ func (k *Platform) predictTemplate(s platform.Service, work description) serving
 	}
 }
 
-// scale gives the bounds of replicas. A replica that consumes by itself gets no
-// requests that would wake it, so one always stays.
+// scale returns the bounds for the number of replicas. With direct delivery a
+// replica consumes by itself: no request would start it, so one always remains.
 func scale(s platform.Service) (low, high int) {
 	low, high = s.MinScale, max(s.MinScale, s.MaxScale)
 	if s.Delivery == pipeline.Direct {

@@ -15,9 +15,9 @@ import (
 	"github.com/kafkaml/kafkaml/shared/platform"
 )
 
-// Apply implements Services. A Service that changed gets a new revision, which
-// takes over once it is ready; how traffic is split is left as it is set, so a
-// canary set by kn stays. One that is as described is not touched.
+// Apply implements Services. A change makes a new revision, which takes over
+// once it is ready. How traffic is split is left alone, so a canary that was set
+// with kn remains. A Service that already matches is not written.
 func (k *Platform) Apply(ctx context.Context, s platform.Service) error {
 	if err := platform.CheckName(s.Name); err != nil {
 		return err
@@ -35,12 +35,13 @@ func (k *Platform) Apply(ctx context.Context, s platform.Service) error {
 		if err != nil {
 			return err
 		}
-		return k.own(ctx, work, is, servingv1.SchemeGroupVersion.WithKind("Service"))
+		return k.setOwner(ctx, work, is, servingv1.SchemeGroupVersion.WithKind("Service"))
 	})
 	return k.failure("apply service "+s.Name, err)
 }
 
-// applyService creates or updates a Service, and what its next revision reads.
+// applyService creates or updates a Service and the ConfigMap that its next
+// revision reads.
 func (k *Platform) applyService(ctx context.Context, want *servingv1.Service, work description) (*servingv1.Service, error) {
 	services := k.serving.ServingV1().Services(k.c.Namespace)
 	is, err := services.Get(ctx, want.Name, metav1.GetOptions{})
@@ -49,14 +50,14 @@ func (k *Platform) applyService(ctx context.Context, want *servingv1.Service, wo
 		if want.OwnerReferences, err = k.owners(ctx); err != nil {
 			return nil, err
 		}
-		if err := k.hand(ctx, work, want.OwnerReferences); err != nil {
+		if err := k.createConfigMap(ctx, work, want.OwnerReferences); err != nil {
 			return nil, err
 		}
 		return services.Create(ctx, want, metav1.CreateOptions{})
 	case err != nil:
 		return nil, err
 	}
-	if err := k.hand(ctx, work, is.OwnerReferences); err != nil || is.Annotations[specHash] == want.Annotations[specHash] {
+	if err := k.createConfigMap(ctx, work, is.OwnerReferences); err != nil || is.Annotations[specHash] == want.Annotations[specHash] {
 		return is, err
 	}
 	is.Spec.Template = want.Spec.Template
@@ -71,7 +72,7 @@ func (k *Platform) applyService(ctx context.Context, want *servingv1.Service, wo
 	return services.Update(ctx, is, metav1.UpdateOptions{})
 }
 
-// Delete implements Services: it waits until the pods have drained.
+// Delete implements Services. It waits until the pods have drained.
 func (k *Platform) Delete(ctx context.Context, name string) error {
 	services := k.serving.ServingV1().Services(k.c.Namespace)
 	foreground := metav1.DeletePropagationForeground
@@ -85,7 +86,7 @@ func (k *Platform) Delete(ctx context.Context, name string) error {
 	})
 }
 
-// serviceSelector selects the Services made here.
+// serviceSelector selects our Services.
 const serviceSelector = managedLabel + "=" + managedBy + "," + inferenceLabel
 
 // Names implements Services.
@@ -103,8 +104,8 @@ func (k *Platform) Names(ctx context.Context) (map[int64]string, error) {
 	return names, nil
 }
 
-// Status implements Services. The replicas of all revisions count while one
-// takes over from another.
+// Status implements Services. While one revision takes over from another the
+// ready replicas of both count.
 func (k *Platform) Status(ctx context.Context, name string) (platform.ServiceStatus, error) {
 	var st platform.ServiceStatus
 	s, err := k.serving.ServingV1().Services(k.c.Namespace).Get(ctx, name, metav1.GetOptions{})
@@ -124,20 +125,20 @@ func (k *Platform) Status(ctx context.Context, name string) (platform.ServiceSta
 			continue
 		}
 		if n := r.Status.DesiredReplicas; n != nil {
-			st.Wanted = int(*n)
+			st.Desired = int(*n)
 		}
 		st.Failed = failureOf(&r)
-		st.Idle = low == 0 && st.Wanted == 0 && r.Status.GetCondition(servingv1.RevisionConditionReady).IsTrue()
+		st.Idle = low == 0 && st.Desired == 0 && r.Status.GetCondition(servingv1.RevisionConditionReady).IsTrue()
 	}
-	st.Wanted = max(st.Wanted, low)
-	st.Ready = min(st.Ready, st.Wanted)
+	st.Desired = max(st.Desired, low)
+	st.Ready = min(st.Ready, st.Desired)
 	if s.Status.URL != nil && (st.Ready > 0 || st.Idle) {
 		st.URL = s.Status.URL.String()
 	}
 	return st, nil
 }
 
-// failureOf tells why a revision does not become ready, empty while it may.
+// failureOf returns why a revision does not become ready; empty while it may.
 func failureOf(r *servingv1.Revision) string {
 	for _, t := range []apis.ConditionType{servingv1.RevisionConditionReady, servingv1.RevisionConditionContainerHealthy, servingv1.RevisionConditionResourcesAvailable} {
 		if c := r.Status.GetCondition(t); c.IsFalse() {

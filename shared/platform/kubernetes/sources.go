@@ -20,9 +20,9 @@ func (k *Platform) sources() dynamic.ResourceInterface {
 	return k.dynamic.Resource(kafkaSources).Namespace(k.c.Namespace)
 }
 
-// ApplySource applies a KafkaSource, given as what its JSON is. Fields that
-// others have set, such as the number of consumers that KEDA sets, are theirs
-// only until they are named here.
+// ApplySource applies a KafkaSource; manifest is anything whose JSON it is.
+// Fields that others set, such as the number of consumers by KEDA, are
+// overwritten only if the manifest has them.
 func (k *Platform) ApplySource(ctx context.Context, name string, manifest any) error {
 	text, err := json.Marshal(manifest)
 	if err != nil {

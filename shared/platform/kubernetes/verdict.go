@@ -10,16 +10,16 @@ import (
 	"github.com/kafkaml/kafkaml/shared/platform"
 )
 
-// verdict is how a Job stands.
+// verdict is the state of a Job.
 type verdict struct {
 	ended        bool
 	ok           bool
-	hopeless     bool // the cluster would go on trying: the Job must be deleted
+	hopeless     bool // the cluster would retry in vain: delete the Job
 	reason, hint string
 }
 
-// judge reads from a Job and its pods how it stands. pending is how long a pod
-// may wait for a node or an image.
+// judge derives the state of a Job from its object and its pods. pending is how
+// long a pod may wait for a node or an image.
 func judge(j *batchv1.Job, pods []corev1.Pod, pending time.Duration, now time.Time) verdict {
 	pod := newest(pods)
 	for _, c := range j.Status.Conditions {
@@ -42,13 +42,13 @@ func judge(j *batchv1.Job, pods []corev1.Pod, pending time.Duration, now time.Ti
 	return stuck(pod, now.Sub(pod.CreationTimestamp.Time) > pending)
 }
 
-// The reasons that the kubelet and the Job controller give.
+// Reasons that the kubelet and the Job controller set.
 const (
 	reasonOOM      = "OOMKilled"
 	reasonDeadline = "DeadlineExceeded"
 )
 
-// failedJob tells why a Job failed.
+// failedJob explains why a Job failed.
 func failedJob(j *batchv1.Job, c batchv1.JobCondition, pod *corev1.Pod) verdict {
 	v := verdict{ended: true, hint: "look at its events: kubectl describe job " + j.Name}
 	if c.Reason == reasonDeadline {
@@ -86,7 +86,7 @@ func first(texts ...string) string {
 	return "the training process ended unexpectedly"
 }
 
-// memoryVerdict is final: the same training in the same memory ends the same.
+// memoryVerdict is final: with the same memory the training would end the same.
 func memoryVerdict(pod *corev1.Pod) verdict {
 	limit := pod.Spec.Containers[0].Resources.Limits.Memory()
 	return verdict{
@@ -96,7 +96,7 @@ func memoryVerdict(pod *corev1.Pod) verdict {
 	}
 }
 
-// termination is how the training container ended, nil while it has not.
+// termination returns how the training container ended, nil while it has not.
 func termination(pod *corev1.Pod) *corev1.ContainerStateTerminated {
 	for _, c := range pod.Status.ContainerStatuses {
 		if c.Name == jobContainer {
@@ -106,8 +106,8 @@ func termination(pod *corev1.Pod) *corev1.ContainerStateTerminated {
 	return nil
 }
 
-// stuck tells why a pod that has not begun will not: at once where nothing can
-// help, else once it is late.
+// stuck explains why a pod does not start: at once where waiting cannot help,
+// otherwise once it is late.
 func stuck(pod *corev1.Pod, late bool) verdict {
 	for _, c := range pod.Status.ContainerStatuses {
 		w := c.State.Waiting
@@ -134,7 +134,7 @@ func stuck(pod *corev1.Pod, late bool) verdict {
 		if late && c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable {
 			return verdict{
 				ended: true, hopeless: true, reason: "no node can run it (Unschedulable): " + c.Message,
-				hint: "ask for less cpu, memory or gpus, change node_selector or tolerations, or add a node",
+				hint: "request less cpu, memory or gpus, change node_selector or tolerations, or add a node",
 			}
 		}
 	}
@@ -143,7 +143,7 @@ func stuck(pod *corev1.Pod, late bool) verdict {
 
 func imageFailure(image string, w *corev1.ContainerStateWaiting) verdict {
 	return verdict{
-		ended: true, hopeless: true, reason: fmt.Sprintf("the image %s cannot be had (%s): %s", image, w.Reason, w.Message),
+		ended: true, hopeless: true, reason: fmt.Sprintf("the image %s cannot be pulled (%s): %s", image, w.Reason, w.Message),
 		hint: "check KAFKAML_IMAGE of deploy-training and the registry's credentials",
 	}
 }

@@ -19,15 +19,16 @@ import (
 	"github.com/kafkaml/kafkaml/shared/platform"
 )
 
-// jobWatch holds the Jobs and pods of the cluster in memory, looks at them
-// whenever one changes and tells the end of each Job.
+// jobWatch keeps the Jobs and pods of the namespace in memory, examines them
+// whenever one changes, and reports the end of each Job.
 type jobWatch struct {
 	k       *Platform
 	factory informers.SharedInformerFactory
 	jobs    batchlisters.JobLister
 	pods    corelisters.PodLister
 	wake    chan struct{}
-	told    map[types.UID]bool // Jobs that were marked, of those that the lister has
+	// reported are the Jobs in the lister whose end was reported and marked.
+	reported map[types.UID]bool
 }
 
 func newJobWatch(k *Platform) *jobWatch {
@@ -36,11 +37,11 @@ func newJobWatch(k *Platform) *jobWatch {
 	return &jobWatch{k: k, factory: f, jobs: f.Batch().V1().Jobs().Lister(), pods: f.Core().V1().Pods().Lister(), wake: make(chan struct{}, 1)}
 }
 
-// lookEvery is the pause between two looks where nothing changes: a pod that
-// finds no node fails by time alone.
-const lookEvery = 2 * time.Second
+// examineEvery is the pause between two examinations while nothing changes: a pod
+// that finds no node fails by time alone.
+const examineEvery = 2 * time.Second
 
-// run looks until ctx ends.
+// run examines Jobs until ctx ends.
 func (w *jobWatch) run(ctx context.Context) {
 	poke := func() {
 		select {
@@ -60,10 +61,10 @@ func (w *jobWatch) run(ctx context.Context) {
 	w.factory.Start(ctx.Done())
 	defer w.factory.Shutdown()
 	w.factory.WaitForCacheSync(ctx.Done())
-	tick := time.NewTicker(lookEvery)
+	tick := time.NewTicker(examineEvery)
 	defer tick.Stop()
 	for ctx.Err() == nil {
-		w.look(ctx)
+		w.examine(ctx)
 		select {
 		case <-ctx.Done():
 		case <-tick.C:
@@ -72,18 +73,18 @@ func (w *jobWatch) run(ctx context.Context) {
 	}
 }
 
-// look tells every end that has not been told.
-func (w *jobWatch) look(ctx context.Context) {
+// examine reports every end that has not been reported.
+func (w *jobWatch) examine(ctx context.Context) {
 	jobs, err := w.jobs.Jobs(w.k.c.Namespace).List(labels.Everything())
 	if err != nil {
 		w.k.c.Log.WarnContext(ctx, "jobs were not listed", "error", err)
 		return
 	}
-	before := w.told // the lister may not have heard of a mark yet
-	w.told = map[types.UID]bool{}
+	before := w.reported // the lister may not have the mark yet
+	w.reported = map[types.UID]bool{}
 	for _, j := range jobs {
-		if told(j) || before[j.UID] {
-			w.told[j.UID] = true
+		if reported(j) || before[j.UID] {
+			w.reported[j.UID] = true
 			continue
 		}
 		if j.DeletionTimestamp != nil {
@@ -91,10 +92,10 @@ func (w *jobWatch) look(ctx context.Context) {
 		}
 		pods, err := w.podsOf(j)
 		if err == nil {
-			err = w.tell(ctx, j, pods)
+			err = w.report(ctx, j, pods)
 		}
 		if err != nil && ctx.Err() == nil {
-			w.k.c.Log.WarnContext(ctx, "the end of a job was not told yet", "job", j.Name, "error", err)
+			w.k.c.Log.WarnContext(ctx, "the end of a job was not reported yet", "job", j.Name, "error", err)
 		}
 	}
 }
@@ -107,9 +108,9 @@ func (w *jobWatch) podsOf(j *batchv1.Job) (pods []corev1.Pod, err error) {
 	return pods, err
 }
 
-// tell tells the end of a Job, if it has ended, and marks it. One that would
-// go on in vain is deleted then.
-func (w *jobWatch) tell(ctx context.Context, j *batchv1.Job, pods []corev1.Pod) error {
+// report reports the end of a Job, if it has ended, and marks the Job. A Job that
+// the cluster would retry in vain is deleted then.
+func (w *jobWatch) report(ctx context.Context, j *batchv1.Job, pods []corev1.Pod) error {
 	v := judge(j, pods, w.k.c.Pending, time.Now())
 	if !v.ended {
 		return nil
@@ -121,7 +122,7 @@ func (w *jobWatch) tell(ctx context.Context, j *batchv1.Job, pods []corev1.Pod) 
 	if _, err := fmt.Sscan(j.Labels[attemptLabel], &e.Attempt); err != nil {
 		return fmt.Errorf("read label %s: %w", attemptLabel, err)
 	}
-	if pod := newest(pods); pod != nil && began(pod) {
+	if pod := newest(pods); pod != nil && hasRun(pod) {
 		var err error
 		if e.Log, err = w.k.podLog(ctx, pod.Name); err != nil {
 			w.k.c.Log.WarnContext(ctx, "a job's log was not read", "job", j.Name, "error", err)
@@ -131,13 +132,13 @@ func (w *jobWatch) tell(ctx context.Context, j *batchv1.Job, pods []corev1.Pod) 
 	return w.mark(ctx, j, v.hopeless)
 }
 
-// mark keeps an end from being told again.
+// mark keeps an end from being reported again.
 func (w *jobWatch) mark(ctx context.Context, j *batchv1.Job, remove bool) error {
 	jobs := w.k.core.BatchV1().Jobs(j.Namespace)
-	patch := fmt.Sprintf(`{"metadata":{"annotations":{%q:%q}}}`, toldAnnotation, time.Now().UTC().Format(time.RFC3339))
+	patch := fmt.Sprintf(`{"metadata":{"annotations":{%q:%q}}}`, reportedAnnotation, time.Now().UTC().Format(time.RFC3339))
 	_, err := jobs.Patch(ctx, j.Name, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
 	if err == nil {
-		w.told[j.UID] = true
+		w.reported[j.UID] = true
 	}
 	if err == nil && remove {
 		background := metav1.DeletePropagationBackground

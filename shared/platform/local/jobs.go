@@ -13,8 +13,8 @@ import (
 	"github.com/kafkaml/kafkaml/shared/platform"
 )
 
-// localJobs queues Jobs and runs as many at once as there are cores. Waiting
-// Jobs take turns by deployment, so that a large one does not hold up the next.
+// localJobs queues Jobs and runs Config.Jobs of them at once. Deployments take
+// turns, so that a large one does not delay the next.
 type localJobs struct {
 	l *Platform
 
@@ -25,12 +25,12 @@ type localJobs struct {
 	closed bool
 }
 
-// localJob is a Job from Start until OnEnded has returned.
+// localJob is a Job from Start until OnEnded has returned for it.
 type localJob struct {
 	platform.Job
-	stopped bool               // by Stop or Close: its end is not told
-	cancel  context.CancelFunc // ends the process; nil while it waits
-	done    chan struct{}      // closed when nothing of it is left
+	stopped bool               // by Stop or Close: its end is not reported
+	cancel  context.CancelFunc // ends the process; nil while the Job waits
+	done    chan struct{}      // closed when the Job is no longer listed
 	process *process
 }
 
@@ -67,7 +67,8 @@ func (l *Platform) Start(_ context.Context, job platform.Job) error {
 	return nil
 }
 
-// fill starts waiting Jobs while there is room. The caller holds the lock.
+// fill starts waiting Jobs while fewer than Config.Jobs run. The caller holds the
+// lock.
 func (q *localJobs) fill() {
 	for !q.closed && q.active < q.l.c.Jobs {
 		j := q.queue.pop()
@@ -87,16 +88,16 @@ func (q *localJobs) fill() {
 	}
 }
 
-// errDeadline is why the context of a Job ended that was past its deadline.
+// errDeadline is the cause when a Job's context ends at its deadline.
 var errDeadline = errors.New("past the deadline")
 
-// run runs one Job to its end and tells it.
+// run runs one Job to its end and reports the end.
 func (q *localJobs) run(ctx context.Context, j *localJob) {
 	ended := q.execute(ctx, j)
 	q.mu.Lock()
-	told := !j.stopped
+	report := !j.stopped
 	q.mu.Unlock()
-	if told && q.l.c.OnEnded != nil {
+	if report && q.l.c.OnEnded != nil {
 		q.l.c.OnEnded(context.WithoutCancel(ctx), ended)
 	}
 	q.mu.Lock()
@@ -107,10 +108,10 @@ func (q *localJobs) run(ctx context.Context, j *localJob) {
 	q.fill()
 }
 
-// execute runs the process of a Job.
+// execute runs the process of a Job and returns how it ended.
 func (q *localJobs) execute(ctx context.Context, j *localJob) platform.Ended {
 	ended := platform.Ended{Name: j.Name, Result: j.Spec.Result, Attempt: j.Spec.Attempt}
-	p, err := q.l.begin(work{verb: "train", variable: platform.JobVariable, spec: j.Spec, env: j.Env}, q.l.jobLog(j.Name))
+	p, err := q.l.startProcess(work{verb: "train", variable: platform.JobVariable, spec: j.Spec, env: j.Env}, q.l.jobLog(j.Name))
 	if err != nil {
 		ended.Reason = err.Error()
 		return ended
@@ -158,7 +159,7 @@ func (l *Platform) Stop(ctx context.Context, name string) error {
 	}
 }
 
-// close starts no more Jobs and stops telling how they end.
+// close makes sure that no more Jobs start and no more ends are reported.
 func (q *localJobs) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -180,7 +181,7 @@ func (l *Platform) Running(context.Context) ([]string, error) {
 	return names, nil
 }
 
-// Log implements Jobs. It also reads the log of a Job that is over.
+// Log implements Jobs. It reads the file, which remains after the Job.
 func (l *Platform) Log(_ context.Context, name string) (string, error) {
 	if err := platform.CheckName(name); err != nil {
 		return "", err

@@ -1,4 +1,4 @@
-// Package local is the platform of one machine: trainings and inferences are
+// Package local is the platform of a single machine: trainings and inferences are
 // child processes, Jobs wait in a queue, and a proxy gives each Service one URL.
 package local
 
@@ -19,13 +19,12 @@ import (
 // Config says how the children run.
 type Config struct {
 	Binary  string // path of kafkaml-tensorflow
-	Dir     string // logs lie in Dir/jobs and Dir/services
-	Scratch string // temporary folders of the children, emptied at the start; Dir/scratch when empty
+	Dir     string // of the logs, in Dir/jobs and Dir/services
+	Scratch string // for the children's temporary folders, emptied by New; Dir/scratch when empty
 	Log     *slog.Logger
 	BaseURL string // where Proxy is mounted, "http://127.0.0.1:8080/predict"; a Service's URL is BaseURL/<name>/
-	// OnEnded is told how each Job ended, but for those that Stop or Close
-	// ended. The Job is listed by Running until it returns. It must be set
-	// before the first Start.
+	// OnEnded is called with the end of each Job, except those that Stop or Close
+	// ended.
 	OnEnded func(context.Context, platform.Ended)
 	Jobs    int           // Jobs at once; the number of cores when 0
 	Queue   int           // Jobs that may wait; 10,000 when 0
@@ -33,8 +32,8 @@ type Config struct {
 }
 
 // Platform runs Jobs and Services as child processes, each in its own process
-// group. They end with this process, however it ends. What should run is not
-// kept: after a start the owners of Jobs and Services ask for them again.
+// group. They end with this process, however it ends, and nothing is persisted:
+// after a restart the owners of Jobs and Services start them again.
 type Platform struct {
 	c     Config
 	spawn *spawner
@@ -49,7 +48,7 @@ type Platform struct {
 	services map[string]*service
 }
 
-// New makes the folders for logs. Close ends what it started.
+// New creates the folders. Close ends every process that is started later.
 func New(c Config) (*Platform, error) {
 	if c.Jobs == 0 {
 		c.Jobs = runtime.NumCPU()
@@ -78,8 +77,9 @@ func New(c Config) (*Platform, error) {
 	return l, nil
 }
 
-// makeFolders makes the folders for logs and an empty one for the children's
-// temporary files, among them a stream's cache: who was killed left them.
+// makeFolders makes the folders for logs, and an empty one for the children's
+// temporary files: children that were killed have left theirs, such as the cache
+// of a stream.
 func makeFolders(c *Config) error {
 	if c.Scratch == "" {
 		c.Scratch = filepath.Join(c.Dir, "scratch")
@@ -102,7 +102,7 @@ const (
 )
 
 // Close ends every child: SIGTERM, then SIGKILL once the grace is over, and
-// waits for all of them. No OnEnded is called for a Job that it ended.
+// waits for all of them. OnEnded is not called for the Jobs among them.
 func (l *Platform) Close() error {
 	l.jobs.close()
 	l.cancel()

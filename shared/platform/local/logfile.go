@@ -12,8 +12,8 @@ import (
 // maxLog is how many bytes a log file holds; what follows replaces the oldest.
 const maxLog = 8 << 20
 
-// logFile is what a child wrote: all of it in a file of bounded size, the last
-// of it in memory too.
+// logFile is the output of a child: in a file of bounded size, and its end in
+// memory too.
 type logFile struct {
 	mu   sync.Mutex
 	f    *os.File
@@ -21,7 +21,7 @@ type logFile struct {
 	last []byte
 }
 
-// openLog appends to the log at path.
+// openLog opens the log at path to append to it.
 func openLog(path string) (*logFile, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640) // #nosec G304 -- the name was checked
 	if err != nil {
@@ -34,8 +34,7 @@ func openLog(path string) (*logFile, error) {
 	return &logFile{f: f, size: s.Size()}, nil
 }
 
-// Write takes b whatever becomes of the file: a full disk must not end the
-// child.
+// Write never fails: a full disk must not end the child.
 func (l *logFile) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -51,18 +50,18 @@ func (l *logFile) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// tail is the end of what was written since openLog, at most n bytes.
+// tail returns the last n bytes, or fewer, that were written since openLog.
 func (l *logFile) tail(n int) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return string(l.last[max(0, len(l.last)-n):])
 }
 
-// Close closes the file; tail goes on.
+// Close closes the file; tail still works.
 func (l *logFile) Close() error { return l.f.Close() }
 
-// tailOf is the end of the file at path, at most n bytes; empty where there is
-// no file.
+// tailOf returns the last n bytes, or fewer, of the file at path; nothing if
+// there is no file.
 func tailOf(path string, n int64) (string, error) {
 	f, err := os.Open(path) // #nosec G304 -- the name was checked
 	if os.IsNotExist(err) {

@@ -18,22 +18,22 @@ import (
 // process is one child in its own process group.
 type process struct {
 	cmd   *exec.Cmd
-	stdin io.WriteCloser // held open: its end tells the child that we are gone
+	stdin io.WriteCloser // held open: the child ends when it is closed
 	log   *logFile
-	ooms  int64 // of the machine when the child started
+	ooms  int64 // oomKills when the child started
 	done  chan struct{}
 	err   error // of Wait; valid once done is closed
 }
 
-// withheld are the variables of our environment that no child gets: it has no
-// business in the registry.
+// withheld are the variables that a child does not inherit: the registry is not
+// its business, and the others are our own address and work.
 var withheld = []string{
 	"DATABASE_URL=", "FUNCTION=", "PORT=", "LISTEN_ADDRESS=",
 	platform.JobVariable + "=", platform.JobVariable + platform.FileSuffix + "=",
 	platform.PredictVariable + "=", platform.PredictVariable + platform.FileSuffix + "=",
 }
 
-// work is what a child is told.
+// work is what a child is started for.
 type work struct {
 	verb     string // train, predict
 	variable string // whose file holds spec
@@ -41,14 +41,14 @@ type work struct {
 	env      []string
 }
 
-// begin starts the binary; what it writes goes to a log at path. Its description
-// lies in its temporary folder, which goes when it ends.
-func (l *Platform) begin(w work, path string) (*process, error) {
+// startProcess starts the binary, with its output in a log at path. The
+// description is in its temporary folder, which is removed when it ends.
+func (l *Platform) startProcess(w work, path string) (*process, error) {
 	log, err := openLog(path)
 	if err != nil {
 		return nil, err
 	}
-	scratch, file, err := l.lay(w)
+	scratch, file, err := l.makeScratch(w)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start %s %s: %w", l.c.Binary, w.verb, err), log.Close())
 	}
@@ -65,20 +65,20 @@ func (l *Platform) begin(w work, path string) (*process, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start %s %s: %w", l.c.Binary, w.verb, err), log.Close(), os.RemoveAll(scratch))
 	}
-	volunteer(cmd.Process.Pid)
+	preferForOOM(cmd.Process.Pid)
 	l.goRun(func() {
 		defer close(p.done)
 		p.err = cmd.Wait()
-		if err := os.RemoveAll(scratch); err != nil { // what a killed child left
-			l.c.Log.Warn("a process's temporary folder stays until the next start", "folder", scratch, "error", err)
+		if err := os.RemoveAll(scratch); err != nil { // a child that was killed leaves files
+			l.c.Log.Warn("a process's temporary folder remains until the next start", "folder", scratch, "error", err)
 		}
-		_ = log.Close() // its last lines are in memory
+		_ = log.Close() // its end is in memory
 	})
 	return p, nil
 }
 
-// lay makes a child's temporary folder, with the file of its description in it.
-func (l *Platform) lay(w work) (folder, file string, err error) {
+// makeScratch makes a child's temporary folder, with its description in it.
+func (l *Platform) makeScratch(w work) (folder, file string, err error) {
 	description, err := platform.Describe(w.spec)
 	if err != nil {
 		return "", "", err
@@ -109,11 +109,11 @@ next:
 
 // signal sends sig to the whole process group.
 func (p *process) signal(sig syscall.Signal) {
-	_ = syscall.Kill(-p.cmd.Process.Pid, sig) // it may be gone
+	_ = syscall.Kill(-p.cmd.Process.Pid, sig) // it may have ended
 }
 
-// end asks the process to end, insists once grace is over or ctx ends, and
-// returns when it is gone.
+// end sends SIGTERM, then SIGKILL once grace is over or ctx ends, and returns when
+// the process has ended.
 func (p *process) end(ctx context.Context, grace time.Duration) {
 	p.signal(syscall.SIGTERM)
 	t := time.NewTimer(grace)
@@ -123,15 +123,15 @@ func (p *process) end(ctx context.Context, grace time.Duration) {
 	case <-t.C:
 	case <-ctx.Done():
 	}
-	p.signal(syscall.SIGKILL) // also what is left of the group
+	p.signal(syscall.SIGKILL) // also the rest of its group
 	<-p.done
 }
 
-// exitOutOfMemory is what our children exit with when an allocation fails, the
-// sysexits.h code for a resource that is missing.
+// exitOutOfMemory is the exit code of our children when an allocation fails:
+// EX_OSERR of sysexits.h.
 const exitOutOfMemory = 71
 
-// verdict puts the end of the process into words.
+// verdict explains how the process ended.
 func (p *process) verdict() (ok bool, reason, hint string) {
 	if p.err == nil {
 		return true, "", ""
@@ -151,12 +151,12 @@ func (p *process) verdict() (ok bool, reason, hint string) {
 	case status.Signaled() && status.Signal() == syscall.SIGKILL:
 		return false, "the process was killed (signal 9)", "it was ended from outside; try again"
 	case status.Signaled():
-		return false, fmt.Sprintf("the process died of signal %d (%s)%s", status.Signal(), status.Signal(), saying(tail)), "see the log"
+		return false, fmt.Sprintf("the process died of signal %d (%s)%s", status.Signal(), status.Signal(), quoted(tail)), "see the log"
 	}
-	return false, fmt.Sprintf("the process ended with exit code %d%s", exit.ExitCode(), saying(tail)), "see the log"
+	return false, fmt.Sprintf("the process ended with exit code %d%s", exit.ExitCode(), quoted(tail)), "see the log"
 }
 
-// outOfMemory finds the words of an allocation that failed.
+// outOfMemory reports whether a log says that an allocation failed.
 func outOfMemory(log string) bool {
 	for _, s := range []string{"std::bad_alloc", "out of memory", "OOM when allocating", "cannot allocate memory"} {
 		if strings.Contains(log, s) {
@@ -166,15 +166,15 @@ func outOfMemory(log string) bool {
 	return false
 }
 
-func saying(log string) string {
+func quoted(log string) string {
 	if line := lastLine(log); line != "" {
 		return ": " + line
 	}
 	return ""
 }
 
-// lastLine is the last line that says something, at most 300 bytes: that of a
-// panic stands before its stack.
+// lastLine returns the last line of a log, or the message of a panic, which is
+// printed before its stack; at most 300 bytes.
 func lastLine(log string) string {
 	lines := strings.Split(strings.TrimSpace(log), "\n")
 	line := strings.TrimSpace(lines[len(lines)-1])

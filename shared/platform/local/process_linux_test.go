@@ -10,8 +10,8 @@ import (
 	"github.com/kafkaml/kafkaml/shared/platform/platformtest"
 )
 
-// When memory runs out the kernel ends a training, not the functions or the broker.
-func TestChildrenVolunteer(t *testing.T) {
+// When memory runs out the kernel kills a training, not the functions or the broker.
+func TestChildrenAreKilledFirst(t *testing.T) {
 	l, _ := rig(t, Config{})
 	if err := l.Start(t.Context(), platformtest.Job(1, platformtest.Stays)); err != nil {
 		t.Fatal(err)

@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// Proxy serves /<service>/... by the Service's replicas in turn, so that an
-// inference has one URL whatever becomes of its processes. Without a replica
-// that is ready it answers 503.
+// Proxy forwards /<service>/... to the Service's replicas in turn, so that an
+// inference keeps one URL whichever processes serve it. While no replica is ready
+// it answers 503.
 func (l *Platform) Proxy() http.Handler {
 	proxy := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {

@@ -2,8 +2,8 @@ package local
 
 import "slices"
 
-// fairQueue gives Jobs out by turns of their deployments, those of one
-// deployment in the order in which they came.
+// fairQueue lets deployments take turns; the Jobs of one deployment are first in,
+// first out.
 type fairQueue struct {
 	turns []int64 // deployments with waiting Jobs, the next first
 	jobs  map[int64][]*localJob
@@ -24,7 +24,7 @@ func (q *fairQueue) push(j *localJob) {
 	q.n++
 }
 
-// pop is nil when nothing waits.
+// pop returns nil if nothing waits.
 func (q *fairQueue) pop() *localJob {
 	if q.n == 0 {
 		return nil

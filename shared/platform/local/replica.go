@@ -16,13 +16,13 @@ import (
 )
 
 const (
-	readySoon     = 25 * time.Millisecond  // between checks until a replica is ready
-	readyOften    = time.Second            // and after
-	startTime     = 2 * time.Minute        // in which a replica must become ready
-	restartFirst  = 200 * time.Millisecond // before a dead replica starts again, doubling
-	restartLast   = 30 * time.Second
-	steady        = 30 * time.Second // a replica that ran for so long starts afresh
-	failuresShown = 3                // in a row, before Status calls the service failing
+	checkStarting = 25 * time.Millisecond  // between readiness checks until a replica is ready
+	checkReady    = time.Second            // and after
+	startTime     = 2 * time.Minute        // for a replica to become ready
+	restartFirst  = 200 * time.Millisecond // pause before a dead replica restarts; it doubles
+	restartLast   = 30 * time.Second       // up to this
+	steady        = 30 * time.Second       // a replica that lived longer begins with restartFirst again
+	failuresShown = 3                      // failures in a row before Status reports why
 )
 
 // replica keeps one predict process running.
@@ -31,8 +31,8 @@ type replica struct {
 	spec   platform.Service
 	number int
 	cancel context.CancelFunc
-	ready  chan struct{} // closed when it was ready for the first time
-	done   chan struct{} // closed when it is gone
+	ready  chan struct{} // closed when it is ready for the first time
+	done   chan struct{} // closed when it has ended for good
 
 	mu       sync.Mutex
 	url      string
@@ -43,7 +43,7 @@ type replica struct {
 	reason   string
 }
 
-// leave takes the replica out of use, lets it drain and ends it.
+// leave sends the replica no more requests, lets it drain and ends it.
 func (r *replica) leave() {
 	r.mu.Lock()
 	r.leaving, r.up = true, false
@@ -51,7 +51,8 @@ func (r *replica) leave() {
 	r.cancel()
 }
 
-// state is how the replica stands; failed says why it does not stay up.
+// state returns where the replica serves, whether it is ready, and why it keeps
+// failing.
 func (r *replica) state() (url string, ready bool, failed string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -61,12 +62,12 @@ func (r *replica) state() (url string, ready bool, failed string) {
 	return r.url, r.up, failed
 }
 
-// supervise starts the process again whenever it ends, until ctx does.
+// supervise restarts the process whenever it ends, until ctx ends.
 func (r *replica) supervise(ctx context.Context) {
 	wait := restartFirst
 	for ctx.Err() == nil {
 		began := time.Now()
-		err := r.live(ctx)
+		err := r.runOnce(ctx)
 		if ctx.Err() != nil {
 			return
 		}
@@ -75,7 +76,7 @@ func (r *replica) supervise(ctx context.Context) {
 			r.failed(nil)
 		}
 		r.failed(err)
-		r.s.l.c.Log.Warn("a replica ended and starts again", "service", r.spec.Name, "replica", r.number, "error", err, "after", wait)
+		r.s.l.c.Log.Warn("a replica ended and will be restarted", "service", r.spec.Name, "replica", r.number, "error", err, "after", wait)
 		t := time.NewTimer(wait)
 		select {
 		case <-t.C:
@@ -87,7 +88,7 @@ func (r *replica) supervise(ctx context.Context) {
 	}
 }
 
-// failed counts a failure in a row; nil begins again.
+// failed counts one more failure in a row; nil resets the count.
 func (r *replica) failed(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -100,8 +101,8 @@ func (r *replica) failed(err error) {
 	r.reason = err.Error()
 }
 
-// live is one life of the process: start, serve, end.
-func (r *replica) live(ctx context.Context) error {
+// runOnce starts the process, and returns when and why it has ended.
+func (r *replica) runOnce(ctx context.Context) error {
 	port, err := freePort()
 	if err != nil {
 		return err
@@ -109,7 +110,7 @@ func (r *replica) live(ctx context.Context) error {
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	path := filepath.Join(r.s.l.c.Dir, serviceLogs, fmt.Sprintf("%s-%d.log", r.spec.Name, r.number))
 	env := append(slices.Clip(r.spec.Env), "PORT="+strconv.Itoa(port), "LISTEN_ADDRESS="+address)
-	p, err := r.s.l.begin(work{verb: "predict", variable: platform.PredictVariable, spec: r.spec.Spec, env: env}, path)
+	p, err := r.s.l.startProcess(work{verb: "predict", variable: platform.PredictVariable, spec: r.spec.Spec, env: env}, path)
 	if err != nil {
 		return err
 	}
@@ -143,11 +144,11 @@ func (r *replica) down() {
 	r.up = false
 }
 
-// watch asks the process for its readiness and ends one that does not become
-// ready in time.
+// watch checks the readiness of the process and kills it if it is not ready for
+// startTime.
 func (r *replica) watch(ctx context.Context, p *process) {
 	deadline := time.Now().Add(startTime)
-	every := readySoon
+	every := checkStarting
 	t := time.NewTimer(every)
 	defer t.Stop()
 	for {
@@ -159,7 +160,7 @@ func (r *replica) watch(ctx context.Context, p *process) {
 		case <-t.C:
 		}
 		if r.check(ctx) {
-			every = readyOften
+			every = checkReady
 			deadline = time.Now().Add(startTime)
 		} else if time.Now().After(deadline) {
 			p.signal(syscall.SIGKILL)
@@ -169,7 +170,7 @@ func (r *replica) watch(ctx context.Context, p *process) {
 	}
 }
 
-// check asks once and keeps the answer.
+// check asks the process once whether it is ready.
 func (r *replica) check(ctx context.Context) bool {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url+"/health/readiness", nil)
 	if err != nil {
@@ -193,8 +194,8 @@ func (r *replica) check(ctx context.Context) bool {
 	return ready
 }
 
-// freePort finds a port that nobody listens on. Another process may take it
-// before the child does; the child then ends and is started on another.
+// freePort returns a port that is free now. If another process takes it before the
+// child does, the child ends and is restarted on another.
 func freePort() (int, error) {
 	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0") // it does not wait
 	if err != nil {

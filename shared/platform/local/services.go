@@ -10,8 +10,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/platform"
 )
 
-// service is one inference: its replicas, and while it is changed those that
-// are replaced.
+// service is one inference: its replicas, and those that they replace.
 type service struct {
 	l      *Platform
 	ctx    context.Context
@@ -21,14 +20,14 @@ type service struct {
 	mu       sync.Mutex
 	spec     platform.Service
 	replicas []*replica
-	retiring []*replica // still serve until their successors are ready
-	made     int        // replicas made so far; names their logs
+	retiring []*replica // serve until their successors are ready
+	made     int        // replicas created so far; the number names a replica's log
 	turn     int
 }
 
-// Apply implements Services. Replicas of a changed Service are replaced: the
-// new ones start, and once they are ready the old ones drain. A Service that
-// may scale to none keeps one replica: on one machine nothing wakes it.
+// Apply implements Services. If the Service changes, its replicas are replaced:
+// once the new ones are ready the old ones drain. A Service that may scale to zero
+// keeps one replica, since nothing would start one on a request.
 func (l *Platform) Apply(_ context.Context, s platform.Service) error {
 	if err := platform.CheckName(s.Name); err != nil {
 		return err
@@ -61,7 +60,7 @@ func (s *service) apply(spec platform.Service) {
 		old := s.replicas
 		s.retiring, s.replicas = append(s.retiring, old...), nil
 	}
-	want := s.wanted()
+	want := s.desired()
 	for len(s.replicas) < want {
 		s.replicas = append(s.replicas, s.newReplica())
 	}
@@ -76,7 +75,7 @@ func (s *service) apply(spec platform.Service) {
 	}
 }
 
-// Names implements Services: those of this process, since replicas end with it.
+// Names implements Services. All are of this process, since replicas end with it.
 func (l *Platform) Names(context.Context) (map[int64]string, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -89,10 +88,10 @@ func (l *Platform) Names(context.Context) (map[int64]string, error) {
 	return names, nil
 }
 
-// wanted is the number of replicas. The caller holds the lock.
-func (s *service) wanted() int { return max(1, s.spec.MinScale) }
+// desired returns the number of replicas. The caller holds the lock.
+func (s *service) desired() int { return max(1, s.spec.MinScale) }
 
-// newReplica starts one more. The caller holds the lock.
+// newReplica starts one more replica. The caller holds the lock.
 func (s *service) newReplica() *replica {
 	s.made++
 	ctx, cancel := context.WithCancel(s.ctx)
@@ -108,7 +107,7 @@ func (s *service) newReplica() *replica {
 	return r
 }
 
-// succeed lets the old replicas go once all new ones have been ready.
+// succeed ends the old replicas once all new ones have been ready.
 func (s *service) succeed(successors, old []*replica) {
 	successors, old = append([]*replica(nil), successors...), append([]*replica(nil), old...)
 	s.goRun(func() {
@@ -176,7 +175,7 @@ func (l *Platform) Status(_ context.Context, name string) (platform.ServiceStatu
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := platform.ServiceStatus{Wanted: s.wanted(), URL: s.l.c.BaseURL + "/" + name + "/"}
+	st := platform.ServiceStatus{Desired: s.desired(), URL: s.l.c.BaseURL + "/" + name + "/"}
 	for _, r := range s.replicas {
 		url, ready, failed := r.state()
 		if ready {
@@ -191,12 +190,12 @@ func (l *Platform) Status(_ context.Context, name string) (platform.ServiceStatu
 			st.URLs = append(st.URLs, url)
 		}
 	}
-	st.Ready = min(len(st.URLs), st.Wanted)
+	st.Ready = min(len(st.URLs), st.Desired)
 	return st, nil
 }
 
-// URLs lists the replicas of a Service that are ready, one after the other
-// first, so that callers spread over them.
+// URLs returns the URLs of a Service's ready replicas. Each call begins with the
+// next one, so that callers spread over them.
 func (l *Platform) URLs(name string) []string {
 	st, err := l.Status(context.Background(), name)
 	if err != nil || len(st.URLs) == 0 {

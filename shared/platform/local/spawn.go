@@ -6,8 +6,8 @@ import (
 )
 
 // spawner starts all children from one operating system thread that lives as
-// long as the platform: the kernel's parent-death signal follows the thread that
-// started a child, and Go ends threads at will.
+// long as the platform: the kernel sends the parent-death signal when the thread
+// that started a child ends, and Go ends threads at will.
 type spawner struct {
 	requests chan spawnRequest
 	done     chan struct{}
@@ -39,7 +39,7 @@ func (s *spawner) start(cmd *exec.Cmd) error {
 	return <-r.answer
 }
 
-// close ends the thread; no start may follow.
+// close ends the thread. start must not be called after it.
 func (s *spawner) close() {
 	close(s.requests)
 	<-s.done

@@ -21,8 +21,8 @@ const childVariable = "PLATFORM_TEST_CHILD"
 
 var environment = []string{childVariable + "=1"}
 
-// Main runs the tests, or the process of a Job or a Service where this program
-// was started as one, and does not return.
+// Main runs the tests, or the work of a Job or a Service if this program was
+// started as one. It does not return.
 func Main(m *testing.M) {
 	if os.Getenv(childVariable) == "" || len(os.Args) != 2 {
 		os.Exit(m.Run())
@@ -36,17 +36,17 @@ func Main(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// What a training does, as its model's name.
+// How a training behaves, given as its model's name.
 const (
 	Succeeds = "succeeds"
 	Fails    = "fails"
 	Dies     = "dies"     // by SIGKILL
 	Outgrows = "outgrows" // takes more than the memory of Job
 	Stays    = "stays"    // until SIGTERM
-	Deaf     = "deaf"     // stays after it, too
+	Deaf     = "deaf"     // ignores SIGTERM
 )
 
-// train does what the model's name says. It writes first what it was told.
+// train behaves as the model's name says. First it prints what it has read.
 func train() int {
 	var job pipeline.TrainingJob
 	if err := platform.ReadDescription(os.Getenv, platform.JobVariable, &job); err != nil {
@@ -63,7 +63,7 @@ func train() int {
 		return 1
 	case Dies:
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-		return 128 + int(syscall.SIGKILL) // the first process of a container cannot kill itself
+		return 128 + int(syscall.SIGKILL) // process 1 of a container cannot kill itself
 	case Outgrows:
 		return outgrow()
 	case Stays, Deaf:
@@ -83,8 +83,8 @@ func train() int {
 	return 0
 }
 
-// outgrow takes more memory than the Job may, and says what a process says to
-// which the machine gives no more.
+// outgrow takes more memory than a Job may. If nothing kills it, it ends as a
+// process does whose allocation fails.
 func outgrow() int {
 	var held [][]byte
 	for range 24 {
@@ -100,9 +100,9 @@ func outgrow() int {
 
 func digest(config []byte) string { return fmt.Sprintf("%d:%x", len(config), sha256.Sum256(config)) }
 
-// answer is what a replica says of itself.
+// answer is how a replica answers a request.
 type answer struct {
-	replica string // which process it is
+	replica string // identifies the process
 	path    string
 	output  string // its output topic
 	config  string // digest of its input configuration
@@ -112,8 +112,8 @@ func (a answer) String() string {
 	return fmt.Sprintf("%s %s %s %s", a.replica, a.path, a.output, a.config)
 }
 
-// predict answers every request with an answer, dies when it is asked to and
-// drains on SIGTERM. One that is to write to the topic "broken" does not start.
+// predict answers every request with an answer, exits on /die and drains on
+// SIGTERM. If its output topic is called "broken" it does not start.
 func predict() int {
 	var job pipeline.PredictJob
 	if err := platform.ReadDescription(os.Getenv, platform.PredictVariable, &job); err != nil || job.OutputTopic == "broken" {
@@ -141,7 +141,7 @@ func predict() int {
 	return serve(&http.Server{Addr: address, Handler: mux, ReadHeaderTimeout: 10 * time.Second})
 }
 
-// serve serves until SIGTERM and the last answer.
+// serve serves until SIGTERM, and returns after the last answer.
 func serve(s *http.Server) int {
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM)

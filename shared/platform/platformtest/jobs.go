@@ -10,8 +10,8 @@ import (
 	"github.com/kafkaml/kafkaml/shared/platform"
 )
 
-// jobEnds starts Jobs that end in every way. What is told of each says why, and
-// its log is complete when that is told.
+// jobEnds starts Jobs that end in every way. Each report says why, and the log is
+// complete by then.
 func jobEnds(t *testing.T, b Backend) {
 	t.Setenv("DATABASE_URL", "postgres://secret")
 	p := newPlace(t, b)
@@ -19,7 +19,7 @@ func jobEnds(t *testing.T, b Backend) {
 		how     string
 		ok      bool
 		reasons []string // all in the reason
-		log     string   // the end of it, where the process could write one
+		log     string   // how it ends, if the process lived to write it
 	}{
 		{Succeeds, true, nil, "\ndone\n"},
 		{Fails, false, []string{"exit code 1"}, "\nthe loss is not finite\n"},
@@ -32,14 +32,14 @@ func jobEnds(t *testing.T, b Backend) {
 		if c.how == Stays {
 			j.Resources.DeadlineSecs = 1
 		}
-		p.must(t, j)
+		p.startJob(t, j)
 	}
 	seen := map[string]bool{}
 	for range cases {
-		e := p.told(t)
+		e := p.nextEnd(t)
 		i := e.Result - 1
 		if i < 0 || i >= int64(len(cases)) || seen[e.Name] {
-			t.Fatalf("told: %+v", e.Ended)
+			t.Fatalf("reported: %+v", e.Ended)
 		}
 		seen[e.Name] = true
 		c := cases[i]
@@ -58,7 +58,7 @@ func jobEnds(t *testing.T, b Backend) {
 	}
 	p.eventually(t, "no Job is listed", func() bool { return len(p.running(t)) == 0 })
 	if len(p.ended) != 0 {
-		t.Errorf("told twice: %+v", <-p.ended)
+		t.Errorf("reported twice: %+v", <-p.ended)
 	}
 }
 
@@ -71,8 +71,8 @@ func (p *place) running(t *testing.T) []string {
 	return names
 }
 
-// works waits until a Job's process has written its first line, and gives what
-// it has written.
+// works waits until a Job's process has written its first line, and returns its
+// log.
 func (p *place) works(t *testing.T, name string) (log string) {
 	t.Helper()
 	p.eventually(t, name+" works", func() bool {
@@ -85,34 +85,34 @@ func (p *place) works(t *testing.T, name string) (log string) {
 	return log
 }
 
-func listedUntilTold(t *testing.T, b Backend) {
+func listedUntilReported(t *testing.T, b Backend) {
 	p := newPlace(t, b)
 	p.Close()
-	telling, told := make(chan struct{}), make(chan struct{})
+	reporting, done := make(chan struct{}), make(chan struct{})
 	p.Owner = p.open(func(context.Context, platform.Ended) {
-		close(telling)
-		<-told
+		close(reporting)
+		<-done
 	})
 	j := Job(1, Succeeds)
-	p.must(t, j)
+	p.startJob(t, j)
 	if names := p.running(t); !slices.Equal(names, []string{j.Name}) {
 		t.Errorf("after the start %v are listed", names)
 	}
-	<-telling
+	<-reporting
 	if names := p.running(t); !slices.Equal(names, []string{j.Name}) {
-		t.Errorf("while its end is told %v are listed", names)
+		t.Errorf("while its end is being reported %v are listed", names)
 	}
-	close(told)
+	close(done)
 	p.eventually(t, "the Job is listed no more", func() bool { return len(p.running(t)) == 0 })
 }
 
 func startedTwice(t *testing.T, b Backend) {
 	p := newPlace(t, b)
 	j := Job(1, Stays)
-	p.must(t, j)
-	p.must(t, j)
+	p.startJob(t, j)
+	p.startJob(t, j)
 	log := p.works(t, j.Name)
-	p.must(t, j)
+	p.startJob(t, j)
 	if names := p.running(t); !slices.Equal(names, []string{j.Name}) {
 		t.Errorf("%v are listed", names)
 	}
@@ -123,7 +123,7 @@ func startedTwice(t *testing.T, b Backend) {
 		t.Fatal(err)
 	}
 	if names := p.running(t); len(names) != 0 || len(p.ended) != 0 {
-		t.Errorf("after it was stopped once %v are listed, %d ends told", names, len(p.ended))
+		t.Errorf("after it was stopped once %v are listed, %d ends reported", names, len(p.ended))
 	}
 }
 
@@ -131,7 +131,7 @@ func stopped(t *testing.T, b Backend) {
 	p := newPlace(t, b)
 	for i, how := range []string{Stays, Deaf} {
 		j := Job(int64(i+1), how)
-		p.must(t, j)
+		p.startJob(t, j)
 		p.works(t, j.Name)
 		for range 2 { // it is gone the second time
 			if err := p.Stop(t.Context(), j.Name); err != nil {
@@ -143,9 +143,9 @@ func stopped(t *testing.T, b Backend) {
 	if names := p.running(t); len(names) != 0 {
 		t.Errorf("%v are listed", names)
 	}
-	p.must(t, last)
-	if e := p.told(t); e.Name != last.Name { // an end told of another would have come before
-		t.Errorf("told: %+v", e.Ended)
+	p.startJob(t, last)
+	if e := p.nextEnd(t); e.Name != last.Name { // the end of another would have been reported before
+		t.Errorf("reported: %+v", e.Ended)
 	}
 }
 
@@ -153,8 +153,8 @@ func describedJob(t *testing.T, b Backend) {
 	p := newPlace(t, b)
 	j := Job(1, Succeeds)
 	j.Spec.InputConfig = configOf(large)
-	p.must(t, j)
-	if e := p.told(t); !e.OK || !strings.Contains(e.Log, digest(j.Spec.InputConfig)) {
+	p.startJob(t, j)
+	if e := p.nextEnd(t); !e.OK || !strings.Contains(e.Log, digest(j.Spec.InputConfig)) {
 		t.Errorf("%+v", e.Ended)
 	}
 	j = Job(2, Succeeds)
@@ -162,8 +162,7 @@ func describedJob(t *testing.T, b Backend) {
 	checkTooLarge(t, p.Start(t.Context(), j))
 }
 
-// checkTooLarge holds that err names the member that is too large, and a way
-// out.
+// checkTooLarge tests that err names the member that is too large, and has a hint.
 func checkTooLarge(t *testing.T, err error) {
 	t.Helper()
 	if e, ok := err.(*pipeline.Error); !ok || e.Kind != pipeline.Invalid || e.Field != "input_config" || e.Hint == "" { //nolint:errorlint // its members are wanted
@@ -171,16 +170,16 @@ func checkTooLarge(t *testing.T, err error) {
 	}
 }
 
-// jobOwner closes the owner of a Job. Where the Job goes on the next owner finds
-// it, and hears of one that ended while there was none; else nothing is left.
+// jobOwner closes the owner of a Job. If Jobs outlive it, the next owner finds the
+// Job, and is told of one that ended in between; otherwise nothing is left.
 func jobOwner(t *testing.T, b Backend) {
 	p := newPlace(t, b)
 	p.Close()
 	p.Owner = p.open(nil)
 	going, over := Job(1, Stays), Job(2, Succeeds)
-	p.must(t, going)
+	p.startJob(t, going)
 	p.works(t, going.Name)
-	p.must(t, over)
+	p.startJob(t, over)
 	p.eventually(t, "one has ended", func() bool {
 		log, err := p.Jobs.Log(t.Context(), over.Name)
 		return err == nil && strings.HasSuffix(log, "done\n")
@@ -196,8 +195,8 @@ func jobOwner(t *testing.T, b Backend) {
 	if names := p.running(t); !slices.Contains(names, going.Name) {
 		t.Errorf("%v are listed", names)
 	}
-	if e := p.told(t); e.Name != over.Name || !e.OK {
-		t.Errorf("told: %+v", e.Ended)
+	if e := p.nextEnd(t); e.Name != over.Name || !e.OK {
+		t.Errorf("reported: %+v", e.Ended)
 	}
 	p.works(t, going.Name)
 	if err := p.Stop(t.Context(), going.Name); err != nil {

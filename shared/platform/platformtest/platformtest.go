@@ -1,7 +1,6 @@
-// Package platformtest is the contract of package platform as a suite that
-// every backend passes. What it runs as Jobs and Services is the test's own
-// program: real processes that end in the ways in which a training or an
-// inference can.
+// Package platformtest is the contract of package platform as a suite that every
+// backend passes. The Jobs and Services that it runs are the test's own program:
+// real processes that end in the ways a training or an inference can.
 package platformtest
 
 import (
@@ -15,12 +14,11 @@ import (
 	"github.com/kafkaml/kafkaml/shared/platform"
 )
 
-// Backend is what the suite is run over. Its processes are the program whose
-// TestMain calls Main.
+// Backend is a platform under test. It runs the program whose TestMain calls Main.
 type Backend struct {
-	// Place makes a place for one test. Each call of what it returns opens the
-	// platform in that place, as a process does that starts there. OnEnded nil
-	// stands for a process that does not hear how Jobs end.
+	// Place prepares one test, and returns a function that opens the platform as
+	// a process does that starts: it may be called again after Close. If onEnded
+	// is nil the process does not want to know how Jobs end.
 	Place func(t *testing.T) func(onEnded func(context.Context, platform.Ended)) Owner
 	// Outlives reports whether Jobs and Services go on when their owner closes.
 	Outlives bool
@@ -35,30 +33,30 @@ type Owner struct {
 	Close func() // ends what this owner does; once
 }
 
-// Exercise holds a backend to the contract.
+// Exercise tests that a backend keeps the contract.
 func Exercise(t *testing.T, b Backend) {
 	for _, c := range []struct {
 		name string
 		test func(*testing.T, Backend)
 	}{
-		{"a Job tells how it ended", jobEnds},
-		{"a Job is listed until its end is told", listedUntilTold},
+		{"the end of a Job is reported", jobEnds},
+		{"a Job is listed until its end is reported", listedUntilReported},
 		{"a Job that is started twice runs once", startedTwice},
-		{"a Job that is stopped tells nothing", stopped},
-		{"a Job is told a description of any size", describedJob},
-		{"a Job and its owner", jobOwner},
+		{"the end of a stopped Job is not reported", stopped},
+		{"a Job reads a description of any size", describedJob},
+		{"a Job after a restart", jobOwner},
 		{"a Service keeps its replicas", replicas},
 		{"a Service is replaced without a gap", replaced},
-		{"a Service that does not start says why", broken},
-		{"a Service is told a description of any size", describedService},
-		{"a Service and its owner", serviceOwner},
-		{"names that are none are refused", refusedNames},
+		{"a Service that does not start shows why", broken},
+		{"a Service reads a description of any size", describedService},
+		{"a Service after a restart", serviceOwner},
+		{"invalid names are refused", refusedNames},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, b) })
 	}
 }
 
-// place is a place with one open owner, and the ends that it is told.
+// place is a test's place with one open owner, and the ends reported to it.
 type place struct {
 	Owner
 	b     Backend
@@ -66,13 +64,13 @@ type place struct {
 	ended chan end
 }
 
-// end is what was told of a Job, and its log at that moment.
+// end is a reported end, and the Job's log at that moment.
 type end struct {
 	platform.Ended
 	log string
 }
 
-// newPlace opens a place. What runs in it at the end of the test is ended.
+// newPlace opens a place. At the end of the test everything in it is ended.
 func newPlace(t *testing.T, b Backend) *place {
 	t.Helper()
 	p := &place{b: b, open: b.Place(t), ended: make(chan end, 100)}
@@ -84,7 +82,7 @@ func newPlace(t *testing.T, b Backend) *place {
 	return p
 }
 
-// start opens an owner that hears how Jobs end.
+// start opens an owner to which the ends of Jobs are reported.
 func (p *place) start(t *testing.T) {
 	t.Helper()
 	opened := make(chan struct{})
@@ -99,7 +97,7 @@ func (p *place) start(t *testing.T) {
 	close(opened)
 }
 
-// clear ends all that runs.
+// clear ends everything that runs.
 func (p *place) clear(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), p.b.Patience)
 	defer cancel()
@@ -123,22 +121,22 @@ func (p *place) clear(t *testing.T) {
 	}
 }
 
-// must starts a Job.
-func (p *place) must(t *testing.T, j platform.Job) {
+// startJob starts a Job.
+func (p *place) startJob(t *testing.T, j platform.Job) {
 	t.Helper()
 	if err := p.Start(t.Context(), j); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// told waits for the next end.
-func (p *place) told(t *testing.T) end {
+// nextEnd waits for the next reported end.
+func (p *place) nextEnd(t *testing.T) end {
 	t.Helper()
 	select {
 	case e := <-p.ended:
 		return e
 	case <-time.After(p.b.Patience):
-		t.Fatal("no end is told")
+		t.Fatal("no end is reported")
 		return end{}
 	}
 }
@@ -153,7 +151,7 @@ func (p *place) eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// Job is a training whose process does as how says, such as Succeeds.
+// Job returns a training whose process behaves as how says, such as Succeeds.
 func Job(result int64, how string) platform.Job {
 	return platform.Job{
 		Name: "train-" + strconv.FormatInt(result, 10) + "-2", Env: environment,
@@ -164,8 +162,8 @@ func Job(result int64, how string) platform.Job {
 	}
 }
 
-// Service is an inference whose replicas answer with the name of their output
-// topic.
+// Service returns an inference whose replicas answer with the name of their
+// output topic.
 func Service(name, output string, replicas int) platform.Service {
 	return platform.Service{
 		Name: name, Env: environment, MinScale: replicas, MaxScale: replicas, Delivery: pipeline.Source,
@@ -173,8 +171,8 @@ func Service(name, output string, replicas int) platform.Service {
 	}
 }
 
-// configOf is an input configuration of n bytes that compresses to half of
-// that and no further.
+// configOf returns an input configuration of n bytes that compresses to half of
+// that.
 func configOf(n int) []byte {
 	const digits = "0123456789abcdef"
 	random := rand.New(rand.NewPCG(1, 2)) // #nosec G404 -- any text will do

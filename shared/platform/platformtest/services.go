@@ -18,7 +18,7 @@ func (p *place) apply(t *testing.T, s platform.Service) {
 	}
 }
 
-// ready waits until n replicas are ready and no more are wanted.
+// ready waits until n replicas are ready and desired.
 func (p *place) ready(t *testing.T, name string, n int) (st platform.ServiceStatus) {
 	t.Helper()
 	p.eventually(t, fmt.Sprintf("%s has %d ready", name, n), func() bool {
@@ -26,7 +26,7 @@ func (p *place) ready(t *testing.T, name string, n int) (st platform.ServiceStat
 		if st, err = p.Status(t.Context(), name); err != nil {
 			t.Fatal(err)
 		}
-		return st.Ready == n && st.Wanted == n
+		return st.Ready == n && st.Desired == n
 	})
 	if st.URL == "" || st.Failed != "" {
 		t.Errorf("%s is ready: %+v", name, st)
@@ -34,7 +34,7 @@ func (p *place) ready(t *testing.T, name string, n int) (st platform.ServiceStat
 	return st
 }
 
-// ask requests a path of a Service. ok is false where no replica answered.
+// ask requests a path of a Service. ok is false if no replica answered.
 func ask(t *testing.T, st platform.ServiceStatus, path string) (a answer, ok bool) {
 	t.Helper()
 	res, err := http.Get(strings.TrimSuffix(st.URL, "/") + path) // #nosec G107 -- a test's own server
@@ -50,7 +50,7 @@ func ask(t *testing.T, st platform.ServiceStatus, path string) (a answer, ok boo
 	return a, err == nil
 }
 
-// answers waits until a Service answers as output says, and gives who answered.
+// answers waits until a Service answers with output, and returns the answer.
 func (p *place) answers(t *testing.T, st platform.ServiceStatus, output string) (a answer) {
 	t.Helper()
 	p.eventually(t, "the answer is "+output, func() bool {
@@ -139,19 +139,19 @@ func describedService(t *testing.T, b Backend) {
 	p.apply(t, s)
 	st := p.ready(t, "large", 1)
 	if a := p.answers(t, st, "one"); a.config != digest(s.Spec.InputConfig) {
-		t.Errorf("the replica was told %s", a.config)
+		t.Errorf("the replica has read %s", a.config)
 	}
 	s.Spec.OutputTopic = "two"
 	p.apply(t, s)
 	if a := p.answers(t, st, "two"); a.config != digest(s.Spec.InputConfig) {
-		t.Errorf("the next replica was told %s", a.config)
+		t.Errorf("the next replica has read %s", a.config)
 	}
 	s.Spec.InputConfig = configOf(platform.MaxDescription)
 	checkTooLarge(t, p.Apply(t.Context(), s))
 }
 
-// serviceOwner closes the owner of a Service. Where the Service goes on the next
-// owner finds it; else nothing is left.
+// serviceOwner closes the owner of a Service. If Services outlive it, the next
+// owner finds the Service; otherwise nothing is left.
 func serviceOwner(t *testing.T, b Backend) {
 	p := newPlace(t, b)
 	p.apply(t, Service("left", "out", 1))
