@@ -169,7 +169,8 @@ func (d *door) source() string { return Source(d.f.Name) }
 
 // types are those of the events that the function handles, sorted.
 func (d *door) types() []string {
-	all := slices.AppendSeq(slices.Collect(maps.Keys(d.f.Commands)), maps.Keys(d.f.Events))
+	all := slices.AppendSeq([]string{}, maps.Keys(d.f.Commands)) // a list also where there are none
+	all = slices.AppendSeq(all, maps.Keys(d.f.Events))
 	slices.Sort(all)
 	return all
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/stream"
@@ -181,5 +182,31 @@ func TestAStreamIsRefusedBeforeAnythingIsSent(t *testing.T) {
 	}
 	if _, err := r.cluster.Partitions(t.Context(), "iris"); err == nil {
 		t.Error("the topic was made for a refused stream")
+	}
+}
+
+// The step takes no events, and says so to whoever asks.
+func TestNoEventIsTaken(t *testing.T) {
+	r := newRig(t)
+	var accepted struct{ Types []string }
+	if status := r.read(t, "/schemas", &accepted); status != http.StatusOK || accepted.Types == nil || len(accepted.Types) != 0 {
+		t.Errorf("%d %#v, want an empty list", status, accepted.Types)
+	}
+	e := eventing.New(eventing.FuncInvoke, "/t", "", map[string]string{"message": "hi"})
+	req, err := eventing.NewRequest(t.Context(), r.URL, e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	reply, err := eventing.Read(t.Context(), answer.Header, answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := eventing.Validate(reply); err != nil || strings.Contains(string(reply.Data()), "null") {
+		t.Errorf("%s, %v", reply.Data(), err)
 	}
 }
