@@ -55,12 +55,30 @@ func New(base string) *Client {
 	}
 }
 
-// Config is config.json: where each function is, absolute or relative to the
-// file itself, and in local mode where Kafka is.
+// Config is config.json, as the page and this client read it. Addresses are
+// absolute or relative to the file itself.
 type Config struct {
-	Functions    map[string]string `json:"functions"`
-	Brokers      []string          `json:"brokers,omitempty"`
+	Functions    map[string]string `json:"functions" description:"where each function is, by name"`
+	Predict      string            `json:"predict,omitempty" description:"below it lies each predict function under its name, or with its name in place of a star"`
+	Brokers      []string          `json:"brokers,omitempty" description:"Kafka's addresses, each host:port"`
 	ControlTopic string            `json:"control_topic,omitempty"`
+	Cluster      *ConfigCluster    `json:"cluster,omitempty" description:"where the functions run in Kubernetes"`
+}
+
+// ConfigCluster says where in Kubernetes the functions run.
+type ConfigCluster struct {
+	Namespace string `json:"namespace"`
+	Server    string `json:"server" description:"the page's address within the cluster"`
+}
+
+// ConfigBelow is the config.json of an origin that serves every function under
+// its name.
+func ConfigBelow(brokers []string, controlTopic string) Config {
+	c := Config{Functions: map[string]string{}, Brokers: brokers, ControlTopic: controlTopic}
+	for _, step := range pipeline.Steps {
+		c.Functions[step] = "/" + step
+	}
+	return c
 }
 
 // Discover is New, with the functions' URLs read from base/config.json. A

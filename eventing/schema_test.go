@@ -75,7 +75,7 @@ func TestNounsFitTheirSchemas(t *testing.T) {
 		typ  string
 		data any
 	}{
-		{ModelRegistered, pipeline.Model{ID: 1, Name: "m", Version: 1, Created: now, Export: pipeline.Export{Task: pipeline.Regression}}},
+		{ModelRegistered, pipeline.Model{ID: 1, Name: "m", Version: 1, Created: now, Export: pipeline.Export{Task: pipeline.Regression, Inputs: []pipeline.Tensor{}, Outputs: []pipeline.Tensor{}, Labels: []pipeline.Tensor{}, Layers: []pipeline.Layer{}, Metrics: []string{}}}},
 		{ConfigurationCreated, pipeline.Configuration{ID: 1, Name: "c", Models: []int64{1}}},
 		{DeploymentCreated, pipeline.Deployment{ID: 1, Configuration: 1, Engine: pipeline.Auto, Status: pipeline.DeploymentWaiting}},
 		{ResultScheduled, pipeline.Result{ID: 1, Deployment: 1, Model: 1, Status: pipeline.ResultScheduled}},

@@ -4,9 +4,12 @@ package ui
 
 import (
 	"embed"
+	"encoding/json"
 	"io/fs"
 	"net/http"
 	"strings"
+
+	"github.com/kafkaml/kafkaml/client"
 )
 
 //go:embed all:dist
@@ -16,10 +19,10 @@ var dist embed.FS
 // deployed alone and calls other function URLs is served with those added.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// Handler serves the page at / and config, the URLs of the functions, at
-// /config.json. Files under /assets/ carry a hash in their name and are kept by
+// Handler serves the page at / and config, which says where the functions are,
+// at /config.json. Files under /assets/ carry a hash in their name and are kept by
 // browsers; everything else is asked for again each time.
-func Handler(config []byte) http.Handler {
+func Handler(config client.Config) http.Handler {
 	files, err := fs.Sub(dist, "dist")
 	if err != nil {
 		files = dist // cannot happen: the folder is embedded above
@@ -39,7 +42,7 @@ func Handler(config []byte) http.Handler {
 		switch {
 		case r.URL.Path == "/config.json":
 			h.Set("Content-Type", "application/json")
-			_, _ = w.Write(config)
+			_ = json.NewEncoder(w).Encode(config) // the browser may be gone
 			return
 		case strings.HasPrefix(r.URL.Path, "/assets/"):
 			h.Set("Cache-Control", "public, max-age=31536000, immutable")

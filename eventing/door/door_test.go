@@ -96,7 +96,9 @@ func (r *rig) register(ctx context.Context, c *door.Call) error {
 		}
 	}
 	return c.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
-		model := pipeline.Model{Name: m.Name, Source: m.Source, Framework: "tensorflow", Version: 1, Export: pipeline.Export{Task: pipeline.OtherTask}}
+		model := pipeline.Model{Name: m.Name, Source: m.Source, Framework: "tensorflow", Version: 1, Export: pipeline.Export{
+			Task: pipeline.OtherTask, Inputs: []pipeline.Tensor{}, Outputs: []pipeline.Tensor{}, Labels: []pipeline.Tensor{}, Layers: []pipeline.Layer{}, Metrics: []string{},
+		}}
 		if err := tx.CreateModel(&model); err != nil {
 			return nil, err
 		}

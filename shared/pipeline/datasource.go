@@ -39,7 +39,7 @@ type Datasource struct {
 	Deployment     int64                      `json:"deployment"`
 	Ranges         []Range                    `json:"ranges"`
 	InputFormat    Format                     `json:"input_format"`
-	InputConfig    json.RawMessage            `json:"input_config"`
+	InputConfig    json.RawMessage            `json:"input_config" types:"object,null"`
 	ValidationRate float64                    `json:"validation_rate" minimum:"0" maximum:"1"`
 	TestRate       float64                    `json:"test_rate" minimum:"0" maximum:"1"`
 	TotalMsg       int64                      `json:"total_msg" minimum:"0"`
@@ -66,7 +66,7 @@ type Origin struct {
 // Retention reports whether the log still holds a datasource's records.
 type Retention struct {
 	State  RetentionState `json:"state"`
-	Until  *time.Time     `json:"until,omitempty" description:"about when the first record goes; absent when kept for ever"`
+	Until  *time.Time     `json:"until,omitempty" nullable:"false" description:"about when the first record goes; absent when kept for ever"`
 	Reason string         `json:"reason,omitempty"`
 }
 

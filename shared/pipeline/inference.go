@@ -44,7 +44,7 @@ type Inference struct {
 	MaxReplicas   int             `json:"max_replicas"`
 	Delivery      Delivery        `json:"delivery"`
 	InputFormat   Format          `json:"input_format"`
-	InputConfig   json.RawMessage `json:"input_config"`
+	InputConfig   json.RawMessage `json:"input_config" types:"object,null"`
 	InputTopic    string          `json:"input_topic"`
 	OutputTopic   string          `json:"output_topic"`
 	DeadLetter    string          `json:"dead_letter_topic"`

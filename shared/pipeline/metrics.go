@@ -31,7 +31,7 @@ func (m Metrics) MarshalJSON() ([]byte, error) {
 
 // JSONSchemaBytes is the schema of what MarshalJSON writes.
 func (Metrics) JSONSchemaBytes() ([]byte, error) {
-	return []byte(`{"type":["object","null"],"additionalProperties":{"type":["number","string","null"]}}`), nil
+	return []byte(`{"type":"object","additionalProperties":{"type":["number","string","null"]}}`), nil
 }
 
 // UnmarshalJSON reads what MarshalJSON writes.

@@ -7,7 +7,7 @@ import "time"
 type Tensor struct {
 	Name  string `json:"name"`
 	DType string `json:"dtype" description:"NumPy's name: float32, int64, bool, string ..."`
-	Shape []int  `json:"shape" description:"sizes of one record, without the batch; -1 where it is not known yet; empty for a scalar"`
+	Shape []int  `json:"shape" nullable:"false" description:"sizes of one record, without the batch; -1 where it is not known yet; empty for a scalar"`
 }
 
 // Elements is the number of values of one record, -1 where a size is unknown.
@@ -67,16 +67,16 @@ func (Task) Enum() []any { return values(Classification, BinaryClassification, R
 // are those of the SavedModel's serving signature; Labels are what training
 // wants beside the inputs, one for each output that has a loss.
 type Export struct {
-	Inputs              []Tensor  `json:"inputs"`
-	Outputs             []Tensor  `json:"outputs"`
-	Labels              []Tensor  `json:"labels"`
+	Inputs              []Tensor  `json:"inputs" nullable:"false"`
+	Outputs             []Tensor  `json:"outputs" nullable:"false"`
+	Labels              []Tensor  `json:"labels" nullable:"false"`
 	Parameters          int64     `json:"parameters" minimum:"0"`
 	TrainableParameters int64     `json:"trainable_parameters"`
 	Operations          int64     `json:"operations,omitempty" description:"floating-point operations of one record forward, estimated by the layers' kernels"`
-	Layers              []Layer   `json:"layers"`
+	Layers              []Layer   `json:"layers" nullable:"false"`
 	Loss                string    `json:"loss"`
 	Optimizer           string    `json:"optimizer"`
-	Metrics             []string  `json:"metrics" description:"names as Keras reports them, loss first"`
+	Metrics             []string  `json:"metrics" nullable:"false" description:"names as Keras reports them, loss first"`
 	Task                Task      `json:"task"`
 	Classes             int       `json:"classes,omitempty" description:"classes of a classifier"`
 	Logits              bool      `json:"logits,omitempty" description:"the output is not yet a probability"`
@@ -132,7 +132,7 @@ type Configuration struct {
 	ID          int64     `json:"id" minimum:"1"`
 	Name        string    `json:"name"`
 	Description string    `json:"description"`
-	Models      []int64   `json:"models"`
+	Models      []int64   `json:"models" nullable:"false"`
 	Created     time.Time `json:"created"`
 	Updated     time.Time `json:"updated"`
 	UsedBy      []int64   `json:"used_by" description:"deployments of it"`

@@ -38,8 +38,8 @@ type SplitAudit struct {
 // Confusion is a confusion matrix: Counts[true][predicted], over Split.
 type Confusion struct {
 	Split  string    `json:"split"`
-	Labels []string  `json:"labels"`
-	Counts [][]int64 `json:"counts"`
+	Labels []string  `json:"labels" nullable:"false"`
+	Counts [][]int64 `json:"counts" nullable:"false"`
 }
 
 // Lineage tells what a trained model was made of.
@@ -82,6 +82,6 @@ type Result struct {
 	Artifact      string       `json:"artifact,omitempty" description:"key prefix of the trained model"`
 	Seconds       float64      `json:"seconds,omitempty" description:"from the Job's start to its end"`
 	Created       time.Time    `json:"created"`
-	Started       *time.Time   `json:"started,omitempty"`
-	Finished      *time.Time   `json:"finished,omitempty"`
+	Started       *time.Time   `json:"started,omitempty" nullable:"false"`
+	Finished      *time.Time   `json:"finished,omitempty" nullable:"false"`
 }

@@ -8,10 +8,10 @@ import { kafkaml } from '../src/logic/ascommand'
 import { binary } from './machine'
 import { dirname } from 'node:path'
 
-const model = { name: "a'b", description: 'two\nlines', imports: 'import keras', source: "x = 'y'", framework: 'tensorflow' }
+const model = { name: "a'b", description: 'two\nlines', imports: 'import keras', source: "x = 'y'", framework: 'tensorflow' } as const
 const configuration = { name: 'c', description: '', models: [1, 2] }
-const deployment = { configuration: 1, batch_size: 32, training_kwargs: 'epochs=5, class_weight={0: 1.0}', validation_kwargs: 'steps=3', seed: 4, engine: 'graph', gpus: 1, description: 'd e' }
-const inference = { result: 1, name: 'n', replicas: 1, max_replicas: 1, delivery: 'direct', input_format: 'RAW', input_config: { data_type: 'uint8' }, input_topic: 'i', output_topic: 'o', dead_letter_topic: 'd' }
+const deployment = { configuration: 1, batch_size: 32, training_kwargs: 'epochs=5, class_weight={0: 1.0}', validation_kwargs: 'steps=3', seed: 4, engine: 'graph', gpus: 1, description: 'd e' } as const
+const inference = { result: 1, name: 'n', replicas: 1, max_replicas: 1, delivery: 'direct', input_format: 'RAW', input_config: { data_type: 'uint8' }, input_topic: 'i', output_topic: 'o', dead_letter_topic: 'd' } as const
 const all: Command[] = [
   commands.validateModel(model), commands.registerModel(model), commands.updateModel(3, model), commands.deleteModel(3),
   commands.createConfiguration(configuration), commands.updateConfiguration(2, configuration), commands.deleteConfiguration(2),

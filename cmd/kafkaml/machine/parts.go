@@ -2,7 +2,6 @@ package machine
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kafkaml/kafkaml/client"
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/functions"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -82,15 +82,11 @@ var errEnded = errors.New("nobody asked it to")
 // report to it until their end.
 func (m *Machine) serve(ctx context.Context) error {
 	o := m.options
-	page, err := m.pageConfig()
-	if err != nil {
-		return err
-	}
 	instance := functions.NewInstance(o.Log)
-	m.listenAndServe(instance, ui.Handler(page))
+	m.listenAndServe(instance, ui.Handler(client.ConfigBelow(m.Kafka.Brokers, o.ControlTopic)))
 	m.onClose("the functions", instance.Stop)
 	o.Say("starting the functions and the model worker")
-	err = instance.Serve(ctx, functions.Config{
+	err := instance.Serve(ctx, functions.Config{
 		Data: o.Data, Database: o.Database, Artifacts: o.Artifacts, Kafka: m.Kafka, ControlTopic: o.ControlTopic,
 		URL: m.URL, Origins: eventing.Origins(o.Origins),
 	})
@@ -126,16 +122,5 @@ func (m *Machine) listenAndServe(instance *functions.Instance, page http.Handler
 		}
 		serving.Wait()
 		return nil
-	})
-}
-
-// pageConfig is config.json: where the page finds the functions.
-func (m *Machine) pageConfig() ([]byte, error) {
-	urls := map[string]string{}
-	for _, step := range pipeline.Steps {
-		urls[step] = "/" + step
-	}
-	return json.Marshal(map[string]any{
-		"functions": urls, "brokers": m.Kafka.Brokers, "control_topic": m.options.ControlTopic,
 	})
 }

@@ -2,7 +2,6 @@ package serve
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"net"
@@ -13,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kafkaml/kafkaml/client"
 	"github.com/kafkaml/kafkaml/functions"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/ui"
@@ -27,10 +27,7 @@ func page(ctx context.Context, getenv func(string) string, log *slog.Logger) err
 	if u, err := url.Parse(strings.ReplaceAll(where, "*", "name")); err != nil || u.Host == "" || !strings.Contains(where, "*") {
 		return pipeline.Invalidf("FUNCTIONS_URL", "%q is not the URL of the functions", where).WithHint("such as http://*.kafkaml.svc.cluster.local")
 	}
-	handler, err := pageHandler(where, getenv, log)
-	if err != nil {
-		return err
-	}
+	handler := pageHandler(where, getenv, log)
 	server := &http.Server{Addr: net.JoinHostPort("", port(getenv)), Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	ended := make(chan error, 1)
 	go func() { ended <- server.ListenAndServe() }()
@@ -50,29 +47,21 @@ func page(ctx context.Context, getenv func(string) string, log *slog.Logger) err
 	return nil
 }
 
-func pageHandler(where string, getenv func(string) string, log *slog.Logger) (http.Handler, error) {
-	urls := map[string]string{}
+func pageHandler(where string, getenv func(string) string, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	for _, step := range pipeline.Steps {
-		urls[step] = "/" + step
 		mux.Handle("/"+step+"/", http.StripPrefix("/"+step, proxy(log, func(*http.Request) string { return strings.ReplaceAll(where, "*", step) })))
 	}
 	mux.Handle(functions.PredictPath+"/{name}/", predictions(where, log))
-	settings := map[string]any{
-		"functions": urls, "brokers": strings.Split(getenv("KAFKA_BROKERS"), ","), "control_topic": getenv("CONTROL_TOPIC"),
-	}
+	config := client.ConfigBelow(strings.Split(getenv("KAFKA_BROKERS"), ","), getenv("CONTROL_TOPIC"))
 	if m := inCluster.FindStringSubmatch(where); m != nil {
-		settings["cluster"] = map[string]string{"namespace": m[1], "server": strings.ReplaceAll(where, "*", "page")}
-	}
-	config, err := json.Marshal(settings)
-	if err != nil {
-		return nil, err
+		config.Cluster = &client.ConfigCluster{Namespace: m[1], Server: strings.ReplaceAll(where, "*", "page")}
 	}
 	mux.Handle("/", ui.Handler(config))
 	for _, health := range []string{"GET /health/liveness", "GET /health/readiness"} {
 		mux.HandleFunc(health, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	}
-	return mux, nil
+	return mux
 }
 
 // inCluster finds the namespace in the URL of functions that Kubernetes names:

@@ -14,10 +14,7 @@ func TestPageConfig(t *testing.T) {
 		"https://*.functions.example.com": "",
 	} {
 		t.Run(where, func(t *testing.T) {
-			h, err := pageHandler(where, func(string) string { return "" }, slog.New(slog.DiscardHandler))
-			if err != nil {
-				t.Fatal(err)
-			}
+			h := pageHandler(where, func(string) string { return "" }, slog.New(slog.DiscardHandler))
 			w := httptest.NewRecorder()
 			h.ServeHTTP(w, httptest.NewRequest("GET", "/config.json", nil))
 			var config struct {

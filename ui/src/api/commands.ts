@@ -2,6 +2,8 @@
 // what "as command" shows.
 import type { Command } from './client'
 import type { Step } from './config'
+export type { ConfigurationForm, DeploymentForm, InferenceForm, ModelForm } from './generated'
+import type { ConfigurationForm, DeploymentForm, InferenceForm, ModelForm } from './generated'
 
 const command = (step: Step, verb: string, data: unknown, subject?: number): Command => ({
   step,
@@ -9,41 +11,6 @@ const command = (step: Step, verb: string, data: unknown, subject?: number): Com
   data,
   ...(subject === undefined ? {} : { subject }),
 })
-
-export interface ModelForm {
-  name: string
-  description: string
-  imports: string
-  source: string
-  framework: string
-}
-export interface ConfigurationForm {
-  name: string
-  description: string
-  models: number[]
-}
-export interface DeploymentForm {
-  configuration: number
-  batch_size: number
-  training_kwargs: string
-  validation_kwargs: string
-  seed: number
-  engine: string
-  gpus: number
-  description: string
-}
-export interface InferenceForm {
-  result: number
-  name?: string
-  replicas: number
-  max_replicas?: number
-  delivery: string
-  input_format: string
-  input_config: unknown
-  input_topic: string
-  output_topic: string
-  dead_letter_topic?: string
-}
 
 export const validateModel = (f: Pick<ModelForm, 'imports' | 'source'>) => command('model-register', 'model.validate', f)
 export const registerModel = (f: ModelForm) => command('model-register', 'model.register', f)

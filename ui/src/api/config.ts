@@ -1,17 +1,11 @@
 // Where the functions are: config.json beside the page says so.
-import type { Cluster } from '../logic/ascommand'
+import type { Config as Served, ConfigCluster } from './generated'
 
 export const steps = ['model-register', 'deploy-training', 'control-log', 'deploy-inference', 'records'] as const
 export type Step = (typeof steps)[number]
 
-export interface Config {
+export interface Config extends Served {
   functions: Record<Step, string>
-  /** Below it each inference's predict function lies under its name, or with its name in place of a star. */
-  predict?: string
-  brokers?: string[]
-  control_topic?: string
-  /** Where the functions run in Kubernetes. */
-  cluster?: Cluster
 }
 
 let config: Config = {
@@ -45,7 +39,7 @@ export function server(): string {
   return new URL('.', document.baseURI).href.replace(/\/$/, '')
 }
 
-export function cluster(): Cluster | undefined {
+export function cluster(): ConfigCluster | undefined {
   return config.cluster
 }
 

@@ -1,4 +1,5 @@
 import { eventOf, type Command } from '../api/client'
+import type { ConfigCluster } from '../api/generated'
 
 /** One way to send a command from a terminal. */
 export interface Terminal {
@@ -11,15 +12,8 @@ export function quote(word: string): string {
   return /^[A-Za-z0-9_./:@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
 }
 
-/** Where the functions run, if it is Kubernetes. */
-export interface Cluster {
-  namespace: string
-  /** The page's address within the cluster. */
-  server: string
-}
-
 /** The command in every way that a terminal takes it. url is the function's, server the page's origin. */
-export function terminals(command: Command, url: string, server: string, cluster?: Cluster): Terminal[] {
+export function terminals(command: Command, url: string, server: string, cluster?: ConfigCluster): Terminal[] {
   const any = [
     { name: 'curl', text: curl(command, url) },
     { name: 'kn func', text: func(command, url) },
@@ -74,7 +68,7 @@ export function serverFlag(server: string): string {
 }
 
 /** The line for a pod that always runs and holds the program: nothing is started or pulled for it. */
-function kubectl(command: Command, cluster: Cluster): string {
+function kubectl(command: Command, cluster: ConfigCluster): string {
   const kubectl = `kubectl -n ${quote(cluster.namespace)}`
   const pod = `$(${kubectl} get pods -l serving.knative.dev/service=deploy-training -o name | head -n 1)`
   return `${kubectl} exec -i "${pod}" -c user-container -- \\\n  ${kafkaml(command, cluster.server, '/usr/local/bin/kafkaml')}`

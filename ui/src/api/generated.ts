@@ -1,0 +1,424 @@
+// Written by: go test ./ui -run TestTypesOfThePage -update
+// from the structs of shared/pipeline and client.Config: change those.
+
+export interface Config {
+  /** Kafka's addresses, each host:port */
+  brokers?: string[]
+  /** where the functions run in Kubernetes */
+  cluster?: ConfigCluster
+  control_topic?: string
+  /** where each function is, by name */
+  functions: Record<string, string> | null
+  /** below it lies each predict function under its name, or with its name in place of a star */
+  predict?: string
+}
+export interface ConfigCluster {
+  namespace: string
+  /** the page's address within the cluster */
+  server: string
+}
+export interface Configuration {
+  created: string
+  /** note for people */
+  description: string
+  id: number
+  /** models that train on one stream */
+  models: number[]
+  /** name, unique */
+  name: string
+  updated: string
+  /** deployments of it */
+  used_by: number[] | null
+}
+export interface ConfigurationForm {
+  /** note for people */
+  description?: string
+  /** models that train on one stream */
+  models: number[]
+  /** name, unique */
+  name: string
+}
+export interface Confusion {
+  counts: number[][]
+  labels: string[]
+  split: string
+}
+export interface Datasource {
+  deployment: number
+  description: string
+  /** members of the control message that the contract does not know */
+  extra?: Record<string, unknown>
+  id: number
+  input_config: Record<string, unknown> | null
+  input_format: Format
+  origin: Origin
+  ranges: Range[] | null
+  received: string
+  rejected?: Rejection
+  /** the datasource that was used again */
+  resend_of?: number
+  retention: Retention
+  seed: number
+  shuffle: boolean
+  test_rate: number
+  total_msg: number
+  validation_rate: number
+}
+export type Delivery = 'source' | 'direct'
+export interface Deployment {
+  /** records a step */
+  batch_size: number
+  /** configuration whose models train */
+  configuration: number
+  created: string
+  /** note for people */
+  description?: string
+  /** auto (the faster one, measured), graph or xla */
+  engine: Engine
+  /** GPUs for each training */
+  gpus: number
+  id: number
+  /** why the last stream that named it was refused, where it was */
+  last_rejection?: StreamRejection
+  /** where a training runs in a cluster */
+  resources: Resources
+  /** its results, one for each model */
+  results: number[] | null
+  /** seed of the shuffling */
+  seed: number
+  status: DeploymentStatus
+  /** arguments of Keras' fit, as text like 'epochs=5, steps_per_epoch=1000' or as a JSON object */
+  training_kwargs: TrainingKwargs
+  updated: string
+  /** arguments of Keras' evaluate, as text like 'steps=100' or as a JSON object */
+  validation_kwargs: ValidationKwargs
+}
+export interface DeploymentForm {
+  /** records a step */
+  batch_size: number
+  /** configuration whose models train */
+  configuration: number
+  /** note for people */
+  description?: string
+  /** auto (the faster one, measured), graph or xla (default: auto) */
+  engine?: 'auto' | 'graph' | 'xla'
+  /** GPUs for each training (default: 0) */
+  gpus?: number
+  /** where a training runs in a cluster */
+  resources?: { cpu?: string; deadline_seconds?: number; memory?: string; node_selector?: Record<string, string>; priority_class?: string; tolerations?: unknown[] | null }
+  /** seed of the shuffling (default: 0) */
+  seed?: number
+  /** arguments of Keras' fit, as text like 'epochs=5, steps_per_epoch=1000' or as a JSON object */
+  training_kwargs?: string | Record<string, unknown>
+  /** arguments of Keras' evaluate, as text like 'steps=100' or as a JSON object */
+  validation_kwargs?: string | Record<string, unknown>
+}
+export type DeploymentStatus = 'waiting' | 'training' | 'finished' | 'failed' | 'stopped'
+export type Engine = 'auto' | 'graph' | 'xla'
+export interface Epoch {
+  epoch: number
+  seconds: number
+  training: Metrics
+  validation?: Metrics
+}
+export interface Export {
+  /** classes of a classifier */
+  classes?: number
+  inputs: Tensor[]
+  labels: Tensor[]
+  layers: Layer[]
+  libraries: Libraries
+  /** the output is not yet a probability */
+  logits?: boolean
+  loss: string
+  /** names as Keras reports them, loss first */
+  metrics: string[]
+  /** floating-point operations of one record forward, estimated by the layers' kernels */
+  operations?: number
+  optimizer: string
+  outputs: Tensor[]
+  parameters: number
+  /** what the source printed, its beginning */
+  printed?: string
+  task: Task
+  trainable_parameters: number
+  warnings?: Warning[]
+  /** class_weight can be used */
+  weighted: boolean
+}
+export type Format = 'RAW' | 'AVRO' | 'JSON' | 'TELEGRAF_STR_JSON'
+export interface Inference {
+  created: string
+  /** topic of records that cannot be predicted */
+  dead_letter_topic: string
+  /** source (Knative scales it) or direct (replicas read the topic themselves) */
+  delivery: Delivery
+  id: number
+  /** members of the format, such as data_type */
+  input_config: Record<string, unknown> | null
+  /** RAW, AVRO, JSON or TELEGRAF_STR_JSON */
+  input_format: Format
+  /** topic of records to predict */
+  input_topic: string
+  /** most replicas that records may start */
+  max_replicas: number
+  /** name of its predict function, unique */
+  name: string
+  /** topic of predictions */
+  output_topic: string
+  /** partitions of the input topic, when last looked at */
+  partitions?: number
+  /** replicas that take records */
+  ready: number
+  /** why it failed */
+  reason?: string
+  /** replicas that always run */
+  replicas: number
+  /** finished result to serve */
+  result: number
+  status: InferenceStatus
+  status_changed: string
+  updated: string
+  /** where its predict function answers */
+  url?: string
+  /** replicas that there should be now */
+  wanted: number
+}
+export interface InferenceForm {
+  /** topic of records that cannot be predicted (default: <input topic>.dead-letter) */
+  dead_letter_topic?: string
+  /** source (Knative scales it) or direct (replicas read the topic themselves) (default: source) */
+  delivery?: 'source' | 'direct'
+  /** members of the format, such as data_type (default: those of the training stream) */
+  input_config?: Record<string, unknown> | null
+  /** RAW, AVRO, JSON or TELEGRAF_STR_JSON (default: that of the training stream) */
+  input_format?: 'RAW' | 'AVRO' | 'JSON' | 'TELEGRAF_STR_JSON'
+  /** topic of records to predict */
+  input_topic: string
+  /** most replicas that records may start (default: replicas) */
+  max_replicas?: number
+  /** name of its predict function, unique (default: inference-<id>) */
+  name?: string
+  /** topic of predictions */
+  output_topic: string
+  /** replicas that always run (default: 1) */
+  replicas?: number
+  /** finished result to serve */
+  result: number
+}
+export type InferenceStatus = 'deploying' | 'running' | 'failed' | 'stopped'
+export interface Layer {
+  class: string
+  /** names of the layers it reads */
+  inputs?: string[]
+  name: string
+  /** shape as text, the batch as None */
+  output: string
+  parameters: number
+}
+export type Libraries = Record<string, string> | null
+export interface Lineage {
+  /** keys and values, once */
+  bytes_read?: number
+  /** SHA-256 over every key and value read, in order */
+  content_hash?: string
+  libraries?: Libraries
+  model_version: number
+  ranges?: Range[]
+  records?: number
+  seed: number
+  source_hash: string
+  /** SHA-256 over the trained variables */
+  weights_hash?: string
+}
+export type Metrics = Record<string, number | string | null>
+export interface Model {
+  /** key prefix of this version's export */
+  artifact: string
+  /** classes of a classifier */
+  classes?: number
+  created: string
+  /** note for people */
+  description: string
+  /** tensorflow */
+  framework: string
+  id: number
+  /** import statements that stand before the source */
+  imports: string
+  inputs: Tensor[]
+  labels: Tensor[]
+  layers: Layer[]
+  libraries: Libraries
+  /** the output is not yet a probability */
+  logits?: boolean
+  loss: string
+  /** names as Keras reports them, loss first */
+  metrics: string[]
+  /** name, unique */
+  name: string
+  /** floating-point operations of one record forward, estimated by the layers' kernels */
+  operations?: number
+  optimizer: string
+  outputs: Tensor[]
+  parameters: number
+  /** what the source printed, its beginning */
+  printed?: string
+  /** Keras code that leaves a compiled model in the variable model */
+  source: string
+  /** SHA-256 of imports and source */
+  source_hash: string
+  task: Task
+  trainable_parameters: number
+  updated: string
+  /** configurations that hold it */
+  used_by: number[] | null
+  /** 1, then one more with each change of source or imports */
+  version: number
+  warnings?: Warning[]
+  /** class_weight can be used */
+  weighted: boolean
+}
+export interface ModelForm {
+  /** note for people */
+  description?: string
+  /** tensorflow (default: tensorflow) */
+  framework?: 'tensorflow'
+  /** import statements that stand before the source */
+  imports?: string
+  /** name, unique */
+  name: string
+  /** Keras code that leaves a compiled model in the variable model */
+  source: string
+}
+export interface Origin {
+  /** key and value of the control record */
+  bytes: number
+  offset: number
+  partition: number
+  topic?: string
+}
+export interface Position {
+  column?: number
+  end_column?: number
+  end_line?: number
+  /** no line of the source took part in the error: the likely place */
+  guess?: boolean
+  line: number
+}
+export interface Range {
+  length: number
+  offset: number
+  partition: number
+  topic: string
+}
+export interface Rejection {
+  field?: string
+  hint?: string
+  reason: string
+}
+export interface Resources {
+  /** Kubernetes quantity of CPU for each training */
+  cpu?: string
+  /** end a training after so many seconds */
+  deadline_seconds?: number
+  /** Kubernetes quantity of memory for each training */
+  memory?: string
+  /** labels of the nodes to train on */
+  node_selector?: Record<string, string>
+  /** Kubernetes priority class */
+  priority_class?: string
+  /** Kubernetes tolerations, as in a pod */
+  tolerations?: unknown[] | null
+}
+export interface Result {
+  /** key prefix of the trained model */
+  artifact?: string
+  /** 1 for the first Job; a retry or a restart adds one */
+  attempt: number
+  configuration: number
+  confusion?: Confusion
+  created: string
+  /** the service ended in order while it trained: its next start is no loss */
+  cut?: boolean
+  /** absent while it waits for one */
+  datasource?: number
+  deployment: number
+  engine?: Engine
+  /** the figures that chose the engine */
+  engine_reason?: string
+  epochs_done: number
+  epochs_total: number
+  finished?: string
+  hint?: string
+  id: number
+  lineage: Lineage
+  /** Jobs that vanished since the last retry */
+  lost?: number
+  metrics: SplitMetrics
+  model: number
+  model_name: string
+  model_version: number
+  reason?: string
+  /** from the Job's start to its end */
+  seconds?: number
+  split?: SplitAudit
+  started?: string
+  status: ResultStatus
+  status_changed: string
+}
+export type ResultStatus = 'waiting' | 'scheduled' | 'running' | 'finished' | 'failed' | 'stopped'
+export interface Retention {
+  reason?: string
+  state: RetentionState
+  /** about when the first record goes; absent when kept for ever */
+  until?: string
+}
+export type RetentionState = 'available' | 'partly-expired' | 'expired' | 'unknown'
+export interface SplitAudit {
+  test: SplitCount
+  training: SplitCount
+  validation: SplitCount
+  warnings?: string[]
+}
+export interface SplitCount {
+  labels?: Record<string, number>
+  records: number
+}
+export interface SplitMetrics {
+  test?: Metrics
+  training?: Metrics
+  validation?: Metrics
+}
+export interface StreamRejection {
+  datasource: number
+  field?: string
+  hint?: string
+  reason: string
+}
+export type Task = 'classification' | 'binary-classification' | 'regression' | 'other'
+export interface Tensor {
+  /** NumPy's name: float32, int64, bool, string ... */
+  dtype: string
+  name: string
+  /** sizes of one record, without the batch; -1 where it is not known yet; empty for a scalar */
+  shape: number[]
+}
+export interface TrainingKwargs {
+  class_weight?: Record<string, number>
+  epochs: number
+  initial_epoch?: number
+  shuffle: boolean
+  steps_per_epoch?: number
+  validation_freq?: number
+  verbose: number
+}
+export interface ValidationKwargs {
+  steps?: number
+  verbose: number
+}
+export interface Warning {
+  /** imports or source */
+  field?: string
+  line?: number
+  message: string
+}
