@@ -38,7 +38,7 @@ func commitFrom(ctx context.Context, claim *stream.Claim, log *slog.Logger, stor
 	return c
 }
 
-// mark tells that all records before next are dealt with.
+// mark says that all records before next are predicted or dead letters.
 func (c *committer) mark(next int64) {
 	c.next.Store(next)
 	select {

@@ -15,7 +15,7 @@ import (
 
 // The Open Inference Protocol, version 2, over REST: one model, under the name
 // of the inference; its only version is the id of the result it serves. Tensors
-// are JSON; the binary extension is not taken.
+// are JSON; the binary extension is not supported.
 
 // protocol serves it.
 type protocol struct {

@@ -13,9 +13,9 @@
 //     Protocol under /v2; the answer is the prediction, nothing is written.
 //
 // Delivery is at least once: an offset moves after the acknowledgement. The id
-// of an output record is that of its input record, so what a crash repeats can
-// be told. A record that cannot be decoded or predicted goes to the dead-letter
-// topic and the stream goes on.
+// of an output record is that of its input record, so what a crash repeats
+// can be recognised. A record that cannot be decoded or predicted goes to the
+// dead-letter topic and the stream goes on.
 package predict
 
 import (

@@ -72,8 +72,8 @@ const (
 	dialPause = time.Second
 )
 
-// Run serves an inference until ctx ends, then drains: it takes nothing new,
-// answers what it has taken and commits. An error is why it could not serve.
+// Run serves an inference until ctx ends, then drains: it accepts nothing new,
+// answers what it has accepted and commits. An error is why it could not serve.
 func Run(ctx context.Context, c Config) error {
 	listener, err := listen(ctx, c.Address)
 	if err != nil {
@@ -115,7 +115,7 @@ func serve(ctx context.Context, c Config, front *front, server *http.Server, at 
 	began := time.Now()
 	s, cluster, err := open(ctx, c)
 	if err != nil {
-		if ctx.Err() != nil { // told to end before it began
+		if ctx.Err() != nil { // asked to end before it had started
 			return causeOf(ctx)
 		}
 		return err

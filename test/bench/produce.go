@@ -55,7 +55,8 @@ func (b *bench) control(ctx context.Context, s *streamed, deployment int64) erro
 // fill puts n records of d into an input topic, for inference.
 func (b *bench) fill(ctx context.Context, topic string, partitions int, d *dataset, n int) error {
 	const overhead, request = 20, 800_000 // bytes a record, and of records in a request
-	most := min(request/(d.size()+overhead), max(1, n/partitions)) // so that every partition has some
+	// No more than its share, so that every partition has some.
+	most := min(request/(d.size()+overhead), max(1, n/partitions))
 	for sent, p := 0, 0; sent < n; p = (p + 1) % partitions {
 		batch := make([]stream.Record, min(most, n-sent))
 		for i := range batch {

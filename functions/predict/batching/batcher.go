@@ -44,7 +44,7 @@ type Item struct {
 type Config struct {
 	Predictor framework.Predictor
 	Layout    []codec.Tensor                           // of one row
-	Observe   func(rows int)                           // hears of each batch
+	Observe   func(rows int)                           // called with the size of each batch
 	Finish    func(ctx context.Context, items []*Item) // does what is left once a batch is predicted, before the callers go on; may be nil
 }
 
