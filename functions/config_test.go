@@ -43,7 +43,7 @@ func TestAStepAloneReportsToItsSink(t *testing.T) {
 	if err != nil || c.Sink != "http://sink" || c.URL != "http://127.0.0.1:9000" {
 		t.Errorf("%+v, %v", c, err)
 	}
-	if c, err = read(map[string]string{"FUNCTION": pipeline.StepModelRegister, "KAFKA_BROKERS": ""}); err != nil {
+	if _, err = read(map[string]string{"FUNCTION": pipeline.StepModelRegister, "KAFKA_BROKERS": ""}); err != nil {
 		t.Errorf("model-register needs no Kafka: %v", err)
 	}
 }
