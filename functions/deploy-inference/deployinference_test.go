@@ -374,6 +374,21 @@ func TestDeploymentIsRefused(t *testing.T) {
 	}
 }
 
+func TestDescriptionIsKeptUntilItChanges(t *testing.T) {
+	r := newRig(t)
+	i := r.deploy(t, members{"description": "for the shop window"})
+	for _, step := range []struct {
+		change members
+		want   string
+	}{{members{"replicas": 1}, "for the shop window"}, {members{"description": "for the cellar"}, "for the cellar"}, {members{"description": ""}, ""}} {
+		status, body := r.call(t, "PUT", fmt.Sprintf("/inferences/%d", i.ID), step.change)
+		var got pipeline.Inference
+		if err := json.Unmarshal(body, &got); err != nil || status != 200 || got.Description != step.want {
+			t.Errorf("%v: %d %s; want %q", step.change, status, body, step.want)
+		}
+	}
+}
+
 func TestInferenceThatDoesNotStartSaysWhy(t *testing.T) {
 	r := newRig(t)
 	i := r.deploy(t, members{"output_topic": "broken"})

@@ -32,6 +32,7 @@ type InferenceForm struct {
 	InputConfig json.RawMessage `json:"input_config,omitempty" types:"object,null" arg:"JSON" description:"members of the format, such as data_type (default: those of the training stream)"`
 	InputTopic  string          `json:"input_topic" required:"true" minLength:"1" maxLength:"249" arg:"TOPIC" example:"digits" description:"topic of records to predict"`
 	OutputTopic string          `json:"output_topic" required:"true" minLength:"1" maxLength:"249" arg:"TOPIC" example:"digits-predicted" description:"topic of predictions"`
+	Description string          `json:"description,omitempty" maxLength:"4096" arg:"TEXT" description:"note for people"`
 	DeadLetter  string          `json:"dead_letter_topic,omitempty" maxLength:"249" arg:"TOPIC" description:"topic of records that cannot be predicted (default: <input topic>.dead-letter)"`
 }
 
@@ -48,6 +49,7 @@ type Inference struct {
 	InputTopic    string          `json:"input_topic"`
 	OutputTopic   string          `json:"output_topic"`
 	DeadLetter    string          `json:"dead_letter_topic"`
+	Description   string          `json:"description,omitempty"`
 	Partitions    int             `json:"partitions,omitempty" description:"partitions of the input topic, when last looked at"`
 	URL           string          `json:"url,omitempty" description:"where its predict function answers"`
 	Ready         int             `json:"ready" minimum:"0" description:"replicas that take records"`

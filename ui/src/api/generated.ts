@@ -153,6 +153,8 @@ export interface Inference {
   dead_letter_topic: string
   /** source (Knative scales it) or direct (replicas read the topic themselves) */
   delivery: Delivery
+  /** note for people */
+  description?: string
   id: number
   /** members of the format, such as data_type */
   input_config: Record<string, unknown> | null
@@ -189,6 +191,8 @@ export interface InferenceForm {
   dead_letter_topic?: string
   /** source (Knative scales it) or direct (replicas read the topic themselves) (default: source) */
   delivery?: 'source' | 'direct'
+  /** note for people */
+  description?: string
   /** members of the format, such as data_type (default: those of the training stream) */
   input_config?: Record<string, unknown> | null
   /** RAW, AVRO, JSON or TELEGRAF_STR_JSON (default: that of the training stream) */
