@@ -162,7 +162,7 @@ func sameStream(a, b pipeline.Datasource) bool {
 	return slices.Equal(a.Ranges, b.Ranges) && a.InputFormat == b.InputFormat &&
 		sameJSON(a.InputConfig, b.InputConfig) &&
 		a.ValidationRate == b.ValidationRate && a.TestRate == b.TestRate &&
-		a.Shuffle == b.Shuffle && a.Seed == b.Seed
+		a.Shuffle == b.Shuffle && a.Seed == b.Seed && a.Order == b.Order
 }
 
 // sameJSON compares two JSON values, whatever their spacing and order of

@@ -70,7 +70,7 @@ func readSendForm(r *http.Request, controlTopic string) (f sendForm, err error) 
 	f.sink = control.SinkConfig{
 		Topic: r.FormValue("topic"), ControlTopic: controlTopic, Description: r.FormValue("description"),
 		Deployment: p.whole("deployment"), ValidationRate: p.rate("validation_rate"), TestRate: p.rate("test_rate"),
-		Shuffle: r.FormValue("shuffle") == "true", Seed: p.whole("seed"),
+		Shuffle: r.FormValue("shuffle") == "true", Seed: p.whole("seed"), Order: p.order("order"),
 	}
 	f.file = files.Options{
 		Format: pipeline.Format(r.FormValue("format")), Label: r.FormValue("label"), Drop: r.FormValue("drop"),
@@ -105,6 +105,14 @@ func (p *fields) whole(name string) int64 {
 		p.err = pipeline.Invalidf(name, "%q is not a whole number", text)
 	}
 	return n
+}
+
+func (p *fields) order(name string) pipeline.Order {
+	order, err := pipeline.ParseOrder(name, p.r.FormValue(name))
+	if err != nil && p.err == nil {
+		p.err = err
+	}
+	return order
 }
 
 func (p *fields) rate(name string) float64 {

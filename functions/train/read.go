@@ -34,10 +34,8 @@ func (t *training) read(ctx context.Context, d *codec.Decoder) (err error) {
 	}
 	in := &intake{decoder: d, checks: newChecks(t.Job.Export, d), cache: t.cache, hash: newHasher()}
 	defer in.hash.close()
-	for _, r := range t.Job.Ranges {
-		if err := cluster.Read(ctx, r, func(rec stream.Record) error { return in.take(rec, t.report) }); err != nil {
-			return op("read the stream", err)
-		}
+	if err := cluster.ReadAll(ctx, t.Job.Ranges, t.Job.Order, func(rec stream.Record) error { return in.take(rec, t.report) }); err != nil {
+		return op("read the stream", err)
 	}
 	t.report.records(in.cache.records)
 	l := &t.outcome.Lineage

@@ -46,12 +46,37 @@ type Datasource struct {
 	Description    string                     `json:"description"`
 	Shuffle        bool                       `json:"shuffle"`
 	Seed           int64                      `json:"seed"`
+	Order          Order                      `json:"order,omitempty" description:"how several partitions are read; by time of their records when absent"`
 	Extra          map[string]json.RawMessage `json:"extra,omitempty" description:"members of the control message that the contract does not know"`
 	ResendOf       int64                      `json:"resend_of,omitempty" description:"the datasource that was used again"`
 	Origin         Origin                     `json:"origin"`
 	Received       time.Time                  `json:"received"`
 	Retention      Retention                  `json:"retention"`
 	Rejected       *Rejection                 `json:"rejected,omitempty"`
+}
+
+// Order is how the records of several partitions follow one another when a
+// stream is read. Those of one partition keep their order in either.
+type Order string
+
+// The orders. The zero value is OrderTime.
+const (
+	OrderTime      Order = ""          // by time of the records, then partition, then offset
+	OrderPartition Order = "partition" // range by range, as the control message names them
+)
+
+// Enum lists the values that are written; OrderTime is left out.
+func (Order) Enum() []any { return []any{OrderPartition} }
+
+// ParseOrder reads the name of an order; "time" and the empty name are OrderTime.
+func ParseOrder(field, name string) (Order, error) {
+	switch name {
+	case "", "time":
+		return OrderTime, nil
+	case string(OrderPartition):
+		return OrderPartition, nil
+	}
+	return OrderTime, Invalidf(field, "%q is not an order of records", name).WithHint("use time or partition")
 }
 
 // Origin is the control record a datasource came from: unique, so that a

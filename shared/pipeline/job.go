@@ -31,6 +31,7 @@ type TrainingJob struct {
 	TestRate         float64          `json:"test_rate"`
 	ShuffleStream    bool             `json:"shuffle_stream"` // shuffle once before splitting, by StreamSeed
 	StreamSeed       int64            `json:"stream_seed"`
+	Order            Order            `json:"order,omitempty"` // of the records of several partitions
 }
 
 // Progress is the data of training.progressed.

@@ -76,7 +76,7 @@ func (a *answer) grow(size int64, r room) {
 // set lies in a's memory, or is lent: then its records are copied there.
 func (a *answer) collect(set []byte, from, hold int64, lent bool) (next int64, err error) {
 	if lent {
-		a.memory = nil
+		a.memory = a.memory[:0]
 	}
 	next = from
 	for first := true; len(set) > 0; first = false {
@@ -129,8 +129,9 @@ func (a *answer) add(b recordBatch, from, hold int64, lent bool, bytes int64) (n
 		a.expanded += int64(len(r.records))
 		left = max(hold-int64(cap(a.memory)), hold/4) - a.unpacked
 	} else {
-		if a.memory == nil {
-			a.memory = make([]byte, 0, max(0, min(hold-a.unpacked, bytes)))
+		most := max(0, min(hold-a.unpacked, bytes))
+		if have := int64(cap(a.memory)); len(a.memory) == 0 && (have < most || have > hold) {
+			a.memory = make([]byte, 0, most)
 		}
 		left = int64(cap(a.memory) - len(a.memory))
 	}

@@ -48,6 +48,12 @@ func (d *decoder) decode(bytes int64) ([]Record, error) {
 	return d.records, nil
 }
 
+// forget drops what the Records that were given point to.
+func (d *decoder) forget() {
+	clear(d.records[:cap(d.records)])
+	clear(d.headers[:cap(d.headers)])
+}
+
 func (d *decoder) taken() int64 {
 	return int64(len(d.records))*recordSize + int64(len(d.headers))*headerSize
 }

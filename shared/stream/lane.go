@@ -148,6 +148,7 @@ func (l *lane) next(ctx context.Context) ([]Record, error) {
 			if len(records) > 0 {
 				return records, nil
 			}
+			l.decoder.forget()
 			l.free <- l.current // never blocks: it has room for both answers
 			l.current = nil
 		}

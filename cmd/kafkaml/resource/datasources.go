@@ -57,7 +57,10 @@ func retention(d pipeline.Datasource) string {
 }
 
 func showDatasource(w io.Writer, d pipeline.Datasource) error {
-	resend, shuffle := "", ""
+	resend, shuffle, order := "", "", "by time of the records"
+	if d.Order == pipeline.OrderPartition {
+		order = "partition by partition"
+	}
 	if d.ResendOf != 0 {
 		resend = fmt.Sprintf("datasource %d, nothing was sent again", d.ResendOf)
 	}
@@ -66,7 +69,7 @@ func showDatasource(w io.Writer, d pipeline.Datasource) error {
 	}
 	err := facts(w, "id", fmt.Sprint(d.ID), "deployment", fmt.Sprint(d.Deployment), "description", d.Description,
 		"ranges", ranges(d.Ranges), "format", string(d.InputFormat), "config", string(d.InputConfig),
-		"records", terminal.Count(d.TotalMsg), "training/test/validation %", split(d), "shuffled", shuffle,
+		"records", terminal.Count(d.TotalMsg), "training/test/validation %", split(d), "order", order, "shuffled", shuffle,
 		"retention", retention(d), "re-send of", resend,
 		"control record", fmt.Sprintf("%s partition %d offset %d, %s", d.Origin.Topic, d.Origin.Partition, d.Origin.Offset, terminal.Bytes(int64(d.Origin.Bytes))),
 		"received", stamp(d.Received))

@@ -79,6 +79,7 @@ func (s *sending) flags(cmd *cobra.Command) {
 	flags.StringVar(&s.config.ControlTopic, "control-topic", s.env.Getenv("CONTROL_TOPIC"), "`TOPIC` of control messages (CONTROL_TOPIC)")
 	flags.Float64Var(&s.config.ValidationRate, "validation-rate", 0, "share of the records for validation, 0 to 1")
 	flags.Float64Var(&s.config.TestRate, "test-rate", 0, "share of the records for the test, 0 to 1")
+	flags.StringVar((*string)(&s.config.Order), "order", "", "read several partitions by `time` of their records, or partition: one after the other")
 	flags.BoolVar(&s.config.Shuffle, "shuffle", false, "shuffle the stream once before it is split")
 	flags.Int64Var(&s.config.Seed, "seed", 0, "seed of --shuffle")
 	flags.StringVar(&s.config.Description, "description", "", "`TEXT` for people")

@@ -3,6 +3,7 @@ package control
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -34,8 +35,21 @@ func (p *parser) fill(key []byte, v *message) {
 		p.d.Shuffle = *v.shuffle
 	}
 	p.d.Seed = p.integer("seed", v.seed)
+	p.order(v.order)
 	p.d.TotalMsg = p.integer("total_msg", v.total)
 	p.ranges(v)
+}
+
+func (p *parser) order(name *string) {
+	if name == nil {
+		return
+	}
+	order, err := pipeline.ParseOrder("order", clip([]byte(*name)))
+	var known *pipeline.Error
+	if errors.As(err, &known) {
+		p.fail(known)
+	}
+	p.d.Order = order
 }
 
 // deployment prefers the value's id to the key's.

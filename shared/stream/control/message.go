@@ -28,6 +28,7 @@ type Message struct {
 	Description    string
 	Shuffle        bool // once, before the split, by Seed
 	Seed           int64
+	Order          pipeline.Order
 	Extra          map[string]json.RawMessage // members the contract does not know, kept
 }
 
@@ -37,7 +38,7 @@ func MessageFor(d pipeline.Datasource, deployment int64) Message {
 	return Message{
 		Deployment: deployment, Ranges: d.Ranges, InputFormat: d.InputFormat, InputConfig: d.InputConfig,
 		ValidationRate: d.ValidationRate, TestRate: d.TestRate, Description: d.Description,
-		Shuffle: d.Shuffle, Seed: d.Seed, Extra: d.Extra,
+		Shuffle: d.Shuffle, Seed: d.Seed, Order: d.Order, Extra: d.Extra,
 	}
 }
 
@@ -72,6 +73,9 @@ func (m Message) Encode() (key, value []byte, err error) {
 		"shuffle": m.Shuffle, "seed": m.Seed,
 	} {
 		members[name] = v
+	}
+	if m.Order != pipeline.OrderTime {
+		members["order"] = m.Order
 	}
 	if value, err = json.Marshal(members); err != nil {
 		return nil, nil, &pipeline.Error{Op: "write control message", Kind: pipeline.Invalid, Err: err}

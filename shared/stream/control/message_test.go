@@ -112,14 +112,14 @@ func TestParseDeployment(t *testing.T) {
 
 func TestParseKeepsMembers(t *testing.T) {
 	value := message(`unsupervised_topic=null`, `incremental=false`, `dataset_restrictions={"a":[1]}`, `input_config="{\"data_type\": \"uint8\"}"`,
-		`validation_rate="0.25"`, `test_rate=0.5`, `description=null`, `shuffle=true`, `seed=-3`)
+		`validation_rate="0.25"`, `test_rate=0.5`, `description=null`, `shuffle=true`, `seed=-3`, `order="partition"`)
 	d, err := control.Parse([]byte{1}, []byte(value))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := pipeline.Datasource{
 		Deployment: 1, Ranges: []pipeline.Range{at("t", 0, 0, 10)}, InputFormat: pipeline.RAW, InputConfig: json.RawMessage(`{"data_type":"uint8"}`),
-		ValidationRate: 0.25, TestRate: 0.5, TotalMsg: 10, Shuffle: true, Seed: -3, Origin: pipeline.Origin{Bytes: 1 + len(value)},
+		ValidationRate: 0.25, TestRate: 0.5, TotalMsg: 10, Shuffle: true, Seed: -3, Order: pipeline.OrderPartition, Origin: pipeline.Origin{Bytes: 1 + len(value)},
 		Extra: map[string]json.RawMessage{"unsupervised_topic": []byte("null"), "incremental": []byte("false"), "dataset_restrictions": []byte(`{"a":[1]}`)},
 	}
 	if diff := cmp.Diff(want, d); diff != "" {
@@ -168,6 +168,7 @@ func TestParseRefuses(t *testing.T) {
 		"a negative rate":     {"\x01", message("test_rate=-0.1"), "test_rate", "-0.1"},
 		"a rate of NaN":       {"\x01", message(`test_rate="NaN"`), "test_rate", "NaN"},
 		"nothing to train on": {"\x01", message("validation_rate=0.5", "test_rate=0.5"), "validation_rate", "nothing to train on"},
+		"an unknown order":    {"\x01", message(`order="size"`), "order", "size"},
 		"a half total":        {"\x01", message("total_msg=9.5"), "total_msg", "9.5"},
 	}
 	for name, test := range tests {

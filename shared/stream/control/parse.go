@@ -14,7 +14,7 @@ import (
 // it.
 type message struct {
 	deployment, validation, test, total, seed number
-	topic, format, description                *string
+	topic, format, description, order         *string
 	config, configuration                     json.RawMessage
 	shuffle                                   *bool
 }
@@ -33,6 +33,7 @@ func (v *message) members() []member {
 		{"description", &v.description},
 		{"shuffle", &v.shuffle},
 		{"seed", &v.seed},
+		{"order", &v.order},
 	}
 }
 

@@ -25,6 +25,7 @@ type SinkConfig struct {
 	Description    string
 	Shuffle        bool
 	Seed           int64
+	Order          pipeline.Order
 }
 
 // Sink sends a training stream: records, and at the end one control message
@@ -238,6 +239,6 @@ func (c SinkConfig) message(ranges []pipeline.Range) Message {
 	return Message{
 		Deployment: c.Deployment, Ranges: ranges, InputFormat: c.Format, InputConfig: c.Config,
 		ValidationRate: c.ValidationRate, TestRate: c.TestRate, Description: c.Description,
-		Shuffle: c.Shuffle, Seed: c.Seed,
+		Shuffle: c.Shuffle, Seed: c.Seed, Order: c.Order,
 	}
 }

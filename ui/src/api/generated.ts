@@ -51,6 +51,8 @@ export interface Datasource {
   id: number
   input_config: Record<string, unknown> | null
   input_format: Format
+  /** how several partitions are read; by time of their records when absent */
+  order?: Order
   origin: Origin
   ranges: Range[] | null
   received: string
@@ -294,6 +296,7 @@ export interface ModelForm {
   /** Keras code that leaves a compiled model in the variable model */
   source: string
 }
+export type Order = 'partition'
 export interface Origin {
   /** key and value of the control record */
   bytes: number
