@@ -1,5 +1,5 @@
 // Package door is the HTTP side that all functions share: the event door that
-// takes CloudEvents, the same commands as REST requests, lists, the stream of
+// receives CloudEvents, the same commands as REST requests, lists, the stream of
 // facts, health and metrics.
 //
 // A command's answer is stored under its event's source and id, so that the
@@ -24,7 +24,7 @@ import (
 // EventHandler handles an event that is no command: a fact of another function, or a
 // record of Kafka. It knows by itself what has no effect a second time, so the
 // door stores nothing about the event. It gives the event to reply with, nil
-// for none; its errors are told apart as those of a Command.
+// for none; its errors count as those of a Command do.
 type EventHandler func(ctx context.Context, e event.Event) (*event.Event, error)
 
 // Route is a command as a REST request: the body of the request becomes the
@@ -56,7 +56,7 @@ type Config struct {
 
 const (
 	defaultMaxBody = 4 << 20
-	// commandTime bounds one command: building a model takes up to a minute,
+	// commandTime bounds one command: building a model may last a minute,
 	// and may wait for another's.
 	commandTime = 4 * time.Minute
 )

@@ -24,7 +24,11 @@ func (d *door) postEvent(w http.ResponseWriter, r *http.Request) {
 	e, err := eventing.Read(r.Context(), r.Header, r.Body)
 	if err != nil {
 		d.metrics.observe("", outcomeMalformed, start)
-		writeProblem(w, malformedStatus(err), err)
+		status := statusOf(err)
+		if status != http.StatusUnsupportedMediaType && status != http.StatusRequestEntityTooLarge {
+			status = http.StatusBadRequest
+		}
+		writeProblem(w, status, err)
 		return
 	}
 	log := d.Log.With("event", e.ID(), "type", e.Type(), "source", e.Source(), "subject", e.Subject())
@@ -37,13 +41,6 @@ func (d *door) postEvent(w http.ResponseWriter, r *http.Request) {
 	log.Debug("event handled", "outcome", outcome, "seconds", time.Since(start).Seconds())
 	structured := strings.HasPrefix(r.Header.Get("Content-Type"), event.ApplicationCloudEventsJSON)
 	writeEvent(w, reply, structured)
-}
-
-func malformedStatus(err error) int {
-	if s := statusOf(err); s == http.StatusUnsupportedMediaType || s == http.StatusRequestEntityTooLarge {
-		return s
-	}
-	return http.StatusBadRequest
 }
 
 // The outcomes of an event, also a label of the metrics.
@@ -83,8 +80,8 @@ func (d *door) handle(ctx context.Context, e event.Event) (reply *event.Event, o
 		return d.event(ctx, e, handler)
 	}
 	return nil, outcomeUnknown, (&pipeline.Error{
-		Op: "take event", Kind: pipeline.Invalid, Field: "type", Reason: e.Type() + " is not taken by " + d.f.Name,
-	}).WithHint("it takes %s", strings.Join(d.types(), ", "))
+		Op: "handle event", Kind: pipeline.Invalid, Field: "type", Reason: d.f.Name + " does not handle " + e.Type(),
+	}).WithHint("it handles %s", strings.Join(d.types(), ", "))
 }
 
 // command runs a command, or finds the answer that it got before.

@@ -37,7 +37,7 @@ func (f Function) Check(ctx context.Context, c Config) error {
 	return f.Ready(ctx)
 }
 
-// listTypes answers with the types that the function takes.
+// listTypes answers with the types that the function handles.
 func (d *door) listTypes(w http.ResponseWriter, _ *http.Request) {
 	WriteJSON(w, eventing.Accepted{Function: d.f.Name, Types: d.types()})
 }

@@ -88,7 +88,7 @@ func readBody(r *http.Request) ([]byte, error) {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "application/json" && !strings.HasSuffix(media, "+json") {
 		return nil, &pipeline.Error{
-			Kind: pipeline.Invalid, Field: "content-type", Reason: fmt.Sprintf("%q is not taken here", r.Header.Get("Content-Type")),
+			Kind: pipeline.Invalid, Field: "content-type", Reason: fmt.Sprintf("%q is not accepted here", r.Header.Get("Content-Type")),
 			Hint: "send application/json", Err: eventing.ErrMediaType,
 		}
 	}

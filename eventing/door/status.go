@@ -13,10 +13,10 @@ import (
 
 // The statuses of the event door:
 //
-//	200, 204  taken; a refused command is 200 with a .rejected event
-//	400       not a CloudEvent, malformed, or of a type that is not taken here
+//	200, 204  handled; a refused command is 200 with a .rejected event
+//	400       not a CloudEvent, malformed, or of a type that is not handled here
 //	413       the body is too large
-//	415       a content type that is not taken
+//	415       a content type that is not accepted
 //	422       a known type, data off its schema
 //	500       a fault of ours; 503 not now. KafkaSource tries both again
 //
@@ -106,6 +106,6 @@ func writeProblem(w http.ResponseWriter, status int, err error) {
 func noSuchPath(w http.ResponseWriter, r *http.Request) {
 	Problem(w, &pipeline.Error{
 		Kind: pipeline.NotFound, Reason: "there is nothing at " + r.Method + " " + r.URL.Path,
-		Hint: "POST / takes CloudEvents; GET /schemas lists their types",
+		Hint: "POST / accepts CloudEvents; GET /schemas lists their types",
 	})
 }

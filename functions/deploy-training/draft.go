@@ -22,7 +22,7 @@ func deploymentOf(e event.Event) (pipeline.Deployment, error) {
 		return dep, err
 	}
 	if len(dep.Description) > maxDescription {
-		return dep, pipeline.Invalidf("description", "is %d bytes long, at most %d are taken", len(dep.Description), maxDescription)
+		return dep, pipeline.Invalidf("description", "is %d bytes long, at most %d are allowed", len(dep.Description), maxDescription)
 	}
 	return dep, checkTolerations(dep.Resources.Tolerations)
 }

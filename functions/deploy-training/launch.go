@@ -91,7 +91,7 @@ func (s *Service) job(tx *registry.Tx, scheduled pipeline.Result) (*platform.Job
 	return &platform.Job{Name: jobName(r), Spec: spec, Env: s.Env, Resources: dep.Resources, GPUs: dep.GPUs}, nil
 }
 
-// specOf is what the training process is told.
+// specOf is what the training process gets to know.
 func specOf(r pipeline.Result, dep pipeline.Deployment, d pipeline.Datasource, m pipeline.Model) pipeline.TrainingJob {
 	return pipeline.TrainingJob{
 		Result: r.ID, Attempt: r.Attempt, Deployment: dep.ID,

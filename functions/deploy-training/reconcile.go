@@ -11,7 +11,7 @@ import (
 )
 
 // maxLost is how often a Job of a result may vanish before the result fails:
-// what takes the machine down each time is not started for ever.
+// what takes the machine down each time is not started again forever.
 const maxLost = 3
 
 // Reconcile makes what runs agree with the registry. A scheduled result whose

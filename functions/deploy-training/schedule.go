@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"slices"
 	"time"
 
@@ -168,19 +169,9 @@ func sameStream(a, b pipeline.Datasource) bool {
 // sameJSON compares two JSON values, whatever their spacing and order of
 // members.
 func sameJSON(a, b json.RawMessage) bool {
-	return bytes.Equal(canonical(a), canonical(b))
-}
-
-// canonical writes a JSON value without spacing and with sorted members, or
-// gives it as it is where it is not JSON.
-func canonical(raw json.RawMessage) []byte {
-	var v any
-	if json.Unmarshal(raw, &v) != nil {
-		return raw
+	var x, y any
+	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil {
+		return bytes.Equal(a, b)
 	}
-	text, err := json.Marshal(v)
-	if err != nil {
-		return raw
-	}
-	return text
+	return reflect.DeepEqual(x, y)
 }

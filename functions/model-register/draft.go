@@ -95,7 +95,7 @@ func checkModels(models []int64) error {
 // atMost refuses a text of more than limit bytes.
 func atMost(field, text string, limit int) error {
 	if len(text) > limit {
-		return pipeline.Invalidf(field, "is %d bytes long, at most %d are taken", len(text), limit)
+		return pipeline.Invalidf(field, "is %d bytes long, at most %d are allowed", len(text), limit)
 	}
 	return nil
 }

@@ -1,5 +1,5 @@
-// Package modelregister is the step that keeps models and configurations. It
-// builds pasted Keras source in the fenced worker, keeps the exported model as
+// Package modelregister is the step that stores models and configurations. It
+// builds pasted Keras source in the fenced worker, stores the exported model as
 // an artifact and the rest in the registry; each change of the source is a new
 // version, so that a result keeps the version it was trained on.
 //

@@ -1,4 +1,4 @@
-// Package artifact keeps exported and trained models as blobs: in a folder on
+// Package artifact stores exported and trained models as blobs: in a folder on
 // one machine, in an S3-compatible store in a cluster. A blob is there whole or
 // not at all, also when the process that writes it is killed.
 package artifact

@@ -166,7 +166,7 @@ func ReadZip(r io.ReaderAt, size int64, dir string, limits Limits) error {
 func unpack(root *os.Root, f *zip.File, left int64) (written int64, err error) {
 	name := strings.TrimSuffix(f.Name, "/")
 	if !filepath.IsLocal(name) || strings.ContainsAny(name, "\\\x00") || path.Clean(name) != name || name == "." {
-		return 0, pipeline.Invalidf("archive", "the name %q is not taken", f.Name)
+		return 0, pipeline.Invalidf("archive", "the name %q is not allowed", f.Name)
 	}
 	if f.Mode().IsDir() {
 		return 0, root.MkdirAll(name, 0o755)

@@ -16,7 +16,7 @@ const (
 	Conflict    Kind = "conflict"    // the name is taken, or the state does not allow it
 	InUse       Kind = "in-use"      // something still depends on it
 	Unavailable Kind = "unavailable" // try again later
-	Internal    Kind = "internal"    // ours to mend
+	Internal    Kind = "internal"    // a fault of this program
 )
 
 // Enum lists the values for JSON Schema.
@@ -24,7 +24,7 @@ func (Kind) Enum() []any {
 	return values(Invalid, NotFound, Conflict, InUse, Unavailable, Internal)
 }
 
-// Error tells a person what failed, where, why and what to do. Field is the
+// Error says to a person what failed, where, why and what to do. Field is the
 // member of the request at fault, Hint the next step.
 type Error struct {
 	Op     string    // what was being done: "register model"

@@ -63,7 +63,7 @@ const (
 // Enum lists the values for JSON Schema.
 func (Task) Enum() []any { return values(Classification, BinaryClassification, Regression, OtherTask) }
 
-// Export is what building a model's source told about it. Inputs and Outputs
+// Export is what building a model's source found out about it. Inputs and Outputs
 // are those of the SavedModel's serving signature; Labels are what training
 // wants beside the inputs, one for each output that has a loss.
 type Export struct {

@@ -31,7 +31,7 @@ func ValidateName(field, name string) error {
 	case strings.TrimSpace(name) != name:
 		return Invalidf(field, "%q begins or ends with a space", name)
 	case utf8.RuneCountInString(name) > maxName:
-		return Invalidf(field, "the name has %d characters, at most %d are taken", utf8.RuneCountInString(name), maxName)
+		return Invalidf(field, "the name has %d characters, at most %d are allowed", utf8.RuneCountInString(name), maxName)
 	}
 	return nil
 }
@@ -46,7 +46,7 @@ func ValidateServiceName(field, name string) error {
 	return nil
 }
 
-// ValidateTopic refuses what Kafka does not take as the name of a topic, and
+// ValidateTopic refuses what Kafka does not accept as the name of a topic, and
 // Kafka's own topics, whose names begin with two underscores.
 func ValidateTopic(field, topic string) error {
 	switch {

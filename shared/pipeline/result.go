@@ -27,7 +27,7 @@ type SplitCount struct {
 	Labels  map[string]int64 `json:"labels,omitempty"`
 }
 
-// SplitAudit tells what each split holds and warns where one misses a class.
+// SplitAudit counts what each split holds and warns where one misses a class.
 type SplitAudit struct {
 	Training   SplitCount `json:"training"`
 	Validation SplitCount `json:"validation"`
@@ -42,7 +42,7 @@ type Confusion struct {
 	Counts [][]int64 `json:"counts" nullable:"false"`
 }
 
-// Lineage tells what a trained model was made of.
+// Lineage records what a trained model was made of.
 type Lineage struct {
 	SourceHash   string    `json:"source_hash"`
 	ModelVersion int       `json:"model_version"`

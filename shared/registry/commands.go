@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// keptCommands is for how long a repeated command gets its first answer. What
+// answersLast is for how long a repeated command gets its first answer. What
 // repeats commands, KafkaSource and clients that retry, gives up far sooner.
-const keptCommands = 7 * 24 * time.Hour
+const answersLast = 7 * 24 * time.Hour
 
 // Command reports whether the command with this source and id was answered
 // already, and how. With AnswerCommand in the same transaction as the command's
@@ -25,7 +25,7 @@ func (tx *Tx) Command(source, id string) (answer []byte, seen bool, err error) {
 	return answer, true, nil
 }
 
-// AnswerCommand keeps the answer to a command. The first answer counts: a
+// AnswerCommand stores the answer to a command. The first answer counts: a
 // second one changes nothing.
 func (tx *Tx) AnswerCommand(source, id string, answer []byte) error {
 	if answer == nil {
@@ -35,9 +35,9 @@ func (tx *Tx) AnswerCommand(source, id string, answer []byte) error {
 	err := tx.exec("INSERT INTO commands (source, id, answer, created) VALUES (?, ?, ?, ?) ON CONFLICT (source, id) DO NOTHING",
 		source, id, answer, created)
 	if err != nil {
-		return fmt.Errorf("keep the answer to command %q of %q: %w", id, source, err)
+		return fmt.Errorf("store the answer to command %q of %q: %w", id, source, err)
 	}
-	if err := tx.exec("DELETE FROM commands WHERE created < ?", created-int64(keptCommands/time.Second)); err != nil {
+	if err := tx.exec("DELETE FROM commands WHERE created < ?", created-int64(answersLast/time.Second)); err != nil {
 		return fmt.Errorf("drop old answers: %w", err)
 	}
 	return nil

@@ -37,7 +37,7 @@ func (tx *Tx) CreateInference(i *pipeline.Inference) error {
 		return err
 	}
 	if givenName.MatchString(i.Name) {
-		return pipeline.Invalidf("name", "%q is kept for inferences that are created without a name", i.Name).
+		return pipeline.Invalidf("name", "%q is reserved for inferences that are created without a name", i.Name).
 			WithHint("leave the name out, or choose another")
 	}
 	if err := inferences.unique(tx, i.Name, 0); err != nil {

@@ -100,16 +100,11 @@ func (k *kind[T]) decode(read func(...any) error) (*T, error) {
 	return x, nil
 }
 
-func (k *kind[T]) exists(tx *Tx, id int64) (bool, error) {
-	var n int
-	err := tx.row("SELECT COUNT(*) FROM "+k.table+" WHERE id = ?", id).Scan(&n)
-	return n > 0, err
-}
-
 // refers refuses a reference, held in field, to what does not exist.
 func (k *kind[T]) refers(tx *Tx, field string, id int64) error {
-	found, err := k.exists(tx, id)
-	if err == nil && !found {
+	var n int
+	err := tx.row("SELECT COUNT(*) FROM "+k.table+" WHERE id = ?", id).Scan(&n)
+	if err == nil && n == 0 {
 		return pipeline.Invalidf(field, "there is no %s %d", k.noun, id)
 	}
 	return err

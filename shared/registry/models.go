@@ -106,7 +106,7 @@ func (tx *Tx) DeleteModel(id int64) error {
 	return models.remove(tx, id)
 }
 
-// storeVersion keeps m, in its current version, beside the older ones.
+// storeVersion stores m, in its current version, beside the older ones.
 func (tx *Tx) storeVersion(m *pipeline.Model) error {
 	stored := *m
 	models.strip(&stored)

@@ -1,4 +1,4 @@
-// Package registry keeps what the functions know of models, configurations,
+// Package registry stores what the functions know of models, configurations,
 // deployments, results, datasources and inferences, so that a function may be
 // scaled to zero or to many: a SQLite file for one machine, PostgreSQL for a
 // cluster, the same schema and the same rules in both.
@@ -11,7 +11,7 @@
 // outbox are in the order of the commits, so that a reader that resumes after
 // the last number it saw never misses an event.
 //
-// Each change and the events that tell of it (Tx.Emit) are one transaction.
+// Each change and the events that publish it (Tx.Emit) are one transaction.
 package registry
 
 import (
