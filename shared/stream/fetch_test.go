@@ -20,7 +20,7 @@ var written = []Record{
 
 // set is a record set of written at an offset, as it lies in an answer.
 func set(offset int64, edit ...func([]byte)) []byte {
-	b := encodeRecordSet(written, anonymous)[sizePrefix:]
+	b := encodeRecordSet(nil, written, anonymous)[sizePrefix:]
 	binary.BigEndian.PutUint64(b, uint64(offset))
 	for _, e := range edit {
 		e(b)

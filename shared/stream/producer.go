@@ -55,11 +55,7 @@ func (p *Producer) Produce(ctx context.Context, topic string, partition int, rec
 	id.sequence = p.sequences[place]
 	p.sequences[place] = advance(id.sequence, len(records))
 	p.mu.Unlock()
-	set := encodeRecordSet(records, id)
-	err = persist(ctx, func() (err error) {
-		base, err = p.cluster.produceOnce(ctx, topic, partition, set)
-		return err
-	}, passing)
+	base, err = p.cluster.produceEncoded(ctx, topic, partition, records, id, passing)
 	return base, produceError(topic, partition, err)
 }
 
