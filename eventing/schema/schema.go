@@ -74,9 +74,9 @@ func (s *Set) reflect(v any, options ...func(*jsonschema.ReflectContext)) Schema
 		s.Definitions = map[string]Schema{}
 	}
 	reflector := jsonschema.Reflector{}
-	reflector.InterceptDefName(func(t reflect.Type, _ string) string { return t.Name() })
 	options = append(options,
 		jsonschema.DefinitionsPrefix(s.Prefix), jsonschema.InterceptProp(declared),
+		jsonschema.InterceptDefName(func(t reflect.Type, _ string) string { return t.Name() }),
 		jsonschema.CollectDefinitions(func(name string, def Schema) { s.Definitions[name] = def }))
 	made, err := reflector.Reflect(v, options...)
 	if err != nil { // a tag that is wrong: every test of the package that has it meets it
