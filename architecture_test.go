@@ -26,10 +26,11 @@ var mayImport = map[string][]string{
 	"shared/registry":             {"shared/pipeline"},
 	"shared/artifact":             {"shared/pipeline"},
 	"shared/framework":            {"shared/pipeline", "shared/codec"},
-	"shared/framework/keras":      {"shared/pipeline", "shared/codec", "shared/framework/keras/savedmodel"},
+	"shared/framework/keras":      {"shared/pipeline", "shared/codec", "shared/framework", "shared/framework/keras/savedmodel", "shared/toolchain"},
 	"shared/framework/tensorflow": {"shared/pipeline", "shared/codec", "shared/framework", "shared/framework/keras/kerasmodel"},
 	// What a framework is to every process: it starts nothing and links nothing.
-	"shared/framework/keras/kerasmodel": {"shared/pipeline", "shared/framework"},
+	"shared/framework/keras/kerasmodel": {"shared/pipeline", "shared/framework", "shared/framework/keras/fitargs"},
+	"shared/framework/keras/fitargs":    {"shared/pipeline"},
 	"shared/platform":                   {"shared/pipeline"},
 	"eventing":                          {"shared/pipeline", "shared/stream", "shared/registry"},
 	"client":                            {"shared/pipeline", "eventing"},
@@ -93,6 +94,22 @@ func TestOnlySomeRoomsLinkTensorFlow(t *testing.T) {
 	for path := range imports {
 		if links(path) && !slices.Contains(linkTensorFlow, room(path)) {
 			t.Errorf("%s links libtensorflow", path)
+		}
+	}
+}
+
+// TestFrameworksAreHandedIn holds that only mains choose a framework: no step
+// and no other package names the one that it works with.
+func TestFrameworksAreHandedIn(t *testing.T) {
+	for path, imported := range importsOf(t) {
+		from := room(path)
+		if strings.HasPrefix(from, "shared/framework") || strings.HasPrefix(from, "cmd/") {
+			continue
+		}
+		for _, i := range imported {
+			if room(i) == "shared/framework/tensorflow" {
+				t.Errorf("%s imports %s: a framework is handed in", path, i)
+			}
 		}
 	}
 }

@@ -3,7 +3,18 @@
 // environment variable FUNCTION; empty, all steps are served under their names.
 package function
 
-import "github.com/kafkaml/kafkaml/functions"
+import (
+	"github.com/kafkaml/kafkaml/functions"
+	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/framework/keras"
+	"github.com/kafkaml/kafkaml/shared/framework/keras/kerasmodel"
+)
 
 // New makes the instance that func-go runs.
-func New() *functions.Instance { return functions.NewInstance(nil) }
+func New() *functions.Instance { return functions.NewInstance(Frameworks(), nil) }
+
+// Frameworks are those that models may be of; the first is the default. Each has
+// a program beside this one that links it.
+func Frameworks() framework.Registry {
+	return framework.Registry{{Kind: kerasmodel.Kind(), Start: keras.Build}}
+}

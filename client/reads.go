@@ -47,12 +47,6 @@ func (c *Client) Logs(ctx context.Context, result int64, w io.Writer) error {
 	return err
 }
 
-// The formats of a trained model: a zip of the SavedModel, or Keras' own file.
-const (
-	SavedModel = "savedmodel"
-	Keras      = "keras"
-)
-
 // Download writes a finished result's model in a format and returns its bytes.
 func (c *Client) Download(ctx context.Context, result int64, format string, w io.Writer) (int64, error) {
 	return c.saveTo(ctx, c.Results().URL(decimal(result), "model")+"?format="+url.QueryEscape(format), w)

@@ -43,7 +43,7 @@ func TestValidateNamesTheMember(t *testing.T) {
 		{"unknown, deeper", DeploymentCreate, `{"configuration":1,"batch_size":1,"resources":{"cpus":"1"}}`, "resources.cpus", "is not a known member"},
 		{"wrong type", DeploymentCreate, `{"configuration":"1","batch_size":1}`, "configuration", "has type string, want integer"},
 		{"too small", DeploymentCreate, `{"configuration":1,"batch_size":0}`, "batch_size", "must be at least 1"},
-		{"not one of", DeploymentCreate, `{"configuration":1,"batch_size":1,"engine":"turbo"}`, "engine", "turbo is not one of [auto graph xla]"},
+		{"not one of", InferenceDeploy, `{"result":1,"input_topic":"a","output_topic":"b","delivery":"turbo"}`, "delivery", "turbo is not one of [source direct]"},
 		{"arguments as text", DeploymentCreate, `{"configuration":1,"batch_size":1,"training_kwargs":"epochs=5"}`, "", ""},
 		{"arguments as object", DeploymentCreate, `{"configuration":1,"batch_size":1,"training_kwargs":{"epochs":5}}`, "", ""},
 		{"twice the same", ConfigurationCreate, `{"name":"c","models":[1,1]}`, "models", "names the same item twice"},

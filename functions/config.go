@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/kafkaml/kafkaml/eventing"
-	modelregister "github.com/kafkaml/kafkaml/functions/model-register"
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/stream/control"
@@ -19,19 +19,20 @@ import (
 // Config is all that a host is told. A member that is left out has the default
 // that the variable of its name has, as ReadConfig lists them.
 type Config struct {
-	Step         string               // FUNCTION
-	Data         string               // KAFKAML_DATA
-	Database     string               // DATABASE_URL
-	Artifacts    string               // ARTIFACT_URL
-	Kafka        stream.Config        // KAFKA_*
-	ControlTopic string               // CONTROL_TOPIC
-	URL          string               // BASE_URL
-	Sink         string               // K_SINK
-	Overrides    eventing.Overrides   // K_CE_OVERRIDES
-	Origins      []string             // CORS_ORIGINS
-	TensorFlow   string               // KAFKAML_TENSORFLOW
-	Cluster      *ClusterConfig       // PLATFORM; nil for processes of this machine
-	Worker       modelregister.Worker // builds models; one is started where it is nil
+	Step         string             // FUNCTION
+	Data         string             // KAFKAML_DATA
+	Database     string             // DATABASE_URL
+	Artifacts    string             // ARTIFACT_URL
+	Kafka        stream.Config      // KAFKA_*
+	ControlTopic string             // CONTROL_TOPIC
+	URL          string             // BASE_URL
+	Sink         string             // K_SINK
+	Overrides    eventing.Overrides // K_CE_OVERRIDES
+	Origins      []string           // CORS_ORIGINS
+	Programs     map[string]string  // by framework: KAFKAML_TENSORFLOW ...
+	Cluster      *ClusterConfig     // PLATFORM; nil for processes of this machine
+	Frameworks   framework.Registry // that models may be of
+	Builders     framework.Builders // of Frameworks; they are started where it is nil
 }
 
 // ClusterConfig is what a host is told where trainings are Jobs of a Kubernetes
@@ -47,7 +48,7 @@ type ClusterConfig struct {
 // hands it on to the processes that it starts.
 var readKafka = []string{pipeline.StepDeployTraining, pipeline.StepControlLog, pipeline.StepDeployInference, pipeline.StepRecords}
 
-// ReadConfig reads the environment:
+// ReadConfig reads the environment of a host of frameworks:
 //
 //	FUNCTION                 the step to serve; empty for all, each under its name
 //	DATABASE_URL             registry; a SQLite file in KAFKAML_DATA when empty
@@ -58,8 +59,9 @@ var readKafka = []string{pipeline.StepDeployTraining, pipeline.StepControlLog, p
 //	K_SINK                   deploy-training's door; this process's own when empty
 //	K_CE_OVERRIDES           extensions of the events sent there
 //	CORS_ORIGINS             pages that may call, separated by commas
-//	KAFKAML_TENSORFLOW       the program for training and inference; kafkaml-tensorflow
-//	                         beside this one when empty
+//	KAFKAML_TENSORFLOW       the program for training and inference with TensorFlow;
+//	                         kafkaml-tensorflow beside this one when empty; so for
+//	                         each framework by its name
 //	PORT                     where this process serves; 8080 when empty
 //	BASE_URL                 the same as a URL; http://127.0.0.1:PORT when empty
 //	PLATFORM                 kubernetes or local: where trainings and inferences run;
@@ -67,11 +69,11 @@ var readKafka = []string{pipeline.StepDeployTraining, pipeline.StepControlLog, p
 //	KAFKAML_IMAGE            holds kafkaml-tensorflow
 //	KAFKAML_GPU_IMAGE        the same for Jobs with GPUs; KAFKAML_IMAGE when empty
 //	KAFKAML_PENDING_SECONDS  how long a Job may find no node; 600 when empty
-func ReadConfig(getenv func(string) string) (Config, error) {
+func ReadConfig(getenv func(string) string, frameworks framework.Registry) (Config, error) {
 	c := Config{
 		Step: getenv("FUNCTION"), Data: getenv("KAFKAML_DATA"), Database: getenv("DATABASE_URL"), Artifacts: getenv("ARTIFACT_URL"),
 		ControlTopic: getenv("CONTROL_TOPIC"), URL: getenv("BASE_URL"), Sink: getenv("K_SINK"),
-		Origins: eventing.Origins(getenv("CORS_ORIGINS")), TensorFlow: getenv("KAFKAML_TENSORFLOW"),
+		Origins: eventing.Origins(getenv("CORS_ORIGINS")), Programs: programs(getenv, frameworks), Frameworks: frameworks,
 	}
 	if port := getenv("PORT"); port != "" && c.URL == "" {
 		c.URL = "http://127.0.0.1:" + port
@@ -134,22 +136,54 @@ func (c Config) complete() (Config, error) {
 		c.Sink = c.URL + "/" + pipeline.StepDeployTraining + "/"
 	}
 	set(&c.Sink, c.URL+"/")
-	if c.TensorFlow == "" && c.Cluster == nil {
-		c.TensorFlow, err = besideThis("kafkaml-tensorflow")
+	if c.Cluster == nil {
+		c.Programs, err = c.programs()
 	}
 	return c, err
 }
 
-// besideThis is the path of a program in the folder of the one that runs.
-func besideThis(program string) (string, error) {
+// programVariable names the variable that moves a framework's program.
+func programVariable(kind framework.Kind) string { return "KAFKAML_" + strings.ToUpper(kind.Name) }
+
+// programs reads where the frameworks' programs are.
+func programs(getenv func(string) string, frameworks framework.Registry) map[string]string {
+	all := map[string]string{}
+	for _, kind := range frameworks.Kinds() {
+		if path := getenv(programVariable(kind)); path != "" {
+			all[kind.Name] = path
+		}
+	}
+	return all
+}
+
+// programs is where each framework's program is: beside this one, unless it was
+// told.
+func (c Config) programs() (map[string]string, error) {
+	all := map[string]string{}
+	for _, kind := range c.Frameworks.Kinds() {
+		all[kind.Name] = c.Programs[kind.Name]
+		if all[kind.Name] != "" {
+			continue
+		}
+		var err error
+		if all[kind.Name], err = besideThis(kind); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// besideThis is the path of a framework's program in the folder of the one that
+// runs.
+func besideThis(kind framework.Kind) (string, error) {
 	self, err := os.Executable()
 	if err == nil {
 		self, err = filepath.EvalSymlinks(self) // kn-kafkaml may be a link to it
 	}
 	if err != nil {
-		return "", &pipeline.Error{Op: "find " + program, Kind: pipeline.Unavailable, Err: err, Hint: "set KAFKAML_TENSORFLOW"}
+		return "", &pipeline.Error{Op: "find " + kind.Program, Kind: pipeline.Unavailable, Err: err, Hint: "set " + programVariable(kind)}
 	}
-	return filepath.Join(filepath.Dir(self), program), nil
+	return filepath.Join(filepath.Dir(self), kind.Program), nil
 }
 
 // childEnv is what the processes of trainings and inferences are told on this

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/framework/keras/kerasmodel"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -17,7 +19,7 @@ func read(env map[string]string) (Config, error) {
 			return v
 		}
 		return "broker:9092"
-	})
+	}, framework.Registry{{Kind: kerasmodel.Kind()}})
 	if err != nil {
 		return c, err
 	}
@@ -30,7 +32,7 @@ func TestWhatIsLeftOutHasADefault(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c.Database != "sqlite:/data/registry.db" || c.Artifacts != "file:///data/artifacts" || c.ControlTopic != "KAFKA_ML_CONTROL_TOPIC" ||
-		c.URL != "http://127.0.0.1:8080" || c.Sink != "http://127.0.0.1:8080/deploy-training/" || !strings.HasSuffix(c.TensorFlow, "/kafkaml-tensorflow") {
+		c.URL != "http://127.0.0.1:8080" || c.Sink != "http://127.0.0.1:8080/deploy-training/" || !strings.HasSuffix(c.Programs[kerasmodel.Name], "/kafkaml-tensorflow") {
 		t.Errorf("%+v", c)
 	}
 	if env := c.childEnv(); !slices.Contains(env, "CORS_ORIGINS=http://a,http://b") || !slices.Contains(env, "KAFKA_BROKERS=broker:9092") || !slices.Contains(env, "ARTIFACT_URL=file:///data/artifacts") {

@@ -94,10 +94,9 @@ func (h *Host) Run(ctx context.Context) {
 }
 
 // Ready reports whether the registry answers and, where models are registered,
-// the worker can build.
+// source can be built.
 func (h *Host) Ready(ctx context.Context) bool {
-	w := h.parts.worker
-	return h.parts.store.Ping(ctx) == nil && (w == nil || w.Health() == nil)
+	return h.parts.store.Ping(ctx) == nil && h.parts.builders.Health() == nil
 }
 
 // ServeHTTP serves the one step at the root, or each step under /<its name>/,

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	function "github.com/kafkaml/kafkaml"
 	"github.com/kafkaml/kafkaml/functions"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
@@ -30,7 +31,7 @@ func serve(t *testing.T, step, dir string, cluster *stream.Cluster, env map[stri
 	for k, v := range env {
 		all[k] = v
 	}
-	i := functions.NewInstance(slog.New(slog.NewTextHandler(io.Discard, nil)))
+	i := functions.NewInstance(function.Frameworks(), slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if err := i.Start(t.Context(), all); err != nil {
 		t.Fatal(err)
 	}

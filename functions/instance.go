@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -16,26 +17,27 @@ import (
 // methods Start, Stop, Ready, Alive and Handle. Start runs beside serving, so
 // requests that come first are answered 503 and the revision is not ready.
 type Instance struct {
-	log     *slog.Logger
-	mu      sync.Mutex
-	host    *Host              // nil before Start and from Stop on
-	end     context.CancelFunc // of the steps' background work
-	stopped bool
-	running sync.WaitGroup // the steps' background work
+	log      *slog.Logger
+	registry framework.Registry
+	mu       sync.Mutex
+	host     *Host              // nil before Start and from Stop on
+	end      context.CancelFunc // of the steps' background work
+	stopped  bool
+	running  sync.WaitGroup // the steps' background work
 }
 
-// NewInstance makes an instance that Start brings to life. Without a log it
-// logs as JSON to standard error.
-func NewInstance(log *slog.Logger) *Instance {
+// NewInstance makes an instance that Start brings to life, for models of the
+// frameworks registered. Without a log it logs as JSON to standard error.
+func NewInstance(registry framework.Registry, log *slog.Logger) *Instance {
 	if log == nil {
 		log = slog.New(slog.NewJSONHandler(os.Stderr, nil))
 	}
-	return &Instance{log: log}
+	return &Instance{log: log, registry: registry}
 }
 
 // Start is Serve with the environment, as func-go hands it over.
 func (i *Instance) Start(ctx context.Context, env map[string]string) error {
-	config, err := ReadConfig(func(name string) string { return env[name] })
+	config, err := ReadConfig(func(name string) string { return env[name] }, i.registry)
 	if err != nil {
 		return err
 	}
@@ -45,6 +47,7 @@ func (i *Instance) Start(ctx context.Context, env map[string]string) error {
 // Serve opens what config asks for and begins its background work; it returns
 // once requests are served.
 func (i *Instance) Serve(ctx context.Context, config Config) error {
+	config.Frameworks = i.registry
 	host, err := Open(ctx, config, i.log)
 	if err != nil {
 		return err

@@ -8,16 +8,14 @@ import (
 
 	"github.com/kafkaml/kafkaml/eventing"
 	deployinference "github.com/kafkaml/kafkaml/functions/deploy-inference"
-	modelregister "github.com/kafkaml/kafkaml/functions/model-register"
 	"github.com/kafkaml/kafkaml/shared/artifact"
-	"github.com/kafkaml/kafkaml/shared/framework/keras"
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
 	"github.com/kafkaml/kafkaml/shared/platform/kubernetes"
 	"github.com/kafkaml/kafkaml/shared/platform/local"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/stream"
-	"github.com/kafkaml/kafkaml/shared/toolchain"
 )
 
 // parts are what steps stand on. Each is opened once, by the first step that
@@ -25,7 +23,7 @@ import (
 type parts struct {
 	store      *registry.Store
 	artifacts  *artifact.Store
-	worker     modelregister.Worker
+	builders   framework.Builders
 	kafka      *stream.Cluster
 	jobs       platform.Jobs
 	services   platform.Services
@@ -80,21 +78,15 @@ func (h *Host) openArtifacts(ctx context.Context) (err error) {
 	return nil
 }
 
-func (h *Host) openWorker(ctx context.Context) error {
-	if h.config.Worker != nil {
-		h.parts.worker = h.config.Worker // who gave it closes it
+func (h *Host) openBuilders(ctx context.Context) (err error) {
+	if h.config.Builders != nil {
+		h.parts.builders = h.config.Builders // who gave them closes them
 		return nil
 	}
-	python, packages, err := toolchain.Python()
-	if err != nil {
+	if h.parts.builders, err = h.config.Frameworks.Build(ctx, h.log); err != nil {
 		return err
 	}
-	w, err := keras.Start(ctx, keras.Options{Python: python, SitePackages: packages, Log: h.log})
-	if err != nil {
-		return err
-	}
-	h.parts.worker = w
-	h.parts.onClose(w.Close)
+	h.parts.onClose(h.parts.builders.Close)
 	return nil
 }
 
@@ -119,7 +111,7 @@ func (h *Host) openPlatform(context.Context) error {
 		return h.openKubernetes()
 	}
 	p, err := local.New(local.Config{
-		Binary: h.config.TensorFlow, Dir: filepath.Join(h.config.Data, "logs"), Scratch: filepath.Join(h.config.Data, "scratch"),
+		Programs: h.config.Programs, Dir: filepath.Join(h.config.Data, "logs"), Scratch: filepath.Join(h.config.Data, "scratch"),
 		Log: h.log, BaseURL: h.config.URL + PredictPath, OnEnded: h.ended,
 	})
 	if err != nil {

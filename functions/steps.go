@@ -30,11 +30,12 @@ var wirings = map[string]func(*Host, context.Context, *slog.Logger) (door.Functi
 const reconcileEvery = 15 * time.Second
 
 func (h *Host) modelRegister(ctx context.Context, log *slog.Logger) (door.Function, error) {
-	if err := h.open(ctx, h.openArtifacts, h.openWorker); err != nil {
+	if err := h.open(ctx, h.openArtifacts, h.openBuilders); err != nil {
 		return door.Function{}, err
 	}
 	s := modelregister.NewService(modelregister.Deps{
-		Store: h.parts.store, Artifacts: h.parts.artifacts, Worker: h.parts.worker, Scratch: os.TempDir(), Log: log,
+		Store: h.parts.store, Artifacts: h.parts.artifacts, Scratch: os.TempDir(), Log: log,
+		Kinds: h.config.Frameworks.Kinds(), Builders: h.parts.builders,
 	})
 	h.loops = append(h.loops, s.Run)
 	return s.Function(), nil
@@ -45,7 +46,7 @@ func (h *Host) deployTraining(ctx context.Context, log *slog.Logger) (door.Funct
 		return door.Function{}, err
 	}
 	h.training = deploytraining.NewService(deploytraining.Deps{
-		Store: h.parts.store, Artifacts: h.parts.artifacts, Jobs: h.parts.jobs,
+		Store: h.parts.store, Artifacts: h.parts.artifacts, Jobs: h.parts.jobs, Kinds: h.config.Frameworks.Kinds(),
 		Env: append(h.config.childEnv(), "K_SINK="+h.config.Sink), Log: log,
 	})
 	h.loops = append(h.loops, func(ctx context.Context) { h.training.Run(ctx, reconcileEvery) })

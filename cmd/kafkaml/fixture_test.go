@@ -21,20 +21,22 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	function "github.com/kafkaml/kafkaml"
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
 	"github.com/kafkaml/kafkaml/functions"
 	"github.com/kafkaml/kafkaml/shared/artifact"
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/framework/keras"
+	"github.com/kafkaml/kafkaml/shared/framework/keras/kerasmodel"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
-	"github.com/kafkaml/kafkaml/shared/toolchain"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
 // worker is shared by the tests of this package: it takes seconds to start.
-var worker *keras.Worker
+var worker framework.Builder
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -48,13 +50,7 @@ func TestMain(m *testing.M) {
 }
 
 func withWorker(run func() int) (code int, err error) {
-	python, packages, err := toolchain.Python()
-	if err != nil {
-		return 0, err
-	}
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	worker, err = keras.Start(context.Background(), keras.Options{Python: python, SitePackages: packages, Log: log})
-	if err != nil {
+	if worker, err = keras.Build(context.Background(), slog.New(slog.NewTextHandler(io.Discard, nil))); err != nil {
 		return 0, err
 	}
 	prepared.dir, err = os.MkdirTemp("", "kafkaml-cli-*")
@@ -140,7 +136,7 @@ func serveFolder(t *testing.T, dir string) *server {
 	h := httptest.NewUnstartedServer(nil)
 	s.URL, s.cut = "http://"+h.Listener.Addr().String(), h.CloseClientConnections
 	s.host, err = functions.Open(t.Context(), functions.Config{
-		Data: dir, Kafka: s.Cluster.Config(), URL: s.URL, TensorFlow: program, Worker: worker,
+		Data: dir, Kafka: s.Cluster.Config(), URL: s.URL, Programs: map[string]string{kerasmodel.Name: program}, Frameworks: function.Frameworks(), Builders: framework.Builders{kerasmodel.Name: worker},
 	}, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	function "github.com/kafkaml/kafkaml"
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/doctor"
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/machine"
@@ -51,6 +52,7 @@ func newRoot(env *cli.Env) *cobra.Command {
 		&cobra.Group{ID: groupStreams, Title: "Streams:"},
 		&cobra.Group{ID: groupMachine, Title: "This machine:"},
 	)
+	env.Frameworks = function.Frameworks()
 	env.GlobalFlags(root.PersistentFlags())
 	add(root, groupPipeline, resource.Commands(env)...)
 	add(root, groupStreams, streaming.Command(env))

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/shared/framework/keras/kerasmodel"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
@@ -80,7 +81,7 @@ func epoch(n int) pipeline.Epoch {
 }
 
 func finished(r *pipeline.Result) {
-	r.Status, r.EpochsDone, r.Seconds, r.Engine, r.EngineReason = pipeline.ResultFinished, 3, 1.234, pipeline.Graph, "graph 12 us a step, XLA 40 us"
+	r.Status, r.EpochsDone, r.Seconds, r.Engine, r.EngineReason = pipeline.ResultFinished, 3, 1.234, kerasmodel.Graph, "graph 12 us a step, XLA 40 us"
 	r.Metrics = pipeline.SplitMetrics{Training: epoch(3).Training, Validation: epoch(3).Validation, Test: pipeline.Metrics{"loss": 0.5}}
 	r.Split = &pipeline.SplitAudit{
 		Training:   pipeline.SplitCount{Records: 1600, Labels: map[string]int64{"2": 800, "10": 800}},

@@ -25,7 +25,7 @@ func (r *rig) outliving(t *testing.T) (processes *local.Platform, begin func() (
 	t.Helper()
 	r.end()
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	processes, err := local.New(local.Config{Binary: os.Args[0], Dir: r.dir, Log: log, BaseURL: "http://here/predict"})
+	processes, err := local.New(local.Config{Programs: map[string]string{"tensorflow": os.Args[0]}, Dir: r.dir, Log: log, BaseURL: "http://here/predict"})
 	if err != nil {
 		t.Fatal(err)
 	}

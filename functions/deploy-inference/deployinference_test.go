@@ -108,7 +108,7 @@ func newRig(t *testing.T) *rig {
 func (r *rig) begin(t *testing.T) {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	processes, err := local.New(local.Config{Binary: os.Args[0], Dir: r.dir, Log: log, BaseURL: "http://here/predict"})
+	processes, err := local.New(local.Config{Programs: map[string]string{"tensorflow": os.Args[0]}, Dir: r.dir, Log: log, BaseURL: "http://here/predict"})
 	if err != nil {
 		t.Fatal(err)
 	}

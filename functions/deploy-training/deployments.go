@@ -18,14 +18,14 @@ import (
 // the models have now. A stream that was sent before counts: the last usable
 // datasource that names the deployment's id starts the training at once.
 func (s *Service) create(ctx context.Context, call *door.Call) error {
-	dep, err := deploymentOf(call.Event)
+	draft, err := draftOf(call.Event)
 	if err != nil {
 		return err
 	}
 	var scheduled []pipeline.Result
 	err = call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
-		d := dep
-		if err := freeze(tx, &d); err != nil {
+		d, err := s.freeze(tx, draft)
+		if err != nil {
 			return nil, err
 		}
 		source, found, err := latest(tx, d.ID)
@@ -45,32 +45,56 @@ func (s *Service) create(ctx context.Context, call *door.Call) error {
 }
 
 // freeze stores a deployment and its waiting results.
-func freeze(tx *registry.Tx, d *pipeline.Deployment) error {
-	if err := tx.CreateDeployment(d); err != nil {
-		return err
-	}
-	c, err := tx.Configuration(d.Configuration)
+func (s *Service) freeze(tx *registry.Tx, asked draft) (pipeline.Deployment, error) {
+	d, models, err := s.read(tx, asked)
 	if err != nil {
-		return err
+		return d, err
 	}
-	for _, id := range c.Models {
-		m, err := tx.Model(id)
-		if err != nil {
-			return err
-		}
-		if err := d.TrainingKwargs.Fits(m.Export); err != nil {
-			return about(m, err)
-		}
+	if err := tx.CreateDeployment(&d); err != nil {
+		return d, err
+	}
+	for _, m := range models {
 		r := pipeline.Result{
-			Deployment: d.ID, Configuration: c.ID, Model: m.ID, ModelName: m.Name, ModelVersion: m.Version,
+			Deployment: d.ID, Configuration: d.Configuration, Model: m.ID, ModelName: m.Name, ModelVersion: m.Version,
 			EpochsTotal: d.TrainingKwargs.Epochs,
 			Lineage:     pipeline.Lineage{SourceHash: m.SourceHash, ModelVersion: m.Version, Seed: d.Seed},
 		}
 		if err := tx.CreateResult(&r); err != nil {
-			return err
+			return d, err
 		}
 	}
-	return nil
+	return d, nil
+}
+
+// read has the frameworks of a draft's models read its engine and arguments.
+// Each must take them.
+func (s *Service) read(tx *registry.Tx, asked draft) (d pipeline.Deployment, models []pipeline.Model, err error) {
+	d = asked.Deployment
+	c, err := tx.Configuration(d.Configuration)
+	if pipeline.KindOf(err) == pipeline.NotFound {
+		return d, nil, nil // to be refused by the registry, as a reference
+	}
+	if err != nil {
+		return d, nil, err
+	}
+	for _, id := range c.Models {
+		m, err := tx.Model(id)
+		if err != nil {
+			return d, nil, err
+		}
+		kind, err := s.Kinds.Get(m.Framework)
+		if err != nil {
+			return d, nil, about(m, err)
+		}
+		if d, err = asked.deployment(kind.Settings); err != nil {
+			return d, nil, err
+		}
+		if err := kind.Settings.Suit(d.TrainingKwargs, m.Export); err != nil {
+			return d, nil, about(m, err)
+		}
+		models = append(models, m)
+	}
+	return d, models, nil
 }
 
 // about names the model that an error is about.

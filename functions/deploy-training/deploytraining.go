@@ -14,6 +14,7 @@ import (
 	"sync"
 
 	"github.com/kafkaml/kafkaml/shared/artifact"
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/platform"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
@@ -23,6 +24,7 @@ type Deps struct {
 	Store     *registry.Store
 	Artifacts *artifact.Store
 	Jobs      platform.Jobs
+	Kinds     framework.Kinds
 	Env       []string // NAME=value, for each training process: Kafka, artifacts, K_SINK
 	Log       *slog.Logger
 }

@@ -1,6 +1,7 @@
 package deploytraining
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"mime"
@@ -9,47 +10,58 @@ import (
 	"strings"
 
 	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
 
-// file is one of the forms in which a trained model is kept.
-type file struct{ object, extension, media string }
-
-// formats are the forms by the name that a client asks for.
-var formats = map[string]file{
-	"savedmodel": {"savedmodel.zip", ".zip", "application/zip"},
-	"keras":      {"model.keras", ".keras", "application/octet-stream"},
+// kindOf is the framework of a result's model.
+func (s *Service) kindOf(ctx context.Context, r pipeline.Result) (framework.Kind, error) {
+	m, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (pipeline.Model, error) { return tx.ModelVersion(r.Model, r.ModelVersion) })
+	if err != nil {
+		return framework.Kind{}, err
+	}
+	return s.Kinds.Get(m.Framework)
 }
 
 // download streams a trained model.
 func (s *Service) download(w http.ResponseWriter, r *http.Request) {
-	format := r.URL.Query().Get("format")
-	if format == "" {
-		format = "savedmodel"
-	}
-	f, ok := formats[format]
-	if !ok {
-		door.Problem(w, pipeline.Invalidf("format", "%q is not known", format).WithHint("use savedmodel or keras"))
-		return
-	}
 	result, err := s.trained(r)
 	if err != nil {
 		door.Problem(w, err)
 		return
 	}
-	body, size, err := s.Artifacts.Get(r.Context(), result.Artifact+"/"+f.object)
+	f, err := s.format(r.Context(), result, r.URL.Query().Get("format"))
 	if err != nil {
-		door.Problem(w, missing(err, result, format))
+		door.Problem(w, err)
+		return
+	}
+	body, size, err := s.Artifacts.Get(r.Context(), result.Artifact+"/"+f.Blob)
+	if err != nil {
+		door.Problem(w, missing(err, result, f))
 		return
 	}
 	defer func() { _ = body.Close() }() // it was only read
-	w.Header().Set("Content-Type", f.media)
+	w.Header().Set("Content-Type", f.Media)
 	w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
-	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": fileName(result) + f.extension}))
+	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": fileName(result) + f.Extension}))
 	if _, err := io.Copy(w, body); err != nil {
 		s.Log.DebugContext(r.Context(), "a download was broken off", "result", result.ID, "error", err)
 	}
+}
+
+// format looks up a format of a result's framework, the default where name is
+// empty.
+func (s *Service) format(ctx context.Context, r pipeline.Result, name string) (framework.Format, error) {
+	kind, err := s.kindOf(ctx, r)
+	if err != nil {
+		return framework.Format{}, err
+	}
+	f, ok := kind.Bundle.Format(name)
+	if !ok {
+		return f, pipeline.Invalidf("format", "%q is not known", name).WithHint("use %s", strings.Join(kind.Bundle.FormatNames(), " or "))
+	}
+	return f, nil
 }
 
 // trained reads the result of a request's path, which must have a model.
@@ -69,13 +81,13 @@ func (s *Service) trained(r *http.Request) (result pipeline.Result, err error) {
 }
 
 // missing says why a finished result has no file of a format.
-func missing(err error, r pipeline.Result, format string) error {
+func missing(err error, r pipeline.Result, f framework.Format) error {
 	if pipeline.KindOf(err) != pipeline.NotFound {
 		return err
 	}
 	return &pipeline.Error{
-		Kind: pipeline.NotFound, Field: "format", Reason: fmt.Sprintf("result %d has no %s file", r.ID, format),
-		Hint: "a model that Keras cannot save as .keras is kept as SavedModel only", Err: err,
+		Kind: pipeline.NotFound, Field: "format", Reason: fmt.Sprintf("result %d has no %s file", r.ID, f.Name),
+		Hint: f.Lacking, Err: err,
 	}
 }
 

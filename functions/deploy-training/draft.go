@@ -6,25 +6,49 @@ import (
 	"github.com/cloudevents/sdk-go/v2/event"
 
 	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
 // maxDescription is the longest description, in bytes.
 const maxDescription = 4 << 10
 
-// deploymentOf gives the deployment that a command asks for, checked.
-func deploymentOf(e event.Event) (pipeline.Deployment, error) {
-	dep := pipeline.Deployment{ValidationKwargs: pipeline.DefaultValidationKwargs()}
-	if err := eventing.Apply[pipeline.DeploymentForm](e, &dep); err != nil {
+// draft is the deployment that a command asks for, its arguments as they were
+// given: the framework of its models reads them.
+type draft struct {
+	pipeline.Deployment
+	TrainingKwargs   pipeline.Arguments `json:"training_kwargs"`
+	ValidationKwargs pipeline.Arguments `json:"validation_kwargs"`
+}
+
+// draftOf reads the draft of a command and checks all but what a framework
+// does.
+func draftOf(e event.Event) (draft, error) {
+	var d draft
+	if err := eventing.Apply[pipeline.DeploymentForm](e, &d); err != nil {
+		return d, err
+	}
+	if err := d.Normalize(); err != nil {
+		return d, err
+	}
+	if len(d.Description) > maxDescription {
+		return d, pipeline.Invalidf("description", "is %d bytes long, at most %d are allowed", len(d.Description), maxDescription)
+	}
+	return d, checkTolerations(d.Resources.Tolerations)
+}
+
+// deployment gives the deployment that the draft asks for, as the framework of
+// its models reads it.
+func (d draft) deployment(s framework.Settings) (dep pipeline.Deployment, err error) {
+	dep = d.Deployment
+	if dep.Engine, err = s.Engine(d.Engine); err != nil {
 		return dep, err
 	}
-	if err := dep.Normalize(); err != nil {
+	if dep.TrainingKwargs, err = s.Fit(json.RawMessage(d.TrainingKwargs)); err != nil {
 		return dep, err
 	}
-	if len(dep.Description) > maxDescription {
-		return dep, pipeline.Invalidf("description", "is %d bytes long, at most %d are allowed", len(dep.Description), maxDescription)
-	}
-	return dep, checkTolerations(dep.Resources.Tolerations)
+	dep.ValidationKwargs, err = s.Evaluate(json.RawMessage(d.ValidationKwargs))
+	return dep, err
 }
 
 // checkTolerations wants a JSON array of objects; their members are for the

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/shared/framework/keras/kerasmodel"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -20,13 +21,13 @@ func TestRepeatTakesTheEngineOfBefore(t *testing.T) {
 		want   pipeline.Engine
 		why    string
 	}{
-		"the same":           {want: pipeline.XLA, why: "as for the same training of result 1: measured"},
-		"verbose is no fact": {change: map[string]any{"training_kwargs": "epochs=3, shuffle=False, verbose=2"}, want: pipeline.XLA, why: "as for the same training of result 1: measured"},
+		"the same":           {want: kerasmodel.XLA, why: "as for the same training of result 1: measured"},
+		"verbose is no fact": {change: map[string]any{"training_kwargs": "epochs=3, shuffle=False, verbose=2"}, want: kerasmodel.XLA, why: "as for the same training of result 1: measured"},
 		"another batch size": {change: map[string]any{"batch_size": 11}, want: pipeline.Auto},
 		"another seed":       {change: map[string]any{"seed": 8}, want: pipeline.Auto},
 		"another argument":   {change: map[string]any{"training_kwargs": "epochs=4, shuffle=False"}, want: pipeline.Auto},
 		"another stream":     {offset: 1, want: pipeline.Auto},
-		"a pinned engine":    {change: map[string]any{"engine": "graph"}, want: pipeline.Graph},
+		"a pinned engine":    {change: map[string]any{"engine": "graph"}, want: kerasmodel.Graph},
 		"the first failed":   {failed: true, want: pipeline.Auto},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -35,7 +36,7 @@ func TestRepeatTakesTheEngineOfBefore(t *testing.T) {
 			form["configuration"] = r.configuration(t, image)
 			want[pipeline.Deployment](t, r, http.StatusCreated, "POST", "/deployments", form)
 			r.arrives(t, r.stream(t, 1, 0))
-			first := pipeline.Outcome{Result: 1, Attempt: 1, Engine: pipeline.XLA, EngineReason: "measured", Artifact: "a", Seconds: 2}
+			first := pipeline.Outcome{Result: 1, Attempt: 1, Engine: kerasmodel.XLA, EngineReason: "measured", Artifact: "a", Seconds: 2}
 			if tt.failed {
 				first.Reason = "no"
 				r.deliver(t, eventing.TrainingFailed, 1, first)

@@ -21,7 +21,9 @@ import (
 
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/artifact"
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/framework/keras"
+	"github.com/kafkaml/kafkaml/shared/framework/keras/kerasmodel"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
 	"github.com/kafkaml/kafkaml/shared/platform/local"
@@ -59,7 +61,7 @@ func newMachine(t *testing.T) *machine {
 	m.url = "http://" + listener.Addr().String()
 	m.boot(t)
 	env := append(m.cluster.Config().Env(), "ARTIFACT_URL="+blobs, "K_SINK="+m.url+"/")
-	m.Service = NewService(Deps{Store: store, Artifacts: artifacts, Jobs: m.local, Env: env, Log: quiet})
+	m.Service = NewService(Deps{Store: store, Artifacts: artifacts, Jobs: m.local, Kinds: framework.Kinds{kerasmodel.Kind()}, Env: env, Log: quiet})
 	server := httptest.NewUnstartedServer(door.Handler(m.Function(), store, quiet))
 	_ = server.Listener.Close() // in favour of the one whose address is known already
 	server.Listener = listener
@@ -87,7 +89,7 @@ func (m *machine) boot(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.local, err = local.New(local.Config{
-		Binary: binary, Dir: m.dir, Log: quiet, Grace: 5 * time.Second,
+		Programs: map[string]string{"tensorflow": binary}, Dir: m.dir, Log: quiet, Grace: 5 * time.Second,
 		OnEnded: func(ctx context.Context, e platform.Ended) { m.Ended(ctx, e) },
 	})
 	if err != nil {
@@ -143,7 +145,7 @@ func (m *machine) model(t *testing.T) {
 		}
 	}
 	m.write(t, func(tx *registry.Tx) error {
-		model := pipeline.Model{Name: "small", Source: small, SourceHash: "h", Artifact: key, Export: export}
+		model := pipeline.Model{Name: "small", Source: small, Framework: kerasmodel.Name, SourceHash: "h", Artifact: key, Export: export}
 		if err := tx.CreateModel(&model); err != nil {
 			return err
 		}

@@ -82,7 +82,10 @@ func (s *Service) finished(ctx context.Context, e event.Event) (*event.Event, er
 		return nil, err
 	}
 	key := pipeline.ResultArtifact(o.Result, o.Attempt)
-	stored, err := s.Artifacts.Exists(ctx, key+"/savedmodel.zip")
+	stored, err := s.stored(ctx, o.Result, key)
+	if pipeline.KindOf(err) == pipeline.NotFound { // the result was deleted meanwhile
+		return nil, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("end result %d: %w", o.Result, err)
 	}
@@ -94,6 +97,19 @@ func (s *Service) finished(ctx context.Context, e event.Event) (*event.Event, er
 		r.Artifact = key
 		setStatus(r, pipeline.ResultFinished)
 	})
+}
+
+// stored reports whether the trained model of a result lies below key.
+func (s *Service) stored(ctx context.Context, id int64, key string) (bool, error) {
+	r, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (pipeline.Result, error) { return tx.Result(id) })
+	if err != nil {
+		return false, err
+	}
+	kind, err := s.kindOf(ctx, r)
+	if err != nil {
+		return false, err
+	}
+	return kind.Bundle.Trained.Exist(ctx, s.Artifacts, key)
 }
 
 // failed ends a result for the reason that its training gives.

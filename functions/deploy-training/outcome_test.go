@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/shared/framework/keras/kerasmodel"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
 )
@@ -37,7 +38,7 @@ func (r *rig) progress(t *testing.T, attempt, first, last int) {
 func (r *rig) finish(t *testing.T, attempt int) {
 	t.Helper()
 	r.deliver(t, eventing.TrainingFinished, 1, pipeline.Outcome{
-		Result: 1, Attempt: attempt, Engine: pipeline.XLA, Artifact: "../../etc", Seconds: 2,
+		Result: 1, Attempt: attempt, Engine: kerasmodel.XLA, Artifact: "../../etc", Seconds: 2,
 		Metrics: pipeline.SplitMetrics{Test: pipeline.Metrics{"accuracy": 0.5}},
 	})
 }
@@ -53,7 +54,7 @@ func TestTrainingFinishes(t *testing.T) {
 	r.stored(t, 1, 1)
 	r.finish(t, 1)
 	got = r.result(t, 1)
-	if got.Status != pipeline.ResultFinished || got.Engine != pipeline.XLA || got.Artifact != "results/1/attempt-1" || got.EpochsDone != 3 || got.Metrics.Test["accuracy"] != 0.5 || got.Finished == nil {
+	if got.Status != pipeline.ResultFinished || got.Engine != kerasmodel.XLA || got.Artifact != "results/1/attempt-1" || got.EpochsDone != 3 || got.Metrics.Test["accuracy"] != 0.5 || got.Finished == nil {
 		t.Errorf("after training: %+v", got)
 	}
 	if d := want[pipeline.Deployment](t, r, http.StatusOK, "GET", "/deployments/1", nil); d.Status != pipeline.DeploymentFinished {
@@ -184,7 +185,8 @@ func TestDownload(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := resp.Header.Get("Content-Disposition"); got != "attachment; filename="+file || string(body) != formats[format].object {
+		kept, _ := kerasmodel.Kind().Bundle.Format(format)
+		if got := resp.Header.Get("Content-Disposition"); got != "attachment; filename="+file || string(body) != kept.Blob {
 			t.Errorf("%s: %q with %q", format, got, body)
 		}
 	}

@@ -18,6 +18,8 @@ import (
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/artifact"
+	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/framework/keras/kerasmodel"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
 	"github.com/kafkaml/kafkaml/shared/registry"
@@ -126,7 +128,7 @@ func rigOn(t *testing.T, database string, jobs *recorder) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := NewService(Deps{Store: store, Artifacts: artifacts, Jobs: jobs, Log: quiet, Env: []string{"A=1"}})
+	s := NewService(Deps{Store: store, Artifacts: artifacts, Jobs: jobs, Kinds: framework.Kinds{kerasmodel.Kind()}, Log: quiet, Env: []string{"A=1"}})
 	server := httptest.NewServer(door.Handler(s.Function(), store, quiet))
 	t.Cleanup(func() {
 		server.Close()
@@ -170,7 +172,7 @@ func (r *rig) configuration(t *testing.T, exports ...pipeline.Export) int64 {
 	r.write(t, func(tx *registry.Tx) error {
 		c.Models = nil
 		for i, e := range exports {
-			m := pipeline.Model{Name: fmt.Sprintf("m%d", i+1), Source: "s", SourceHash: "h", Artifact: fmt.Sprintf("models/%d", i+1), Export: e}
+			m := pipeline.Model{Name: fmt.Sprintf("m%d", i+1), Source: "s", Framework: kerasmodel.Name, SourceHash: "h", Artifact: fmt.Sprintf("models/%d", i+1), Export: e}
 			if err := tx.CreateModel(&m); err != nil {
 				return err
 			}
@@ -275,8 +277,8 @@ func (r *rig) result(t *testing.T, id int64) pipeline.Result {
 // stored puts a trained model where an attempt leaves it.
 func (r *rig) stored(t *testing.T, result int64, attempt int) {
 	t.Helper()
-	for _, f := range formats {
-		if err := r.Artifacts.Put(t.Context(), pipeline.ResultArtifact(result, attempt)+"/"+f.object, bytes.NewReader([]byte(f.object))); err != nil {
+	for _, f := range kerasmodel.Kind().Bundle.Formats {
+		if err := r.Artifacts.Put(t.Context(), pipeline.ResultArtifact(result, attempt)+"/"+f.Blob, bytes.NewReader([]byte(f.Blob))); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -8,11 +8,9 @@ import (
 	"github.com/cloudevents/sdk-go/v2/event"
 
 	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
-
-// tensorflow is the one framework so far.
-const tensorflow = "tensorflow"
 
 // What a request may hold at most, in bytes and in models.
 const (
@@ -23,13 +21,10 @@ const (
 )
 
 // modelOf gives m with the members that a command gives, checked. A member that
-// is left out stays as it is.
-func modelOf(e event.Event, m pipeline.Model) (pipeline.Model, error) {
+// is left out stays as it is; a new model is of the first framework.
+func modelOf(kinds framework.Kinds, e event.Event, m pipeline.Model) (pipeline.Model, error) {
 	if err := eventing.Apply[pipeline.ModelForm](e, &m); err != nil {
 		return m, err
-	}
-	if m.Framework == "" {
-		m.Framework = tensorflow
 	}
 	if err := pipeline.ValidateName("name", m.Name); err != nil {
 		return m, err
@@ -37,21 +32,23 @@ func modelOf(e event.Event, m pipeline.Model) (pipeline.Model, error) {
 	if err := atMost("description", m.Description, maxDescription); err != nil {
 		return m, err
 	}
-	if m.Framework != tensorflow {
-		return m, pipeline.Invalidf("framework", "%q is not known", m.Framework).WithHint("use %q", tensorflow)
+	kind, err := kinds.Get(m.Framework)
+	if err != nil {
+		return m, err
 	}
-	if err := checkSource(m.Imports, m.Source); err != nil {
+	m.Framework = kind.Name
+	if err := checkSource(kind, m.Imports, m.Source); err != nil {
 		return m, err
 	}
 	m.SourceHash = sourceHash(m.Imports, m.Source)
 	return m, nil
 }
 
-// checkSource refuses what the worker need not be asked about.
-func checkSource(imports, source string) error {
+// checkSource refuses what the builder need not be asked about.
+func checkSource(kind framework.Kind, imports, source string) error {
 	if strings.TrimSpace(source) == "" {
 		return pipeline.Invalidf("source", "is empty").
-			WithHint("paste Keras code that leaves a compiled model in the variable model")
+			WithHint("paste %s", kind.Source)
 	}
 	if err := atMost("imports", imports, maxImports); err != nil {
 		return err

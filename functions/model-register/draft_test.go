@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/framework/keras/kerasmodel"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -27,10 +29,10 @@ func TestMembersOfAModel(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			m, err := modelOf(eventing.New(eventing.ModelRegister, "/t", "", c.members), pipeline.Model{})
+			m, err := modelOf(framework.Kinds{kerasmodel.Kind()}, eventing.New(eventing.ModelRegister, "/t", "", c.members), pipeline.Model{})
 			var e *pipeline.Error
 			if c.field == "" {
-				if err != nil || m.Framework != tensorflow || len(m.SourceHash) != 64 {
+				if err != nil || m.Framework != kerasmodel.Name || len(m.SourceHash) != 64 {
 					t.Errorf("got %+v, %v", m, err)
 				}
 				return

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+
+	"github.com/kafkaml/kafkaml/shared/framework/keras/kerasmodel"
 )
 
 //go:embed examples/*.py
@@ -56,7 +58,7 @@ func parseExample(name, text string) (Example, error) {
 	}
 	return Example{
 		Name: name, Description: strings.TrimSpace(description),
-		Imports: imports, Source: source, Framework: tensorflow,
+		Imports: imports, Source: source, Framework: kerasmodel.Name,
 	}, nil
 }
 

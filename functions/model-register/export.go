@@ -2,11 +2,8 @@ package modelregister
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,7 +22,11 @@ const cleanupTime = 30 * time.Second
 // does, or calls discard.
 func (s *Service) build(ctx context.Context, m *pipeline.Model, id int64, version int) error {
 	key := pipeline.ModelArtifact(id, version) + "-" + uuid.NewString()
-	err := s.export(ctx, m, func(dir string) error { return s.upload(ctx, key, dir) })
+	kind, err := s.Kinds.Get(m.Framework)
+	if err != nil {
+		return err
+	}
+	err = s.export(ctx, m, func(dir string) error { return kind.Bundle.Exported.Put(ctx, s.Artifacts, key, dir) })
 	if err != nil {
 		s.discard(ctx, key)
 		return err
@@ -36,31 +37,19 @@ func (s *Service) build(ctx context.Context, m *pipeline.Model, id int64, versio
 
 // export builds m's source in a folder that is there while use runs.
 func (s *Service) export(ctx context.Context, m *pipeline.Model, use func(dir string) error) error {
+	builder, ok := s.Builders[m.Framework]
+	if !ok {
+		return &pipeline.Error{Kind: pipeline.Internal, Field: "framework", Reason: fmt.Sprintf("nothing builds models of %q here", m.Framework)}
+	}
 	dir, err := os.MkdirTemp(s.Scratch, "export-*")
 	if err != nil {
 		return fmt.Errorf("make a folder for the export: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // what is left of it is the scratch folder's to clear
-	if m.Export, err = s.Worker.Export(ctx, m.Imports, m.Source, dir); err != nil {
+	if m.Export, err = builder.Export(ctx, m.Imports, m.Source, dir); err != nil {
 		return err
 	}
 	return use(dir)
-}
-
-// upload stores both halves of an export: what trains and predicts, and the
-// template of the .keras file, which a model that Keras cannot save lacks.
-func (s *Service) upload(ctx context.Context, key, dir string) error {
-	if err := s.Artifacts.PutDir(ctx, key+"/model.zip", filepath.Join(dir, "model")); err != nil {
-		return fmt.Errorf("store the export: %w", err)
-	}
-	template := filepath.Join(dir, "keras")
-	if files, err := os.ReadDir(template); len(files) == 0 && (err == nil || errors.Is(err, fs.ErrNotExist)) {
-		return nil
-	}
-	if err := s.Artifacts.PutDir(ctx, key+"/keras.zip", template); err != nil {
-		return fmt.Errorf("store the template of the .keras file: %w", err)
-	}
-	return nil
 }
 
 // discard removes what lies under a key that no row refers to. That it failed is logged

@@ -18,7 +18,12 @@ func (s *Service) validate(ctx context.Context, call *door.Call) error {
 	if err := eventing.Apply[pipeline.ModelForm](call.Event, &m); err != nil {
 		return err
 	}
-	if err := checkSource(m.Imports, m.Source); err != nil {
+	kind, err := s.Kinds.Get(m.Framework)
+	if err != nil {
+		return err
+	}
+	m.Framework = kind.Name
+	if err := checkSource(kind, m.Imports, m.Source); err != nil {
 		return err
 	}
 	if err := s.export(ctx, &m, func(string) error { return nil }); err != nil {
@@ -31,7 +36,7 @@ func (s *Service) validate(ctx context.Context, call *door.Call) error {
 
 // register makes version 1 of a model of a new name.
 func (s *Service) register(ctx context.Context, call *door.Call) error {
-	built, err := modelOf(call.Event, pipeline.Model{})
+	built, err := modelOf(s.Kinds, call.Event, pipeline.Model{})
 	if err != nil {
 		return err
 	}
@@ -65,7 +70,7 @@ func (s *Service) update(ctx context.Context, call *door.Call) error {
 		return err
 	}
 	return s.commitBuilt(ctx, call, eventing.ModelUpdated, built.Artifact, func(tx *registry.Tx) (pipeline.Model, error) {
-		return revise(tx, id, call.Event, built)
+		return s.revise(tx, id, call.Event, built)
 	})
 }
 
@@ -76,7 +81,7 @@ func (s *Service) rebuild(ctx context.Context, id int64, e event.Event) (pipelin
 	if err != nil {
 		return old, err
 	}
-	m, err := modelOf(e, old)
+	m, err := modelOf(s.Kinds, e, old)
 	if err != nil {
 		return m, err
 	}
@@ -90,12 +95,12 @@ func (s *Service) rebuild(ctx context.Context, id int64, e event.Event) (pipelin
 // revise stores an update. It starts from the row as it is now: another update
 // may have come since built was made, which matters only where it was of the
 // source too.
-func revise(tx *registry.Tx, id int64, e event.Event, built pipeline.Model) (pipeline.Model, error) {
+func (s *Service) revise(tx *registry.Tx, id int64, e event.Event, built pipeline.Model) (pipeline.Model, error) {
 	old, err := tx.Model(id)
 	if err != nil {
 		return old, err
 	}
-	m, err := modelOf(e, old)
+	m, err := modelOf(s.Kinds, e, old)
 	if err != nil {
 		return m, err
 	}

@@ -1,5 +1,5 @@
 // Package modelregister is the step that stores models and configurations. It
-// builds pasted Keras source in the fenced worker, stores the exported model as
+// builds pasted source in the fenced worker of its framework, stores the exported model as
 // an artifact and the rest in the registry; each change of the source is a new
 // version, so that a result keeps the version it was trained on.
 //
@@ -9,30 +9,20 @@
 package modelregister
 
 import (
-	"context"
 	"log/slog"
 
 	"github.com/kafkaml/kafkaml/shared/artifact"
-	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
-
-// Worker builds Keras source. *keras.Worker is one.
-type Worker interface {
-	// Export runs imports and source and leaves the export in dir: model/ and
-	// keras/. An error of the person's source is an Invalid *pipeline.Error
-	// with its position.
-	Export(ctx context.Context, imports, source, dir string) (pipeline.Export, error)
-	// Health is nil while the worker can build, or says what is missing.
-	Health() error
-}
 
 // Deps is what the step needs of the others.
 type Deps struct {
 	Store     *registry.Store
 	Artifacts *artifact.Store
-	Worker    Worker
-	Scratch   string // folder for exports under way; the system's when empty
+	Kinds     framework.Kinds
+	Builders  framework.Builders // of Kinds
+	Scratch   string             // folder for exports under way; the system's when empty
 	Log       *slog.Logger
 }
 

@@ -39,7 +39,7 @@ func (s *Service) Function() door.Function {
 		},
 		Resources: s.resources,
 		Facts:     []string{"io.kafkaml.model.", "io.kafkaml.configuration."},
-		Ready:     func(context.Context) error { return s.Worker.Health() },
+		Ready:     func(context.Context) error { return s.Builders.Health() },
 	}
 }
 

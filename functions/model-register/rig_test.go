@@ -18,36 +18,30 @@ import (
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/artifact"
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/framework/keras"
+	"github.com/kafkaml/kafkaml/shared/framework/keras/kerasmodel"
 	"github.com/kafkaml/kafkaml/shared/registry"
-	"github.com/kafkaml/kafkaml/shared/toolchain"
 )
 
 // warm is one Python worker for all tests of the package: it takes seconds to
 // start.
 var warm struct {
 	once sync.Once
-	*keras.Worker
+	framework.Builder
 	err error
 }
 
-func worker() (*keras.Worker, error) {
-	warm.once.Do(func() {
-		python, site, err := toolchain.Python()
-		if err != nil {
-			warm.err = err
-			return
-		}
-		warm.Worker, warm.err = keras.Start(context.Background(), keras.Options{Python: python, SitePackages: site, Log: quiet})
-	})
-	return warm.Worker, warm.err
+func worker() (framework.Builder, error) {
+	warm.once.Do(func() { warm.Builder, warm.err = keras.Build(context.Background(), quiet) })
+	return warm.Builder, warm.err
 }
 
 var quiet = slog.New(slog.DiscardHandler)
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if warm.Worker != nil {
+	if warm.Builder != nil {
 		if err := warm.Close(); err != nil && code == 0 {
 			code = 1
 		}
@@ -78,7 +72,7 @@ func newRig(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := NewService(Deps{Store: store, Artifacts: artifacts, Worker: w, Scratch: dir, Log: quiet})
+	s := NewService(Deps{Store: store, Artifacts: artifacts, Kinds: framework.Kinds{kerasmodel.Kind()}, Builders: framework.Builders{kerasmodel.Name: w}, Scratch: dir, Log: quiet})
 	server := httptest.NewServer(door.Handler(s.Function(), store, quiet))
 	t.Cleanup(func() {
 		server.Close()

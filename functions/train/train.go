@@ -12,6 +12,7 @@ package train
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -42,7 +43,7 @@ type Config struct {
 // K_CE_OVERRIDES.
 func ConfigFromEnv(getenv func(string) string, frameworks framework.Frameworks, log *slog.Logger) (Config, error) {
 	c := Config{Frameworks: frameworks, Artifacts: getenv("ARTIFACT_URL"), Log: log}
-	if err := platform.ReadDescription(getenv, platform.JobVariable, &c.Job); err != nil {
+	if err := c.readJob(getenv); err != nil {
 		return c, err
 	}
 	if c.Artifacts == "" {
@@ -54,6 +55,30 @@ func ConfigFromEnv(getenv func(string) string, frameworks framework.Frameworks, 
 	}
 	c.Kafka, err = stream.FromEnv(getenv)
 	return c, err
+}
+
+// readJob reads what is to be trained. The framework reads the arguments of fit
+// and evaluate, which a person who runs the verb by hand may write as its text.
+func (c *Config) readJob(getenv func(string) string) error {
+	var d struct {
+		pipeline.TrainingJob
+		TrainingKwargs   pipeline.Arguments `json:"training_kwargs"`
+		ValidationKwargs pipeline.Arguments `json:"validation_kwargs"`
+	}
+	if err := platform.ReadDescription(getenv, platform.JobVariable, &d); err != nil {
+		return err
+	}
+	c.Job = d.TrainingJob
+	f, err := c.Frameworks.Get(c.Job.Framework)
+	if err != nil {
+		return err
+	}
+	s := f.Kind().Settings
+	if c.Job.TrainingKwargs, err = s.Fit(json.RawMessage(d.TrainingKwargs)); err != nil {
+		return err
+	}
+	c.Job.ValidationKwargs, err = s.Evaluate(json.RawMessage(d.ValidationKwargs))
+	return err
 }
 
 // outcomeTime bounds how long the outcome is offered to a sink that is away.

@@ -31,6 +31,9 @@ import (
 	"github.com/kafkaml/kafkaml/shared/toolchain"
 )
 
+// linked are the frameworks of the program that trains.
+var linked = framework.Frameworks{tensorflow.Framework{}}
+
 // rig is a broker, a store and a sink for one test.
 type rig struct {
 	Config
@@ -60,7 +63,7 @@ func newRig(t *testing.T) *rig {
 			InputFormat: pipeline.RAW,
 			InputConfig: json.RawMessage(`{"data_type":"float32","data_reshape":"3","label_type":"uint8","label_reshape":""}`),
 		},
-		Frameworks: framework.Frameworks{tensorflow.Framework{}}, Kafka: r.cluster.Config(), Artifacts: "file://" + t.TempDir(), Scratch: t.TempDir(),
+		Frameworks: linked, Kafka: r.cluster.Config(), Artifacts: "file://" + t.TempDir(), Scratch: t.TempDir(),
 		Emitter: eventing.NewEmitter(sink.URL, eventing.Overrides{}, nil), Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 	store := r.store(t)
@@ -305,7 +308,7 @@ func TestRunFailsWithReasons(t *testing.T) {
 
 func TestConfigFromEnv(t *testing.T) {
 	env := map[string]string{"ARTIFACT_URL": "mem://", "KAFKA_BROKERS": "localhost:1", "KAFKAML_JOB": `{"result":4,"export":{"metrics":["loss"]},"training_kwargs":"epochs=2"}`}
-	c, err := ConfigFromEnv(func(k string) string { return env[k] }, nil, slog.Default())
+	c, err := ConfigFromEnv(func(k string) string { return env[k] }, linked, slog.Default())
 	if err != nil || c.Job.Result != 4 || c.Job.TrainingKwargs.Epochs != 2 {
 		t.Error(c.Job, err)
 	}
@@ -315,7 +318,7 @@ func TestConfigFromEnv(t *testing.T) {
 				return ""
 			}
 			return env[k]
-		}, nil, slog.Default())
+		}, linked, slog.Default())
 		if err == nil || !strings.Contains(err.Error(), missing) {
 			t.Error(fmt.Sprint(missing, ": ", err))
 		}

@@ -14,6 +14,9 @@ package framework
 
 import (
 	"context"
+	"errors"
+	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
@@ -37,6 +40,38 @@ type Kinds []Kind
 // registered is an Invalid error.
 func (k Kinds) Get(name string) (Kind, error) {
 	return lookup(k, name, func(kind Kind) string { return kind.Name })
+}
+
+// Engines are those of all kinds, the first kind's default first.
+func (k Kinds) Engines() []string {
+	return union(k, func(kind Kind) []string { return kind.Settings.EngineNames() })
+}
+
+// Formats are the names of those of all kinds, the first kind's default first.
+func (k Kinds) Formats() []string {
+	return union(k, func(kind Kind) []string { return kind.Bundle.FormatNames() })
+}
+
+// Format looks up a format among those of all kinds.
+func (k Kinds) Format(name string) (Format, bool) {
+	for _, kind := range k {
+		if f, ok := kind.Bundle.Format(name); ok {
+			return f, true
+		}
+	}
+	return Format{}, false
+}
+
+// union is what the kinds have, each once, in the order in which it comes.
+func union(kinds Kinds, of func(Kind) []string) (all []string) {
+	for _, kind := range kinds {
+		for _, name := range of(kind) {
+			if !slices.Contains(all, name) {
+				all = append(all, name)
+			}
+		}
+	}
+	return all
 }
 
 // lookup finds the one of a name, the first where it is empty.
@@ -79,10 +114,61 @@ type Builder interface {
 	Export(ctx context.Context, imports, source, dir string) (pipeline.Export, error)
 	// Health is nil while it can build, or says what is missing.
 	Health() error
+	// Close ends it and what it runs.
+	Close() error
 }
 
 // Builders are those of a process, by the name of their framework.
 type Builders map[string]Builder
+
+// Health is nil while all of them can build, or says what is missing.
+func (b Builders) Health() error {
+	var all error
+	for _, one := range b {
+		all = errors.Join(all, one.Health())
+	}
+	return all
+}
+
+// Close closes all of them.
+func (b Builders) Close() error {
+	var all error
+	for _, one := range b {
+		all = errors.Join(all, one.Close())
+	}
+	return all
+}
+
+// Registration is what a main of the functions registers of a framework.
+type Registration struct {
+	Kind  Kind
+	Start func(ctx context.Context, log *slog.Logger) (Builder, error) // ctx bounds the start only
+}
+
+// Registry are the frameworks of such a main; the first is the default.
+type Registry []Registration
+
+// Kinds are those of the frameworks.
+func (r Registry) Kinds() Kinds {
+	kinds := make(Kinds, len(r))
+	for i, one := range r {
+		kinds[i] = one.Kind
+	}
+	return kinds
+}
+
+// Build starts a builder for each framework. The caller closes them.
+func (r Registry) Build(ctx context.Context, log *slog.Logger) (Builders, error) {
+	builders := Builders{}
+	for _, one := range r {
+		b, err := one.Start(ctx, log)
+		if err != nil {
+			return nil, errors.Join(err, builders.Close())
+		}
+		builders[one.Kind.Name] = b
+	}
+	return builders, nil
+}
 
 // Output is one output of a model for some records.
 type Output struct {

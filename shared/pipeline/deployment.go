@@ -3,7 +3,6 @@ package pipeline
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -82,18 +81,11 @@ type Resources struct {
 	DeadlineSecs  int64             `json:"deadline_seconds,omitempty" minimum:"0" flag:"deadline" arg:"SECONDS" description:"end a training after so many seconds"`
 }
 
-// Engine is what runs the training loop.
+// Engine is what runs the training loop; a framework names those that it has.
 type Engine string
 
-// Auto measures the plain graph against XLA and keeps the faster.
-const (
-	Auto  Engine = "auto"
-	Graph Engine = "graph"
-	XLA   Engine = "xla"
-)
-
-// Enum lists the values for JSON Schema.
-func (Engine) Enum() []any { return values(Auto, Graph, XLA) }
+// Auto leaves the choice to the framework. Every framework takes it.
+const Auto Engine = "auto"
 
 // The bounds of a deployment's members; the default batch size is Keras'.
 const (
@@ -103,12 +95,13 @@ const (
 )
 
 // Normalize gives the members of a deployment that were left out their
-// defaults and refuses those out of range, each by its name.
+// defaults and refuses those out of range, each by its name. Engine and
+// arguments of fit are for the framework to check; see framework.Settings.
 func (d *Deployment) Normalize() error {
 	if d.BatchSize == 0 {
 		d.BatchSize = defaultBatchSize
 	}
-	if d.TrainingKwargs.Epochs == 0 { // never read: what was read has at least 1
+	if d.TrainingKwargs.Epochs == 0 { // never read: what a framework reads has at least 1
 		d.TrainingKwargs = DefaultTrainingKwargs()
 	}
 	if d.Engine == "" {
@@ -121,24 +114,21 @@ func (d *Deployment) Normalize() error {
 		return Invalidf("batch_size", "must be from 1 to %d, not %d", maxBatchSize, d.BatchSize)
 	case d.GPUs < 0 || d.GPUs > maxGPUs:
 		return Invalidf("gpus", "must be from 0 to %d, not %d", maxGPUs, d.GPUs)
-	case !slices.Contains([]Engine{Auto, Graph, XLA}, d.Engine):
-		return Invalidf("engine", "must be %s, %s or %s, not %q", Auto, Graph, XLA, string(d.Engine))
 	case d.Resources.DeadlineSecs < 0:
 		return Invalidf("resources.deadline_seconds", "must not be negative")
 	}
-	return d.TrainingKwargs.check()
+	return nil
 }
 
 // ModelArtifact is how the keys of a version of a model begin among the
-// artifacts; the export that counts is named by Model.Artifact. Below it lie
-// model.zip, the exported SavedModel, and keras.zip, the template of the .keras
-// file where the model has one.
+// artifacts; the export that counts is named by Model.Artifact. What lies below
+// it is said by the framework's Bundle.
 func ModelArtifact(model int64, version int) string {
 	return fmt.Sprintf("models/%d/v%d", model, version)
 }
 
-// ResultArtifact is the key of what an attempt at a result trained;
-// <key>/savedmodel.zip and <key>/model.keras.
+// ResultArtifact is the key below which lies what an attempt at a result
+// trained.
 func ResultArtifact(result int64, attempt int) string {
 	return fmt.Sprintf("results/%d/attempt-%d", result, attempt)
 }

@@ -76,6 +76,22 @@ func TestRates(t *testing.T) {
 	}
 }
 
+func checkRefused(t *testing.T, err error, field string, words []string) {
+	t.Helper()
+	var e *Error
+	if !errors.As(err, &e) || e.Kind != Invalid {
+		t.Fatalf("got %v, want an invalid %s", err, field)
+	}
+	if e.Field != field {
+		t.Errorf("field is %q, want %q (%v)", e.Field, field, err)
+	}
+	for _, word := range words {
+		if !strings.Contains(e.Error()+" "+e.Hint, word) {
+			t.Errorf("%q (hint %q) does not say %q", e.Error(), e.Hint, word)
+		}
+	}
+}
+
 func TestNames(t *testing.T) {
 	long := strings.Repeat("n", 250)
 	cases := []struct {
@@ -171,12 +187,10 @@ func TestNormalize(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	for field, d := range map[string]Deployment{
-		"configuration":                 {},
-		"batch_size":                    {Configuration: 1, BatchSize: -1},
-		"gpus":                          {Configuration: 1, GPUs: 65},
-		"engine":                        {Configuration: 1, Engine: "cuda"},
-		"training_kwargs.initial_epoch": {Configuration: 1, TrainingKwargs: TrainingKwargs{Epochs: 1, InitialEpoch: 1}},
-		"resources.deadline_seconds":    {Configuration: 1, Resources: Resources{DeadlineSecs: -1}},
+		"configuration":              {},
+		"batch_size":                 {Configuration: 1, BatchSize: -1},
+		"gpus":                       {Configuration: 1, GPUs: 65},
+		"resources.deadline_seconds": {Configuration: 1, Resources: Resources{DeadlineSecs: -1}},
 	} {
 		checkRefused(t, d.Normalize(), field, nil)
 	}

@@ -52,7 +52,7 @@ func (b *bench) download(ctx context.Context, v *served) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	_, err = b.client.Download(ctx, v.result.ID, client.Keras, f)
+	_, err = b.client.Download(ctx, v.result.ID, "keras", f)
 	return err
 }
 

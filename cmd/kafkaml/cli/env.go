@@ -16,6 +16,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/client"
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/terminal"
+	"github.com/kafkaml/kafkaml/shared/framework"
 )
 
 // Env is one invocation of the program: its streams, its settings and its
@@ -26,6 +27,8 @@ type Env struct {
 	Out, Err io.Writer
 	Getenv   func(string) string
 	Now      func() time.Time
+	// Frameworks are those that models may be of.
+	Frameworks framework.Registry
 
 	server string
 	output string

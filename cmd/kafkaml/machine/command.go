@@ -110,6 +110,7 @@ func (s *settings) prepare(env *cli.Env) (io.Closer, error) {
 		}
 		s.Broker = BrokerExternal
 	}
+	s.Frameworks = env.Frameworks
 	s.Say = func(format string, args ...any) { fmt.Fprintf(env.Out, format+"\n", args...) }
 	file, err := os.OpenFile(filepath.Join(data, "logs", "kafkaml.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/stream"
@@ -31,6 +32,7 @@ type Options struct {
 	Artifacts    string // URL; a folder under Data when empty
 	ControlTopic string
 	Origins      string // of pages elsewhere that may call, separated by commas
+	Frameworks   framework.Registry
 	Log          *slog.Logger
 	Say          func(format string, args ...any) // tells the person what is being done
 }

@@ -82,7 +82,7 @@ var errEnded = errors.New("nobody asked it to")
 // report to it until their end.
 func (m *Machine) serve(ctx context.Context) error {
 	o := m.options
-	instance := functions.NewInstance(o.Log)
+	instance := functions.NewInstance(o.Frameworks, o.Log)
 	m.listenAndServe(instance, ui.Handler(client.ConfigBelow(m.Kafka.Brokers, o.ControlTopic)))
 	m.onClose("the functions", instance.Stop)
 	o.Say("starting the functions and the model worker")

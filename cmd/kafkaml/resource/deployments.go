@@ -26,7 +26,7 @@ func deploymentKind(env *cli.Env) kind[pipeline.Deployment] {
 			{"AGE", func(d pipeline.Deployment, n *names) string { return terminal.Ago(d.Created, n.now) }},
 		},
 		details: showDeployment,
-		members: membersOf(pipeline.DeploymentForm{}),
+		members: withWords(membersOf(pipeline.DeploymentForm{}), "engine", env.Frameworks.Kinds().Engines()),
 		filters: []filter{
 			{name: "configuration", usage: "only those of `CONFIGURATION`", ref: toConfiguration},
 			{name: "status", usage: "only those in `STATUS`", words: []string{"waiting", "training", "finished", "failed", "stopped"}},

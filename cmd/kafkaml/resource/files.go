@@ -27,14 +27,14 @@ type fetching struct {
 }
 
 func download(env *cli.Env, k kind[pipeline.Result]) *cobra.Command {
-	f := fetching{env: env}
+	f, formats := fetching{env: env}, env.Frameworks.Kinds().Formats()
 	cmd := &cobra.Command{
 		Use: "download RESULT", Short: "Save a trained model", Args: cli.Args("RESULT"),
 		Example:           "  " + env.Program + " results download 3 --format keras",
 		ValidArgsFunction: cli.First(k.complete()),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !slices.Contains([]string{client.SavedModel, client.Keras}, f.format) {
-				return cli.Usagef("--format %q is neither savedmodel nor keras", f.format)
+			if !slices.Contains(formats, f.format) {
+				return cli.Usagef("--format %q is none of %s", f.format, strings.Join(formats, ", "))
 			}
 			c, err := env.Client(cmd.Context())
 			if err != nil {
@@ -55,11 +55,11 @@ func download(env *cli.Env, k kind[pipeline.Result]) *cobra.Command {
 		},
 	}
 	env.CurlFlag(cmd)
-	cmd.Flags().StringVar(&f.format, "format", client.SavedModel, "savedmodel (a zip) or keras")
+	cmd.Flags().StringVar(&f.format, "format", formats[0], strings.Join(formats, " or "))
 	cmd.Flags().StringVar(&f.to, "to", "", "`FILE` to write; - is standard output (default: the model's name and the result's id)")
 	cmd.Flags().BoolVar(&f.force, "force", false, "write over a file that is there")
 	// The flag exists, so this cannot fail.
-	_ = cmd.RegisterFlagCompletionFunc("format", cli.Choices(client.SavedModel, client.Keras))
+	_ = cmd.RegisterFlagCompletionFunc("format", cli.Choices(formats...))
 	return cmd
 }
 
@@ -72,7 +72,8 @@ func (f fetching) save(ctx context.Context, c *client.Client, r pipeline.Result)
 	}
 	file := f.to
 	if file == "" {
-		file = fileName(r, f.format)
+		format, _ := f.env.Frameworks.Kinds().Format(f.format) // it was checked
+		file = fileName(r, format.Extension)
 	}
 	if _, err := os.Lstat(file); err == nil && !f.force {
 		return &pipeline.Error{
@@ -114,18 +115,14 @@ func ignoreAbsent(err error) error {
 
 // fileName is the model's name, kept to letters that no file system minds, and
 // the result's id.
-func fileName(r pipeline.Result, format string) string {
+func fileName(r pipeline.Result, extension string) string {
 	name := strings.Map(func(c rune) rune {
 		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' {
 			return c
 		}
 		return '-'
 	}, r.ModelName)
-	ending := "zip"
-	if format == client.Keras {
-		ending = "keras"
-	}
-	return fmt.Sprintf("%s-result-%d.%s", strings.TrimLeft(name, "-"), r.ID, ending)
+	return fmt.Sprintf("%s-result-%d%s", strings.TrimLeft(name, "-"), r.ID, extension)
 }
 
 func logs(env *cli.Env, k kind[pipeline.Result]) *cobra.Command {

@@ -36,6 +36,17 @@ type member struct {
 // explains: the flags are those of the contract.
 func membersOf(form any) []member { return membersBelow(reflect.TypeOf(form), "") }
 
+// withWords gives a member the values that are completed, where the contract
+// leaves them open.
+func withWords(members []member, name string, words []string) []member {
+	for i := range members {
+		if members[i].name == name {
+			members[i].words = words
+		}
+	}
+	return members
+}
+
 func membersBelow(form reflect.Type, prefix string) []member {
 	var all []member
 	for i := range form.NumField() {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
 	"github.com/kafkaml/kafkaml/functions"
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -36,7 +37,7 @@ func Command(env *cli.Env) *cobra.Command {
 			if env.Getenv("FUNCTION") == Page {
 				return page(cmd.Context(), env.Getenv, log)
 			}
-			return step(cmd.Context(), log)
+			return step(cmd.Context(), env.Frameworks, log)
 		},
 	}
 }
@@ -50,12 +51,12 @@ func port(getenv func(string) string) string {
 }
 
 // step runs the func of this repository. func-go reads the environment itself.
-func step(ctx context.Context, log *slog.Logger) error {
+func step(ctx context.Context, frameworks framework.Registry, log *slog.Logger) error {
 	zerolog.SetGlobalLevel(zerolog.WarnLevel) // func-go's own log
 	if os.Getenv("LISTEN_ADDRESS") == "" {
 		if err := os.Setenv("LISTEN_ADDRESS", "[::]:"+port(os.Getenv)); err != nil { // PORT alone would listen on 127.0.0.1
 			return err
 		}
 	}
-	return fnhttp.New(functions.NewInstance(log)).Start(ctx)
+	return fnhttp.New(functions.NewInstance(frameworks, log)).Start(ctx)
 }

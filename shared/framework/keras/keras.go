@@ -21,7 +21,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/toolchain"
 )
 
 // Bounds of one request.
@@ -81,6 +83,19 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 	go w.supervise(running)
 	if err := w.firstReady(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("keras: start the worker: %w", err), w.Close())
+	}
+	return w, nil
+}
+
+// Build starts a Worker with the toolchain's Python.
+func Build(ctx context.Context, log *slog.Logger) (framework.Builder, error) {
+	python, packages, err := toolchain.Python()
+	if err != nil {
+		return nil, err
+	}
+	w, err := Start(ctx, Options{Python: python, SitePackages: packages, Log: log})
+	if err != nil { // a nil *Worker would be no nil Builder
+		return nil, err
 	}
 	return w, nil
 }

@@ -111,7 +111,7 @@ func (q *localJobs) run(ctx context.Context, j *localJob) {
 // execute runs the process of a Job and returns how it ended.
 func (q *localJobs) execute(ctx context.Context, j *localJob) platform.Ended {
 	ended := platform.Ended{Name: j.Name, Result: j.Spec.Result, Attempt: j.Spec.Attempt}
-	p, err := q.l.startProcess(work{verb: "train", variable: platform.JobVariable, spec: j.Spec, env: j.Env}, q.l.jobLog(j.Name))
+	p, err := q.l.startProcess(work{framework: j.Spec.Framework, verb: "train", variable: platform.JobVariable, spec: j.Spec, env: j.Env}, q.l.jobLog(j.Name))
 	if err != nil {
 		ended.Reason = err.Error()
 		return ended

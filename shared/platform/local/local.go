@@ -4,6 +4,7 @@ package local
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
@@ -18,11 +19,11 @@ import (
 
 // Config says how the children run.
 type Config struct {
-	Binary  string // path of kafkaml-tensorflow
-	Dir     string // of the logs, in Dir/jobs and Dir/services
-	Scratch string // for the children's temporary folders, emptied by New; Dir/scratch when empty
-	Log     *slog.Logger
-	BaseURL string // where Proxy is mounted, "http://127.0.0.1:8080/predict"; a Service's URL is BaseURL/<name>/
+	Programs map[string]string // path of the program that trains and predicts, by framework
+	Dir      string            // of the logs, in Dir/jobs and Dir/services
+	Scratch  string            // for the children's temporary folders, emptied by New; Dir/scratch when empty
+	Log      *slog.Logger
+	BaseURL  string // where Proxy is mounted, "http://127.0.0.1:8080/predict"; a Service's URL is BaseURL/<name>/
 	// OnEnded is called with the end of each Job, except those that Stop or Close
 	// ended.
 	OnEnded func(context.Context, platform.Ended)
@@ -62,10 +63,12 @@ func New(c Config) (*Platform, error) {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
-	if _, err := os.Stat(c.Binary); err != nil {
-		return nil, &pipeline.Error{
-			Op: "run processes", Kind: pipeline.Unavailable, Reason: "the program for training and inference is missing: " + err.Error(),
-			Hint: "build it with `make build`", Err: err,
+	for name, path := range c.Programs {
+		if _, err := os.Stat(path); err != nil {
+			return nil, &pipeline.Error{
+				Op: "run processes", Kind: pipeline.Unavailable, Reason: fmt.Sprintf("the program for training and inference with %s is missing: %v", name, err),
+				Hint: "build it with `make build`", Err: err,
+			}
 		}
 	}
 	if err := makeFolders(&c); err != nil {

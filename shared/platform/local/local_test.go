@@ -37,7 +37,7 @@ func TestContract(t *testing.T) {
 		return func(onEnded func(context.Context, platform.Ended)) platformtest.Owner {
 			var proxy http.Handler
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { proxy.ServeHTTP(w, r) }))
-			l, err := New(Config{Binary: os.Args[0], Dir: dir, Log: quiet, BaseURL: server.URL, OnEnded: onEnded, Grace: 500 * time.Millisecond})
+			l, err := New(Config{Programs: map[string]string{"": os.Args[0]}, Dir: dir, Log: quiet, BaseURL: server.URL, OnEnded: onEnded, Grace: 500 * time.Millisecond})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -52,7 +52,7 @@ func TestContract(t *testing.T) {
 
 // parent starts a Job that stays and waits to be killed.
 func parent() int {
-	l, err := New(Config{Binary: os.Args[0], Dir: os.Getenv("PLATFORM_TEST_DIR")})
+	l, err := New(Config{Programs: map[string]string{"": os.Args[0]}, Dir: os.Getenv("PLATFORM_TEST_DIR")})
 	if err != nil {
 		return 1
 	}
@@ -82,8 +82,8 @@ func (l *Platform) pid(name string) int {
 func rig(t *testing.T, c Config) (*Platform, chan platform.Ended) {
 	t.Helper()
 	ended := make(chan platform.Ended, 100)
-	if c.Binary == "" {
-		c.Binary = os.Args[0]
+	if c.Programs == nil {
+		c.Programs = map[string]string{"": os.Args[0]}
 	}
 	c.Dir, c.Log = t.TempDir(), quiet
 	c.OnEnded = func(_ context.Context, e platform.Ended) { ended <- e }
@@ -137,7 +137,7 @@ func TestReasons(t *testing.T) {
 			if err := os.WriteFile(script, []byte("#!/bin/sh\n"+c.script+"\n"), 0o700); err != nil {
 				t.Fatal(err)
 			}
-			l, ended := rig(t, Config{Binary: script})
+			l, ended := rig(t, Config{Programs: map[string]string{"": script}})
 			if err := l.Start(t.Context(), platformtest.Job(1, "")); err != nil {
 				t.Fatal(err)
 			}
@@ -192,7 +192,7 @@ func TestQueueIsBounded(t *testing.T) {
 }
 
 func TestNoProgram(t *testing.T) {
-	if _, err := New(Config{Binary: "/nowhere", Dir: t.TempDir()}); pipeline.KindOf(err) != pipeline.Unavailable {
+	if _, err := New(Config{Programs: map[string]string{"": "/nowhere"}, Dir: t.TempDir()}); pipeline.KindOf(err) != pipeline.Unavailable {
 		t.Errorf("%v", err)
 	}
 }

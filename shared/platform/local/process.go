@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
 )
 
@@ -35,24 +36,29 @@ var withheld = []string{
 
 // work is what a child is started for.
 type work struct {
-	verb     string // train, predict
-	variable string // whose file holds spec
-	spec     any    // a pipeline.TrainingJob or a pipeline.PredictJob
-	env      []string
+	framework string // of the model
+	verb      string // train, predict
+	variable  string // whose file holds spec
+	spec      any    // a pipeline.TrainingJob or a pipeline.PredictJob
+	env       []string
 }
 
-// startProcess starts the binary, with its output in a log at path. The
-// description is in its temporary folder, which is removed when it ends.
+// startProcess starts the framework's program, with its output in a log at path.
+// The description is in its temporary folder, which is removed when it ends.
 func (l *Platform) startProcess(w work, path string) (*process, error) {
+	program, ok := l.c.Programs[w.framework]
+	if !ok {
+		return nil, pipeline.Invalidf("framework", "no program %ss models of %q here", w.verb, w.framework)
+	}
 	log, err := openLog(path)
 	if err != nil {
 		return nil, err
 	}
 	scratch, file, err := l.makeScratch(w)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start %s %s: %w", l.c.Binary, w.verb, err), log.Close())
+		return nil, errors.Join(fmt.Errorf("start %s %s: %w", program, w.verb, err), log.Close())
 	}
-	cmd := exec.Command(l.c.Binary, w.verb) //nolint:noctx // end decides when, and asks before it kills
+	cmd := exec.Command(program, w.verb) //nolint:noctx // end decides when, and asks before it kills
 	cmd.Env = append(inherited(), w.env...)
 	cmd.Env = append(cmd.Env, w.variable+platform.FileSuffix+"="+file, "KAFKAML_PARENT=stdin", "TMPDIR="+scratch)
 	cmd.Stdout, cmd.Stderr = log, log
@@ -63,7 +69,7 @@ func (l *Platform) startProcess(w work, path string) (*process, error) {
 		err = l.spawn.start(cmd)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start %s %s: %w", l.c.Binary, w.verb, err), log.Close(), os.RemoveAll(scratch))
+		return nil, errors.Join(fmt.Errorf("start %s %s: %w", program, w.verb, err), log.Close(), os.RemoveAll(scratch))
 	}
 	preferForOOM(cmd.Process.Pid)
 	l.goRun(func() {

@@ -110,7 +110,7 @@ func (r *replica) runOnce(ctx context.Context) error {
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	path := filepath.Join(r.s.l.c.Dir, serviceLogs, fmt.Sprintf("%s-%d.log", r.spec.Name, r.number))
 	env := append(slices.Clip(r.spec.Env), "PORT="+strconv.Itoa(port), "LISTEN_ADDRESS="+address)
-	p, err := r.s.l.startProcess(work{verb: "predict", variable: platform.PredictVariable, spec: r.spec.Spec, env: env}, path)
+	p, err := r.s.l.startProcess(work{framework: r.spec.Spec.Framework, verb: "predict", variable: platform.PredictVariable, spec: r.spec.Spec, env: env}, path)
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ func TestScratchIsEmptiedAtTheStart(t *testing.T) {
 	if err := os.MkdirAll(left, 0o750); err != nil {
 		t.Fatal(err)
 	}
-	l, err := New(Config{Binary: os.Args[0], Dir: dir})
+	l, err := New(Config{Programs: map[string]string{"": os.Args[0]}, Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,9 +3,8 @@
 package kerasmodel
 
 import (
-	"encoding/json"
-
 	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/framework/keras/fitargs"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -51,19 +50,7 @@ func Kind() framework.Kind {
 		},
 		Settings: framework.Settings{
 			Engines: []pipeline.Engine{pipeline.Auto, Graph, XLA},
-			Fit: func(raw json.RawMessage) (k pipeline.TrainingKwargs, err error) {
-				if len(raw) == 0 {
-					return pipeline.DefaultTrainingKwargs(), nil
-				}
-				return k, json.Unmarshal(raw, &k)
-			},
-			Evaluate: func(raw json.RawMessage) (k pipeline.ValidationKwargs, err error) {
-				if len(raw) == 0 {
-					return pipeline.DefaultValidationKwargs(), nil
-				}
-				return k, json.Unmarshal(raw, &k)
-			},
-			Suit: func(k pipeline.TrainingKwargs, e pipeline.Export) error { return k.Fits(e) },
+			Fit:     fitargs.Fit, Evaluate: fitargs.Evaluate, Suit: fitargs.Suit,
 		},
 	}
 }

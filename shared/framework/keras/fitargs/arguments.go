@@ -1,4 +1,4 @@
-package pipeline
+package fitargs
 
 import (
 	"bytes"
@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
 // The largest numbers taken; anything above is a slip of the finger.
@@ -27,25 +29,25 @@ type argument[K any] struct {
 	set        func(k *K, value any) bool
 }
 
-var trainingArguments = []argument[TrainingKwargs]{
-	{"epochs", "a whole number from 1 to 1000000", func(k *TrainingKwargs, v any) bool { return whole(v, 1, maxEpochs, &k.Epochs) }},
-	{"steps_per_epoch", "a whole number from 1 to 1000000000, or None for the whole split", func(k *TrainingKwargs, v any) bool {
+var trainingArguments = []argument[pipeline.TrainingKwargs]{
+	{"epochs", "a whole number from 1 to 1000000", func(k *pipeline.TrainingKwargs, v any) bool { return whole(v, 1, maxEpochs, &k.Epochs) }},
+	{"steps_per_epoch", "a whole number from 1 to 1000000000, or None for the whole split", func(k *pipeline.TrainingKwargs, v any) bool {
 		return v == nil || whole(v, 1, maxSteps, &k.StepsPerEpoch)
 	}},
-	{"initial_epoch", "a whole number from 0 to epochs - 1", func(k *TrainingKwargs, v any) bool { return whole(v, 0, maxEpochs, &k.InitialEpoch) }},
-	{"shuffle", "True or False", func(k *TrainingKwargs, v any) (ok bool) { k.Shuffle, ok = v.(bool); return ok }},
-	{"verbose", `0, 1, 2 or "auto"`, func(k *TrainingKwargs, v any) bool { return verbosity(v, &k.Verbose) }},
-	{"validation_freq", "a whole number from 1 to 1000000", func(k *TrainingKwargs, v any) bool { return whole(v, 1, maxEpochs, &k.ValidationFreq) }},
-	{"class_weight", "a weight of 0 or more for each class, as in {0: 1.0, 1: 2.5}, not all 0, or None", func(k *TrainingKwargs, v any) bool {
+	{"initial_epoch", "a whole number from 0 to epochs - 1", func(k *pipeline.TrainingKwargs, v any) bool { return whole(v, 0, maxEpochs, &k.InitialEpoch) }},
+	{"shuffle", "True or False", func(k *pipeline.TrainingKwargs, v any) (ok bool) { k.Shuffle, ok = v.(bool); return ok }},
+	{"verbose", `0, 1, 2 or "auto"`, func(k *pipeline.TrainingKwargs, v any) bool { return verbosity(v, &k.Verbose) }},
+	{"validation_freq", "a whole number from 1 to 1000000", func(k *pipeline.TrainingKwargs, v any) bool { return whole(v, 1, maxEpochs, &k.ValidationFreq) }},
+	{"class_weight", "a weight of 0 or more for each class, as in {0: 1.0, 1: 2.5}, not all 0, or None", func(k *pipeline.TrainingKwargs, v any) bool {
 		return v == nil || weights(v, &k.ClassWeight)
 	}},
 }
 
-var validationArguments = []argument[ValidationKwargs]{
-	{"steps", "a whole number from 1 to 1000000000, or None for the whole split", func(k *ValidationKwargs, v any) bool {
+var validationArguments = []argument[pipeline.ValidationKwargs]{
+	{"steps", "a whole number from 1 to 1000000000, or None for the whole split", func(k *pipeline.ValidationKwargs, v any) bool {
 		return v == nil || whole(v, 1, maxSteps, &k.Steps)
 	}},
-	{"verbose", `0, 1, 2 or "auto"`, func(k *ValidationKwargs, v any) bool { return verbosity(v, &k.Verbose) }},
+	{"verbose", `0, 1, 2 or "auto"`, func(k *pipeline.ValidationKwargs, v any) bool { return verbosity(v, &k.Verbose) }},
 }
 
 // elsewhere tells, of arguments that Keras has and a deployment has not, what
@@ -69,7 +71,7 @@ func assign[K any](k *K, field string, known []argument[K], name string, value a
 			continue
 		}
 		if !a.set(k, value) {
-			return Invalidf(field+"."+name, "must be %s, not %s", a.must, python(value))
+			return pipeline.Invalidf(field+"."+name, "must be %s, not %s", a.must, python(value))
 		}
 		return nil
 	}
@@ -81,7 +83,7 @@ func unknown(field, name string, known []string) error {
 	if instead := elsewhere[name]; instead != "" {
 		hint = instead + "; " + hint
 	}
-	return Invalidf(field+"."+name, "%s is not an argument that a deployment takes", strconv.Quote(name)).WithHint("%s", hint)
+	return pipeline.Invalidf(field+"."+name, "%s is not an argument that a deployment takes", strconv.Quote(name)).WithHint("%s", hint)
 }
 
 func names[K any](known []argument[K]) []string {
@@ -152,19 +154,11 @@ func float(value any) (f float64, ok bool) {
 	return f, ok
 }
 
-// jsonText gives the text of a JSON string.
-func jsonText(b []byte) (text string, ok bool) {
-	if b = bytes.TrimSpace(b); len(b) == 0 || b[0] != '"' {
-		return "", false
-	}
-	return text, json.Unmarshal(b, &text) == nil
-}
-
 // fromObject takes the members of a JSON object as arguments.
 func fromObject[K any](b []byte, k *K, field string, known []argument[K]) error {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(b, &members); err != nil {
-		return Invalidf(field, "must be an object, or text such as \"epochs=5\"")
+		return pipeline.Invalidf(field, "must be an object, or text such as \"epochs=5\"")
 	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if !slices.Contains(names(known), name) {
@@ -172,7 +166,7 @@ func fromObject[K any](b []byte, k *K, field string, known []argument[K]) error 
 		}
 		value, err := fromJSON(members[name])
 		if err != nil {
-			return Invalidf(field+"."+name, "%v", err)
+			return pipeline.Invalidf(field+"."+name, "%v", err)
 		}
 		if err := assign(k, field, known, name, value); err != nil {
 			return err

@@ -1,4 +1,4 @@
-package pipeline
+package fitargs
 
 import (
 	"fmt"
@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
 // maxKeywords is how many bytes of argument text are read.
@@ -32,7 +34,7 @@ type scanner struct {
 func parseKeywords(text, field string, known []string, take func(name string, value any) error) error {
 	s := &scanner{text: text, field: field}
 	if len(text) > maxKeywords {
-		return Invalidf(field, "the text is longer than %d bytes", maxKeywords)
+		return pipeline.Invalidf(field, "the text is longer than %d bytes", maxKeywords)
 	}
 	var seen []string
 	for s.space(); s.at < len(s.text); {
@@ -47,7 +49,7 @@ func parseKeywords(text, field string, known []string, take func(name string, va
 			return unknown(field, name, known)
 		}
 		if slices.Contains(seen, name) {
-			return Invalidf(field+"."+name, "is given twice")
+			return pipeline.Invalidf(field+"."+name, "is given twice")
 		}
 		seen = append(seen, name)
 		value, err := s.value(true)
@@ -66,13 +68,13 @@ func parseKeywords(text, field string, known []string, take func(name string, va
 }
 
 // errorf is an error at the place that was reached, counted in characters.
-func (s *scanner) errorf(format string, args ...any) *Error {
+func (s *scanner) errorf(format string, args ...any) *pipeline.Error {
 	rest := s.text[s.at:]
 	found := "the end of the text"
 	if r, _ := utf8.DecodeRuneInString(rest); rest != "" {
 		found = strconv.QuoteRune(r)
 	}
-	return Invalidf(s.field, "%s, not %s, at character %d", fmt.Sprintf(format, args...), found, utf8.RuneCountInString(s.text[:s.at])+1)
+	return pipeline.Invalidf(s.field, "%s, not %s, at character %d", fmt.Sprintf(format, args...), found, utf8.RuneCountInString(s.text[:s.at])+1)
 }
 
 func (s *scanner) space() {

@@ -1,4 +1,4 @@
-package pipeline
+package fitargs
 
 import (
 	"encoding/json"
@@ -7,36 +7,42 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
 func TestTrainingKwargsFromText(t *testing.T) {
-	def := DefaultTrainingKwargs
-	with := func(change func(k *TrainingKwargs)) TrainingKwargs { k := def(); change(&k); return k }
-	cases := map[string]TrainingKwargs{
+	def := pipeline.DefaultTrainingKwargs
+	with := func(change func(k *pipeline.TrainingKwargs)) pipeline.TrainingKwargs {
+		k := def()
+		change(&k)
+		return k
+	}
+	cases := map[string]pipeline.TrainingKwargs{
 		"":           def(),
 		" \n\t ":     def(),
-		"epochs=5":   with(func(k *TrainingKwargs) { k.Epochs = 5 }),
-		"epochs=5 ,": with(func(k *TrainingKwargs) { k.Epochs = 5 }),
-		"epochs=1000, steps_per_epoch=22, shuffle=True, verbose=0": with(func(k *TrainingKwargs) { k.Epochs, k.StepsPerEpoch, k.Verbose = 1000, 22, 0 }),
-		"epochs = 1_000 ,\n  steps_per_epoch = None":               with(func(k *TrainingKwargs) { k.Epochs = 1000 }),
-		"epochs=1e3":                      with(func(k *TrainingKwargs) { k.Epochs = 1000 }),
-		"epochs=2.5E+1":                   with(func(k *TrainingKwargs) { k.Epochs = 25 }),
-		"epochs=+7":                       with(func(k *TrainingKwargs) { k.Epochs = 7 }),
-		"epochs=10, initial_epoch=0":      with(func(k *TrainingKwargs) { k.Epochs = 10 }),
-		"epochs=10,initial_epoch=9":       with(func(k *TrainingKwargs) { k.Epochs, k.InitialEpoch = 10, 9 }),
-		"shuffle=False":                   with(func(k *TrainingKwargs) { k.Shuffle = false }),
+		"epochs=5":   with(func(k *pipeline.TrainingKwargs) { k.Epochs = 5 }),
+		"epochs=5 ,": with(func(k *pipeline.TrainingKwargs) { k.Epochs = 5 }),
+		"epochs=1000, steps_per_epoch=22, shuffle=True, verbose=0": with(func(k *pipeline.TrainingKwargs) { k.Epochs, k.StepsPerEpoch, k.Verbose = 1000, 22, 0 }),
+		"epochs = 1_000 ,\n  steps_per_epoch = None":               with(func(k *pipeline.TrainingKwargs) { k.Epochs = 1000 }),
+		"epochs=1e3":                      with(func(k *pipeline.TrainingKwargs) { k.Epochs = 1000 }),
+		"epochs=2.5E+1":                   with(func(k *pipeline.TrainingKwargs) { k.Epochs = 25 }),
+		"epochs=+7":                       with(func(k *pipeline.TrainingKwargs) { k.Epochs = 7 }),
+		"epochs=10, initial_epoch=0":      with(func(k *pipeline.TrainingKwargs) { k.Epochs = 10 }),
+		"epochs=10,initial_epoch=9":       with(func(k *pipeline.TrainingKwargs) { k.Epochs, k.InitialEpoch = 10, 9 }),
+		"shuffle=False":                   with(func(k *pipeline.TrainingKwargs) { k.Shuffle = false }),
 		"verbose='auto'":                  def(),
 		`verbose="auto"`:                  def(),
 		"verbose=True":                    def(),
-		"verbose=2":                       with(func(k *TrainingKwargs) { k.Verbose = 2 }),
-		"epochs=4, validation_freq=2":     with(func(k *TrainingKwargs) { k.Epochs, k.ValidationFreq = 4, 2 }),
+		"verbose=2":                       with(func(k *pipeline.TrainingKwargs) { k.Verbose = 2 }),
+		"epochs=4, validation_freq=2":     with(func(k *pipeline.TrainingKwargs) { k.Epochs, k.ValidationFreq = 4, 2 }),
 		"class_weight=None":               def(),
-		"class_weight={0: 1.0, 1: 2.5}":   with(func(k *TrainingKwargs) { k.ClassWeight = map[int]float64{0: 1, 1: 2.5} }),
-		"class_weight={0:1,1:.5,2:1e-3,}": with(func(k *TrainingKwargs) { k.ClassWeight = map[int]float64{0: 1, 1: .5, 2: .001} }),
+		"class_weight={0: 1.0, 1: 2.5}":   with(func(k *pipeline.TrainingKwargs) { k.ClassWeight = map[int]float64{0: 1, 1: 2.5} }),
+		"class_weight={0:1,1:.5,2:1e-3,}": with(func(k *pipeline.TrainingKwargs) { k.ClassWeight = map[int]float64{0: 1, 1: .5, 2: .001} }),
 	}
 	for text, want := range cases {
 		t.Run(text, func(t *testing.T) {
-			got, err := ParseTrainingKwargs(text)
+			got, err := Fit(inJSON(t, text))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -48,14 +54,24 @@ func TestTrainingKwargsFromText(t *testing.T) {
 	}
 }
 
-func checkJSONRoundTrip(t *testing.T, k TrainingKwargs) {
+// inJSON is text in a JSON string.
+func inJSON(t *testing.T, text string) json.RawMessage {
+	t.Helper()
+	b, err := json.Marshal(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func checkJSONRoundTrip(t *testing.T, k pipeline.TrainingKwargs) {
 	t.Helper()
 	b, err := json.Marshal(k)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var again TrainingKwargs
-	if err := json.Unmarshal(b, &again); err != nil {
+	again, err := Fit(b)
+	if err != nil {
 		t.Fatalf("%s: %v", b, err)
 	}
 	if diff := cmp.Diff(k, again); diff != "" {
@@ -116,7 +132,7 @@ func TestRefusedTrainingKwargs(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.text[:min(len(c.text), 40)], func(t *testing.T) {
-			_, err := ParseTrainingKwargs(c.text)
+			_, err := Fit(inJSON(t, c.text))
 			checkRefused(t, err, c.field, c.words)
 		})
 	}
@@ -124,8 +140,8 @@ func TestRefusedTrainingKwargs(t *testing.T) {
 
 func checkRefused(t *testing.T, err error, field string, words []string) {
 	t.Helper()
-	var e *Error
-	if !errors.As(err, &e) || e.Kind != Invalid {
+	var e *pipeline.Error
+	if !errors.As(err, &e) || e.Kind != pipeline.Invalid {
 		t.Fatalf("got %v, want an invalid %s", err, field)
 	}
 	if e.Field != field {
@@ -140,6 +156,7 @@ func checkRefused(t *testing.T, err error, field string, words []string) {
 
 func TestTrainingKwargsFromJSON(t *testing.T) {
 	cases := map[string]string{ // JSON -> the same as text
+		``:                                     "",
 		`null`:                                 "",
 		`{}`:                                   "",
 		`""`:                                   "",
@@ -153,15 +170,15 @@ func TestTrainingKwargsFromJSON(t *testing.T) {
 	}
 	for source, text := range cases {
 		t.Run(source, func(t *testing.T) {
-			want, err := ParseTrainingKwargs(text)
+			want, err := Fit(inJSON(t, text))
 			if err != nil {
 				t.Fatal(err)
 			}
-			d := Deployment{TrainingKwargs: TrainingKwargs{Epochs: 77}}
-			if err := json.Unmarshal([]byte(`{"training_kwargs": `+source+`}`), &d); err != nil {
+			got, err := Fit(json.RawMessage(source))
+			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(want, d.TrainingKwargs); diff != "" {
+			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
@@ -170,57 +187,59 @@ func TestTrainingKwargsFromJSON(t *testing.T) {
 
 func TestRefusedJSONKwargs(t *testing.T) {
 	cases := []struct{ source, field, word string }{
-		{`{"training_kwargs": {"epoch": 5}}`, "training_kwargs.epoch", "allowed: epochs"},
-		{`{"training_kwargs": {"callbacks": []}}`, "training_kwargs.callbacks", "schedule"},
-		{`{"training_kwargs": {"validation_freq": [1, 2]}}`, "training_kwargs.validation_freq", "lists"},
-		{`{"training_kwargs": {"class_weight": {"cat": 1}}}`, "training_kwargs.class_weight", `{"cat": 1}`},
-		{`{"training_kwargs": {"epochs": "5"}}`, "training_kwargs.epochs", "whole number"},
-		{`{"training_kwargs": [1]}`, "training_kwargs", "object"},
-		{`{"training_kwargs": 5}`, "training_kwargs", "object"},
-		{`{"training_kwargs": "epoch=5"}`, "training_kwargs.epoch", "allowed"},
-		{`{"validation_kwargs": {"epochs": 5}}`, "validation_kwargs.epochs", "allowed: steps, verbose"},
-		{`{"validation_kwargs": "steps=0"}`, "validation_kwargs.steps", "whole split"},
+		{`{"epoch": 5}`, "training_kwargs.epoch", "allowed: epochs"},
+		{`{"callbacks": []}`, "training_kwargs.callbacks", "schedule"},
+		{`{"validation_freq": [1, 2]}`, "training_kwargs.validation_freq", "lists"},
+		{`{"class_weight": {"cat": 1}}`, "training_kwargs.class_weight", `{"cat": 1}`},
+		{`{"epochs": "5"}`, "training_kwargs.epochs", "whole number"},
+		{`[1]`, "training_kwargs", "object"},
+		{`5`, "training_kwargs", "object"},
+		{`"epoch=5"`, "training_kwargs.epoch", "allowed"},
+		{`{"epochs": 5}`, "validation_kwargs.epochs", "allowed: steps, verbose"},
+		{`"steps=0"`, "validation_kwargs.steps", "whole split"},
 	}
 	for _, c := range cases {
 		t.Run(c.source, func(t *testing.T) {
-			err := json.Unmarshal([]byte(c.source), &Deployment{})
+			_, err := Fit(json.RawMessage(c.source))
+			if strings.HasPrefix(c.field, "validation_kwargs") {
+				_, err = Evaluate(json.RawMessage(c.source))
+			}
 			checkRefused(t, err, c.field, []string{c.word})
 		})
 	}
 }
 
 func TestValidationKwargs(t *testing.T) {
-	got, err := ParseValidationKwargs("steps=10, verbose=0")
-	if err != nil || got != (ValidationKwargs{Steps: 10}) {
-		t.Errorf("got %+v, %v", got, err)
-	}
-	var d Deployment
-	if err := json.Unmarshal([]byte(`{"validation_kwargs": {"steps": 3}}`), &d); err != nil || d.ValidationKwargs != (ValidationKwargs{Steps: 3, Verbose: 1}) {
-		t.Errorf("got %+v, %v", d.ValidationKwargs, err)
+	for source, want := range map[string]pipeline.ValidationKwargs{
+		``: {Verbose: 1}, `null`: {Verbose: 1}, `"steps=10, verbose=0"`: {Steps: 10}, `{"steps": 3}`: {Steps: 3, Verbose: 1},
+	} {
+		if got, err := Evaluate(json.RawMessage(source)); err != nil || got != want {
+			t.Errorf("%s: got %+v, %v", source, got, err)
+		}
 	}
 }
 
 func TestClassWeightsFitTheModel(t *testing.T) {
-	one := []Tensor{{}}
-	weighted := TrainingKwargs{ClassWeight: map[int]float64{0: 1, 2: 3}}
+	one := []pipeline.Tensor{{}}
+	weighted := pipeline.TrainingKwargs{ClassWeight: map[int]float64{0: 1, 2: 3}}
 	cases := []struct {
 		name   string
-		kwargs TrainingKwargs
-		export Export
+		kwargs pipeline.TrainingKwargs
+		export pipeline.Export
 		word   string // of the error; empty: fits
 	}{
-		{"no weights, any model", TrainingKwargs{}, Export{Task: Regression}, ""},
-		{"three classes", weighted, Export{Task: Classification, Classes: 3, Labels: one, Weighted: true}, ""},
-		{"unknown number of classes", weighted, Export{Task: OtherTask, Labels: one, Weighted: true}, ""},
-		{"too few classes", weighted, Export{Task: Classification, Classes: 2, Labels: one, Weighted: true}, "no class 2"},
-		{"binary", weighted, Export{Task: BinaryClassification, Labels: one, Weighted: true}, "classes 0 to 1"},
-		{"regression", weighted, Export{Task: Regression, Labels: one, Weighted: true}, "no classes"},
-		{"two outputs", weighted, Export{Labels: []Tensor{{}, {}}, Weighted: true}, "2 outputs"},
-		{"own train_step", weighted, Export{Task: Classification, Classes: 3, Labels: one}, "train_step"},
+		{"no weights, any model", pipeline.TrainingKwargs{}, pipeline.Export{Task: pipeline.Regression}, ""},
+		{"three classes", weighted, pipeline.Export{Task: pipeline.Classification, Classes: 3, Labels: one, Weighted: true}, ""},
+		{"unknown number of classes", weighted, pipeline.Export{Task: pipeline.OtherTask, Labels: one, Weighted: true}, ""},
+		{"too few classes", weighted, pipeline.Export{Task: pipeline.Classification, Classes: 2, Labels: one, Weighted: true}, "no class 2"},
+		{"binary", weighted, pipeline.Export{Task: pipeline.BinaryClassification, Labels: one, Weighted: true}, "classes 0 to 1"},
+		{"regression", weighted, pipeline.Export{Task: pipeline.Regression, Labels: one, Weighted: true}, "no classes"},
+		{"two outputs", weighted, pipeline.Export{Labels: []pipeline.Tensor{{}, {}}, Weighted: true}, "2 outputs"},
+		{"own train_step", weighted, pipeline.Export{Task: pipeline.Classification, Classes: 3, Labels: one}, "train_step"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			err := c.kwargs.Fits(c.export)
+			err := Suit(c.kwargs, c.export)
 			if c.word == "" {
 				if err != nil {
 					t.Error(err)
@@ -240,10 +259,10 @@ func FuzzTrainingKwargs(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		k, err := ParseTrainingKwargs(text)
+		k, err := Fit(inJSON(t, text))
 		if err != nil {
-			var e *Error
-			if !errors.As(err, &e) || e.Kind != Invalid || !strings.HasPrefix(e.Field, "training_kwargs") {
+			var e *pipeline.Error
+			if !errors.As(err, &e) || e.Kind != pipeline.Invalid || !strings.HasPrefix(e.Field, "training_kwargs") {
 				t.Fatalf("%q is refused as %#v", text, err)
 			}
 			return
