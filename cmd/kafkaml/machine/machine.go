@@ -18,6 +18,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/broker"
 )
 
 // Options say what to run and where.
@@ -49,6 +50,7 @@ type Machine struct {
 	URL     string // of the page; the functions lie below it
 	Kafka   stream.Config
 	Cluster *stream.Cluster
+	Broker  *broker.Kept // nil where Kafka is external
 	options Options
 
 	listener net.Listener

@@ -24,31 +24,34 @@ import (
 // named, and connects to it.
 func (m *Machine) startBroker(ctx context.Context) error {
 	o := m.options
-	var b *broker.Broker
-	var err error
+	var start func(ctx context.Context, port int) (*broker.Broker, error)
 	switch o.Broker {
 	case BrokerExternal:
 		m.Kafka = o.Kafka
 		o.Say("using Kafka at %s", strings.Join(o.Kafka.Brokers, ", "))
 	case BrokerKafka:
-		var lib string
-		if lib, err = toolchain.Kafka(); err != nil {
+		lib, err := toolchain.Kafka()
+		if err != nil {
 			return err
 		}
 		o.Say("starting Apache Kafka %s", toolchain.KafkaVersion)
-		b, err = broker.Kafka(context.WithoutCancel(ctx), lib, m.path("kafka"), o.KafkaPort)
+		start = func(ctx context.Context, port int) (*broker.Broker, error) {
+			return broker.Kafka(ctx, lib, m.path("kafka"), port)
+		}
 	case BrokerDevelopment:
 		o.Say("starting the development broker (BROKER=kafka starts Apache Kafka)")
-		b, err = broker.Development(context.WithoutCancel(ctx), m.path("broker"), o.KafkaPort)
+		start = func(ctx context.Context, port int) (*broker.Broker, error) {
+			return broker.Development(ctx, m.path("broker"), port)
+		}
 	default:
 		return pipeline.Invalidf("broker", "%q is not a broker", o.Broker).WithHint("use %s or %s, or set KAFKA_BROKERS", BrokerDevelopment, BrokerKafka)
 	}
-	if err != nil {
-		return err
+	if start != nil {
+		if err := m.keepBroker(ctx, start); err != nil {
+			return err
+		}
 	}
-	if b != nil {
-		m.watch(b)
-	}
+	var err error
 	if m.Cluster, err = stream.Dial(ctx, m.Kafka); err != nil {
 		return err
 	}
@@ -56,26 +59,22 @@ func (m *Machine) startBroker(ctx context.Context) error {
 	return nil
 }
 
-// watch keeps a broker of ours until the end, and reports when it ends before.
-func (m *Machine) watch(b *broker.Broker) {
+// keepBroker starts a broker and starts it again when it ends before the
+// machine does.
+func (m *Machine) keepBroker(ctx context.Context, start func(context.Context, int) (*broker.Broker, error)) error {
+	ctx = context.WithoutCancel(ctx) // it ends after all that uses it
+	b, err := start(ctx, m.options.KafkaPort)
+	if err != nil {
+		return err
+	}
 	m.Kafka = stream.Config{Brokers: []string{b.Addr}}
-	asked := make(chan struct{})
-	var watching sync.WaitGroup
-	watching.Go(func() {
-		select {
-		case <-b.Done():
-			m.fail(fmt.Errorf("the broker ended: %w", errors.Join(b.Err(), errEnded)))
-		case <-asked:
-		}
+	m.Broker = broker.Keep(ctx, b, start, func(err error) {
+		m.options.Log.Error("the broker is started again", "error", err)
+		m.options.Say("%v", err)
 	})
-	m.onClose("the broker", func(context.Context) error {
-		close(asked)
-		watching.Wait()
-		return b.Close()
-	})
+	m.onClose("the broker", func(context.Context) error { return m.Broker.Close() })
+	return nil
 }
-
-var errEnded = errors.New("nobody asked it to")
 
 // serve starts the functions as func-go would, all steps in one instance, and
 // the page beside them. The server ends after the instance, whose processes

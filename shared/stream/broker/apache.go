@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	_ "embed"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -54,8 +53,10 @@ func Kafka(ctx context.Context, libDir, dataDir string, port int) (*Broker, erro
 	b, out := spawn(ctx, exec.Command(java, args...)) //nolint:noctx // spawn asks it to end before it kills
 	b.Addr = addr
 	if err := ready(ctx, b); err != nil {
-		closing := b.Close()
-		return nil, &pipeline.Error{Op: opKafka, Kind: pipeline.Unavailable, Err: errors.Join(err, closing), Reason: fmt.Sprintf("%v; its last output: %s", err, out)}
+		if closing := b.Close(); closing != nil { // it ended by itself, and says why
+			return nil, &pipeline.Error{Op: opKafka, Kind: pipeline.Unavailable, Err: closing}
+		}
+		return nil, &pipeline.Error{Op: opKafka, Kind: pipeline.Unavailable, Err: err, Reason: fmt.Sprintf("%v; its last output: %s", err, out)}
 	}
 	return b, nil
 }
@@ -172,5 +173,11 @@ func (t *tail) Write(p []byte) (int, error) {
 func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return strings.TrimSpace(string(t.text))
+	var lines []string
+	for line := range strings.Lines(string(t.text)) {
+		if !strings.HasPrefix(line, "SLF4J") { // says at each start which logger it has
+			lines = append(lines, line)
+		}
+	}
+	return strings.TrimSpace(strings.Join(lines, ""))
 }
