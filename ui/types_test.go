@@ -1,12 +1,14 @@
 package ui
 
 import (
+	"encoding/json"
 	"flag"
 	"os"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	function "github.com/kafkaml/kafkaml"
 	"github.com/kafkaml/kafkaml/client"
 	"github.com/kafkaml/kafkaml/eventing/schema"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -15,6 +17,31 @@ import (
 var update = flag.Bool("update", false, "write the page's types anew")
 
 const generated = "src/api/generated.ts"
+
+// framework is what the page offers of one.
+type framework struct {
+	Name    string   `json:"name"`
+	Engines []string `json:"engines"`
+	Formats []format `json:"formats"`
+}
+
+type format struct {
+	Name  string `json:"name"`
+	Title string `json:"title"`
+}
+
+// choices are those of the frameworks registered.
+func choices() []framework {
+	var all []framework
+	for _, kind := range function.Frameworks().Kinds() {
+		f := framework{Name: kind.Name, Engines: kind.Settings.EngineNames()}
+		for _, one := range kind.Bundle.Formats {
+			f.Formats = append(f.Formats, format{one.Name, one.Title})
+		}
+		all = append(all, f)
+	}
+	return all
+}
 
 // The page's types are the structs of shared/pipeline, and config.json's.
 func TestTypesOfThePage(t *testing.T) {
@@ -40,7 +67,14 @@ func TestTypesOfThePage(t *testing.T) {
 			types[name] = s
 		}
 	}
-	text := "// Written by: go test ./ui -run TestTypesOfThePage -update\n// from the structs of shared/pipeline and client.Config: change those.\n\n" + schema.TypeScript(types)
+	frameworks, err := json.MarshalIndent(choices(), "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := "// Written by: go test ./ui -run TestTypesOfThePage -update\n// from the structs of shared/pipeline and client.Config, and the frameworks that\n// are registered: change those.\n\n" +
+		schema.TypeScript(types) +
+		"/** The frameworks that models may be of, the default first. */\n" +
+		"export const frameworks: { name: string; engines: string[]; formats: { name: string; title: string }[] }[] = " + string(frameworks) + "\n"
 	if *update {
 		if err := os.WriteFile(generated, []byte(text), 0o644); err != nil {
 			t.Fatal(err)

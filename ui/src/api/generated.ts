@@ -1,5 +1,6 @@
 // Written by: go test ./ui -run TestTypesOfThePage -update
-// from the structs of shared/pipeline and client.Config: change those.
+// from the structs of shared/pipeline and client.Config, and the frameworks that
+// are registered: change those.
 
 export interface Config {
   /** Kafka's addresses, each host:port */
@@ -76,7 +77,7 @@ export interface Deployment {
   /** note for people */
   description?: string
   /** auto (the faster one, measured), graph or xla */
-  engine: Engine
+  engine: string
   /** GPUs for each training */
   gpus: number
   id: number
@@ -103,7 +104,7 @@ export interface DeploymentForm {
   /** note for people */
   description?: string
   /** auto (the faster one, measured), graph or xla (default: auto) */
-  engine?: 'auto' | 'graph' | 'xla'
+  engine?: string
   /** GPUs for each training (default: 0) */
   gpus?: number
   /** where a training runs in a cluster */
@@ -116,7 +117,6 @@ export interface DeploymentForm {
   validation_kwargs?: string | Record<string, unknown>
 }
 export type DeploymentStatus = 'waiting' | 'training' | 'finished' | 'failed' | 'stopped'
-export type Engine = 'auto' | 'graph' | 'xla'
 export interface Epoch {
   epoch: number
   seconds: number
@@ -350,7 +350,7 @@ export interface Result {
   /** absent while it waits for one */
   datasource?: number
   deployment: number
-  engine?: Engine
+  engine?: string
   /** the figures that chose the engine */
   engine_reason?: string
   epochs_done: number
@@ -429,3 +429,24 @@ export interface Warning {
   line?: number
   message: string
 }
+/** The frameworks that models may be of, the default first. */
+export const frameworks: { name: string; engines: string[]; formats: { name: string; title: string }[] }[] = [
+  {
+    "name": "tensorflow",
+    "engines": [
+      "auto",
+      "graph",
+      "xla"
+    ],
+    "formats": [
+      {
+        "name": "savedmodel",
+        "title": "SavedModel"
+      },
+      {
+        "name": "keras",
+        "title": ".keras"
+      }
+    ]
+  }
+]

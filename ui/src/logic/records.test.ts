@@ -18,8 +18,8 @@ describe('records as commands', () => {
     expect(curl?.text).toMatch(/^printf %s AP8K \| base64 -d \|\n {2}curl http:\/\/h\/records .* --data-binary @-$/)
     expect(kcat?.text).toContain('kcat -P -b h:1 -t in')
   })
-  it('downloads both forms', () => {
-    expect(downloadWays(1, 'http://h/results/1/model', 'http://h').map((w) => w.text)).toEqual([
+  it('downloads each format', () => {
+    expect(downloadWays(1, ['savedmodel', 'keras'], 'http://h/results/1/model', 'http://h').map((w) => w.text)).toEqual([
       "curl -OJ 'http://h/results/1/model?format=savedmodel'\ncurl -OJ 'http://h/results/1/model?format=keras'",
       'kafkaml --server http://h results download 1 --format savedmodel\nkafkaml --server http://h results download 1 --format keras',
     ])

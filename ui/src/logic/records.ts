@@ -24,12 +24,12 @@ export function streamWays(form: StreamForm, url: string, server: string): Termi
   return ways
 }
 
-/** A trained model as a file, in both forms. */
-export function downloadWays(result: number, url: string, server: string): Terminal[] {
-  const both = (line: (format: string) => string) => ['savedmodel', 'keras'].map(line).join('\n')
+/** A trained model as a file, in each of its formats. */
+export function downloadWays(result: number, formats: string[], url: string, server: string): Terminal[] {
+  const each = (line: (format: string) => string) => formats.map(line).join('\n')
   return [
-    { name: 'curl', text: both((f) => `curl -OJ ${quote(`${url}?format=${f}`)}`) },
-    { name: 'kafkaml', text: both((f) => `kafkaml${serverFlag(server)} results download ${result} --format ${f}`) },
+    { name: 'curl', text: each((f) => `curl -OJ ${quote(`${url}?format=${f}`)}`) },
+    { name: 'kafkaml', text: each((f) => `kafkaml${serverFlag(server)} results download ${result} --format ${f}`) },
   ]
 }
 

@@ -43,7 +43,7 @@ func Kind() framework.Kind {
 			Formats: []framework.Format{
 				{Name: "savedmodel", Title: "SavedModel", Blob: trained.Name, Extension: ".zip", Media: "application/zip"},
 				{
-					Name: "keras", Title: "Keras", Blob: file.Name, Extension: ".keras", Media: "application/octet-stream",
+					Name: "keras", Title: ".keras", Blob: file.Name, Extension: ".keras", Media: "application/octet-stream",
 					Lacking: "a model that Keras cannot save as .keras is kept as SavedModel only",
 				},
 			},
