@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
+	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -13,34 +16,74 @@ import (
 const module = "github.com/kafkaml/kafkaml/"
 
 // mayImport says which way imports point: what a room may import of ours
-// beside itself. What is not named here sits on top and may import anything.
+// beside itself. A room that is not named belongs to the longest one that is a
+// folder above it; what no room covers sits on top and may import anything.
 var mayImport = map[string][]string{
-	"shared/pipeline":             {},
-	"shared/toolchain":            {"shared/pipeline"},
-	"shared/codec":                {"shared/pipeline"},
-	"shared/stream":               {"shared/pipeline"},
-	"shared/stream/control":       {"shared/pipeline", "shared/stream"},
-	"shared/stream/files":         {"shared/pipeline", "shared/codec"},
-	"shared/stream/broker":        {"shared/pipeline"},
-	"shared/stream/streamtest":    {"shared/stream", "shared/stream/broker", "shared/toolchain"},
-	"shared/registry":             {"shared/pipeline"},
-	"shared/artifact":             {"shared/pipeline"},
-	"shared/framework":            {"shared/pipeline", "shared/codec"},
-	"shared/framework/keras":      {"shared/pipeline", "shared/codec", "shared/framework", "shared/framework/keras/savedmodel", "shared/toolchain"},
-	"shared/framework/tensorflow": {"shared/pipeline", "shared/codec", "shared/framework", "shared/framework/keras/kerasmodel"},
-	// What a framework is to every process: it starts nothing and links nothing.
-	"shared/framework/keras/kerasmodel": {"shared/pipeline", "shared/framework", "shared/framework/keras/fitargs"},
+	"shared/pipeline":                   {},
+	"shared/toolchain":                  {"shared/pipeline"},
+	"shared/datasets":                   {"shared/pipeline", "shared/toolchain"},
+	"shared/codec":                      {"shared/pipeline"},
+	"shared/stream":                     {"shared/pipeline"},
+	"shared/stream/control":             {"shared/pipeline", "shared/stream"},
+	"shared/stream/files":               {"shared/pipeline", "shared/codec"},
+	"shared/stream/broker":              {"shared/pipeline"},
+	"shared/stream/streamtest":          {"shared/stream", "shared/stream/broker", "shared/toolchain"},
+	"shared/registry":                   {"shared/pipeline"},
+	"shared/registry/registrytest":      {"shared/toolchain"},
+	"shared/artifact":                   {"shared/pipeline"},
+	"shared/artifact/artifacttest":      {"shared/toolchain"},
+	"shared/framework":                  {"shared/pipeline", "shared/codec"},
+	"shared/framework/frameworktest":    {"shared/pipeline", "shared/codec", "shared/framework", "shared/artifact"},
+	"shared/framework/keras":            {"shared/pipeline", "shared/codec", "shared/framework", "shared/framework/keras/savedmodel", "shared/toolchain"},
+	"shared/framework/keras/savedmodel": {},
 	"shared/framework/keras/fitargs":    {"shared/pipeline"},
-	"shared/platform":                   {"shared/pipeline"},
-	"eventing":                          {"shared/pipeline", "shared/stream", "shared/registry"},
-	"client":                            {"shared/pipeline", "eventing"},
-	// A step imports the rooms below it and no other step: steps meet in events
-	// and in the registry.
-	"functions/*": {"shared/*", "eventing"},
-	// It knows where streams lie, and decodes none of their records.
-	"functions/control-log": {"shared/pipeline", "shared/registry", "shared/stream", "shared/stream/control", "eventing"},
-	// It says what is to be served, and reads neither records nor predictions.
-	"functions/deploy-inference": {"shared/pipeline", "shared/registry", "shared/codec", "shared/platform", "eventing"},
+	// What the framework is to every process: it starts nothing and links nothing.
+	"shared/framework/keras/kerasmodel":          {"shared/pipeline", "shared/framework", "shared/framework/keras/fitargs"},
+	"shared/framework/tensorflow":                {"shared/pipeline", "shared/codec", "shared/framework", "shared/framework/keras/kerasmodel"},
+	"shared/framework/tensorflow/tensorflowtest": {"shared/pipeline", "shared/toolchain"},
+	"shared/platform":                            {"shared/pipeline"},
+	"eventing":                                   {"shared/pipeline", "shared/stream", "eventing/schema"},
+	"eventing/schema":                            {},
+	"eventing/sources":                           {"eventing"},
+	"eventing/door":                              {"shared/pipeline", "shared/registry", "eventing"},
+	"client":                                     {"shared/pipeline", "eventing"},
+	// A step imports no other step: steps meet in events and in the registry.
+	"functions/model-register":   {"shared/pipeline", "shared/registry", "shared/artifact", "shared/framework", "shared/framework/keras/kerasmodel", "eventing", "eventing/door"},
+	"functions/deploy-training":  {"shared/pipeline", "shared/registry", "shared/artifact", "shared/framework", "shared/codec", "shared/platform", "eventing", "eventing/door"},
+	"functions/control-log":      {"shared/pipeline", "shared/registry", "shared/stream", "shared/stream/control", "eventing", "eventing/door"},
+	"functions/deploy-inference": {"shared/pipeline", "shared/registry", "shared/codec", "shared/platform", "eventing", "eventing/door"},
+	"functions/records":          {"shared/pipeline", "shared/registry", "shared/codec", "shared/datasets", "shared/stream", "shared/stream/control", "shared/stream/files", "eventing/door"},
+	"functions/predict":          {"shared/pipeline", "shared/artifact", "shared/codec", "shared/framework", "shared/platform", "shared/stream", "eventing"},
+	"functions/train":            {"shared/pipeline", "shared/artifact", "shared/codec", "shared/framework", "shared/platform", "shared/stream", "eventing"},
+}
+
+// never says what a room does not reach by any detour, whatever it imports:
+// the column "never there" of the map in ARCHITECTURE.md. A name with a dot is
+// somebody else's module.
+var never = []struct {
+	room, what string
+	reach      []string
+}{
+	{"functions/model-register", "Python", []string{"shared/framework/keras"}},
+	{"functions/deploy-training", "how a Job runs", []string{"shared/platform/local", "shared/platform/kubernetes", "k8s.io"}},
+	{"functions/control-log", "data records", []string{"shared/codec", "shared/stream/files"}},
+	{"functions/deploy-inference", "predictions", []string{"shared/framework", "shared/stream/control", "shared/stream/files"}},
+	{"functions/train", "the registry", []string{"shared/registry", "eventing/door"}},
+	{"functions/predict", "the registry", []string{"shared/registry", "eventing/door"}},
+	{"eventing", "the registry", []string{"shared/registry"}},
+	{"eventing/door", "a function's rules", []string{"functions"}},
+	{"shared/pipeline", "I/O", []string{"net/http", "os", "os/exec", "database/sql"}},
+	{"shared/registry", "blobs", []string{"shared/artifact", "gocloud.dev"}},
+	{"shared/stream", "decoding", []string{"shared/codec", "shared/stream/control"}},
+	{"shared/stream/control", "data records", []string{"shared/codec"}},
+	{"shared/stream/files", "Kafka", []string{"shared/stream", "github.com/segmentio", "github.com/twmb"}},
+	{"shared/codec", "Kafka", []string{"github.com/segmentio", "github.com/twmb"}},
+	{"shared/framework/keras", "training", []string{"shared/framework/tensorflow", "github.com/galeone"}},
+	{"shared/framework/tensorflow", "Kafka", []string{"shared/stream", "github.com/segmentio", "github.com/twmb"}},
+	{"shared/framework", "a library", []string{"github.com/galeone"}},
+	{"shared/platform", "the registry", []string{"shared/registry"}},
+	{"client", "the functions", []string{"functions"}},
+	{"cmd/kafkaml", "libtensorflow", []string{"github.com/galeone"}},
 }
 
 // linkTensorFlow are the rooms that link libtensorflow, which takes a process
@@ -48,68 +91,123 @@ var mayImport = map[string][]string{
 var linkTensorFlow = []string{"shared/framework/tensorflow", "cmd/kafkaml-tensorflow", "test"}
 
 // room is the part of the tree that a package belongs to.
-func room(path string) string {
-	parts := strings.Split(strings.TrimPrefix(path, module), "/")
-	depth := 1
-	switch {
-	case len(parts) > 1 && parts[1] == "framework":
-		depth = 4
-	case len(parts) > 1 && parts[1] == "stream":
-		depth = 3
-	case parts[0] == "shared" || parts[0] == "functions" || parts[0] == "cmd":
-		depth = 2
+func room(pkg string) string {
+	pkg = strings.TrimPrefix(pkg, module)
+	for dir := pkg; dir != "."; dir = path.Dir(dir) {
+		if _, named := mayImport[dir]; named {
+			return dir
+		}
 	}
-	return strings.Join(parts[:min(depth, len(parts))], "/")
+	parts := strings.Split(pkg, "/")
+	if parts[0] == "cmd" || parts[0] == "functions" {
+		return strings.Join(parts[:min(2, len(parts))], "/")
+	}
+	return parts[0]
 }
 
 func TestWhichWayImportsPoint(t *testing.T) {
-	imports := importsOf(t)
-	for path, imported := range imports {
-		from := room(path)
-		allowed, fenced := mayImport[from]
-		if strings.HasPrefix(from, "functions/") && !fenced {
-			allowed, fenced = mayImport["functions/*"], true
-		}
+	for pkg, imported := range importsOf(t) {
+		allowed, fenced := mayImport[room(pkg)]
 		for _, i := range imported {
 			to := room(i)
-			forTests := strings.HasSuffix(path, "test") && to == "shared/toolchain"
-			if !fenced || forTests || to == from || !strings.HasPrefix(i, module) || slices.Contains(allowed, to) ||
-				strings.HasPrefix(to, "shared/") && slices.Contains(allowed, "shared/*") {
-				continue
+			forTests := strings.HasSuffix(pkg, "test") && to == "shared/toolchain"
+			if fenced && strings.HasPrefix(i, module) && to != room(pkg) && !forTests && !slices.Contains(allowed, to) {
+				t.Errorf("%s imports %s: %s may import %v", pkg, i, room(pkg), allowed)
 			}
-			t.Errorf("%s imports %s: %s may import %v", path, i, from, allowed)
 		}
 	}
+}
+
+func TestWhatARoomNeverReaches(t *testing.T) {
+	imports := importsOf(t)
+	for _, rule := range never {
+		for pkg := range imports {
+			if room(pkg) != rule.room || strings.HasSuffix(pkg, "test") {
+				continue
+			}
+			if way := wayTo(imports, pkg, rule.reach); way != nil {
+				t.Errorf("%s never has %s, but %s", rule.room, rule.what, strings.Join(way, " -> "))
+			}
+		}
+	}
+	if wayTo(imports, module+"functions", []string{"shared/registry"}) == nil {
+		t.Error("the functions are not seen to reach the registry: this test cannot fail")
+	}
+}
+
+// wayTo gives a chain of imports from pkg to one of the rooms or modules.
+func wayTo(imports map[string][]string, pkg string, reach []string) []string {
+	seen := map[string]bool{}
+	var walk func(string) []string
+	walk = func(p string) []string {
+		if seen[p] {
+			return nil
+		}
+		seen[p] = true
+		for _, i := range imports[p] {
+			short := strings.TrimPrefix(i, module)
+			if slices.ContainsFunc(reach, func(r string) bool { return within(short, r) && !within(strings.TrimPrefix(pkg, module), r) }) {
+				return []string{strings.TrimPrefix(p, module), short}
+			}
+			if rest := walk(i); rest != nil {
+				return append([]string{strings.TrimPrefix(p, module)}, rest...)
+			}
+		}
+		return nil
+	}
+	return walk(pkg)
+}
+
+// within reports whether a package is in a folder. A room that is named in
+// mayImport is not part of the room above it.
+func within(pkg, folder string) bool {
+	if _, named := mayImport[folder]; named {
+		return room(pkg) == folder
+	}
+	return pkg == folder || strings.HasPrefix(pkg, folder+"/")
 }
 
 func TestOnlySomeRoomsLinkTensorFlow(t *testing.T) {
 	imports := importsOf(t)
-	var links func(path string) bool
-	links = func(path string) bool {
-		return strings.HasPrefix(path, "github.com/galeone/") || slices.ContainsFunc(imports[path], links)
-	}
+	links := func(pkg string) bool { return wayTo(imports, pkg, []string{"github.com/galeone"}) != nil }
 	if !links(module + "shared/framework/tensorflow") {
 		t.Error("shared/framework/tensorflow is not seen to link libtensorflow: this test cannot fail")
 	}
-	for path := range imports {
-		if links(path) && !slices.Contains(linkTensorFlow, room(path)) {
-			t.Errorf("%s links libtensorflow", path)
+	for pkg, imported := range imports {
+		if links(pkg) && !slices.ContainsFunc(linkTensorFlow, func(r string) bool { return within(strings.TrimPrefix(pkg, module), r) }) {
+			t.Errorf("%s links libtensorflow", pkg)
+		}
+		for _, i := range imported {
+			if strings.HasPrefix(i, "github.com/galeone/") && room(pkg) != "shared/framework/tensorflow" {
+				t.Errorf("%s imports the binding: only shared/framework/tensorflow does", pkg)
+			}
 		}
 	}
 }
 
-// TestFrameworksAreHandedIn holds that only mains choose a framework: no step
-// and no other package names the one that it works with.
-func TestFrameworksAreHandedIn(t *testing.T) {
-	for path, imported := range importsOf(t) {
-		from := room(path)
-		if strings.HasPrefix(from, "shared/framework") || strings.HasPrefix(from, "cmd/") {
-			continue
+// mapped is a row of the map in ARCHITECTURE.md.
+var mapped = regexp.MustCompile("(?m)^\\| `([^`]+)`")
+
+// TestTheMapIsWhole holds that each package lies in a folder that the map
+// names, and that what the map and the search terms name is there.
+func TestTheMapIsWhole(t *testing.T) {
+	text, err := os.ReadFile("ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rooms []string
+	for _, m := range mapped.FindAllStringSubmatch(string(text), -1) {
+		rooms = append(rooms, m[1])
+	}
+	for pkg := range importsOf(t) {
+		pkg = strings.TrimPrefix(pkg, module)
+		if !slices.ContainsFunc(rooms, func(r string) bool { return pkg == r || strings.HasPrefix(pkg, r+"/") }) && pkg != strings.TrimSuffix(module, "/") {
+			t.Errorf("%s is in no row of the map in ARCHITECTURE.md", pkg)
 		}
-		for _, i := range imported {
-			if room(i) == "shared/framework/tensorflow" {
-				t.Errorf("%s imports %s: a framework is handed in", path, i)
-			}
+	}
+	for _, m := range regexp.MustCompile("`((?:functions|shared|eventing|client|cmd|ui|test|examples|docs|manifests)/[\\w./-]+)`").FindAllStringSubmatch(string(text), -1) {
+		if _, err := os.Stat(m[1]); err != nil {
+			t.Errorf("ARCHITECTURE.md names %s, which is not there", m[1])
 		}
 	}
 }
