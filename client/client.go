@@ -62,6 +62,7 @@ type Config struct {
 	Predict      string            `json:"predict,omitempty" description:"below it lies each predict function under its name, or with its name in place of a star"`
 	Brokers      []string          `json:"brokers,omitempty" description:"Kafka's addresses, each host:port"`
 	ControlTopic string            `json:"control_topic,omitempty"`
+	Health       string            `json:"health,omitempty" description:"answers 503 with the reason while the broker that runs beside the functions is down; only where one does"`
 	Cluster      *ConfigCluster    `json:"cluster,omitempty" description:"where the functions run in Kubernetes"`
 }
 

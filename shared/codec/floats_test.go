@@ -55,8 +55,11 @@ func TestDeclared(t *testing.T) {
 		want   Binding
 		field  string // of the error
 	}{
-		"with labels": {pipeline.RAW, `{"data_type":"uint8","data_reshape":"28 28","label_type":"int64","label_reshape":""}`,
-			Binding{sample, []pipeline.Tensor{{Name: "label", DType: "int64"}}}, ""},
+		"with labels": {
+			pipeline.RAW, `{"data_type":"uint8","data_reshape":"28 28","label_type":"int64","label_reshape":""}`,
+			Binding{sample, []pipeline.Tensor{{Name: "label", DType: "int64"}}},
+			"",
+		},
 		"without labels":  {pipeline.RAW, `{"data_type":"uint8","data_reshape":[28,28]}`, Binding{Inputs: sample}, ""},
 		"one size":        {pipeline.RAW, `{"data_type":"uint8","data_reshape":3}`, Binding{Inputs: []pipeline.Tensor{{Name: "sample", DType: "uint8", Shape: []int{3}}}}, ""},
 		"without a shape": {pipeline.RAW, `{"data_type":"uint8"}`, Binding{}, ""},

@@ -1,6 +1,7 @@
 import { mount } from 'svelte'
 import { loadConfig } from './api/config'
 import App from './App.svelte'
+import { broker } from './state/broker.svelte'
 import { pipeline } from './state/pipeline.svelte'
 import './style.css'
 
@@ -13,5 +14,6 @@ loadConfig()
   })
   .finally(() => {
     pipeline.start()
+    broker.watch()
     mount(App, { target })
   })

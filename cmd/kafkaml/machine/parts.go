@@ -12,6 +12,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/client"
 	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/functions"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
@@ -82,7 +83,11 @@ func (m *Machine) keepBroker(ctx context.Context, start func(context.Context, in
 func (m *Machine) serve(ctx context.Context) error {
 	o := m.options
 	instance := functions.NewInstance(o.Frameworks, o.Log)
-	m.listenAndServe(instance, ui.Handler(client.ConfigBelow(m.Kafka.Brokers, o.ControlTopic)))
+	config := client.ConfigBelow(m.Kafka.Brokers, o.ControlTopic)
+	if m.Broker != nil {
+		config.Health = healthPath
+	}
+	m.listenAndServe(instance, ui.Handler(config))
 	m.onClose("the functions", instance.Stop)
 	o.Say("starting the functions and the model worker")
 	err := instance.Serve(ctx, functions.Config{
@@ -103,6 +108,7 @@ func (m *Machine) serve(ctx context.Context) error {
 func (m *Machine) listenAndServe(instance *functions.Instance, page http.Handler) {
 	mux := http.NewServeMux()
 	mux.Handle("/", page)
+	mux.HandleFunc("GET "+healthPath, m.health)
 	for _, path := range append(slices.Clone(pipeline.Steps), pipeline.StepPredict) {
 		mux.HandleFunc("/"+path+"/", instance.Handle)
 	}
@@ -122,4 +128,21 @@ func (m *Machine) listenAndServe(instance *functions.Instance, page http.Handler
 		serving.Wait()
 		return nil
 	})
+}
+
+// healthPath is where the page asks for the broker that this process started.
+const healthPath = "/health"
+
+// health answers 200 while the broker runs, 503 with the reason while it is
+// started again.
+func (m *Machine) health(w http.ResponseWriter, _ *http.Request) {
+	if m.Broker != nil {
+		if err := m.Broker.Health(); err != nil {
+			door.Problem(w, err)
+			return
+		}
+	}
+	door.WriteJSON(w, struct {
+		Status string `json:"status"`
+	}{"running"})
 }

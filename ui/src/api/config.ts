@@ -51,3 +51,8 @@ export function brokers(): string {
 export function controlTopic(): string {
   return config.control_topic || 'KAFKA_ML_CONTROL_TOPIC'
 }
+
+/** What tells whether the broker beside the functions runs; undefined where none does. */
+export function healthUrl(): string | undefined {
+  return config.health ? new URL(config.health, document.baseURI).href : undefined
+}

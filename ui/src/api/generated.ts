@@ -10,6 +10,8 @@ export interface Config {
   control_topic?: string
   /** where each function is, by name */
   functions: Record<string, string> | null
+  /** answers 503 with the reason while the broker that runs beside the functions is down; only where one does */
+  health?: string
   /** below it lies each predict function under its name, or with its name in place of a star */
   predict?: string
 }
