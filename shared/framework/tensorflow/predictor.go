@@ -10,20 +10,9 @@ import (
 	tf "github.com/galeone/tensorflow/tensorflow/go"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
-
-// PredictorOptions tunes a Predictor; the zero value is the measured best.
-type PredictorOptions struct {
-	// MaxBatch is the most records of one call, 2,048 when 0. Limit says how
-	// many are worth while.
-	MaxBatch int
-	// Threads is how many threads share one operation, 1 when 0: calls run
-	// side by side, each on its caller's thread, which beat the library's
-	// thread pools in latency (23 us against 68 us for one record of a small
-	// net) and in throughput.
-	Threads int
-}
 
 const (
 	defaultMaxBatch = 2048
@@ -64,23 +53,23 @@ type feed struct {
 	shape []int // of one record, -1 where the model leaves it open
 }
 
-// OpenPredictor loads the SavedModel in dir. The inputs and outputs of e say
-// the order in which tensors are given and read; stored is the layout of the
-// records' bytes, one tensor an input (codec.Decoder.Inputs), and may be nil
-// where every Batch is made by NewBatchOf. A stored type that is not the
-// signature's is cast.
+// openPredictor loads the SavedModel in dir. A call takes at most 2,048 records
+// unless o says another number. One thread works on an operation unless o says
+// more: calls run side by side, each on its caller's thread, which beat the
+// library's thread pools in latency (23 us against 68 us for one record of a
+// small net) and in throughput.
 //
 // The model is run once on zeros, so that the first record does not pay for
 // the optimisation of the graph.
-func OpenPredictor(dir string, e pipeline.Export, stored []codec.Tensor, o PredictorOptions) (*Predictor, error) {
-	p := &Predictor{outputs: e.Outputs, max: o.MaxBatch, stored: stored, slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
+func openPredictor(dir string, o framework.PredictorOptions) (*Predictor, error) {
+	p := &Predictor{outputs: o.Export.Outputs, max: o.MaxBatch, stored: o.Stored, slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
 	if p.max <= 0 {
 		p.max = defaultMaxBatch
 	}
 	if err := p.load(dir, o.Threads); err != nil {
 		return nil, err
 	}
-	if err := p.bind(e); err != nil {
+	if err := p.bind(o.Export); err != nil {
 		_ = p.Close()
 		return nil, err
 	}
@@ -112,17 +101,12 @@ func (p *Predictor) Outputs() []pipeline.Tensor { return p.outputs }
 // a record behind a long batch nor fills the memory with activations.
 func (p *Predictor) Limit() int { return int(p.limit.Load()) }
 
-// Predict runs the model on every record of b. On an error, no record of it
-// was predicted; PredictRows finds the one at fault.
-func (p *Predictor) Predict(ctx context.Context, b *Batch) error {
-	return p.PredictRows(ctx, b, 0, b.n)
-}
-
-// PredictRows runs the model on the records [from, to) of b, at least one, whose
-// outputs then are the rows [0, to-from) of b.Outputs. It waits while as many
-// calls as there are processors are under way; the library cannot be
-// interrupted, so ctx ends only that wait.
-func (p *Predictor) PredictRows(ctx context.Context, b *Batch, from, to int) error {
+// Predict runs the model on the records [from, to), at least one, whose outputs
+// then are the rows [0, to-from) of Outputs. It waits while as many calls as
+// there are processors are under way; the library cannot be interrupted, so ctx
+// ends only that wait.
+func (b *Batch) Predict(ctx context.Context, from, to int) error {
+	p := b.p
 	if from < 0 || from >= to || to > b.n {
 		return fmt.Errorf("predict records [%d, %d) of %d", from, to, b.n)
 	}
@@ -172,12 +156,12 @@ func (p *Predictor) warm() error {
 	if p.stored != nil {
 		zeros = p.stored
 	}
-	b, err := p.NewBatchOf(zeros)
+	b, err := p.newBatch(zeros)
 	if err != nil {
 		return err
 	}
 	b.Next()
-	if err := p.Predict(context.Background(), b); err != nil {
+	if err := b.Predict(context.Background(), 0, 1); err != nil {
 		return &pipeline.Error{Op: "open model", Kind: pipeline.Internal, Reason: "the model fails on zeros: " + err.Error(), Err: err}
 	}
 	p.max = max(1, min(p.max, batchBytes/max(1, b.held)))

@@ -22,7 +22,7 @@ type Batch struct {
 	fed     map[int][]*tf.Tensor // by number of records: tensors to fill again
 	held    int                  // bytes of fed
 	feeds   map[tf.Output]*tf.Tensor
-	outputs []Output
+	outputs []framework.Output
 	results []*tf.Tensor // own the memory of outputs
 }
 
@@ -34,23 +34,24 @@ type gather struct {
 	slab  []byte
 }
 
-// Output is framework.Output.
-type Output = framework.Output
+// NewBatch is an empty batch of records stored as layout says. It grows with
+// what is put into it; Limit says how much is worth while.
+func (p *Predictor) NewBatch(layout []codec.Tensor) (framework.Batch, error) {
+	b, err := p.newBatch(layout)
+	if err != nil { // a nil *Batch would be no nil Batch
+		return nil, err
+	}
+	return b, nil
+}
 
-// NewBatch is an empty batch in the layout that the Predictor was opened with.
-// It grows with what is put into it; Limit says how much is worth while.
-func (p *Predictor) NewBatch() (*Batch, error) { return p.NewBatchOf(p.stored) }
-
-// NewBatchOf is an empty batch in another layout. Element counts that differ
-// from the model's are refused.
-func (p *Predictor) NewBatchOf(stored []codec.Tensor) (*Batch, error) {
+func (p *Predictor) newBatch(stored []codec.Tensor) (*Batch, error) {
 	if len(stored) != len(p.inputs) {
 		return nil, pipeline.Invalidf("inputs", "%d tensors are given, the model takes %d", len(stored), len(p.inputs))
 	}
 	b := &Batch{
 		p: p, inputs: make([]gather, len(stored)), rows: make([][]byte, len(stored)),
 		fed: map[int][]*tf.Tensor{}, feeds: make(map[tf.Output]*tf.Tensor, len(stored)),
-		outputs: make([]Output, len(p.outputs)),
+		outputs: make([]framework.Output, len(p.outputs)),
 	}
 	for i, t := range stored {
 		shape, err := fit(p.inputs[i], t)
@@ -121,7 +122,7 @@ func (b *Batch) Next() [][]byte {
 func (b *Batch) Drop() { b.n-- }
 
 // Outputs are those of the last prediction, in the order of the export.
-func (b *Batch) Outputs() []Output { return b.outputs }
+func (b *Batch) Outputs() []framework.Output { return b.outputs }
 
 // feed fills tensors of exactly to-from records. No padding: the graph takes
 // any number of rows, and exact batches measured the same.

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/framework/tensorflow/tensorflowtest"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
@@ -34,7 +35,7 @@ func layout(t testing.TB, m tensorflowtest.Model) []codec.Tensor {
 
 func open(t testing.TB, m tensorflowtest.Model, stored []codec.Tensor) *Predictor {
 	t.Helper()
-	p, err := OpenPredictor(m.SavedModel(), m.Export, stored, PredictorOptions{})
+	p, err := openPredictor(m.SavedModel(), framework.PredictorOptions{Export: m.Export, Stored: stored})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +48,7 @@ func open(t testing.TB, m tensorflowtest.Model, stored []codec.Tensor) *Predicto
 }
 
 // add appends record i of the model's records to b, cast to the stored types.
-func add(t testing.TB, b *Batch, m tensorflowtest.Model, stored []codec.Tensor, i int) {
+func add(t testing.TB, b framework.Batch, m tensorflowtest.Model, stored []codec.Tensor, i int) {
 	t.Helper()
 	for k, dst := range b.Next() {
 		var raw []byte
@@ -60,7 +61,7 @@ func add(t testing.TB, b *Batch, m tensorflowtest.Model, stored []codec.Tensor, 
 	}
 }
 
-func check(t testing.TB, b *Batch, m tensorflowtest.Model, row, record int) {
+func check(t testing.TB, b framework.Batch, m tensorflowtest.Model, row, record int) {
 	t.Helper()
 	for _, o := range b.Outputs() {
 		want := tensorflowtest.Flat(t, m.Outputs[o.Name][record])
@@ -82,26 +83,19 @@ func TestPredictorEqualsKeras(t *testing.T) {
 			m := tensorflowtest.Load(t, name)
 			stored := layout(t, m)
 			p := open(t, m, stored)
-			b, err := p.NewBatch()
+			b, err := p.NewBatch(p.stored)
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, n := range []int{5, 1, 3, 5} { // sizes that come again use the same tensors
-				b.Reset()
-				for i := range n {
-					add(t, b, m, stored, i)
-				}
-				if err := p.Predict(context.Background(), b); err != nil {
-					t.Fatal(err)
-				}
-				for i := range n {
-					check(t, b, m, i, i)
-				}
+			for i := range 5 {
+				add(t, b, m, stored, i)
 			}
-			if err := p.PredictRows(context.Background(), b, 2, 4); err != nil {
+			if err := b.Predict(context.Background(), 0, 5); err != nil {
 				t.Fatal(err)
 			}
-			check(t, b, m, 1, 3)
+			for i := range 5 {
+				check(t, b, m, i, i)
+			}
 		})
 	}
 }
@@ -114,14 +108,14 @@ func TestPredictorCastsWhatIsStored(t *testing.T) {
 		t.Run(d.String(), func(t *testing.T) {
 			stored := []codec.Tensor{{Name: m.Export.Inputs[0].Name, DType: d, Shape: []int{784}}}
 			p := open(t, m, stored)
-			b, err := p.NewBatch()
+			b, err := p.NewBatch(p.stored)
 			if err != nil {
 				t.Fatal(err)
 			}
 			for i := range 3 {
 				add(t, b, m, stored, i)
 			}
-			if err := p.Predict(context.Background(), b); err != nil {
+			if err := b.Predict(context.Background(), 0, b.Len()); err != nil {
 				t.Fatal(err)
 			}
 			for i := range 3 {
@@ -136,20 +130,20 @@ func TestPredictorRowsFindTheRecordAtFault(t *testing.T) {
 	m := tensorflowtest.Load(t, "words")
 	stored := layout(t, m)
 	p := open(t, m, stored)
-	b, err := p.NewBatch()
+	b, err := p.NewBatch(p.stored)
 	if err != nil {
 		t.Fatal(err)
 	}
 	add(t, b, m, stored, 0)
 	binary.LittleEndian.PutUint32(b.Next()[0], 99)
 	add(t, b, m, stored, 2)
-	if err := p.Predict(context.Background(), b); err == nil {
+	if err := b.Predict(context.Background(), 0, b.Len()); err == nil {
 		t.Fatal("a word that the embedding does not have was predicted")
 	}
-	if err := p.PredictRows(context.Background(), b, 1, 2); err == nil || !strings.Contains(err.Error(), "99") {
+	if err := b.Predict(context.Background(), 1, 2); err == nil || !strings.Contains(err.Error(), "99") {
 		t.Errorf("the record at fault: %v", err)
 	}
-	if err := p.PredictRows(context.Background(), b, 2, 3); err != nil {
+	if err := b.Predict(context.Background(), 2, 3); err != nil {
 		t.Fatal(err)
 	}
 	check(t, b, m, 0, 2)
@@ -162,7 +156,7 @@ func TestPredictorSideBySide(t *testing.T) {
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {
-			b, err := p.NewBatch()
+			b, err := p.NewBatch(p.stored)
 			if err != nil {
 				t.Error(err)
 				return
@@ -172,7 +166,7 @@ func TestPredictorSideBySide(t *testing.T) {
 				for i := range 1 + round%5 {
 					add(t, b, m, stored, i)
 				}
-				if err := p.Predict(context.Background(), b); err != nil {
+				if err := b.Predict(context.Background(), 0, b.Len()); err != nil {
 					t.Error(err)
 					return
 				}
@@ -186,7 +180,7 @@ func TestPredictorSideBySide(t *testing.T) {
 func TestLimitGrowsWhileBatchesAreQuick(t *testing.T) {
 	m := tensorflowtest.Load(t, "small")
 	p := open(t, m, layout(t, m))
-	b, err := p.NewBatch()
+	b, err := p.NewBatch(p.stored)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +189,7 @@ func TestLimitGrowsWhileBatchesAreQuick(t *testing.T) {
 		for range p.Limit() {
 			clear(b.Next()[0])
 		}
-		if err := p.Predict(context.Background(), b); err != nil {
+		if err := b.Predict(context.Background(), 0, b.Len()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -204,7 +198,7 @@ func TestLimitGrowsWhileBatchesAreQuick(t *testing.T) {
 	}
 }
 
-func TestOpenPredictorRefuses(t *testing.T) {
+func TestOpenPredictorSaysWhy(t *testing.T) {
 	m := tensorflowtest.Load(t, "small")
 	wrong := m.Export
 	wrong.Inputs = []pipeline.Tensor{{Name: "other", DType: "float32", Shape: []int{3}}}
@@ -221,7 +215,7 @@ func TestOpenPredictorRefuses(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			p, err := OpenPredictor(c.dir, c.export, c.stored, PredictorOptions{})
+			p, err := openPredictor(c.dir, framework.PredictorOptions{Export: c.export, Stored: c.stored})
 			if err == nil {
 				_ = p.Close()
 				t.Fatal("was opened")
@@ -241,7 +235,7 @@ func BenchmarkPredict(b *testing.B) {
 		p := open(b, m, stored)
 		for _, n := range []int{1, 64, 512, 2048} {
 			b.Run(name+"/"+strconv.Itoa(n), func(b *testing.B) {
-				batch, err := p.NewBatch()
+				batch, err := p.NewBatch(p.stored)
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -251,7 +245,7 @@ func BenchmarkPredict(b *testing.B) {
 					for range n {
 						copy(batch.Next()[0], record)
 					}
-					if err := p.Predict(context.Background(), batch); err != nil {
+					if err := batch.Predict(context.Background(), 0, batch.Len()); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -35,11 +35,11 @@ type session struct {
 	train, xla, weighted, evaluate, reset, weights, serve, finalize *Function
 }
 
-// OpenTrainer loads the exported SavedModel with its initial variables.
+// openTrainer loads the exported SavedModel with its initial variables.
 //
 // It sets TF_OVERRIDE_GLOBAL_THREADPOOL in the process' environment: without
 // it the first session's number of threads would hold for all of the process.
-func OpenTrainer(o framework.TrainerOptions) (*Trainer, error) {
+func openTrainer(o framework.TrainerOptions) (*Trainer, error) {
 	if err := os.Setenv("TF_OVERRIDE_GLOBAL_THREADPOOL", "1"); err != nil {
 		return nil, err
 	}
