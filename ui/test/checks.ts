@@ -22,6 +22,23 @@ export async function fits(page: Page, name: string) {
   expect(over, `${name} is wider than the window`).toBeLessThanOrEqual(0)
 }
 
+/** Wants the list, the detail and all that they hold to be as wide as their places; what scrolls by itself, or is cut with dots, may be wider. */
+export async function contained(page: Page, name: string) {
+  const wider = await page.evaluate(() => {
+    const wide: string[] = []
+    const told = (e: Element) => `${e.tagName.toLowerCase()}.${e.className}: ${e.scrollWidth} of ${e.clientWidth} pixels: ${e.textContent?.trim().slice(0, 40)}`
+    for (const root of document.querySelectorAll('section.list, section.detail, main > .start')) {
+      if (root.scrollWidth > root.clientWidth) wide.push(told(root))
+      for (const e of root.querySelectorAll('*')) {
+        if (e.closest('svg, .cm-editor, .uplot, [role=region][tabindex]') || getComputedStyle(e).overflowX !== 'visible') continue
+        if (e.clientWidth > 0 && e.scrollWidth > e.clientWidth + 1) wide.push(told(e)) // one pixel is rounding
+      }
+    }
+    return wide
+  })
+  expect(wider, `${name}: what is wider than its place`).toEqual([])
+}
+
 export interface Findings {
   /** Errors in the console, violations of the policy among them. */
   faults: string[]

@@ -2,6 +2,7 @@
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
 import type { Curve } from '../logic/curves'
+import { metric } from '../logic/words'
 
 export interface Plot {
   show(axis: number[], curves: Curve[]): void
@@ -45,7 +46,7 @@ export function plot(s: Setup): Plot {
       width: s.width,
       height: s.height,
       scales: { x: { time: false }, y: { distr: s.log ? 3 : 1 } },
-      axes: [{ ...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000] }, { ...axis, size: 62 }],
+      axes: [{ ...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000] }, { ...axis, size: 62, values: (_, ticks) => ticks.map((tick) => (tick === null ? '' : metric(tick))) }],
       cursor: { sync: { key: s.sync }, points: { size: 7 } },
       legend: { live: true, markers: { width: 2, dash: (_, i) => (s.curves[i - 1]?.validation ? 'dashed' : 'solid'), fill: () => 'transparent' } },
       hooks: { setCursor: [(u) => u.cursor.idx === null && last(u)] },
