@@ -1,17 +1,19 @@
 import { defineConfig } from '@playwright/test'
 
-// One browser and one kafkaml: the tests build on what those before them made.
+// One browser, and one kafkaml that the tests share; each makes what it needs,
+// so that any of them runs alone and none stops another.
 export default defineConfig({
   testDir: 'test',
   outputDir: 'test/artefacts/traces',
   workers: 1,
   fullyParallel: false,
-  maxFailures: 1, // what follows would only fail in turn
-  timeout: 120_000,
-  expect: { timeout: 20_000 },
+  timeout: 180_000,
+  expect: { timeout: 30_000 },
   reporter: [['list'], ['json', { outputFile: 'test/artefacts/browser.json' }]],
   use: {
-    actionTimeout: 20_000,
+    viewport: { width: 1280, height: 900 },
+    permissions: ['clipboard-read', 'clipboard-write'],
+    actionTimeout: 30_000,
     trace: 'retain-on-failure',
     launchOptions: {
       executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',

@@ -2,9 +2,8 @@
 import { accessible, tabs } from './checks'
 import { artefacts, expect, test } from './setup'
 
-test.describe.configure({ mode: 'serial' })
-
-test('every tab says what to do when there is nothing', async ({ tab }) => {
+test('every tab says what to do when there is nothing', async ({ own }) => {
+  const { tab } = await own()
   await expect(tab.heading('Your pipeline')).toBeVisible()
   await accessible(tab.page, 'start', ['light'])
   const next = { models: 'No models yet', configurations: 'Register a model first', deployments: 'Make a configuration first', training: 'No results yet', inference: 'Finish a training first', datasources: 'No stream has been announced yet' }
@@ -21,12 +20,12 @@ test('every tab says what to do when there is nothing', async ({ tab }) => {
   await expect(tab.page.getByText(/^kafkaml stream send .* --deployment 1$/)).toBeVisible()
 })
 
-test('the main job by mouse alone, in under five minutes', async ({ tab }) => {
-  test.setTimeout(300_000)
+test('the main job by mouse alone, in under five minutes', async ({ own }) => {
+  test.setTimeout(420_000)
+  const { tab } = await own('kafka')
   const { page, link, button } = { page: tab.page, link: tab.link.bind(tab), button: tab.button.bind(tab) }
   let step = 0
   const picture = async () => page.screenshot({ path: `${artefacts}job-${++step}.png`, fullPage: true })
-  await tab.go('')
   const began = Date.now()
   await picture()
   await link('Write or pick a model').click()

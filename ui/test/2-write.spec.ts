@@ -2,8 +2,6 @@
 import { accessible } from './checks'
 import { expect, test } from './setup'
 
-test.describe.configure({ mode: 'serial' })
-
 test('the source is checked as it is written, an error stands at its line', async ({ tab }) => {
   const { page } = tab
   await tab.go('#/models/new')
@@ -22,6 +20,8 @@ test('the source is checked as it is written, an error stands at its line', asyn
 
 test('what is not saved is not lost by a click', async ({ tab }) => {
   const { page } = tab
+  await tab.go('#/models/new')
+  await page.getByLabel('Name').fill('broken')
   let asked = ''
   page.once('dialog', (d) => {
     asked = d.message()
@@ -35,17 +35,19 @@ test('what is not saved is not lost by a click', async ({ tab }) => {
   await tab.go('#/')
 })
 
-test('a model is changed, compared with what it was, and duplicated', async ({ tab }) => {
+test('a model is changed, compared with what it was, and duplicated', async ({ tab, given }) => {
   const { page } = tab
+  const model = await given.model('changed', { example: 'mnist-dense' })
+  await given.configuration('of-changed', [model])
   await tab.go('#/models')
-  const row = tab.link(/^mnist-dense/)
+  const row = tab.row(model)
   for (const word of ['28 × 28 → 10', '101,770 parameters', 'tensorflow', 'used by 1 configuration']) await expect(row).toContainText(word)
   await expect(row.locator('time')).toHaveAttribute('title', /\d{4}/) // the absolute time
   await row.click()
   await tab.link('Duplicate').click()
-  await expect(page.getByLabel('Name')).toHaveValue('mnist-dense-copy')
+  await expect(page.getByLabel('Name')).toHaveValue('changed-copy')
   await tab.button('Register').click()
-  await expect(tab.heading('mnist-dense-copy')).toBeVisible({ timeout: 60_000 })
+  await expect(tab.heading('changed-copy')).toBeVisible({ timeout: 60_000 })
   await tab.button('Edit').click()
   await page.getByRole('textbox', { name: 'Source' }).click()
   await page.keyboard.press('Control+End')
@@ -58,29 +60,33 @@ test('a model is changed, compared with what it was, and duplicated', async ({ t
   await expect(tab.region('Printed')).toContainText('Total params')
 })
 
-test('a configuration picks among the models that are found', async ({ tab }) => {
+test('a configuration picks among the models that are found', async ({ tab, given }) => {
   const { page } = tab
+  const [first] = await given.models('pick', 'pick-another')
+  await given.configuration('picked', [first ?? 0])
   await tab.go('#/configurations/new')
   await tab.button('Create').click()
   await expect(page.getByRole('alert').first()).toContainText('The name is missing.') // at its field
-  await page.getByRole('checkbox', { name: /^mnist-dense / }).check()
-  await page.getByLabel('Find a model').fill('copy')
+  await page.getByRole('checkbox', { name: /^pick / }).check()
+  await page.getByLabel('Find a model').fill('another')
   await expect(page.getByRole('checkbox')).toHaveCount(1)
   await page.getByRole('checkbox').check()
   await expect(page.getByText('2 models picked')).toBeVisible() // the one that is not shown is kept
-  await page.getByLabel('Name', { exact: true }).fill('mnist-dense')
+  await page.getByLabel('Name', { exact: true }).fill('picked')
   await tab.button('Create').click()
   await expect(page.getByRole('alert').first()).toContainText('is already named') // the server's word, at the field
-  await page.getByLabel('Name', { exact: true }).fill('both')
+  await page.getByLabel('Name', { exact: true }).fill('picked-both')
   await tab.button('Create').click()
-  await expect(tab.heading('both')).toBeVisible()
-  const row = tab.link(/^both/)
-  await expect(row.locator('.chip')).toHaveText(['mnist-dense', 'mnist-dense-copy'])
+  await expect(tab.heading('picked-both')).toBeVisible()
+  const row = tab.link(/^picked-both/)
+  await expect(row.locator('.chip')).toHaveText(['pick', 'pick-another'])
   await expect(row).toContainText('0 deployments')
 })
 
-test('a deployment: fields and Keras text in step, refusals at the field', async ({ tab }) => {
+test('a deployment: fields and Keras text in step, refusals at the field', async ({ tab, given }) => {
   const { page } = tab
+  const configuration = await given.configuration('fields', await given.models('fields-a', 'fields-b'))
+  await tab.go(`#/configurations/${configuration}`)
   await tab.link('Deploy for training').click()
   const text = page.getByLabel('The same as Keras text')
   await page.getByLabel('Epochs', { exact: true }).fill('3')
@@ -94,25 +100,27 @@ test('a deployment: fields and Keras text in step, refusals at the field', async
   await text.fill('epochs=60')
   await tab.button('Deploy').click()
   await expect(tab.heading('It waits for a stream')).toBeVisible()
-  await expect(tab.link(/^both #2/)).toContainText('0 of 2 results')
+  await expect(tab.link(/^fields #\d+/)).toContainText('0 of 2 results')
 })
 
-test('a deployment: commands filled in, stop, retry, log, delete', async ({ tab }) => {
+test('a deployment: commands filled in, stop, retry, log, delete', async ({ tab, given }) => {
   const { page } = tab
-  await tab.go('#/deployments/2')
+  const models = [await given.model('ended-a', { example: 'mnist-dense' }), await given.model('ended-b', { example: 'mnist-dense' })]
+  const id = await given.deployment(await given.configuration('ended', models), 'epochs=60')
+  await tab.go(`#/deployments/${id}`)
   await page.getByText('From a terminal or a program').click()
-  await expect(page.getByText('--deployment 2').first()).toBeVisible()
+  await expect(page.getByText(`--deployment ${id}`).first()).toBeVisible()
   await tab.button('control message').click()
   await tab.button('Copy the control message command').click()
   const message = JSON.parse(await page.evaluate(() => navigator.clipboard.readText())) as object
-  expect(message).toMatchObject({ deployment_id: 2, input_format: 'RAW', input_config: { data_reshape: '28 28' } })
+  expect(message).toMatchObject({ deployment_id: id, input_format: 'RAW', input_config: { data_reshape: '28 28' } })
   await page.getByRole('spinbutton', { name: 'Records' }).fill('2000')
   await tab.button('Send the stream').click()
-  await expect(tab.heading(/both #2 training/)).toBeVisible()
+  await expect(tab.heading(/ended #\d+ training/)).toBeVisible()
   await tab.button('Stop').click()
-  await expect(tab.heading(/both #2 stopped/)).toBeVisible()
+  await expect(tab.heading(/ended #\d+ stopped/)).toBeVisible()
   await tab.button('Retry').first().click()
-  await expect(tab.heading(/both #2 training/)).toBeVisible()
+  await expect(tab.heading(/ended #\d+ training/)).toBeVisible()
   const results = tab.region('Results').first()
   await expect(results.getByRole('row', { name: /finished 60\/60/ })).toBeVisible({ timeout: 90_000 })
   await expect(results.getByRole('row', { name: /stopped/ })).toBeVisible()

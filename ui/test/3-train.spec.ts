@@ -3,32 +3,30 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from './setup'
 
-test.describe.configure({ mode: 'serial' })
-
-test('a stream is used again, and its records are seen', async ({ tab }) => {
+test('a stream is used again, and its records are seen', async ({ tab, given, digits }) => {
   const { page } = tab
-  await tab.go('#/deployments/new?configuration=1')
-  await tab.button('Deploy').click()
-  await expect(tab.heading('It waits for a stream')).toBeVisible()
+  const waiting = await given.deployment(await given.configuration('again', digits.models))
   await tab.go('#/datasources')
-  const row = tab.link(/^mnist-dense, partition 0 from 0/)
-  for (const word of ['RAW', '60,000 records', 'split 80 / 10 / 10', 'expires in', 'available']) await expect(row).toContainText(word)
+  const row = tab.row(digits.datasource)
+  for (const word of ['digits, partition 0 from 0', 'RAW', '60,000 records', 'split 80 / 10 / 10', 'expires in', 'available']) await expect(row).toContainText(word)
   await row.click()
   await expect(page.getByRole('img', { name: 'Record with label 5' }).first()).toBeVisible()
   await expect(page.getByText('Labels of the first 5,000 records')).toBeVisible()
   await expect(page.locator('li.chip').first()).toHaveText('0 479')
-  await expect(page.locator('dd').filter({ has: tab.link('mnist-dense #1') })).toBeVisible() // used by
-  await page.getByRole('combobox', { name: /^Deployment/ }).selectOption({ label: 'mnist-dense #3, waiting' })
+  await expect(page.locator('dd').filter({ has: tab.link(`digits #${digits.result}`) })).toBeVisible() // used by
+  await page.getByRole('combobox', { name: /^Deployment/ }).selectOption({ label: `again #${waiting}, waiting` })
   await tab.button('Send again').click()
-  await expect(page.getByText('Datasource 1 was sent to deployment 3; no record was copied')).toBeVisible()
-  await expect(page.locator('.rows').getByText('#3')).toBeVisible() // it arrives in the list by itself
+  await expect(page.getByText(`Datasource ${digits.datasource} was sent to deployment ${waiting}; no record was copied`)).toBeVisible()
+  const { items } = await given.get<{ items: { id: number }[] }>(`control-log/datasources?deployment=${waiting}`)
+  await expect(tab.row(items[0]?.id ?? 0)).toBeVisible() // it arrives in the list by itself
+  const [result] = await given.finished(waiting)
   await tab.go('#/training')
-  await expect(tab.link(/^mnist-dense #4 .*(scheduled|running|finished)/)).toBeVisible()
+  await expect(tab.row(result ?? 0)).toContainText('finished')
 })
 
-test('curves: shared cursor, smoothing, logarithm, table', async ({ tab }) => {
+test('curves: shared cursor, smoothing, logarithm, table', async ({ tab, digits }) => {
   const { page } = tab
-  await tab.go('#/training/1')
+  await tab.go(`#/training/${digits.result}`)
   const [loss, accuracy] = ['loss', 'accuracy'].map((name) => page.getByRole('figure', { name }))
   if (!loss || !accuracy) throw new Error('no charts')
   await expect(loss.locator('canvas')).toBeVisible()
@@ -50,61 +48,75 @@ test('curves: shared cursor, smoothing, logarithm, table', async ({ tab }) => {
   await loss.getByRole('button', { name: 'Chart' }).click()
 })
 
-test('a result can be taken away in every form', async ({ tab }) => {
+test('a result can be taken away in every form', async ({ tab, digits }) => {
   const { page } = tab
   const save = async (click: () => Promise<void>) => {
     const [download] = await Promise.all([page.waitForEvent('download'), click()])
     return { name: download.suggestedFilename(), bytes: readFileSync(await download.path()) }
   }
-  await tab.go('#/training/1')
+  const name = `digits-result-${digits.result}`
+  await tab.go(`#/training/${digits.result}`)
   const saved = await save(() => tab.link('SavedModel').click())
-  expect([saved.name, saved.bytes.subarray(0, 2).toString()]).toEqual(['mnist-dense-result-1.zip', 'PK'])
+  expect([saved.name, saved.bytes.subarray(0, 2).toString()]).toEqual([`${name}.zip`, 'PK'])
   const keras = await save(() => page.getByRole('link', { name: '.keras', exact: true }).click())
-  expect([keras.name, keras.bytes.subarray(0, 2).toString()]).toEqual(['mnist-dense-result-1.keras', 'PK'])
+  expect([keras.name, keras.bytes.subarray(0, 2).toString()]).toEqual([`${name}.keras`, 'PK'])
   const csv = await save(() => tab.button('CSV of all epochs').click())
   expect(csv.bytes.toString().split('\r\n')[0]).toBe('epoch,loss,accuracy,val_loss,val_accuracy,seconds')
   const png = await save(() => tab.button('Save loss as PNG').click())
-  expect([png.name, png.bytes.subarray(1, 4).toString()]).toEqual(['result-1-loss.png', 'PNG'])
+  expect([png.name, png.bytes.subarray(1, 4).toString()]).toEqual([`result-${digits.result}-loss.png`, 'PNG'])
 })
 
-test('a result says how good it is and what it was made of', async ({ tab }) => {
-  await tab.go('#/training/1')
+test('a result says how good it is and what it was made of', async ({ tab, digits }) => {
+  await tab.go(`#/training/${digits.result}`)
   const metrics = tab.region('Metrics')
   await expect(metrics.getByRole('row')).toHaveCount(4)
   await expect(metrics.getByRole('row', { name: /^test/ })).toContainText('6,000')
   await expect(tab.region('Confusion matrix').getByRole('row')).toHaveCount(11)
   await expect(tab.region('Split audit').getByRole('row', { name: /^training 48,000 4,729/ })).toBeVisible()
   const lineage = tab.page.locator('section', { has: tab.heading('Lineage') }).last()
-  for (const word of ['mnist-dense, version 1', 'datasource 1', '60,000 records', 'Source SHA-256', 'Records SHA-256', 'Weights SHA-256', 'tensorflow 2']) await expect(lineage).toContainText(word)
+  for (const word of ['digits, version 1', `datasource ${digits.datasource}`, '60,000 records', 'Source SHA-256', 'Records SHA-256', 'Weights SHA-256', 'tensorflow 2']) await expect(lineage).toContainText(word)
   await expect(lineage).toContainText(/Engine\s*(graph|xla)/)
   await tab.page.getByText('Log of the training process').click()
   await expect(tab.page.getByRole('region', { name: 'Log', exact: true })).not.toHaveText('Reading…')
 })
 
-test('results are compared with a baseline', async ({ tab }) => {
+test('results are compared with a baseline', async ({ tab, given }) => {
   const { page } = tab
+  const { results } = await given.trained('versus', await given.models('versus-a', 'versus-b'))
   await tab.go('#/training')
-  await expect(tab.link(/^mnist-dense #4 .*finished/)).toBeVisible({ timeout: 90_000 })
-  await tab.link('Compare').click()
-  await page.getByLabel('Add a result').selectOption({ label: 'mnist-dense #1' })
+  await tab.link('Compare').click() // the two newest
   const table = tab.region('Metrics of the results')
-  await expect(table.getByRole('row')).toHaveCount(4)
-  await table.getByRole('radio', { name: 'Baseline: result 1' }).check()
-  await expect(page).toHaveURL(/baseline=1/)
-  await expect(table.getByRole('row', { name: /#1/ })).not.toContainText(/[+−±]/)
-  await expect(table.getByRole('row', { name: /#4/ })).toContainText(/[+−±]/)
+  await expect(table.getByRole('row')).toHaveCount(3)
+  await tab.go(`#/training/compare?ids=${results[0]}`)
+  await expect(table.getByRole('row')).toHaveCount(2)
+  await page.getByLabel('Add a result').selectOption({ label: `versus-b #${results[1]}` })
+  await expect(table.getByRole('row')).toHaveCount(3)
+  await table.getByRole('radio', { name: `Baseline: result ${results[1]}` }).check()
+  await expect(page).toHaveURL(new RegExp(`baseline=${results[1]}`))
+  await expect(table.getByRole('row', { name: /versus-b/ })).not.toContainText(/[+−±]\d/)
+  await expect(table.getByRole('row', { name: /versus-a/ })).toContainText(/[+−±]\d/)
   await expect(page.getByRole('figure', { name: 'loss' }).locator('canvas')).toBeVisible()
 })
 
-test('the list of results is filtered', async ({ tab }) => {
+test('the list of results is filtered', async ({ tab, given }) => {
   const { page } = tab
-  await tab.go('#/deployments/2')
+  const models = await given.models('filtered-a', 'filtered-b')
+  const { configuration, deployment } = await given.trained('filtered', models)
+  const waiting = await given.deployment(configuration)
+  await tab.go(`#/deployments/${deployment}`)
   await tab.link('Show them in Training').click()
-  await expect(page.locator('.rows li')).toHaveCount(2)
-  await page.getByLabel('Status').selectOption('finished')
-  await expect(page.locator('.rows li')).toHaveCount(1)
-  await expect(page).toHaveURL(/deployment=2&status=finished/)
+  const rows = page.locator('.rows li')
+  await expect(rows).toHaveCount(2)
+  await expect(page.locator('.rows li svg[role=img]')).toHaveCount(2) // a sparkline each
+  await page.getByLabel('Status').selectOption('waiting')
+  await expect(page.getByText('Nothing matches.')).toBeVisible()
+  await expect(page).toHaveURL(new RegExp(`deployment=${deployment}&status=waiting`))
   await tab.button('Show the results of all deployments').click()
-  await expect(page.locator('.rows li')).toHaveCount(3)
-  await expect(page.locator('.rows li svg[role=img]')).toHaveCount(3) // a sparkline each
+  await page.getByRole('searchbox').fill('filtered')
+  await expect(rows).toHaveCount(2)
+  await expect(rows.getByText('waiting')).toHaveCount(2)
+  await page.getByLabel('Status').selectOption('any status')
+  await expect(rows).toHaveCount(4)
+  await tab.go(`#/training?deployment=${waiting}&status=waiting`) // as a link that somebody sent
+  await expect(rows).toHaveCount(2)
 })

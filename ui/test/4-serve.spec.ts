@@ -6,19 +6,20 @@ import { join } from 'node:path'
 import { binary } from './machine'
 import { expect, test } from './setup'
 
-test.describe.configure({ mode: 'serial' })
-
-test('a record is picked, pasted, sent', async ({ tab }) => {
+test('a record is picked, pasted, sent', async ({ tab, given, digits }) => {
   const { page } = tab
+  const inference = await given.inference('tried', digits.result)
   await tab.go('#/inference')
-  for (const word of ['mnist-dense', 'result-1-in → result-1-out', 'running, ready 1 of 1', '/s']) await expect(tab.link(/^inference-1/)).toContainText(word)
-  await tab.link(/^inference-1/).click()
+  const row = tab.row(inference)
+  for (const word of ['tried', 'digits', 'tried-in → tried-out', 'running, ready 1 of 1', '/s']) await expect(row).toContainText(word)
+  await row.click()
   await page.getByText('Pick a record of its stream').click()
   await tab.button('Predict the record at 0:0, label 5').click()
   await expect(page.locator('strong.class')).toHaveText('5')
   await expect(page.getByText(/in [\d.]+ ms/)).toBeVisible()
   await tab.button('Send this record').click()
-  await expect(page.getByText('Sent 1 record to result-1-in')).toBeVisible()
+  await expect(page.getByText('Sent 1 record to tried-in')).toBeVisible()
+  await expect(tab.region('Predictions').getByRole('row')).toHaveCount(2) // it came back
   await page.getByText('Paste a record').click()
   await page.getByLabel('Record', { exact: true }).fill('1, 2, 3')
   await tab.button('Predict').click()
@@ -28,36 +29,41 @@ test('a record is picked, pasted, sent', async ({ tab }) => {
   await expect(page.locator('strong.class')).toHaveText(/\d/)
 })
 
-test('the tail can be held, and goes on', async ({ tab }) => {
-  const { page } = tab
+test('the tail can be held, and goes on', async ({ tab, given, digits }) => {
+  const inference = await given.inference('held', digits.result)
+  await tab.go(`#/inference/${inference}`)
+  await tab.button('Send 100 of mnist').click()
   const rows = tab.region('Predictions').getByRole('row')
-  await expect(rows).toHaveCount(51)
+  await expect(rows).toHaveCount(51, { timeout: 60_000 })
+  await expect(tab.figure('In, out')).toContainText('100, 100')
   await expect(rows.nth(1)).toContainText(/\d ms/) // the page sends when it sent
   await tab.button('Pause').click()
   const first = await rows.nth(1).textContent()
   await tab.button('Send 100 of mnist').click()
-  await expect(page.locator('div', { has: page.locator('dt', { hasText: 'In, out' }) }).last()).toContainText(/20\d, 20\d/, { timeout: 30_000 })
+  await expect(tab.figure('In, out')).toContainText('200, 200', { timeout: 60_000 })
   expect(await rows.nth(1).textContent()).toBe(first)
   await tab.button('Resume').click()
   await expect(rows.nth(1)).not.toHaveText(first ?? '')
-  await expect(page.locator('div', { has: page.locator('dt', { hasText: 'p95' }) }).last()).toContainText(/\d (ms|s)/)
+  await expect(tab.figure('p95')).toContainText(/\d (ms|s)/)
 })
 
-test('what cannot be predicted is found, with the reason', async ({ machine, tab }) => {
+test('what cannot be predicted is found, with the reason', async ({ machine, tab, given, digits }) => {
+  const inference = await given.inference('poisoned', digits.result)
   const folder = mkdtempSync(join(tmpdir(), 'kafkaml-records-'))
   writeFileSync(join(folder, 'bad.csv'), 'a,b\n1,2\n3,4\n')
-  execFileSync(binary, ['--server', machine.url, 'stream', 'send', join(folder, 'bad.csv'), '--topic', 'result-1-in', '--predict', '--unchecked'])
+  execFileSync(binary, ['--server', machine.url, 'stream', 'send', join(folder, 'bad.csv'), '--topic', 'poisoned-in', '--predict', '--unchecked'])
   rmSync(folder, { recursive: true })
-  const { page } = tab
-  await expect(page.locator('div', { has: page.locator('dt', { hasText: 'Dead letters' }) }).last()).toContainText('2')
-  await page.getByText('Dead letters on result-1-in.dead-letter').click()
+  await tab.go(`#/inference/${inference}`)
+  await expect(tab.figure('Dead letters')).toContainText('2')
+  await tab.page.getByText('Dead letters on poisoned-in.dead-letter').click()
   const letters = tab.region('Dead letters')
   await expect(letters.getByRole('row')).toHaveCount(3)
-  await expect(letters.getByRole('row').nth(1)).toContainText(/bytes.*result-1-in:0:\d+/)
+  await expect(letters.getByRole('row').nth(1)).toContainText(/bytes.*poisoned-in:0:\d+/)
 })
 
-test('it is scaled, stopped and started', async ({ tab }) => {
+test('it is scaled, stopped and started', async ({ tab, given, digits }) => {
   const { page } = tab
+  await tab.go(`#/inference/${await given.inference('scaled', digits.result)}`)
   await page.getByLabel('Replicas').fill('2')
   await page.getByLabel('at most').fill('2')
   await tab.button('Scale').click()

@@ -4,14 +4,15 @@ import { dirname } from 'node:path'
 import { binary } from './machine'
 import { expect, test } from './setup'
 
-test.describe.configure({ mode: 'serial' })
-
-test('what is deleted can be had back, and what is used says so', async ({ tab }) => {
+test('what is deleted can be had back, and what is used says so', async ({ tab, given }) => {
   const { page } = tab
-  await tab.go('#/models/1')
+  const model = await given.model('used')
+  await given.configuration('user-a', [model])
+  await given.configuration('user-b', [model])
+  await tab.go(`#/models/${model}`)
   await tab.button('Delete').click()
-  await expect(tab.heading('model mnist-dense is in use')).toBeVisible()
-  await expect(page.getByRole('dialog').getByRole('link')).toHaveText(['configuration both', 'configuration mnist-dense'])
+  await expect(tab.heading('model used is in use')).toBeVisible()
+  await expect(page.getByRole('dialog').getByRole('link')).toHaveText([/^configuration user-[ab]$/, /^configuration user-[ab]$/])
   await page.getByRole('dialog').getByRole('button', { name: 'Close' }).click()
   await tab.go('#/configurations/new')
   await page.getByRole('checkbox').first().check()
@@ -31,8 +32,9 @@ test('what is deleted can be had back, and what is used says so', async ({ tab }
   expect(await left.json()).toEqual({ items: [] })
 })
 
-test('an action as a command does what the button does', async ({ tab }) => {
+test('an action as a command does what the button does', async ({ tab, given, digits }) => {
   const { page } = tab
+  const { results } = await given.trained('commanded', [await given.model('commanded')])
   for (const way of ['curl', 'kafkaml']) {
     await tab.go('#/configurations/new')
     await page.getByRole('checkbox').first().check()
@@ -49,8 +51,8 @@ test('an action as a command does what the button does', async ({ tab }) => {
     await expect(tab.link(new RegExp(`^by-${way}`))).toBeVisible() // by the stream of facts
   }
   for (const [place, name] of [
-    ['models/new?example=regression', 'Check the source'], ['deployments/new', 'Deploy for training'], ['training/4', 'Delete result 4'], ['training/1', 'Download the model'],
-    ['inference/1', 'Scale inference-1'], ['inference/1', 'Stop inference-1'], ['inference/1', 'Send 100 of mnist'], ['datasources/1', 'Send datasource 1 again'], ['inference/new', 'Deploy for inference'],
+    ['models/new?example=regression', 'Check the source'], ['deployments/new', 'Deploy for training'], [`training/${results[0]}`, `Delete result ${results[0]}`], [`training/${digits.result}`, 'Download the model'],
+    [`inference/${digits.inference}`, 'Scale digits'], [`inference/${digits.inference}`, 'Stop digits'], [`inference/${digits.inference}`, 'Send 100 of mnist'], [`datasources/${digits.datasource}`, `Send datasource ${digits.datasource} again`], ['inference/new', 'Deploy for inference'],
   ] as const) {
     await tab.go(`#/${place}`)
     if (name.startsWith('Delete')) await tab.button('Delete').click()
@@ -61,30 +63,31 @@ test('an action as a command does what the button does', async ({ tab }) => {
   }
 })
 
-test('the address holds tab, selection and filters', async ({ tab }) => {
+test('the address holds tab, selection and filters', async ({ tab, digits }) => {
   const { page } = tab
-  await tab.go('#/training?status=finished&q=mnist')
-  await expect(page.getByRole('searchbox')).toHaveValue('mnist')
-  await tab.link(/^mnist-dense #1/).click()
-  await expect(page).toHaveURL(/#\/training\/1\?.*q=mnist/)
+  const title = tab.heading(new RegExp(`digits #${digits.result}`))
+  await tab.go('#/training?status=finished&q=digits')
+  await expect(page.getByRole('searchbox')).toHaveValue('digits')
+  await tab.row(digits.result).click()
+  await expect(page).toHaveURL(new RegExp(`#/training/${digits.result}\\?.*q=digits`))
   await tab.link('Datasources').click()
   await page.goBack()
-  await expect(tab.heading(/mnist-dense #1/)).toBeVisible()
+  await expect(title).toBeVisible()
   await page.goBack()
   await expect(page.getByLabel('Status')).toHaveValue('finished')
   await page.goForward()
-  await expect(tab.heading(/mnist-dense #1/)).toBeVisible()
+  await expect(title).toBeVisible()
   await page.reload()
-  await expect(tab.heading(/mnist-dense #1/)).toBeVisible()
+  await expect(title).toBeVisible()
   await tab.button('Copy id').click()
-  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe('1')
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(String(digits.result))
   await expect(page.locator('header time').first()).toHaveAttribute('title', /20\d\d/) // relative, the absolute on hover
   // What is opened begins at its top; back finds what was left where it was.
-  await tab.go('#/training/1')
+  await tab.go(`#/training/${digits.result}`)
   await tab.heading('Lineage').scrollIntoViewIfNeeded()
   const left = await page.evaluate(() => scrollY)
   expect(left).toBeGreaterThan(200)
-  await tab.link('mnist-dense, version 1').click()
+  await tab.link('digits, version 1').click()
   await expect(tab.heading('Source')).toBeVisible()
   expect(await page.evaluate(() => scrollY)).toBe(0)
   await page.goBack()
@@ -92,21 +95,22 @@ test('the address holds tab, selection and filters', async ({ tab }) => {
   await expect.poll(async () => Math.abs((await page.evaluate(() => scrollY)) - left), 'pixels from where it was').toBeLessThan(20)
 })
 
-test('an error stays until it is read, with reason and hint', async ({ tab }) => {
+test('an error stays until it is read, with reason and hint', async ({ tab, digits }) => {
   const { page } = tab
-  await tab.go('#/inference/new')
-  await page.getByLabel('Name').fill('inference-1')
+  await tab.go(`#/inference/new?result=${digits.result}`)
+  await page.getByLabel('Name').fill('digits')
   await tab.button('Deploy').click()
   const alert = page.getByRole('alert').first()
-  await expect(alert).toContainText(/inference-1/)
+  await expect(alert).toContainText(/digits/)
   await page.waitForTimeout(6_000) // longer than a message that goes by itself
   await expect(alert).toBeVisible()
   page.once('dialog', (d) => void d.accept())
   await tab.go('#/')
 })
 
-test('all of it by keyboard', async ({ tab }) => {
+test('all of it by keyboard', async ({ tab, given }) => {
   const { page } = tab
+  await given.models('keys-a', 'keys-b')
   await tab.go('#/')
   for (const [key, place] of [['m', 'models'], ['c', 'configurations'], ['d', 'deployments'], ['t', 'training'], ['i', 'inference'], ['s', 'datasources'], ['m', 'models']] as const) {
     await page.keyboard.press('g')
@@ -162,11 +166,14 @@ test('the policy is strict', async ({ tab }) => {
   expect(await answer.text()).not.toMatch(/<script(?![^>]* src=)[^>]*>|style=|\son\w+=/)
 })
 
-test('the strip shows the pipeline as it is', async ({ tab }) => {
-  await tab.go('#/')
+test('the strip shows the pipeline as it is', async ({ own }) => {
+  const { tab, given } = await own()
+  const { configuration, results } = await given.trained('one', await given.models('one-a', 'one-b'))
+  await given.deployment(configuration)
+  await given.inference('one', results[0] ?? 0)
   const strip = tab.page.getByRole('navigation', { name: 'The pipeline' })
   await expect(strip.getByRole('link')).toHaveCount(6)
-  for (const box of ['Models 2', 'Deployments 3', 'Streams 3', 'Results 4', 'Inferences 1 1 replica ready']) await expect(strip.getByRole('link', { name: new RegExp(`^${box}`) })).toBeVisible()
+  for (const box of ['Models 2', 'Configurations 1', 'Deployments 2', 'Streams 1', 'Results 4', 'Inferences 1 1 replica ready']) await expect(strip.getByRole('link', { name: new RegExp(`^${box}`) })).toBeVisible()
   await strip.getByRole('link', { name: /^Results/ }).click()
   await expect(tab.page).toHaveURL(/#\/training$/)
 })

@@ -2,7 +2,7 @@
 import { watch } from './checks'
 import { expect, test } from './setup'
 
-test('dist/ alone, with a config.json, at another origin', async ({ browser, machine }) => {
+test('dist/ alone, with a config.json, at another origin', async ({ page, machine, given, digits }) => {
   const { alone } = machine
   const steps = ['model-register', 'deploy-training', 'control-log', 'deploy-inference', 'records']
   alone.config = {
@@ -10,16 +10,13 @@ test('dist/ alone, with a config.json, at another origin', async ({ browser, mac
     cluster: { namespace: 'kafkaml', server: 'http://page.kafkaml.svc.cluster.local' },
   }
   alone.connect = machine.url
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 } })
-  const page = await context.newPage()
   const found = watch(page, alone.url)
   await page.goto(`${alone.page}#/configurations/new`)
   await page.getByRole('checkbox').first().check()
   await page.getByLabel('Name', { exact: true }).fill('from-elsewhere')
   await page.getByRole('button', { name: 'Create', exact: true }).click() // a command
   await expect(page.getByRole('heading', { name: 'from-elsewhere' })).toBeVisible()
-  const made = await page.request.post(`${machine.url}/model-register/configurations`, { data: { name: 'seen-elsewhere', models: [1] } })
-  expect(made.status()).toBe(201)
+  await given.configuration('seen-elsewhere', digits.models)
   await expect(page.getByRole('link', { name: /^seen-elsewhere/ })).toBeVisible() // a fact
   await page.getByRole('link', { name: /^seen-elsewhere/ }).click()
   await page.getByRole('button', { name: 'Delete', exact: true }).click()
@@ -28,17 +25,17 @@ test('dist/ alone, with a config.json, at another origin', async ({ browser, mac
   await expect(page.getByRole('region', { name: 'kubectl' })).toContainText('kubectl -n kafkaml exec -i')
   await page.keyboard.press('Escape')
   await page.keyboard.press('Escape')
-  await page.goto(`${alone.page}#/models/1`)
+  await page.goto(`${alone.page}#/models/${digits.models[0]}`)
   await expect(page.locator('.cm-content')).toContainText('keras.Sequential') // the editor's chunk
-  await page.goto(`${alone.page}#/inference/1`)
+  await given.predicted(digits.inference, 10)
+  await page.goto(`${alone.page}#/inference/${digits.inference}`)
   await page.getByText('Pick a record of its stream').click()
   await page.getByRole('button', { name: 'Predict the record at 0:0, label 5' }).click()
   await expect(page.locator('strong.class')).toHaveText('5') // the predict function
   await expect(page.getByRole('region', { name: 'Predictions' }).getByRole('row').nth(1)).toBeVisible() // its tail
-  await page.goto(`${alone.page}#/training/1`)
+  await page.goto(`${alone.page}#/training/${digits.result}`)
   const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'SavedModel' }).click()])
-  expect(download.suggestedFilename()).toBe('mnist-dense-result-1.zip')
+  expect(download.suggestedFilename()).toBe(`digits-result-${digits.result}.zip`)
   expect(found.faults).toEqual([])
   expect(new Set(found.foreign.map((u) => new URL(u).origin))).toEqual(new Set([machine.url]))
-  await context.close()
 })

@@ -1,17 +1,15 @@
 // A table as a stream in each format, its records seen; six results compared.
 import { artefacts, expect, test } from './setup'
-import { configuration, models, table } from './small'
-
-test.describe.configure({ mode: 'serial' })
+import { table } from './given'
 
 const file = { name: 'small.csv', mimeType: 'text/csv', buffer: Buffer.from(table(300)) }
-let form = '' // that deploys two models
 
 for (const format of ['RAW', 'AVRO', 'JSON']) {
-  test(`rows are sent, seen and trained on as ${format}`, async ({ tab }) => {
+  test(`rows are sent, seen and trained on as ${format}`, async ({ tab, given }) => {
     const { page } = tab
-    form ||= `#/deployments/new?configuration=${await configuration(tab, 'rows', await models(tab, 'rows-a', 'rows-b'))}`
-    await tab.go(form)
+    const topic = `rows-${format.toLowerCase()}`
+    const configuration = await given.configuration(topic, await given.models(`${topic}-a`, `${topic}-b`))
+    await tab.go(`#/deployments/new?configuration=${configuration}`)
     await page.getByLabel('Epochs', { exact: true }).fill('3')
     await tab.button('Deploy').click()
     await expect(tab.heading('It waits for a stream')).toBeVisible()
@@ -19,12 +17,12 @@ for (const format of ['RAW', 'AVRO', 'JSON']) {
     await page.getByLabel('File', { exact: true }).setInputFiles(file)
     await page.getByLabel('Label column').fill('kind')
     await page.getByLabel('Format').selectOption(format)
-    await page.getByLabel('Topic').fill(`rows-${format.toLowerCase()}`)
+    await page.getByLabel('Topic').fill(topic)
     await tab.button('Send the stream').click()
     await expect(page.getByText(/^Sent 300 records/)).toBeVisible()
-    await expect(tab.heading(/rows #\d+ finished/)).toBeVisible({ timeout: 60_000 })
+    await expect(tab.heading(new RegExp(`${topic} #\\d+ finished`))).toBeVisible({ timeout: 60_000 })
     await tab.go('#/datasources')
-    await tab.link(new RegExp(`^rows-${format.toLowerCase()}, partition 0`)).click()
+    await tab.link(new RegExp(`^${topic}, partition 0`)).click()
     const rows = tab.region('First records').last().getByRole('row')
     await expect(rows).toHaveCount(25) // a head, 24 records
     await expect(rows.nth(2)).toContainText('0:1') // where it lies
@@ -35,10 +33,10 @@ for (const format of ['RAW', 'AVRO', 'JSON']) {
   })
 }
 
-test('a file that is too large for the page is told of before it is sent', async ({ tab }) => {
+test('a file that is too large for the page is told of before it is sent', async ({ tab, given }) => {
   const { page } = tab
-  await tab.go(form)
-  await tab.button('Deploy').click()
+  const deployment = await given.deployment(await given.configuration('large', [await given.model('large')]))
+  await tab.go(`#/deployments/${deployment}`)
   await page.getByLabel('a file').check()
   await page.getByLabel('File', { exact: true }).setInputFiles({ name: 'large.csv', mimeType: 'text/csv', buffer: Buffer.alloc(5_000_000, '1,2,3,0\n') })
   await expect(page.getByRole('alert')).toContainText('5.0 MB are more than the page can send (4.0 MB)')
@@ -48,15 +46,15 @@ test('a file that is too large for the page is told of before it is sent', async
   await page.keyboard.press('Escape')
 })
 
-test('six results are compared', async ({ tab }) => {
+test('six results are compared', async ({ tab, given }) => {
   const { page } = tab
-  await tab.go('#/training')
-  await tab.link('Compare').click()
+  const { results } = await given.trained('six', await given.models('six-1', 'six-2', 'six-3', 'six-4', 'six-5', 'six-6'))
+  await tab.go(`#/training/compare?ids=${results[0]},${results[1]}`)
   const add = page.getByLabel('Add a result')
   const table = tab.region('Metrics of the results')
   for (let n = 2; n < 6; n++) {
     await expect(table.getByRole('row')).toHaveCount(n + 1)
-    await add.selectOption({ index: 1 })
+    await add.selectOption({ label: `six-${n + 1} #${results[n]}` })
   }
   await expect(table.getByRole('row')).toHaveCount(7) // a head, six results
   await expect(add).toHaveCount(0) // no more than six

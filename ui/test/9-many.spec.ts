@@ -1,38 +1,29 @@
 // 1,000 results and a training of 10,000 epochs, all real, stay smooth.
 import { costOf } from './checks'
+import { table } from './given'
 import { expect, test } from './setup'
-import { configuration, models, table } from './small'
 
-test.describe.configure({ mode: 'serial' })
 test.use({ trace: 'off' }) // a record of 1,000 rows at each step costs more than the page
 
 const epochs = 10_000
-let pair = 0 // the configuration of two models
 
-test('10,000 epochs are drawn while they come', async ({ tab }) => {
-  test.setTimeout(180_000)
+test('10,000 epochs are drawn while they come, opened and handled', async ({ own }) => {
+  test.setTimeout(300_000)
+  const { given, tab } = await own('kafka')
   const { page } = tab
-  const both = await models(tab, 'many-a', 'many-b')
-  pair = await configuration(tab, 'many', both)
-  const one = await configuration(tab, 'long', both.slice(0, 1))
-  await tab.go(`#/deployments/new?configuration=${one}`)
-  await page.getByLabel('Epochs', { exact: true }).fill(String(epochs))
-  await tab.button('Deploy').click()
+  const deployment = await given.deployment(await given.configuration('long', [await given.model('many')]), `epochs=${epochs}`)
+  await tab.go(`#/deployments/${deployment}`)
   await page.getByLabel('a file').check()
   await page.getByLabel('File', { exact: true }).setInputFiles({ name: 'small.csv', mimeType: 'text/csv', buffer: Buffer.from(table(200)) })
   await page.getByLabel('Label column').fill('kind')
   await tab.button('Send the stream').click()
-  await page.getByRole('link', { name: /^many-a #/ }).last().click()
+  await page.getByRole('link', { name: /^many #/ }).last().click()
   await expect(page.getByRole('figure', { name: 'loss' }).locator('canvas')).toBeVisible({ timeout: 60_000 })
   const live = await costOf(page, async () => {
     await expect(tab.heading(/finished/)).toBeVisible({ timeout: 120_000 })
   })
   console.log(`live: ${live.busy} ms of work in ${live.took} ms`)
   expect(live.busy / live.took, 'share of the time that the page computes').toBeLessThan(0.4)
-})
-
-test('10,000 epochs are opened and handled', async ({ tab }) => {
-  const { page } = tab
   await page.reload()
   const loss = page.getByRole('figure', { name: 'loss' })
   const opened = await costOf(page, async () => {
@@ -52,13 +43,17 @@ test('10,000 epochs are opened and handled', async ({ tab }) => {
   expect(handled.busy / 60, 'milliseconds of work for each').toBeLessThan(100)
 })
 
-test('1,000 results are listed, searched and walked through', async ({ tab }) => {
-  test.setTimeout(180_000)
+test('1,000 results are listed, searched, walked and scrolled through, and then cost nothing', async ({ own }) => {
+  test.setTimeout(300_000)
+  const { given, tab } = await own('kafka')
   const { page } = tab
+  const both = await given.models('many-a', 'many-b')
+  const pair = await given.configuration('many', both)
+  await given.deployment(await given.configuration('long', both.slice(0, 1)))
   await tab.go('#/training')
   const grown = await costOf(page, async () => {
     for (let i = 0; i < 500; i += 20) {
-      await Promise.all(Array.from({ length: 20 }, () => page.request.post(`${tab.origin}/deploy-training/deployments`, { data: { configuration: pair, batch_size: 32, training_kwargs: 'epochs=1', validation_kwargs: '' } })))
+      await Promise.all(Array.from({ length: 20 }, () => given.deployment(pair)))
     }
     await page.waitForFunction(() => /#(999|1\d{3})/.test(document.querySelector('.rows li')?.textContent ?? ''), undefined, { timeout: 60_000 })
   })
@@ -78,10 +73,6 @@ test('1,000 results are listed, searched and walked through', async ({ tab }) =>
   await expect(tab.heading('Your pipeline')).toBeVisible()
   console.log(`while 1,000 come: ${grown.busy} ms of work in ${grown.took} ms; searched and gone through: ${walked.busy} ms`)
   expect(grown.busy / grown.took, 'share of the time that the page computes').toBeLessThan(0.6)
-})
-
-test('1,000 results are scrolled through, and then cost nothing', async ({ tab }) => {
-  const { page } = tab
   await tab.go('#/training')
   await page.waitForFunction(() => document.querySelectorAll('.rows li').length > 1)
   const rows = () => page.evaluate(() => document.querySelectorAll('.rows li').length)

@@ -1,6 +1,5 @@
-// A kafkaml of the tests' own, shared by all files of a run: an empty data
-// folder, a free port, Apache Kafka. Beside it the page alone, served by
-// another program at another origin.
+// A kafkaml of the tests' own: an empty data folder, free ports, a broker.
+// Beside it the page alone, served by another program at another origin.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,6 +11,8 @@ const here = dirname(fileURLToPath(import.meta.url))
 export const binary = process.env.KAFKAML_BINARY ?? join(here, '../../bin/kafkaml')
 const patience = 120_000 // milliseconds for a start on a busy machine
 
+export type Broker = 'kafka' | 'development'
+
 export class Machine {
   url = ''
   brokers: string[] = []
@@ -19,6 +20,8 @@ export class Machine {
   private folder = mkdtempSync(join(tmpdir(), 'kafkaml-page-'))
   private child: ChildProcess | undefined
   private output = ''
+
+  constructor(private readonly broker: Broker) {}
 
   /** Starts, or starts again with the same data at the same address. */
   async start(): Promise<void> {
@@ -28,7 +31,7 @@ export class Machine {
     await this.alone.start()
     const child = spawn(
       binary,
-      ['run', '--data', join(this.folder, 'data'), '--port', port, '--broker', 'kafka', '--kafka-port', '0', '--ready-file', ready, '--cors-origins', this.alone.url],
+      ['run', '--data', join(this.folder, 'data'), '--port', port, '--broker', this.broker, '--kafka-port', '0', '--ready-file', ready, '--cors-origins', this.alone.url],
       { stdio: 'pipe' },
     )
     child.stdout.on('data', (text) => (this.output += text))

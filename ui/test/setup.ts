@@ -1,19 +1,24 @@
-// One kafkaml and one page for all files of a run: each file builds on what
-// those before it made, so their names begin with a number.
+// What every test has: a page of its own on a kafkaml that the tests share. A
+// test makes what it needs under names of its own (Given) and leaves the rest
+// as it was; one that needs a kafkaml to itself, empty or to be killed, asks
+// for its own.
 import { expect, test as base, type Locator, type Page } from '@playwright/test'
 import { watch, type Findings } from './checks'
-import { Machine } from './machine'
+import { Given, type Served } from './given'
+import { Machine, type Broker } from './machine'
 
 export { expect }
 export const artefacts = new URL('artefacts/', import.meta.url).pathname
 
 /** The page as tests speak of it. */
 export class Tab {
+  readonly found: Findings
   constructor(
     readonly page: Page,
     readonly origin: string,
-    readonly found: Findings,
-  ) {}
+  ) {
+    this.found = watch(page, origin)
+  }
 
   go(hash: string) {
     return this.page.goto(`${this.origin}/${hash}`)
@@ -30,36 +35,78 @@ export class Tab {
   region(name: string | RegExp): Locator {
     return this.page.getByRole('region', { name })
   }
+  /** A row of the tab's list, by its id. */
+  row(id: number): Locator {
+    return this.page.locator(`.rows a[href*="/${id}?"], .rows a[href$="/${id}"]`)
+  }
+  /** A figure of an inference, by its name. */
+  figure(name: string): Locator {
+    return this.page.locator('div', { has: this.page.locator('dt', { hasText: name }) }).last()
+  }
 }
 
-export const test = base.extend<{ clean: void }, { machine: Machine; tab: Tab }>({
+/** A kafkaml of a test's own, and the test's page on it. */
+export interface Own {
+  machine: Machine
+  given: Given
+  tab: Tab
+}
+
+interface Each {
+  tab: Tab
+  /** Starts a kafkaml for this test alone. */
+  own: (broker?: Broker) => Promise<Own>
+}
+interface Shared {
+  machine: Machine
+  given: Given
+  /** Digits, trained and served: to look at, not to change. */
+  digits: Served
+}
+
+export const test = base.extend<Each, Shared>({
   machine: [
     async ({}, use) => {
-      const machine = new Machine()
-      await machine.start()
-      await use(machine)
-      await machine.remove()
+      const machine = new Machine('kafka')
+      try {
+        await machine.start()
+        await use(machine)
+      } finally {
+        await machine.remove()
+      }
     },
     { scope: 'worker', timeout: 180_000 },
   ],
-  tab: [
-    async ({ browser, machine }, use) => {
-      const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, permissions: ['clipboard-read', 'clipboard-write'] })
-      const page = await context.newPage()
-      const tab = new Tab(page, machine.url, watch(page, machine.url))
-      await tab.go('')
-      await use(tab)
-      await context.close()
+  given: [async ({ machine }, use) => use(new Given(machine.url)), { scope: 'worker' }],
+  digits: [async ({ given }, use) => use(await given.digits('digits')), { scope: 'worker', timeout: 240_000 }],
+  tab: async ({ page, machine }, use) => {
+    const tab = new Tab(page, machine.url)
+    await tab.go('')
+    await use(tab)
+    clean(tab)
+  },
+  own: [
+    async ({ page }, use) => {
+      const machines: Machine[] = []
+      const tabs: Tab[] = []
+      await use(async (broker = 'development') => {
+        const machine = new Machine(broker)
+        machines.push(machine)
+        await machine.start()
+        const tab = new Tab(page, machine.url)
+        tabs.push(tab)
+        await tab.go('')
+        return { machine, given: new Given(machine.url), tab }
+      })
+      for (const machine of machines) await machine.remove()
+      for (const tab of tabs) clean(tab)
     },
-    { scope: 'worker', timeout: 60_000 },
-  ],
-  // After each test: nothing in the console, nothing asked of anybody else.
-  clean: [
-    async ({ tab }, use) => {
-      await use()
-      expect(tab.found.faults, 'the console').toEqual([])
-      expect(tab.found.foreign, 'requests to other origins').toEqual([])
-    },
-    { auto: true },
+    { timeout: 180_000 },
   ],
 })
+
+/** Nothing in the console, nothing asked of anybody else. */
+function clean({ found }: Tab) {
+  expect(found.faults, 'the console').toEqual([])
+  expect(found.foreign, 'requests to other origins').toEqual([])
+}
