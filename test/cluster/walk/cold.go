@@ -75,19 +75,9 @@ func (w *walk) coldStart(ctx context.Context, i pipeline.Inference, woken, first
 		return err
 	}
 	r.pods = len(pods)
-	var chosen string
-	var loading, serving time.Time
-	for _, pod := range pods {
-		from, to, err := w.loaded(ctx, pod)
-		if err != nil {
-			return err
-		}
-		if !to.IsZero() && (chosen == "" || to.Before(serving)) {
-			chosen, loading, serving = pod, from, to
-		}
-	}
-	if chosen == "" {
-		return fmt.Errorf("predictions came, but no pod of %d says that it serves", len(pods))
+	chosen, loading, serving, err := w.firstServing(ctx, i)
+	if err != nil {
+		return err
 	}
 	text, err := w.kubectl(ctx, "get", "pod", chosen, "-o", `jsonpath={.status.conditions[?(@.type=="PodScheduled")].lastTransitionTime}`)
 	if err != nil {
@@ -102,10 +92,74 @@ func (w *walk) coldStart(ctx context.Context, i pipeline.Inference, woken, first
 	return nil
 }
 
+// firstServing waits until a pod of an inference says that it serves, and gives
+// the one that was first, when it began to load its model and when it served.
+// More pods may be starting: a container that has not started has no log, and
+// one that starts now was not the first.
+func (w *walk) firstServing(ctx context.Context, i pipeline.Inference) (pod string, loading, serving time.Time, err error) {
+	err = until(ctx, func() (bool, error) {
+		pods, err := w.started(ctx, selector(i))
+		if err != nil {
+			return false, err
+		}
+		for _, p := range pods {
+			from, to, err := w.loaded(ctx, p)
+			if err != nil {
+				return false, err
+			}
+			if !to.IsZero() && (pod == "" || to.Before(serving)) {
+				pod, loading, serving = p, from, to
+			}
+		}
+		return pod != "", nil
+	})
+	if err != nil {
+		err = fmt.Errorf("predictions came, but no pod says that it serves: %w", err)
+	}
+	return pod, loading, serving, err
+}
+
+// started lists the pods of a selector whose function's container runs, but for
+// those on their way out.
+func (w *walk) started(ctx context.Context, selector string) (names []string, err error) {
+	out, err := w.kubectl(ctx, "get", "pods", "-l", selector, "-o", "json")
+	if err != nil {
+		return nil, err
+	}
+	var pods struct {
+		Items []struct {
+			Metadata struct {
+				Name              string
+				DeletionTimestamp *time.Time
+			}
+			Status struct {
+				ContainerStatuses []struct {
+					Name  string
+					State struct{ Running *struct{} }
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &pods); err != nil {
+		return nil, fmt.Errorf("read the pods: %w", err)
+	}
+	for _, pod := range pods.Items {
+		for _, c := range pod.Status.ContainerStatuses {
+			if c.Name == container && c.State.Running != nil && pod.Metadata.DeletionTimestamp == nil {
+				names = append(names, pod.Metadata.Name)
+			}
+		}
+	}
+	return names, nil
+}
+
+// container is how Knative calls the container of a function.
+const container = "user-container"
+
 // loaded reads from a predict pod's log when it began to load its model and
 // when it served; zero while it does not.
 func (w *walk) loaded(ctx context.Context, pod string) (from, to time.Time, err error) {
-	log, err := w.kubectl(ctx, "logs", pod, "-c", "user-container")
+	log, err := w.kubectl(ctx, "logs", pod, "-c", container)
 	if err != nil {
 		return from, to, err
 	}

@@ -25,7 +25,7 @@ func (w *walk) install(ctx context.Context, r *row) error {
 	out, err := w.kubectl(ctx, "get", "ksvc", "-l", "app.kubernetes.io/part-of=kafkaml,!kafkaml.io/inference", "-o", "name")
 	r.pods = len(strings.Fields(out))
 	r.notef("ready %.1f s later", time.Since(began).Seconds())
-	if err == nil && r.pods != 5 {
+	if err == nil && r.pods != 6 {
 		err = fmt.Errorf("%d functions: %s", r.pods, out)
 	}
 	return err

@@ -87,7 +87,7 @@ type step struct {
 }
 
 var steps = []step{
-	{"install by one apply: five functions ready", true, 8 * time.Minute, (*walk).install},
+	{"install by one apply: six functions ready", true, 8 * time.Minute, (*walk).install},
 	{"rights: who may write what", false, time.Minute, (*walk).rights},
 	{"register two models by CloudEvent, configure", true, 5 * time.Minute, (*walk).register},
 	{"control message before its deployment, control-log at 0", true, 5 * time.Minute, (*walk).early},

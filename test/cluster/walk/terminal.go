@@ -9,15 +9,16 @@ import (
 // terminal sends a command as the page shows it for kubectl: by the program in
 // a pod that always runs.
 func (w *walk) terminal(ctx context.Context, r *row) error {
-	pods, err := w.names(ctx, "pods", "serving.knative.dev/service=deploy-training")
+	var pods []string
+	err := until(ctx, func() (_ bool, err error) {
+		pods, err = w.started(ctx, "serving.knative.dev/service=deploy-training")
+		return len(pods) > 0, err
+	})
 	if err != nil {
-		return err
-	}
-	if len(pods) == 0 {
-		return fmt.Errorf("no pod of deploy-training runs")
+		return fmt.Errorf("a pod of deploy-training: %w", err)
 	}
 	name := "by-kubectl" + w.run
-	out, err := w.kubectl(ctx, "exec", "-i", pods[0], "-c", "user-container", "--", "/usr/local/bin/kafkaml", "--server", "http://page."+namespace+".svc.cluster.local",
+	out, err := w.kubectl(ctx, "exec", "-i", pods[0], "-c", container, "--", "/usr/local/bin/kafkaml", "--server", "http://page."+namespace+".svc.cluster.local",
 		"configurations", "create", "--name", name, "--models", fmt.Sprint(w.models[0]))
 	if err != nil {
 		return err

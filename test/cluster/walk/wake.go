@@ -22,16 +22,26 @@ func (w *walk) atZero(ctx context.Context, function string) error {
 }
 
 // woken waits until control-log has no pod, does what wakes it, and tells how
-// long that took and which pod came.
+// long that took and which pod came. A request that fails while the function
+// starts is made again, and the row says how often.
 func (w *walk) woken(ctx context.Context, r *row, wake func() error) error {
 	if err := w.atZero(ctx, controlLog); err != nil {
 		return err
 	}
-	began := time.Now()
-	if err := wake(); err != nil {
-		return err
+	began, asked := time.Now(), 0
+	var last error
+	err := until(ctx, func() (bool, error) {
+		asked++
+		last = wake()
+		return last == nil, nil
+	})
+	if err != nil {
+		return fmt.Errorf("asked %d times: %w: %w", asked, err, last)
 	}
 	r.notef("answered after %.1f s", time.Since(began).Seconds())
+	if asked > 1 {
+		r.notef("asked %d times", asked)
+	}
 	pods, err := w.running(ctx, "serving.knative.dev/service="+controlLog)
 	r.pods = len(pods)
 	if err == nil && len(pods) == 0 {
@@ -100,18 +110,11 @@ func (w *walk) wakeByPage(ctx context.Context, r *row) error {
 		return err
 	}
 	return w.woken(ctx, r, func() error {
-		for {
-			out, err := w.dump(ctx, browser)
-			if err != nil {
-				return err
-			}
-			if strings.Contains(out, dataTopic) {
-				return nil
-			}
-			if ctx.Err() != nil {
-				return fmt.Errorf("the page does not show %s: %w", dataTopic, context.Cause(ctx))
-			}
+		out, err := w.dump(ctx, browser)
+		if err == nil && !strings.Contains(out, dataTopic) {
+			err = fmt.Errorf("the page does not show %s", dataTopic)
 		}
+		return err
 	})
 }
 
