@@ -52,6 +52,31 @@ test('a training is killed and tried again', async ({ own }) => {
   await expect(tab.heading(/stopped/)).toBeVisible()
 })
 
+test('the broker is killed: the page says so until another runs', async ({ own }) => {
+  const { machine, given, tab } = await own('kafka')
+  const { configuration, datasource } = await given.trained('before', [await given.model('model')])
+  const deployment = await given.deployment(configuration)
+  await tab.go('#/training')
+  await expect(tab.row(1)).toContainText('finished')
+  const killed = machine.kill(/kafka\.Kafka/)
+  const another = () => machine.processes(/kafka\.Kafka/).find((pid) => pid !== killed) ?? 0
+  await expect.poll(another, { timeout: 60_000 }).not.toBe(0)
+  const held = another()
+  process.kill(held, 'SIGSTOP') // so that it is down for long enough to be seen
+  const banner = tab.page.getByText('Kafka is down.')
+  await expect(banner).toBeVisible()
+  await expect(tab.page.getByText('the broker ended and is started again')).toBeVisible()
+  process.kill(held, 'SIGCONT')
+  await expect(banner).toBeHidden({ timeout: 90_000 })
+  await tab.go(`#/datasources/${datasource}`)
+  await tab.page.getByRole('combobox', { name: /^Deployment/ }).selectOption(String(deployment))
+  await expect(async () => {
+    await tab.button('Send again').click() // the first may meet a connection of the broker before
+    await expect(tab.page.getByText(`was sent to deployment ${deployment}`)).toBeVisible({ timeout: 5_000 })
+  }).toPass({ timeout: 60_000 })
+  await given.finished(deployment) // on the records that the broker had before
+})
+
 test('everything is killed at once: the page says so and goes on without gaps', async ({ own }) => {
   const { machine, given, tab } = await own('kafka')
   const { page } = tab
