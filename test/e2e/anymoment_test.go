@@ -3,12 +3,14 @@ package e2e
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
 // TestKillAtAnyMoment kills one process after another, whichever and whenever
@@ -62,11 +64,26 @@ func (m *machine) killOne(t *testing.T, chance *rand.Rand) {
 		return
 	}
 	terminate(victim.pid, syscall.SIGKILL)
-	if strings.Contains(victim.command, apacheJava) { // nothing can go on without its broker
-		<-m.ended
-		m.running = nil
-		gone(t, below)
+	if strings.Contains(victim.command, apacheJava) {
+		m.brokerAgain(t, victim)
 	}
+}
+
+// brokerAgain waits until kafkaml run has started another broker in place of
+// the one that was killed, and it answers.
+func (m *machine) brokerAgain(t *testing.T, killed child) {
+	t.Helper()
+	within(t, startTime, "another broker", func() (string, bool) {
+		all := m.children(apacheJava)
+		return m.said.String(), slices.ContainsFunc(all, func(c child) bool { return c.pid != killed.pid })
+	})
+	within(t, startTime, "the broker answers", func() (string, bool) {
+		c, err := stream.Dial(t.Context(), stream.Config{Brokers: m.Brokers})
+		if err != nil {
+			return err.Error(), false
+		}
+		return "", c.Close() == nil
+	})
 }
 
 // work is what a person does meanwhile, and what of it was answered with success.
