@@ -131,6 +131,32 @@ func Operation(typ string) string {
 	return verb + " " + thing
 }
 
+// answers are the facts that answer commands which are carried out.
+var answers = map[string]string{
+	ModelValidate: ModelValidated, ModelRegister: ModelRegistered, ModelUpdate: ModelUpdated, ModelDelete: ModelDeleted,
+	ConfigurationCreate: ConfigurationCreated, ConfigurationUpdate: ConfigurationUpdated, ConfigurationDelete: ConfigurationDeleted,
+	DeploymentCreate: DeploymentCreated, DeploymentStop: DeploymentStopped, DeploymentDelete: DeploymentDeleted,
+	ResultRetry: ResultScheduled, ResultStop: ResultStopped, ResultDelete: ResultDeleted,
+	DatasourceResend: DatasourceReceived,
+	InferenceDeploy:  InferenceDeployed, InferenceUpdate: InferenceUpdated, InferenceStart: InferenceStarted,
+	InferenceStop: InferenceStopped, InferenceDelete: InferenceDeleted,
+	PredictionMake: PredictionMade,
+}
+
+// Answer is the type of the fact that answers a command of typ which is carried
+// out; empty where typ is no command.
+func Answer(typ string) string { return answers[typ] }
+
+// Makes reports whether a command of typ is about no thing that is there yet,
+// so that its event has no subject.
+func Makes(typ string) bool {
+	switch typ {
+	case ModelValidate, ModelRegister, ConfigurationCreate, DeploymentCreate, InferenceDeploy, PredictionMake:
+		return true
+	}
+	return false
+}
+
 // Rejected is the type of the event that answers a refused command: model.rejected
 // for model.register, datasource.rejected for a record of the control topic.
 func Rejected(typ string) string {

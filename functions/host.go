@@ -7,10 +7,12 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/eventing/api"
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/eventing/sources"
 	deploytraining "github.com/kafkaml/kafkaml/functions/deploy-training"
@@ -23,12 +25,13 @@ const PredictPath = "/" + pipeline.StepPredict
 
 // Host serves one step, or all of them.
 type Host struct {
-	config   Config // complete
-	log      *slog.Logger
-	parts    parts
-	handlers map[string]http.Handler // by step
-	loops    []func(context.Context) // background work of the steps
-	training *deploytraining.Service // nil where it is not served
+	config    Config // complete
+	log       *slog.Logger
+	parts     parts
+	handlers  map[string]http.Handler // by step
+	documents http.Handler            // of all steps, at the root
+	loops     []func(context.Context) // background work of the steps
+	training  *deploytraining.Service // nil where it is not served
 }
 
 // Open opens what the step that config names needs, and no more, and wires it;
@@ -54,6 +57,7 @@ func (h *Host) wire(ctx context.Context) error {
 	if h.config.Step != "" {
 		steps = []string{h.config.Step}
 	}
+	var parts []api.Part
 	for _, step := range steps {
 		wire, ok := wirings[step]
 		if !ok {
@@ -65,7 +69,9 @@ func (h *Host) wire(ctx context.Context) error {
 			return err
 		}
 		h.handlers[step] = door.New(f, door.Config{Store: h.parts.store, Log: h.log, Origins: h.config.Origins})
+		parts = append(parts, f.Part("/"+step))
 	}
+	h.documents = documents(append(parts, api.Predict(PredictPath+"/{name}")))
 	return nil
 }
 
@@ -110,7 +116,11 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.handlers[h.config.Step].ServeHTTP(w, r)
 		return
 	}
-	name, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	name, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	if rest == "" && slices.Contains(Documents, name) {
+		h.documents.ServeHTTP(w, r)
+		return
+	}
 	handler, ok := h.handlers[name]
 	if !ok {
 		door.Problem(w, &pipeline.Error{
@@ -119,6 +129,17 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	http.StripPrefix("/"+name, handler).ServeHTTP(w, r)
+}
+
+// Documents are the names at the root where the whole API is described.
+var Documents = []string{"openapi.json", "asyncapi.json"}
+
+// documents serves the description of all parts.
+func documents(parts []api.Part) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /openapi.json", door.Document(api.OpenAPI, parts...))
+	mux.HandleFunc("GET /asyncapi.json", door.Document(api.AsyncAPI, parts...))
+	return mux
 }
 
 // ended is told by the platform how a training process ended.

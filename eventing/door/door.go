@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/kafkaml/kafkaml/eventing/api"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
 
@@ -41,7 +42,8 @@ type Function struct {
 	Commands  map[string]Command              // by event type
 	Events    map[string]EventHandler         // by event type: what it handles beside commands
 	Routes    []Route                         // the commands as REST requests
-	Resources func(*http.ServeMux)            // what can be read; may be nil
+	Resources []Resource                      // what can be read, and what is sent by other ways than commands
+	Flows     []api.Flow                      // topics that it reads and writes
 	Facts     []string                        // prefixes of the event types that GET /events shows
 	Ready     func(ctx context.Context) error // nil: ready when the registry is
 }
@@ -107,9 +109,11 @@ func (d *door) routes(metrics http.Handler) *http.ServeMux {
 	for _, r := range d.f.Routes {
 		mux.HandleFunc(r.Pattern, d.rest(r))
 	}
-	if d.f.Resources != nil {
-		d.f.Resources(mux)
+	for _, r := range d.f.Resources {
+		mux.HandleFunc(r.Pattern, r.Handler)
 	}
+	mux.HandleFunc("GET /openapi.json", Document(api.OpenAPI, d.f.Part("")))
+	mux.HandleFunc("GET /asyncapi.json", Document(api.AsyncAPI, d.f.Part("")))
 	mux.HandleFunc("/", noSuchPath)
 	return mux
 }

@@ -75,9 +75,9 @@ func (r *rig) function() door.Function {
 			{Pattern: "DELETE /models/{id}", Type: eventing.ModelDelete},
 			{Pattern: "POST /models/validate", Type: eventing.ModelValidate},
 		},
-		Resources: func(mux *http.ServeMux) {
-			mux.HandleFunc("GET /models", door.List(r.store, (*registry.Tx).Models, "configuration"))
-			mux.HandleFunc("GET /models/{id}", door.Get(r.store, (*registry.Tx).Model))
+		Resources: []door.Resource{
+			door.ListOf("GET /models", "Models.", r.store, (*registry.Tx).Models, "configuration"),
+			door.GetOf("GET /models/{id}", "A model.", r.store, (*registry.Tx).Model),
 		},
 		Facts: []string{"io.kafkaml.model."},
 	}

@@ -165,9 +165,11 @@ func writeEvent(w http.ResponseWriter, e *event.Event, structured bool) {
 func (d *door) source() string { return Source(d.f.Name) }
 
 // types are those of the events that the function handles, sorted.
-func (d *door) types() []string {
-	all := slices.AppendSeq([]string{}, maps.Keys(d.f.Commands)) // a list also where there are none
-	all = slices.AppendSeq(all, maps.Keys(d.f.Events))
+func (d *door) types() []string { return d.f.types() }
+
+func (f Function) types() []string {
+	all := slices.AppendSeq([]string{}, maps.Keys(f.Commands)) // a list also where there are none
+	all = slices.AppendSeq(all, maps.Keys(f.Events))
 	slices.Sort(all)
 	return all
 }

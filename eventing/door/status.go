@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/eventing/api"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -29,19 +30,6 @@ var restStatus = map[pipeline.Kind]int{
 	pipeline.InUse:       http.StatusConflict,
 	pipeline.Unavailable: http.StatusServiceUnavailable,
 	pipeline.Internal:    http.StatusInternalServerError,
-}
-
-// problem is an RFC 9457 problem document.
-type problem struct {
-	Type   string             `json:"type"`
-	Title  string             `json:"title"`
-	Status int                `json:"status"`
-	Detail string             `json:"detail"`
-	Op     string             `json:"op,omitempty"`
-	Kind   pipeline.Kind      `json:"kind"`
-	Field  string             `json:"field,omitempty"`
-	Hint   string             `json:"hint,omitempty"`
-	At     *pipeline.Position `json:"at,omitempty"`
 }
 
 // Problem answers a REST request with err as problem details; the status is
@@ -91,7 +79,7 @@ func refused(err error) bool {
 func writeProblem(w http.ResponseWriter, status int, err error) {
 	var r eventing.Rejection
 	r.Describe(err)
-	p := problem{
+	p := api.Problem{
 		Type: "urn:kafkaml:problem:" + string(r.Kind), Title: http.StatusText(status), Status: status,
 		Detail: r.Reason, Op: r.Op, Kind: r.Kind, Field: r.Field, Hint: r.Hint, At: r.At,
 	}

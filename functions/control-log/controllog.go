@@ -12,12 +12,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"strconv"
 
 	"github.com/cloudevents/sdk-go/v2/event"
 
 	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/eventing/api"
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
@@ -58,10 +58,11 @@ func (s *Service) Function() door.Function {
 		Routes: []door.Route{
 			{Pattern: "POST /datasources/{id}/resend", Type: eventing.DatasourceResend, Made: "/datasources"},
 		},
-		Resources: func(mux *http.ServeMux) {
-			mux.HandleFunc("GET /datasources", s.list)
-			mux.HandleFunc("GET /datasources/{id}", s.get)
+		Resources: []door.Resource{
+			{Operation: door.Listed[pipeline.Datasource]("GET /datasources", "Datasources.", "deployment", "datasource"), Handler: s.list},
+			{Operation: door.One("GET /datasources/{id}", "A datasource, and what the log still holds of it.", pipeline.Datasource{}), Handler: s.get},
 		},
+		Flows: []api.Flow{{Topic: api.ControlTopic}, {Topic: api.ControlTopic, Send: true}},
 		Facts: []string{"io.kafkaml.datasource."},
 	}
 }

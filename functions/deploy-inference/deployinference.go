@@ -8,9 +8,9 @@ package deployinference
 import (
 	"context"
 	"log/slog"
-	"net/http"
 
 	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/eventing/api"
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
@@ -75,10 +75,13 @@ func (s *Service) Function() door.Function {
 			{Pattern: "POST /inferences/{id}/stop", Type: eventing.InferenceStop},
 			{Pattern: "DELETE /inferences/{id}", Type: eventing.InferenceDelete},
 		},
-		Resources: func(mux *http.ServeMux) {
-			mux.HandleFunc("GET /inferences", door.List(s.Store, (*registry.Tx).Inferences, "result", "deployment", "model"))
-			mux.HandleFunc("GET /inferences/{id}", door.Get(s.Store, (*registry.Tx).Inference))
-			mux.HandleFunc("GET /inferences/suggest", s.suggest)
+		Resources: []door.Resource{
+			door.ListOf("GET /inferences", "Inferences.", s.Store, (*registry.Tx).Inferences, "result", "deployment", "model"),
+			door.GetOf("GET /inferences/{id}", "An inference.", s.Store, (*registry.Tx).Inference),
+			{Operation: door.One(
+				"GET /inferences/suggest", "The form of an inference of a result, filled in.", pipeline.InferenceForm{},
+				api.Param{Name: "result", Value: int64(0), About: "the result to serve", Required: true, Example: 1},
+			), Handler: s.suggest},
 		},
 		Facts: []string{"io.kafkaml.inference."},
 	}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/eventing/api"
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
@@ -43,20 +44,31 @@ func (s *Service) Function() door.Function {
 			{Pattern: "POST /results/{id}/stop", Type: eventing.ResultStop},
 			{Pattern: "DELETE /results/{id}", Type: eventing.ResultDelete},
 		},
-		Resources: s.resources,
+		Resources: s.resources(),
 		Facts:     []string{"io.kafkaml.deployment.", "io.kafkaml.result.", eventing.DatasourceRejected},
 	}
 }
 
 // resources serves what can be read.
-func (s *Service) resources(mux *http.ServeMux) {
-	mux.HandleFunc("GET /deployments", door.List(s.Store, (*registry.Tx).Deployments, "configuration"))
-	mux.HandleFunc("GET /deployments/{id}", door.Get(s.Store, (*registry.Tx).Deployment))
-	mux.HandleFunc("GET /results", door.List(s.Store, (*registry.Tx).Results, "deployment", "configuration", "model", "datasource"))
-	mux.HandleFunc("GET /results/{id}", door.Get(s.Store, (*registry.Tx).Result))
-	mux.HandleFunc("GET /results/{id}/metrics", s.metrics)
-	mux.HandleFunc("GET /results/{id}/logs", s.logs)
-	mux.HandleFunc("GET /results/{id}/model", s.download)
+func (s *Service) resources() []door.Resource {
+	epochs := door.One(
+		"GET /results/{id}/metrics", "What each epoch of the present attempt reported.", registry.Page[pipeline.Epoch]{},
+		api.Param{Name: "after", Value: 0, About: "only epochs after this one", Example: 0}, api.Param{Name: "limit", Value: 0, About: "at most so many", Example: 100},
+	)
+	logs := door.One("GET /results/{id}/logs", "The last lines that the training wrote.", nil)
+	logs.Answer.Media = api.Text
+	model := door.One("GET /results/{id}/model", "The trained model, as a file.", nil, api.Param{Name: "format", Value: "", About: "of the file: savedmodel or keras for TensorFlow"})
+	model.Answer.Media = "application/zip"
+	model.Errors = append(model.Errors, http.StatusConflict)
+	return []door.Resource{
+		door.ListOf("GET /deployments", "Deployments.", s.Store, (*registry.Tx).Deployments, "configuration"),
+		door.GetOf("GET /deployments/{id}", "A deployment.", s.Store, (*registry.Tx).Deployment),
+		door.ListOf("GET /results", "Results.", s.Store, (*registry.Tx).Results, "deployment", "configuration", "model", "datasource"),
+		door.GetOf("GET /results/{id}", "A result.", s.Store, (*registry.Tx).Result),
+		{Operation: epochs, Handler: s.metrics},
+		{Operation: logs, Handler: s.logs},
+		{Operation: model, Handler: s.download},
+	}
 }
 
 // maxEpochs is the largest page of epochs.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/eventing/api"
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
@@ -37,21 +38,24 @@ func (s *Service) Function() door.Function {
 			{Pattern: "PUT /configurations/{id}", Type: eventing.ConfigurationUpdate},
 			{Pattern: "DELETE /configurations/{id}", Type: eventing.ConfigurationDelete},
 		},
-		Resources: s.resources,
+		Resources: s.resources(),
 		Facts:     []string{"io.kafkaml.model.", "io.kafkaml.configuration."},
 		Ready:     func(context.Context) error { return s.Builders.Health() },
 	}
 }
 
 // resources serves what can be read.
-func (s *Service) resources(mux *http.ServeMux) {
-	mux.HandleFunc("GET /models", door.List(s.Store, (*registry.Tx).Models, "configuration"))
-	mux.HandleFunc("GET /models/{id}", door.Get(s.Store, (*registry.Tx).Model))
-	mux.HandleFunc("GET /models/{id}/versions", door.Get(s.Store, versions))
-	mux.HandleFunc("GET /models/{id}/versions/{n}", s.version)
-	mux.HandleFunc("GET /models/examples", examples)
-	mux.HandleFunc("GET /configurations", door.List(s.Store, (*registry.Tx).Configurations, "model"))
-	mux.HandleFunc("GET /configurations/{id}", door.Get(s.Store, (*registry.Tx).Configuration))
+func (s *Service) resources() []door.Resource {
+	version := door.One("GET /models/{id}/versions/{n}", "One version of a model.", pipeline.Model{})
+	return []door.Resource{
+		door.ListOf("GET /models", "Models.", s.Store, (*registry.Tx).Models, "configuration"),
+		door.GetOf("GET /models/{id}", "A model.", s.Store, (*registry.Tx).Model),
+		door.GetOf("GET /models/{id}/versions", "All versions of a model, the newest first.", s.Store, versions),
+		{Operation: version, Handler: s.version},
+		{Operation: api.Operation{Pattern: "GET /models/examples", About: "Models to begin with.", Answer: api.Content{Type: registry.Page[Example]{}}}, Handler: examples},
+		door.ListOf("GET /configurations", "Configurations.", s.Store, (*registry.Tx).Configurations, "model"),
+		door.GetOf("GET /configurations/{id}", "A configuration.", s.Store, (*registry.Tx).Configuration),
+	}
 }
 
 // versions lists all versions of a model, the newest first.

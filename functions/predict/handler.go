@@ -3,9 +3,11 @@ package predict
 import (
 	"context"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/eventing/api"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -22,8 +24,20 @@ func (s *service) handler() http.Handler {
 	mux.Handle("GET /metrics", s.metrics.handler())
 	p := &protocol{model: s.model, requests: s.door.requests, ready: s.ready}
 	p.route(mux)
+	mux.HandleFunc("GET /openapi.json", document(api.OpenAPI))
+	mux.HandleFunc("GET /asyncapi.json", document(api.AsyncAPI))
 	mux.HandleFunc("/", noSuchPath)
 	return boundBodies(mux)
+}
+
+// document serves a description of what is served here, made when it is first
+// asked for.
+func document(make func(...api.Part) []byte) http.HandlerFunc {
+	text := sync.OnceValue(func() []byte { return make(api.Predict("")) })
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(text()) // the client may be gone
+	}
 }
 
 func alive(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ALIVE\n")) }

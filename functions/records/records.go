@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 
+	"github.com/kafkaml/kafkaml/eventing/api"
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/datasets"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -36,15 +37,11 @@ func NewService(deps Deps) *Service { return &Service{Deps: deps, tails: door.Ne
 // Function is the step's HTTP side. It takes no events: a record is no command.
 func (s *Service) Function() door.Function {
 	return door.Function{
-		Name: pipeline.StepRecords,
-		Resources: func(mux *http.ServeMux) {
-			mux.HandleFunc("GET /datasets", listDatasets)
-			mux.HandleFunc("POST /streams", s.sendStream)
-			mux.HandleFunc("GET /datasources/{id}/records", s.peek)
-			mux.HandleFunc("POST /inferences/{id}/records", s.feed)
-			mux.HandleFunc("GET /inferences/{id}/predictions", s.predictions)
-			mux.HandleFunc("GET /inferences/{id}/dead-letters", s.deadLetters)
-			mux.HandleFunc("GET /inferences/{id}/traffic", s.traffic)
+		Name:      pipeline.StepRecords,
+		Resources: s.resources(),
+		Flows: []api.Flow{
+			{Topic: api.ControlTopic, Send: true}, {Topic: api.DataTopic, Send: true}, {Topic: api.DataTopic},
+			{Topic: api.InputTopic, Send: true}, {Topic: api.OutputTopic}, {Topic: api.DeadLetterTopic},
 		},
 	}
 }

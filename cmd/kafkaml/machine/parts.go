@@ -112,6 +112,9 @@ func (m *Machine) listenAndServe(instance *functions.Instance, page http.Handler
 	for _, path := range append(slices.Clone(pipeline.Steps), pipeline.StepPredict) {
 		mux.HandleFunc("/"+path+"/", instance.Handle)
 	}
+	for _, document := range functions.Documents {
+		mux.HandleFunc("/"+document, instance.Handle)
+	}
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	var serving sync.WaitGroup
 	serving.Go(func() {

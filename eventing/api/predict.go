@@ -1,0 +1,79 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// The bodies of the Open Inference Protocol, version 2.
+type (
+	inferTensor struct {
+		Name     string          `json:"name"`
+		Shape    []int           `json:"shape" nullable:"false" description:"rows first"`
+		Datatype string          `json:"datatype" description:"FP32, INT64, UINT8, BYTES ..."`
+		Data     json.RawMessage `json:"data" types:"array" description:"flat or nested, row-major"`
+	}
+	inferOutput struct {
+		Name string `json:"name"`
+	}
+	inferRequest struct {
+		ID      string        `json:"id,omitempty"`
+		Inputs  []inferTensor `json:"inputs" nullable:"false"`
+		Outputs []inferOutput `json:"outputs,omitempty" description:"those wanted; all when absent"`
+	}
+	inferAnswer struct {
+		ModelName    string        `json:"model_name"`
+		ModelVersion string        `json:"model_version"`
+		ID           string        `json:"id,omitempty"`
+		Outputs      []inferTensor `json:"outputs" nullable:"false"`
+	}
+	tensorMetadata struct {
+		Name     string `json:"name"`
+		Datatype string `json:"datatype"`
+		Shape    []int  `json:"shape" nullable:"false" description:"rows first, -1 where open"`
+	}
+	modelMetadata struct {
+		Name     string           `json:"name"`
+		Versions []string         `json:"versions" nullable:"false"`
+		Platform string           `json:"platform"`
+		Inputs   []tensorMetadata `json:"inputs" nullable:"false"`
+		Outputs  []tensorMetadata `json:"outputs" nullable:"false"`
+	}
+	modelReady struct {
+		Name  string `json:"name"`
+		Ready bool   `json:"ready"`
+	}
+)
+
+// Predict is what an inference's predict function offers below prefix.
+func Predict(prefix string) Part {
+	p := Part{
+		Name: pipeline.StepPredict, Prefix: prefix, Takes: []string{eventing.KafkaRecord, eventing.PredictionMake},
+		Flows: []Flow{{Topic: InputTopic}, {Topic: OutputTopic, Send: true}, {Topic: DeadLetterTopic, Send: true}},
+		Operations: []Operation{{
+			Pattern: "GET /v2", About: "The server, as the Open Inference Protocol has it.", Answer: Content{Type: struct {
+				Name       string   `json:"name"`
+				Version    string   `json:"version"`
+				Extensions []string `json:"extensions" nullable:"false"`
+			}{}},
+		}, {
+			Pattern: "GET /v2/health/live", About: "Whether the process runs.", Answer: Content{Type: map[string]bool{}},
+		}, {
+			Pattern: "GET /v2/health/ready", About: "Whether a record that comes now would be predicted.", Answer: Content{Type: modelReady{}},
+		}},
+	}
+	for _, base := range []string{"/v2/models/{name}", "/v2/models/{name}/versions/{version}"} {
+		p.Operations = append(p.Operations, Operation{
+			Pattern: "GET " + base, About: "The model: the inference's name, the result's id as its version.", Answer: Content{Type: modelMetadata{}}, Errors: []int{http.StatusNotFound},
+		}, Operation{
+			Pattern: "GET " + base + "/ready", About: "Whether a record that comes now would be predicted.", Answer: Content{Type: modelReady{}}, Errors: []int{http.StatusNotFound},
+		}, Operation{
+			Pattern: "POST " + base + "/infer", About: "Predict rows of tensors.", Answer: Content{Type: inferAnswer{}},
+			Body: Content{Type: inferRequest{}}, Errors: []int{http.StatusBadRequest, http.StatusNotFound, http.StatusRequestEntityTooLarge},
+		})
+	}
+	return p
+}

@@ -1,0 +1,65 @@
+package records
+
+import (
+	"net/http"
+
+	"github.com/kafkaml/kafkaml/eventing/api"
+	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/shared/datasets"
+	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/stream/control"
+)
+
+// streamForm is the multipart form of POST /streams, for its description;
+// readSendForm reads it.
+type streamForm struct {
+	Deployment     int64    `json:"deployment" example:"1" description:"deployment that is to train on the stream"`
+	Topic          string   `json:"topic" example:"points" description:"topic to write to"`
+	Label          string   `json:"label,omitempty" example:"y" description:"column of the label"`
+	Drop           string   `json:"drop,omitempty" description:"columns to leave out"`
+	Format         string   `json:"format,omitempty" description:"RAW, AVRO or JSON"`
+	DType          string   `json:"data_type,omitempty"`
+	Limit          int64    `json:"limit,omitempty" description:"send at most so many records"`
+	ValidationRate float64  `json:"validation_rate,omitempty"`
+	TestRate       float64  `json:"test_rate,omitempty"`
+	Shuffle        bool     `json:"shuffle,omitempty"`
+	Seed           int64    `json:"seed,omitempty"`
+	Order          string   `json:"order,omitempty" enum:"time,partition"`
+	Description    string   `json:"description,omitempty"`
+	Example        string   `json:"example,omitempty" description:"a data set of GET /datasets, in place of files"`
+	Files          []string `json:"file,omitempty" nullable:"false" description:"one file, or two: samples and labels"`
+}
+
+// resources serves all that the step does.
+func (s *Service) resources() []door.Resource {
+	send := api.Operation{
+		Pattern: "POST /streams", About: "Send records as a training stream with its control message.", Status: http.StatusCreated,
+		Body: api.Content{Media: api.Form, Type: streamForm{}}, Answer: api.Content{Type: control.Summary{}},
+		Errors: []int{http.StatusBadRequest, http.StatusForbidden, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity},
+	}
+	feed := door.One(
+		"POST /inferences/{id}/records", "Put a record, or records of a data set, on the input topic.", feedSummary{},
+		api.Param{Name: "key", Value: "", About: "key of the record"},
+		api.Param{Name: "example", Value: "", About: "a data set of GET /datasets, in place of the body"},
+		api.Param{Name: "limit", Value: 0, About: "records of the data set (default: 100)"}, api.Param{Name: "rate", Value: 0, About: "records of it a second (default: 1000)"},
+	)
+	feed.Body = api.Content{Media: api.Binary}
+	feed.Errors = append(feed.Errors, http.StatusForbidden, http.StatusRequestEntityTooLarge)
+	tail := door.One(
+		"GET /inferences/{id}/predictions", "The predictions as they come, decoded, as Server-Sent Events.", nil,
+		api.Param{Name: "last", Value: 0, About: "earlier ones of each partition, at most 200", Example: 10}, api.Param{Name: "after", Value: "", About: "resume after the id of a message"},
+	)
+	tail.Answer.Media = api.Stream
+	limit := func(most string) api.Param {
+		return api.Param{Name: "limit", Value: 0, About: "at most so many, up to " + most, Example: 10}
+	}
+	return []door.Resource{
+		{Operation: api.Operation{Pattern: "GET /datasets", About: "The data sets that this machine holds.", Answer: api.Content{Type: registry.Page[datasets.Set]{}}}, Handler: listDatasets},
+		{Operation: send, Handler: s.sendStream},
+		{Operation: door.One("GET /datasources/{id}/records", "The first records of a stream, decoded.", preview{}, limit("100")), Handler: s.peek},
+		{Operation: feed, Handler: s.feed},
+		{Operation: tail, Handler: s.predictions},
+		{Operation: door.One("GET /inferences/{id}/dead-letters", "The last records that could not be predicted, and why.", registry.Page[outcome]{}, limit("500")), Handler: s.deadLetters},
+		{Operation: door.One("GET /inferences/{id}/traffic", "How far the topics of an inference have come.", traffic{}), Handler: s.traffic},
+	}
+}
