@@ -71,7 +71,7 @@ func (h *Host) wire(ctx context.Context) error {
 		h.handlers[step] = door.New(f, door.Config{Store: h.parts.store, Log: h.log, Origins: h.config.Origins})
 		parts = append(parts, f.Part("/"+step))
 	}
-	h.documents = documents(append(parts, api.Predict(PredictPath+"/{name}")))
+	h.documents = documents(append(parts, api.Predict(PredictPath+"/{inference}")))
 	return nil
 }
 

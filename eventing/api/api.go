@@ -62,7 +62,7 @@ type Param struct {
 // Content is a body: JSON of the type of a Go value or of the data of an event
 // type, or bytes of another media type.
 type Content struct {
-	Media   string // JSON when empty
+	Media   string // JSON when empty; several with commas between
 	Type    any
 	Event   string // the type of the event whose data it is
 	Example any    // nil: made of the example tags of the type
@@ -181,8 +181,7 @@ func identifier(words ...string) string {
 
 func info(title string) object {
 	return object{
-		"title": title, "version": version,
-		"license":     object{"name": "Apache-2.0", "identifier": "Apache-2.0"},
+		"title": title, "version": version, "license": object{"name": "Apache-2.0"},
 		"description": "Members may be added to answers and facts, so pass over those that you do not know. docs/wire.md says what is stable.",
 	}
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -175,10 +176,11 @@ func (t topic) message(set *schema.Set) object {
 	s := set.Answer(t.value, nil)
 	m["contentType"], m["payload"] = JSON, s
 	example := object{}
-	for k, v := range t.example {
-		example[k] = v
-	}
-	if made := exampleOf(s); made != nil {
+	maps.Copy(example, t.example)
+	if made, ok := exampleOf(s).(object); ok {
+		if more, ok := t.example["payload"].(object); ok {
+			maps.Copy(made, more)
+		}
 		example["payload"] = made
 	}
 	m["examples"] = []object{example}

@@ -118,14 +118,22 @@ func (c *components) content(of Content, request bool) object {
 			example = made
 		}
 	case of.Type != nil:
-		body["schema"] = c.set.Answer(of.Type, nil)
-	case media != Binary:
+		s := c.set.Answer(of.Type, nil)
+		body["schema"] = s
+		if example == nil {
+			example = exampleOf(s)
+		}
+	case !strings.Contains(media, Binary):
 		body["schema"] = object{"type": "string"}
 	}
 	if request && example != nil {
 		body["example"] = example
 	}
-	return object{media: body}
+	all := object{}
+	for m := range strings.SplitSeq(media, ",") {
+		all[m] = body
+	}
+	return all
 }
 
 var placeholder = regexp.MustCompile(`\{(\w+)\}`)
@@ -139,8 +147,8 @@ func (c *components) params(path string, query []Param) []object {
 		switch m[1] {
 		case "type":
 			p["schema"], p["example"] = object{"type": "string"}, eventing.ModelRegister
-		case "name", "version":
-			p["schema"], p["example"] = object{"type": "string"}, map[string]string{"name": "inference-1", "version": "1"}[m[1]]
+		case "inference", "name", "version":
+			p["schema"], p["example"] = object{"type": "string"}, map[string]string{"inference": "inference-1", "name": "inference-1", "version": "1"}[m[1]]
 		}
 		all = append(all, p)
 	}

@@ -54,8 +54,9 @@ type topic struct {
 var topics = map[Topic]topic{
 	ControlTopic: {
 		address: controlTopic, record: "control message", value: ControlMessage{},
-		about: "Announces a stream: where it lies in the log, in which format, how to split it and which deployment is to train on it.",
-		key:   "the deployment's id, as big-endian bytes or decimal text; deployment_id in the value wins",
+		about:   "Announces a stream: where it lies in the log, in which format, how to split it and which deployment is to train on it.",
+		key:     "the deployment's id, as big-endian bytes or decimal text; deployment_id in the value wins",
+		example: object{"payload": object{"input_config": object{"data_type": "float32", "data_reshape": "2", "label_type": "float32", "label_reshape": ""}}},
 	},
 	DataTopic: {
 		address: "{data_topic}", named: "topic of the control message", record: "training record",

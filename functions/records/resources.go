@@ -17,8 +17,8 @@ type streamForm struct {
 	Topic          string   `json:"topic" example:"points" description:"topic to write to"`
 	Label          string   `json:"label,omitempty" example:"y" description:"column of the label"`
 	Drop           string   `json:"drop,omitempty" description:"columns to leave out"`
-	Format         string   `json:"format,omitempty" description:"RAW, AVRO or JSON"`
-	DType          string   `json:"data_type,omitempty"`
+	Format         string   `json:"format,omitempty" example:"RAW" description:"RAW, AVRO or JSON"`
+	DType          string   `json:"data_type,omitempty" example:"float32" description:"of the samples, for RAW"`
 	Limit          int64    `json:"limit,omitempty" description:"send at most so many records"`
 	ValidationRate float64  `json:"validation_rate,omitempty"`
 	TestRate       float64  `json:"test_rate,omitempty"`
