@@ -89,13 +89,24 @@ func (c *caller) readAll(t *testing.T) {
 	}
 }
 
-// left names the operations that were not carried out.
+// left names the operations, or the examples of event doors, that were not
+// carried out.
 func (c *caller) left(t *testing.T) {
+	t.Helper()
 	for path, item := range at(c.document, "paths").(map[string]any) {
 		for method := range item.(map[string]any) {
-			op := method + " " + path
-			if !c.done[op] && !strings.HasPrefix(path, "/predict/") && !c.events && !strings.HasSuffix(path, "/") {
+			op, door := method+" "+path, method == "post" && strings.HasSuffix(path, "/")
+			if strings.HasPrefix(path, "/predict/") {
+				continue
+			}
+			if door == c.events && !c.done[op] {
 				t.Errorf("%s was not carried out", op)
+			}
+			examples, _ := at(item, method, "requestBody", "content", "application/cloudevents+json", "examples").(map[string]any)
+			for typ := range examples {
+				if c.events && !c.done[typ] {
+					t.Errorf("the example of %s was not sent", typ)
+				}
 			}
 		}
 	}
@@ -175,6 +186,7 @@ func (c *caller) command(t *testing.T, op, typ string) {
 	}
 	status, media, answer := ask(t, http.MethodPost, c.URL+door, body, "application/cloudevents+json")
 	c.hold(t, "post "+door, status, media, answer)
+	c.done[typ] = true
 	var reply struct {
 		Type string
 		Data json.RawMessage
@@ -214,7 +226,6 @@ func (c *caller) call(t *testing.T, op string) {
 		t.Errorf("%s: %d %s", op, status, answer)
 	}
 }
-
 
 // body is the example of a request's body; of a file, or of a record, one that
 // the model of the examples can use.

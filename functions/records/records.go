@@ -40,8 +40,12 @@ func (s *Service) Function() door.Function {
 		Name:      pipeline.StepRecords,
 		Resources: s.resources(),
 		Flows: []api.Flow{
-			{Topic: api.ControlTopic, Send: true}, {Topic: api.DataTopic, Send: true}, {Topic: api.DataTopic},
-			{Topic: api.InputTopic, Send: true}, {Topic: api.OutputTopic}, {Topic: api.DeadLetterTopic},
+			{Topic: api.ControlTopic, Send: true},
+			{Topic: api.DataTopic, Send: true},
+			{Topic: api.DataTopic},
+			{Topic: api.InputTopic, Send: true},
+			{Topic: api.OutputTopic},
+			{Topic: api.DeadLetterTopic},
 		},
 	}
 }
