@@ -11,6 +11,7 @@ if ! [ -x "${CHROMIUM:-/usr/bin/chromium}" ]; then
 fi
 mkdir -p test/artefacts
 rm -f test/artefacts/*.json
+(cd .. && go test -count=1 -run TestTheDocumentsAreServed ./cmd/kafkaml) || failed=1
 npx --no-install vitest run --reporter=default --reporter=json --outputFile=test/artefacts/units.json || failed=1
 npx --no-install svelte-check --tsconfig ./tsconfig.json --fail-on-warnings && types=1 || failed=1
 npx --no-install playwright test || failed=1

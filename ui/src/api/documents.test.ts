@@ -3,8 +3,8 @@ import { Parser } from '@asyncapi/parser'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { expect, test } from 'vitest'
 
-// What the functions serve; a test of cmd/kafkaml holds these files equal to it.
-const read = (name: string) => readFileSync(new URL(`../../../docs/${name}`, import.meta.url), 'utf8')
+// What the functions serve; a test of cmd/kafkaml, which test.sh runs before, leaves it there.
+const read = (name: string) => readFileSync(new URL(`../../../bin/${name}`, import.meta.url), 'utf8')
 
 test('openapi.json is OpenAPI 3.1', async () => {
   const validator = new Validator()
