@@ -43,10 +43,9 @@ type avroField struct {
 	avroType
 }
 
-// avroSchema is a compiled record schema. Codec is goavro's, which checked it.
+// avroSchema is a compiled record schema.
 type avroSchema struct {
 	fields []avroField
-	codec  *goavro.Codec
 }
 
 // maxDepth bounds arrays within arrays: a schema is untrusted.
@@ -59,7 +58,10 @@ func parseAvro(field string, raw json.RawMessage) (*avroSchema, error) {
 	if err != nil {
 		return nil, pipeline.Invalidf(field, "%v", err).WithHint("give an Avro record schema")
 	}
-	codec, err := goavro.NewCodec(text)
+	text, err = AvroPlain(text)
+	if err == nil {
+		_, err = goavro.NewCodec(text) // it checks the schema
+	}
 	if err != nil {
 		return nil, pipeline.Invalidf(field, "is not an Avro schema: %v", err)
 	}
@@ -74,7 +76,7 @@ func parseAvro(field string, raw json.RawMessage) (*avroSchema, error) {
 		return nil, pipeline.Invalidf(field, "is not a record schema").WithHint(`wrap it: {"type": "record", "name": ..., "fields": [...]}`)
 	}
 	p := avroParser{enums: map[string]int{}}
-	s := &avroSchema{codec: codec}
+	s := &avroSchema{}
 	for _, f := range record.Fields {
 		t, err := p.typeOf(f.Type, 0)
 		if err != nil {
@@ -100,6 +102,7 @@ func schemaText(raw json.RawMessage) (string, error) {
 	if err := json.Unmarshal(raw, &text); err != nil {
 		return "", err
 	}
+	text = strings.TrimPrefix(text, byteOrderMark)
 	if !json.Valid([]byte(text)) {
 		text = strings.ReplaceAll(text, "'", `"`)
 	}

@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,6 +9,10 @@ import (
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
+
+// byteOrderMark is what programs of Windows write before UTF-8; it is no part of
+// the text.
+const byteOrderMark = "\ufeff"
 
 // jsonConfig is the input_config of JSON and TELEGRAF_STR_JSON.
 type jsonConfig struct {
@@ -108,6 +113,7 @@ func (p *jsonPart) decode(dst [][]byte, record []byte) error {
 	if err != nil {
 		return err
 	}
+	record = bytes.TrimPrefix(record, []byte(byteOrderMark))
 	if !json.Valid(record) {
 		return errors.New("is not JSON")
 	}
@@ -169,7 +175,7 @@ func (p telegrafPart) decode(dst [][]byte, record []byte) error {
 			Value *string `json:"value"`
 		} `json:"fields"`
 	}
-	if err := json.Unmarshal(record, &envelope); err != nil {
+	if err := json.Unmarshal(bytes.TrimPrefix(record, []byte(byteOrderMark)), &envelope); err != nil {
 		return fmt.Errorf("is not Telegraf's JSON: %w", err)
 	}
 	if envelope.Fields.Value == nil {

@@ -129,6 +129,9 @@ func number(to *sink, word []byte) error {
 	if v, ok := decimal(word); ok {
 		return to.integer(v)
 	}
+	if len(word) > shortest && whole(word) {
+		return long(to, string(word))
+	}
 	v, err := strconv.ParseFloat(string(word), 64)
 	if err != nil {
 		return fmt.Errorf("%s is out of range", word)
@@ -136,13 +139,46 @@ func number(to *sink, word []byte) error {
 	return to.float(v)
 }
 
-// decimal reads an integer of at most 18 digits, which cannot overflow.
+// shortest is how many digits any int64 may have without a look at its value.
+const shortest = 18
+
+func whole(word []byte) bool {
+	for i, c := range word {
+		if (c < '0' || c > '9') && (i > 0 || c != '-') {
+			return false
+		}
+	}
+	return true
+}
+
+// long writes an integer of many digits: exactly where the tensor holds
+// integers, which refuse what they cannot hold, else as the nearest float.
+func long(to *sink, word string) error {
+	if v, err := strconv.ParseInt(word, 10, 64); err == nil {
+		return to.integer(v)
+	}
+	if to.dtype == Uint64 {
+		if v, err := strconv.ParseUint(word, 10, 64); err == nil {
+			return to.unsigned(v)
+		}
+	}
+	if !to.dtype.Float() {
+		return fmt.Errorf("%s does not fit %s", word, to.dtype)
+	}
+	v, err := strconv.ParseFloat(word, 64)
+	if err != nil {
+		return fmt.Errorf("%s is out of range", word)
+	}
+	return to.float(v)
+}
+
+// decimal reads an integer of few digits, which cannot overflow.
 func decimal(word []byte) (v int64, ok bool) {
 	digits := word
 	if digits[0] == '-' {
 		digits = digits[1:]
 	}
-	if len(digits) == 0 || len(digits) > 18 {
+	if len(digits) == 0 || len(digits) > shortest {
 		return 0, false
 	}
 	for _, c := range digits {

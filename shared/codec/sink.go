@@ -34,6 +34,16 @@ func (s *sink) integer(v int64) error {
 	return nil
 }
 
+// unsigned writes a number above the largest int64 into a uint64 tensor.
+func (s *sink) unsigned(v uint64) error {
+	if s.at+8 > len(s.dst) {
+		return errTooMany
+	}
+	binary.LittleEndian.PutUint64(s.dst[s.at:], v)
+	s.at += 8
+	return nil
+}
+
 func (s *sink) float(v float64) error {
 	size := s.dtype.Size()
 	if s.at+size > len(s.dst) {

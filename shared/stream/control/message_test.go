@@ -110,6 +110,15 @@ func TestParseDeployment(t *testing.T) {
 	}
 }
 
+// TestParseLeavesOutAByteOrderMark takes a message that was saved by an editor of
+// Windows before it was sent.
+func TestParseLeavesOutAByteOrderMark(t *testing.T) {
+	d, err := control.Parse([]byte("3"), []byte("\ufeff"+`{"topic":"t:0:0:2","input_format":"RAW","input_config":{"data_type":"uint8"},"validation_rate":0,"test_rate":0,"total_msg":2}`))
+	if err != nil || d.TotalMsg != 2 {
+		t.Errorf("%+v, %v", d, err)
+	}
+}
+
 func TestParseKeepsMembers(t *testing.T) {
 	value := message(`unsupervised_topic=null`, `incremental=false`, `dataset_restrictions={"a":[1]}`, `input_config="{\"data_type\": \"uint8\"}"`,
 		`validation_rate="0.25"`, `test_rate=0.5`, `description=null`, `shuffle=true`, `seed=-3`, `order="partition"`)

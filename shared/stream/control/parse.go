@@ -69,7 +69,7 @@ const opParse = "read control message"
 func Parse(key, value []byte) (pipeline.Datasource, error) {
 	d := pipeline.Datasource{Origin: pipeline.Origin{Bytes: len(key) + len(value)}}
 	var all map[string]json.RawMessage
-	if err := json.Unmarshal(value, &all); err != nil {
+	if err := json.Unmarshal(bytes.TrimPrefix(value, []byte("\ufeff")), &all); err != nil {
 		return d, &pipeline.Error{Op: opParse, Kind: pipeline.Invalid, Field: "value", Err: fmt.Errorf("is not a JSON object: %w", err)}
 	}
 	p := parser{d: &d}
