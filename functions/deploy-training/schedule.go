@@ -112,7 +112,10 @@ func setStatus(r *pipeline.Result, status pipeline.ResultStatus) {
 // readable is nil where a model can be trained on a datasource, else the reason
 // why it cannot.
 func readable(m pipeline.Model, d pipeline.Datasource) error {
-	_, err := codec.New(d.InputFormat, d.InputConfig, codec.Binding{Inputs: m.Inputs, Labels: m.Labels})
+	if err := m.CheckRates(d.ValidationRate, d.TestRate); err != nil {
+		return err
+	}
+	_, err := codec.ForTraining(d.InputFormat, d.InputConfig, m.Export)
 	return err
 }
 

@@ -45,8 +45,7 @@ func (t *training) close() error {
 
 // prepare reads the stream and, meanwhile, loads the model.
 func (t *training) prepare(ctx context.Context) error {
-	e := t.Job.Export
-	decoder, err := codec.New(t.Job.InputFormat, t.Job.InputConfig, codec.Binding{Inputs: e.Inputs, Labels: e.Labels})
+	decoder, err := codec.ForTraining(t.Job.InputFormat, t.Job.InputConfig, t.Job.Export)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func arrange(config string, fields []fieldInfo, wants []pipeline.Tensor) (layout
 	to := make([]int, len(fields))
 	seen := make([]bool, len(wants))
 	for i, f := range fields {
-		at := slices.IndexFunc(wants, func(t pipeline.Tensor) bool { return t.Name == f.name })
+		at := wanted(wants, f.name)
 		if at < 0 {
 			return layout{}, pipeline.Invalidf(config, "field %q is not of the model", f.name).
 				WithHint("a model with several tensors takes a field for each, by name: %s", names(wants))
@@ -48,6 +48,30 @@ func arrange(config string, fields []fieldInfo, wants []pipeline.Tensor) (layout
 		l.tensors[i] = one.tensors[0]
 	}
 	return l, nil
+}
+
+// wanted finds the tensor that a field is for: the one of its name, else the one
+// whose name is the field's once it is written as Avro writes names.
+func wanted(wants []pipeline.Tensor, field string) int {
+	if at := slices.IndexFunc(wants, func(t pipeline.Tensor) bool { return t.Name == field }); at >= 0 {
+		return at
+	}
+	return slices.IndexFunc(wants, func(t pipeline.Tensor) bool { return AvroName(t.Name) == field || t.SignatureName() == field })
+}
+
+// AvroName mends a name to what Avro takes as one: letters, digits and
+// underscores, no digit first. The empty name becomes "_".
+func AvroName(name string) string {
+	plain := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' {
+			return r
+		}
+		return '_'
+	}, name)
+	if plain == "" || plain[0] >= '0' && plain[0] <= '9' {
+		plain = "_" + plain
+	}
+	return plain
 }
 
 func concatenate(config string, fields []fieldInfo, want pipeline.Tensor) (layout, error) {

@@ -1,6 +1,9 @@
 package pipeline
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Tensor describes one input, output or label of one record: the batch
 // dimension is left out, a size that is not known before the data comes is -1.
@@ -8,7 +11,12 @@ type Tensor struct {
 	Name  string `json:"name"`
 	DType string `json:"dtype" description:"NumPy's name: float32, int64, bool, string ..."`
 	Shape []int  `json:"shape" nullable:"false" description:"sizes of one record, without the batch; -1 where it is not known yet; empty for a scalar"`
+	// Signature is the tensor's name in the serving signature of the export.
+	Signature string `json:"signature,omitempty" description:"name in the SavedModel's serving signature, which takes word characters only; empty where it is the name"`
 }
+
+// SignatureName is the tensor's name in the serving signature.
+func (t Tensor) SignatureName() string { return cmp.Or(t.Signature, t.Name) }
 
 // Elements is the number of values of one record, -1 where a size is unknown.
 func (t Tensor) Elements() int {
@@ -81,6 +89,7 @@ type Export struct {
 	Classes             int       `json:"classes,omitempty" description:"classes of a classifier"`
 	Logits              bool      `json:"logits,omitempty" description:"the output is not yet a probability"`
 	Weighted            bool      `json:"weighted" description:"class_weight can be used"`
+	Untested            bool      `json:"untested,omitempty" description:"it trains by a step of its own and has none to evaluate: it takes no validation and no test split"`
 	Warnings            []Warning `json:"warnings,omitempty"`
 	Printed             string    `json:"printed,omitempty" description:"what the source printed, its beginning"`
 	Libraries           Libraries `json:"libraries"`

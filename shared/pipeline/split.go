@@ -49,3 +49,17 @@ func floor(rate *big.Rat, total int64) int64 {
 	product := new(big.Rat).Mul(rate, new(big.Rat).SetInt64(total))
 	return new(big.Int).Div(product.Num(), product.Denom()).Int64()
 }
+
+// CheckRates refuses rates that keep records back from a model that cannot be
+// evaluated on them.
+func (e Export) CheckRates(validationRate, testRate float64) error {
+	field := "validation_rate"
+	if validationRate == 0 {
+		field = "test_rate"
+	}
+	if !e.Untested || validationRate+testRate == 0 {
+		return nil
+	}
+	return Invalidf(field, "the model has its own train_step and no test_step, so it cannot be evaluated").
+		WithHint("send the stream with a validation_rate and a test_rate of 0, or give the model a test_step")
+}

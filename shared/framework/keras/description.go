@@ -24,8 +24,7 @@ const (
 	maxLibraries  = 10
 )
 
-// tensorName is what TensorFlow takes as the name of a placeholder, and what
-// can become a field of a record.
+// tensorName is what TensorFlow takes as the name of a placeholder.
 var tensorName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,99}$`)
 
 var tasks = []pipeline.Task{
@@ -71,12 +70,15 @@ func checkTensors(tensors []pipeline.Tensor) error {
 	if len(tensors) > maxTensors {
 		return fmt.Errorf("tensors: %d, %d are allowed", len(tensors), maxTensors)
 	}
-	seen := map[string]bool{}
+	seen, signatures := map[string]bool{}, map[string]bool{}
 	for _, t := range tensors {
-		if !tensorName.MatchString(t.Name) || seen[t.Name] {
-			return fmt.Errorf("%q: not a name of its own of letters, digits and _", plain(t.Name, 100))
+		if !validName(t.Name) || seen[t.Name] {
+			return fmt.Errorf("%q: not a name of its own in a short line of text", plain(t.Name, 100))
 		}
-		seen[t.Name] = true
+		if s := t.SignatureName(); !tensorName.MatchString(s) || signatures[s] {
+			return fmt.Errorf("%q: not a name of its own of letters, digits and _", plain(s, 100))
+		}
+		seen[t.Name], signatures[t.SignatureName()] = true, true
 		if _, known := savedmodel.ParseDType(t.DType); !known {
 			return fmt.Errorf("%s: the type %q is unknown", t.Name, plain(t.DType, 100))
 		}

@@ -19,7 +19,7 @@ var forgeries = map[string]string{
 	"remote_device":        "the device",
 	"tpu":                  "the attribute _tpu_replicate",
 	"missing_function":     "__inference_missing is missing",
-	"call_by_name":         "is not allowed",
+	"call_by_name":         "called from elsewhere",
 	"recursion":            "calls itself",
 	"explosion":            "written out",
 	"large_constant":       "too large",

@@ -3,6 +3,7 @@ package keras
 import (
 	_ "embed"
 	"fmt"
+	"iter"
 	"strings"
 
 	"github.com/kafkaml/kafkaml/shared/framework/keras/savedmodel"
@@ -82,11 +83,14 @@ func checkGraph(m *savedmodel.Model) (*graph, error) {
 // checkNode holds one node, of one of the saver's two functions or not, to
 // what is allowed and counts what it refers to.
 func (g *graph) checkNode(n *savedmodel.Node, saver bool) error {
-	if !allowed[n.Op] && (!saver || !saverOps[n.Op]) {
-		return fmt.Errorf("the operation %s is not allowed (%s)", plain(n.Op, 100), plain(n.Name, 200))
+	switch {
+	case g.Functions[n.Op] != nil: // an operation named like a function of the graph is its call
+		g.calls[n.Op]++
+	case !allowed[n.Op] && (!saver || !saverOps[n.Op]):
+		return &nodeError{node: n.Name, text: fmt.Sprintf("the operation %s is not allowed (%s)", plain(n.Op, 100), plain(n.Name, 200))}
 	}
 	if !localDevice(n.Device) {
-		return fmt.Errorf("the device %q is not allowed (%s)", plain(n.Device, 100), plain(n.Name, 200))
+		return &nodeError{node: n.Name, text: fmt.Sprintf("the device %q is not allowed (%s)", plain(n.Device, 100), plain(n.Name, 200))}
 	}
 	for key, a := range n.Attrs {
 		if strings.HasPrefix(key, "_tpu") || key == "_xla_compile_id" {
@@ -134,8 +138,13 @@ func add(sum *int64, t savedmodel.DType, s savedmodel.Shape, most int64) error {
 	return nil
 }
 
+// ownTask is how TensorFlow names this process where a device's name is written
+// out, as in the functions that save and restore a table.
+const ownTask = "/job:localhost/replica:0/task:0"
+
 // localDevice tells a processor of this process from a remote one.
 func localDevice(device string) bool {
+	device = strings.TrimPrefix(device, ownTask)
 	d := strings.TrimPrefix(device, "/device:")
 	return device == "" || (d != device && (strings.HasPrefix(d, "CPU:") || strings.HasPrefix(d, "GPU:")) && !strings.Contains(d, "/"))
 }
@@ -165,26 +174,52 @@ func (g *graph) expanded(name string, nodes []savedmodel.Node, sizes map[string]
 	total := 0
 	for i := range nodes {
 		total++
-		for _, a := range nodes[i].Attrs {
-			for _, called := range a.Calls {
-				size, known := sizes[called]
-				if size < 0 {
-					return 0, fmt.Errorf("the function %s calls itself", plain(called, 200))
-				}
-				if !known {
-					fn := g.Functions[called]
-					if fn == nil {
-						return 0, fmt.Errorf("the function %s is missing", plain(called, 200))
-					}
-					var err error
-					if size, err = g.expanded(called, fn.Nodes, sizes); err != nil {
-						return 0, err
-					}
-				}
-				total = min(total+size, maxExpanded+1)
+		for called := range g.calledBy(&nodes[i]) {
+			size, err := g.size(called, sizes)
+			if err != nil {
+				return 0, err
 			}
+			total = min(total+size, maxExpanded+1)
 		}
 	}
 	sizes[name] = total
 	return total, nil
 }
+
+// calledBy gives the functions that a node names: in its attributes, or as its
+// operation.
+func (g *graph) calledBy(n *savedmodel.Node) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if g.Functions[n.Op] != nil && !yield(n.Op) {
+			return
+		}
+		for _, a := range n.Attrs {
+			for _, called := range a.Calls {
+				if !yield(called) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// size is expanded of a function by its name.
+func (g *graph) size(called string, sizes map[string]int) (int, error) {
+	size, known := sizes[called]
+	switch {
+	case size < 0:
+		return 0, fmt.Errorf("the function %s calls itself", plain(called, 200))
+	case known:
+		return size, nil
+	}
+	fn := g.Functions[called]
+	if fn == nil {
+		return 0, fmt.Errorf("the function %s is missing", plain(called, 200))
+	}
+	return g.expanded(called, fn.Nodes, sizes)
+}
+
+// nodeError is the refusal of a node, whose name tells the layer it is of.
+type nodeError struct{ node, text string }
+
+func (e *nodeError) Error() string { return e.text }

@@ -129,13 +129,14 @@ func (w *Worker) Export(ctx context.Context, imports, source, dir string) (pipel
 	defer w.removeScratch(scratch)
 	j := &job{id: w.ids.Add(1), started: make(chan int, 1), exited: make(chan int, 1)}
 	code, err := j.run(ctx, z, imports, source, scratch)
-	export, err := j.judge(ctx, code, err, lines{imports, source})
+	texts := lines{imports, source}
+	export, layers, err := j.judge(ctx, code, err, texts)
 	if err != nil {
 		return pipeline.Export{}, err
 	}
 	export.Libraries = z.hello.Libraries // not the child's word
 	if err := collect(scratch, dir, export); err != nil {
-		return pipeline.Export{}, err
+		return pipeline.Export{}, layers.locate(err, texts)
 	}
 	return export, nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -25,6 +26,14 @@ type report struct {
 	Export   *pipeline.Export   `json:"export"`
 	Error    *complaint         `json:"error"`
 	Warnings []pipeline.Warning `json:"warnings"`
+	Places   places             `json:"places"` // of the layers
+}
+
+// places are where the source makes each layer, by the layer's name. They are
+// the child's word, good for a hint only.
+type places map[string]struct {
+	Field string `json:"field"`
+	Line  int    `json:"line"`
 }
 
 // complaint is an error in the person's texts.
@@ -52,29 +61,29 @@ func (l lines) text(field string) string {
 // judge turns a dead child's exit code, kill reason and report into an export
 // or into an error that a person can read. The report is the child's word: it
 // is bounded here and checked against the files by Verify.
-func (j *job) judge(ctx context.Context, code int, err error, texts lines) (pipeline.Export, error) {
+func (j *job) judge(ctx context.Context, code int, err error, texts lines) (pipeline.Export, places, error) {
 	switch {
 	case errors.Is(err, errWall), errors.Is(err, errDisk):
-		return pipeline.Export{}, refuse(err.Error(), "build a smaller model; the source should only define and compile it")
+		return pipeline.Export{}, nil, refuse(err.Error(), "build a smaller model; the source should only define and compile it")
 	case ctx.Err() != nil:
-		return pipeline.Export{}, ctx.Err()
+		return pipeline.Export{}, nil, ctx.Err()
 	case err != nil:
-		return pipeline.Export{}, unavailable(err)
+		return pipeline.Export{}, nil, unavailable(err)
 	}
 	r, err := j.report(code)
 	if err != nil {
-		return pipeline.Export{}, err
+		return pipeline.Export{}, nil, err
 	}
 	if r.Missing != "" {
-		return pipeline.Export{}, unavailable(fmt.Errorf("a fence is missing: %s", plain(r.Missing, 500)))
+		return pipeline.Export{}, nil, unavailable(fmt.Errorf("a fence is missing: %s", plain(r.Missing, 500)))
 	}
 	if r.Error != nil {
-		return pipeline.Export{}, r.Error.refusal(texts)
+		return pipeline.Export{}, nil, r.Error.refusal(texts)
 	}
 	e := *r.Export
 	e.Warnings = warnings(slices.Concat(r.Warnings, e.Warnings))
 	e.Printed = plain(string(j.output), maxOutput)
-	return e, nil
+	return e, r.Places, nil
 }
 
 // report reads the result pipe's bytes.
@@ -133,6 +142,34 @@ func (c *complaint) refusal(texts lines) *pipeline.Error {
 		}
 	}
 	return e
+}
+
+// numbered is what TensorFlow adds to a layer's name where it is used again.
+var numbered = regexp.MustCompile(`_\d+$`)
+
+// locate shows the refusal of a node at the line of its layer, whose name is
+// part of the node's: functional_1/watch_1/StringFormat.
+func (p places) locate(err error, texts lines) error {
+	var node *nodeError
+	var refusal *pipeline.Error
+	if !errors.As(err, &node) || !errors.As(err, &refusal) || refusal.At != nil {
+		return err
+	}
+	scopes := strings.Split(node.node, "/")
+	for _, scope := range slices.Backward(scopes) {
+		for _, name := range []string{scope, numbered.ReplaceAllString(scope, "")} {
+			at := p[name]
+			if last := strings.Count(texts.text(at.Field), "\n") + 1; at.Line < 1 || at.Line > last {
+				continue
+			}
+			if at.Field == "imports" {
+				refusal.Field = at.Field
+			}
+			refusal.At = &pipeline.Position{Line: at.Line, Guess: true}
+			return err
+		}
+	}
+	return err
 }
 
 // checkTexts refuses what no child need see.

@@ -21,7 +21,7 @@ func FuzzReport(f *testing.F) {
 	f.Fuzz(func(t *testing.T, result []byte, output string, code int) {
 		j := &job{result: result, output: []byte(output)}
 		texts := lines{"import keras\n", "x = 1\ny = 2\n"}
-		e, err := j.judge(t.Context(), code, nil, texts)
+		e, _, err := j.judge(t.Context(), code, nil, texts)
 		if err == nil {
 			if !utf8.ValidString(e.Printed) || len(e.Warnings) > maxWarnings || code != 0 {
 				t.Errorf("took %+v", e)

@@ -72,9 +72,9 @@ func TestDescriptions(t *testing.T) {
 	}{
 		"no input":                {func(e *pipeline.Export) { e.Inputs = nil }, "at least one input"},
 		"another input":           {func(e *pipeline.Export) { e.Inputs[0].Name = "other" }, "the graph has"},
-		"name with a path":        {func(e *pipeline.Export) { e.Inputs[0].Name = "../x" }, "letters, digits"},
-		"long name":               {func(e *pipeline.Export) { e.Outputs[0].Name = long }, "letters, digits"},
-		"two of a name":           {func(e *pipeline.Export) { e.Outputs = append(e.Outputs, e.Outputs[0]) }, "letters, digits"},
+		"name with a path":        {func(e *pipeline.Export) { e.Inputs[0].Signature = "../x" }, "letters, digits"},
+		"long name":               {func(e *pipeline.Export) { e.Outputs[0].Name = long }, "short line"},
+		"two of a name":           {func(e *pipeline.Export) { e.Outputs = append(e.Outputs, e.Outputs[0]) }, "short line"},
 		"unknown type":            {func(e *pipeline.Export) { e.Inputs[0].DType = "float33" }, "unknown"},
 		"another type":            {func(e *pipeline.Export) { e.Inputs[0].DType = "int64" }, "described as int64"},
 		"another shape":           {func(e *pipeline.Export) { e.Inputs[0].Shape = []int{5} }, "described as"},

@@ -62,7 +62,7 @@ func (t *Trainer) outputOrder() ([]int, error) {
 	for _, o := range t.options.Export.Outputs {
 		at := -1
 		for i, name := range t.serve.Outputs {
-			if name == o.Name {
+			if name == o.SignatureName() {
 				at = i
 			}
 		}
@@ -78,7 +78,7 @@ func (t *Trainer) outputOrder() ([]int, error) {
 func (t *Trainer) servingFeeds(b *buffer) (map[tf.Output]*tf.Tensor, error) {
 	named := map[string]*tf.Tensor{}
 	for i, in := range t.options.Export.Inputs {
-		named[in.Name] = b.named[t.columns[i].name]
+		named[in.SignatureName()] = b.named[t.columns[i].name]
 	}
 	return t.serve.Feeds(named)
 }

@@ -55,14 +55,14 @@ func (p *Predictor) bind(e pipeline.Export) error {
 			len(signature.Inputs), len(signature.Outputs), len(e.Inputs), len(e.Outputs))
 	}
 	for _, t := range e.Inputs {
-		in, err := p.bindInput(signature.Inputs, t.Name)
+		in, err := p.bindInput(signature.Inputs, t)
 		if err != nil {
 			return err
 		}
 		p.inputs = append(p.inputs, in)
 	}
 	for _, t := range e.Outputs {
-		info, ok := signature.Outputs[t.Name]
+		info, ok := signature.Outputs[t.SignatureName()]
 		if !ok {
 			return unservable("its signature has no output %q", t.Name)
 		}
@@ -79,8 +79,9 @@ func (p *Predictor) bind(e pipeline.Export) error {
 	return nil
 }
 
-func (p *Predictor) bindInput(inputs map[string]tf.TensorInfo, name string) (feed, error) {
-	info, ok := inputs[name]
+func (p *Predictor) bindInput(inputs map[string]tf.TensorInfo, t pipeline.Tensor) (feed, error) {
+	name := t.Name
+	info, ok := inputs[t.SignatureName()]
 	if !ok {
 		return feed{}, unservable("its signature has no input %q", name)
 	}

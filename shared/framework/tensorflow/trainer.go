@@ -77,10 +77,11 @@ func (t *Trainer) open(threads Threads) (*session, error) {
 	return s, nil
 }
 
-// optional tells which signatures a model may lack: those of class weights and
-// of optimizers that average.
+// optional reports whether a model may lack a signature: those of class
+// weights, of optimizers that average, of XLA, and that of evaluation, which a
+// model with a train_step of its own may have none of.
 func optional(signature string) bool {
-	return signature == "train_weighted" || signature == "finalize" || signature == "train_xla"
+	return slices.Contains([]string{"train_weighted", "finalize", "train_xla", "evaluate"}, signature)
 }
 
 // Close frees the model.

@@ -114,7 +114,7 @@ func (a array) schema(record, plain string, classes []string) any {
 // enumSymbols are the classes as an Avro enum, where each can be a symbol.
 func enumSymbols(classes []string) ([]string, bool) {
 	for _, c := range classes {
-		if avroName(c) != c {
+		if codec.AvroName(c) != c {
 			return nil, false
 		}
 	}
@@ -160,26 +160,11 @@ func avroType(t codec.DType) string {
 	return "int"
 }
 
-// avroName mends a name to what Avro allows: letters, digits and underscores,
-// no digit first.
-func avroName(name string) string {
-	plain := strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' {
-			return r
-		}
-		return '_'
-	}, name)
-	if plain == "" || plain[0] >= '0' && plain[0] <= '9' {
-		plain = "_" + plain
-	}
-	return plain
-}
-
 // uniqueName mends a name and tells it from those that are taken.
 func uniqueName(name string, taken func(string) bool) string {
-	plain := avroName(name)
+	plain := codec.AvroName(name)
 	for n := 2; taken(plain); n++ {
-		plain = fmt.Sprintf("%s_%d", avroName(name), n)
+		plain = fmt.Sprintf("%s_%d", codec.AvroName(name), n)
 	}
 	return plain
 }

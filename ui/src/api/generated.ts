@@ -146,6 +146,8 @@ export interface Export {
   printed?: string
   task: Task
   trainable_parameters: number
+  /** it trains by a step of its own and has none to evaluate: it takes no validation and no test split */
+  untested?: boolean
   warnings?: Warning[]
   /** class_weight can be used */
   weighted: boolean
@@ -277,6 +279,8 @@ export interface Model {
   source_hash: string
   task: Task
   trainable_parameters: number
+  /** it trains by a step of its own and has none to evaluate: it takes no validation and no test split */
+  untested?: boolean
   updated: string
   /** configurations that hold it */
   used_by: number[] | null
@@ -411,6 +415,8 @@ export interface Tensor {
   name: string
   /** sizes of one record, without the batch; -1 where it is not known yet; empty for a scalar */
   shape: number[]
+  /** name in the SavedModel's serving signature, which takes word characters only; empty where it is the name */
+  signature?: string
 }
 export interface TrainingKwargs {
   class_weight?: Record<string, number>

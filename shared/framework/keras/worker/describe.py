@@ -28,6 +28,7 @@ def describe(model, exporter):
         "classes": classes,
         "logits": logits,
         "weighted": exporter.weighted_step is not None,
+        "untested": exporter.test_step is None,
         "libraries": libraries(),
     }
 

@@ -5,6 +5,8 @@ import re
 import sys
 import traceback
 
+import hints
+
 _LONGEST = 800  # characters of a reason
 
 _NOT_ALLOWED = "model source cannot open files, start programs or use the network"
@@ -100,12 +102,13 @@ class Person:
         name = type(error).__name__
         reason = f"{name}: {message}" if message else name
         frames = _frames(error)
+        files = [f.filename for f in frames]
         place = self._place(frames, str(message))
-        hint = getattr(error, "hint", "") or _HINTS_BY_TYPE.get(name, "")
+        hint = getattr(error, "hint", "") or hints.hint(error, name, message, self._line(place), files)
+        hint = hint or _HINTS_BY_TYPE.get(name, "")
         if not place and "File too large" in message:
-            reason, hint = "the exported model is larger than 256 MiB", "make the model smaller"
+            reason, hint = "the exported model is too large", "make the model smaller"
         if not hint:
-            files = [f.filename for f in frames]
             hint = next((h for part, h in _HINTS if any(part in f for f in files)), "")
         return self.report(reason, hint, place or self.compile_call())
 
@@ -124,6 +127,13 @@ class Person:
             if field in self.texts:
                 return {"field": field, "line": int(line)}
         return None
+
+    def _line(self, place):
+        """The text of a place's line, "" without a place."""
+        if not place or not place.get("line"):
+            return ""
+        lines = self.texts[place["field"]].split("\n")
+        return lines[place["line"] - 1] if place["line"] <= len(lines) else ""
 
     def _column(self, field, line, offset):
         """A byte offset in a line as a 1-based column in characters, 0 where unknown."""

@@ -13,6 +13,7 @@ after importing this module.
 """
 
 import os
+import resource
 
 import keras
 import tensorflow as tf
@@ -28,6 +29,7 @@ import template
 def export(model, directory):
     """Writes `model` under `directory` and describes it."""
     check(model)
+    fits(model)
     exporter = Exporter(model)
     exporter.save(os.path.join(directory, "model"))
     warnings = list(exporter.warnings)
@@ -53,6 +55,27 @@ def check(model):
         raise refusal("the model is compiled with run_eagerly=True, which cannot be exported", "leave run_eagerly out")
 
 
+def fits(model):
+    """Refuses, before the time is spent, a model whose file would be too large."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if limit == resource.RLIM_INFINITY:
+        return
+    weights = sum(v.value.shape.num_elements() * v.value.dtype.size for v in model.variables)
+    slots = 0
+    if model.optimizer is not None:
+        if model.built and model.weights:
+            model.optimizer.build(model.trainable_variables)
+        slots = sum(v.value.shape.num_elements() * v.value.dtype.size for v in model.optimizer.variables)
+    if weights + slots > limit:
+        raise refusal(
+            f"the model has {weights >> 20} MiB of weights and {slots >> 20} MiB of optimizer state; "
+            f"{limit >> 20} MiB fit here",
+            "use keras.optimizers.SGD, which keeps no state, or freeze layers (layer.trainable = False before compile)"
+            if weights <= limit
+            else "make the model smaller, or give model-register more memory",
+        )
+
+
 def refusal(reason, hint):
     """The error that a person reads, with what to do."""
     e = ValueError(reason)
@@ -73,7 +96,7 @@ class Exporter:
             model.optimizer.build(model.trainable_variables)
         self.labels, self.pack_labels, self.train_step = labels.settle(self)
         self.weighted_step = self._weighted()
-        self.test_step = self.step(model.test_step, self.labels, self.pack_labels)
+        self.test_step = self._test_step()
         self.variables = self._variables()
 
     # Steps: one traced function each, shared by the loops.
@@ -86,8 +109,8 @@ class Exporter:
             data = (self.pack_inputs(batch[:n]), pack(batch[n : n + len(specs)]))
             if weighted:
                 data += (batch[-1],)
-            elif not specs:
-                data = data[:1]
+            elif not specs:  # as fit packs x alone
+                data = data[:1] if isinstance(data[0], (tuple, list)) else data[0]
             return shapes.flat_logs(function(data))
 
         signature = [spec([None], t, f"x{i}") for i, t in enumerate(self.inputs)]
@@ -107,12 +130,30 @@ class Exporter:
         except Exception:  # a train_step that unpacks (x, y) only
             return None
 
+    def _test_step(self):
+        """The step of evaluation. None for a model that trains by a step of its
+        own and leaves Keras' test_step, which asks for the loss of compile:
+        fit without validation data never calls it."""
+        model = self.model
+        own = type(model).train_step is not keras.Model.train_step
+        try:
+            return self.step(model.test_step, self.labels, self.pack_labels)
+        except Exception:
+            if not own or type(model).test_step is not keras.Model.test_step:
+                raise
+        self.warnings.append({
+            "message": "the model has its own train_step and no test_step, so it cannot be evaluated: "
+            "train it on streams with a validation_rate and a test_rate of 0, or add a test_step"
+        })  # fmt: skip
+        return None
+
     def _variables(self):
         """Every variable of model and optimizers, in a lasting order."""
         metrics = {id(value(v)) for v in self.model.metrics_variables}
         known = list(self.model.variables)
         known += self.model.optimizer.variables if self.model.optimizer is not None else []
-        captured = {id(v): v for v in self.train_step.variables + self.test_step.variables}
+        tested = self.test_step.variables if self.test_step is not None else ()
+        captured = {id(v): v for v in (*self.train_step.variables, *tested)}
         seen, out = set(), []
         for v in known + list(captured.values()):
             if id(value(v)) not in seen | metrics:
@@ -156,10 +197,11 @@ class Exporter:
             "serving_default": traced(self.serve, self._serving_specs()),
             "train": traced(train, args),
             "train_xla": traced(lambda *a: compiled(*a), args),
-            "evaluate": traced(*self.loop(self.test_step)),
             "reset": traced(self.reset, []),
             "weights": traced(self.weights, []),
         }
+        if self.test_step is not None:
+            out["evaluate"] = traced(*self.loop(self.test_step))
         if getattr(self.model.optimizer, "use_ema", False):
             out["finalize"] = traced(self.finalize, [])
         if self.weighted_step is not None:
@@ -167,12 +209,12 @@ class Exporter:
         return out
 
     def _serving_specs(self):
-        return [spec([None], t, t["name"]) for t in self.inputs]
+        return [spec([None], t, shapes.signature(t)) for t in self.inputs]
 
     def serve(self, *xs):
         """One forward pass, as predict runs it."""
         out = shapes.flatten(shapes.call(self.model, self.pack_inputs(xs)))
-        return {t["name"]: tf.cast(v, t["dtype"]) for t, v in zip(self.outputs, out)}
+        return {shapes.signature(t): tf.cast(v, t["dtype"]) for t, v in zip(self.outputs, out)}
 
     def reset(self):
         """Sets the metrics back, as at the start of an epoch."""

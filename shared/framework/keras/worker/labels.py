@@ -1,5 +1,7 @@
 """Which labels a model trains on, found by its loss and by tracing its step."""
 
+import math
+
 import keras
 import tensorflow as tf
 from keras import tree
@@ -46,11 +48,11 @@ def known(loss):
 
 def label(output, loss):
     """The labels one output may want, likeliest first."""
-    same = dict(output, dtype="float32")
+    same = dict(output, dtype=keras.config.floatx())  # the type that fit casts fractions to
     if output["dtype"].startswith("complex"):
         same = dict(output)
     index = dict(output, dtype="int32", shape=output["shape"][:-1])
-    number = dict(index, dtype="float32")
+    number = dict(index, dtype=same["dtype"])
     title = name(loss)
     if "sparse" in title.lower():
         return [index]
@@ -60,7 +62,8 @@ def label(output, loss):
         return [same] if output["shape"][-1:] == [1] else [index]
     if loss is not None and known(loss):
         return [same]
-    return [same, index, number]
+    column = output["shape"][:-1] + [1]
+    return [same, index, number, dict(index, shape=column), dict(number, shape=column)]
 
 
 def candidates(model, outputs):
@@ -100,20 +103,55 @@ def settle(exporter):
     Returns (described labels, packer, traced train step). The error is that of
     the likeliest candidate, so that the person reads about the loss they chose.
     """
-    first = None
+    first, tried = None, []
     for specs, wanted in candidates(exporter.model, exporter.outputs):
         for pack in packings(exporter, wanted):
             unbuild(exporter.model)
             try:
                 prepare(exporter, specs, pack)
+                try_out(exporter, specs, pack)
                 step = exporter.step(exporter.model.train_step, specs, pack)
             except Exception as e:
                 first = first or e
+                tried.append(specs)
                 continue
             if specs and model_ignores(step, len(exporter.inputs), len(specs)):
                 return settled_without(exporter) or (specs, pack, step)
             return specs, pack, step
+    if len(tried) > 1 and not getattr(first, "hint", ""):
+        shapes_tried = ", ".join(sorted({str([t["shape"] for t in s]) for s in tried}))
+        first.hint = f"check that the loss fits the model's output and its labels: labels of the shapes {shapes_tried} were tried"
     raise first
+
+
+def try_out(exporter, specs, pack):
+    """Raises where a loss of the person's own has no number for such labels.
+
+    Tracing alone takes shapes that no batch has: a slice beyond the label is
+    empty and its mean is NaN, an axis that is open is squeezed.
+    """
+    model = exporter.model
+    given = losses(model, exporter.outputs)
+    if not specs or all(l is None or known(l) for l in given):
+        return
+    if type(model).compute_loss is not keras.Model.compute_loss:
+        return
+    predicted = exporter.pack_outputs([filled(t, 0.5) for t in exporter.outputs])
+    values = [
+        float(model.compute_loss(y=pack([filled(t, v) for t in specs]), y_pred=predicted, training=False))
+        for v in (0, 1)
+    ]
+    model.reset_metrics()
+    if all(math.isnan(v) for v in values):
+        e = ValueError(f"the loss is NaN for labels of the shape {[t['shape'] for t in specs]}")
+        e.hint = "write the loss for labels like the output, of one number, or of the class's index"
+        raise e
+
+
+def filled(tensor, number):
+    """A batch of three records that hold nothing but a number."""
+    shape = [3] + [1 if d < 0 else d for d in tensor["shape"]]
+    return tf.cast(tf.fill(shape, float(number)), tensor["dtype"])
 
 
 def settled_without(exporter):

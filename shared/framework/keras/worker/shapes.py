@@ -12,13 +12,30 @@ from keras import tree
 from keras.src.backend import compute_output_spec
 
 
-def describe_tensor(name, dtype, shape):
+def describe_tensor(name, signature, dtype, shape):
     """One described tensor; `shape` holds the batch axis."""
-    return {
+    said = {
         "name": name,
         "dtype": keras.backend.standardize_dtype(dtype),
         "shape": [-1 if d is None else int(d) for d in shape[1:]],
     }
+    return said if signature == name else dict(said, signature=signature)
+
+
+def signature(tensor):
+    """The name of a described tensor in the serving signature."""
+    return tensor.get("signature", tensor["name"])
+
+
+def texts(names):
+    """Names as the person wrote them, told apart where they are alike."""
+    out = []
+    for i, n in enumerate(names):
+        n = "".join(c for c in str(n or "") if c.isprintable())[:150] or f"tensor_{i}"
+        while n in out:
+            n += "_"
+        out.append(n)
+    return out
 
 
 def clean(names):
@@ -26,7 +43,7 @@ def clean(names):
     out = []
     for i, n in enumerate(names):
         n = re.sub(r"\W", "_", str(n or f"tensor_{i}"), flags=re.ASCII)
-        n = n if re.match(r"[A-Za-z]", n) else "t_" + n
+        n = (n if re.match(r"[A-Za-z]", n) else "t_" + n)[:90]
         while n in out:
             n += "_"
         out.append(n)
@@ -55,14 +72,34 @@ def inputs(model):
         if structure is None:
             structure = model.inputs if len(model.inputs) > 1 else model.inputs[0]
         flat = tree.flatten(structure)
-        fixed = [t.name for t in flat if t.shape[0] is not None]
-        if fixed:
-            e = ValueError(f"input {fixed[0]!r} has a fixed batch size")
-            e.hint = "leave batch_size and batch_shape out of Input"
-            raise e
-        names = clean(input_names(flat))
-        return [describe_tensor(n, t.dtype, t.shape) for n, t in zip(names, flat)], packer(structure)
+        if any(t.shape[0] is not None for t in flat):
+            open_batch(model, flat)
+            return inputs(model)
+        names = texts(input_names(flat))
+        return [describe_tensor(n, c, t.dtype, t.shape) for n, c, t in zip(names, clean(names), flat)], packer(structure)
     return subclassed_inputs(model)
+
+
+def open_batch(model, flat):
+    """Opens the batch axis of a Sequential, which Keras fixes where the model is
+    called on a sample. Other models with a fixed one are refused."""
+    stateful = [l.name for l in model._flatten_layers() if getattr(l, "stateful", False)]
+    if stateful:
+        e = ValueError(
+            f"the layer {stateful[0]!r} is stateful: its state runs from batch to batch, "
+            "which shuffling, replicas and shared batches break"
+        )
+        e.hint = "leave stateful=True and the fixed batch size out, and give each record its whole window"
+        raise e
+    if not isinstance(model, keras.Sequential):
+        named = next(t.name for t in flat if t.shape[0] is not None)
+        e = ValueError(f"input {named!r} has a fixed batch size")
+        e.hint = "write keras.Input(shape) without batch_size or batch_shape: the deployment sets the batch size"
+        raise e
+    shape = (None, *flat[0].shape[1:])
+    model._layers = model._layers[1:]  # the input layer
+    model._functional, model.built = None, False
+    model.build(shape)
 
 
 def input_names(tensors):
@@ -101,8 +138,8 @@ def described_shapes(structure, dtype):
 
     nested = walk(structure, "input")
     order = tree.flatten(nested)  # dicts are flattened by key
-    names = clean(names[i] for i in order)
-    return [describe_tensor(n, dtype, leaves[i]) for n, i in zip(names, order)], packer(nested)
+    names = texts(names[i] for i in order)
+    return [describe_tensor(n, c, dtype, leaves[i]) for n, c, i in zip(names, clean(names), order)], packer(nested)
 
 
 def build(model, described, pack):
@@ -133,7 +170,8 @@ def outputs(model, described, pack):
     x = pack([keras.KerasTensor([None] + [None if d < 0 else d for d in t["shape"]], t["dtype"]) for t in described])
     spec = compute_output_spec(lambda x: call(model, x), x)
     flat = flatten(spec)
-    out = [describe_tensor(n, t.dtype, t.shape) for n, t in zip(output_names(model, spec, flat), flat)]
+    names = output_names(model, spec, flat)
+    out = [describe_tensor(n, c, t.dtype, t.shape) for n, c, t in zip(names, clean(names), flat)]
     for t in out:  # read as 4-byte floats by who predicts
         if t["dtype"] in ("float16", "bfloat16"):
             t["dtype"] = "float32"
@@ -143,10 +181,10 @@ def outputs(model, described, pack):
 def output_names(model, spec, flat):
     """Names of the outputs: dict keys, layer names, or output_0 on."""
     if isinstance(spec, dict) and len(spec) == len(flat):
-        return clean(sorted(spec))
+        return texts(sorted(spec))
     given = list(getattr(model, "output_names", None) or [])
     if len(given) == len(flat):
-        return clean(given)
+        return texts(given)
     return ["output"] if len(flat) == 1 else [f"output_{i}" for i in range(len(flat))]
 
 

@@ -7,30 +7,74 @@ import warnings
 import diagnosis
 
 _MOST_WARNINGS = 50
+_MOST_PLACES = 5000
+_STRATEGIES = ("MirroredStrategy", "OneDeviceStrategy", "MultiWorkerMirroredStrategy", "CentralStorageStrategy",
+               "ParameterServerStrategy", "TPUStrategy")
 
 
 def export(imports, source, out):
     """Runs imports, then source, in one namespace and exports its `model` into out.
 
-    Gives {"export": dict, "warnings": list} or {"error": dict, "warnings": list};
-    never raises.
+    Gives {"export": dict, "warnings": list, "places": dict} or {"error": dict,
+    "warnings": list}; never raises. places has the line of each layer by name.
     """
     import keras
 
-    person = diagnosis.Person(imports=imports, source=source)
+    person = diagnosis.Person(imports=_unmarked(imports), source=_unmarked(source))
     heard = _listen(person)
+    places = _note_layers(person)
     try:
+        _ignore_scopes(person, heard)
         keras.utils.set_random_seed(0)  # the same source gives the same initial weights
         model = _model(_run(person), person)
         import export as exporter
 
         said = exporter.export(model, out)
         _check_classes(said, person)
-        return {"export": said, "warnings": heard}
+        return {"export": said, "warnings": heard, "places": places}
     except diagnosis.Refused as e:
         return {"error": e.report, "warnings": heard}
     except BaseException as e:  # SystemExit, KeyboardInterrupt and MemoryError are the person's too
         return {"error": person.describe(e), "warnings": heard}
+
+
+def _unmarked(text):
+    """The text without a byte order mark, which editors on Windows begin a file with."""
+    return text.removeprefix("\ufeff")
+
+
+def _note_layers(person):
+    """Notes from now on, by name, where each layer or operation is made: {name: {"field", "line"}}."""
+    from keras.src.ops.operation import Operation
+
+    places, make = {}, Operation.__init__
+
+    def init(self, *args, **kwargs):
+        make(self, *args, **kwargs)
+        field, line = person.current()
+        if field and len(places) < _MOST_PLACES:
+            places[self.name] = {"field": field, "line": line}
+
+    Operation.__init__ = init
+    return places
+
+
+def _ignore_scopes(person, heard):
+    """Lets scopes of tf.distribute change nothing: the model is exported for one
+    device, and what it trains on is the deployment's to say."""
+    import contextlib
+
+    import tensorflow as tf
+
+    def scope(self):
+        field, line = person.current()
+        if field and len(heard) < _MOST_WARNINGS:
+            heard.append({"field": field, "line": line, "message": f"{type(self).__name__}: the scope is left out, "
+                          "the model trains on what the deployment's gpus say"})
+        return contextlib.nullcontext(self)
+
+    for name in _STRATEGIES:
+        getattr(tf.distribute, name, getattr(tf.distribute.experimental, name, None)).scope = scope
 
 
 def _run(person):
@@ -86,7 +130,10 @@ def _listen(person):
 
     def show(message, category, filename, lineno, file=None, line=None):
         field, number = person.current()
-        if field and len(heard) < _MOST_WARNINGS and category is not ResourceWarning:
+        if not field and "/keras/" in filename and issubclass(category, UserWarning):
+            at = person.compile_call() or {}  # Keras' own, while the model is traced
+            field, number = at.get("field"), at.get("line")
+        if field and len(heard) < _MOST_WARNINGS and category not in (ResourceWarning, DeprecationWarning):
             heard.append({"field": field, "line": number, "message": f"{category.__name__}: {message}"[:500]})
 
     warnings.simplefilter("default")

@@ -1,0 +1,39 @@
+package codec
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// ForTraining is New for records that are to train a model: the inputs and
+// labels of its export. Where the labels do not suit the loss, the hint says
+// which loss they suit.
+func ForTraining(format pipeline.Format, config json.RawMessage, e pipeline.Export) (*Decoder, error) {
+	d, err := New(format, config, Binding{Inputs: e.Inputs, Labels: e.Labels})
+	var refusal *pipeline.Error
+	if errors.As(err, &refusal) && strings.HasPrefix(refusal.Field, "label") {
+		if hint := LabelHint(e); hint != "" {
+			refusal.Hint = hint
+		}
+	}
+	return d, err
+}
+
+// LabelHint is what to do about labels of another shape than a classifier's
+// loss wants; empty for other models.
+func LabelHint(e pipeline.Export) string {
+	if e.Task != pipeline.Classification || len(e.Labels) != 1 {
+		return ""
+	}
+	if strings.Contains(e.Loss, "sparse") {
+		return fmt.Sprintf("%s wants the class as one whole number; for one-hot labels compile with loss=\"categorical_crossentropy\"", e.Loss)
+	}
+	if e.Labels[0].Elements() == e.Classes {
+		return fmt.Sprintf("%s wants one-hot labels of %d numbers; for labels that are the number of the class compile with loss=\"sparse_categorical_crossentropy\"", e.Loss, e.Classes)
+	}
+	return ""
+}

@@ -1,0 +1,135 @@
+package keras
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// TestWhatPlainKerasTakes holds that what Keras' own fit trains is exported:
+// each case was refused, or read otherwise, before.
+func TestWhatPlainKerasTakes(t *testing.T) {
+	const tail = "model.compile('adam', 'mse')\n"
+	dense := func(before string) string { return before + "model = keras.Model(x, layers.Dense(1)(y))\n" + tail }
+	cases := map[string]struct {
+		source string
+		holds  func(pipeline.Export) bool
+	}{
+		"names that are no words": {
+			"a, b = keras.Input((1,), name='leaf area'), keras.Input((1,), name='2nd')\n" +
+				"model = keras.Model([a, b], layers.Dense(1, name='yield.t')(layers.Concatenate()([a, b])))\n" + tail,
+			func(e pipeline.Export) bool {
+				return e.Inputs[0].Name == "leaf area" && e.Inputs[1].Name == "2nd" && e.Outputs[0].Name == "yield.t" &&
+					e.Inputs[0].SignatureName() == "leaf_area" && e.Inputs[1].SignatureName() == "t_2nd"
+			},
+		},
+		"a step of its own and none to evaluate": {
+			"class Coder(keras.Model):\n    def __init__(self):\n        super().__init__()\n        self.d = layers.Dense(4)\n        self.l = keras.metrics.Mean(name='loss')\n\n" +
+				"    def call(self, x):\n        return self.d(x)\n\n    @property\n    def metrics(self):\n        return [self.l]\n\n" +
+				"    def train_step(self, x):\n        with tf.GradientTape() as tape:\n            loss = tf.reduce_mean(tf.square(self.d(x) - x))\n" +
+				"        self.optimizer.apply_gradients(zip(tape.gradient(loss, self.d.trainable_weights), self.d.trainable_weights))\n" +
+				"        self.l.update_state(loss)\n        return {'loss': self.l.result()}\n\n\nmodel = Coder()\nmodel.build((None, 4))\nmodel.compile('sgd')\n",
+			func(e pipeline.Export) bool { return e.Untested && len(e.Labels) == 0 },
+		},
+		"a Sequential called on a sample": {
+			"model = keras.Sequential([layers.Dense(3), layers.Dense(1)])\nmodel(keras.ops.ones((2, 5)))\n" + tail,
+			func(e pipeline.Export) bool { return slices.Equal(e.Inputs[0].Shape, []int{5}) },
+		},
+		"a scope of a strategy": {
+			"with tf.distribute.MirroredStrategy().scope():\n    model = keras.Sequential([keras.Input((3,)), layers.Dense(1)])\n    " + tail,
+			func(e pipeline.Export) bool {
+				return slices.ContainsFunc(e.Warnings, func(w pipeline.Warning) bool { return w.Line == 1 && strings.Contains(w.Message, "scope") })
+			},
+		},
+		"CTC": {
+			"x = keras.Input((9, 3))\nmodel = keras.Model(x, layers.Dense(6)(x))\nmodel.compile('adam', keras.losses.CTC())\n",
+			func(e pipeline.Export) bool { return slices.Equal(e.Labels[0].Shape, []int{-1}) },
+		},
+		"an adapted lookup": {
+			dense("look = layers.IntegerLookup(output_mode='multi_hot')\nlook.adapt([[7], [11], [7]])\nx = keras.Input((1,), dtype='int64')\ny = look(x)\n"),
+			func(e pipeline.Export) bool { return e.Inputs[0].DType == "int64" },
+		},
+		"crossed features": {
+			dense("x = [keras.Input((1,), dtype='int64', name='a'), keras.Input((1,), dtype='int64', name='b')]\n" +
+				"y = layers.HashedCrossing(num_bins=5, output_mode='one_hot')((x[0], x[1]))\n"),
+			func(e pipeline.Export) bool { return len(e.Inputs) == 2 },
+		},
+		"an own loss of a column of indices": {
+			"def loss(y, p):\n    return keras.losses.sparse_categorical_crossentropy(tf.squeeze(tf.cast(y, tf.int32), axis=-1), p)\n\n\n" +
+				"model = keras.Sequential([keras.Input((3,)), layers.Dense(5, 'softmax')])\nmodel.compile('adam', loss)\n",
+			func(e pipeline.Export) bool { return slices.Equal(e.Labels[0].Shape, []int{1}) },
+		},
+		"labels of eight bytes": {
+			"keras.config.set_floatx('float64')\nmodel = keras.Sequential([keras.Input((1,)), layers.Dense(1)])\n" + tail,
+			func(e pipeline.Export) bool { return e.Labels[0].DType == "float64" },
+		},
+		"nothing to train": {
+			"x = keras.Input((2,))\nd = layers.Dense(1)\nd.trainable = False\nmodel = keras.Model(x, d(x))\n" + tail,
+			func(e pipeline.Export) bool {
+				return slices.ContainsFunc(e.Warnings, func(w pipeline.Warning) bool { return strings.Contains(w.Message, "trainable weights") })
+			},
+		},
+		"a byte order mark": {
+			"\ufeffx = keras.Input((2,))\ny = x\n" + "model = keras.Model(x, layers.Dense(1)(y))\n" + tail,
+			func(e pipeline.Export) bool { return len(e.Inputs) == 1 },
+		},
+	}
+	w := sharedWorker(t)
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e, err := w.Export(t.Context(), imports, c.source, t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !c.holds(e) {
+				t.Errorf("got inputs %+v outputs %+v labels %+v untested %v warnings %+v", e.Inputs, e.Outputs, e.Labels, e.Untested, e.Warnings)
+			}
+		})
+	}
+}
+
+// TestTheLineToWrite holds that idioms of Keras 2 and of notebooks are answered
+// with what to write in their place.
+func TestTheLineToWrite(t *testing.T) {
+	const built = "model = keras.Sequential([keras.Input((3,)), layers.Dense(1)])\n"
+	cases := map[string]struct{ source, hint string }{
+		"a layer without its import":     {"y = Dropout(0.5)\n", "from keras.layers import Dropout"},
+		"data of a notebook":             {built + "model.compile('adam', 'mse')\nmodel.fit(X_train, y_train)\n", "the stream is the data"},
+		"a renamed argument":             {built + "model.compile(keras.optimizers.RMSprop(lr=0.01), 'mse')\n", "learning_rate in place of lr"},
+		"a module that moved":            {"from keras.layers.core import Dense\n", "from keras.layers import Dense"},
+		"a layer that is gone":           {"layers.CuDNNGRU(4)\n", "keras.layers.GRU"},
+		"a shape that is a number":       {"x = keras.Input(shape=(7))\n", "as a tuple"},
+		"add_loss on a functional model": {"x = keras.Input((2,))\nmodel = keras.Model(x, layers.Dense(1)(x))\nmodel.add_loss(1.0)\n", "layer of your own"},
+		"a stateful layer":               {"x = keras.Input(batch_shape=(4, 8, 1))\nmodel = keras.Model(x, layers.GRU(2, stateful=True)(x))\nmodel.compile('adam', 'mse')\n", "leave stateful=True"},
+	}
+	w := sharedWorker(t)
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := w.Export(t.Context(), imports, c.source, t.TempDir())
+			var e *pipeline.Error
+			if !errors.As(err, &e) || e.Kind != pipeline.Invalid || !strings.Contains(e.Hint, c.hint) {
+				t.Errorf("got %v, want the hint %q", err, c.hint)
+			}
+			if e != nil && e.At == nil {
+				t.Error("it has no line:", e)
+			}
+		})
+	}
+}
+
+// TestRefusedOperation holds that an operation that may not be exported is
+// shown where the source makes its layer.
+func TestRefusedOperation(t *testing.T) {
+	source := "class Show(layers.Layer):\n    def call(self, x):\n        tf.print(tf.shape(x))\n        return x\n\n\n" +
+		"x = keras.Input((2,))\ny = Show(name='show')(x)\nmodel = keras.Model(x, layers.Dense(1)(y))\nmodel.compile('adam', 'mse')\n"
+	_, err := sharedWorker(t).Export(t.Context(), imports, source, t.TempDir())
+	var e *pipeline.Error
+	if !errors.As(err, &e) || e.At == nil || e.At.Line != 8 {
+		t.Errorf("got %v at %+v, want line 8", err, e.At)
+	}
+}

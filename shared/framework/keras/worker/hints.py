@@ -1,0 +1,164 @@
+"""What to write in place of what a person pasted: the idioms of Keras 2, of
+notebooks and of TensorFlow 1 that Keras 3 answers with an error of its own."""
+
+import ast
+import re
+
+_DATA = "the stream is the data: end the source after model.compile and write sizes as numbers"
+_ADD_LOSS = "call self.add_loss(...) in the call of a layer of your own, and put that layer into the model"
+_IMPORTS = {
+    "tf": "import tensorflow as tf", "tensorflow": "import tensorflow", "keras": "import keras",
+    "np": "import numpy as np", "numpy": "import numpy", "K": "from keras import backend as K",
+}  # fmt: skip
+_PARTS = ("layers", "models", "optimizers", "losses", "metrics", "regularizers", "initializers", "callbacks",
+          "constraints", "activations", "applications", "ops", "utils", "backend")  # fmt: skip
+_RENAMED = {
+    "lr": "learning_rate", "nb_filter": "filters", "nb_row": "kernel_size", "nb_epoch": "epochs",
+    "border_mode": "padding", "subsample": "strides", "init": "kernel_initializer", "output_dim": "units",
+    "W_regularizer": "kernel_regularizer", "b_regularizer": "bias_regularizer", "W_constraint": "kernel_constraint",
+    "dim_ordering": "data_format", "batch_input_shape": "batch_shape", "inner_activation": "recurrent_activation",
+    "dropout_W": "dropout", "dropout_U": "recurrent_dropout", "bias": "use_bias", "p": "rate", "inputs_shape": "shape",
+    "target_size": "size", "pool_length": "pool_size", "filter_length": "kernel_size",
+}  # fmt: skip
+_DROPPED = {
+    "decay": "use a learning-rate schedule: learning_rate=keras.optimizers.schedules.InverseTimeDecay(0.001, 1, 1e-6)",
+    "weights": "write embeddings_initializer=keras.initializers.Constant(matrix)",
+    "implementation": "leave implementation out",
+    "input_length": "leave input_length out, and give the length to keras.Input",
+    "sample_weight_mode": "leave sample_weight_mode out",
+    "reset_after": "leave reset_after out",
+}
+_NAMES = re.compile(r"""['"](\w+)['"]\s*:""")
+
+_MOVED = {
+    "CuDNNLSTM": "keras.layers.LSTM, which uses the GPU's own kernel by itself",
+    "CuDNNGRU": "keras.layers.GRU, which uses the GPU's own kernel by itself",
+    "LocallyConnected1D": "keras.layers.Conv1D", "LocallyConnected2D": "keras.layers.Conv2D",
+    "ThresholdedReLU": "keras.layers.ReLU(threshold=...)", "Convolution1D": "keras.layers.Conv1D",
+    "Convolution2D": "keras.layers.Conv2D", "AtrousConvolution2D": "keras.layers.Conv2D(dilation_rate=...)",
+    "merge": "keras.layers.Concatenate, Add or Multiply", "Merge": "keras.layers.Concatenate, Add or Multiply",
+    "AdamOptimizer": "keras.optimizers.Adam", "GradientDescentOptimizer": "keras.optimizers.SGD",
+    "RMSPropOptimizer": "keras.optimizers.RMSprop", "AdagradOptimizer": "keras.optimizers.Adagrad",
+    "placeholder": "keras.Input", "Session": "nothing: TensorFlow 2 needs no session",
+    "get_default_graph": "nothing: TensorFlow 2 needs no graph", "variable_scope": "keras.layers",
+    "global_variables_initializer": "nothing: TensorFlow 2 needs no session", "contrib": "keras.layers",
+    "set_random_seed": "keras.utils.set_random_seed", "multi_gpu_model": "the deployment's gpus",
+    "experimental": "the layer itself: what was experimental is in keras.layers",
+    "legacy": "keras.optimizers.Adam, SGD or RMSprop without legacy",
+    "np_utils": "keras.utils", "to_categorical": "keras.utils.to_categorical", "wrappers": "keras.layers",
+}  # fmt: skip
+
+
+def hint(error, name, message, line, files):
+    """What to write, "" where nothing is known.
+
+    error is the exception, name its type's, message its text, line the person's
+    line where it was raised, files the names of the files on its traceback.
+    """
+    if name == "NameError":
+        return _undefined(message)
+    if name in ("ModuleNotFoundError", "ImportError"):
+        return _unimportable(message, line)
+    if name == "AttributeError":
+        return _without(message)
+    if name == "NotImplementedError" and any("/keras/src/models/" in f for f in files):
+        return _ADD_LOSS if "add_loss" in line else ""
+    if "stateful=True" in message:
+        return "leave stateful=True out, and give each record its whole window: state would run from batch to batch"
+    fetched = any("/keras/src/applications/" in f or f.endswith("file_utils.py") for f in files)
+    if fetched and name in ("PermissionError", "OSError", "Exception", "URLError", "gaierror", "FileNotFoundError"):
+        return "weights cannot be fetched here: pass weights=None"
+    if name in ("PermissionError", "FileNotFoundError", "OSError") and re.search(r"read_|load|open\(|genfromtxt", line):
+        return _DATA if not re.search(r"load_model|load_weights", line) else "build the model here: files cannot be opened"
+    if re.search(r"[Uu]nrecognized keyword|not recognized|[Uu]nexpected keyword|got an unexpected", message):
+        return _renamed(message)
+    if re.search(r"(?i)argument `?shape`?|cannot convert .* to a shape|`shape` must be", message) or (
+        "int' object is not iterable" in message and "Input" in line
+    ):
+        return "write the shape as a tuple: keras.Input(shape=(64,))"
+    if "legacy" in message and "optimizer" in message.lower():
+        return "use " + _MOVED["legacy"]
+    return ""
+
+
+def _undefined(message):
+    found = re.search(r"name '(\w+)' is not defined", message)
+    if not found:
+        return ""
+    name = found[1]
+    if name in _IMPORTS:
+        return f"add this line to the imports: {_IMPORTS[name]}"
+    if name in _PARTS:
+        return f"add this line to the imports: from keras import {name}"
+    if re.fullmatch(r"(?i)([xy]|data|df|dataset|train|test|val|images?|labels?|features?|generator)(_?\w*)", name) and (
+        re.search(r"(?i)train|test|val|^df|data|image|label|feature|^[xy]$|generator", name)
+    ):
+        return _DATA
+    if name in _MOVED:
+        return "use " + _MOVED[name]
+    return _exported(name)
+
+
+def _exported(name):
+    """The line that imports a name of Keras."""
+    import keras
+
+    for part in ("layers", "models", "optimizers", "losses", "metrics", "regularizers", "initializers"):
+        if hasattr(getattr(keras, part), name):
+            return f"add this line to the imports: from keras.{part} import {name}"
+    return f"add this line to the imports: from keras import {name}" if hasattr(keras, name) else ""
+
+
+def _unimportable(message, line):
+    """For a module of Keras 2 the line that imports the same names today."""
+    wanted = _imported(line)
+    module = (re.search(r"No module named '([\w.]+)'", message) or re.search(r"from '([\w.]+)'", message) or [""])[0]
+    if "keras" not in module and "keras" not in line:
+        return ""
+    if "tensorflow.contrib" in message:
+        return "use " + _MOVED["contrib"]
+    lines, unknown = [], []
+    for name in wanted:
+        found = _exported(name).rpartition("imports: ")[2]
+        if found:
+            lines.append(found)
+        else:
+            unknown.append(name)
+    if lines:
+        return "write " + "; ".join(lines)
+    moved = [n for n in unknown if n in _MOVED]
+    return "use " + _MOVED[moved[0]] if moved else "import it from keras, keras.layers, keras.models or keras.optimizers"
+
+
+def _imported(line):
+    """The names that a line imports from a module."""
+    try:
+        nodes = ast.parse(line.strip()).body
+    except (SyntaxError, ValueError):
+        return []
+    return [a.name for n in nodes if isinstance(n, ast.ImportFrom) for a in n.names]
+
+
+def _without(message):
+    found = re.search(r"has no attribute '(\w+)'", message)
+    if not found:
+        return ""
+    name = found[1]
+    if name in _MOVED:
+        return "use " + _MOVED[name]
+    import keras
+
+    if "backend" in message and hasattr(keras.ops, name):
+        return f"use keras.ops.{name}"
+    if "'keras" in message or "tensorflow" in message:
+        better = _exported(name).rpartition("imports: ")[2]
+        return f"write {better}" if better else ""
+    return ""
+
+
+def _renamed(message):
+    """What arguments that Keras 3 does not take are called in it."""
+    names = _NAMES.findall(message) or re.findall(r"argument '(\w+)'", message)
+    told = [f"write {_RENAMED[n]} in place of {n}" for n in names if n in _RENAMED]
+    told += [_DROPPED[n] for n in names if n in _DROPPED]
+    return "; ".join(told)
