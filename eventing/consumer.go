@@ -2,7 +2,6 @@ package eventing
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -11,9 +10,8 @@ import (
 )
 
 const (
-	maxInFlight = 99                     // deliveries under way of one unordered consumer, as Knative's
-	commitEvery = 100 * time.Millisecond // between commits of a partition
-	drainTime   = 10 * time.Second       // for deliveries under way when an assignment ends
+	maxInFlight = 99               // deliveries under way of one unordered consumer, as Knative's
+	drainTime   = 10 * time.Second // for deliveries under way when an assignment ends
 )
 
 // consumer is one member of a source's group.
@@ -32,25 +30,16 @@ func newConsumer(d *Dispatcher, s KafkaSource, log *slog.Logger) *consumer {
 }
 
 // handle delivers the records of one partition until its assignment ends. It
-// then lets deliveries under way end, for drainTime at most, and commits what
-// they achieved.
+// then lets deliveries under way end, for drainTime at most.
 func (c *consumer) handle(ctx context.Context, claim *stream.Claim) error {
-	w := newWindow()
+	w := newWindow(claim.Done)
 	deliveries, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	var wg sync.WaitGroup
-	committed := make(chan struct{})
-	commits, endCommits := context.WithCancel(context.Background())
-	go func() {
-		defer close(committed)
-		c.commitLoop(commits, claim, w)
-	}()
 	err := c.fetchLoop(ctx, claim, w, &wg, deliveries)
 	t := time.AfterFunc(drainTime, cut)
 	wg.Wait()
 	t.Stop()
-	endCommits()
-	<-committed
 	return err
 }
 
@@ -67,7 +56,7 @@ func (c *consumer) fetchLoop(ctx context.Context, claim *stream.Claim, w *window
 				if !c.deliver(ctx, deliveries, r) {
 					return context.Cause(ctx)
 				}
-				w.finish(w.begin(r.Offset))
+				claim.Done(r.Offset + 1)
 				continue
 			}
 			if err := w.await(ctx); err != nil {
@@ -79,38 +68,12 @@ func (c *consumer) fetchLoop(ctx context.Context, claim *stream.Claim, w *window
 				return context.Cause(ctx)
 			}
 			place := w.begin(r.Offset)
-			wg.Add(1)
-			go func() {
-				defer wg.Done()
+			wg.Go(func() {
 				defer func() { <-c.slots }()
 				if c.deliver(ctx, deliveries, r) {
 					w.finish(place)
 				}
-			}()
-		}
-	}
-}
-
-// commitLoop commits from time to time what is done, and once more at the end.
-func (c *consumer) commitLoop(ctx context.Context, claim *stream.Claim, w *window) {
-	done := int64(0)
-	commit := func() {
-		next := w.next()
-		if next <= done {
-			return
-		}
-		if err := claim.Commit(next); err != nil {
-			c.log.Warn("offsets were not committed; their records may be delivered again", "topic", claim.Topic,
-				"partition", claim.Partition, "next", next, "error", err)
-			return
-		}
-		done = next
-	}
-	for {
-		err := pause(ctx, commitEvery)
-		commit()
-		if errors.Is(err, errStopped) {
-			return
+			})
 		}
 	}
 }

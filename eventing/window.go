@@ -13,14 +13,17 @@ const maxAhead = 1024
 // up to which all are done. Records begin in the order of their offsets and
 // finish in any.
 type window struct {
+	done func(next int64) // called with the offset up to which all are done
+
 	mu    sync.Mutex
 	first int64 // number of the place at the head of under
 	under []delivery
-	done  int64 // the offset after the last record before under
 	room  chan struct{}
 }
 
-func newWindow() *window { return &window{room: make(chan struct{}, 1)} }
+func newWindow(done func(next int64)) *window {
+	return &window{done: done, room: make(chan struct{}, 1)}
+}
 
 // await returns once a record may begin, or with the cause of ctx's end.
 func (w *window) await(ctx context.Context) error {
@@ -55,23 +58,20 @@ func (w *window) begin(offset int64) (place int64) {
 // finish marks the record at place as done.
 func (w *window) finish(place int64) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.under[place-w.first].finished = true
+	next := int64(-1)
 	for len(w.under) > 0 && w.under[0].finished {
-		w.done = w.under[0].offset + 1
+		next = w.under[0].offset + 1
 		w.under = w.under[1:]
 		w.first++
 	}
+	w.mu.Unlock()
+	if next < 0 {
+		return
+	}
+	w.done(next)
 	select {
 	case w.room <- struct{}{}:
 	default:
 	}
-}
-
-// next is the offset to commit: every record before it is done. 0 when none
-// is.
-func (w *window) next() int64 {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.done
 }

@@ -9,7 +9,8 @@ import (
 // Whatever the order in which records finish, next never passes one that has
 // not.
 func TestWindow(t *testing.T) {
-	w := newWindow()
+	got := int64(0)
+	w := newWindow(func(next int64) { got = next })
 	const n = 500
 	places := make([]int64, n)
 	open := map[int]bool{}
@@ -29,14 +30,14 @@ func TestWindow(t *testing.T) {
 		if lowest > 0 {
 			want = offset(lowest-1) + 1
 		}
-		if got := w.next(); got != want {
+		if got != want {
 			t.Fatalf("next is %d, want %d", got, want)
 		}
 	}
 }
 
 func TestWindowIsBounded(t *testing.T) {
-	w := newWindow()
+	w := newWindow(func(int64) {})
 	for i := range maxAhead {
 		if err := w.await(t.Context()); err != nil {
 			t.Fatal(err)

@@ -23,12 +23,12 @@ type direct struct {
 	group   string
 	joined  atomic.Bool
 	mu      sync.Mutex
-	next    map[int]int64 // by claimed partition: the offset after the last record that is committed
+	claims  map[int]*stream.Claim // by partition
 }
 
 func newDirect(m *model, out *writer, c *stream.Cluster) (*direct, error) {
 	chunks, err := newChunks(m, out)
-	d := &direct{model: m, chunks: chunks, cluster: c, metrics: out.metrics, log: out.log, group: m.job.Group, next: map[int]int64{}}
+	d := &direct{model: m, chunks: chunks, cluster: c, metrics: out.metrics, log: out.log, group: m.job.Group, claims: map[int]*stream.Claim{}}
 	if d.group == "" {
 		d.group = pipeline.InferenceGroup(out.envelope.Inference())
 	}
@@ -64,10 +64,8 @@ func (d *direct) work(ctx context.Context, claim *stream.Claim) error {
 	log := d.log.With("topic", claim.Topic, "partition", claim.Partition)
 	log.Info("partition claimed", "offset", claim.Next())
 	defer log.Info("partition released")
-	d.setNext(claim.Partition, claim.Next())
-	defer d.release(claim.Partition)
-	committer := commitFrom(ctx, claim, log, func(next int64) { d.setNext(claim.Partition, next) })
-	defer committer.close()
+	d.watch(claim)
+	defer d.release(claim)
 	for {
 		records, err := claim.Fetch(ctx)
 		if err != nil {
@@ -79,26 +77,26 @@ func (d *direct) work(ctx context.Context, claim *stream.Claim) error {
 			if err := d.chunks.run(ctx, claim.Partition, records[:n], log); err != nil {
 				return err
 			}
-			committer.mark(records[n-1].Offset + 1)
+			claim.Done(records[n-1].Offset + 1)
 			d.metrics.done(wayDirect, n, began)
 			records = records[n:]
 		}
 	}
 }
 
-// setNext notes how far the work on a partition is committed.
-func (d *direct) setNext(partition int, next int64) {
+// watch has the lag of a partition measured.
+func (d *direct) watch(claim *stream.Claim) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.next[partition] = next
+	d.claims[claim.Partition] = claim
 }
 
 // release forgets a partition that is no longer ours.
-func (d *direct) release(partition int) {
+func (d *direct) release(claim *stream.Claim) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	delete(d.next, partition)
-	d.metrics.forget(partition)
+	delete(d.claims, claim.Partition)
+	d.metrics.forget(claim.Partition)
 }
 
 // lagEvery is how often the ends of the claimed partitions are looked up.
@@ -115,17 +113,17 @@ func (d *direct) watchLag(ctx context.Context) {
 		case <-tick.C:
 		}
 		d.mu.Lock()
-		next := maps.Clone(d.next)
+		claims := maps.Clone(d.claims)
 		d.mu.Unlock()
-		if len(next) == 0 {
+		if len(claims) == 0 {
 			continue
 		}
 		_, ends, err := d.cluster.Offsets(ctx, d.model.job.InputTopic)
 		if err != nil {
 			continue // the work itself says that the broker is away
 		}
-		for partition, at := range next {
-			d.metrics.behind(partition, ends[partition]-at)
+		for partition, claim := range claims {
+			d.metrics.behind(partition, ends[partition]-claim.Committed())
 		}
 	}
 }

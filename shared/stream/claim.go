@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
+	"sync/atomic"
 
 	"github.com/segmentio/kafka-go"
 
@@ -12,18 +12,17 @@ import (
 )
 
 // Claim is a partition that a group has assigned to this member, for as long as
-// its handler's context lasts. One goroutine fetches; any may commit.
+// its handler's context lasts. One goroutine fetches; any may call Done.
 type Claim struct {
 	Topic     string
 	Partition int
 
-	cluster    *Cluster
-	generation *kafka.Generation
-	group      string
-	log        *slog.Logger
-	offset     int64 // where to begin: an offset, kafka.FirstOffset or kafka.LastOffset
-	lane       *lane
-	next       int64 // after the records that were handed out
+	cluster   *Cluster
+	commits   *commits
+	offset    int64 // where to begin: an offset, kafka.FirstOffset or kafka.LastOffset
+	lane      *lane
+	next      int64 // after the records that were handed out
+	committed atomic.Int64
 }
 
 // open finds where to begin. A committed offset that retention has overtaken
@@ -40,14 +39,15 @@ func (c *Claim) open(ctx context.Context) error {
 		begin = end
 	case c.offset == kafka.FirstOffset:
 	case c.offset < begin:
-		c.log.Warn("records expired before they were consumed", "group", c.group, "topic", c.Topic,
+		c.commits.config.Log.Warn("records expired before they were consumed", "group", c.commits.config.ID, "topic", c.Topic,
 			"partition", c.Partition, "from", c.offset, "to", begin-1)
 	case c.offset > end:
-		c.log.Warn("the topic was made anew: consuming from its beginning", "group", c.group, "topic", c.Topic,
+		c.commits.config.Log.Warn("the topic was made anew: consuming from its beginning", "group", c.commits.config.ID, "topic", c.Topic,
 			"partition", c.Partition, "committed", c.offset, "end", end)
 	default:
 		begin = c.offset
 	}
+	c.committed.Store(begin)
 	c.start(ctx, begin)
 	return nil
 }
@@ -101,16 +101,13 @@ func (c *Claim) Fetch(ctx context.Context) ([]Record, error) {
 	}
 }
 
-// Commit stores next as the offset that the group goes on from. It is refused
-// once the partition belongs to another member, so that a late commit cannot
-// move the group back.
-func (c *Claim) Commit(next int64) error {
-	err := c.generation.CommitOffsets(map[string]map[int]int64{c.Topic: {c.Partition: next}})
-	if err != nil {
-		return &pipeline.Error{
-			Op: "commit", Kind: pipeline.Unavailable,
-			Err: fmt.Errorf("group %s, topic %s, partition %d: %w", c.group, c.Topic, c.Partition, err),
-		}
-	}
-	return nil
+// Done says that all records before next are handled. The offset is committed
+// within commitEvery, and at the latest when all handlers of the member have
+// returned.
+func (c *Claim) Done(next int64) {
+	c.commits.add(partitionOf{c.Topic, c.Partition}, mark{next, &c.committed})
 }
+
+// Committed is the offset that the group would go on from, as far as this member
+// knows.
+func (c *Claim) Committed() int64 { return c.committed.Load() }

@@ -190,20 +190,23 @@ func (m *membership) begin(generation *kafka.Generation) (partitions int) {
 	for _, assigned := range generation.Assignments {
 		partitions += len(assigned)
 	}
+	if partitions == 0 {
+		return 0
+	}
 	m.cluster.lanes.Add(int64(partitions)) // before the first fetch
+	commits := newCommits(generation, m.config)
+	commits.handlers.Add(partitions)
+	m.handlers.Add(partitions)
 	for topic, assigned := range generation.Assignments {
 		for _, p := range assigned {
-			m.handlers.Add(1)
 			generation.Start(func(ended context.Context) {
 				defer m.handlers.Done()
 				defer m.cluster.lanes.Add(-1)
-				m.serve(ended, &Claim{
-					Topic: topic, Partition: p.ID, cluster: m.cluster, generation: generation,
-					offset: p.Offset, log: m.config.Log, group: m.config.ID,
-				})
+				m.serve(ended, &Claim{Topic: topic, Partition: p.ID, cluster: m.cluster, commits: commits, offset: p.Offset})
 			})
 		}
 	}
+	generation.Start(commits.run)
 	return partitions
 }
 
@@ -249,6 +252,7 @@ func (m *membership) serve(ended context.Context, claim *Claim) {
 		err = m.handle(ctx, claim)
 	}
 	claim.close()
+	claim.commits.handlers.Done()
 	switch {
 	case ctx.Err() != nil: // asked to end: what it says about that is no news
 	case err != nil:
