@@ -52,11 +52,15 @@ func (c *consumer) fetchLoop(ctx context.Context, claim *stream.Claim, w *window
 		}
 		for i := range records {
 			r := records[i].Clone()
+			done := r.Offset + 1
+			if i == len(records)-1 {
+				done = claim.Next() // past the markers of transactions
+			}
 			if c.ordered {
 				if !c.deliver(ctx, deliveries, r) {
 					return context.Cause(ctx)
 				}
-				claim.Done(r.Offset + 1)
+				claim.Done(done)
 				continue
 			}
 			if err := w.await(ctx); err != nil {
@@ -67,7 +71,7 @@ func (c *consumer) fetchLoop(ctx context.Context, claim *stream.Claim, w *window
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			}
-			place := w.begin(r.Offset)
+			place := w.begin(done - 1)
 			wg.Go(func() {
 				defer func() { <-c.slots }()
 				if c.deliver(ctx, deliveries, r) {

@@ -90,6 +90,7 @@ func (s *Service) receive(ctx context.Context, e event.Event) (*event.Event, err
 	if known {
 		err = sameRecord(d, origin)
 	} else if d, err = s.read(ctx, r.Key, r.Value); err == nil {
+		origin.Key = d.Origin.Key
 		d.Origin = origin
 		read := d
 		err = s.Store.Do(ctx, func(tx *registry.Tx) error {

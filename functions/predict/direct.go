@@ -77,9 +77,12 @@ func (d *direct) work(ctx context.Context, claim *stream.Claim) error {
 			if err := d.chunks.run(ctx, claim.Partition, records[:n], log); err != nil {
 				return err
 			}
-			claim.Done(records[n-1].Offset + 1)
+			next := records[n-1].Offset + 1
+			if records = records[n:]; len(records) == 0 {
+				next = claim.Next() // past the markers of transactions
+			}
+			claim.Done(next)
 			d.metrics.done(wayDirect, n, began)
-			records = records[n:]
 		}
 	}
 }
@@ -118,7 +121,7 @@ func (d *direct) watchLag(ctx context.Context) {
 		if len(claims) == 0 {
 			continue
 		}
-		_, ends, err := d.cluster.Offsets(ctx, d.model.job.InputTopic)
+		_, ends, err := d.cluster.Readable(ctx, d.model.job.InputTopic)
 		if err != nil {
 			continue // the work itself says that the broker is away
 		}

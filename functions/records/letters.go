@@ -39,7 +39,7 @@ func (s *Service) deadLetters(w http.ResponseWriter, r *http.Request) {
 
 // newest reads the last records of a topic, at most so many, the newest first.
 func (s *Service) newest(ctx context.Context, topic string, limit int) ([]outcome, error) {
-	first, next, err := s.Cluster.Offsets(ctx, topic)
+	first, next, err := s.Cluster.Readable(ctx, topic)
 	if err != nil {
 		return nil, err
 	}

@@ -37,7 +37,7 @@ func (s *Service) traffic(w http.ResponseWriter, r *http.Request) {
 
 // count asks Kafka how far the topics of an inference have come.
 func (s *Service) count(ctx context.Context, i pipeline.Inference) (t traffic, err error) {
-	first, next, err := s.Cluster.Offsets(ctx, i.InputTopic)
+	first, next, err := s.Cluster.Readable(ctx, i.InputTopic)
 	if err != nil {
 		return t, err
 	}

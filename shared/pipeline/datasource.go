@@ -86,6 +86,8 @@ type Origin struct {
 	Partition int    `json:"partition"`
 	Offset    int64  `json:"offset"`
 	Bytes     int    `json:"bytes" description:"key and value of the control record"`
+	TopicID   string `json:"topic_id,omitempty" description:"Kafka's id of the topic, by which one that was made anew is told apart"`
+	Key       string `json:"key,omitempty" description:"the record's key, in hexadecimal, where it is what names the deployment"`
 }
 
 // Retention reports whether the log still holds a datasource's records.

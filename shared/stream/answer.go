@@ -16,6 +16,7 @@ import (
 const (
 	compressionBits = 0x07
 	logAppendTime   = 0x08
+	transactional   = 0x10
 	controlBatch    = 0x20
 )
 
@@ -30,6 +31,7 @@ const largestBatch = 256 << 20
 // memory is used again.
 type answer struct {
 	runs     []run
+	skips    []span // offsets that hold no record to read, see transactions
 	memory   []byte
 	unpacked int64 // bytes of the runs that lie outside memory
 	err      error // why there are no more answers
@@ -56,7 +58,7 @@ func (a *answer) growth() float64 { return float64(a.expanded) / float64(max(1, 
 // reset makes a empty.
 func (a *answer) reset() {
 	clear(a.runs) // they may hold memory of their own
-	*a = answer{runs: a.runs[:0], memory: a.memory}
+	*a = answer{runs: a.runs[:0], skips: a.skips[:0], memory: a.memory}
 }
 
 // grow makes the memory size bytes long, with some to spare for the next answer.
@@ -73,12 +75,14 @@ func (a *answer) grow(size int64, r room) {
 
 // collect adds the records of a record set from an offset on, as many as hold
 // bytes have room for and at least one, and gives the offset to go on from. The
-// set lies in a's memory, or is lent: then its records are copied there.
-func (a *answer) collect(set []byte, from, hold int64, lent bool) (next int64, err error) {
+// set lies in a's memory, or is lent: then its records are copied there. Those of
+// aborted transactions are left out.
+func (a *answer) collect(set []byte, from, hold int64, lent bool, aborted []transaction) (next int64, err error) {
 	if lent {
 		a.memory = a.memory[:0]
 	}
 	next = from
+	known := transactions{aborted: aborted}
 	for first := true; len(set) > 0; first = false {
 		b, rest, err := cutBatch(set)
 		if errors.Is(err, errCutOff) && !first { // an answer ends anywhere, but not in its first batch
@@ -88,11 +92,14 @@ func (a *answer) collect(set []byte, from, hold int64, lent bool) (next int64, e
 			return next, fmt.Errorf("read records at offset %d: %w", next, err)
 		}
 		set = rest
+		void := known.void(b)
 		if b.last < next {
 			continue
 		}
-		end := b.last + 1 // past transactions' markers and what compaction took
-		if b.flags&controlBatch == 0 {
+		end := b.last + 1 // also past what compaction took
+		if void {
+			a.skip(max(b.offset, next), end)
+		} else {
 			if end, err = a.add(b, next, hold, lent, int64(len(b.bytes)+len(set))); err != nil {
 				return next, fmt.Errorf("read records at offset %d: %w", next, err)
 			}
@@ -192,10 +199,11 @@ func (r *run) cut(fit int64, one bool) (next int64, err error) {
 
 // recordBatch is one batch as it lies in an answer.
 type recordBatch struct {
-	bytes  []byte // all of it
-	offset int64  // of its first record
-	last   int64  // offset of its last one
-	flags  uint16
+	bytes    []byte // all of it
+	offset   int64  // of its first record
+	last     int64  // offset of its last one
+	producer int64  // its id; -1: none
+	flags    uint16
 }
 
 var errCutOff = errors.New("the answer ends within a record batch")
@@ -224,6 +232,7 @@ func cutBatch(set []byte) (r recordBatch, rest []byte, err error) {
 	offset := int64(be.Uint64(one)) // #nosec G115 -- its own type
 	return recordBatch{
 		bytes: one, offset: offset, last: offset + int64(be.Uint32(one[23:])), flags: be.Uint16(one[21:]),
+		producer: int64(be.Uint64(one[43:])), // #nosec G115 -- its own type
 	}, set[len(one):], nil
 }
 

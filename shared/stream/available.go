@@ -37,24 +37,26 @@ type survey struct {
 	cluster      *Cluster
 	topics       map[string]*topicState
 	ranges, gone int  // asked of, and with nothing left
+	void         int  // of which no record is committed
 	partly       bool // something of a range is lost
 	until        time.Time
 	limited      bool  // a topic is limited by size, too
 	fault        error // the first
+	aborted      error // of the first range that is void
 }
 
 // topicState is what was asked of a topic, once for all ranges of it.
 type topicState struct {
-	first, next map[int]int64
-	policy      policy
-	err         error
+	extent
+	policy policy
+	err    error
 }
 
 func (s *survey) topic(ctx context.Context, name string) *topicState {
 	t, ok := s.topics[name]
 	if !ok {
 		t = &topicState{}
-		if t.first, t.next, t.err = s.cluster.Offsets(ctx, name); t.err == nil {
+		if t.extent, t.err = s.cluster.extent(ctx, name); t.err == nil {
 			t.policy, t.err = s.cluster.retention(ctx, name)
 		}
 		s.topics[name] = t
@@ -83,23 +85,47 @@ func (s *survey) add(ctx context.Context, r pipeline.Range) error {
 		s.partly = true
 		return l.error()
 	}
+	if err := t.open(r); err != nil {
+		return err
+	}
 	s.limited = s.limited || t.policy.bytes >= 0
-	return s.expiry(ctx, r, t.policy)
+	return s.begins(ctx, r, t.policy)
 }
 
-// expiry keeps the earliest time at which a range begins to go.
-func (s *survey) expiry(ctx context.Context, r pipeline.Range, p policy) error {
-	if p.age <= 0 {
+// begins looks at the first record of a range, and keeps the earliest time at
+// which a range begins to go. A range may hold no record: what was written there
+// was aborted. That is no fault where others do.
+func (s *survey) begins(ctx context.Context, r pipeline.Range, p policy) error {
+	end := r.Offset + r.Length
+	h, err := s.cluster.headAt(ctx, r.Topic, r.Partition, r.Offset, end)
+	switch {
+	case err != nil:
+		return unavailable(opRead, err)
+	case h.missing >= end:
+		if s.void++; s.aborted == nil {
+			s.aborted = noneCommitted(r)
+		}
+		return nil
+	case !h.found:
+		return gap(r, h.missing, end)
+	case h.offset > h.missing:
+		return gap(r, h.missing, h.offset)
+	case p.age <= 0:
 		return nil
 	}
-	written, err := s.cluster.timeAt(ctx, r.Topic, r.Partition, r.Offset)
-	if err != nil {
-		return unavailable(opRead, err)
-	}
-	if t := written.Add(p.age); s.until.IsZero() || t.Before(s.until) {
+	if t := h.written.Add(p.age); s.until.IsZero() || t.Before(s.until) {
 		s.until = t
 	}
 	return nil
+}
+
+// noneCommitted refuses a range that holds no record to read.
+func noneCommitted(r pipeline.Range) error {
+	return &pipeline.Error{
+		Op: opRead, Kind: pipeline.Conflict, Field: "topic",
+		Reason: fmt.Sprintf("%s: none of them is committed: their transactions were aborted", rangeText(r)),
+		Hint:   "announce the stream after its transaction is committed",
+	}
 }
 
 func (s *survey) refuse(err error) {
@@ -110,6 +136,9 @@ func (s *survey) refuse(err error) {
 
 func (s *survey) sum() (pipeline.Retention, error) {
 	r := pipeline.Retention{State: pipeline.Available}
+	if s.void > 0 && s.void == s.ranges {
+		s.refuse(s.aborted)
+	}
 	switch {
 	case s.gone > 0 && s.gone == s.ranges:
 		r.State = pipeline.Expired

@@ -83,7 +83,7 @@ func (c *Claim) Fetch(ctx context.Context) ([]Record, error) {
 		records, err := c.lane.next(ctx)
 		switch {
 		case err == nil:
-			c.next = records[len(records)-1].Offset + 1
+			c.next = c.lane.past(records[len(records)-1].Offset + 1)
 			return records, nil
 		case ctx.Err() != nil:
 			return nil, ctx.Err()

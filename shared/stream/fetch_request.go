@@ -111,17 +111,24 @@ func (r *fetchRequest) readLarge(rw io.Reader, size int64) (protocol.Message, er
 // collect takes the records out of an answer's body, which is lent or the
 // memory of r.into itself.
 func (r *fetchRequest) collect(body []byte, lent bool) (protocol.Message, error) {
-	failure, set, err := parseFetch(body)
+	failure, set, aborted, err := parseFetch(body)
 	if err != nil {
 		return nil, err
 	}
 	got := &fetchAnswer{failure: failure, answer: r.into, next: r.Topics[0].Partitions[0].FetchOffset}
 	r.into = answer{} // an idle connection may keep the request
 	if failure == 0 {
-		got.next, err = got.answer.collect(set, got.next, r.room.hold, lent)
+		got.next, err = got.answer.collect(set, got.next, r.room.hold, lent, aborted)
 	}
 	return got, err
 }
+
+// The isolation levels: in readCommitted, records of transactions come once they
+// are committed.
+const (
+	readUncommitted = 0
+	readCommitted   = 1
+)
 
 const (
 	fetchVersion = 10
@@ -145,7 +152,7 @@ func (r *fetchRequest) encode() []byte {
 	for _, v := range []int32{r.ReplicaID, r.MaxWaitTime, r.MinBytes, r.MaxBytes} {
 		b = be.AppendUint32(b, uint32(v)) // #nosec G115 -- the same bits
 	}
-	b = append(b, 0) // isolation: read uncommitted
+	b = append(b, readCommitted)
 	b = be.AppendUint32(b, uint32(r.SessionID))
 	b = be.AppendUint32(b, uint32(r.SessionEpoch))
 	b = be.AppendUint32(b, 1) // topics
@@ -166,8 +173,9 @@ func appendString(b []byte, s string) []byte {
 }
 
 // parseFetch reads the answer for one partition, of which body holds everything
-// after its size: the record batches, the last one perhaps cut off.
-func parseFetch(body []byte) (failure kafka.Error, set []byte, err error) {
+// after its size: the record batches, the last one perhaps cut off, and the
+// transactions among them that were aborted.
+func parseFetch(body []byte) (failure kafka.Error, set []byte, aborted []transaction, err error) {
 	c := cursor{rest: body}
 	number := c.int32()
 	c.skip(4) // throttle time
@@ -175,19 +183,21 @@ func parseFetch(body []byte) (failure kafka.Error, set []byte, err error) {
 	c.skip(4) // session
 	topics := c.int32()
 	if (topics == 0 || failure != 0) && number == correlation && !c.short {
-		return failure, nil, nil
+		return failure, nil, nil, nil
 	}
 	c.skip(int(c.int16())) // name
 	partitions := c.int32()
 	c.skip(4) // its number
 	failure = kafka.Error(c.int16())
-	c.skip(8 + 8 + 8)                   // high watermark, last stable offset, first offset
-	c.skip(16 * max(0, int(c.int32()))) // aborted transactions
+	c.skip(8 + 8 + 8) // high watermark, last stable offset, first offset
+	for n := c.int32(); n > 0 && !c.short; n-- {
+		aborted = append(aborted, transaction{producer: c.int64(), first: c.int64()})
+	}
 	set = c.take(max(0, int(c.int32())))
 	if c.short || number != correlation || topics != 1 || partitions != 1 {
-		return 0, nil, fmt.Errorf("an answer of %d bytes that is none to this fetch", len(body))
+		return 0, nil, nil, fmt.Errorf("an answer of %d bytes that is none to this fetch", len(body))
 	}
-	return failure, set, nil
+	return failure, set, aborted, nil
 }
 
 // cursor reads big-endian numbers and bytes off the front of rest. Once
@@ -219,6 +229,13 @@ func (c *cursor) int16() int16 {
 func (c *cursor) int32() int32 {
 	if b := c.take(4); b != nil {
 		return int32(binary.BigEndian.Uint32(b)) // #nosec G115 -- its own type
+	}
+	return 0
+}
+
+func (c *cursor) int64() int64 {
+	if b := c.take(8); b != nil {
+		return int64(binary.BigEndian.Uint64(b)) // #nosec G115 -- its own type
 	}
 	return 0
 }

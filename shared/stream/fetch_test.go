@@ -88,7 +88,7 @@ func TestCollect(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var a answer
-			next, err := a.collect(c.set, c.from, 1<<20, false)
+			next, err := a.collect(c.set, c.from, 1<<20, false, nil)
 			records, broken := decodeAll(&a)
 			if (err != nil || broken != nil) != c.fails || !c.fails && next != c.next {
 				t.Fatalf("next %d, %v, %v", next, err, broken)
@@ -135,7 +135,7 @@ func TestCollectWithinBounds(t *testing.T) {
 	} {
 		for _, lent := range []bool{false, true} {
 			first := int64(binary.BigEndian.Uint64(whole))
-			want, err := new(answer).collect(whole, first, 1<<20, false)
+			want, err := new(answer).collect(whole, first, 1<<20, false, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -143,7 +143,7 @@ func TestCollectWithinBounds(t *testing.T) {
 				next := first
 				for next < want {
 					var a answer
-					after, err := a.collect(whole, next, hold, lent)
+					after, err := a.collect(whole, next, hold, lent, nil)
 					if err != nil || after <= next {
 						t.Fatalf("%s, lent %v, %d bytes: from %d to %d, %v", name, lent, hold, next, after, err)
 					}
@@ -168,7 +168,7 @@ func TestCollectWithinBounds(t *testing.T) {
 
 func TestLogAppendTime(t *testing.T) {
 	var a answer
-	if _, err := a.collect(set(0, flag(logAppendTime)), 0, 1<<20, false); err != nil {
+	if _, err := a.collect(set(0, flag(logAppendTime)), 0, 1<<20, false, nil); err != nil {
 		t.Fatal(err)
 	}
 	records, err := decodeAll(&a)
@@ -200,22 +200,22 @@ func body(failure int16, set []byte) []byte {
 }
 
 func TestParseFetch(t *testing.T) {
-	failure, set, err := parseFetch(body(0, []byte("records")))
-	if err != nil || string(set) != "records" || failure != 0 {
-		t.Errorf("%v, %q, %v", failure, set, err)
+	failure, set, aborted, err := parseFetch(body(0, []byte("records")))
+	if err != nil || string(set) != "records" || failure != 0 || len(aborted) != 1 {
+		t.Errorf("%v, %q, %v, %v", failure, set, aborted, err)
 	}
-	failure, set, err = parseFetch(body(int16(kafka.OffsetOutOfRange), nil))
+	failure, set, _, err = parseFetch(body(int16(kafka.OffsetOutOfRange), nil))
 	if err != nil || !errors.Is(failure, kafka.OffsetOutOfRange) || len(set) != 0 {
 		t.Errorf("%v, %q, %v", failure, set, err)
 	}
 	whole := body(0, []byte("records"))
 	for n := range whole {
-		if _, _, err := parseFetch(whole[:n]); err == nil {
+		if _, _, _, err := parseFetch(whole[:n]); err == nil {
 			t.Errorf("cut to %d bytes it is taken", n)
 		}
 	}
 	whole[3]++ // the number of another request
-	if _, _, err := parseFetch(whole); err == nil {
+	if _, _, _, err := parseFetch(whole); err == nil {
 		t.Error("another request's answer is taken")
 	}
 }
@@ -226,6 +226,7 @@ func FuzzCollect(f *testing.F) {
 	f.Add(compressed(f, kafka.Gzip), int64(0))
 	f.Add(compressed(f, kafka.Zstd), int64(0))
 	f.Add(set(0, flag(controlBatch)), int64(0))
+	f.Add(append(set(0, flag(transactional)), set(3, flag(controlBatch|transactional))...), int64(0))
 	f.Fuzz(func(t *testing.T, set []byte, next int64) {
 		if len(set) > 21 { // a sum that is right reaches what lies behind it
 			binary.BigEndian.PutUint32(set[17:], crc32.Checksum(set[21:], castagnoli))
@@ -233,7 +234,7 @@ func FuzzCollect(f *testing.F) {
 		for _, hold := range []int64{64, 1 << 20} {
 			for _, lent := range []bool{false, true} {
 				var a answer
-				if after, err := a.collect(set, next, hold, lent); err == nil && after < next {
+				if after, err := a.collect(set, next, hold, lent, []transaction{{first: next}}); err == nil && after < next {
 					t.Errorf("went back from %d to %d", next, after)
 				}
 				records, _ := decodeAll(&a)
@@ -249,7 +250,7 @@ func FuzzParseFetch(f *testing.F) {
 	f.Add(body(0, set(0)))
 	f.Add(body(3, nil))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		if _, set, err := parseFetch(body); err == nil && len(set) > len(body) {
+		if _, set, _, err := parseFetch(body); err == nil && len(set) > len(body) {
 			t.Error("more records than bytes")
 		}
 	})

@@ -27,6 +27,7 @@ type lane struct {
 	// Of the consumer.
 	decoder decoder
 	current *answer
+	skips   []span // of the answers so far, from the last call of past on
 }
 
 // limits bound the memory of a lane, in bytes.
@@ -163,6 +164,9 @@ func (l *lane) next(ctx context.Context) ([]Record, error) {
 				return nil, a.err
 			}
 			l.current = a
+			for _, s := range a.skips {
+				l.skips = appendSpan(l.skips, s)
+			}
 			l.decoder.begin(a)
 		}
 	}

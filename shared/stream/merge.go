@@ -16,16 +16,16 @@ import (
 func (c *Cluster) ReadAll(ctx context.Context, ranges []pipeline.Range, order pipeline.Order, each func(Record) error) error {
 	m := merge{ctx: ctx, cluster: c}
 	m.gather(ranges)
+	if err := c.Settle(ctx, ranges); err != nil {
+		return err
+	}
 	if order == pipeline.OrderPartition || len(m.parts) < 2 {
 		for _, r := range ranges {
-			if err := c.Read(ctx, r, each); err != nil {
+			if _, err := c.readRange(ctx, r, each); err != nil {
 				return err
 			}
 		}
 		return nil
-	}
-	if err := c.withinAll(ctx, ranges); err != nil {
-		return err
 	}
 	defer m.close()
 	if err := m.open(); err != nil {
@@ -37,27 +37,6 @@ func (c *Cluster) ReadAll(ctx context.Context, ranges []pipeline.Range, order pi
 		}
 		if err := m.advance(); err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-// withinAll refuses a stream that the log does not hold, before the first
-// record. It asks once for each topic.
-func (c *Cluster) withinAll(ctx context.Context, ranges []pipeline.Range) error {
-	type offsets struct{ first, next map[int]int64 }
-	topics := map[string]offsets{}
-	for _, r := range ranges {
-		o, ok := topics[r.Topic]
-		if !ok {
-			var err error
-			if o.first, o.next, err = c.Offsets(ctx, r.Topic); err != nil {
-				return err
-			}
-			topics[r.Topic] = o
-		}
-		if lost := c.lost(ctx, r, o.first, o.next); r.Length > 0 && lost != nil {
-			return lost.error()
 		}
 	}
 	return nil
@@ -107,11 +86,19 @@ func (m *merge) open() error {
 	for _, p := range m.parts {
 		m.begin(p)
 	}
+	some := m.parts[:0]
 	for _, p := range m.parts {
-		if _, err := m.fill(p); err != nil {
+		more, err := m.fill(p)
+		if err != nil {
 			return err
 		}
+		if more {
+			some = append(some, p)
+		} else {
+			p.strand.close()
+		}
 	}
+	m.parts = some
 	heap.Init(m)
 	return nil
 }
@@ -123,19 +110,23 @@ func (m *merge) begin(p *part) {
 
 // fill waits for the next records of a partition; false at its end.
 func (m *merge) fill(p *part) (bool, error) {
-	for !p.strand.left() {
-		if len(p.ranges) == 0 {
-			return false, nil
+	for {
+		for !p.strand.left() {
+			if len(p.ranges) == 0 {
+				return false, nil
+			}
+			p.strand.close()
+			m.begin(p)
 		}
-		p.strand.close()
-		m.begin(p)
+		records, err := p.strand.read(m.ctx)
+		if err != nil {
+			return false, err
+		}
+		if len(records) > 0 {
+			p.records, p.at, p.time = records, 0, records[0].Time.UnixMilli()
+			return true, nil
+		}
 	}
-	records, err := p.strand.read(m.ctx)
-	if err != nil {
-		return false, err
-	}
-	p.records, p.at, p.time = records, 0, records[0].Time.UnixMilli()
-	return true, nil
 }
 
 // advance takes the record off the first partition and restores the heap.

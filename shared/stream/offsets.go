@@ -18,24 +18,43 @@ func (c *Cluster) Offsets(ctx context.Context, topic string) (first, next map[in
 	return c.offsetsOf(ctx, topic)
 }
 
+// Readable is Offsets, save that a transaction that is open is the end of what
+// can be read of a partition: next is then the offset of its first record.
+func (c *Cluster) Readable(ctx context.Context, topic string) (first, next map[int]int64, err error) {
+	e, err := c.extent(ctx, topic)
+	return e.first, e.stable, err
+}
+
+// extent is where the partitions of a topic begin and end.
+type extent struct {
+	first  map[int]int64
+	stable map[int]int64 // of the first record of a transaction that is open, else next
+	next   map[int]int64 // of the record to come
+}
+
+func (c *Cluster) extent(ctx context.Context, topic string, some ...int) (e extent, err error) {
+	err = persistFor(ctx, leaderTime, func() error {
+		return c.current(ctx, func() error {
+			e, err = c.askOffsets(ctx, topic, some)
+			return err
+		})
+	}, refused)
+	return e, err
+}
+
 // leaderTime is how long a leader is waited for.
 const leaderTime = 3 * time.Second
 
 // offsetsOf is Offsets for some partitions; for all where none is named.
 func (c *Cluster) offsetsOf(ctx context.Context, topic string, some ...int) (first, next map[int]int64, err error) {
-	err = persistFor(ctx, leaderTime, func() error {
-		return c.current(ctx, func() error {
-			first, next, err = c.askOffsets(ctx, topic, some)
-			return err
-		})
-	}, refused)
-	return first, next, err
+	e, err := c.extent(ctx, topic, some...)
+	return e.first, e.next, err
 }
 
-func (c *Cluster) askOffsets(ctx context.Context, topic string, some []int) (first, next map[int]int64, err error) {
+func (c *Cluster) askOffsets(ctx context.Context, topic string, some []int) (e extent, err error) {
 	known, err := c.partitions(ctx, topic)
 	if err != nil {
-		return nil, nil, err
+		return e, err
 	}
 	led := map[int][]int{} // by leader
 	for _, p := range known {
@@ -43,25 +62,34 @@ func (c *Cluster) askOffsets(ctx context.Context, topic string, some []int) (fir
 			led[p.Leader.ID] = append(led[p.Leader.ID], p.ID)
 		}
 	}
-	first, next = map[int]int64{}, map[int]int64{}
+	e = extent{first: map[int]int64{}, stable: map[int]int64{}, next: map[int]int64{}}
 	for _, ids := range led {
-		for at, into := range map[int64]map[int]int64{kafka.FirstOffset: first, kafka.LastOffset: next} {
-			if err := c.askLeader(ctx, topic, ids, at, into); err != nil {
-				return nil, nil, err
+		for _, q := range []question{
+			{kafka.FirstOffset, readUncommitted, e.first}, {kafka.LastOffset, readCommitted, e.stable}, {kafka.LastOffset, readUncommitted, e.next},
+		} {
+			if err := c.askLeader(ctx, topic, ids, q); err != nil {
+				return e, err
 			}
 		}
 	}
-	return first, next, nil
+	return e, nil
 }
 
-// askLeader asks the leader of partitions for their offsets at a time, or one
-// of the times that mean the first and the next offset.
-func (c *Cluster) askLeader(ctx context.Context, topic string, partitions []int, at int64, into map[int]int64) error {
+// question asks for the offsets of partitions at a time, or at one of the times
+// that mean the first and the next offset.
+type question struct {
+	at        int64
+	isolation int8
+	into      map[int]int64
+}
+
+// askLeader asks the leader of partitions for their offsets.
+func (c *Cluster) askLeader(ctx context.Context, topic string, partitions []int, q question) error {
 	const op = "look up offsets"
-	request := &listOffsets{ReplicaID: -1, Topics: []listoffsets.RequestTopic{{Topic: topic}}}
+	request := &listOffsets{ReplicaID: -1, IsolationLevel: q.isolation, Topics: []listoffsets.RequestTopic{{Topic: topic}}}
 	for _, p := range partitions {
 		request.Topics[0].Partitions = append(request.Topics[0].Partitions, listoffsets.RequestPartition{
-			Partition: int32(p), CurrentLeaderEpoch: -1, Timestamp: at, // #nosec G115 -- Kafka's partitions are int32
+			Partition: int32(p), CurrentLeaderEpoch: -1, Timestamp: q.at, // #nosec G115 -- Kafka's partitions are int32
 		})
 	}
 	answer, err := c.client.Transport.RoundTrip(ctx, c.client.Addr, request)
@@ -73,7 +101,7 @@ func (c *Cluster) askLeader(ctx context.Context, topic string, partitions []int,
 			if p.ErrorCode != 0 {
 				return unavailable(op, fmt.Errorf("%s, partition %d: %w", topic, p.Partition, kafka.Error(p.ErrorCode)))
 			}
-			into[int(p.Partition)] = p.Offset
+			q.into[int(p.Partition)] = p.Offset
 		}
 	}
 	return nil

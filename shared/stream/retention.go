@@ -2,7 +2,6 @@ package stream
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -35,7 +34,7 @@ func (c *Cluster) lost(ctx context.Context, r pipeline.Range, first, next map[in
 		l.all = true
 		return l
 	}
-	l.all = l.first >= end || l.next <= r.Offset
+	l.all = l.first >= end || l.next <= r.Offset || l.first >= l.next
 	if l.first > r.Offset {
 		l.by = c.lostBy(ctx, l)
 	}
@@ -50,11 +49,11 @@ func (c *Cluster) lostBy(ctx context.Context, l *loss) time.Time {
 	if err != nil || policy.age <= 0 || l.first >= l.next {
 		return time.Time{}
 	}
-	oldest, err := c.timeAt(ctx, l.Topic, l.Partition, l.first)
-	if err != nil {
+	oldest, err := c.headAt(ctx, l.Topic, l.Partition, l.first, l.next)
+	if err != nil || !oldest.found {
 		return time.Time{}
 	}
-	by, now := oldest.Add(policy.age), time.Now()
+	by, now := oldest.written.Add(policy.age), time.Now()
 	if by.After(now) {
 		by = now
 	}
@@ -67,7 +66,7 @@ func (l *loss) error() *pipeline.Error {
 	switch when := l.when(); {
 	case !l.known:
 		e.Reason = fmt.Sprintf("topic %s has no partition %d", l.Topic, l.Partition)
-		e.Hint = "the topic was made anew: send the stream again"
+		e.Hint = "name a partition that the topic has, or send the stream again where the topic was made anew"
 	case l.first > l.Offset && l.all:
 		e.Reason = fmt.Sprintf("%s: all have expired%s; the first available offset is %d", rangeText(l.Range), when, l.first)
 	case l.first > l.Offset:
@@ -138,22 +137,41 @@ func (p *policy) set(name, value string) error {
 	return nil
 }
 
-// timeAt is the time of the record at an offset, or of the next one after it.
-func (c *Cluster) timeAt(ctx context.Context, topic string, partition int, offset int64) (time.Time, error) {
+// head is what lies at an offset.
+type head struct {
+	found   bool      // a record, there or after it
+	offset  int64     // of that record
+	written time.Time // its time
+	missing int64     // the first offset from there on that is neither a record nor known to be none
+}
+
+// headAt looks for the first record from an offset on, as far as end.
+func (c *Cluster) headAt(ctx context.Context, topic string, partition int, offset, end int64) (h head, err error) {
 	const least = 64 << 10 // one whole batch comes anyway
 	f := fetcher{cluster: c, topic: topic, partition: partition, next: offset}
-	var a answer
-	if err := f.fetch(ctx, &a, room{most: least, hold: 2 * least, even: least}); err != nil {
-		return time.Time{}, err
+	var passed lane
+	for from := offset; from < end; from = f.next {
+		var a answer
+		if err := f.fetch(ctx, &a, room{most: least, hold: 2 * least, even: least}); err != nil {
+			return h, err
+		}
+		var d decoder
+		d.begin(&a)
+		records, err := d.decode(recordSize)
+		if err != nil {
+			return h, err
+		}
+		for _, s := range a.skips {
+			passed.skips = appendSpan(passed.skips, s)
+		}
+		if h.found = len(records) > 0; h.found {
+			h.offset, h.written = records[0].Offset, records[0].Time
+			break
+		}
+		if f.next == from {
+			break
+		}
 	}
-	var d decoder
-	d.begin(&a)
-	records, err := d.decode(recordSize)
-	if err != nil {
-		return time.Time{}, err
-	}
-	if len(records) == 0 {
-		return time.Time{}, errors.New("no record")
-	}
-	return records[0].Time, nil
+	h.missing = passed.past(offset)
+	return h, nil
 }

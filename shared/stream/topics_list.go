@@ -47,5 +47,6 @@ func (c *Cluster) Follow(ctx context.Context, topic string, partition int, offse
 				return err
 			}
 		}
+		l.past(records[len(records)-1].Offset + 1)
 	}
 }

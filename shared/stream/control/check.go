@@ -2,6 +2,7 @@ package control
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"strconv"
@@ -12,8 +13,9 @@ import (
 
 // parser fills a datasource and remembers the first fault.
 type parser struct {
-	d   *pipeline.Datasource
-	err *pipeline.Error
+	d        *pipeline.Datasource
+	err      *pipeline.Error
+	readings [][]pipeline.Range // see leave
 }
 
 func (p *parser) fail(err *pipeline.Error) {
@@ -54,10 +56,11 @@ func (p *parser) order(name *string) {
 
 // deployment prefers the value's id to the key's.
 func (p *parser) deployment(key []byte, inValue number) {
+	const shown = 32 // bytes of a key, which nobody need make long
 	id, err := decodeID(key)
 	if inValue != "" {
 		id = p.integer("deployment_id", inValue)
-	} else if err != nil {
+	} else if p.d.Origin.Key = hex.EncodeToString(key[:min(len(key), shown)]); err != nil {
 		p.fail(pipeline.Invalidf("deployment_id", "%v", err))
 	}
 	if id < 1 {
@@ -73,6 +76,8 @@ func (p *parser) format(v *message) {
 		p.d.InputFormat = pipeline.Format(*v.format)
 	}
 	switch p.d.InputFormat {
+	case "":
+		p.fail(pipeline.Invalidf("input_format", "is missing").WithHint("use RAW, AVRO or JSON"))
 	case pipeline.RAW, pipeline.AVRO, pipeline.JSON:
 	case pipeline.TelegrafJSON:
 		p.fail(pipeline.Invalidf("input_format", "TELEGRAF_STR_JSON carries no labels: it is for inference").

@@ -128,7 +128,7 @@ func TestParseKeepsMembers(t *testing.T) {
 	}
 	want := pipeline.Datasource{
 		Deployment: 1, Ranges: []pipeline.Range{at("t", 0, 0, 10)}, InputFormat: pipeline.RAW, InputConfig: json.RawMessage(`{"data_type":"uint8"}`),
-		ValidationRate: 0.25, TestRate: 0.5, TotalMsg: 10, Shuffle: true, Seed: -3, Order: pipeline.OrderPartition, Origin: pipeline.Origin{Bytes: 1 + len(value)},
+		ValidationRate: 0.25, TestRate: 0.5, TotalMsg: 10, Shuffle: true, Seed: -3, Order: pipeline.OrderPartition, Origin: pipeline.Origin{Bytes: 1 + len(value), Key: "01"},
 		Extra: map[string]json.RawMessage{"unsupervised_topic": []byte("null"), "incremental": []byte("false"), "dataset_restrictions": []byte(`{"a":[1]}`)},
 	}
 	if diff := cmp.Diff(want, d); diff != "" {
@@ -142,7 +142,7 @@ func TestParseKeepsMembers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want.Deployment, want.Origin.Bytes = 300, len(key)+len(again)
+	want.Deployment, want.Origin = 300, pipeline.Origin{Bytes: len(key) + len(again)}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("sent again: %s", diff)
 	}
@@ -152,7 +152,7 @@ func TestParseRefuses(t *testing.T) {
 	tests := map[string]struct{ key, value, field, mention string }{
 		"no JSON":             {"\x01", `{"topic`, "value", "JSON"},
 		"no object":           {"\x01", `[]`, "value", "JSON"},
-		"null":                {"\x01", `null`, "input_format", "format"},
+		"null":                {"\x01", `null`, "value", "it is null"},
 		"no deployment":       {"", message(), "deployment_id", "names no deployment"},
 		"deployment 0":        {"\x00", message(), "deployment_id", "names no deployment"},
 		"a key of text":       {"deployment-with-a-name", message(), "deployment_id", "22 bytes"},

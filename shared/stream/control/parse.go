@@ -67,17 +67,26 @@ const opParse = "read control message"
 // could be read, so that the refusal can be shown with it; the error names the
 // member at fault.
 func Parse(key, value []byte) (pipeline.Datasource, error) {
-	d := pipeline.Datasource{Origin: pipeline.Origin{Bytes: len(key) + len(value)}}
-	var all map[string]json.RawMessage
-	if err := json.Unmarshal(bytes.TrimPrefix(value, []byte("\ufeff")), &all); err != nil {
-		return d, &pipeline.Error{Op: opParse, Kind: pipeline.Invalid, Field: "value", Err: fmt.Errorf("is not a JSON object: %w", err)}
-	}
+	d, _, err := parse(key, value)
+	return d, err
+}
+
+// parse is Parse, and gives the readings of the ranges among which only the log
+// can tell, see leave.
+func parse(key, value []byte) (d pipeline.Datasource, readings [][]pipeline.Range, err error) {
+	d.Origin.Bytes = len(key) + len(value)
 	p := parser{d: &d}
+	all, fault := object(value)
+	if fault != nil {
+		p.fail(fault) // the first to be said: what the key names is shown with it
+		p.deployment(key, "")
+		return d, nil, p.err
+	}
 	var v message
 	for _, m := range v.members() {
 		if raw, ok := all[m.name]; ok {
-			if err := json.Unmarshal(raw, m.into); err != nil {
-				p.fail(pipeline.Invalidf(m.name, "%s: %v", clip(raw), err))
+			if json.Unmarshal(raw, m.into) != nil {
+				p.fail(pipeline.Invalidf(m.name, "%s is not %s", clip(raw), wanted(m.into)))
 			}
 			delete(all, m.name)
 		}
@@ -87,9 +96,20 @@ func Parse(key, value []byte) (pipeline.Datasource, error) {
 	}
 	p.fill(key, &v)
 	if p.err != nil {
-		return d, p.err
+		return d, p.readings, p.err
 	}
-	return d, nil
+	return d, nil, nil
+}
+
+// wanted says what a member is read into.
+func wanted(into any) string {
+	switch into.(type) {
+	case *number:
+		return "a number"
+	case **bool:
+		return "true or false"
+	}
+	return "text"
 }
 
 // clip keeps a message readable whatever came.

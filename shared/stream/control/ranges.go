@@ -1,13 +1,11 @@
 package control
 
 import (
-	"context"
-	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
-	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
 // openEnd is the Length of a range that goes to the end as of now.
@@ -106,6 +104,7 @@ func (p *parser) decide(entries []entry, open, counted bool) {
 	case endsFit && ends == total:
 		p.set(entries, func(e entry) int64 { return e.place - e.offset })
 	default:
+		p.leave(entries, total < lengths, endsFit && total < ends)
 		p.fail(pipeline.Invalidf("total_msg", "%d records are announced, but the ranges hold %d (fourth place as length) or %d (as end offset)", total, lengths, ends).
 			WithHint("the lengths of the ranges must add up to total_msg"))
 		return
@@ -115,18 +114,40 @@ func (p *parser) decide(entries []entry, open, counted bool) {
 	}
 }
 
-// set stores the ranges and leaves out empty ones: the original's producers name
-// every partition of the topic.
+// leave keeps the readings of the fourth places under which the ranges have more
+// offsets than records are announced. Some may be a transaction's marker, or
+// records that were aborted: only the log tells.
+func (p *parser) leave(entries []entry, asLengths, asEnds bool) {
+	if p.err != nil {
+		return // it is refused anyway
+	}
+	if asLengths {
+		p.readings = append(p.readings, rangesOf(entries, func(e entry) int64 { return e.place }))
+	}
+	ends := rangesOf(entries, func(e entry) int64 { return e.place - e.offset })
+	if asEnds && (len(p.readings) == 0 || !slices.Equal(p.readings[0], ends)) {
+		p.readings = append(p.readings, ends)
+	}
+}
+
+// set stores the ranges.
 func (p *parser) set(entries []entry, length func(entry) int64) {
+	p.d.Ranges = rangesOf(entries, length)
+}
+
+// rangesOf leaves out empty ranges: the original's producers name every
+// partition of the topic.
+func rangesOf(entries []entry, length func(entry) int64) (ranges []pipeline.Range) {
 	for _, e := range entries {
 		r := pipeline.Range{Topic: e.topic, Partition: e.partition, Offset: e.offset, Length: openEnd}
 		if !e.open {
 			r.Length = length(e)
 		}
 		if r.Length != 0 {
-			p.d.Ranges = append(p.d.Ranges, r)
+			ranges = append(ranges, r)
 		}
 	}
+	return ranges
 }
 
 func (p *parser) count(counted bool) {
@@ -140,55 +161,4 @@ func (p *parser) count(counted bool) {
 	if n == 0 {
 		p.fail(pipeline.Invalidf("topic", "the ranges hold no record").WithHint("send the records before the control message"))
 	}
-}
-
-// Read reads a record of the control topic, looks up the ranges that go to the
-// end as of now, and compares all of them with what the log still holds. After
-// an error the datasource holds what could be read. An error of kind
-// Unavailable may pass; any other says that the message cannot be used.
-func Read(ctx context.Context, c *stream.Cluster, key, value []byte) (pipeline.Datasource, error) {
-	d, err := Parse(key, value)
-	if err == nil {
-		err = resolve(ctx, c, &d)
-	}
-	if err != nil {
-		d.Retention.State = pipeline.RetentionUnset
-		return d, err
-	}
-	d.Retention, err = c.Available(ctx, d.Ranges)
-	return d, err
-}
-
-// resolve looks up the ranges that go to the end as of now, and then compares
-// total_msg with their sum.
-func resolve(ctx context.Context, c *stream.Cluster, d *pipeline.Datasource) error {
-	open := false
-	var sum int64
-	for i := range d.Ranges {
-		r := &d.Ranges[i]
-		if r.Length == openEnd {
-			open = true
-			_, next, err := c.Offsets(ctx, r.Topic)
-			if err != nil {
-				return err
-			}
-			end, ok := next[r.Partition]
-			if !ok || end <= r.Offset {
-				return pipeline.Invalidf("topic", "topic %s, partition %d holds nothing from offset %d on", r.Topic, r.Partition, r.Offset)
-			}
-			r.Length = end - r.Offset
-		}
-		sum += r.Length
-	}
-	if !open {
-		return nil
-	}
-	if d.TotalMsg != 0 && d.TotalMsg != sum {
-		return &pipeline.Error{
-			Op: opParse, Kind: pipeline.Invalid, Field: "total_msg",
-			Reason: fmt.Sprintf("%d records are announced, but the ranges hold %d as of now", d.TotalMsg, sum),
-		}
-	}
-	d.TotalMsg = sum
-	return nil
 }

@@ -306,9 +306,13 @@ export type Order = 'partition'
 export interface Origin {
   /** key and value of the control record */
   bytes: number
+  /** the record's key, in hexadecimal, where it is what names the deployment */
+  key?: string
   offset: number
   partition: number
   topic?: string
+  /** Kafka's id of the topic, by which one that was made anew is told apart */
+  topic_id?: string
 }
 export interface Position {
   column?: number

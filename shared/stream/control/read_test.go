@@ -1,0 +1,140 @@
+package control_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/control"
+	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
+)
+
+// A stream of transactions is announced by the number of its offsets, or of its
+// records.
+func TestReadTransactions(t *testing.T) {
+	streamtest.Each(t, func(t *testing.T, c *stream.Cluster) {
+		topic := streamtest.Topic(t, c, 3)
+		x := streamtest.NewTransactions(t, c)
+		for range 4 {
+			x.Send(topic, 0, numbered(6), true) // 6 and a marker
+		}
+		x.Send(topic, 0, numbered(3), false) // 28 to 30, marker 31
+		produce(t, c, topic, 1, numbered(5))
+		x.Begin(topic, 2, numbered(2)) // 0, 1
+		for name, test := range map[string]struct {
+			ranges, total string
+			want          []pipeline.Range
+			refused       string
+		}{
+			"its offsets":             {"%[1]s:0:0:28", "28", []pipeline.Range{at(topic, 0, 0, 28)}, ""},
+			"its records":             {"%[1]s:0:0:28", "24", []pipeline.Range{at(topic, 0, 0, 28)}, ""},
+			"records up to an end":    {"%[1]s:0:7:28", "18", []pipeline.Range{at(topic, 0, 7, 21)}, ""},
+			"with what was aborted":   {"%[1]s:0:0:32,%[1]s:1:0:5", "29", []pipeline.Range{at(topic, 0, 0, 32), at(topic, 1, 0, 5)}, ""},
+			"to the end":              {"%[1]s:0:14,%[1]s:1:1", "16", []pipeline.Range{at(topic, 0, 14, 18), at(topic, 1, 1, 4)}, ""},
+			"to the end, uncounted":   {"%[1]s:0:28,%[1]s:1:0", "null", []pipeline.Range{at(topic, 0, 28, 4), at(topic, 1, 0, 5)}, ""},
+			"more than is committed":  {"%[1]s:0:0:28", "25", nil, "25 records are announced, but of those in the ranges 24 are committed"},
+			"fewer than is committed": {"%[1]s:0:0:28", "23", nil, "the ranges hold 28"},
+			"nothing but aborted":     {"%[1]s:0:28:3", "3", nil, "none of them is committed"},
+			"an open transaction":     {"%[1]s:0:0:28,%[1]s:2:0:2", "30", nil, "partition 2, records 0 to 1: a transaction is open from offset 0 on"},
+			"open, to the end":        {"%[1]s:2:0,%[1]s:1:0", "null", []pipeline.Range{at(topic, 1, 0, 5)}, ""},
+		} {
+			t.Run(name, func(t *testing.T) {
+				ranges := fmt.Sprintf(test.ranges, topic)
+				d, err := control.Read(t.Context(), c, []byte{1}, []byte(message(fmt.Sprintf("topic=%q", ranges), "total_msg="+test.total)))
+				if test.refused != "" {
+					if err == nil || pipeline.KindOf(err) == pipeline.Unavailable || !strings.Contains(err.Error(), test.refused) {
+						t.Errorf("%+v, %v", d, err)
+					}
+					return
+				}
+				if err != nil || !cmp.Equal(d.Ranges, test.want) || test.total != "null" && fmt.Sprint(d.TotalMsg) != test.total {
+					t.Errorf("%+v, %v", d, err)
+				}
+			})
+		}
+	})
+}
+
+// Partitions that are empty add nothing to a stream that goes to the end.
+func TestReadEmptyPartitions(t *testing.T) {
+	c := streamtest.Cluster(t)
+	topic := streamtest.Topic(t, c, 4)
+	produce(t, c, topic, 1, numbered(3))
+	produce(t, c, topic, 3, numbered(2))
+	for name, test := range map[string]struct {
+		ranges  string
+		want    []pipeline.Range
+		refused string
+	}{
+		"some":              {"%[1]s:0:0,%[1]s:1:0,%[1]s:2:0,%[1]s:3:2", []pipeline.Range{at(topic, 1, 0, 3)}, ""},
+		"beside four parts": {"%[1]s:0:0,%[1]s:1:1:2", []pipeline.Range{at(topic, 1, 1, 2)}, ""},
+		"all":               {"%[1]s:0:0,%[1]s:3:2", nil, "hold no record as of now"},
+		"beyond the end":    {"%[1]s:1:0,%[1]s:3:4", nil, "partition 3 ends at offset 2: there is nothing from offset 4 on"},
+		"no partition":      {"%[1]s:1:0,%[1]s:4:0", nil, "has no partition 4: they are 0 to 3"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, err := control.Read(t.Context(), c, []byte{1}, []byte(message(fmt.Sprintf("topic=%q", fmt.Sprintf(test.ranges, topic)), "total_msg=null")))
+			if test.refused != "" {
+				if err == nil || pipeline.KindOf(err) != pipeline.Invalid || !strings.Contains(err.Error(), test.refused) {
+					t.Errorf("%v", err)
+				}
+				return
+			}
+			if err != nil || !cmp.Equal(d.Ranges, test.want) {
+				t.Errorf("%+v, %v", d, err)
+			}
+		})
+	}
+}
+
+// A value that is no object is told by its looks, at the deployment that its key
+// names.
+func TestParseWhatIsNoObject(t *testing.T) {
+	utf16 := func(mark string, s string) (b []byte) {
+		b = []byte(mark)
+		for _, c := range s {
+			b = append(b, byte(c), 0)
+		}
+		return b
+	}
+	for name, test := range map[string]struct {
+		value   []byte
+		mention string
+	}{
+		"nothing":       {nil, "no value (a tombstone)"},
+		"empty":         {[]byte(" "), "it is empty"},
+		"null":          {[]byte("null"), "it is null"},
+		"a list":        {[]byte(`["t:0:0:10"]`), `it is ["t:0:0:10"]`},
+		"single quotes": {[]byte(`{'topic': 't:0:0:1'}`), "single quotes"},
+		"cut":           {[]byte(message()[:30]), "ends too early, after 30 bytes"},
+		"NaN":           {[]byte(`{"topic":"t:0:0:1","seed":NaN}`), "at byte 26 there is NaN, which JSON does not have"},
+		"UTF-16":        {utf16("\xff\xfe", message()), "UTF-16"},
+		"two":           {[]byte(message() + message()), `there is "{`},
+		"bytes":         {[]byte{0, 0, 0, 0, 7, 2}, "at byte 0 there is"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, err := control.Parse([]byte("42"), test.value)
+			if pipeline.KindOf(err) != pipeline.Invalid || !strings.Contains(err.Error(), test.mention) || strings.Contains(err.Error(), "invalid character") {
+				t.Errorf("%v", err)
+			}
+			if d.Deployment != 42 {
+				t.Errorf("kept for deployment %d", d.Deployment)
+			}
+		})
+	}
+	if d, err := control.Parse([]byte{7}, append([]byte("\xef\xbb\xbf"), message()...)); err != nil || d.Deployment != 7 || d.Origin.Key != "07" {
+		t.Errorf("after a byte order mark: %+v, %v", d, err)
+	}
+	if d, _ := control.Parse([]byte{7}, []byte(message("deployment_id=9"))); d.Deployment != 9 || d.Origin.Key != "" {
+		t.Errorf("named by its value: %+v", d)
+	}
+	for _, member := range []string{"topic=5", "topic=[1]", "description={}", "shuffle=1"} {
+		if _, err := control.Parse([]byte{7}, []byte(message(member))); err == nil || strings.Contains(err.Error(), "unmarshal") {
+			t.Errorf("%s: %v", member, err)
+		}
+	}
+}
