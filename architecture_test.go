@@ -27,7 +27,7 @@ var mayImport = map[string][]string{
 	"shared/stream/control":             {"shared/pipeline", "shared/stream"},
 	"shared/stream/files":               {"shared/pipeline", "shared/codec"},
 	"shared/stream/broker":              {"shared/pipeline"},
-	"shared/stream/streamtest":          {"shared/stream", "shared/stream/broker", "shared/toolchain"},
+	"shared/stream/streamtest":          {"shared/pipeline", "shared/stream", "shared/stream/broker", "shared/toolchain"},
 	"shared/registry":                   {"shared/pipeline"},
 	"shared/registry/registrytest":      {"shared/toolchain"},
 	"shared/artifact":                   {"shared/pipeline"},

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
 
@@ -79,16 +80,21 @@ func (s *Service) receive(ctx context.Context, e event.Event) (*event.Event, err
 	if origin.Topic == "" {
 		origin.Topic = s.ControlTopic
 	}
+	ids, err := s.Cluster.TopicIDs(ctx, origin.Topic)
+	if err != nil {
+		return nil, err
+	}
+	origin.TopicID = ids[origin.Topic]
 	known := false // the record came before
 	d, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (d pipeline.Datasource, err error) {
-		d, known, err = tx.DatasourceFrom(origin)
+		d, known, err = seen(tx, origin, r.Time)
 		return d, err
 	})
 	if err != nil {
 		return nil, err
 	}
 	if known {
-		err = sameRecord(d, origin)
+		err = s.sameRecord(ctx, d, origin)
 	} else if d, err = s.read(ctx, r.Key, r.Value); err == nil {
 		origin.Key = d.Origin.Key
 		d.Origin = origin
@@ -105,12 +111,32 @@ func (s *Service) receive(ctx context.Context, e event.Event) (*event.Event, err
 	return &fact, s.announce(ctx, d, fact)
 }
 
-// sameRecord refuses a record at the place of another: the control topic was
-// made anew while the registry stayed. Silence would lose its stream.
-func sameRecord(d pipeline.Datasource, o pipeline.Origin) error {
+// seen finds the datasource that a record became when it came before. Rows of
+// earlier versions, and of brokers without them, lack the topic's id: such a row
+// is the record's if it has its size and is no older than the record.
+func seen(tx *registry.Tx, origin pipeline.Origin, written time.Time) (pipeline.Datasource, bool, error) {
+	d, known, err := tx.DatasourceFrom(origin)
+	if known || err != nil || origin.TopicID == "" {
+		return d, known, err
+	}
+	nameless := origin
+	nameless.TopicID = ""
+	d, known, err = tx.DatasourceFrom(nameless)
+	return d, known && d.Origin.Bytes == origin.Bytes && !written.After(d.Received), err
+}
+
+// sameRecord refuses a record at the place of another, where no topic's id tells
+// them apart: the control topic was made anew while the registry stayed. Silence
+// would lose its stream.
+func (s *Service) sameRecord(ctx context.Context, d pipeline.Datasource, o pipeline.Origin) error {
 	if d.Origin.Bytes == o.Bytes {
 		return nil
 	}
+	s.Log.ErrorContext(ctx, "a control message was not taken: another one lay at its place", "topic", o.Topic, "partition", o.Partition, "offset", o.Offset, "datasource", d.ID)
+	return otherRecord(d, o)
+}
+
+func otherRecord(d pipeline.Datasource, o pipeline.Origin) error {
 	return &pipeline.Error{
 		Op: "store datasource", Kind: pipeline.Conflict, Field: "origin",
 		Reason: fmt.Sprintf("offset %d of partition %d of %s was another record when it became datasource %d", o.Offset, o.Partition, o.Topic, d.ID),
@@ -152,8 +178,11 @@ func store(tx *registry.Tx, d pipeline.Datasource) (pipeline.Datasource, error) 
 		}
 		return d, tx.Emit(factOf(d))
 	}
-	if err := sameRecord(first, d.Origin); err != nil || d.ResendOf == 0 || first.ResendOf != 0 {
-		return first, err
+	if first.Origin.Bytes != d.Origin.Bytes {
+		return first, otherRecord(first, d.Origin)
+	}
+	if d.ResendOf == 0 || first.ResendOf != 0 {
+		return first, nil
 	}
 	first.ResendOf = d.ResendOf // the record came before the command that sent it had ended
 	return first, tx.UpdateDatasource(&first)

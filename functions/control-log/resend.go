@@ -29,6 +29,9 @@ func (s *Service) resend(ctx context.Context, call *door.Call) error {
 	if err != nil {
 		return err
 	}
+	if err := s.Cluster.SameTopics(ctx, d.TopicIDs); err != nil {
+		return err
+	}
 	if d.Retention, err = s.Cluster.Available(ctx, d.Ranges); err != nil {
 		return err
 	}

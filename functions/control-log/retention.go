@@ -74,9 +74,22 @@ func (s *Service) refresh(ctx context.Context, all []pipeline.Datasource) {
 	_ = asking.Wait() // no look-up gives an error
 }
 
+// available tells what the log holds of a datasource: nothing where its topic was
+// made anew.
+func (s *Service) available(ctx context.Context, d pipeline.Datasource) (pipeline.Retention, error) {
+	err := s.Cluster.SameTopics(ctx, d.TopicIDs)
+	if pipeline.KindOf(err) == pipeline.Conflict {
+		return pipeline.Retention{State: pipeline.Expired, Reason: rejectionOf(err).Reason}, err
+	}
+	if err != nil {
+		return d.Retention, err
+	}
+	return s.Cluster.Available(ctx, d.Ranges)
+}
+
 // ask asks the broker about one datasource and stores a state that changed.
 func (s *Service) ask(ctx context.Context, d *pipeline.Datasource) {
-	now, err := s.Cluster.Available(ctx, d.Ranges)
+	now, err := s.available(ctx, *d)
 	if pipeline.KindOf(err) == pipeline.Unavailable {
 		d.Retention.Reason = "not looked up now: " + err.Error()
 		return

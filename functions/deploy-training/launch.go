@@ -101,7 +101,7 @@ func specOf(r pipeline.Result, dep pipeline.Deployment, d pipeline.Datasource, m
 		Seed: dep.Seed, Engine: dep.Engine, GPUs: dep.GPUs,
 		Datasource: d.ID, Ranges: d.Ranges, InputFormat: d.InputFormat, InputConfig: d.InputConfig,
 		ValidationRate: d.ValidationRate, TestRate: d.TestRate,
-		ShuffleStream: d.Shuffle, StreamSeed: d.Seed, Order: d.Order,
+		ShuffleStream: d.Shuffle, StreamSeed: d.Seed, Order: d.Order, TopicIDs: d.TopicIDs,
 	}
 }
 

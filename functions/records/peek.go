@@ -94,6 +94,9 @@ func (s *Service) preview(ctx context.Context, id int64, limit int) (preview, er
 		return preview{}, err
 	}
 	p := newPreviewer(decoder, limit)
+	if err := s.Cluster.SameTopics(ctx, d.TopicIDs); err != nil {
+		return preview{}, err
+	}
 	for _, g := range d.Ranges {
 		err := s.Cluster.Read(ctx, g, p.add)
 		if errors.Is(err, errEnough) {

@@ -25,6 +25,9 @@ func (t *training) read(ctx context.Context, d *codec.Decoder) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, cluster.Close()) }()
+	if err := cluster.SameTopics(ctx, t.Job.TopicIDs); err != nil {
+		return op("read the stream", err)
+	}
 	total := int64(0)
 	for _, r := range t.Job.Ranges {
 		total += r.Length

@@ -48,6 +48,7 @@ type Datasource struct {
 	Seed           int64                      `json:"seed"`
 	Order          Order                      `json:"order,omitempty" description:"how several partitions are read; by time of their records when absent"`
 	Extra          map[string]json.RawMessage `json:"extra,omitempty" description:"members of the control message that the contract does not know"`
+	TopicIDs       map[string]string          `json:"topic_ids,omitempty" description:"Kafka's ids of the topics when the stream was announced: one that was made anew has another"`
 	ResendOf       int64                      `json:"resend_of,omitempty" description:"the datasource that was used again"`
 	Origin         Origin                     `json:"origin"`
 	Received       time.Time                  `json:"received"`

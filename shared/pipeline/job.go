@@ -32,6 +32,8 @@ type TrainingJob struct {
 	ShuffleStream    bool             `json:"shuffle_stream"` // shuffle once before splitting, by StreamSeed
 	StreamSeed       int64            `json:"stream_seed"`
 	Order            Order            `json:"order,omitempty"` // of the records of several partitions
+
+	TopicIDs map[string]string `json:"topic_ids,omitempty"` // of the topics when the stream was announced
 }
 
 // Progress is the data of training.progressed.

@@ -32,7 +32,16 @@ func datasourceColumns(d *pipeline.Datasource) []any {
 	if d.Origin.Topic == "" { // NULL is unlike any other NULL: many may have no origin
 		return []any{d.Deployment, d.ResendOf, status, nil, nil, nil}
 	}
-	return []any{d.Deployment, d.ResendOf, status, d.Origin.Topic, d.Origin.Partition, d.Origin.Offset}
+	return []any{d.Deployment, d.ResendOf, status, originTopic(d.Origin), d.Origin.Partition, d.Origin.Offset}
+}
+
+// originTopic tells the topic of a control record from one of that name that was
+// there before. Earlier versions did not know the id; a name holds no slash.
+func originTopic(o pipeline.Origin) string {
+	if o.TopicID == "" {
+		return o.Topic
+	}
+	return o.Topic + "/" + o.TopicID
 }
 
 func datasourceWords(d *pipeline.Datasource) []string {
@@ -74,7 +83,7 @@ func (tx *Tx) DatasourceFrom(o pipeline.Origin) (d pipeline.Datasource, found bo
 		return d, false, nil
 	}
 	x, err := datasources.decode(tx.row(`SELECT body FROM datasources
-		WHERE origin_topic = ? AND origin_partition = ? AND origin_offset = ?`, o.Topic, o.Partition, o.Offset).Scan)
+		WHERE origin_topic = ? AND origin_partition = ? AND origin_offset = ?`, originTopic(o), o.Partition, o.Offset).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return d, false, nil
 	}

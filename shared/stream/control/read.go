@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -29,8 +30,21 @@ func Read(ctx context.Context, c *stream.Cluster, key, value []byte) (pipeline.D
 		d.Retention.State = pipeline.RetentionUnset
 		return d, err
 	}
-	d.Retention, err = c.Available(ctx, d.Ranges)
+	if d.Retention, err = c.Available(ctx, d.Ranges); err != nil {
+		return d, err
+	}
+	d.TopicIDs, err = c.TopicIDs(ctx, topicsOf(d.Ranges)...)
 	return d, err
+}
+
+// topicsOf are the topics of ranges, each once.
+func topicsOf(ranges []pipeline.Range) (topics []string) {
+	for _, r := range ranges {
+		if !slices.Contains(topics, r.Topic) {
+			topics = append(topics, r.Topic)
+		}
+	}
+	return topics
 }
 
 // countTime bounds the counting of a stream's records.

@@ -67,11 +67,15 @@ func Send(ctx context.Context, c *stream.Cluster, topic string, m Message) (pipe
 	if err != nil {
 		return pipeline.Origin{}, err
 	}
+	ids, err := c.TopicIDs(ctx, topic)
+	if err != nil {
+		return pipeline.Origin{}, err
+	}
 	producer, err := c.NewProducer(ctx)
 	if err != nil {
 		return pipeline.Origin{}, err
 	}
 	const partition = 0 // one partition keeps control messages in the order they were sent
 	base, err := producer.Produce(ctx, topic, partition, []stream.Record{{Key: key, Value: value}})
-	return pipeline.Origin{Topic: topic, Partition: partition, Offset: base, Bytes: len(key) + len(value)}, err
+	return pipeline.Origin{Topic: topic, Partition: partition, Offset: base, Bytes: len(key) + len(value), TopicID: ids[topic]}, err
 }

@@ -66,6 +66,8 @@ export interface Datasource {
   seed: number
   shuffle: boolean
   test_rate: number
+  /** Kafka's ids of the topics when the stream was announced: one that was made anew has another */
+  topic_ids?: Record<string, string>
   total_msg: number
   validation_rate: number
 }
