@@ -33,8 +33,10 @@ type answer struct {
 	runs     []run
 	skips    []span // offsets that hold no record to read, see transactions
 	memory   []byte
-	unpacked int64 // bytes of the runs that lie outside memory
-	err      error // why there are no more answers
+	own      []byte      // the memory to go on with after that of a slot
+	slots    chan []byte // where the memory is to be given back to; nil for its own
+	unpacked int64       // bytes of the runs that lie outside memory
+	err      error       // why there are no more answers
 
 	packed, expanded int64 // bytes of compressed batches, before and after
 }
@@ -52,13 +54,26 @@ type run struct {
 // size is the memory that a holds.
 func (a *answer) size() int64 { return int64(cap(a.memory)) + a.unpacked }
 
+// share is what of it counts as its lane's.
+func (a *answer) share() int64 {
+	if a.slots != nil {
+		return int64(cap(a.own))
+	}
+	return a.size()
+}
+
 // growth is the factor by which compressed batches grew, by byte of the answer.
 func (a *answer) growth() float64 { return float64(a.expanded) / float64(max(1, a.packed)) }
 
-// reset makes a empty.
+// reset makes a empty, and gives its slot back.
 func (a *answer) reset() {
 	clear(a.runs) // they may hold memory of their own
-	*a = answer{runs: a.runs[:0], skips: a.skips[:0], memory: a.memory}
+	memory := a.memory
+	if a.slots != nil {
+		a.slots <- a.memory // never blocks: it was taken from there
+		memory = a.own
+	}
+	*a = answer{runs: a.runs[:0], skips: a.skips[:0], memory: memory}
 }
 
 // grow makes the memory size bytes long, with some to spare for the next answer.

@@ -2,8 +2,6 @@ package stream
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"sync/atomic"
 
 	"github.com/segmentio/kafka-go"
@@ -16,89 +14,53 @@ import (
 type Claim struct {
 	Topic     string
 	Partition int
+	*lane
 
-	cluster   *Cluster
 	commits   *commits
-	offset    int64 // where to begin: an offset, kafka.FirstOffset or kafka.LastOffset
-	lane      *lane
-	next      int64 // after the records that were handed out
 	committed atomic.Int64
 }
 
-// open finds where to begin. A committed offset that retention has overtaken
-// moves to the first record that is left; what was lost is logged, never
-// silent.
-func (c *Claim) open(ctx context.Context) error {
-	first, next, err := c.offsets(ctx)
+// open begins to read at the offset that the group has committed, which may be
+// kafka.FirstOffset or kafka.LastOffset.
+func (c *Claim) open(ctx context.Context, cluster *Cluster, committed int64) error {
+	from, err := c.begin(ctx, cluster, committed)
 	if err != nil {
 		return err
 	}
-	begin, end := first[c.Partition], next[c.Partition]
-	switch {
-	case c.offset == kafka.LastOffset:
-		begin = end
-	case c.offset == kafka.FirstOffset:
-	case c.offset < begin:
-		c.commits.config.Log.Warn("records expired before they were consumed", "group", c.commits.config.ID, "topic", c.Topic,
-			"partition", c.Partition, "from", c.offset, "to", begin-1)
-	case c.offset > end:
-		c.commits.config.Log.Warn("the topic was made anew: consuming from its beginning", "group", c.commits.config.ID, "topic", c.Topic,
-			"partition", c.Partition, "committed", c.offset, "end", end)
-	default:
-		begin = c.offset
-	}
-	c.committed.Store(begin)
-	c.start(ctx, begin)
+	c.lane = cluster.open(ctx, &lane{
+		topic: c.Topic, partition: c.Partition, offset: from, stop: forever, limits: cluster.claimLimits,
+		moved: func(ctx context.Context, next int64) (int64, error) { return c.begin(ctx, cluster, next) },
+	})
 	return nil
 }
 
-// offsets asks again for a while: a leader may be moving just now.
-func (c *Claim) offsets(ctx context.Context) (first, next map[int]int64, err error) {
-	err = persist(ctx, func() error {
-		first, next, err = c.cluster.offsetsOf(ctx, c.Topic, c.Partition)
+// begin finds where to begin. A committed offset that retention has overtaken
+// moves to the first record that is left; what was lost is logged, never
+// silent.
+func (c *Claim) begin(ctx context.Context, cluster *Cluster, committed int64) (from int64, err error) {
+	var first, next map[int]int64
+	err = persist(ctx, func() (err error) { // a leader may be moving just now
+		first, next, err = cluster.offsetsOf(ctx, c.Topic, c.Partition)
 		return err
 	}, func(err error) bool { return pipeline.KindOf(err) == pipeline.Unavailable })
-	return first, next, err
-}
-
-func (c *Claim) start(ctx context.Context, offset int64) {
-	c.next = offset
-	c.lane = c.cluster.open(ctx, c.Topic, c.Partition, offset, forever, c.cluster.claimLimits)
-}
-
-func (c *Claim) close() {
-	if c.lane != nil {
-		c.lane.close()
+	if err != nil {
+		return 0, err
 	}
-}
-
-// Next is the offset after the last record that Fetch handed out: what to
-// commit once all of them are dealt with.
-func (c *Claim) Next() int64 { return c.next }
-
-// Fetch waits for the next records, at least one. They are valid until the next
-// call; their keys, values and headers lie in memory that is used again.
-func (c *Claim) Fetch(ctx context.Context) ([]Record, error) {
-	for {
-		records, err := c.lane.next(ctx)
-		switch {
-		case err == nil:
-			c.next = c.lane.past(records[len(records)-1].Offset + 1)
-			return records, nil
-		case ctx.Err() != nil:
-			return nil, ctx.Err()
-		case errors.Is(err, errEnded): // the assignment has ended
-			return nil, context.Canceled
-		case errors.Is(err, kafka.OffsetOutOfRange): // retention overtook us
-			c.close()
-			c.offset = c.next
-			if err := c.open(ctx); err != nil {
-				return nil, err
-			}
-		default:
-			return nil, unavailable("consume", fmt.Errorf("topic %s, partition %d: %w", c.Topic, c.Partition, err))
-		}
+	from, end := first[c.Partition], next[c.Partition]
+	log := c.commits.config.Log.With("group", c.commits.config.ID, "topic", c.Topic, "partition", c.Partition)
+	switch {
+	case committed == kafka.LastOffset:
+		from = end
+	case committed == kafka.FirstOffset:
+	case committed < from:
+		log.Warn("records expired before they were consumed", "from", committed, "to", from-1)
+	case committed > end:
+		log.Warn("the topic was made anew: consuming from its beginning", "committed", committed, "end", end)
+	default:
+		from = committed
 	}
+	c.committed.Store(from)
+	return from, nil
 }
 
 // Done says that all records before next are handled. The offset is committed

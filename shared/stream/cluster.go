@@ -22,6 +22,7 @@ type Cluster struct {
 	client    *kafka.Client
 	lanes     atomic.Int64 // that groups and Follow read
 	large     chan []byte  // see answersTooLarge
+	slots     chan []byte  // see slotBytes
 	fresh     freshness
 }
 
@@ -46,11 +47,15 @@ func Dial(ctx context.Context, config Config) (*Cluster, error) {
 	c := &Cluster{
 		config:    config,
 		large:     make(chan []byte, answersTooLarge),
+		slots:     make(chan []byte, slotCount),
 		transport: &kafka.Transport{ClientID: clientID, TLS: secure, SASL: mechanism, MetadataTTL: metadataTTL},
 		dialer:    &kafka.Dialer{ClientID: clientID, TLS: secure, SASLMechanism: mechanism, Timeout: 10 * time.Second, KeepAlive: 30 * time.Second},
 	}
 	for range answersTooLarge {
 		c.large <- nil
+	}
+	for range slotCount {
+		c.slots <- nil
 	}
 	c.client = &kafka.Client{Addr: kafka.TCP(config.Brokers...), Timeout: 30 * time.Second, Transport: c.transport}
 	var failed error

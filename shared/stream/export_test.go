@@ -16,3 +16,6 @@ func (c *Cluster) Intercept(wrap func(net.Conn) net.Conn) {
 		return wrap(conn), nil
 	}
 }
+
+// SlotsInUse is how many slots lie with lanes.
+func (c *Cluster) SlotsInUse() int { return slotCount - len(c.slots) }

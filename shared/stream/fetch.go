@@ -12,31 +12,47 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// fetcher asks one partition for records from an offset on, one fetch after the
-// other.
-type fetcher struct {
-	cluster   *Cluster
-	topic     string
-	partition int
-	next      int64 // the offset to ask for
-}
-
 // room bounds what a fetch brings, in bytes.
 type room struct {
 	most int64 // asked for; one record batch comes whole even if larger
 	hold int64 // kept in memory, where one record is kept even if larger
 	even int64 // up to here memory is taken with some to spare
+	// slots are where an answer may lie that is larger than hold, see slotBytes.
+	slots chan []byte
 }
 
 // fetchTime bounds one fetch, of which longPoll may pass in waiting.
 const fetchTime = 30 * time.Second
 
-// fetch fills a with the records from f.next on, none if there are none yet.
+// fetch fills a with the records from l.offset on, none if there are none yet.
 // Failures that may pass are tried again for a while.
-func (f *fetcher) fetch(ctx context.Context, a *answer, r room) error {
+func (l *lane) fetch(ctx context.Context, a *answer, r room) error {
 	return persist(ctx, func() error {
-		return f.cluster.current(ctx, func() error { return f.once(ctx, a, r) })
+		return l.cluster.current(ctx, func() error { return l.fetchOnce(ctx, a, r) })
 	}, passing)
+}
+
+func (l *lane) fetchOnce(ctx context.Context, a *answer, r room) error {
+	ctx, cancel := context.WithTimeout(ctx, fetchTime)
+	defer cancel()
+	a.reset()
+	request := newFetchRequest(ctx, l, r)
+	request.into, *a = *a, answer{} // a request that was given up may write to it yet
+	message, err := l.cluster.transport.RoundTrip(ctx, l.cluster.client.Addr, request)
+	if err != nil {
+		request.giveUp()
+		return err
+	}
+	got, ok := message.(*fetchAnswer)
+	if !ok {
+		return fmt.Errorf("a fetch is answered by a %T", message)
+	}
+	*a = got.answer
+	if got.failure != 0 {
+		return got.failure
+	}
+	l.offset = got.next
+	return nil
 }
 
 // patience is how long something is tried again while the broker cannot be
@@ -63,27 +79,6 @@ func persistFor(ctx context.Context, patience time.Duration, try func() error, p
 		case <-time.After(wait):
 		}
 	}
-}
-
-func (f *fetcher) once(ctx context.Context, a *answer, r room) error {
-	ctx, cancel := context.WithTimeout(ctx, fetchTime)
-	defer cancel()
-	request := newFetchRequest(ctx, f, r)
-	request.into, *a = *a, answer{} // a request that was given up may write to it yet
-	message, err := f.cluster.transport.RoundTrip(ctx, f.cluster.client.Addr, request)
-	if err != nil {
-		return err
-	}
-	got, ok := message.(*fetchAnswer)
-	if !ok {
-		return fmt.Errorf("a fetch is answered by a %T", message)
-	}
-	*a = got.answer
-	if got.failure != 0 {
-		return got.failure
-	}
-	f.next = got.next
-	return nil
 }
 
 // passing reports whether an error may go away by itself: anything that is no

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -24,15 +25,19 @@ type fetchRequest struct {
 	into          answer      // whose memory is used again; given up to the answer
 	large         chan []byte // see answersTooLarge
 	givenUp       <-chan struct{}
+
+	mu       sync.Mutex
+	got      *fetchAnswer // once it is there
+	orphaned bool         // nobody waits for it
 }
 
-func newFetchRequest(ctx context.Context, f *fetcher, r room) *fetchRequest {
+func newFetchRequest(ctx context.Context, l *lane, r room) *fetchRequest {
 	most := int32(min(r.most, 1<<30)) // #nosec G115 -- bounded
-	return &fetchRequest{room: r, large: f.cluster.large, givenUp: ctx.Done(), Request: fetch.Request{
+	return &fetchRequest{room: r, large: l.cluster.large, givenUp: ctx.Done(), Request: fetch.Request{
 		ReplicaID: -1, MaxWaitTime: int32(longPoll.Milliseconds()), MinBytes: 1, MaxBytes: most,
 		SessionEpoch: -1, // no session: a request says all it wants
-		Topics: []fetch.RequestTopic{{Topic: f.topic, Partitions: []fetch.RequestPartition{{
-			Partition: int32(f.partition), CurrentLeaderEpoch: -1, FetchOffset: f.next, LogStartOffset: -1, PartitionMaxBytes: most, // #nosec G115 -- Kafka's own numbers
+		Topics: []fetch.RequestTopic{{Topic: l.topic, Partitions: []fetch.RequestPartition{{
+			Partition: int32(l.partition), CurrentLeaderEpoch: -1, FetchOffset: l.offset, LogStartOffset: -1, PartitionMaxBytes: most, // #nosec G115 -- Kafka's own numbers
 		}}}},
 	}}
 }
@@ -67,14 +72,32 @@ func (r *fetchRequest) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
 	if size < 4 || size > largestAnswer {
 		return nil, fmt.Errorf("an answer of %d bytes to a fetch", size)
 	}
-	if size > r.room.hold {
+	if size > r.room.hold && !r.takeSlot(size) {
 		return r.readLarge(rw, size)
 	}
-	r.into.grow(size, r.room)
+	if r.into.slots == nil {
+		r.into.grow(size, r.room)
+	}
 	if _, err := io.ReadFull(rw, r.into.memory); err != nil {
+		r.into.reset()
 		return nil, err
 	}
-	return r.collect(r.into.memory, false)
+	hold := r.room.hold
+	if r.into.slots != nil {
+		hold = slotBytes
+	}
+	return r.collect(r.into.memory, hold, false)
+}
+
+// giveUp says that nobody waits for the answer. Slots that it lies in, or will
+// lie in, become free.
+func (r *fetchRequest) giveUp() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.orphaned = true
+	if r.got != nil {
+		r.got.answer.reset()
+	}
 }
 
 // answersTooLarge is how many answers may be in memory whole that are larger
@@ -105,22 +128,26 @@ func (r *fetchRequest) readLarge(rw io.Reader, size int64) (protocol.Message, er
 	if _, err := io.ReadFull(rw, memory); err != nil {
 		return nil, err
 	}
-	return r.collect(memory, true)
+	return r.collect(memory, r.room.hold, true)
 }
 
 // collect takes the records out of an answer's body, which is lent or the
-// memory of r.into itself.
-func (r *fetchRequest) collect(body []byte, lent bool) (protocol.Message, error) {
-	failure, set, aborted, err := parseFetch(body)
-	if err != nil {
-		return nil, err
-	}
-	got := &fetchAnswer{failure: failure, answer: r.into, next: r.Topics[0].Partitions[0].FetchOffset}
+// memory of r.into itself, as many as hold bytes have room for.
+func (r *fetchRequest) collect(body []byte, hold int64, lent bool) (protocol.Message, error) {
+	got := &fetchAnswer{answer: r.into, next: r.Topics[0].Partitions[0].FetchOffset}
 	r.into = answer{} // an idle connection may keep the request
-	if failure == 0 {
-		got.next, err = got.answer.collect(set, got.next, r.room.hold, lent, aborted)
+	failure, set, aborted, err := parseFetch(body)
+	if got.failure = failure; err == nil && failure == 0 {
+		got.next, err = got.answer.collect(set, got.next, hold, lent, aborted)
 	}
-	return got, err
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err != nil || r.orphaned {
+		got.answer.reset()
+		return got, err
+	}
+	r.got = got
+	return got, nil
 }
 
 // The isolation levels: in readCommitted, records of transactions come once they

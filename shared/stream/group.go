@@ -40,7 +40,7 @@ const claimBytes = 1 << 20
 
 // claimLimits are the limits of each partition that is read for a group, or
 // followed.
-func (c *Cluster) claimLimits() limits { return share(int(c.lanes.Load()), claimBytes) }
+func (c *Cluster) claimLimits() limits { return shareWithSlots(int(c.lanes.Load()), c.slots) }
 
 // Consume joins a group and calls handle for each partition that is assigned,
 // in a goroutine of its own, with a context that ends with the assignment. It
@@ -202,7 +202,7 @@ func (m *membership) begin(generation *kafka.Generation) (partitions int) {
 			generation.Start(func(ended context.Context) {
 				defer m.handlers.Done()
 				defer m.cluster.lanes.Add(-1)
-				m.serve(ended, &Claim{Topic: topic, Partition: p.ID, cluster: m.cluster, commits: commits, offset: p.Offset})
+				m.serve(ended, &Claim{Topic: topic, Partition: p.ID, commits: commits}, p.Offset)
 			})
 		}
 	}
@@ -242,16 +242,16 @@ func (m *membership) watch(ended context.Context) {
 // the library has ended the generation: before, it would join again, for a
 // member that is leaving, and look up its topics, which makes them where they
 // were deleted.
-func (m *membership) serve(ended context.Context, claim *Claim) {
+func (m *membership) serve(ended context.Context, claim *Claim, committed int64) {
 	ctx, cancel := context.WithCancel(m.ctx)
 	defer cancel()
 	stop := context.AfterFunc(ended, cancel)
 	defer stop()
-	err := claim.open(ctx)
+	err := claim.open(ctx, m.cluster, committed)
 	if err == nil {
 		err = m.handle(ctx, claim)
+		claim.close()
 	}
-	claim.close()
 	claim.commits.handlers.Done()
 	switch {
 	case ctx.Err() != nil: // asked to end: what it says about that is no news

@@ -304,4 +304,9 @@ func TestManyPartitionsStayWithinTheirMemory(t *testing.T) {
 	if used := int64(full.HeapAlloc) - int64(before.HeapAlloc); used > allowed {
 		t.Errorf("%d MiB are held while all partitions wait", used>>20)
 	}
+	for deadline := time.Now().Add(10 * time.Second); c.SlotsInUse() > 0; <-time.After(10 * time.Millisecond) { // fetches that were cut off end beside
+		if time.Now().After(deadline) {
+			t.Fatalf("%d slots were not given back", c.SlotsInUse())
+		}
+	}
 }

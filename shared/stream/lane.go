@@ -4,21 +4,30 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/segmentio/kafka-go"
 )
 
 // lane reads one partition ahead of its consumer: two answers at most, of which
 // the consumer has one. Together they hold no more than limits allows, with few
-// exceptions: one record that is larger, and what answersTooLarge says.
+// exceptions: one record that is larger, what answersTooLarge says, and what
+// lies in a slot.
 type lane struct {
-	fetcher fetcher
-	stop    int64 // the offset to end at
-	limits  func() limits
-	full    chan *answer
-	free    chan *answer
-	cancel  context.CancelFunc
-	done    chan struct{}
+	cluster   *Cluster
+	topic     string
+	partition int
+	stop      int64 // the offset to end at
+	limits    func() limits
+	// moved gives the offset to go on from where the log no longer holds the next
+	// one; nil where that is an error.
+	moved  func(ctx context.Context, next int64) (int64, error)
+	full   chan *answer
+	free   chan *answer
+	cancel context.CancelFunc
+	done   chan struct{}
 
 	// Of the goroutine that fetches, which belongs to whoever opened the lane.
+	offset int64     // to ask for
 	idle   []*answer // to fill
 	lent   int64     // bytes that the consumer's answer holds
 	last   int64     // bytes that the last answer took
@@ -27,14 +36,16 @@ type lane struct {
 	// Of the consumer.
 	decoder decoder
 	current *answer
+	next    int64  // the offset after the records that were handed out
 	skips   []span // of the answers so far, from the last call of past on
 }
 
 // limits bound the memory of a lane, in bytes.
 type limits struct {
-	hold    int64 // by answers
-	most    int64 // of one fetch
-	decoded int64 // by Records beside what they point to
+	hold    int64       // by answers
+	most    int64       // of one fetch
+	decoded int64       // by Records beside what they point to
+	slots   chan []byte // for answers that hold has no room for; nil: none
 }
 
 // memoryOfLanes is what all partitions that a process reads at once take
@@ -50,14 +61,13 @@ func share(lanes int, most int64) limits {
 	return limits{hold: hold, most: min(most, hold/2), decoded: min(each/4, mostDecoded)}
 }
 
-// open begins to read a partition at an offset. With stop, it ends there.
-func (c *Cluster) open(ctx context.Context, topic string, partition int, offset, stop int64, limits func() limits) *lane {
-	ctx, cancel := context.WithCancel(ctx)
-	l := &lane{
-		fetcher: fetcher{cluster: c, topic: topic, partition: partition, next: offset}, stop: stop, limits: limits,
-		full: make(chan *answer), free: make(chan *answer, 2), idle: []*answer{{}, {}}, cancel: cancel, done: make(chan struct{}),
-		decoder: decoder{topic: topic, partition: partition},
-	}
+// open begins to read a partition. Of the lane, topic, partition, offset, stop,
+// limits and moved are set.
+func (c *Cluster) open(ctx context.Context, l *lane) *lane {
+	ctx, l.cancel = context.WithCancel(ctx)
+	l.cluster, l.decoder, l.next = c, decoder{topic: l.topic, partition: l.partition}, l.offset
+	l.idle = []*answer{{}, {}}
+	l.full, l.free, l.done = make(chan *answer), make(chan *answer, 2), make(chan struct{})
 	go func() {
 		defer close(l.done)
 		defer close(l.full)
@@ -67,26 +77,31 @@ func (c *Cluster) open(ctx context.Context, topic string, partition int, offset,
 }
 
 func (l *lane) run(ctx context.Context) {
-	for l.fetcher.next < l.stop {
+	for l.offset < l.stop {
 		a, r, err := l.place(ctx)
 		if err != nil {
 			return
 		}
-		a.err = l.fetcher.fetch(ctx, a, r)
-		l.lent, l.last, l.growth = a.size(), a.size(), a.growth()
+		a.err = l.fetch(ctx, a, r)
+		if l.moved != nil && errors.Is(a.err, kafka.OffsetOutOfRange) {
+			l.offset, a.err = l.moved(ctx, l.offset)
+		}
+		l.lent, l.last, l.growth = a.share(), a.size(), a.growth()
+		failed := a.err != nil
 		select {
 		case <-ctx.Done():
+			a.reset()
 			return
-		case l.full <- a:
+		case l.full <- a: // from here on the consumer's
 		}
-		if a.err != nil {
+		if failed {
 			return
 		}
 	}
 }
 
-// place waits for an answer to fill, and for the other one as well where what
-// that one holds leaves too little room.
+// place waits for an answer to fill, and, where there are no slots, for the
+// other one as well where what that one holds leaves too little room.
 func (l *lane) place(ctx context.Context) (*answer, room, error) {
 	for {
 		now := l.limits()
@@ -95,16 +110,15 @@ func (l *lane) place(ctx context.Context) (*answer, room, error) {
 		case len(l.idle) == 2:
 			a := l.pick(now.hold)
 			return a, l.room(now, now.hold-int64(cap(l.idle[0].memory)), 2), nil
-		case len(l.idle) == 1 && now.hold-l.lent >= enough:
+		case len(l.idle) == 1 && (now.slots != nil || now.hold-l.lent >= enough):
 			a := l.idle[0]
 			l.idle = l.idle[:0]
-			return a, l.room(now, now.hold-l.lent, 1), nil
+			return a, l.room(now, max(now.hold-l.lent, now.hold/4), 1), nil
 		}
 		select {
 		case <-ctx.Done():
 			return nil, room{}, ctx.Err()
 		case a := <-l.free:
-			a.reset()
 			l.idle = append(l.idle, a)
 		}
 	}
@@ -127,29 +141,36 @@ func (l *lane) pick(hold int64) *answer {
 // room is how much the next fetch may bring, of so many that share the bytes.
 func (l *lane) room(now limits, hold, sharing int64) room {
 	const least = 4 << 10
-	most := min(now.most, int64(float64(hold/sharing)/(1+l.growth))-answerHeader)
-	return room{most: max(least, most), hold: hold, even: now.hold / 2}
+	whole := hold / sharing
+	if now.slots != nil {
+		whole = slotBytes
+	}
+	most := min(now.most, int64(float64(whole)/(1+l.growth))-answerHeader)
+	return room{most: max(least, most), hold: hold, even: now.hold / 2, slots: now.slots}
 }
 
 // answerHeader is more than an answer takes beside its records.
 const answerHeader = 512
 
-var errEnded = errors.New("the lane has come to its end")
+var errEnded = errors.New("the partition was read to where it was to end")
 
-// next waits for the next records, at least one. They are valid until the next
-// call; their keys, values and headers lie in memory that is used again.
-// errEnded after the last record and after an error.
-func (l *lane) next(ctx context.Context) ([]Record, error) {
+// Fetch waits for the next records, at least one. They are valid until the next
+// call; their keys, values and headers lie in memory that is used again. It
+// fails with errEnded after the last record and after an error.
+func (l *lane) Fetch(ctx context.Context) ([]Record, error) {
+	l.next = l.past(l.next)
 	for {
 		if l.current != nil {
 			records, err := l.decoder.decode(l.limits().decoded)
 			if err != nil {
-				return nil, fmt.Errorf("read records of topic %s, partition %d: %w", l.decoder.topic, l.decoder.partition, err)
+				return nil, l.explain(err)
 			}
 			if len(records) > 0 {
+				l.next = records[len(records)-1].Offset + 1
 				return records, nil
 			}
 			l.decoder.forget()
+			l.current.reset()
 			l.free <- l.current // never blocks: it has room for both answers
 			l.current = nil
 		}
@@ -161,7 +182,7 @@ func (l *lane) next(ctx context.Context) ([]Record, error) {
 				return nil, errEnded
 			}
 			if a.err != nil {
-				return nil, a.err
+				return nil, l.explain(a.err)
 			}
 			l.current = a
 			for _, s := range a.skips {
@@ -172,8 +193,23 @@ func (l *lane) next(ctx context.Context) ([]Record, error) {
 	}
 }
 
-// close ends the goroutine and waits for it.
+// explain says what could not be read.
+func (l *lane) explain(err error) error {
+	return unavailable("read records", fmt.Errorf("topic %s, partition %d: %w", l.topic, l.partition, err))
+}
+
+// Next is the offset after the last record that Fetch handed out, and after what
+// is no record behind it.
+func (l *lane) Next() int64 {
+	l.next = l.past(l.next)
+	return l.next
+}
+
+// close ends the goroutine and waits for it. What Fetch gave is no longer valid.
 func (l *lane) close() {
 	l.cancel()
 	<-l.done
+	if l.current != nil {
+		l.current.reset()
+	}
 }

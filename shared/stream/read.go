@@ -70,7 +70,7 @@ type strand struct {
 }
 
 func (c *Cluster) strand(ctx context.Context, r pipeline.Range, bounds limits) *strand {
-	l := c.open(ctx, r.Topic, r.Partition, r.Offset, r.Offset+r.Length, func() limits { return bounds })
+	l := c.open(ctx, &lane{topic: r.Topic, partition: r.Partition, offset: r.Offset, stop: r.Offset + r.Length, limits: func() limits { return bounds }})
 	return &strand{Range: r, cluster: c, lane: l, next: r.Offset}
 }
 
@@ -86,7 +86,7 @@ func (s *strand) read(ctx context.Context) ([]Record, error) {
 		return nil, s.fault
 	}
 	end := s.Offset + s.Length
-	records, err := s.lane.next(ctx)
+	records, err := s.lane.Fetch(ctx)
 	if errors.Is(err, errEnded) && ctx.Err() == nil { // what is left of the range is no records
 		if s.next = s.lane.past(s.next); s.next < end {
 			return nil, gap(s.Range, s.next, end)

@@ -148,11 +148,10 @@ type head struct {
 // headAt looks for the first record from an offset on, as far as end.
 func (c *Cluster) headAt(ctx context.Context, topic string, partition int, offset, end int64) (h head, err error) {
 	const least = 64 << 10 // one whole batch comes anyway
-	f := fetcher{cluster: c, topic: topic, partition: partition, next: offset}
-	var passed lane
-	for from := offset; from < end; from = f.next {
+	l := &lane{cluster: c, topic: topic, partition: partition, offset: offset}
+	for from := offset; from < end; from = l.offset {
 		var a answer
-		if err := f.fetch(ctx, &a, room{most: least, hold: 2 * least, even: least}); err != nil {
+		if err := l.fetch(ctx, &a, room{most: least, hold: 2 * least, even: least}); err != nil {
 			return h, err
 		}
 		var d decoder
@@ -162,16 +161,16 @@ func (c *Cluster) headAt(ctx context.Context, topic string, partition int, offse
 			return h, err
 		}
 		for _, s := range a.skips {
-			passed.skips = appendSpan(passed.skips, s)
+			l.skips = appendSpan(l.skips, s)
 		}
 		if h.found = len(records) > 0; h.found {
 			h.offset, h.written = records[0].Offset, records[0].Time
 			break
 		}
-		if f.next == from {
+		if l.offset == from {
 			break
 		}
 	}
-	h.missing = passed.past(offset)
+	h.missing = l.past(offset)
 	return h, nil
 }

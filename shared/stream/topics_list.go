@@ -32,21 +32,20 @@ func (c *Cluster) Topics(ctx context.Context) ([]string, error) {
 func (c *Cluster) Follow(ctx context.Context, topic string, partition int, offset int64, each func(Record) error) error {
 	c.lanes.Add(1)
 	defer c.lanes.Add(-1)
-	l := c.open(ctx, topic, partition, offset, forever, c.claimLimits)
+	l := c.open(ctx, &lane{topic: topic, partition: partition, offset: offset, stop: forever, limits: c.claimLimits})
 	defer l.close()
 	for {
-		records, err := l.next(ctx)
+		records, err := l.Fetch(ctx)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if err != nil {
-			return unavailable("follow topic "+topic, err)
+			return err
 		}
 		for i := range records {
 			if err := each(records[i]); err != nil {
 				return err
 			}
 		}
-		l.past(records[len(records)-1].Offset + 1)
 	}
 }
