@@ -92,3 +92,30 @@ func TestDataTopicMadeAnew(t *testing.T) {
 		t.Errorf("%+v", d.Retention)
 	}
 }
+
+// What a deployment has trained on is not sent to it again.
+func TestResendThatChangesNothing(t *testing.T) {
+	r := newRig(t)
+	if _, reply := r.send(t, kafkaSource(r.record(t, []byte{1}, r.value(nil)))); reply.Type() != eventing.DatasourceReceived {
+		t.Fatalf("%s", reply)
+	}
+	deployment := r.deployment(t)
+	err := r.store.Do(t.Context(), func(tx *registry.Tx) error {
+		return tx.CreateResult(&pipeline.Result{Deployment: deployment, Configuration: 1, Model: 1, ModelName: "m", Datasource: 1})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.Post(r.URL+"/datasources/1/resend", "application/json", strings.NewReader(fmt.Sprintf(`{"deployment":%d}`, deployment)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, _ := io.ReadAll(res.Body)
+	if res.StatusCode != http.StatusConflict || !strings.Contains(string(body), fmt.Sprintf("deployment %d already trained on this stream, as datasource 1", deployment)) {
+		t.Errorf("%d %s", res.StatusCode, body)
+	}
+	if n := len(r.list(t, "")); n != 1 {
+		t.Errorf("%d datasources", n)
+	}
+}

@@ -41,7 +41,7 @@ func (s *Service) resend(ctx context.Context, call *door.Call) error {
 		return err
 	}
 	again := d
-	again.ID, again.Deployment, again.ResendOf, again.Origin, again.TotalMsg = 0, form.Deployment, d.ID, origin, message.Total()
+	again.ID, again.Deployment, again.ResendOf, again.Origin, again.TotalMsg, again.Unused = 0, form.Deployment, d.ID, origin, message.Total(), nil
 	again.Received = time.Time{} // now
 	var stored pipeline.Datasource
 	var fact event.Event
@@ -77,6 +77,15 @@ func (s *Service) resendable(ctx context.Context, id, deployment int64) (pipelin
 		_, err = tx.Deployment(deployment)
 		if pipeline.KindOf(err) == pipeline.NotFound {
 			return d, pipeline.Invalidf("deployment", "there is no deployment %d", deployment).WithHint("create the deployment first")
+		}
+		if err != nil {
+			return d, err
+		}
+		again := d
+		again.ID, again.Deployment = 0, deployment
+		why, err := tx.Unused(again)
+		if why != nil {
+			err = &pipeline.Error{Kind: pipeline.Conflict, Field: why.Field, Reason: why.Reason, Hint: why.Hint}
 		}
 		return d, err
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/cloudevents/sdk-go/v2/event"
 
@@ -120,8 +121,9 @@ func latest(tx *registry.Tx, deployment int64) (pipeline.Datasource, bool, error
 	return pipeline.Datasource{}, false, err
 }
 
-// received lets the deployment that a datasource names train on it. Without
-// such a deployment nothing happens: create finds the datasource.
+// received lets the deployment that a datasource names train on it, or keeps with
+// the datasource why it does not. Without such a deployment it waits: create
+// finds it.
 func (s *Service) received(ctx context.Context, e event.Event) (*event.Event, error) {
 	id, err := eventing.ID(e)
 	if err != nil {
@@ -133,14 +135,17 @@ func (s *Service) received(ctx context.Context, e event.Event) (*event.Event, er
 		if err != nil {
 			return err
 		}
-		dep, err := tx.Deployment(d.Deployment)
-		if pipeline.KindOf(err) == pipeline.NotFound {
-			return nil
-		}
+		why, err := tx.Unused(d)
 		if err != nil {
 			return err
 		}
-		scheduled, err = schedule(tx, dep, d)
+		if why != nil {
+			return mark(tx, d, why)
+		}
+		dep, err := tx.Deployment(d.Deployment)
+		if err == nil {
+			scheduled, err = schedule(tx, dep, d)
+		}
 		return err
 	})
 	if err != nil {
@@ -148,6 +153,24 @@ func (s *Service) received(ctx context.Context, e event.Event) (*event.Event, er
 	}
 	s.launch(ctx, scheduled)
 	return nil, nil
+}
+
+// mark keeps with a datasource why no training began on it; nil: one does. It
+// publishes what is new.
+func mark(tx *registry.Tx, d pipeline.Datasource, why *pipeline.Rejection) error {
+	if d.Unused == nil && why == nil || d.Unused != nil && why != nil && *d.Unused == *why {
+		return nil
+	}
+	d.Unused = why
+	if err := tx.UpdateDatasource(&d); err != nil || why == nil {
+		return err
+	}
+	subject := strconv.FormatInt(d.ID, 10)
+	e := eventing.New(eventing.DatasourceRejected, door.Source(name), subject, eventing.DatasourceRejection{
+		Rejection:  eventing.Rejection{Kind: pipeline.Conflict, Field: why.Field, Reason: why.Reason, Hint: why.Hint},
+		Datasource: d.ID, Deployment: d.Deployment,
+	})
+	return tx.Emit(e)
 }
 
 // stop ends every training of a deployment that is not over.

@@ -70,7 +70,7 @@ func sameTraining(tx *registry.Tx, r pipeline.Result, job pipeline.TrainingJob, 
 		return false, nil
 	}
 	d, err := tx.Datasource(r.Datasource)
-	return err == nil && sameStream(d, stream), err
+	return err == nil && d.SameStream(stream), err
 }
 
 // sameFit compares arguments of fit but for verbose, which changes no weight.

@@ -80,7 +80,7 @@ func again(tx *registry.Tx, r *pipeline.Result) error {
 	}
 	r.Datasource, r.Lost = d.ID, 0
 	renew(r)
-	return nil
+	return mark(tx, d, nil)
 }
 
 // sourceOf is the datasource to train a result on.

@@ -1,10 +1,7 @@
 package deploytraining
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
-	"reflect"
 	"slices"
 	"time"
 
@@ -27,7 +24,7 @@ func schedule(tx *registry.Tx, dep pipeline.Deployment, d pipeline.Datasource) (
 	if err != nil {
 		return nil, err
 	}
-	if known, err := trainedOn(tx, results, d); known || err != nil {
+	if _, known, err := tx.TrainedOn(results, d); known || err != nil {
 		return nil, err
 	}
 	round := slices.DeleteFunc(slices.Clone(results), func(r pipeline.Result) bool { return r.Status != pipeline.ResultWaiting })
@@ -45,6 +42,9 @@ func schedule(tx *registry.Tx, dep pipeline.Deployment, d pipeline.Datasource) (
 // assign gives each result of a round its datasource: scheduled where the
 // model can read the stream, failed with the reason where it cannot.
 func assign(tx *registry.Tx, dep pipeline.Deployment, d pipeline.Datasource, round []pipeline.Result) ([]pipeline.Result, error) {
+	if err := mark(tx, d, nil); err != nil {
+		return nil, err
+	}
 	var scheduled []pipeline.Result
 	for _, r := range round {
 		m, err := tx.ModelVersion(r.Model, r.ModelVersion)
@@ -142,39 +142,4 @@ func nextRound(tx *registry.Tx, results []pipeline.Result, d pipeline.Datasource
 		round = append(round, r)
 	}
 	return round, nil
-}
-
-// trainedOn reports whether one of the results has the datasource, or another
-// that is the same stream.
-func trainedOn(tx *registry.Tx, results []pipeline.Result, d pipeline.Datasource) (bool, error) {
-	seen := map[int64]bool{0: true} // 0: waiting
-	for _, r := range results {
-		if seen[r.Datasource] {
-			continue
-		}
-		seen[r.Datasource] = true
-		other, err := tx.Datasource(r.Datasource)
-		if err != nil || sameStream(other, d) {
-			return err == nil, err
-		}
-	}
-	return false, nil
-}
-
-// sameStream reports whether two control messages lead to the same training.
-func sameStream(a, b pipeline.Datasource) bool {
-	return slices.Equal(a.Ranges, b.Ranges) && a.InputFormat == b.InputFormat &&
-		sameJSON(a.InputConfig, b.InputConfig) &&
-		a.ValidationRate == b.ValidationRate && a.TestRate == b.TestRate &&
-		a.Shuffle == b.Shuffle && a.Seed == b.Seed && a.Order == b.Order
-}
-
-// sameJSON compares two JSON values, whatever their spacing and order of
-// members.
-func sameJSON(a, b json.RawMessage) bool {
-	var x, y any
-	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil {
-		return bytes.Equal(a, b)
-	}
-	return reflect.DeepEqual(x, y)
 }

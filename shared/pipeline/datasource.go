@@ -1,7 +1,10 @@
 package pipeline
 
 import (
+	"bytes"
 	"encoding/json"
+	"reflect"
+	"slices"
 	"time"
 )
 
@@ -54,6 +57,30 @@ type Datasource struct {
 	Received       time.Time                  `json:"received"`
 	Retention      Retention                  `json:"retention"`
 	Rejected       *Rejection                 `json:"rejected,omitempty"`
+	Unused         *Rejection                 `json:"unused,omitempty" description:"why no training began on it, where none did"`
+}
+
+// SameStream reports whether two control messages lead to the same training.
+func (d Datasource) SameStream(o Datasource) bool {
+	for topic, id := range d.TopicIDs {
+		if other := o.TopicIDs[topic]; id != "" && other != "" && id != other {
+			return false // made anew between them
+		}
+	}
+	return slices.Equal(d.Ranges, o.Ranges) && d.InputFormat == o.InputFormat &&
+		sameJSON(d.InputConfig, o.InputConfig) &&
+		d.ValidationRate == o.ValidationRate && d.TestRate == o.TestRate &&
+		d.Shuffle == o.Shuffle && d.Seed == o.Seed && d.Order == o.Order
+}
+
+// sameJSON compares two JSON values, whatever their spacing and order of
+// members.
+func sameJSON(a, b json.RawMessage) bool {
+	var x, y any
+	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil {
+		return bytes.Equal(a, b)
+	}
+	return reflect.DeepEqual(x, y)
 }
 
 // Order is how the records of several partitions follow one another when a

@@ -58,7 +58,7 @@ type Deployment struct {
 	Description      string           `json:"description,omitempty"`
 	Status           DeploymentStatus `json:"status"`
 	Results          []int64          `json:"results" description:"its results, one for each model"`
-	LastRejection    *StreamRejection `json:"last_rejection,omitempty" description:"why the last stream that named it was refused, where it was"`
+	LastRejection    *StreamRejection `json:"last_rejection,omitempty" description:"why the last stream that named it was refused or trained nothing, where that was so"`
 	Created          time.Time        `json:"created"`
 	Updated          time.Time        `json:"updated"`
 }

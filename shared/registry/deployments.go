@@ -18,7 +18,7 @@ var deployments = kind[pipeline.Deployment]{
 }
 
 // fillDeployments reads the results of each deployment, sums up their states,
-// and reads why the last stream that named it was refused.
+// and reads why the last stream that named it was refused or trained nothing.
 func fillDeployments(tx *Tx, ds []*pipeline.Deployment) error {
 	if err := fillResults(tx, ds); err != nil {
 		return err
@@ -26,10 +26,15 @@ func fillDeployments(tx *Tx, ds []*pipeline.Deployment) error {
 	of, ids := byID(ds)
 	err := tx.eachOf(ids, func(read func(...any) error) error {
 		last, err := datasources.decode(read)
-		if err == nil && last.Rejected != nil {
-			of[last.Deployment].LastRejection = &pipeline.StreamRejection{Datasource: last.ID, Rejection: *last.Rejected}
+		if err != nil {
+			return err
 		}
-		return err
+		for _, why := range []*pipeline.Rejection{last.Unused, last.Rejected} {
+			if why != nil {
+				of[last.Deployment].LastRejection = &pipeline.StreamRejection{Datasource: last.ID, Rejection: *why}
+			}
+		}
+		return nil
 	}, "SELECT body FROM datasources WHERE id IN (SELECT MAX(id) FROM datasources WHERE deployment IN (%s) GROUP BY deployment)")
 	if err != nil {
 		return fmt.Errorf("read the last streams of deployments: %w", err)

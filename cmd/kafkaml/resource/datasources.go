@@ -3,6 +3,8 @@ package resource
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -50,6 +52,9 @@ func retention(d pipeline.Datasource) string {
 		return "rejected: " + d.Rejected.Reason
 	}
 	text := string(d.Retention.State)
+	if d.Unused != nil {
+		text = "unused: " + d.Unused.Reason + "; " + text
+	}
 	if d.Retention.Until != nil {
 		text += " until about " + stamp(*d.Retention.Until)
 	}
@@ -70,7 +75,7 @@ func showDatasource(w io.Writer, d pipeline.Datasource) error {
 	err := facts(w, "id", fmt.Sprint(d.ID), "deployment", fmt.Sprint(d.Deployment), "description", d.Description,
 		"ranges", ranges(d.Ranges), "format", string(d.InputFormat), "config", string(d.InputConfig),
 		"records", terminal.Count(d.TotalMsg), "training/test/validation %", split(d), "order", order, "shuffled", shuffle,
-		"retention", retention(d), "re-send of", resend,
+		"retention", retention(d), "re-send of", resend, "not used", extras(d),
 		"control record", fmt.Sprintf("%s partition %d offset %d, %s", d.Origin.Topic, d.Origin.Partition, d.Origin.Offset, terminal.Bytes(int64(d.Origin.Bytes))),
 		"received", stamp(d.Received))
 	if err != nil {
@@ -79,7 +84,22 @@ func showDatasource(w io.Writer, d pipeline.Datasource) error {
 	if d.Rejected != nil {
 		return facts(w, "rejected field", d.Rejected.Field, "reason", d.Rejected.Reason, "hint", d.Rejected.Hint)
 	}
+	if d.Unused != nil {
+		return facts(w, "trains nothing", d.Unused.Reason, "hint", d.Unused.Hint)
+	}
 	return nil
+}
+
+// extras are the members of a control message that have no effect.
+func extras(d pipeline.Datasource) string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(d.Extra)) {
+		all = append(all, fmt.Sprintf("%s: %s", name, d.Extra[name]))
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return terminal.Plain(strings.Join(all, ", ")) + " (no effect)"
 }
 
 func datasources(env *cli.Env) *cobra.Command {

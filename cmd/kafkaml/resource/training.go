@@ -54,7 +54,7 @@ func watchTraining(ctx context.Context, env *cli.Env, c *client.Client, deployme
 		}
 		d, err := c.Deployments().Get(ctx, deployment)
 		if r := d.LastRejection; err == nil && r != nil && r.Datasource != told {
-			env.Note("a stream was refused: %s", rejected(r))
+			env.Note("the last stream trains nothing: %s", rejected(r))
 			told = r.Datasource
 		}
 		return all, err

@@ -69,6 +69,8 @@ export interface Datasource {
   /** Kafka's ids of the topics when the stream was announced: one that was made anew has another */
   topic_ids?: Record<string, string>
   total_msg: number
+  /** why no training began on it, where none did */
+  unused?: Rejection
   validation_rate: number
 }
 export type Delivery = 'source' | 'direct'
@@ -85,7 +87,7 @@ export interface Deployment {
   /** GPUs for each training */
   gpus: number
   id: number
-  /** why the last stream that named it was refused, where it was */
+  /** why the last stream that named it was refused or trained nothing, where that was so */
   last_rejection?: StreamRejection
   /** where a training runs in a cluster */
   resources: Resources

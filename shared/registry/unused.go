@@ -1,0 +1,148 @@
+package registry
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// Unused says why the deployment that a datasource names does not train on it:
+// it is not there, it was stopped, or it has trained on the stream. It is nil
+// where a training begins, or has begun.
+func (tx *Tx) Unused(d pipeline.Datasource) (*pipeline.Rejection, error) {
+	if d.Rejected != nil {
+		return nil, nil
+	}
+	dep, err := tx.Deployment(d.Deployment)
+	if pipeline.KindOf(err) == pipeline.NotFound {
+		return tx.noDeployment(d)
+	}
+	if err != nil {
+		return nil, err
+	}
+	page, err := tx.Results(Query{By: map[string]int64{"deployment": dep.ID}})
+	if err != nil {
+		return nil, err
+	}
+	waiting := false
+	for _, r := range page.Items {
+		if d.ID != 0 && r.Datasource == d.ID {
+			return nil, nil
+		}
+		waiting = waiting || r.Status == pipeline.ResultWaiting
+	}
+	first, known, err := tx.TrainedOn(page.Items, d)
+	switch {
+	case err != nil:
+		return nil, err
+	case known:
+		return alreadyTrained(dep, first, page.Items), nil
+	case !waiting && dep.Status == pipeline.DeploymentStopped:
+		return stopped(dep, page.Items), nil
+	}
+	return nil, nil
+}
+
+// stopped says how a stream can be used that came after its deployment was
+// stopped.
+func stopped(dep pipeline.Deployment, results []pipeline.Result) *pipeline.Rejection {
+	why := &pipeline.Rejection{
+		Field: "deployment", Reason: fmt.Sprintf("deployment %d is stopped", dep.ID),
+		Hint: "create another deployment and send the datasource to it: datasources resend",
+	}
+	for _, r := range results {
+		if r.Status == pipeline.ResultStopped && r.Datasource == 0 { // its last stream is what it is tried on
+			why.Hint = fmt.Sprintf("results retry %d trains it on this stream", r.ID)
+		}
+	}
+	return why
+}
+
+// TrainedOn gives the datasource of the results that is the same stream as
+// another: that one, or one of the same ranges, format and split.
+func (tx *Tx) TrainedOn(results []pipeline.Result, d pipeline.Datasource) (first pipeline.Datasource, known bool, err error) {
+	seen := map[int64]bool{0: true} // 0: waiting
+	for _, r := range results {
+		if seen[r.Datasource] {
+			continue
+		}
+		seen[r.Datasource] = true
+		first, err = tx.Datasource(r.Datasource)
+		if err != nil || first.SameStream(d) {
+			return first, err == nil, err
+		}
+	}
+	return pipeline.Datasource{}, false, nil
+}
+
+// alreadyTrained says what became of the trainings on a stream, and what can be
+// done.
+func alreadyTrained(dep pipeline.Deployment, first pipeline.Datasource, results []pipeline.Result) *pipeline.Rejection {
+	why := &pipeline.Rejection{
+		Field:  "deployment",
+		Reason: fmt.Sprintf("deployment %d already trained on this stream, as datasource %d", dep.ID, first.ID),
+		Hint:   "to train on it once more, create another deployment and send the datasource to it: datasources resend",
+	}
+	for _, r := range results {
+		switch {
+		case r.Datasource != first.ID:
+		case r.Status == pipeline.ResultFailed || r.Status == pipeline.ResultStopped:
+			why.Hint = fmt.Sprintf("result %d is %s: results retry %d trains it again", r.ID, r.Status, r.ID)
+			return why
+		case r.Status.Active():
+			why.Reason = fmt.Sprintf("deployment %d trains on this stream already, as datasource %d", dep.ID, first.ID)
+		}
+	}
+	return why
+}
+
+// noDeployment says that there is none of a datasource's number, and how the key
+// came to name it.
+func (tx *Tx) noDeployment(d pipeline.Datasource) (*pipeline.Rejection, error) {
+	why := &pipeline.Rejection{
+		Field: "deployment", Reason: fmt.Sprintf("there is no deployment %d", d.Deployment),
+		Hint: "send the datasource to a deployment that is there: datasources resend",
+	}
+	key, err := hex.DecodeString(d.Origin.Key)
+	if err != nil || len(key) == 0 {
+		return why, nil
+	}
+	const name = `name the deployment by "deployment_id" in the value`
+	text := printable(key)
+	switch {
+	case len(key) == 1 && text:
+		why.Reason += fmt.Sprintf(" (the key is one byte: %d; text %q?)", key[0], key)
+		why.Hint = name + ", or send the datasource to one that is there: datasources resend"
+		meant, err := strconv.ParseInt(string(key), 10, 64)
+		if err != nil {
+			return why, nil
+		}
+		_, err = tx.Deployment(meant)
+		if pipeline.KindOf(err) == pipeline.NotFound {
+			return why, nil
+		}
+		why.Hint = fmt.Sprintf("deployment %d is there: where it was meant, send the datasource to it by datasources resend, and from now on "+name, meant)
+		return why, err
+	case len(key) == 1:
+		why.Reason += fmt.Sprintf(" (the key is one byte: %d)", key[0])
+	case !text:
+		why.Reason += fmt.Sprintf(" (the key is 0x%s, a number of %d bytes)", d.Origin.Key, len(key))
+	case strconv.FormatInt(d.Deployment, 10) != string(key):
+		why.Reason += fmt.Sprintf(" (the key %q is read as a number of %d bytes)", key, len(key))
+		why.Hint = name + ", or send the datasource to one that is there: datasources resend"
+	}
+	return why, nil
+}
+
+func printable(text []byte) bool {
+	for _, c := range string(text) {
+		if !unicode.IsPrint(c) && c != '\n' {
+			return false
+		}
+	}
+	return utf8.Valid(text)
+}
