@@ -50,6 +50,7 @@ func (c *caller) create(t *testing.T) {
 	c.command(t, "post /model-register/configurations", eventing.ConfigurationCreate)
 	c.command(t, "put /model-register/configurations/{id}", eventing.ConfigurationUpdate)
 	c.command(t, "post /deploy-training/deployments", eventing.DeploymentCreate)
+	c.call(t, "post /records/streams/preview")
 	c.call(t, "post /records/streams")
 	c.await(t, eventing.DatasourceReceived, 1)
 	c.await(t, eventing.ResultFailed, 1)

@@ -50,7 +50,7 @@ func (m *model) item(data [][]byte) *batching.Item {
 // decode fills a row with what the value of a record holds.
 func (m *model) decode(row [][]byte, value []byte) error {
 	if err := m.decoder.Sample(row, value); err != nil {
-		return &pipeline.Error{Op: "decode record", Kind: pipeline.Invalid, Err: err}
+		return &pipeline.Error{Op: "decode record", Kind: pipeline.Invalid, Err: err, Hint: codec.Hint(err)}
 	}
 	return nil
 }

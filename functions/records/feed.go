@@ -104,7 +104,7 @@ func decodes(d *codec.Decoder, value []byte) error {
 		room = append(room, make([]byte, t.Bytes()))
 	}
 	if err := d.Sample(room, value); err != nil {
-		return &pipeline.Error{Op: "send a record", Kind: pipeline.Invalid, Field: "record", Err: err}
+		return &pipeline.Error{Op: "send a record", Kind: pipeline.Invalid, Field: "record", Err: err, Hint: codec.Hint(err)}
 	}
 	return nil
 }

@@ -122,26 +122,27 @@ func (s *Service) bound(ctx context.Context, id int64) (d pipeline.Datasource, b
 		if err != nil || b.Inputs != nil {
 			return b, err
 		}
-		return bindingOf(tx, d.Deployment)
+		e, err := exportOf(tx, d.Deployment)
+		return codec.Binding{Inputs: e.Inputs, Labels: e.Labels}, err
 	})
 	return d, b, err
 }
 
-// bindingOf is what the models of a deployment are trained on; all of them take
-// the same.
-func bindingOf(tx *registry.Tx, deployment int64) (codec.Binding, error) {
+// exportOf is of the first of the models of a deployment; all of them take the
+// same.
+func exportOf(tx *registry.Tx, deployment int64) (pipeline.Export, error) {
 	page, err := tx.Results(registry.Query{By: map[string]int64{"deployment": deployment}, Limit: 1})
 	if err != nil {
-		return codec.Binding{}, err
+		return pipeline.Export{}, err
 	}
 	if len(page.Items) == 0 {
-		return codec.Binding{}, &pipeline.Error{
+		return pipeline.Export{}, &pipeline.Error{
 			Kind: pipeline.Conflict, Field: "deployment", Reason: "the deployment that the stream names is not there, so no model says how to read it",
 			Hint: "create the deployment, or send the stream again to another one",
 		}
 	}
 	m, err := tx.ModelVersion(page.Items[0].Model, page.Items[0].ModelVersion)
-	return codec.Binding{Inputs: m.Inputs, Labels: m.Labels}, err
+	return m.Export, err
 }
 
 // previewer collects a preview record by record.
@@ -192,6 +193,9 @@ func (p *previewer) append(r stream.Record, fault error) {
 	item := decoded{Partition: r.Partition, Offset: r.Offset, Sample: []numbers{}, Label: []numbers{}}
 	if fault != nil {
 		item.Error = fault.Error()
+		if hint := codec.Hint(fault); hint != "" {
+			item.Error += ": " + hint
+		}
 	} else {
 		item.Sample, item.Label = floats(p.decoder.Inputs(), p.inputs), floats(p.decoder.Labels(), p.labels)
 	}

@@ -7,7 +7,6 @@ import (
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/datasets"
 	"github.com/kafkaml/kafkaml/shared/registry"
-	"github.com/kafkaml/kafkaml/shared/stream/control"
 )
 
 // streamForm is the multipart form of POST /streams, for its description;
@@ -17,6 +16,8 @@ type streamForm struct {
 	Topic          string   `json:"topic" example:"points" description:"topic to write to"`
 	Label          string   `json:"label,omitempty" example:"y" description:"column of the label"`
 	Drop           string   `json:"drop,omitempty" description:"columns to leave out"`
+	Header         string   `json:"header,omitempty" enum:"names,record" description:"of CSV: what the first row is; as it seems unless given"`
+	As             string   `json:"as,omitempty" enum:"csv,jsonl,npy,npz,idx,avro" description:"what the file is, where its name does not say"`
 	Format         string   `json:"format,omitempty" example:"RAW" description:"RAW, AVRO or JSON"`
 	DType          string   `json:"data_type,omitempty" example:"float32" description:"of the samples, for RAW"`
 	Limit          int64    `json:"limit,omitempty" description:"send at most so many records"`
@@ -34,9 +35,11 @@ type streamForm struct {
 func (s *Service) resources() []door.Resource {
 	send := api.Operation{
 		Pattern: "POST /streams", About: "Send records as a training stream with its control message.", Status: http.StatusCreated,
-		Body: api.Content{Media: api.Form, Type: streamForm{}}, Answer: api.Content{Type: control.Summary{}},
+		Body: api.Content{Media: api.Form, Type: streamForm{}}, Answer: api.Content{Type: sent{}},
 		Errors: []int{http.StatusBadRequest, http.StatusForbidden, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity},
 	}
+	look := send
+	look.Pattern, look.About, look.Status, look.Answer = "POST /streams/preview", "What sending the records would take as header, label and sample; nothing is sent.", http.StatusOK, api.Content{Type: taken{}}
 	feed := door.One(
 		"POST /inferences/{id}/records", "Put a record, or records of a data set, on the input topic.", feedSummary{},
 		api.Param{Name: "key", Value: "", About: "key of the record"},
@@ -56,6 +59,7 @@ func (s *Service) resources() []door.Resource {
 	return []door.Resource{
 		{Operation: api.Operation{Pattern: "GET /datasets", About: "The data sets that this machine holds.", Answer: api.Content{Type: registry.Page[datasets.Set]{}}}, Handler: listDatasets},
 		{Operation: send, Handler: s.sendStream},
+		{Operation: look, Handler: s.previewStream},
 		{Operation: door.One("GET /datasources/{id}/records", "The first records of a stream, decoded.", preview{}, limit("100")), Handler: s.peek},
 		{Operation: feed, Handler: s.feed},
 		{Operation: tail, Handler: s.predictions},

@@ -34,10 +34,41 @@ type sendForm struct {
 	example string // the name of a data set of this machine, in place of files
 }
 
+// sent is the answer of POST /streams.
+type sent struct {
+	control.Summary
+	Notes []string `json:"notes"` // what was taken as what, and what looks wrong
+}
+
+// taken is the answer of POST /streams/preview.
+type taken struct {
+	Notes []string `json:"notes"`
+}
+
 // sendStream serves POST /streams: it sends records that a person has picked as
 // a training stream, as any producer would, and answers with what was sent. The
 // datasource then comes by the control topic.
 func (s *Service) sendStream(w http.ResponseWriter, r *http.Request) {
+	s.withForm(w, r, http.StatusCreated, func(ctx context.Context, form sendForm) (any, error) {
+		return s.send(ctx, form, r.MultipartForm.File["file"])
+	})
+}
+
+// previewStream serves POST /streams/preview: it answers what sendStream would
+// take as header, label and sample, and sends nothing.
+func (s *Service) previewStream(w http.ResponseWriter, r *http.Request) {
+	s.withForm(w, r, http.StatusOK, func(ctx context.Context, form sendForm) (any, error) {
+		answer := taken{Notes: []string{}}
+		o, err := s.open(ctx, form, r.MultipartForm.File["file"])
+		if err == nil {
+			answer.Notes, err = append(answer.Notes, o.notes...), o.close()
+		}
+		return answer, err
+	})
+}
+
+// withForm reads the form of a request and answers with what do gives.
+func (s *Service) withForm(w http.ResponseWriter, r *http.Request, status int, do func(context.Context, sendForm) (any, error)) {
 	ctx, cancel := context.WithTimeout(r.Context(), sendTime)
 	defer cancel()
 	if err := r.ParseMultipartForm(sendMemory); err != nil { // #nosec G120 -- the door bounds the body
@@ -50,18 +81,17 @@ func (s *Service) sendStream(w http.ResponseWriter, r *http.Request) {
 	}
 	defer func() { _ = r.MultipartForm.RemoveAll() }()
 	form, err := readSendForm(r, s.ControlTopic)
-	if err != nil {
-		door.Problem(w, err)
-		return
+	var answer any
+	if err == nil {
+		answer, err = do(ctx, form)
 	}
-	summary, err := s.send(ctx, form, r.MultipartForm.File["file"])
 	if err != nil {
 		door.Problem(w, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(http.StatusCreated)
-	door.WriteJSON(w, summary)
+	w.WriteHeader(status)
+	door.WriteJSON(w, answer)
 }
 
 // readSendForm reads the fields of the form.
@@ -74,7 +104,7 @@ func readSendForm(r *http.Request, controlTopic string) (f sendForm, err error) 
 	}
 	f.file = files.Options{
 		Format: pipeline.Format(r.FormValue("format")), Label: r.FormValue("label"), Drop: r.FormValue("drop"),
-		Limit: p.whole("limit"), DType: r.FormValue("data_type"),
+		Limit: p.whole("limit"), DType: r.FormValue("data_type"), As: r.FormValue("as"), Header: p.header("header"),
 	}
 	f.example = r.FormValue("example")
 	if p.err != nil {
@@ -107,6 +137,14 @@ func (p *fields) whole(name string) int64 {
 	return n
 }
 
+func (p *fields) header(name string) files.Header {
+	h := files.Header(p.r.FormValue(name))
+	if h != "" && h != files.HeaderNames && h != files.HeaderRecord && p.err == nil {
+		p.err = pipeline.Invalidf(name, "%q is not what a first row can be", string(h)).WithHint("send %s, %s or nothing", files.HeaderNames, files.HeaderRecord)
+	}
+	return h
+}
+
 func (p *fields) order(name string) pipeline.Order {
 	order, err := pipeline.ParseOrder(name, p.r.FormValue(name))
 	if err != nil && p.err == nil {
@@ -124,23 +162,49 @@ func (p *fields) rate(name string) float64 {
 	return v
 }
 
-// send opens the records, sees whether the deployment's model can use them, and
-// sends them with their control message.
-func (s *Service) send(ctx context.Context, f sendForm, uploads []*multipart.FileHeader) (sum control.Summary, err error) {
+// opened are records to send, which suit the models that are to train on them.
+type opened struct {
+	*files.Reader
+	inputs []pipeline.Tensor // of the models
+	notes  []string
+	clean  func() // of uploads
+}
+
+func (o *opened) close() error {
+	defer o.clean()
+	return o.Close()
+}
+
+// open opens the records and sees whether the deployment's model can use them.
+func (s *Service) open(ctx context.Context, f sendForm, uploads []*multipart.FileHeader) (*opened, error) {
 	paths, clean, err := locate(f.example, uploads)
-	defer clean()
 	if err != nil {
-		return sum, err
+		clean()
+		return nil, err
 	}
 	reader, err := files.Open(paths, f.file)
 	if err != nil {
+		clean()
+		return nil, err
+	}
+	o := &opened{Reader: reader, clean: clean, notes: reader.Report()}
+	export, err := s.fits(ctx, f.sink.Deployment, reader)
+	if err != nil {
+		return nil, errors.Join(err, o.close())
+	}
+	o.inputs = export.Inputs
+	o.notes = append(o.notes, reader.Rounded(o.inputs)...)
+	return o, nil
+}
+
+// send sends the records with their control message.
+func (s *Service) send(ctx context.Context, f sendForm, uploads []*multipart.FileHeader) (sum sent, err error) {
+	o, err := s.open(ctx, f, uploads)
+	if err != nil {
 		return sum, err
 	}
-	defer func() { err = errors.Join(err, reader.Close()) }()
-	f.sink.Format, f.sink.Config = reader.Format(), reader.Config()
-	if err := s.fits(ctx, f.sink); err != nil {
-		return sum, err
-	}
+	defer func() { err = errors.Join(err, o.close()) }()
+	f.sink.Format, f.sink.Config = o.Format(), o.Config()
 	for _, topic := range []string{f.sink.ControlTopic, f.sink.Topic} {
 		if err := s.Cluster.EnsureTopic(ctx, topic, 1); err != nil {
 			return sum, err
@@ -152,9 +216,11 @@ func (s *Service) send(ctx context.Context, f sendForm, uploads []*multipart.Fil
 	}
 	defer sink.Abort() // nothing after Close
 	for {
-		label, sample, err := reader.Next()
+		label, sample, err := o.Next()
 		if errors.Is(err, io.EOF) {
-			return sink.Close(ctx)
+			sum.Notes = append(append([]string{}, o.notes...), o.Found(o.inputs)...)
+			sum.Summary, err = sink.Close(ctx)
+			return sum, err
 		}
 		if err == nil {
 			err = sink.Send(ctx, label, sample)
@@ -166,23 +232,25 @@ func (s *Service) send(ctx context.Context, f sendForm, uploads []*multipart.Fil
 }
 
 // fits refuses a stream that the deployment's model could not train on, before
-// anything is sent.
-func (s *Service) fits(ctx context.Context, config control.SinkConfig) error {
-	binding, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (codec.Binding, error) {
-		_, err := tx.Deployment(config.Deployment)
+// anything is sent. All models of a deployment take the same.
+func (s *Service) fits(ctx context.Context, deployment int64, reader *files.Reader) (pipeline.Export, error) {
+	export, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (pipeline.Export, error) {
+		_, err := tx.Deployment(deployment)
 		if pipeline.KindOf(err) == pipeline.NotFound {
-			err = pipeline.Invalidf("deployment", "there is no deployment %d", config.Deployment)
+			err = pipeline.Invalidf("deployment", "there is no deployment %d", deployment)
 		}
 		if err != nil {
-			return codec.Binding{}, err
+			return pipeline.Export{}, err
 		}
-		return bindingOf(tx, config.Deployment)
+		return exportOf(tx, deployment)
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		_, err = codec.ForTraining(reader.Format(), reader.Config(), export)
 	}
-	_, err = codec.New(config.Format, config.Config, binding)
-	return err
+	if err == nil {
+		err = reader.CheckLabels(export)
+	}
+	return export, err
 }
 
 // locate gives the files to read: those of an example, or uploads, which are

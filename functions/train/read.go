@@ -64,13 +64,16 @@ func (in *intake) take(r stream.Record, report *reporter) error {
 		return err
 	}
 	if err = in.decoder.Record(inputs, labels, r.Key, r.Value); err == nil {
-		err = in.checks.record(inputs, labels)
+		err = in.checks.record(inputs, labels, r.Key)
 	}
 	if err != nil {
+		hint := codec.Hint(err)
+		if hint == "" {
+			hint = "check input_format and input_config against what was sent, and the labels against the model's loss"
+		}
 		return &pipeline.Error{
 			Op: "decode", Kind: pipeline.Invalid, Field: "topic", Err: err,
-			Reason: fmt.Sprintf("record %s[%d]@%d: %v", r.Topic, r.Partition, r.Offset, err),
-			Hint:   "check input_format and input_config against what was sent, and the labels against the model's loss",
+			Reason: fmt.Sprintf("record %s[%d]@%d: %v", r.Topic, r.Partition, r.Offset, err), Hint: hint,
 		}
 	}
 	if in.cache.records%recordsTold == 0 {
@@ -127,7 +130,7 @@ func (k *check) value(stored []byte) error {
 	return codec.Cast(k.scratch, k.to, stored, k.from)
 }
 
-func (c *checks) record(inputs, labels [][]byte) error {
+func (c *checks) record(inputs, labels [][]byte, key []byte) error {
 	for i := range c.inputs {
 		if err := c.inputs[i].value(inputs[i]); err != nil {
 			return fmt.Errorf("value: %w", err)
@@ -139,13 +142,13 @@ func (c *checks) record(inputs, labels [][]byte) error {
 		}
 	}
 	if c.classes > 0 {
-		return c.class()
+		return c.class(key)
 	}
 	return nil
 }
 
 // class refuses an index that the model has no output for.
-func (c *checks) class() error {
+func (c *checks) class(key []byte) error {
 	k := &c.labels[0]
 	size := k.to.Size()
 	for i := 0; i+size <= len(k.scratch); i += size {
@@ -159,7 +162,7 @@ func (c *checks) class() error {
 			return nil
 		}
 		if v < 0 || v >= int64(c.classes) {
-			return fmt.Errorf("label %d: the model has the classes 0 to %d", v, c.classes-1)
+			return codec.Class(v, c.classes, key)
 		}
 	}
 	return nil

@@ -6,9 +6,10 @@ import (
 	"errors"
 )
 
-// AvroPlain leaves out of a schema what plays no part in reading records: the
-// defaults, of fields and of enums, at any depth. A writer's default need not
-// suit its type, and goavro refuses a schema for one that does not.
+// AvroPlain leaves out of a schema what plays no part in reading the numbers of
+// records: the defaults, of fields and of enums, and the logical types, at any
+// depth. A writer's default need not suit its type, and goavro refuses a schema
+// for one that does not.
 func AvroPlain(schema string) (string, error) {
 	d := json.NewDecoder(bytes.NewReader([]byte(schema)))
 	d.UseNumber()
@@ -19,21 +20,22 @@ func AvroPlain(schema string) (string, error) {
 	if d.More() {
 		return "", errors.New("something follows the schema")
 	}
-	withoutDefaults(v)
+	strip(v)
 	plain, err := json.Marshal(v)
 	return string(plain), err
 }
 
-func withoutDefaults(v any) {
+func strip(v any) {
 	switch v := v.(type) {
 	case map[string]any:
 		delete(v, "default")
+		delete(v, "logicalType")
 		for _, of := range v {
-			withoutDefaults(of)
+			strip(of)
 		}
 	case []any:
 		for _, of := range v {
-			withoutDefaults(of)
+			strip(of)
 		}
 	}
 }

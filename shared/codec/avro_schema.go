@@ -181,11 +181,17 @@ func (p avroParser) union(raw json.RawMessage, depth int) (avroType, error) {
 	return t, err
 }
 
-// AvroFields are the names of the fields of a record schema, in order.
-func AvroFields(schema string) ([]string, error) {
+// AvroField is a field of a record schema.
+type AvroField struct {
+	Name string
+	Type json.RawMessage
+}
+
+// AvroFields are the fields of a record schema, in order.
+func AvroFields(schema string) ([]AvroField, error) {
 	var record struct {
-		Type   string                  `json:"type"`
-		Fields []struct{ Name string } `json:"fields"`
+		Type   string
+		Fields []AvroField
 	}
 	if err := json.Unmarshal([]byte(schema), &record); err != nil {
 		return nil, err
@@ -193,9 +199,5 @@ func AvroFields(schema string) ([]string, error) {
 	if record.Type != "record" {
 		return nil, fmt.Errorf("the schema is not of a record")
 	}
-	var names []string
-	for _, f := range record.Fields {
-		names = append(names, f.Name)
-	}
-	return names, nil
+	return record.Fields, nil
 }

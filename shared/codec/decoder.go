@@ -77,9 +77,12 @@ func (d *Decoder) Inputs() []Tensor { return d.inputs }
 func (d *Decoder) Labels() []Tensor { return d.labels }
 
 // Sample decodes a record's value: dst[i] takes Inputs()[i].Bytes() bytes. On
-// an error the contents of dst are undefined. RAW does not allocate.
+// an error, a *Fault, the contents of dst are undefined. RAW does not allocate.
 func (d *Decoder) Sample(dst [][]byte, value []byte) error {
-	return d.sample.decode(dst, value)
+	if err := d.sample.decode(dst, value); err != nil {
+		return explain(sideValue, d.sample, dst, value, err)
+	}
+	return nil
 }
 
 // Label decodes a record's key: dst[i] takes Labels()[i].Bytes() bytes.
@@ -87,13 +90,16 @@ func (d *Decoder) Label(dst [][]byte, key []byte) error {
 	if d.label == nil {
 		return errors.New("no labels are bound")
 	}
-	return d.label.decode(dst, key)
+	if err := d.label.decode(dst, key); err != nil {
+		return explain(sideLabel, d.label, dst, key, err)
+	}
+	return nil
 }
 
 // Record decodes a whole training record: Sample of the value and Label of the
 // key, or of the value where the format lets a record hold its own label.
 func (d *Decoder) Record(inputs, labels [][]byte, key, value []byte) error {
-	if err := d.sample.decode(inputs, value); err != nil {
+	if err := d.Sample(inputs, value); err != nil {
 		return fmt.Errorf("value: %w", err)
 	}
 	if d.label == nil {
@@ -102,7 +108,7 @@ func (d *Decoder) Record(inputs, labels [][]byte, key, value []byte) error {
 	if d.embedded && len(key) == 0 {
 		key = value
 	}
-	if err := d.label.decode(labels, key); err != nil {
+	if err := d.Label(labels, key); err != nil {
 		return fmt.Errorf("label: %w", err)
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 type Array struct {
 	DType DType
 	Data  []byte
+	Whole []bool // of Float64: which numbers are an int64 in their place; nil where none is
 }
 
 // Elements is how many numbers the array holds.
@@ -112,7 +113,24 @@ func (w *rawWriter) encode(dst []byte, a Array) ([]byte, error) {
 	for range size {
 		dst = append(dst, 0)
 	}
+	if len(a.Whole) > 0 {
+		return dst, w.mixed(dst[from:], newNumbers(a))
+	}
 	return dst, Cast(dst[from:], w.dtype, a.Data, a.DType)
+}
+
+// mixed casts numbers of two types.
+func (w *rawWriter) mixed(dst []byte, n *numbers) error {
+	for i := 0; n.left() > 0; i++ {
+		v, at := n.next(), dst[i*w.dtype.Size():]
+		switch {
+		case v.integer && !putInteger(at, w.dtype, v.i):
+			return misfit(v.i, i, w.dtype)
+		case !v.integer && !putFloat(at, w.dtype, v.f):
+			return misfit(v.f, i, w.dtype)
+		}
+	}
+	return nil
 }
 
 func newAvroEncoder(config json.RawMessage) (*Encoder, error) {

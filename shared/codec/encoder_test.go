@@ -45,11 +45,11 @@ func TestEncodeDecodes(t *testing.T) {
 				t.Fatal(err)
 			}
 			e.Divide(test.divide, nil)
-			value, err := e.Sample(nil, Array{Float64, arrayOf(t, Float64, test.sample...)})
+			value, err := e.Sample(nil, Array{DType: Float64, Data: arrayOf(t, Float64, test.sample...)})
 			if err != nil {
 				t.Fatal(err)
 			}
-			key, err := e.Label(nil, Array{Float64, arrayOf(t, Float64, test.label...)})
+			key, err := e.Label(nil, Array{DType: Float64, Data: arrayOf(t, Float64, test.label...)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -96,7 +96,7 @@ func TestEncodeRefuses(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := e.Sample(nil, Array{Float64, arrayOf(t, Float64, test.values...)}); err == nil || !strings.Contains(err.Error(), test.mention) {
+			if _, err := e.Sample(nil, Array{DType: Float64, Data: arrayOf(t, Float64, test.values...)}); err == nil || !strings.Contains(err.Error(), test.mention) {
 				t.Errorf("got %v", err)
 			}
 			if _, err := e.Label(nil, Array{}); err == nil {
@@ -129,7 +129,7 @@ func BenchmarkDecode(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			value, err := e.Sample(nil, Array{Float64, arrayOf(b, Float64, floats...)})
+			value, err := e.Sample(nil, Array{DType: Float64, Data: arrayOf(b, Float64, floats...)})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -133,7 +133,7 @@ func FuzzAvroSchema(f *testing.F) {
 		}
 		w := avroWriter{fields: s.fields, counts: counts}
 		zeros := make([]float64, len(s.fields))
-		b, err := w.encode(nil, Array{Float64, arrayOf(t, Float64, zeros...)})
+		b, err := w.encode(nil, Array{DType: Float64, Data: arrayOf(t, Float64, zeros...)})
 		if err != nil {
 			t.Fatal(err)
 		}

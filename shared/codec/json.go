@@ -115,7 +115,7 @@ func (p *jsonPart) decode(dst [][]byte, record []byte) error {
 	}
 	record = bytes.TrimPrefix(record, []byte(byteOrderMark))
 	if !json.Valid(record) {
-		return errors.New("is not JSON")
+		return notJSON(record)
 	}
 	var few [16]span
 	found := append(few[:0], make([]span, len(p.names))...)
@@ -125,14 +125,14 @@ func (p *jsonPart) decode(dst [][]byte, record []byte) error {
 	} else if p.bare {
 		found[0] = span{0, len(record)}
 	} else {
-		err = errors.New("is not a JSON object")
+		err = notObject(record)
 	}
 	if err != nil {
 		return err
 	}
 	for i, name := range p.names {
 		if found[i].to == 0 {
-			return fmt.Errorf("member %q is missing", name)
+			return missing{name}
 		}
 		s := jsonScanner{text: record[found[i].from:found[i].to]}
 		if err := s.numbers(p.target(sinks, i)); err != nil {

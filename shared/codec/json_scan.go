@@ -2,7 +2,6 @@ package codec
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 )
@@ -106,9 +105,9 @@ func (s *jsonScanner) numbers(to *sink) error {
 		case '[', ']', ',':
 			s.at++
 		case '"':
-			return errors.New("holds text, numbers are wanted")
+			return errText
 		case '{':
-			return errors.New("holds an object, numbers are wanted")
+			return errObject
 		default:
 			if err := number(to, s.word()); err != nil {
 				return err

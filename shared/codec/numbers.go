@@ -29,6 +29,11 @@ func (n *numbers) next() value {
 		n.short = true
 		return value{integer: true}
 	}
+	if n.at < len(n.Whole) && n.Whole[n.at] {
+		v := int64(binary.LittleEndian.Uint64(n.Data[8*n.at:]))
+		n.at++
+		return value{i: v, integer: true}
+	}
 	size := n.DType.Size()
 	b := n.Data[n.at*size : (n.at+1)*size]
 	n.at++

@@ -29,6 +29,9 @@ type sending struct {
 	predict    bool
 	unchecked  bool
 	rate       float64 // records a second; 0 for as fast as can be
+	header     bool
+	noHeader   bool
+	models     []pipeline.Model // that are to train on the stream, where they are known
 }
 
 const sendAbout = `Send a file as a stream.
@@ -41,6 +44,11 @@ label of --label, or of a second file, goes along as the key.
 Files: CSV, TSV, JSON lines, NPY, NPZ, IDX (the files of MNIST) and Avro
 containers; NPY and IDX as a pair: samples, then labels. Their layout gives the
 format and its config; --format RAW, AVRO or JSON asks for another.
+
+Before the first record is sent it is said what was taken for the header, the
+label and the sample, with three rows as they are read, and what looks wrong in
+the file: missing values, empty rows, numbers far from the rest or too large for
+the model's type.
 
 Every replica acknowledges each record, and a record of a training stream is in
 the log once, whatever is sent again.`
@@ -85,14 +93,18 @@ func (s *sending) flags(cmd *cobra.Command) {
 	flags.StringVar(&s.config.Description, "description", "", "`TEXT` for people")
 	flags.StringVar(&s.format, "format", "", "`FORMAT` of the records: RAW, AVRO or JSON")
 	flags.StringVar(&s.file.Label, "label", "", "`COLUMNS` that are the label, separated by commas")
-	flags.StringVar(&s.file.Drop, "drop", "", "`COLUMNS` to leave out")
+	flags.StringVar(&s.file.Drop, "drop", "", "`COLUMNS` to leave out, separated by commas")
+	flags.BoolVar(&s.header, "header", false, "CSV: the first row names the columns (default: as it seems)")
+	flags.BoolVar(&s.noHeader, "no-header", false, "CSV: the first row is a record")
+	flags.StringVar(&s.file.As, "as", "", "read the file as `KIND`, where its name does not say: "+strings.Join(files.Kinds(), ", "))
 	flags.StringVar(&s.file.DType, "dtype", "", "RAW: `TYPE` on the wire in place of the file's, such as uint8 or float32")
 	flags.Int64Var(&s.file.Skip, "skip", 0, "leave out the first `N` rows")
 	flags.Int64Var(&s.file.Limit, "limit", 0, "send at most `N` rows")
 	flags.Float64Var(&s.rate, "rate", 0, "send `N` records a second (default: as fast as can be)")
 	flags.BoolVar(&s.unchecked, "unchecked", false, "do not ask whether the records suit the deployment's models")
-	// The flag exists, so this cannot fail.
+	// The flags exist, so this cannot fail.
 	_ = cmd.RegisterFlagCompletionFunc("format", cli.Choices("RAW", "AVRO", "JSON"))
+	_ = cmd.RegisterFlagCompletionFunc("as", cli.Choices(files.Kinds()...))
 }
 
 func (s *sending) check() error {
@@ -105,6 +117,12 @@ func (s *sending) check() error {
 		return cli.Usagef("--deployment %d is not an id", s.config.Deployment)
 	case s.rate < 0:
 		return cli.Usagef("--rate %g is negative", s.rate)
+	case s.header && s.noHeader:
+		return cli.Usagef("give one of --header and --no-header")
+	case s.header:
+		s.file.Header = files.HeaderNames
+	case s.noHeader:
+		s.file.Header = files.HeaderRecord
 	}
 	s.file.Format = pipeline.Format(strings.ToUpper(s.format))
 	return pipeline.CheckRates(s.config.ValidationRate, s.config.TestRate)
@@ -121,10 +139,11 @@ func (s *sending) run(ctx context.Context, paths []string) (err error) {
 	if classes := reader.Classes(); len(classes) > 0 {
 		s.env.Note("classes: %s", numbered(classes))
 	}
-	if !s.predict && !s.unchecked {
-		if err := suits(ctx, s.env, s.config); err != nil {
-			return err
-		}
+	for _, line := range reader.Report() {
+		s.env.Note("%s", terminal.Plain(line))
+	}
+	if err := s.suits(ctx, reader); err != nil {
+		return err
 	}
 	cluster, err := s.broker.dial(ctx)
 	if err != nil {
@@ -141,6 +160,9 @@ func (s *sending) run(ctx context.Context, paths []string) (err error) {
 	defer out.Abort()
 	if err := s.pump(ctx, reader, out); err != nil {
 		return s.left(out, err)
+	}
+	for _, line := range reader.Found(s.inputs()) {
+		s.env.Note("%s", terminal.Plain(line))
 	}
 	summary, err := out.Close(ctx)
 	if err != nil {

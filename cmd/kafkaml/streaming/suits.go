@@ -2,38 +2,74 @@ package streaming
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/kafkaml/kafkaml/client"
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
+	"github.com/kafkaml/kafkaml/cmd/kafkaml/terminal"
 	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
-	"github.com/kafkaml/kafkaml/shared/stream/control"
+	"github.com/kafkaml/kafkaml/shared/stream/files"
 )
 
 // suits refuses a stream that a model of its deployment cannot read, before
-// the first record is sent. A server that does not answer, or a deployment that
-// is yet to be made, is no reason to refuse: a stream may come first.
-func suits(ctx context.Context, env *cli.Env, config control.SinkConfig) error {
-	models, err := modelsOf(ctx, env, config.Deployment)
-	switch pipeline.KindOf(err) {
-	case pipeline.NotFound, pipeline.Unavailable:
-		env.Note("not checked against the models of deployment %d: %s", config.Deployment, err)
-		return ctx.Err()
-	}
-	if err != nil {
-		return err
-	}
-	for _, m := range models {
-		binding := codec.Binding{Inputs: m.Inputs, Labels: m.Labels}
-		if _, err := codec.New(config.Format, config.Config, binding); err != nil {
-			return &pipeline.Error{
-				Op: "send stream", Kind: pipeline.Invalid, Err: fmt.Errorf("model %s of deployment %d cannot read it: %w", m.Name, config.Deployment, err),
-				Hint: "--label, --drop, --format and --dtype change what is sent; --unchecked sends it all the same",
+// the first record is sent, and says what a model would round. A server that
+// does not answer, or a deployment that is yet to be made, is no reason to
+// refuse: a stream may come first.
+func (s *sending) suits(ctx context.Context, reader *files.Reader) error {
+	if !s.predict && !s.unchecked {
+		var err error
+		s.models, err = modelsOf(ctx, s.env, s.config.Deployment)
+		switch pipeline.KindOf(err) {
+		case pipeline.NotFound, pipeline.Unavailable:
+			s.env.Note("not checked against the models of deployment %d: %s", s.config.Deployment, err)
+			if ctx.Err() != nil {
+				return ctx.Err()
 			}
+			err = nil
+		}
+		if err != nil {
+			return err
 		}
 	}
+	for _, m := range s.models {
+		if err := s.readable(m, reader); err != nil {
+			return err
+		}
+	}
+	for _, line := range reader.Rounded(s.inputs()) {
+		s.env.Note("%s", terminal.Plain(line))
+	}
 	return nil
+}
+
+func (s *sending) readable(m pipeline.Model, reader *files.Reader) error {
+	_, err := codec.ForTraining(s.config.Format, s.config.Config, m.Export)
+	if err == nil {
+		err = reader.CheckLabels(m.Export)
+	}
+	if err == nil {
+		return nil
+	}
+	refusal := &pipeline.Error{
+		Op: "send stream", Kind: pipeline.Invalid, Err: fmt.Errorf("model %s of deployment %d cannot read it: %w", m.Name, s.config.Deployment, err),
+		Hint: "--label, --drop, --format and --dtype change what is sent; --unchecked sends it all the same",
+	}
+	var why *pipeline.Error
+	if errors.As(err, &why) && why.Hint != "" {
+		refusal.Hint = why.Hint + "; " + refusal.Hint
+	}
+	return refusal
+}
+
+// inputs are what the models take: all of a deployment take the same. They are
+// nil where no model is known.
+func (s *sending) inputs() []pipeline.Tensor {
+	if len(s.models) == 0 {
+		return nil
+	}
+	return s.models[0].Inputs
 }
 
 func modelsOf(ctx context.Context, env *cli.Env, deployment int64) ([]pipeline.Model, error) {

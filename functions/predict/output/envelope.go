@@ -95,10 +95,13 @@ func Letter(in *stream.Record, why error) stream.Record {
 	return stream.Record{Time: time.Now(), Key: in.Key, Value: in.Value, Headers: headers}
 }
 
-// ReasonOf is what a person reads of an error.
+// ReasonOf is what a person reads of an error: the reason, and what to do.
 func ReasonOf(err error) string {
 	var p *pipeline.Error
-	if errors.As(err, &p) {
+	if errors.As(err, &p) && p.Hint != "" {
+		return p.Error() + ": " + p.Hint
+	}
+	if p != nil {
 		return p.Error()
 	}
 	return err.Error()

@@ -2,10 +2,13 @@ package files
 
 import (
 	"bufio"
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"math"
+	"strings"
 
 	"github.com/linkedin/goavro/v2"
 
@@ -14,90 +17,163 @@ import (
 )
 
 func openAvro(path string, o Options) (source, error) {
-	return openTable(func() (rowReader, error) { return newAvro(path) }, pipeline.AVRO, o)
+	return openTable(path, func() (rowReader, error) { return newAvro(path) }, pipeline.AVRO, o)
 }
 
 // avroContainer reads an Avro object container file: the fields that are
 // numbers, booleans, enums, arrays of them and unions of them with null, and
-// text for a label.
+// text for a label. Of logical types it reads the numbers that are stored.
 type avroContainer struct {
-	file  *os.File
-	ocf   *goavro.OCFReader
-	names []string
+	close   func() error
+	ocf     *goavro.OCFReader
+	names   []string
+	types   []json.RawMessage
+	without []bool
 }
 
 func newAvro(path string) (rowReader, error) {
-	f, err := os.Open(path)
+	from, closer, err := openPlain(path)
 	if err != nil {
 		return nil, err
 	}
-	r := &avroContainer{file: f}
-	if r.ocf, err = goavro.NewOCFReader(bufio.NewReaderSize(f, 1<<20)); err == nil {
-		r.names, err = codec.AvroFields(r.ocf.Codec().Schema())
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
+	r := &avroContainer{close: closer}
+	if err := r.begin(from); err != nil {
+		return nil, errors.Join(err, closer())
 	}
 	return r, nil
 }
 
+func (r *avroContainer) begin(from *bufio.Reader) error {
+	start, _ := from.Peek(4 << 10) // a shorter file gives what it has
+	plain, err := plainContainer(from)
+	if err != nil {
+		if !bytes.HasPrefix(start, []byte("Obj\x01")) {
+			err = isNot("an Avro container", start)
+		}
+		return err
+	}
+	if r.ocf, err = goavro.NewOCFReader(plain); err != nil {
+		return fmt.Errorf("is not an Avro container that can be read: %w", err)
+	}
+	fields, err := codec.AvroFields(r.ocf.Codec().Schema())
+	if err != nil {
+		return err
+	}
+	for _, f := range fields {
+		r.names, r.types = append(r.names, f.Name), append(r.types, f.Type)
+	}
+	r.without = make([]bool, len(r.names))
+	return nil
+}
+
 func (r *avroContainer) columns() []string { return r.names }
+
+func (r *avroContainer) leaveOut(i int) { r.without[i] = true }
+
+func (r *avroContainer) lineNumber() int64 { return 0 }
 
 func (r *avroContainer) read(into *row) error {
 	if !r.ocf.Scan() {
 		if err := r.ocf.Err(); err != nil {
-			return err
+			return cut(err)
 		}
 		return io.EOF
 	}
 	datum, err := r.ocf.Read()
 	if err != nil {
-		return err
+		return cut(err)
 	}
 	record, ok := datum.(map[string]any)
 	if !ok {
 		return errors.New("is not a record")
 	}
+	into.empty = len(r.names) > 0
 	for i, name := range r.names {
-		into.cells[i].reset()
-		v, err := plain(record[name])
-		if err == nil {
-			err = into.cells[i].take(v)
+		c, v := &into.cells[i], record[name]
+		into.empty = into.empty && v == nil
+		c.reset()
+		if r.without[i] {
+			continue
 		}
-		if err != nil {
-			return fmt.Errorf("field %q: %w", name, err)
+		if err := c.avro(v, r.types[i]); err != nil {
+			return fmt.Errorf("field %q %w", name, err)
 		}
 	}
 	return nil
 }
 
-// plain brings goavro's values to those of JSON.
-func plain(v any) (any, error) {
-	switch v := v.(type) {
-	case nil, bool, string, float64:
-		return v, nil
-	case float32:
-		return float64(v), nil
-	case int32:
-		return float64(v), nil
-	case int64:
-		return float64(v), nil
-	case map[string]any: // a union: its one member is named by its type
-		for _, of := range v {
-			if len(v) == 1 {
-				return plain(of)
-			}
-		}
-	case []any:
-		for i := range v {
-			var err error
-			if v[i], err = plain(v[i]); err != nil {
-				return nil, err
-			}
-		}
-		return v, nil
+func cut(err error) error {
+	if strings.HasSuffix(err.Error(), "EOF") {
+		return errors.New("the file ends within it: it was cut")
 	}
-	return nil, fmt.Errorf("%T is not a number", v)
+	return fmt.Errorf("the file is damaged: %w", err)
 }
 
-func (r *avroContainer) Close() error { return r.file.Close() }
+// avro reads a value of goavro's, whose type tells a union from a map.
+func (c *cell) avro(v any, of json.RawMessage) error {
+	switch v := v.(type) {
+	case nil:
+		c.add(number{float: math.NaN()})
+	case bool:
+		c.add(number{float: truth(v)})
+	case float64:
+		c.add(number{float: v})
+	case float32:
+		c.add(number{float: float64(v)})
+	case int32:
+		c.add(number{float: float64(v)})
+	case int64:
+		n := number{float: float64(v)}
+		if v >= rounds || v <= -rounds {
+			n.exact = v
+		}
+		c.add(n)
+	case string:
+		if len(c.numbers) > 0 || c.kind != "" {
+			c.kind = anArray
+			return nil
+		}
+		c.text, c.kind = v, aText
+	case map[string]any:
+		return c.union(v, of)
+	case []any:
+		var array struct{ Items json.RawMessage }
+		_ = json.Unmarshal(of, &array) // of a union there is none, and no items
+		for _, item := range v {
+			if err := c.avro(item, array.Items); err != nil {
+				return err
+			}
+		}
+	default:
+		c.kind = "bytes"
+	}
+	return nil
+}
+
+// union reads the one value of a union, which goavro names by its type.
+func (c *cell) union(v map[string]any, of json.RawMessage) error {
+	var branches []json.RawMessage
+	if json.Unmarshal(of, &branches) != nil {
+		c.kind = anObject
+		return nil
+	}
+	for _, value := range v {
+		for _, b := range branches {
+			var complex struct{ Items json.RawMessage }
+			if json.Unmarshal(b, &complex) == nil && complex.Items != nil {
+				return c.avro(value, b)
+			}
+		}
+		return c.avro(value, nil)
+	}
+	return nil
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (r *avroContainer) Close() error { return r.close() }

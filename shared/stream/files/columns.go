@@ -1,6 +1,8 @@
 package files
 
 import (
+	"encoding/csv"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -12,42 +14,100 @@ var likelyLabels = []string{"label", "labels", "y", "target", "class", "species"
 
 // choose sorts the columns into sample and label.
 func (t *table) choose(o Options) error {
-	drop, labels := list(o.Drop), list(o.Label)
-	for _, name := range slices.Concat(drop, labels) {
-		if t.index(name) < 0 {
-			return pipeline.Invalidf("file", "there is no column %q", name).WithHint("the columns are %s", strings.Join(t.names(), ", "))
+	labels, why := list(o.Label, t.names()), ""
+	for _, name := range labels {
+		if i := t.index(name); i < 0 {
+			return t.noColumn(name)
+		} else if t.found[i].left {
+			return pipeline.Invalidf("label", "column %q is to be left out", name).WithHint("name it in --label or in --drop")
 		}
 	}
 	if len(labels) == 0 && !o.Only {
-		labels = []string{t.likelyLabel(drop)}
+		name, guessed := t.likelyLabel()
+		labels, why = []string{name}, guessed
 	}
+	t.leaveNameless(labels)
+	var texts []*column
 	for i := range t.found {
 		switch c := &t.found[i]; {
-		case slices.Contains(drop, c.name):
+		case c.left:
 		case slices.Contains(labels, c.name):
 			t.labels = append(t.labels, i)
-		case len(c.words) > 0:
-			return pipeline.Invalidf("file", "column %q holds text (%q), a sample is numbers", c.name, c.sample).
-				WithHint("leave it out, or write its values as numbers")
+			if _, number := like(c.text); c.texts > 0 && (number || c.other != "") {
+				texts = append(texts, c)
+			}
+		case c.texts > 0:
+			texts = append(texts, c)
 		default:
 			t.samples = append(t.samples, i)
 		}
 	}
+	t.noteChoice(why)
+	if len(texts) > 0 {
+		return t.textual(texts)
+	}
 	if len(t.samples) == 0 {
-		return pipeline.Invalidf("file", "no column is left for the samples")
+		return pipeline.Invalidf("file", "no column is left for the samples").WithHint("the columns are %s; name another --label, or drop fewer", some(t.names()))
+	}
+	if err := t.checkLabels(); err != nil {
+		return err
+	}
+	if err := t.checkExact(); err != nil {
+		return err
 	}
 	return t.classify()
+}
+
+// leaveNameless leaves out columns that have neither a name nor a value, as
+// spreadsheets write them at the end of each row.
+func (t *table) leaveNameless(labels []string) {
+	for i := range t.found {
+		c := &t.found[i]
+		if !c.left && !c.numeric && c.texts == 0 && !t.learnt.recordFirst && (c.name == fmt.Sprintf("column%d", i+1) || strings.HasPrefix(c.name, "Unnamed: ")) && !slices.Contains(labels, c.name) {
+			c.left = true
+			t.note("left out: column %d, which has neither a name nor a value", i+1)
+		}
+	}
+}
+
+// checkLabels refuses a label that is missing in a row: nothing can be learnt
+// from it.
+func (t *table) checkLabels() error {
+	if len(t.labels) != 1 {
+		return nil
+	}
+	c := &t.found[t.labels[0]]
+	if !c.numeric && c.texts == 0 {
+		return pipeline.Invalidf("label", "column %q holds no value", c.name).WithHint("name another --label; the columns are %s", some(t.names()))
+	}
+	if c.missing > 0 && c.count <= 1 {
+		return pipeline.Invalidf("label", "label %q is missing in %d of %d rows, first in %s", c.name, c.missing, t.total, c.firstMissing).
+			WithHint("fill it in, or take those rows out of the file")
+	}
+	return nil
+}
+
+// checkExact refuses whole numbers beyond float64 in a column of fractions:
+// they would be rounded.
+func (t *table) checkExact() error {
+	for _, i := range slices.Concat(t.samples, t.labels) {
+		if c := &t.found[i]; c.exact != 0 && !c.whole {
+			return pipeline.Invalidf("file", "column %q holds the whole number %d in %s, which would be rounded beside fractions", c.name, c.exact, c.exactAt).
+				WithHint("leave the column out (--drop %s), or write such numbers as fractions (1.5e18) where the last digits do not matter", flagText(c.name))
+		}
+	}
+	return nil
 }
 
 // classify numbers the classes of a label that is text, in alphabetical order.
 func (t *table) classify() error {
 	for _, i := range t.labels {
 		c := &t.found[i]
-		switch {
-		case len(c.words) == 0:
+		if c.texts == 0 {
 			continue
-		case len(t.labels) > 1 || c.numeric || len(c.words) >= maxClasses:
-			return pipeline.Invalidf("file", "label %q holds text (%q) that does not name classes", c.name, c.sample).
+		}
+		if reason := t.noClasses(c); reason != "" {
+			return pipeline.Invalidf("label", "label %q holds text (%s) in %s that does not name classes: %s", c.name, quoted(c.text), c.textAt, reason).
 				WithHint("a label is one column of class names, or numbers")
 		}
 		for word := range c.words {
@@ -61,18 +121,39 @@ func (t *table) classify() error {
 	return nil
 }
 
-func (t *table) likelyLabel(drop []string) string {
+func (t *table) noClasses(c *column) string {
+	switch {
+	case len(t.labels) > 1:
+		return fmt.Sprintf("%d columns are the label", len(t.labels))
+	case c.numeric && c.count <= 1:
+		return fmt.Sprintf("%d rows hold text, the others numbers", c.texts)
+	case len(c.words) >= maxClasses:
+		return fmt.Sprintf("there are %d different ones or more", maxClasses)
+	}
+	return ""
+}
+
+// likelyLabel guesses the label, and says what by.
+func (t *table) likelyLabel() (name, why string) {
 	for _, name := range likelyLabels {
-		if i := slices.IndexFunc(t.found, func(c column) bool { return strings.EqualFold(c.name, name) }); i >= 0 {
-			return t.found[i].name
+		if i := slices.IndexFunc(t.found, func(c column) bool { return !c.left && strings.EqualFold(c.name, name) }); i >= 0 {
+			return t.found[i].name, "by its name"
 		}
 	}
 	for i := len(t.found) - 1; i > 0; i-- {
-		if name := t.found[i].name; !slices.Contains(drop, name) {
-			return name
+		if c := &t.found[i]; !c.left && (c.numeric || c.texts > 0) {
+			return c.name, "the last column"
 		}
 	}
-	return t.found[0].name
+	return t.found[0].name, "the only column"
+}
+
+func (t *table) noColumn(name string) error {
+	e := pipeline.Invalidf("file", "there is no column %q", name)
+	if t.learnt.recordFirst {
+		return e.WithHint("the columns are %s, for the first row was read as a record; --header takes it as the names", some(t.names()))
+	}
+	return e.WithHint("the columns are %s", some(t.names()))
 }
 
 func (t *table) index(name string) int {
@@ -87,11 +168,50 @@ func (t *table) names() []string {
 	return all
 }
 
-func list(text string) (items []string) {
-	for item := range strings.SplitSeq(text, ",") {
+// some lists names, not more than a line of them.
+func some(names []string) string {
+	const shown = 20
+	if n := len(names); n > shown {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), n-shown)
+	}
+	return strings.Join(names, ", ")
+}
+
+// list divides a text at its commas into names. A name that holds a comma is
+// given alone, or in quotation marks.
+func list(text string, known []string) (items []string) {
+	if slices.Contains(known, text) {
+		return []string{text}
+	}
+	r := csv.NewReader(strings.NewReader(text))
+	r.TrimLeadingSpace, r.LazyQuotes = true, true
+	parts, err := r.Read()
+	if err != nil {
+		parts = strings.Split(text, ",")
+	}
+	for _, item := range parts {
 		if item = strings.TrimSpace(item); item != "" {
 			items = append(items, item)
 		}
 	}
 	return items
+}
+
+// flagText writes names as a flag takes them in a shell.
+func flagText(names ...string) string {
+	quote := false
+	names = slices.Clone(names)
+	for i, name := range names {
+		if strings.ContainsAny(name, `,"`) {
+			names[i] = `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
+		}
+		quote = quote || strings.ContainsFunc(names[i], func(r rune) bool {
+			return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-.:/%+", r))
+		})
+	}
+	text := strings.Join(names, ",")
+	if quote {
+		return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+	}
+	return text
 }

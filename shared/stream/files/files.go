@@ -12,8 +12,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path/filepath"
-	"strings"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -28,6 +28,8 @@ type Options struct {
 	Skip   int64           // rows to leave out at the beginning
 	Limit  int64           // rows to read at most; 0 for all
 	DType  string          // RAW: the type on the wire, instead of the file's
+	As     string          // what the file is, such as csv, where its name does not say; one of Kinds
+	Header Header          // of a table of text: what its first row is; the likely one unless given
 }
 
 // Reader gives the records of a file.
@@ -39,7 +41,7 @@ type Reader struct {
 	classes []string
 	labels  bool
 	total   int64
-	row     int64
+	wire    codec.DType // of the samples: RAW; else 0
 	label   []byte
 	sample  []byte
 }
@@ -50,26 +52,24 @@ type source interface {
 	// next gives the numbers of the next row, valid until the next call, and
 	// io.EOF after the last.
 	next() (label, sample codec.Array, err error)
+	at() place        // of the row that next gave, or failed at
+	report() []string // what to say before the first row is sent
 	io.Closer
 }
 
 const op = "read file"
 
 // Open opens one file that holds samples and labels, or a pair of files: the
-// samples', then the labels'. Which format it is its name says: .csv, .tsv,
-// .jsonl, .ndjson, .npy, .npz, .avro, or IDX (.idx..., -ubyte), each but NPZ and
-// Avro also with .gz.
+// samples', then the labels'. Which format it is o.As says, or its name: .csv,
+// .tsv, .jsonl, .ndjson, .json, .npy, .npz, .avro, or IDX (.idx..., -ubyte), or
+// its first bytes. Each but NPZ may be packed by gzip.
 func Open(paths []string, o Options) (*Reader, error) {
 	if len(paths) == 0 || len(paths) > 2 {
 		return nil, pipeline.Invalidf("file", "%d files were named", len(paths)).WithHint("name one file, or the samples' and the labels'")
 	}
 	s, err := openSource(paths, o)
 	if err != nil {
-		var known *pipeline.Error
-		if errors.As(err, &known) {
-			return nil, err
-		}
-		return nil, &pipeline.Error{Op: op, Kind: pipeline.Invalid, Field: "file", Err: fmt.Errorf("%s: %w", strings.Join(paths, ", "), err)}
+		return nil, within(paths[0], err)
 	}
 	r, err := newReader(s, o)
 	if err != nil {
@@ -79,16 +79,17 @@ func Open(paths []string, o Options) (*Reader, error) {
 }
 
 func openSource(paths []string, o Options) (source, error) {
-	kind := kindOf(paths[0])
 	if len(paths) == 2 {
-		if kind != kindNPY && kind != kindIDX {
-			return nil, pipeline.Invalidf("file", "a pair of files is read from NPY and IDX only")
-		}
 		return openPair(paths, o)
 	}
-	switch kind {
-	case kindCSV:
-		return openCSV(paths[0], o)
+	k, err := kindOf(paths[0], o.As)
+	if err != nil {
+		return nil, err
+	}
+	if o.Header != "" && k != kindCSV {
+		return nil, pipeline.Invalidf("header", "only a table of text (CSV) has a first row that may be names").WithHint("leave the option out")
+	}
+	switch k {
 	case kindJSON:
 		return openJSONLines(paths[0], o)
 	case kindNPY, kindIDX:
@@ -98,39 +99,40 @@ func openSource(paths []string, o Options) (source, error) {
 	case kindAvro:
 		return openAvro(paths[0], o)
 	}
-	return nil, pipeline.Invalidf("file", "%s: its name does not say its format", paths[0]).
-		WithHint("known are .csv, .tsv, .jsonl, .ndjson, .npy, .npz, .avro and IDX (.idx3-ubyte, -idx1-ubyte.gz, ...)")
+	return openCSV(paths[0], o)
 }
 
-type kind int
-
-const (
-	kindCSV kind = iota + 1
-	kindJSON
-	kindNPY
-	kindNPZ
-	kindIDX
-	kindAvro
-)
-
-func kindOf(path string) kind {
-	name := strings.TrimSuffix(strings.ToLower(filepath.Base(path)), ".gz")
-	switch filepath.Ext(name) {
-	case ".csv", ".tsv":
-		return kindCSV
-	case ".jsonl", ".ndjson", ".json":
-		return kindJSON
-	case ".npy":
-		return kindNPY
-	case ".npz":
-		return kindNPZ
-	case ".avro":
-		return kindAvro
+// within is an error of a file, by its name.
+func within(path string, err error) error {
+	name := filepath.Base(path)
+	e := &pipeline.Error{Op: op, Kind: pipeline.Invalid, Field: "file", Reason: fmt.Sprintf("%s: %v", name, err), Err: err}
+	var of *pipeline.Error
+	var missing *fs.PathError
+	switch {
+	case errors.As(err, &of) && of.Op == op: // it says all this
+		return err
+	case errors.As(err, &of):
+		e.Kind, e.Field, e.Hint, e.Reason = of.KindOr(), of.Field, of.Hint, fmt.Sprintf("%s: %s", name, of.Message())
+	case errors.As(err, &missing):
+		e.Reason = fmt.Sprintf("%s: %v", missing.Path, missing.Err)
+	default:
+		e.Hint = codec.Hint(err)
 	}
-	if strings.Contains(name, "idx") || strings.HasSuffix(name, "ubyte") {
-		return kindIDX
+	return e
+}
+
+// fault is an error at a row.
+func fault(at place, err error) error {
+	e := pipeline.Invalidf("file", "%s: %v", at, err)
+	var of *pipeline.Error
+	if errors.As(err, &of) {
+		e.Reason, e.Hint = fmt.Sprintf("%s: %s", at, of.Message()), of.Hint
 	}
-	return 0
+	if e.Hint == "" {
+		e.Hint = codec.Hint(err)
+	}
+	e.Err = err
+	return e
 }
 
 func newReader(s source, o Options) (*Reader, error) {
@@ -146,6 +148,12 @@ func newReader(s source, o Options) (*Reader, error) {
 	if r.encoder, err = codec.NewEncoder(r.format, r.config); err != nil {
 		return nil, err
 	}
+	if r.format == pipeline.RAW {
+		r.wire = l.sample.dtype
+		if o.DType != "" {
+			r.wire, _ = codec.ParseDType(o.DType) // the config has passed
+		}
+	}
 	r.encoder.Divide(l.sample.counts(), l.label.counts())
 	r.total = max(0, l.total-o.Skip)
 	if o.Limit > 0 && (l.total == unknown || r.total > o.Limit) {
@@ -158,9 +166,8 @@ func newReader(s source, o Options) (*Reader, error) {
 		if _, _, err := s.next(); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
-			return nil, r.fault(err)
+			return nil, fault(s.at(), err)
 		}
-		r.row++
 	}
 	if o.Limit > 0 {
 		r.source = &limited{s, o.Limit}
@@ -189,7 +196,6 @@ func (r *Reader) Next() (label, sample []byte, err error) {
 	if errors.Is(err, io.EOF) {
 		return nil, nil, io.EOF
 	}
-	r.row++
 	if err != nil {
 		return nil, nil, r.fault(err)
 	}
@@ -206,7 +212,12 @@ func (r *Reader) Next() (label, sample []byte, err error) {
 }
 
 func (r *Reader) fault(err error) error {
-	return &pipeline.Error{Op: op, Kind: pipeline.Invalid, Field: "file", Err: fmt.Errorf("row %d: %w", r.row, err)}
+	e := pipeline.Error{Op: op}
+	var of *pipeline.Error
+	if errors.As(fault(r.source.at(), err), &of) {
+		e.Kind, e.Field, e.Reason, e.Hint, e.Err = pipeline.Invalid, of.Field, of.Reason, of.Hint, err
+	}
+	return &e
 }
 
 // Format is the format of the records.
@@ -214,6 +225,11 @@ func (r *Reader) Format() pipeline.Format { return r.format }
 
 // Config is the input_config that describes them.
 func (r *Reader) Config() json.RawMessage { return r.config }
+
+// Report says, a line each, what was taken for the header, the label and the
+// sample, the first rows as they are read, and what looks wrong in the file: it
+// is to be shown before the first record is sent.
+func (r *Reader) Report() []string { return r.source.report() }
 
 // Total is how many records Next will give, 0 where the file does not say.
 func (r *Reader) Total() int64 { return r.total }

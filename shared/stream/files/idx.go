@@ -2,7 +2,6 @@ package files
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -19,12 +18,13 @@ var idxTypes = map[byte]codec.DType{
 // idxHeader reads the magic number and the sizes.
 func (r *rows) idxHeader() error {
 	var magic [4]byte
-	if _, err := io.ReadFull(r.from, magic[:]); err != nil {
-		return fmt.Errorf("is not an IDX file: %w", err)
+	n, err := io.ReadFull(r.from, magic[:])
+	if err != nil {
+		return isNot("an IDX file", magic[:n])
 	}
 	var known bool
 	if r.dtype, known = idxTypes[magic[2]]; !known || magic[0] != 0 || magic[1] != 0 {
-		return errors.New("is not an IDX file")
+		return isNot("an IDX file", magic[:])
 	}
 	shape := make([]int, magic[3])
 	for i := range shape {

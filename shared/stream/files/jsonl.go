@@ -9,144 +9,189 @@ import (
 	"io"
 	"math"
 
+	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
 func openJSONLines(path string, o Options) (source, error) {
-	return openTable(func() (rowReader, error) { return newJSONLines(path) }, pipeline.JSON, o)
+	return openTable(path, func() (rowReader, error) { return newJSONLines(path) }, pipeline.JSON, o)
 }
 
-// jsonLines reads one JSON object a line. Its columns are the members of the
-// first object, in their order; a member that is missing later is a missing
-// number, one that is new is an error.
+// jsonLines reads one JSON object a line, or objects over several lines, one
+// after the other or in one array. Its columns are the members of the first
+// object, in their order; a member that is missing later is a missing number,
+// one that is new is an error.
 type jsonLines struct {
-	lines *bufio.Scanner
-	close func() error
-	names []string
-	index map[string]int
-	first []byte
+	path    string
+	objects objects
+	close   func() error
+	names   []string
+	index   map[string]int
+	without []bool
+	more    map[string]bool // members that are left out and not in the first object; true once one was seen
+	ahead   [][]byte
+	at      []int64 // lines of those ahead
+	line    int64
+	filled  []int64 // by column: the row that last had it
+	rows    int64
 }
+
+// objects gives one JSON object after the other, valid until the next, and the
+// line where it begins, 0 where that is not known.
+type objects func() (object []byte, line int64, err error)
 
 // longestLine bounds memory.
 const longestLine = 64 << 20
 
 func newJSONLines(path string) (rowReader, error) {
-	from, closer, err := openPlain(path)
+	from, closer, err := openText(path)
 	if err != nil {
 		return nil, err
 	}
-	r := &jsonLines{lines: bufio.NewScanner(from), close: closer, index: map[string]int{}}
-	r.lines.Buffer(make([]byte, 64<<10), longestLine)
-	line, err := r.line()
-	if err == nil {
-		r.first = bytes.Clone(line)
-		err = r.name()
-	}
-	if err != nil {
+	r := &jsonLines{path: path, close: closer, index: map[string]int{}, more: map[string]bool{}}
+	if err := r.begin(from); err != nil {
 		_ = closer() // it was only read; the first error is the one to tell
 		if errors.Is(err, io.EOF) {
 			err = errors.New("holds no rows")
 		}
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, err
 	}
 	return r, nil
 }
 
-// line gives the next line that is not empty.
-func (r *jsonLines) line() ([]byte, error) {
-	for r.lines.Scan() {
-		if line := bytes.TrimSpace(r.lines.Bytes()); len(line) > 0 {
-			return line, nil
+// begin reads the first two objects: the first names the columns, and one that
+// stays alone may hold a whole table.
+func (r *jsonLines) begin(from *bufio.Reader) error {
+	r.objects = objectsOf(from)
+	for range 2 {
+		object, line, err := r.objects()
+		if errors.Is(err, io.EOF) && len(r.ahead) > 0 {
+			break
 		}
+		if err != nil && len(r.ahead) == 0 {
+			return err
+		}
+		if err != nil { // it is met again where its row is counted
+			r.objects = func() ([]byte, int64, error) { return nil, line, err }
+			break
+		}
+		r.ahead, r.at = append(r.ahead, bytes.Clone(object)), append(r.at, line)
 	}
-	if err := r.lines.Err(); err != nil {
-		return nil, err
+	first := r.ahead[0]
+	if err := codec.Members(first, r.column); err != nil {
+		return err
 	}
-	return nil, io.EOF
+	r.without, r.filled = make([]bool, len(r.names)), make([]int64, len(r.names))
+	if len(r.ahead) == 1 {
+		return whole(first, r.path)
+	}
+	return nil
 }
 
-// name takes the columns from the first object.
-func (r *jsonLines) name() error {
-	d := json.NewDecoder(bytes.NewReader(r.first))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return errors.New("a line is not a JSON object")
+func (r *jsonLines) column(name, _ []byte) error {
+	if _, twice := r.index[string(name)]; twice {
+		return fmt.Errorf("member %q comes twice", name)
 	}
-	for d.More() {
-		t, err := d.Token()
-		if err != nil {
-			return err
-		}
-		name, _ := t.(string) // the grammar has a name here
-		if _, twice := r.index[name]; twice {
-			return fmt.Errorf("member %q comes twice", name)
-		}
-		r.index[name] = len(r.names)
-		r.names = append(r.names, name)
-		var skipped json.RawMessage
-		if err := d.Decode(&skipped); err != nil {
-			return err
-		}
-	}
+	r.index[string(name)] = len(r.names)
+	r.names = append(r.names, string(name))
 	return nil
 }
 
 func (r *jsonLines) columns() []string { return r.names }
 
-func (r *jsonLines) read(into *row) error {
-	line := r.first
-	if r.first = nil; line == nil {
-		var err error
-		if line, err = r.line(); err != nil {
-			return err
-		}
+func (r *jsonLines) leaveOut(i int) { r.without[i] = true }
+
+func (r *jsonLines) lineNumber() int64 { return r.line }
+
+func (r *jsonLines) next() (object []byte, err error) {
+	if len(r.ahead) > 0 {
+		object, r.line = r.ahead[0], r.at[0]
+		r.ahead, r.at = r.ahead[1:], r.at[1:]
+		return object, nil
 	}
-	var object map[string]any
-	if err := json.Unmarshal(line, &object); err != nil {
+	object, r.line, err = r.objects()
+	return object, err
+}
+
+func (r *jsonLines) read(into *row) error {
+	object, err := r.next()
+	if err != nil {
+		return err
+	}
+	r.rows++
+	into.empty = true
+	for i := range into.cells {
+		into.cells[i].reset()
+	}
+	err = codec.Members(object, func(name, value []byte) error { return r.take(into, name, value) })
+	if err != nil {
 		return err
 	}
 	for i := range into.cells {
-		into.cells[i].reset()
-		if err := into.cells[i].take(object[r.names[i]]); err != nil {
-			return fmt.Errorf("member %q: %w", r.names[i], err)
-		}
-	}
-	for name := range object {
-		if _, known := r.index[name]; !known {
-			return fmt.Errorf("member %q is not in the first object", name)
+		if r.filled[i] != r.rows && !r.without[i] {
+			into.cells[i].add(number{float: math.NaN()})
 		}
 	}
 	return nil
 }
 
-// take adds a decoded value: a number, a truth value, null, text, or an array
-// of numbers, row-major.
-func (c *cell) take(v any) error {
-	switch v := v.(type) {
-	case nil:
-		c.numbers = append(c.numbers, math.NaN())
-	case float64:
-		c.numbers = append(c.numbers, v)
-	case bool:
-		var f float64
-		if v {
-			f = 1
+// take reads a member into its cell.
+func (r *jsonLines) take(into *row, name, value []byte) error {
+	i, known := r.index[string(name)]
+	if !known {
+		if _, left := r.more[string(name)]; left {
+			r.more[string(name)] = true
+			return nil
 		}
-		c.numbers = append(c.numbers, f)
-	case string:
-		if len(c.numbers) > 0 || c.isText {
-			return errors.New("text in an array")
-		}
-		c.text, c.isText = v, true
-	case []any:
-		for _, item := range v {
-			if err := c.take(item); err != nil {
-				return err
-			}
-		}
-	default:
-		return errors.New("is an object, numbers are wanted")
+		return pipeline.Invalidf("file", "member %q is not in the first object", name).
+			WithHint("give the first object all members, null where it lacks one; or leave it out (--drop %s)", flagText(string(name)))
+	}
+	if r.filled[i] == r.rows {
+		return fmt.Errorf("member %q comes twice", name)
+	}
+	r.filled[i] = r.rows
+	into.empty = into.empty && string(value) == "null"
+	if r.without[i] {
+		return nil
+	}
+	if err := into.cells[i].json(value); err != nil {
+		return fmt.Errorf("member %q %w", name, err)
 	}
 	return nil
+}
+
+// json reads a value: a number, a truth value, null, text, or an array of
+// numbers, row-major.
+func (c *cell) json(value []byte) error {
+	switch value[0] {
+	case '"':
+		c.kind = aText
+		return json.Unmarshal(value, &c.text)
+	case '{':
+		c.kind = anObject
+		return nil
+	}
+	err := codec.Scalars(value, func(word []byte) error {
+		switch word[0] {
+		case 't':
+			c.add(number{float: 1})
+			return nil
+		case 'f':
+			c.add(number{})
+			return nil
+		}
+		n, ok := parseNumber(string(word))
+		if !ok {
+			form, _ := like(string(word))
+			return fmt.Errorf("holds %s: %s", word, form.what)
+		}
+		c.add(n)
+		return nil
+	})
+	if errors.Is(err, codec.ErrNoScalar) {
+		c.kind, err = anArray, nil
+	}
+	return err
 }
 
 func (r *jsonLines) Close() error { return r.close() }

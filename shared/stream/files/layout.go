@@ -28,6 +28,8 @@ type array struct {
 	dtype  codec.DType
 	shape  []int
 	fields []field
+
+	inexact error // RAW: why the type would round a number, nil where it does not
 }
 
 // field is a column of a table.
@@ -63,6 +65,8 @@ func (l layout) raw(dtype string) (json.RawMessage, error) {
 			return nil, pipeline.Invalidf("dtype", "%q is not a type of numbers", dtype)
 		}
 		c["data_type"] = t.String()
+	} else if l.sample.inexact != nil {
+		return nil, l.sample.inexact
 	}
 	if l.label != nil {
 		c["label_type"], c["label_reshape"] = l.label.dtype.String(), sizes(l.label.shape)

@@ -1,13 +1,11 @@
 package files
 
 import (
-	"archive/zip"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -26,7 +24,7 @@ var npyTypes = map[string]codec.DType{
 // The members of an NPY header, a Python dictionary (NumPy's documentation,
 // numpy.lib.format).
 var (
-	npyDescr   = regexp.MustCompile(`'descr'\s*:\s*'([<>|=])([a-z]\d+)'`)
+	npyDescr   = regexp.MustCompile(`'descr'\s*:\s*(?:'([<>|=]?)([A-Za-z]\w*)(?:\[\w+\])?'|(\[))`)
 	npyFortran = regexp.MustCompile(`'fortran_order'\s*:\s*True`)
 	npyShape   = regexp.MustCompile(`'shape'\s*:\s*\(([\d,\s]*)\)`)
 )
@@ -34,8 +32,8 @@ var (
 // npyHeader reads the header of NPY, versions 1 to 3.
 func (r *rows) npyHeader() error {
 	var magic [8]byte
-	if _, err := io.ReadFull(r.from, magic[:]); err != nil || string(magic[:6]) != "\x93NUMPY" {
-		return errors.New("is not an NPY file")
+	if n, err := io.ReadFull(r.from, magic[:]); err != nil || string(magic[:6]) != "\x93NUMPY" {
+		return isNot("an NPY file", magic[:n])
 	}
 	width := 4
 	if magic[6] == 1 {
@@ -60,11 +58,11 @@ func (r *rows) npyHeader() error {
 func (r *rows) npyDescribe(header string) error {
 	descr, shape := npyDescr.FindStringSubmatch(header), npyShape.FindStringSubmatch(header)
 	if descr == nil || shape == nil {
-		return fmt.Errorf("header %q is not of an array of numbers", header)
+		return errors.New("has a header that cannot be read: save the array again with numpy.save")
 	}
 	var known bool
 	if r.dtype, known = npyTypes[descr[2]]; !known {
-		return fmt.Errorf("type %s%s cannot be read", descr[1], descr[2])
+		return noNumbers(descr[2], header)
 	}
 	if npyFortran.MatchString(header) {
 		return errors.New("is stored column by column: save numpy.ascontiguousarray of it")
@@ -84,81 +82,35 @@ func (r *rows) npyDescribe(header string) error {
 	return r.prepare(sizes)
 }
 
-// The names by which NPZ files call samples and labels, likeliest first.
-var (
-	sampleNames = []string{"x", "X", "x_train", "X_train", "data", "samples", "images", "features", "arr_0"}
-	labelNames  = []string{"y", "Y", "y_train", "Y_train", "label", "labels", "target", "targets", "class", "arr_1"}
-)
-
-// openNPZ reads two members of an archive side by side.
-func openNPZ(path string, o Options) (source, error) {
-	z, err := zip.OpenReader(path)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	open := func(name string) (*rows, error) {
-		f, err := z.Open(name + ".npy")
-		if err != nil {
-			return nil, err
-		}
-		r := &rows{name: name, from: f, close: f.Close}
-		if err := r.npyHeader(); err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: %w", name, err), f.Close())
-		}
-		return r, nil
-	}
-	p, err := npzPair(members(&z.Reader), open, o)
-	if err != nil {
-		return nil, errors.Join(err, z.Close())
-	}
-	return &archive{p, z}, nil
+// npyKinds are NumPy's types that are no numbers of a tensor, by their letter,
+// and how to save them as numbers.
+var npyKinds = map[byte][2]string{
+	'M': {"dates (datetime64)", `save them as numbers: x.astype("datetime64[s]").astype("int64")`},
+	'm': {"durations (timedelta64)", `save them as numbers: x.astype("int64")`},
+	'O': {"Python objects, as an array of rows of different lengths does", `save one array of numbers: numpy.array(x.tolist(), dtype="float32"), its rows padded to one length`},
+	'U': {"text", `save the numbers of classes in its place: numpy.unique(x, return_inverse=True)[1]`},
+	'S': {"text (bytes)", `save the numbers of classes in its place: numpy.unique(x, return_inverse=True)[1]`},
+	'a': {"text (bytes)", `save the numbers of classes in its place: numpy.unique(x, return_inverse=True)[1]`},
+	'V': {"raw bytes (void)", "save an array of numbers"},
+	'c': {"complex numbers", "save their real and imaginary parts: numpy.stack([x.real, x.imag], -1)"},
+	'f': {"numbers of more than 64 bits (longdouble)", `save them as float64: x.astype("float64")`},
 }
 
-func members(z *zip.Reader) (names []string) {
-	for _, f := range z.File {
-		if name, ok := strings.CutSuffix(f.Name, ".npy"); ok {
-			names = append(names, name)
+var npyField = regexp.MustCompile(`\('(\w+)',`)
+
+// noNumbers refuses an array by what it holds.
+func noNumbers(letter, header string) error {
+	if letter == "" {
+		var fields []string
+		for _, f := range npyField.FindAllStringSubmatch(header, -1) {
+			fields = append(fields, f[1])
 		}
+		return pipeline.Invalidf("file", "holds records with the fields %s, not one array of numbers", some(fields)).
+			WithHint(`write them as a table: pandas.DataFrame(x).to_csv("x.csv", index=False)`)
 	}
-	return names
+	kind, known := npyKinds[letter[0]]
+	if !known {
+		kind = [2]string{"a type that is none of numbers (" + letter + ")", `save an array of numbers: x.astype("float32")`}
+	}
+	return pipeline.Invalidf("file", "holds %s, not numbers", kind[0]).WithHint("%s", kind[1])
 }
-
-func npzPair(names []string, open func(string) (*rows, error), o Options) (source, error) {
-	labels := labelNames
-	if o.Label != "" {
-		labels = []string{o.Label}
-	}
-	find := func(likely []string) (string, bool) {
-		i := slices.IndexFunc(likely, func(n string) bool { return slices.Contains(names, n) })
-		if i < 0 {
-			return "", false
-		}
-		return likely[i], true
-	}
-	sample, ok := find(sampleNames)
-	label, labelled := find(labels)
-	if !ok || (!labelled && !o.Only) {
-		return nil, pipeline.Invalidf("file", "holds %s: which are the samples and the labels is not clear", strings.Join(names, ", ")).
-			WithHint("call the members x and y, or name the label's")
-	}
-	x, err := open(sample)
-	if err != nil {
-		return nil, err
-	}
-	if o.Only {
-		return newPair(x, nil)
-	}
-	y, err := open(label)
-	if err != nil {
-		return nil, errors.Join(err, x.close())
-	}
-	return newPair(x, y)
-}
-
-// archive closes the archive with its members.
-type archive struct {
-	source
-	zip io.Closer
-}
-
-func (a *archive) Close() error { return errors.Join(a.source.Close(), a.zip.Close()) }

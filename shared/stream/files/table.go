@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"path/filepath"
 	"slices"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
@@ -16,20 +17,44 @@ import (
 // are missing, or its text.
 type row struct {
 	cells []cell
+	empty bool // no cell holds anything
 }
 
+// cell is empty where its column is left out.
 type cell struct {
 	numbers []float64
+	exact   []int64 // beside numbers where one of them is a whole number that float64 rounds, else empty
 	text    string
-	isText  bool
+	kind    string // what it holds in place of numbers, as aText; empty for numbers
 }
 
-func (c *cell) reset() { c.numbers, c.text, c.isText = c.numbers[:0], "", false }
+// What a cell may hold in place of numbers. Only a text has a use, as a label.
+const (
+	aText    = "text"
+	anObject = "an object (a record or a map)"
+	anArray  = "an array of other things than numbers"
+)
+
+func (c *cell) reset() {
+	c.numbers, c.exact, c.text, c.kind = c.numbers[:0], c.exact[:0], "", ""
+}
+
+func (c *cell) add(n number) {
+	if n.exact != 0 || len(c.exact) > 0 {
+		for len(c.exact) < len(c.numbers) {
+			c.exact = append(c.exact, 0)
+		}
+		c.exact = append(c.exact, n.exact)
+	}
+	c.numbers = append(c.numbers, n.float)
+}
 
 // rowReader reads a table from its beginning.
 type rowReader interface {
 	columns() []string
-	read(r *row) error // io.EOF after the last
+	leaveOut(column int) // its cells are not read
+	read(r *row) error   // io.EOF after the last
+	lineNumber() int64   // of the last row; 0 where the file has no lines
 	io.Closer
 }
 
@@ -37,6 +62,7 @@ type rowReader interface {
 // out its rows.
 type table struct {
 	rowReader
+	file    string
 	found   []column
 	samples []int // columns of the sample, in order
 	labels  []int // columns of the label
@@ -44,103 +70,157 @@ type table struct {
 	suits   pipeline.Format
 	total   int64
 	row     row
-	label   []byte
-	sample  []byte
+	place   place
+	label   numbers
+	sample  numbers
+	learnt  learnt
 }
 
-// column is what the first reading learnt of a column.
-type column struct {
-	name    string
-	count   int  // numbers in each cell
-	whole   bool // no fraction was seen
-	null    bool // a number was missing
-	largest float64
-	words   map[string]int // the texts, at most maxClasses
-	numeric bool           // a number was seen
-	sample  string         // a text, to show
+// learnt is what the first reading learnt of the rows. Those that are left out
+// at the beginning or the end do not count.
+type learnt struct {
+	skip, limit int64
+	missing     int64 // rows with a missing number
+	empty       int64 // rows without any value, which are no records
+	firstEmpty  place
+	shown       []shown
+	notes       []string
+	recordFirst bool // a table of text whose first row is no header
+	guessed     bool // the first row of a table of text is one, as it seems
 }
-
-// maxClasses bounds the names of classes that are kept: more are no label.
-const maxClasses = 10_000
 
 // openTable learns the columns by one reading and begins the second.
-func openTable(open func() (rowReader, error), suits pipeline.Format, o Options) (*table, error) {
-	t := &table{suits: suits}
-	if err := t.learn(open); err != nil {
+func openTable(path string, open func() (rowReader, error), suits pipeline.Format, o Options) (*table, error) {
+	t := &table{file: filepath.Base(path), suits: suits, learnt: learnt{skip: o.Skip, limit: o.Limit}}
+	drop, err := t.learn(open, o)
+	if err != nil {
 		return nil, err
 	}
 	if err := t.choose(o); err != nil {
 		return nil, err
 	}
-	var err error
-	t.rowReader, err = open()
-	t.row.cells = make([]cell, len(t.found))
-	return t, err
+	if t.rowReader, err = open(); err != nil {
+		return nil, err
+	}
+	t.place, t.row.cells = place{}, make([]cell, len(t.found))
+	if err := t.leave(t.rowReader, drop); err != nil {
+		return nil, errors.Join(err, t.Close())
+	}
+	return t, nil
 }
 
-func (t *table) learn(open func() (rowReader, error)) error {
+func (t *table) learn(open func() (rowReader, error), o Options) (drop []string, err error) {
 	r, err := open()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer r.Close() // it was only read
 	for _, name := range r.columns() {
-		t.found = append(t.found, column{name: name, whole: true})
+		t.found = append(t.found, column{name: name, whole: true, least: math.Inf(1), most: math.Inf(-1)})
 	}
+	if c, ok := r.(*csvReader); ok {
+		t.learnt.notes, t.learnt.recordFirst = c.notes, !c.named
+		t.learnt.guessed = c.named && o.Header == ""
+	}
+	drop = list(o.Drop, r.columns())
+	if err := t.leave(r, drop); err != nil {
+		return nil, err
+	}
+	if err := t.readAll(r); err != nil {
+		return nil, fault(t.place, err)
+	}
+	if t.total == 0 {
+		return nil, fmt.Errorf("holds no rows")
+	}
+	return drop, t.unseen(r, drop)
+}
+
+// leave tells a reader which columns are not wanted.
+func (t *table) leave(r rowReader, drop []string) error {
+	for _, name := range drop {
+		if i := t.index(name); i >= 0 {
+			t.found[i].left = true
+			r.leaveOut(i)
+			continue
+		}
+		j, ok := r.(*jsonLines)
+		if !ok {
+			return t.noColumn(name)
+		}
+		j.more[name] = false
+	}
+	return nil
+}
+
+// unseen refuses a name to drop that no row of JSON had.
+func (t *table) unseen(r rowReader, drop []string) error {
+	if j, ok := r.(*jsonLines); ok {
+		for _, name := range drop {
+			if seen, later := j.more[name]; later && !seen {
+				return t.noColumn(name)
+			}
+		}
+	}
+	return nil
+}
+
+func (t *table) readAll(r rowReader) error {
 	current := row{cells: make([]cell, len(t.found))}
 	for {
 		err := r.read(&current)
 		if errors.Is(err, io.EOF) {
-			break
+			return nil
+		}
+		t.place.row++
+		t.place.line = r.lineNumber()
+		if err != nil {
+			return err
+		}
+		if current.empty {
+			t.learnt.hole(t.place)
+			continue
 		}
 		t.total++
-		if err == nil {
-			err = t.see(&current)
-		}
-		if err != nil {
-			return fmt.Errorf("row %d: %w", t.total, err)
+		if err := t.see(&current); err != nil {
+			return err
 		}
 	}
-	if t.total == 0 {
-		return fmt.Errorf("holds no rows")
+}
+
+func (l *learnt) hole(at place) {
+	if l.empty++; l.empty == 1 {
+		l.firstEmpty = at
 	}
-	return nil
+}
+
+// sent reports whether the row of a number, from 1, is sent.
+func (l *learnt) sent(n int64) bool {
+	return n > l.skip && (l.limit <= 0 || n <= l.skip+l.limit)
 }
 
 func (t *table) see(r *row) error {
+	sent, missing := t.learnt.sent(t.total), false
 	for i := range t.found {
-		if err := t.found[i].see(&r.cells[i]); err != nil {
-			return fmt.Errorf("column %q: %w", t.found[i].name, err)
-		}
-	}
-	return nil
-}
-
-func (c *column) see(v *cell) error {
-	if v.isText {
-		c.sample = v.text
-		if c.words == nil {
-			c.words = map[string]int{}
-		}
-		if len(c.words) < maxClasses {
-			c.words[v.text] = 0
-		}
-		return nil
-	}
-	if c.count == 0 {
-		c.count = len(v.numbers)
-	}
-	if len(v.numbers) != c.count {
-		return fmt.Errorf("holds %d numbers, %d before", len(v.numbers), c.count)
-	}
-	for _, f := range v.numbers {
-		if math.IsNaN(f) {
-			c.null = true
+		c := &t.found[i]
+		if c.left {
 			continue
 		}
-		c.numeric = true
-		c.whole = c.whole && f == math.Trunc(f)
-		c.largest = max(c.largest, math.Abs(f))
+		lacks, err := c.see(&r.cells[i], t.place)
+		if err != nil {
+			return pipeline.Invalidf("file", "column %q: %v", c.name, err)
+		}
+		if lacks && sent {
+			missing = true
+			if c.missing++; c.missing == 1 {
+				c.firstMissing = t.place
+			}
+		}
+	}
+	if missing {
+		t.learnt.missing++
+	}
+	if sent && len(t.learnt.shown) < rowsShown {
+		t.learnt.shown = append(t.learnt.shown, t.show(r))
 	}
 	return nil
 }
@@ -165,22 +245,26 @@ func (t *table) whole(columns []int) bool {
 }
 
 // describe tells the types of some columns. In RAW they share one: float32,
-// which the models take, or float64 where that would round a whole number.
+// which the models take, or float64 or int64 where that would round a whole
+// number.
 func (t *table) describe(columns []int) array {
-	const exact = 1 << 24 // of float32
 	a := array{dtype: codec.Float32}
 	n := 0
 	for _, i := range columns {
 		c := &t.found[i]
 		f := field{name: c.name, avro: "double", count: max(1, c.count), null: c.null}
 		switch {
-		case c.whole && c.largest <= math.MaxInt32:
+		case c.whole && c.largest() <= math.MaxInt32:
 			f.avro = "int"
-		case c.whole && c.largest < 1<<53:
+		case c.whole && c.exact != 0, c.whole && c.largest() < rounds:
 			f.avro = "long"
 		}
-		if c.whole && c.largest > exact {
+		if c.whole && c.largest() > exactInFloat32 && a.dtype == codec.Float32 {
 			a.dtype = codec.Float64
+		}
+		if c.exact != 0 && c.whole {
+			a.dtype = codec.Int64
+			a.inexact = t.inexact(c, columns)
 		}
 		a.fields = append(a.fields, f)
 		n += f.count
@@ -189,30 +273,94 @@ func (t *table) describe(columns []int) array {
 	return a
 }
 
-func (t *table) next() (label, sample codec.Array, err error) {
-	if err := t.read(&t.row); err != nil {
-		return label, sample, err
+// inexact is why columns that RAW would write as int64 cannot be, nil where
+// they can.
+func (t *table) inexact(large *column, columns []int) error {
+	if t.whole(columns) {
+		return nil
 	}
-	if t.sample, err = t.numbers(t.sample[:0], t.samples); err != nil {
-		return label, sample, err
-	}
-	t.label, err = t.numbers(t.label[:0], t.labels)
-	return codec.Array{DType: codec.Float64, Data: t.label}, codec.Array{DType: codec.Float64, Data: t.sample}, err
+	return pipeline.Invalidf("format", "column %q holds whole numbers such as %d, which float64 rounds, beside fractions or missing numbers, and RAW has one type for all", large.name, large.exact).
+		WithHint("--format AVRO or JSON keeps every digit; --drop %s leaves the column out", flagText(large.name))
 }
 
-func (t *table) numbers(dst []byte, columns []int) ([]byte, error) {
-	for _, i := range columns {
-		c := &t.row.cells[i]
-		if c.isText {
-			n, known := t.found[i].words[c.text]
-			if !known {
-				return dst, fmt.Errorf("column %q: the file has changed: %q is new", t.found[i].name, c.text)
+func (t *table) next() (label, sample codec.Array, err error) {
+	for {
+		if err := t.read(&t.row); err != nil {
+			if !errors.Is(err, io.EOF) {
+				t.place = place{t.place.row + 1, t.lineNumber()}
 			}
-			dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(float64(n)))
+			return label, sample, err
 		}
-		for _, f := range c.numbers {
-			dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(f))
+		t.place = place{t.place.row + 1, t.lineNumber()}
+		if !t.row.empty {
+			break
 		}
 	}
-	return dst, nil
+	if err := t.sample.fill(t, t.samples); err != nil {
+		return label, sample, err
+	}
+	err = t.label.fill(t, t.labels)
+	return t.label.array(), t.sample.array(), err
+}
+
+func (t *table) at() place { return t.place }
+
+// numbers are those of a sample or a label.
+type numbers struct {
+	data  []byte
+	whole []bool // beside the numbers where one is an int64, else empty
+}
+
+func (n *numbers) array() codec.Array {
+	return codec.Array{DType: codec.Float64, Data: n.data, Whole: n.whole}
+}
+
+func (n *numbers) fill(t *table, columns []int) error {
+	n.data, n.whole = n.data[:0], n.whole[:0]
+	for _, i := range columns {
+		c, of := &t.row.cells[i], &t.found[i]
+		if c.kind != "" {
+			class, known := of.words[c.text]
+			if !known {
+				return fmt.Errorf("column %q: the file has changed: %q is new", of.name, c.text)
+			}
+			n.data = binary.LittleEndian.AppendUint64(n.data, math.Float64bits(float64(class)))
+		}
+		if of.exact != 0 {
+			n.integers(c)
+			continue
+		}
+		for _, f := range c.numbers {
+			n.data = binary.LittleEndian.AppendUint64(n.data, math.Float64bits(f))
+		}
+	}
+	if len(n.whole) > 0 {
+		n.mark(len(n.data) / 8)
+	}
+	return nil
+}
+
+// integers adds the numbers of a column of whole numbers as int64; missing ones
+// stay NaN.
+func (n *numbers) integers(c *cell) {
+	for i, f := range c.numbers {
+		n.mark(len(n.data) / 8)
+		switch {
+		case math.IsNaN(f):
+			n.data = binary.LittleEndian.AppendUint64(n.data, math.Float64bits(f))
+			continue
+		case i < len(c.exact) && c.exact[i] != 0:
+			n.data = binary.LittleEndian.AppendUint64(n.data, uint64(c.exact[i]))
+		default:
+			n.data = binary.LittleEndian.AppendUint64(n.data, uint64(int64(f)))
+		}
+		n.whole = append(n.whole, true)
+	}
+}
+
+// mark lengthens whole to n numbers.
+func (n *numbers) mark(count int) {
+	for len(n.whole) < count {
+		n.whole = append(n.whole, false)
+	}
 }

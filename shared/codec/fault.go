@@ -1,0 +1,207 @@
+package codec
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Fault is why a record cannot be decoded: what was wanted, what its bytes look
+// like, and the one thing to do about it.
+type Fault struct {
+	Reason string
+	Hint   string // empty where the bytes do not tell
+}
+
+// Error is the reason.
+func (f *Fault) Error() string { return f.Reason }
+
+// Hint is what to do about an error of this package, empty where nothing in the
+// record tells.
+func Hint(err error) string {
+	var f *Fault
+	if errors.As(err, &f) {
+		return f.Hint
+	}
+	return ""
+}
+
+// side is the half of a record that a part decodes.
+type side string
+
+const (
+	sideValue side = "value"
+	sideLabel side = "label"
+)
+
+// explain looks at the bytes of a record that cannot be decoded. It may use dst,
+// whose contents are undefined after an error.
+func explain(of side, p part, dst [][]byte, record []byte, err error) error {
+	if len(record) == 0 {
+		return nothing(of, record == nil)
+	}
+	seen, hint := look(p, dst, record)
+	var known *Fault
+	if seen == "" && errors.As(err, &known) {
+		return &Fault{Reason: err.Error(), Hint: known.Hint}
+	}
+	if seen == "" {
+		seen, hint = lookByFormat(of, p, record, err)
+	}
+	reason := err.Error()
+	if seen != "" {
+		reason += "; " + seen
+	}
+	return &Fault{Reason: reason, Hint: hint}
+}
+
+// nothing tells a record without a value or key from one whose is empty.
+func nothing(of side, absent bool) error {
+	const labelHint = "send the label as the record's key, or as JSON with label_field in the value"
+	switch {
+	case of == sideLabel && absent:
+		return &Fault{"the label is the record's key, and this record has no key", labelHint}
+	case of == sideLabel:
+		return &Fault{"the label is the record's key, and the key of this record is empty (0 bytes)", labelHint}
+	case absent:
+		return &Fault{"the record has no value: it is a tombstone, which deletes its key", "announce ranges without it, or send the stream to a topic of its own"}
+	}
+	return &Fault{"the value is empty (0 bytes)", "leave such records out of the stream"}
+}
+
+// look recognises what other programs put around or in place of a record.
+func look(p part, dst [][]byte, record []byte) (seen, hint string) {
+	fits := func(from int) bool { return len(record) > from && p.decode(dst, record[from:]) == nil }
+	const (
+		registry = 5  // 0, then the schema's id in four bytes
+		single   = 10 // C3 01, then a fingerprint of eight bytes
+		glue     = 18 // 3, the compression, then the id of a schema's version in 16 bytes
+	)
+	switch {
+	case len(record) > registry && record[0] == 0 && fits(registry):
+		return fmt.Sprintf("it begins with 00 and the id %d of a schema registry (Confluent's framing), and would fit without these 5 bytes", binary.BigEndian.Uint32(record[1:])),
+			"send it without the framing: with a serializer that writes the record alone, or without its first 5 bytes"
+	case bytes.HasPrefix(record, []byte{0xc3, 0x01}) && len(record) > single:
+		return "it begins with C3 01, Avro's single-object encoding, with a fingerprint of the schema in 8 bytes",
+			"send the body alone, without its first 10 bytes"
+	case record[0] == 3 && len(record) > glue && record[1] <= 5 && fits(glue):
+		return "it begins with the 18 bytes of the AWS Glue schema registry", "send it without the framing, the first 18 bytes"
+	case bytes.HasPrefix(record, []byte("Obj\x01")):
+		return "it begins with Obj 01: it is a whole Avro container file, with its schema",
+			"send the body of each record alone (a schemaless writer); kafkaml stream send reads such files"
+	}
+	for _, f := range fileKinds {
+		if bytes.HasPrefix(record, []byte(f.magic)) {
+			return "its bytes are " + f.what, f.cure
+		}
+	}
+	return "", ""
+}
+
+// fileKinds are files that are sent whole, by their first bytes.
+var fileKinds = []struct{ magic, what, cure string }{
+	{"\x89PNG\r\n", "a PNG picture", picturesCure},
+	{"\xff\xd8\xff", "a JPEG picture", picturesCure},
+	{"GIF8", "a GIF picture", picturesCure},
+	{"\x1f\x8b", "packed by gzip", "send them unpacked; the producer's compression.type packs them on the way"},
+	{"\x28\xb5\x2f\xfd", "packed by zstd", "send them unpacked; the producer's compression.type packs them on the way"},
+	{"PK\x03\x04", "a zip archive", "send its contents, a record each"},
+	{"\x93NUMPY", "an NPY file", "send the array alone: x.tobytes()"},
+	{"PAR1", "a Parquet file", "send its rows, a record each"},
+	{"\xac\xed\x00\x05", "an object of Java's serialization", "send numbers: as RAW, AVRO or JSON"},
+	{"\x80\x04\x95", "a Python pickle", "send the array alone: x.tobytes()"},
+	{"\x80\x05\x95", "a Python pickle", "send the array alone: x.tobytes()"},
+	{"\xff\xfe", "text in UTF-16 (it begins with FF FE)", "send it as UTF-8"},
+	{"\xfe\xff", "text in UTF-16 (it begins with FE FF)", "send it as UTF-8"},
+}
+
+const picturesCure = "decode it before it is sent, and send the array: numpy.asarray(picture).tobytes()"
+
+// lookByFormat recognises what is written in another way than the format's.
+func lookByFormat(of side, p part, record []byte, err error) (seen, hint string) {
+	switch p := p.(type) {
+	case rawPart:
+		return p.look(of, record)
+	case *avroPart:
+		if seen, hint = lookText(of, record); seen != "" {
+			return seen, hint
+		}
+		if len(record) > 5 && record[0] == 0 && record[1] == 0 && binary.BigEndian.Uint32(record[1:]) > 0 {
+			return fmt.Sprintf("it may begin with the framing of a schema registry (00 and the id %d)", binary.BigEndian.Uint32(record[1:])),
+				"send it without the framing, and with the schema that wrote it in the input_config"
+		}
+		return "", "give in the input_config the schema that the records were written by"
+	case *jsonPart:
+		return p.look(of, record, err)
+	case telegrafPart:
+		return "", "Telegraf writes such records by the string parser (data_format = \"value\", data_type = \"string\")"
+	}
+	return "", ""
+}
+
+// lookText recognises text where bytes are wanted.
+func lookText(of side, record []byte) (seen, hint string) {
+	if !isText(record) {
+		return "", ""
+	}
+	text := bytes.TrimSpace(bytes.TrimPrefix(record, []byte(byteOrderMark)))
+	switch {
+	case len(text) > 0 && (text[0] == '{' || text[0] == '[') && json.Valid(text):
+		return "it is JSON: " + shown(text), "announce the stream with input_format JSON"
+	case of == sideLabel:
+		return "it is the text " + shown(text), "send the label as the format has it, or announce the stream as JSON, whose keys are text"
+	}
+	return "it is the text " + shown(text), "send the numbers as RAW, AVRO or JSON; kafkaml stream send reads files of text (CSV)"
+}
+
+// isText reports whether bytes are printable text, of more than a character or
+// a digit.
+func isText(record []byte) bool {
+	if len(record) == 1 {
+		return record[0] >= '0' && record[0] <= '9'
+	}
+	for _, r := range string(record) {
+		if r == '\uFFFD' || r < ' ' && r != '\n' && r != '\r' && r != '\t' {
+			return false
+		}
+	}
+	return true
+}
+
+// shown is a text to show, not longer than a few words.
+func shown(text []byte) string {
+	const most = 40
+	s := string(text)
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "..."
+	}
+	return fmt.Sprintf("%q", s)
+}
+
+// Class is the fault of a label that names no class of a model with so many:
+// the key tells how it came about.
+func Class(label int64, classes int, key []byte) error {
+	f := &Fault{Reason: fmt.Sprintf("label %d: the model has the classes 0 to %d", label, classes-1)}
+	text := bytes.TrimSpace(key)
+	digits := len(text) > 0 && len(bytes.Trim(text, "0123456789")) == 0
+	swapped := int64(binary.BigEndian.Uint64(append(make([]byte, 8-min(len(key), 8)), key[:min(len(key), 8)]...)))
+	switch {
+	case digits && label >= '0' && label <= '9' && len(text) == 1:
+		f.Reason += fmt.Sprintf("; the key is the text %q, whose byte is %d", text, label)
+		f.Hint = "send the number itself as one byte, or announce the stream as JSON, whose keys are text"
+	case digits && len(text) == len(key) && len(key) > 1:
+		f.Reason += fmt.Sprintf("; the key is the text %q", text)
+		f.Hint = "send the number's bytes, or announce the stream as JSON, whose keys are text"
+	case len(key) > 1 && swapped >= 0 && swapped < int64(classes):
+		f.Reason += fmt.Sprintf("; read from its last byte on it is %d", swapped)
+		f.Hint = "send numbers with their lowest byte first (little-endian): y.astype(\"<i4\").tobytes()"
+	case label == int64(classes):
+		f.Hint = fmt.Sprintf("number the classes from 0: subtract 1 from each label if they are 1 to %d; or give the model an output more", classes)
+	default:
+		f.Hint = "number the classes from 0, or give the model as many outputs as there are classes"
+	}
+	return f
+}

@@ -1,0 +1,205 @@
+package codec
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// missing is a member that a record should have.
+type missing struct{ name string }
+
+func (m missing) Error() string { return fmt.Sprintf("member %q is missing", m.name) }
+
+var (
+	errText   = errors.New("holds text, numbers are wanted")
+	errObject = errors.New("holds an object, numbers are wanted")
+)
+
+// look recognises where the wanted members are, and labels of another kind.
+func (p *jsonPart) look(of side, record []byte, err error) (seen, hint string) {
+	var m missing
+	switch {
+	case errors.As(err, &m):
+		return p.where(m.name, record)
+	case errors.Is(err, errObject):
+		return "", "only numbers and arrays of them can be read: send the numbers within it as members of the first level"
+	case errors.Is(err, errText) && of == sideLabel:
+		return p.text(record), "send the number of the class (0, 1, ...) or the value; kafkaml stream send numbers the texts of a file's label"
+	case errors.Is(err, errText):
+		return p.text(record), "write numbers without quotation marks; leave texts out of data_fields"
+	case errors.Is(err, errTooMany) && of == sideLabel && len(p.names) == 1:
+		return p.oneHot(record)
+	}
+	return "", ""
+}
+
+// member gives the value of the wanted member that a test is about.
+func (p *jsonPart) member(record []byte, is func(value []byte) bool) (value []byte) {
+	err := Members(record, func(name, v []byte) error {
+		if _, wanted := p.index[string(name)]; wanted && value == nil && is(v) {
+			value = v
+		}
+		return nil
+	})
+	if err != nil && p.bare && is(bytes.TrimSpace(record)) {
+		return bytes.TrimSpace(record)
+	}
+	return value
+}
+
+// text tells a number that was written as text from other texts.
+func (p *jsonPart) text(record []byte) string {
+	value := p.member(record, func(v []byte) bool { return v[0] == '"' })
+	var s string
+	if value == nil || json.Unmarshal(value, &s) != nil {
+		return ""
+	}
+	if _, err := strconv.ParseFloat(strings.TrimSpace(s), 64); err == nil {
+		return fmt.Sprintf("the number is written as text, %s", shown(value))
+	}
+	return "the text is " + shown([]byte(s))
+}
+
+// oneHot recognises a class as an array of a one among zeros.
+func (p *jsonPart) oneHot(record []byte) (seen, hint string) {
+	value := p.member(record, func(v []byte) bool { return v[0] == '[' })
+	var row []float64
+	if value == nil || json.Unmarshal(value, &row) != nil {
+		return "", ""
+	}
+	class := slices.Index(row, 1)
+	for i, v := range row {
+		if class < 0 || v != 0 && i != class {
+			return fmt.Sprintf("it is an array of %d numbers", len(row)), "send one number; or give the model a label of as many"
+		}
+	}
+	return fmt.Sprintf("it is a one-hot label, class %d of %d", class, len(row)),
+		fmt.Sprintf(`send the number of the class (%d); or compile the model with loss="categorical_crossentropy", which wants one-hot labels`, class)
+}
+
+// where looks for a member that is not on the first level of a record.
+func (p *jsonPart) where(name string, record []byte) (seen, hint string) {
+	members := map[string][]byte{}
+	var names []string
+	err := Members(record, func(n, v []byte) error {
+		names = append(names, string(n))
+		members[string(n)] = v
+		return nil
+	})
+	if err != nil {
+		return "", ""
+	}
+	after, isChange := members["after"]
+	_, hasBefore := members["before"]
+	payload, hasPayload := members["payload"]
+	_, hasSchema := members["schema"]
+	switch {
+	case isChange && hasBefore:
+		seen = "it is the envelope of a change (Debezium: before, after, op)"
+		if bytes.Contains(after, []byte(strconv.Quote(name))) {
+			seen += ", with it in after"
+		}
+		return seen, `unwrap it in the connector: transforms=unwrap, transforms.unwrap.type=io.debezium.transforms.ExtractNewRecordState`
+	case hasPayload && hasSchema && len(names) == 2 && payload[0] == '{':
+		return "it is the envelope of Kafka Connect's JSON (schema, payload)", "set value.converter.schemas.enable=false in the connector"
+	}
+	if path := find(record, name, 0); path != "" {
+		return fmt.Sprintf("there is a %s below the first level, where members are not read", path),
+			"send the numbers on the first level of the record, and name them there in data_fields"
+	}
+	for _, n := range names {
+		if strings.EqualFold(strings.TrimSpace(n), name) {
+			return fmt.Sprintf("there is a %q", n), "write the name in data_fields or label_field exactly as the records have it"
+		}
+	}
+	const most = 10
+	more := ""
+	if len(names) > most {
+		more = fmt.Sprintf(" and %d more", len(names)-most)
+		names = names[:most]
+	}
+	return fmt.Sprintf("the record has %s%s", strings.Join(names, ", "), more), "name in data_fields and label_field members that each record has"
+}
+
+// find gives the path to a member below the first level; the name may be that
+// path itself, with points.
+func find(object []byte, name string, depth int) (path string) {
+	const deepest = 4
+	if depth == deepest {
+		return ""
+	}
+	_ = Members(object, func(n, v []byte) error { // what is no object has none
+		if path == "" && (depth > 0 && string(n) == name) {
+			path = string(n)
+		}
+		if path != "" || len(v) == 0 {
+			return nil
+		}
+		inner := bytes.TrimLeft(v, "[ \t\r\n")
+		if len(inner) == 0 || inner[0] != '{' {
+			return nil
+		}
+		var first json.RawMessage
+		if json.NewDecoder(bytes.NewReader(inner)).Decode(&first) != nil {
+			return nil
+		}
+		rest := strings.TrimPrefix(name, string(n)+".")
+		if below := find(first, rest, depth+1); below != "" {
+			path = string(n) + "." + below
+		}
+		return nil
+	})
+	return path
+}
+
+// notJSON says why a text is not JSON.
+func notJSON(record []byte) error {
+	var syntax *json.SyntaxError
+	err := json.Unmarshal(record, new(json.RawMessage))
+	if !errors.As(err, &syntax) {
+		return &Fault{Reason: "is not JSON"}
+	}
+	at := int(min(max(syntax.Offset-1, 0), int64(len(record))))
+	rest := string(record[at:])
+	before := strings.TrimRight(string(record[:at]), " \t\r\n")
+	const asNull = "JSON has no NaN and no Infinity: write null for a missing number (in Python json.dumps(..., allow_nan=False) shows where they come from)"
+	switch {
+	case !isText(record):
+		return &Fault{"is not JSON but bytes that are no text", "announce the stream in the format that it is sent in"}
+	case syntax.Offset >= int64(len(record)) && strings.Contains(syntax.Error(), "unexpected end"):
+		return &Fault{"is not JSON: it ends too early, after " + shown(record[max(0, len(record)-20):]), "send each record whole"}
+	case strings.Contains(syntax.Error(), "after top-level value"):
+		return &Fault{fmt.Sprintf("holds more than one JSON value, the second from byte %d on: %s", at, shown(record[at:])), "send one object a record"}
+	case strings.HasPrefix(rest, "'"):
+		return &Fault{"is not JSON but Python's text of a dict, with single quotes: " + shown(record), "write it with json.dumps"}
+	case startsWith(rest, "NaN", "Infinity", "nan", "inf") || strings.HasSuffix(before, "-") && strings.HasPrefix(rest, "I") || startsWith(strings.TrimLeft(string(record[max(0, at-1):]), " "), "nan"):
+		return &Fault{fmt.Sprintf("is not JSON: it holds NaN or Infinity (at byte %d)", at), asNull}
+	case startsWith(rest, "None", "True", "False"):
+		return &Fault{fmt.Sprintf("is not JSON: it holds Python's %s", strings.FieldsFunc(rest, func(r rune) bool { return r == ',' || r == '}' || r == ']' })[0]), "write it with json.dumps"}
+	}
+	return &Fault{fmt.Sprintf("is not JSON: byte %d is unexpected, %s", at, shown(record[at:])), "send each record as one JSON object"}
+}
+
+func startsWith(text string, any ...string) bool {
+	return slices.ContainsFunc(any, func(prefix string) bool { return strings.HasPrefix(text, prefix) })
+}
+
+// notObject says what a JSON text is that is no object.
+func notObject(record []byte) error {
+	record = bytes.TrimSpace(record)
+	var text string
+	switch {
+	case string(record) == "null":
+		return &Fault{"is null, not a JSON object", "leave such records out of the stream"}
+	case json.Unmarshal(record, &text) == nil && json.Valid([]byte(text)):
+		return &Fault{"is not a JSON object but a text that holds JSON: it was encoded twice", "encode it once"}
+	case record[0] == '[':
+		return &Fault{"is not a JSON object but an array", `send an object with a member for each field, as {"x": [1, 2]}`}
+	}
+	return &Fault{"is not a JSON object but " + shown(record), `send an object with a member for each field, as {"x": 1.5}`}
+}

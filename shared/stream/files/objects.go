@@ -1,0 +1,160 @@
+package files
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+
+	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// objectsOf finds out how a file writes its objects: one a line, over several
+// lines, or in one array.
+func objectsOf(from *bufio.Reader) objects {
+	start, _ := from.Peek(64 << 10) // a shorter file gives what it has
+	start = bytes.TrimLeft(start, " \t\r\n")
+	if bytes.HasPrefix(start, []byte("[")) {
+		return inArray(json.NewDecoder(from))
+	}
+	if first, _, more := bytes.Cut(start, []byte("\n")); more && bytes.HasPrefix(first, []byte("{")) && !json.Valid(first) && unfinished(first) {
+		return apart(json.NewDecoder(from))
+	}
+	return lines(from)
+}
+
+// unfinished reports whether a text ends before its JSON does.
+func unfinished(text []byte) bool {
+	var raw json.RawMessage
+	return errors.Is(json.NewDecoder(bytes.NewReader(text)).Decode(&raw), io.ErrUnexpectedEOF)
+}
+
+func lines(from *bufio.Reader) objects {
+	s := bufio.NewScanner(from)
+	s.Buffer(make([]byte, 64<<10), longestLine)
+	var at int64
+	return func() ([]byte, int64, error) {
+		for s.Scan() {
+			at++
+			if text := bytes.TrimSpace(s.Bytes()); len(text) > 0 {
+				return text, at, nil
+			}
+		}
+		if err := s.Err(); err != nil {
+			if errors.Is(err, bufio.ErrTooLong) {
+				err = fmt.Errorf("a line is longer than %d MiB", longestLine>>20)
+			}
+			return nil, at + 1, err
+		}
+		return nil, at, io.EOF
+	}
+}
+
+func apart(d *json.Decoder) objects {
+	var raw json.RawMessage
+	return func() ([]byte, int64, error) {
+		raw = raw[:0]
+		return decoded(d, &raw)
+	}
+}
+
+func inArray(d *json.Decoder) objects {
+	var raw json.RawMessage
+	begun := false
+	return func() ([]byte, int64, error) {
+		if !begun {
+			begun = true
+			if _, err := d.Token(); err != nil {
+				return nil, 0, err
+			}
+		}
+		if !d.More() {
+			_, err := d.Token()
+			if err == nil {
+				err = io.EOF
+			}
+			return nil, 0, unexpected(err)
+		}
+		raw = raw[:0]
+		return decoded(d, &raw)
+	}
+}
+
+func decoded(d *json.Decoder, raw *json.RawMessage) ([]byte, int64, error) {
+	if err := d.Decode(raw); err != nil {
+		return nil, 0, unexpected(err)
+	}
+	if (*raw)[0] != '{' {
+		return nil, 0, pipeline.Invalidf("file", "%s is not a JSON object", quoted(string(*raw))).WithHint(`write one object a line, as {"a": 1.5, "y": 0}`)
+	}
+	return *raw, 0, nil
+}
+
+func unexpected(err error) error {
+	if err == nil || err == io.EOF {
+		return err
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("is not JSON: the file ends too early")
+	}
+	return fmt.Errorf("is not JSON: %w", err)
+}
+
+// whole refuses an object that is alone in its file and holds a whole table.
+func whole(object []byte, path string) error {
+	var counts []int
+	var kinds []byte
+	var name string
+	err := codec.Members(object, func(member, value []byte) error {
+		name = string(member)
+		kinds = append(kinds, value[0])
+		n, kind := size(value)
+		if kind != 0 {
+			kinds[len(kinds)-1] = kind
+		}
+		counts = append(counts, n)
+		return nil
+	})
+	if err != nil || len(kinds) == 0 {
+		return err
+	}
+	cure := fmt.Sprintf(pandas+`read_json("%s").to_json("new.jsonl", orient="records", lines=True)'`, filepath.Base(path))
+	same := func(kind byte) bool {
+		return !slices.ContainsFunc(kinds, func(k byte) bool { return k != kind }) && slices.Min(counts) == slices.Max(counts)
+	}
+	switch {
+	case len(kinds) > 1 && counts[0] > 1 && same('['), counts[0] > 0 && same('{'):
+		return pipeline.Invalidf("file", "holds one object of columns, %d values in each, where an object is one row", counts[0]).WithHint("write one object a row: %s", cure)
+	case slices.Contains(kinds, 'o'):
+		return pipeline.Invalidf("file", "holds one object, with the rows in a member (%q is the last)", name).WithHint("write the rows alone, one object a line")
+	}
+	return nil
+}
+
+// size is how many values an array or an object holds; kind is 'o' for an array
+// of objects, 'a' for one of arrays.
+func size(value []byte) (n int, kind byte) {
+	switch value[0] {
+	case '{':
+		_ = codec.Members(value, func(_, _ []byte) error { n++; return nil }) // it was valid with the object around it
+		return n, 0
+	case '[':
+		var items []json.RawMessage
+		_ = json.Unmarshal(value, &items) // likewise
+		for _, item := range items {
+			switch item[0] {
+			case '{':
+				return len(items), 'o'
+			case '[':
+				return len(items), 'a'
+			}
+		}
+		return len(items), 0
+	}
+	return 1, 0
+}
