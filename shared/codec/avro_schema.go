@@ -3,6 +3,7 @@ package codec
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -58,12 +59,13 @@ func parseAvro(field string, raw json.RawMessage) (*avroSchema, error) {
 	if err != nil {
 		return nil, pipeline.Invalidf(field, "%v", err).WithHint("give an Avro record schema")
 	}
-	text, err = AvroPlain(text)
+	plain, err := AvroPlain(text)
 	if err == nil {
+		text = plain
 		_, err = goavro.NewCodec(text) // it checks the schema
 	}
 	if err != nil {
-		return nil, pipeline.Invalidf(field, "is not an Avro schema: %v", err)
+		return nil, notSchema(field, text, err)
 	}
 	var record struct {
 		Type   string `json:"type"`
@@ -86,6 +88,15 @@ func parseAvro(field string, raw json.RawMessage) (*avroSchema, error) {
 		s.fields = append(s.fields, avroField{f.Name, t})
 	}
 	return s, nil
+}
+
+func notSchema(field, text string, err error) error {
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return pipeline.Invalidf(field, "is not an Avro schema: it is not JSON, and begins with %s", shown([]byte(strings.TrimSpace(text)))).
+			WithHint("give the schema's own text, as an .avsc file holds it")
+	}
+	return pipeline.Invalidf(field, "is not an Avro schema: %v", err)
 }
 
 // schemaText unwraps a schema that came as a string. The original producers

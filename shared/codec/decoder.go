@@ -100,7 +100,7 @@ func (d *Decoder) Label(dst [][]byte, key []byte) error {
 // key, or of the value where the format lets a record hold its own label.
 func (d *Decoder) Record(inputs, labels [][]byte, key, value []byte) error {
 	if err := d.Sample(inputs, value); err != nil {
-		return fmt.Errorf("value: %w", err)
+		return fmt.Errorf("value: %w", d.withLabel(err, key, value))
 	}
 	if d.label == nil {
 		return nil
@@ -114,6 +114,17 @@ func (d *Decoder) Record(inputs, labels [][]byte, key, value []byte) error {
 	return nil
 }
 
+// withLabel looks whether a value of RAW that does not fit holds its label, too.
+func (d *Decoder) withLabel(err error, key, value []byte) error {
+	if label, ok := d.label.(rawPart); ok && len(key) == 0 && len(value) == total(d.inputs)+label.bytes {
+		return &Fault{
+			Reason: fmt.Sprintf("%v; it would fit with the label's bytes (%d) in it", err, label.bytes),
+			Hint:   "send the label as the record's key: only JSON can hold it in the value (label_field)",
+		}
+	}
+	return err
+}
+
 // unmarshalConfig reads an input_config. Members that the format does not know
 // are left alone: producers add their own.
 func unmarshalConfig(config json.RawMessage, into any) error {
@@ -125,7 +136,7 @@ func unmarshalConfig(config json.RawMessage, into any) error {
 		if errors.As(err, &mistyped) && mistyped.Field != "" {
 			return pipeline.Invalidf("input_config."+mistyped.Field, "is a JSON %s", mistyped.Value)
 		}
-		return &pipeline.Error{Kind: pipeline.Invalid, Field: "input_config", Err: err}
+		return &pipeline.Error{Kind: pipeline.Invalid, Field: "input_config", Err: err, Hint: Hint(err)}
 	}
 	return nil
 }

@@ -186,7 +186,7 @@ func TestNewRefuses(t *testing.T) {
 		"strings":                {pipeline.RAW, `{"data_type":"string"}`, x4, "input_config.data_type", "strings"},
 		"too few elements":       {pipeline.RAW, `{"data_type":"uint8","data_reshape":"3"}`, x4, "input_config.data_reshape", "3 elements"},
 		"a scalar for an image":  {pipeline.RAW, `{"data_type":"uint8"}`, x4, "input_config.data_reshape", "scalar"},
-		"a shape of words":       {pipeline.RAW, `{"data_type":"uint8","data_reshape":"4 x"}`, x4, "input_config", `"x"`},
+		"a shape of words":       {pipeline.RAW, `{"data_type":"uint8","data_reshape":"4 x"}`, x4, "input_config", `"4 x"`},
 		"an absurd shape":        {pipeline.RAW, `{"data_type":"uint8","data_reshape":"99999 99999 99999"}`, x4, "input_config", "elements"},
 		"open size, no division": {pipeline.RAW, `{"data_type":"uint8","data_reshape":"4"}`, inputs(tensor("x", "float32", -1, 3)), "input_config.data_reshape", "?x3"},
 		"a model of strings":     {pipeline.RAW, `{"data_type":"uint8"}`, inputs(tensor("x", "string")), "input_config", "strings"},

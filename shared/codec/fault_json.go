@@ -31,9 +31,15 @@ func (p *jsonPart) look(of side, record []byte, err error) (seen, hint string) {
 	case errors.Is(err, errText) && of == sideLabel:
 		return p.text(record), "send the number of the class (0, 1, ...) or the value; kafkaml stream send numbers the texts of a file's label"
 	case errors.Is(err, errText):
-		return p.text(record), "write numbers without quotation marks; leave texts out of data_fields"
+		return p.text(record), "write numbers without quotation marks, times as numbers (seconds), truth as true and false; leave other texts out of data_fields"
 	case errors.Is(err, errTooMany) && of == sideLabel && len(p.names) == 1:
 		return p.oneHot(record)
+	case errors.Is(err, errTooMany):
+		return "", "send as many numbers as the model takes, or name in data_fields the members that hold them"
+	case errors.Is(err, errNull) && of == sideLabel:
+		return "", "leave records without a label out of the stream"
+	case errors.Is(err, errNull):
+		return "", "send a number: an input of whole numbers has none for a missing one"
 	}
 	return "", ""
 }

@@ -93,7 +93,8 @@ func concatenate(config string, fields []fieldInfo, want pipeline.Tensor) (layou
 	}
 	shape, ok := resolve(want.Shape, []int{len(fields)}, len(fields))
 	if elements != len(fields) && !ok {
-		return layout{}, pipeline.Invalidf(config, "%d fields (%s) do not fill %s of %q", len(fields), fieldNames(fields), shapeText(want.Shape), want.Name)
+		return layout{}, pipeline.Invalidf(config, "%d fields (%s) do not fill %s of %q", len(fields), fieldNames(fields), shapeText(want.Shape), want.Name).
+			WithHint("name as many fields as the model takes numbers; the label is not among them: it is the record's key, or in JSON the member that label_field names")
 	}
 	if elements < 0 {
 		t.Shape = shape

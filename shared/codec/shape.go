@@ -36,7 +36,7 @@ func (r *reshape) UnmarshalJSON(b []byte) error {
 	for size := range strings.FieldsSeq(text) {
 		n, err := strconv.Atoi(size)
 		if err != nil || n < 1 {
-			return fmt.Errorf("%q in shape %q is not a size", size, text)
+			return notShape(text)
 		}
 		if total > maxElements/n {
 			return fmt.Errorf("shape %q has more than %d elements", text, maxElements)
@@ -45,6 +45,19 @@ func (r *reshape) UnmarshalJSON(b []byte) error {
 		*r = append(*r, n)
 	}
 	return nil
+}
+
+// notShape refuses a shape with the form that is wanted.
+func notShape(text string) error {
+	sizes := strings.FieldsFunc(text, func(r rune) bool { return r < '0' || r > '9' })
+	wanted := "28 28"
+	if len(sizes) > 0 && !strings.Contains(text, "-") && !strings.Contains(text, ".") {
+		wanted = strings.Join(sizes, " ")
+	}
+	return &Fault{
+		Reason: fmt.Sprintf("%q is not a shape", text),
+		Hint:   fmt.Sprintf("write the sizes, each above 0, with blanks between them: %q; nothing for a single number", wanted),
+	}
 }
 
 // allot divides a record of the wire's shape among the tensors that the model

@@ -15,7 +15,10 @@ type sink struct {
 	at    int // bytes written
 }
 
-var errTooMany = errors.New("more values than the tensor has elements")
+var (
+	errTooMany = errors.New("more values than the tensor has elements")
+	errNull    = errors.New("is null")
+)
 
 func (s *sink) integer(v int64) error {
 	size := s.dtype.Size()
@@ -64,7 +67,7 @@ func (s *sink) float(v float64) error {
 // null is NaN, which a model can look for; an integer tensor has no such value.
 func (s *sink) null() error {
 	if !s.dtype.Float() {
-		return fmt.Errorf("is null, which %s cannot hold", s.dtype)
+		return fmt.Errorf("%w, which %s cannot hold", errNull, s.dtype)
 	}
 	return s.float(math.NaN())
 }

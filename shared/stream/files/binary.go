@@ -55,7 +55,7 @@ func (r *rows) next() (codec.Array, error) {
 	}
 	r.count--
 	if _, err := io.ReadFull(r.from, r.buf); err != nil {
-		return codec.Array{}, fmt.Errorf("%s ends %d rows before the number that its header gives", r.name, r.count+1)
+		return codec.Array{}, fmt.Errorf("%s ends within the row: it lacks %d of the rows that its header gives", r.name, r.count+1)
 	}
 	if size := r.dtype.Size(); r.swap && size > 1 {
 		for i := 0; i < len(r.buf); i += size {

@@ -49,7 +49,7 @@ func (t *table) choose(o Options) error {
 	if len(t.samples) == 0 {
 		return pipeline.Invalidf("file", "no column is left for the samples").WithHint("the columns are %s; name another --label, or drop fewer", some(t.names()))
 	}
-	if err := t.checkLabels(); err != nil {
+	if err := t.checkLabels(why); err != nil {
 		return err
 	}
 	if err := t.checkExact(); err != nil {
@@ -71,8 +71,8 @@ func (t *table) leaveNameless(labels []string) {
 }
 
 // checkLabels refuses a label that is missing in a row: nothing can be learnt
-// from it.
-func (t *table) checkLabels() error {
+// from it. Why is what a label was guessed by.
+func (t *table) checkLabels(why string) error {
 	if len(t.labels) != 1 {
 		return nil
 	}
@@ -81,8 +81,11 @@ func (t *table) checkLabels() error {
 		return pipeline.Invalidf("label", "column %q holds no value", c.name).WithHint("name another --label; the columns are %s", some(t.names()))
 	}
 	if c.missing > 0 && c.count <= 1 {
-		return pipeline.Invalidf("label", "label %q is missing in %d of %d rows, first in %s", c.name, c.missing, t.total, c.firstMissing).
-			WithHint("fill it in, or take those rows out of the file")
+		e := pipeline.Invalidf("label", "label %q is missing in %d of %d rows, first in %s", c.name, c.missing, t.total, c.firstMissing)
+		if why != "" {
+			return e.WithHint("it was taken for the label (%s): name another with --label; or fill it in, or take those rows out of the file", why)
+		}
+		return e.WithHint("fill it in, or take those rows out of the file")
 	}
 	return nil
 }

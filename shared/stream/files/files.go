@@ -14,6 +14,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"strings"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -105,14 +106,20 @@ func openSource(paths []string, o Options) (source, error) {
 // within is an error of a file, by its name.
 func within(path string, err error) error {
 	name := filepath.Base(path)
-	e := &pipeline.Error{Op: op, Kind: pipeline.Invalid, Field: "file", Reason: fmt.Sprintf("%s: %v", name, err), Err: err}
+	named := func(text string) string {
+		if strings.HasPrefix(text, name+" ") {
+			return text
+		}
+		return name + ": " + text
+	}
+	e := &pipeline.Error{Op: op, Kind: pipeline.Invalid, Field: "file", Reason: named(err.Error()), Err: err}
 	var of *pipeline.Error
 	var missing *fs.PathError
 	switch {
 	case errors.As(err, &of) && of.Op == op: // it says all this
 		return err
 	case errors.As(err, &of):
-		e.Kind, e.Field, e.Hint, e.Reason = of.KindOr(), of.Field, of.Hint, fmt.Sprintf("%s: %s", name, of.Message())
+		e.Kind, e.Field, e.Hint, e.Reason = of.KindOr(), of.Field, of.Hint, named(of.Message())
 	case errors.As(err, &missing):
 		e.Reason = fmt.Sprintf("%s: %v", missing.Path, missing.Err)
 	default:

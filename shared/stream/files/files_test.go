@@ -306,7 +306,7 @@ func TestOpenRefuses(t *testing.T) {
 		"a folder":            {[]string{"testdata"}, files.Options{}, "is a folder"},
 		"samples without":     {[]string{"testdata/x.npy"}, files.Options{}, "holds samples only"},
 		"unequal lengths":     {[]string{"testdata/x.npy", "testdata/short.npy"}, files.Options{}, "has 4 rows"},
-		"column by column":    {[]string{"testdata/fortran.npy"}, files.Options{Only: true}, "ascontiguousarray"},
+		"column by column":    {[]string{"testdata/fortran.npy"}, files.Options{Only: true}, "column by column"},
 		"an array of text":    {[]string{"testdata/objects.npy"}, files.Options{Only: true}, "holds text"},
 		"no NPY":              {[]string{write(t, "a.npy", "nonsense")}, files.Options{Only: true}, "not an NPY"},
 		"no IDX":              {[]string{write(t, "a.idx", "nonsense")}, files.Options{Only: true}, "not an IDX"},

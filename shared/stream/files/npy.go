@@ -65,7 +65,7 @@ func (r *rows) npyDescribe(header string) error {
 		return noNumbers(descr[2], header)
 	}
 	if npyFortran.MatchString(header) {
-		return errors.New("is stored column by column: save numpy.ascontiguousarray of it")
+		return pipeline.Invalidf("file", "is stored column by column (fortran_order)").WithHint("save it row by row: numpy.save(name, numpy.ascontiguousarray(x))")
 	}
 	r.swap = descr[1] == ">"
 	var sizes []int

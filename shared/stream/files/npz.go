@@ -30,7 +30,7 @@ func openNPZ(path string, o Options) (source, error) {
 		}
 		r := &rows{name: name, from: f, close: f.Close}
 		if err := r.npyHeader(); err != nil {
-			return nil, errors.Join(within(name, err), f.Close())
+			return nil, errors.Join(ofMember(name, err), f.Close())
 		}
 		return r, nil
 	}
@@ -39,6 +39,15 @@ func openNPZ(path string, o Options) (source, error) {
 		return nil, errors.Join(err, z.Close())
 	}
 	return &archive{p, z}, nil
+}
+
+func ofMember(name string, err error) error {
+	e := pipeline.Invalidf("file", "member %s %v", name, err)
+	var of *pipeline.Error
+	if errors.As(err, &of) {
+		e.Reason, e.Hint = fmt.Sprintf("member %s %s", name, of.Message()), of.Hint
+	}
+	return e
 }
 
 func notZip(path string, err error) error {

@@ -10,6 +10,12 @@ describe('records as commands', () => {
     expect(curl?.text).toContain(`-F 'file=@it'\\''s.csv'`)
     expect(kafkaml?.text).toBe(`kafkaml --server http://h stream send 'it'\\''s.csv' \\\n  --topic digits --deployment 3 --label kind --format AVRO --validation-rate 0.1 --shuffle`)
   })
+  it('says how a file is to be read', () => {
+    const ways = (header: string) => streamWays({ fields: { deployment: 3, topic: 't', drop: 'id,at', header, as: 'csv' }, files: ['a.txt'] }, 'u', 'http://h').map((w) => w.text)
+    expect(ways('names')[1]).toContain('--drop id,at --header --as csv')
+    expect(ways('record')[1]).toContain('--no-header')
+    expect(ways('')[1]).not.toContain('header ')
+  })
   it('offers curl alone for what the server holds', () => {
     expect(streamWays({ fields: { deployment: 3, topic: 'digits', example: 'mnist' }, files: [] }, 'u', 's').map((w) => w.name)).toEqual(['curl'])
   })
