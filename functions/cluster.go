@@ -28,7 +28,7 @@ func (h *Host) openKubernetes() error {
 	}
 	c := h.config.Cluster
 	k, err := kubernetes.New(kubernetes.Config{
-		Client: client, Namespace: namespace, Image: c.Image, GPUImage: c.GPUImage, Owner: c.Owner, Pending: c.Pending,
+		Client: client, Namespace: namespace, Images: c.Images, Owner: c.Owner, Pending: c.Pending,
 		Account: podAccount, ConfigMaps: []string{configMap}, Secrets: []string{kafkaSecret, artifactSecret}, TLSSecret: tlsSecret,
 		OnEnded: h.ended, Log: h.log,
 	})

@@ -12,6 +12,7 @@ import (
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/platform/kubernetes"
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/stream/control"
 )
@@ -38,10 +39,9 @@ type Config struct {
 // ClusterConfig is what a host is told where trainings are Jobs of a Kubernetes
 // cluster and inferences its Knative Services.
 type ClusterConfig struct {
-	Image    string        // KAFKAML_IMAGE
-	GPUImage string        // KAFKAML_GPU_IMAGE
-	Owner    string        // K_SERVICE: the Service that what is made belongs to
-	Pending  time.Duration // KAFKAML_PENDING_SECONDS
+	Images  map[string]kubernetes.Image // by framework: KAFKAML_IMAGE ...
+	Owner   string                      // K_SERVICE: the Service that what is made belongs to
+	Pending time.Duration               // KAFKAML_PENDING_SECONDS
 }
 
 // readKafka are the steps that must be told where Kafka is; deploy-training
@@ -66,8 +66,11 @@ var readKafka = []string{pipeline.StepDeployTraining, pipeline.StepControlLog, p
 //	BASE_URL                 the same as a URL; http://127.0.0.1:PORT when empty
 //	PLATFORM                 kubernetes or local: where trainings and inferences run;
 //	                         kubernetes in a pod when empty. Then also:
-//	KAFKAML_IMAGE            holds kafkaml-tensorflow
+//	KAFKAML_IMAGE            holds the frameworks' programs
 //	KAFKAML_GPU_IMAGE        the same for Jobs with GPUs; KAFKAML_IMAGE when empty
+//	KAFKAML_TENSORFLOW_IMAGE, KAFKAML_TENSORFLOW_GPU_IMAGE
+//	                         in their place for one framework; so for each by its
+//	                         name
 //	KAFKAML_PENDING_SECONDS  how long a Job may find no node; 600 when empty
 func ReadConfig(getenv func(string) string, frameworks framework.Registry) (Config, error) {
 	c := Config{
@@ -82,7 +85,7 @@ func ReadConfig(getenv func(string) string, frameworks framework.Registry) (Conf
 	if c.Overrides, err = eventing.ParseOverrides(getenv("K_CE_OVERRIDES")); err != nil {
 		return c, err
 	}
-	if c.Cluster, err = readCluster(getenv); err != nil {
+	if c.Cluster, err = readCluster(getenv, frameworks.Kinds()); err != nil {
 		return c, err
 	}
 	if c.Step == "" || slices.Contains(readKafka, c.Step) {
@@ -93,15 +96,16 @@ func ReadConfig(getenv func(string) string, frameworks framework.Registry) (Conf
 
 // readCluster reads what concerns Kubernetes, nil where PLATFORM says local or
 // no cluster runs this process.
-func readCluster(getenv func(string) string) (*ClusterConfig, error) {
+func readCluster(getenv func(string) string, kinds framework.Kinds) (*ClusterConfig, error) {
 	switch p := getenv("PLATFORM"); {
 	case p == "local" || p == "" && getenv("KUBERNETES_SERVICE_HOST") == "":
 		return nil, nil //nolint:nilnil // none is an answer
 	case p != "" && p != "kubernetes":
 		return nil, pipeline.Invalidf("PLATFORM", "%q is not a platform", p).WithHint("use kubernetes or local")
 	}
-	c := &ClusterConfig{
-		Image: getenv("KAFKAML_IMAGE"), GPUImage: getenv("KAFKAML_GPU_IMAGE"), Owner: getenv("K_SERVICE"), Pending: 10 * time.Minute,
+	c := &ClusterConfig{Images: map[string]kubernetes.Image{}, Owner: getenv("K_SERVICE"), Pending: 10 * time.Minute}
+	for _, kind := range kinds {
+		c.Images[kind.Name] = imageOf(getenv, kind)
 	}
 	if text := getenv("KAFKAML_PENDING_SECONDS"); text != "" {
 		n, err := strconv.Atoi(text)
@@ -111,6 +115,15 @@ func readCluster(getenv func(string) string) (*ClusterConfig, error) {
 		c.Pending = time.Duration(n) * time.Second
 	}
 	return c, nil
+}
+
+// imageOf is the image that holds a framework's program.
+func imageOf(getenv func(string) string, kind framework.Kind) kubernetes.Image {
+	own := programVariable(kind)
+	if name := getenv(own + "_IMAGE"); name != "" {
+		return kubernetes.Image{Name: name, GPU: getenv(own + "_GPU_IMAGE")}
+	}
+	return kubernetes.Image{Name: getenv("KAFKAML_IMAGE"), GPU: getenv("KAFKAML_GPU_IMAGE")}
 }
 
 // complete checks c and fills in what was left out.

@@ -10,6 +10,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/framework/keras/kerasmodel"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/platform/kubernetes"
 )
 
 // read reads and completes a configuration that says where Kafka is.
@@ -53,7 +54,11 @@ func TestAStepAloneReportsToItsSink(t *testing.T) {
 func TestAClusterIsRecognised(t *testing.T) {
 	pod := map[string]string{"KUBERNETES_SERVICE_HOST": "10.0.0.1", "KAFKAML_IMAGE": "i", "K_SERVICE": "deploy-training"}
 	c, err := read(pod)
-	if err != nil || c.Cluster == nil || c.Cluster.Image != "i" || c.Cluster.Owner != "deploy-training" || c.Cluster.Pending != 10*time.Minute || c.childEnv() != nil {
+	if err != nil || c.Cluster == nil || c.Cluster.Images[kerasmodel.Name].Name != "i" || c.Cluster.Owner != "deploy-training" || c.Cluster.Pending != 10*time.Minute || c.childEnv() != nil {
+		t.Errorf("%+v, %v", c, err)
+	}
+	pod["KAFKAML_TENSORFLOW_IMAGE"], pod["KAFKAML_TENSORFLOW_GPU_IMAGE"] = "own", "cuda"
+	if c, err = read(pod); err != nil || c.Cluster.Images[kerasmodel.Name] != (kubernetes.Image{Name: "own", GPU: "cuda"}) {
 		t.Errorf("%+v, %v", c, err)
 	}
 	pod["PLATFORM"] = "local"

@@ -80,9 +80,9 @@ func (k *Platform) trainingPod(j platform.Job, work description) (corev1.PodSpec
 	if err != nil {
 		return corev1.PodSpec{}, err
 	}
-	image := k.c.Image
-	if j.GPUs > 0 && k.c.GPUImage != "" {
-		image = k.c.GPUImage
+	image, err := k.image(j.Spec.Framework, j.GPUs)
+	if err != nil {
+		return corev1.PodSpec{}, err
 	}
 	env, from := k.environment(append([]string{work.variable, "TMPDIR=/tmp"}, j.Env...))
 	volumes, mounts := work.mount(k.volumes())

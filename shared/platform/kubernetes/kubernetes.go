@@ -25,10 +25,8 @@ import (
 // Config says how Jobs and Services run in the cluster.
 type Config struct {
 	Client    *rest.Config
-	Namespace string // of everything that is created
-	// Image holds kafkaml-tensorflow; GPUImage the build for CUDA, which Jobs
-	// with GPUs use, Image when empty.
-	Image, GPUImage string
+	Namespace string           // of everything that is created
+	Images    map[string]Image // by framework
 	// Owner is the Knative Service that owns everything that is created, so that
 	// it is deleted with it; none when empty.
 	Owner string
@@ -47,6 +45,12 @@ type Config struct {
 	// Stop ended. Two processes, or one after a crash, may report the same end.
 	OnEnded func(context.Context, platform.Ended)
 	Log     *slog.Logger
+}
+
+// Image holds the program of a framework.
+type Image struct {
+	Name string
+	GPU  string // the build for GPUs, which Jobs with GPUs run; Name when empty
 }
 
 // tlsFolder is where pods find the files of Config.TLSSecret.
@@ -80,8 +84,10 @@ func InCluster() (*rest.Config, string, error) {
 
 // New returns the cluster as a platform. It does not call the API server yet.
 func New(c Config) (*Platform, error) {
-	if c.Image == "" {
-		return nil, pipeline.Invalidf("KAFKAML_IMAGE", "is not set").WithHint("name the image that holds kafkaml-tensorflow")
+	for framework, image := range c.Images {
+		if image.Name == "" {
+			return nil, pipeline.Invalidf("KAFKAML_IMAGE", "is not set").WithHint("name the image that holds the program for %s", framework)
+		}
 	}
 	if c.Pending == 0 {
 		c.Pending = 10 * time.Minute
@@ -101,6 +107,18 @@ func New(c Config) (*Platform, error) {
 		return nil, k.failure("connect", err)
 	}
 	return k, nil
+}
+
+// image is what runs the work of a framework, with GPUs or without.
+func (k *Platform) image(framework string, gpus int) (string, error) {
+	image, ok := k.c.Images[framework]
+	if !ok {
+		return "", pipeline.Invalidf("framework", "no image is known for %q", framework)
+	}
+	if gpus > 0 && image.GPU != "" {
+		return image.GPU, nil
+	}
+	return image.Name, nil
 }
 
 // Watch calls OnEnded for each Job that ends, or that ended before and was not

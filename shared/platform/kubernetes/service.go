@@ -34,7 +34,11 @@ const (
 
 // knativeService returns the serving.knative.dev/v1 object of a Service.
 func (k *Platform) knativeService(s platform.Service, work description) (*servingv1.Service, error) {
-	template := k.predictTemplate(s, work)
+	image, err := k.image(s.Spec.Framework, 0)
+	if err != nil {
+		return nil, err
+	}
+	template := k.predictTemplate(s, image, work)
 	text, err := json.Marshal(template)
 	if err != nil {
 		return nil, pipeline.Invalidf("service", "cannot be written as JSON: %v", err)
@@ -53,7 +57,7 @@ func serviceLabels(s platform.Service) map[string]string {
 }
 
 // predictTemplate is what each revision runs.
-func (k *Platform) predictTemplate(s platform.Service, work description) servingv1.RevisionTemplateSpec {
+func (k *Platform) predictTemplate(s platform.Service, image string, work description) servingv1.RevisionTemplateSpec {
 	env, from := k.environment(append([]string{work.variable, "TMPDIR=/tmp"}, s.Env...))
 	volumes, mounts := work.mount(k.volumes())
 	probe := func(path string, period, failures int32) *corev1.Probe {
@@ -74,7 +78,7 @@ func (k *Platform) predictTemplate(s platform.Service, work description) serving
 			PodSpec: corev1.PodSpec{
 				ServiceAccountName: k.c.Account, AutomountServiceAccountToken: &no, EnableServiceLinks: &no, Volumes: volumes,
 				Containers: []corev1.Container{{
-					Image: k.c.Image, Args: []string{"predict"}, Env: env, EnvFrom: from,
+					Image: image, Args: []string{"predict"}, Env: env, EnvFrom: from,
 					Ports:          []corev1.ContainerPort{{ContainerPort: 8080}},
 					ReadinessProbe: probe("/health/readiness", 1, 3), LivenessProbe: probe("/health/liveness", 10, 6),
 					VolumeMounts: mounts, SecurityContext: restricted(),

@@ -144,6 +144,6 @@ func stuck(pod *corev1.Pod, late bool) verdict {
 func imageFailure(image string, w *corev1.ContainerStateWaiting) verdict {
 	return verdict{
 		ended: true, hopeless: true, reason: fmt.Sprintf("the image %s cannot be pulled (%s): %s", image, w.Reason, w.Message),
-		hint: "check KAFKAML_IMAGE of deploy-training and the registry's credentials",
+		hint: "check KAFKAML_IMAGE, or that of its framework, of deploy-training and the registry's credentials",
 	}
 }
