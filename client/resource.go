@@ -44,8 +44,8 @@ func (q Query) String() string {
 
 // Page is a part of a list; Next is the cursor of the next one, empty at the end.
 type Page[T any] struct {
-	Items []T    `json:"items"`
-	Next  string `json:"next,omitempty"`
+	Items []T    `json:"items" nullable:"false"`
+	Next  string `json:"next,omitempty" description:"cursor of the next part"`
 }
 
 // Resource reads one kind of resource of one function.

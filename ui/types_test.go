@@ -11,6 +11,7 @@ import (
 	function "github.com/kafkaml/kafkaml"
 	"github.com/kafkaml/kafkaml/client"
 	"github.com/kafkaml/kafkaml/eventing/schema"
+	"github.com/kafkaml/kafkaml/functions/records"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -43,7 +44,11 @@ func choices() []framework {
 	return all
 }
 
-// The page's types are the structs of shared/pipeline, and config.json's.
+// T stands for what a page of a list holds.
+type T struct{}
+
+// The page's types are the structs of shared/pipeline, config.json's, and what
+// answers are made of beside.
 func TestTypesOfThePage(t *testing.T) {
 	set := schema.Set{}
 	types := map[string]schema.Schema{
@@ -55,6 +60,8 @@ func TestTypesOfThePage(t *testing.T) {
 		"Inference":         set.Answer(pipeline.Inference{}, pipeline.InferenceForm{}),
 		"Export":            set.Answer(pipeline.Export{}, nil),
 		"Config":            set.Answer(client.Config{}, nil),
+		"Page<T>":           set.Answer(client.Page[T]{}, nil),
+		"Preview":           set.Answer(records.Preview{}, nil),
 		"Position":          set.Answer(pipeline.Position{}, nil),
 		"Epoch":             set.Answer(pipeline.Epoch{}, nil),
 		"ModelForm":         set.Form(pipeline.ModelForm{}),
@@ -62,6 +69,7 @@ func TestTypesOfThePage(t *testing.T) {
 		"DeploymentForm":    set.Form(pipeline.DeploymentForm{}),
 		"InferenceForm":     set.Form(pipeline.InferenceForm{}),
 	}
+	delete(set.Definitions, "T")
 	for name, s := range set.Definitions {
 		if _, ok := types[name]; !ok {
 			types[name] = s

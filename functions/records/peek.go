@@ -23,29 +23,34 @@ const (
 	countedLabels   = 100     // different ones, above which there is no count
 )
 
-// preview is the answer of GET /datasources/{id}/records.
-type preview struct {
-	Inputs  []pipeline.Tensor `json:"inputs"`
-	Labels  []pipeline.Tensor `json:"labels"`
-	Items   []decoded         `json:"items"`
-	Counts  map[string]int64  `json:"counts,omitempty"` // of the labels, where they are few whole numbers
-	Counted int64             `json:"counted"`          // records that Counts is about
+// Preview is the answer of GET /datasources/{id}/records.
+type Preview struct {
+	Inputs  []pipeline.Tensor `json:"inputs" nullable:"false"`
+	Labels  []pipeline.Tensor `json:"labels" nullable:"false"`
+	Items   []Decoded         `json:"items" nullable:"false" description:"the first records"`
+	Counts  map[string]int64  `json:"counts,omitempty" description:"of the labels, where they are few whole numbers"`
+	Counted int64             `json:"counted" description:"records that counts is about"`
 }
 
-// decoded is a record as its tensors, or why it is none.
-type decoded struct {
+// Decoded is a record as its tensors, or why it is none.
+type Decoded struct {
 	Partition int       `json:"partition"`
 	Offset    int64     `json:"offset"`
-	Sample    []numbers `json:"sample"`
-	Label     []numbers `json:"label"`
-	Error     string    `json:"error,omitempty"`
+	Sample    []Numbers `json:"sample" nullable:"false" description:"of each input, the values one after the other"`
+	Label     []Numbers `json:"label" nullable:"false" description:"of each label"`
+	Error     string    `json:"error,omitempty" description:"why it cannot be decoded"`
 }
 
-// numbers are values of a tensor; what JSON cannot write becomes null.
-type numbers []float64
+// Numbers are values of a tensor; what JSON cannot write becomes null.
+type Numbers []float64
+
+// JSONSchemaBytes is the schema of what MarshalJSON writes.
+func (Numbers) JSONSchemaBytes() ([]byte, error) {
+	return []byte(`{"type":"array","items":{"type":["number","null"]}}`), nil
+}
 
 // MarshalJSON implements json.Marshaler.
-func (n numbers) MarshalJSON() ([]byte, error) {
+func (n Numbers) MarshalJSON() ([]byte, error) {
 	b := append(make([]byte, 0, 4*len(n)+2), '[')
 	for i, v := range n {
 		if i > 0 {
@@ -84,18 +89,18 @@ func (s *Service) peek(w http.ResponseWriter, r *http.Request) {
 // errEnough ends a read that has seen as much as it needs.
 var errEnough = errors.New("enough")
 
-func (s *Service) preview(ctx context.Context, id int64, limit int) (preview, error) {
+func (s *Service) preview(ctx context.Context, id int64, limit int) (Preview, error) {
 	d, binding, err := s.bound(ctx, id)
 	if err != nil {
-		return preview{}, err
+		return Preview{}, err
 	}
 	decoder, err := codec.New(d.InputFormat, d.InputConfig, binding)
 	if err != nil {
-		return preview{}, err
+		return Preview{}, err
 	}
 	p := newPreviewer(decoder, limit)
 	if err := s.Cluster.SameTopics(ctx, d.TopicIDs); err != nil {
-		return preview{}, err
+		return Preview{}, err
 	}
 	for _, g := range d.Ranges {
 		err := s.Cluster.Read(ctx, g, p.add)
@@ -103,10 +108,10 @@ func (s *Service) preview(ctx context.Context, id int64, limit int) (preview, er
 			break
 		}
 		if err != nil {
-			return preview{}, err
+			return Preview{}, err
 		}
 	}
-	return p.preview, nil
+	return p.Preview, nil
 }
 
 // bound reads a datasource and what its records are to be decoded to.
@@ -147,7 +152,7 @@ func exportOf(tx *registry.Tx, deployment int64) (pipeline.Export, error) {
 
 // previewer collects a preview record by record.
 type previewer struct {
-	preview
+	Preview
 	decoder       *codec.Decoder
 	inputs        [][]byte
 	labels        [][]byte
@@ -156,7 +161,7 @@ type previewer struct {
 }
 
 func newPreviewer(d *codec.Decoder, limit int) *previewer {
-	p := &previewer{decoder: d, preview: preview{Items: []decoded{}, Inputs: []pipeline.Tensor{}, Labels: []pipeline.Tensor{}, Counts: map[string]int64{}}}
+	p := &previewer{decoder: d, Preview: Preview{Items: []Decoded{}, Inputs: []pipeline.Tensor{}, Labels: []pipeline.Tensor{}, Counts: map[string]int64{}}}
 	elements := 1
 	for _, t := range d.Inputs() {
 		p.Inputs, p.inputs = append(p.Inputs, described(t)), append(p.inputs, make([]byte, t.Bytes()))
@@ -190,7 +195,7 @@ func (p *previewer) add(r stream.Record) error {
 }
 
 func (p *previewer) append(r stream.Record, fault error) {
-	item := decoded{Partition: r.Partition, Offset: r.Offset, Sample: []numbers{}, Label: []numbers{}}
+	item := Decoded{Partition: r.Partition, Offset: r.Offset, Sample: []Numbers{}, Label: []Numbers{}}
 	if fault != nil {
 		item.Error = fault.Error()
 		if hint := codec.Hint(fault); hint != "" {
@@ -217,10 +222,10 @@ func (p *previewer) count() {
 	p.Counts[strconv.FormatFloat(v, 'f', -1, 64)]++
 }
 
-func floats(tensors []codec.Tensor, data [][]byte) []numbers {
-	all := make([]numbers, len(tensors))
+func floats(tensors []codec.Tensor, data [][]byte) []Numbers {
+	all := make([]Numbers, len(tensors))
 	for i, t := range tensors {
-		all[i] = numbers{} // of a type without numbers
+		all[i] = Numbers{} // of a type without numbers
 		if values, err := codec.Floats(data[i], t.DType); err == nil {
 			all[i] = values
 		}

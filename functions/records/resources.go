@@ -60,7 +60,7 @@ func (s *Service) resources() []door.Resource {
 		{Operation: api.Operation{Pattern: "GET /datasets", About: "The data sets that this machine holds.", Answer: api.Content{Type: registry.Page[datasets.Set]{}}}, Handler: listDatasets},
 		{Operation: send, Handler: s.sendStream},
 		{Operation: look, Handler: s.previewStream},
-		{Operation: door.One("GET /datasources/{id}/records", "The first records of a stream, decoded.", preview{}, limit("100")), Handler: s.peek},
+		{Operation: door.One("GET /datasources/{id}/records", "The first records of a stream, decoded.", Preview{}, limit("100")), Handler: s.peek},
 		{Operation: feed, Handler: s.feed},
 		{Operation: tail, Handler: s.predictions},
 		{Operation: door.One("GET /inferences/{id}/dead-letters", "The last records that could not be predicted, and why.", registry.Page[outcome]{}, limit("500")), Handler: s.deadLetters},

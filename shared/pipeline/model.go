@@ -109,7 +109,7 @@ type ModelForm struct {
 	Description string `json:"description,omitempty" maxLength:"4096" arg:"TEXT" example:"One number from two" description:"note for people"`
 	Imports     string `json:"imports,omitempty" maxLength:"65536" arg:"LINES" example:"import keras" description:"import statements that stand before the source"`
 	Source      string `json:"source" required:"true" maxLength:"1048576" flag:"-" example:"model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])\nmodel.compile(optimizer='sgd', loss='mse')" description:"Keras code that leaves a compiled model in the variable model"`
-	Framework   string `json:"framework,omitempty" enum:"tensorflow" description:"tensorflow (default: tensorflow)"`
+	Framework   string `json:"framework,omitempty" description:"name of the framework of the source (default: the first that is registered)"`
 }
 
 // ConfigurationForm is what a person gives of a configuration.

@@ -73,6 +73,16 @@ export interface Datasource {
   unused?: Rejection
   validation_rate: number
 }
+export interface Decoded {
+  /** why it cannot be decoded */
+  error?: string
+  /** of each label */
+  label: Numbers[]
+  offset: number
+  partition: number
+  /** of each input, the values one after the other */
+  sample: Numbers[]
+}
 export type Delivery = 'source' | 'direct'
 export interface Deployment {
   /** records a step */
@@ -254,7 +264,7 @@ export interface Model {
   created: string
   /** note for people */
   description: string
-  /** tensorflow */
+  /** name of the framework of the source */
   framework: string
   id: number
   /** import statements that stand before the source */
@@ -297,8 +307,8 @@ export interface Model {
 export interface ModelForm {
   /** note for people */
   description?: string
-  /** tensorflow (default: tensorflow) */
-  framework?: 'tensorflow'
+  /** name of the framework of the source (default: the first that is registered) */
+  framework?: string
   /** import statements that stand before the source */
   imports?: string
   /** name, unique */
@@ -306,6 +316,7 @@ export interface ModelForm {
   /** Keras code that leaves a compiled model in the variable model */
   source: string
 }
+export type Numbers = (number | null)[]
 export type Order = 'partition'
 export interface Origin {
   /** key and value of the control record */
@@ -318,6 +329,11 @@ export interface Origin {
   /** Kafka's id of the topic, by which one that was made anew is told apart */
   topic_id?: string
 }
+export interface Page<T> {
+  items: T[]
+  /** cursor of the next part */
+  next?: string
+}
 export interface Position {
   column?: number
   end_column?: number
@@ -325,6 +341,16 @@ export interface Position {
   /** no line of the source took part in the error: the likely place */
   guess?: boolean
   line: number
+}
+export interface Preview {
+  /** records that counts is about */
+  counted: number
+  /** of the labels, where they are few whole numbers */
+  counts?: Record<string, number>
+  inputs: Tensor[]
+  /** the first records */
+  items: Decoded[]
+  labels: Tensor[]
 }
 export interface Range {
   length: number
