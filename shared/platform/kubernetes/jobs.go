@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	kerrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	kwait "k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -168,4 +169,23 @@ func hasRun(p *corev1.Pod) bool {
 		}
 	}
 	return false
+}
+
+// refusals is the last that the Job controller said of pods that it could not
+// make for a Job; empty where nothing is known.
+func (k *Platform) refusals(ctx context.Context, j *batchv1.Job) string {
+	events, err := k.core.CoreV1().Events(j.Namespace).List(ctx, metav1.ListOptions{
+		FieldSelector: fields.Set{"involvedObject.uid": string(j.UID), "reason": "FailedCreate"}.String(),
+	})
+	if err != nil {
+		k.c.Log.WarnContext(ctx, "the events of a job were not read", "job", j.Name, "error", err)
+		return ""
+	}
+	last := corev1.Event{}
+	for _, e := range events.Items {
+		if !e.LastTimestamp.Before(&last.LastTimestamp) {
+			last = e
+		}
+	}
+	return last.Message
 }

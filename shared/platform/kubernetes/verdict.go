@@ -141,6 +141,22 @@ func stuck(pod *corev1.Pod, late bool) verdict {
 	return verdict{}
 }
 
+// suspended reports whether a Job is to have no pod for now: a queue of the
+// cluster's holds it back.
+func suspended(j *batchv1.Job) bool { return j.Spec.Suspend != nil && *j.Spec.Suspend }
+
+// withoutPod is the verdict on a Job for which the cluster makes no pod: a
+// PriorityClass that is not there, a quota, an admission rule. said is what the
+// Job controller says of it, empty where that is not known.
+func withoutPod(j *batchv1.Job, said string) verdict {
+	v := verdict{ended: true, hopeless: true, reason: "the cluster makes no pod for it", hint: "look at its events: kubectl get events --field-selector involvedObject.name=" + j.Name}
+	if said != "" {
+		v.reason += ": " + said
+		v.hint = "change priority_class or what else it names, or request less than the namespace's quota leaves"
+	}
+	return v
+}
+
 func imageFailure(image string, w *corev1.ContainerStateWaiting) verdict {
 	return verdict{
 		ended: true, hopeless: true, reason: fmt.Sprintf("the image %s cannot be pulled (%s): %s", image, w.Reason, w.Message),

@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -29,6 +30,7 @@ type jobWatch struct {
 	wake    chan struct{}
 	// reported are the Jobs in the lister whose end was reported and marked.
 	reported map[types.UID]bool
+	podless  map[types.UID]time.Time // since when a Job is seen without a pod
 }
 
 func newJobWatch(k *Platform) *jobWatch {
@@ -82,6 +84,8 @@ func (w *jobWatch) examine(ctx context.Context) {
 	}
 	before := w.reported // the lister may not have the mark yet
 	w.reported = map[types.UID]bool{}
+	podless := w.podless
+	w.podless = map[types.UID]time.Time{}
 	for _, j := range jobs {
 		if reported(j) || before[j.UID] {
 			w.reported[j.UID] = true
@@ -91,6 +95,9 @@ func (w *jobWatch) examine(ctx context.Context) {
 			continue
 		}
 		pods, err := w.podsOf(j)
+		if err == nil && len(pods) == 0 && !suspended(j) {
+			w.podless[j.UID] = cmp.Or(podless[j.UID], time.Now())
+		}
 		if err == nil {
 			err = w.report(ctx, j, pods)
 		}
@@ -112,6 +119,9 @@ func (w *jobWatch) podsOf(j *batchv1.Job) (pods []corev1.Pod, err error) {
 // the cluster would retry in vain is deleted then.
 func (w *jobWatch) report(ctx context.Context, j *batchv1.Job, pods []corev1.Pod) error {
 	v := judge(j, pods, w.k.c.Pending, time.Now())
+	if since, ok := w.podless[j.UID]; ok && !v.ended && time.Since(since) > w.k.c.Pending {
+		v = withoutPod(j, w.k.refusals(ctx, j))
+	}
 	if !v.ended {
 		return nil
 	}
