@@ -166,7 +166,7 @@ func TestRejectionReachesWhoWaits(t *testing.T) {
 		}
 		return tx.Emit(eventing.New(eventing.DatasourceRejected, "/kafkaml/control-log", "1", map[string]any{"datasource": 1, "reason": "XML is not known"}))
 	})
-	told.await(t, "a stream was refused: "+note)
+	told.await(t, "the last stream trains nothing: "+note)
 	end()
 	if r := s.run(t, "deployments show 1", ""); !strings.Contains(r.out, "last rejected:") || !strings.Contains(r.out, " "+note+"\n") {
 		t.Errorf("exit %d, %s", r.code, r.out)
