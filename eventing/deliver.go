@@ -2,12 +2,14 @@ package eventing
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
@@ -18,6 +20,7 @@ import (
 // deliverer POSTs records as events, with the retries of their source.
 type deliverer struct {
 	d         *Dispatcher
+	namespace string
 	name      string // the events' source attribute, less the topic
 	keyType   string
 	overrides map[string]string
@@ -29,7 +32,7 @@ type deliverer struct {
 
 func newDeliverer(d *Dispatcher, s KafkaSource, log *slog.Logger) *deliverer {
 	x := &deliverer{
-		d: d, name: SourceName(s.Metadata.Namespace, s.Metadata.Name), keyType: s.Metadata.Labels[KeyTypeLabel],
+		d: d, namespace: s.Metadata.Namespace, name: SourceName(s.Metadata.Namespace, s.Metadata.Name), keyType: s.Metadata.Labels[KeyTypeLabel],
 		sink: s.Spec.Sink, log: log,
 	}
 	x.retries, _ = s.Spec.retries() // Apply has validated it
@@ -46,7 +49,7 @@ func newDeliverer(d *Dispatcher, s KafkaSource, log *slog.Logger) *deliverer {
 // or, as with Knative, given up where there is no dead-letter sink. It returns
 // false when ctx ended first: a try under way ends with tries, no other begins.
 func (x *deliverer) deliver(ctx, tries context.Context, r stream.Record) bool {
-	e := FromRecord(r, x.name, x.keyType)
+	e := parcel{FromRecord(r, x.name, x.keyType), contentType(r)}
 	for name, v := range x.overrides {
 		e.SetExtension(name, v)
 	}
@@ -63,7 +66,7 @@ func (x *deliverer) deliver(ctx, tries context.Context, r stream.Record) bool {
 		return true
 	}
 	log.Warn("a record goes to the dead-letter sink", "error", failure)
-	markDead(&e, failure)
+	markDead(&e.Event, failure)
 	err := x.send(ctx, tries, e, *x.dead)
 	if errors.Is(err, errStopped) {
 		return false
@@ -72,6 +75,22 @@ func (x *deliverer) deliver(ctx, tries context.Context, r stream.Record) bool {
 		log.Error("a record was given up: neither its sink nor the dead-letter sink take it", "error", err)
 	}
 	return true
+}
+
+// parcel is an event, and the content type of its record, of whatever form.
+type parcel struct {
+	event.Event
+	contentType string
+}
+
+// contentType is what a record says of its value.
+func contentType(r stream.Record) (value string) {
+	for _, h := range r.Headers {
+		if strings.EqualFold(h.Key, "content-type") {
+			value = string(h.Value)
+		}
+	}
+	return value
 }
 
 // failure is the answer, or the lack of one, that ended the tries.
@@ -94,22 +113,25 @@ func (f *failure) Error() string {
 // Unwrap gives the cause.
 func (f *failure) Unwrap() error { return f.err }
 
-// markDead adds the extensions by which Knative tells why an event is dead.
+// markDead adds the extensions by which Knative tells why an event is dead: the
+// code where there was an answer, and its body in base64.
 func markDead(e *event.Event, err error) {
 	var f *failure
 	if !errors.As(err, &f) {
 		return
 	}
 	e.SetExtension("knativeerrordest", f.url)
-	e.SetExtension("knativeerrorcode", strconv.Itoa(f.status))
+	if f.status != 0 {
+		e.SetExtension("knativeerrorcode", strconv.Itoa(f.status))
+	}
 	if f.body != "" {
-		e.SetExtension("knativeerrordata", f.body)
+		e.SetExtension("knativeerrordata", base64.StdEncoding.EncodeToString([]byte(f.body)))
 	}
 }
 
 // send tries until a sink takes the event, refuses it, or the retries are used
 // up. While nobody serves the destination it waits, which is no try.
-func (x *deliverer) send(ctx, tries context.Context, e event.Event, to Destination) error {
+func (x *deliverer) send(ctx, tries context.Context, e parcel, to Destination) error {
 	for n := 0; ; {
 		urls := x.d.resolve(to)
 		if len(urls) == 0 {
@@ -137,7 +159,7 @@ func (x *deliverer) send(ctx, tries context.Context, e event.Event, to Destinati
 
 // lastTry is made when the assignment ends while the event waits for its next
 // try: a record that is left undone is delivered again with all that follow it.
-func (x *deliverer) lastTry(ctx context.Context, e event.Event, to Destination) error {
+func (x *deliverer) lastTry(ctx context.Context, e parcel, to Destination) error {
 	for _, url := range x.d.resolve(to) {
 		if x.post(ctx, e, url) == nil {
 			return nil
@@ -151,12 +173,12 @@ func (x *deliverer) lastTry(ctx context.Context, e event.Event, to Destination) 
 const unservedWait = 20 * time.Millisecond
 
 // post tries once.
-func (x *deliverer) post(ctx context.Context, e event.Event, url string) *failure {
+func (x *deliverer) post(ctx context.Context, e parcel, url string) *failure {
 	ctx, cancel := context.WithTimeout(ctx, x.retries.timeout)
 	defer cancel()
-	req, err := NewRequest(ctx, url, e)
-	if err != nil {
-		return &failure{url: url, err: err, final: true}
+	req, err := newRecordRequest(ctx, url, x.namespace, e.Event, e.contentType)
+	if err != nil { // Knative's data plane tries that again, too
+		return &failure{url: url, err: err}
 	}
 	res, err := x.d.client.Do(req)
 	if err != nil {

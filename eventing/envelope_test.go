@@ -33,7 +33,7 @@ func TestFromRecordIsKafkaSourcesEnvelope(t *testing.T) {
 		"Ce-Id": {"partition:2/offset:42"}, "Ce-Subject": {"partition:2#42"},
 		"Ce-Source": {"/apis/v1/namespaces/kafkaml/kafkasources/control#t"},
 		"Ce-Time":   {"2026-05-04T03:02:01Z"}, "Ce-Key": {"AQ=="}, "Ce-Partitionkey": {"AQ=="},
-		"Ce-Kafkaheaderxtraceid": {"abc"}, "Content-Type": {"text/plain"},
+		"Ce-Kafkaheaderxtraceid": {"abc"}, "Content-Type": {"Text/Plain"},
 		"Ce-Knativekafkapartition": {"2"}, "Ce-Knativekafkaoffset": {"42"},
 	}
 	if d := cmp.Diff(want, h); d != "" {

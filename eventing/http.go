@@ -8,7 +8,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/cloudevents/sdk-go/v2/binding"
@@ -26,7 +25,12 @@ var ErrMediaType = errors.New("unsupported media type")
 // response's header and body. The error is an Invalid pipeline.Error; one that
 // wraps ErrMediaType tells a wrong content type apart, one that wraps
 // *http.MaxBytesError a body that is too large.
+//
+// What carries a Kafka record is read whatever the record holds, see readRecord.
 func Read(ctx context.Context, h http.Header, body io.ReadCloser) (event.Event, error) {
+	if carriesRecord(h) {
+		return readRecord(h, body)
+	}
 	media, _, err := mime.ParseMediaType(h.Get("Content-Type"))
 	binary := h.Get("Ce-Specversion") != ""
 	switch {
@@ -82,9 +86,17 @@ func NewRequest(ctx context.Context, url string, e event.Event) (*http.Request, 
 
 // WriteHeader writes e's attributes in binary mode.
 func WriteHeader(h http.Header, e event.Event) {
+	writeAttributes(h, e, escape)
+	if ct := e.DataContentType(); ct != "" {
+		h.Set("Content-Type", ct)
+	}
+}
+
+// writeAttributes writes e's attributes, but for its content type.
+func writeAttributes(h http.Header, e event.Event, encode func(string) string) {
 	set := func(name, value string) {
 		if value != "" {
-			h["Ce-"+strings.ToUpper(name[:1])+name[1:]] = []string{escape(value)}
+			h["Ce-"+strings.ToUpper(name[:1])+name[1:]] = []string{encode(value)}
 		}
 	}
 	set("specversion", e.SpecVersion())
@@ -98,9 +110,6 @@ func WriteHeader(h http.Header, e event.Event) {
 	}
 	for name, v := range e.Extensions() {
 		set(name, text(v))
-	}
-	if ct := e.DataContentType(); ct != "" {
-		h.Set("Content-Type", ct)
 	}
 }
 
@@ -138,11 +147,8 @@ func escape(s string) string {
 // does not decode was never encoded and is kept.
 func unescape(e *event.Event) {
 	decode := func(s string) (string, bool) {
-		if !strings.Contains(s, "%") {
-			return "", false
-		}
-		d, err := url.PathUnescape(s)
-		return d, err == nil
+		d := percentDecoded(s)
+		return d, d != s
 	}
 	if s, ok := decode(e.ID()); ok {
 		e.SetID(s)

@@ -139,8 +139,9 @@ type retries struct {
 	timeout time.Duration
 }
 
-// tryTime bounds one try where the source sets no timeout.
-const tryTime = time.Minute
+// tryTime bounds one try where the source sets no timeout, as Knative's data
+// plane has it.
+const tryTime = 10 * time.Minute
 
 func (s KafkaSourceSpec) retries() (retries, error) {
 	r := retries{max: 10, delay: 300 * time.Millisecond, timeout: tryTime}
@@ -175,17 +176,18 @@ func (s KafkaSourceSpec) retries() (retries, error) {
 	return r, nil
 }
 
-// longestWait caps the backoff: what ends a wait early is nothing but time.
-const longestWait = time.Minute
-
 // wait is the pause before retry n, which counts from 1: delay*n, or delay*2^n
-// as Knative's data plane has it.
+// as Knative's data plane has it, which knows no longest one.
 func (r retries) wait(n int) time.Duration {
+	factor := math.Pow(2, float64(n))
 	if r.linear {
-		return min(r.delay*time.Duration(n), longestWait)
+		factor = float64(n)
 	}
-	return min(r.delay<<min(n, 20), longestWait)
+	return time.Duration(min(float64(r.delay)*factor, float64(forever)))
 }
+
+// forever is a wait that does not end.
+const forever = 100 * 365 * 24 * time.Hour
 
 // parseDuration reads an ISO 8601 duration. Years and months, whose length
 // depends on when they begin, are refused, as is what a time.Duration cannot

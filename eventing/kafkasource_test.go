@@ -70,7 +70,8 @@ func TestRetries(t *testing.T) {
 		{"no delivery", nil, 10, 600 * time.Millisecond, 1200 * time.Millisecond},
 		{"no retry", &Delivery{}, 0, 600 * time.Millisecond, 1200 * time.Millisecond},
 		{"linear", &Delivery{Retry: &three, BackoffPolicy: Linear, BackoffDelay: "PT1S"}, 3, time.Second, 2 * time.Second},
-		{"capped", &Delivery{Retry: &three, BackoffDelay: "PT40S"}, 3, longestWait, longestWait},
+		{"no cap", &Delivery{Retry: &three, BackoffDelay: "PT40S"}, 3, 80 * time.Second, 160 * time.Second},
+		{"no overflow", &Delivery{Retry: &three, BackoffDelay: "PT1000000000S"}, 3, 2_000_000_000 * time.Second, forever},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r, err := KafkaSourceSpec{Delivery: c.delivery}.retries()

@@ -49,14 +49,16 @@ func SourceName(namespace, name string) string {
 
 func wrap(r stream.Record, source string) event.Event {
 	e := event.New()
-	e.SetID(fmt.Sprintf("partition:%d/offset:%d", r.Partition, r.Offset))
+	e.SetID(recordID(strconv.Itoa(r.Partition), strconv.FormatInt(r.Offset, 10)))
 	e.SetSource(source + "#" + r.Topic)
 	e.SetSubject(fmt.Sprintf("partition:%d#%d", r.Partition, r.Offset))
 	e.SetType(KafkaRecord)
 	e.SetTime(r.Time.UTC())
 	for _, h := range r.Headers {
-		if strings.EqualFold(h.Key, "content-type") && isMediaType(h.Value) {
-			e.SetDataContentType(strings.ToLower(string(h.Value)))
+		if strings.EqualFold(h.Key, "content-type") {
+			if isMediaType(h.Value) {
+				e.SetDataContentType(string(h.Value))
+			}
 			continue
 		}
 		e.SetExtension("kafkaheader"+extensionName(h.Key), strings.ToValidUTF8(string(h.Value), "\uFFFD"))
@@ -196,21 +198,30 @@ func readFuncGo(r *stream.Record, e event.Event) error {
 
 func readKafkaSource(r *stream.Record, e event.Event) error {
 	x := e.Extensions()
-	if _, topic, ok := strings.Cut(e.Source(), "#"); ok {
-		r.Topic = topic
-	}
 	if k, ok := x["key"]; ok {
 		r.Key = keyBytes(k)
 	}
 	if p, o := text(x["knativekafkapartition"]), text(x["knativekafkaoffset"]); p != "" && o != "" {
+		r.Topic = topicOf(e, p, o)
 		return setPlace(r, "knativekafkapartition", p, "knativekafkaoffset", o)
 	}
 	p, o, ok := strings.Cut(strings.TrimPrefix(e.Subject(), "partition:"), "#")
+	r.Topic = topicOf(e, p, o)
 	if !ok {
 		return pipeline.Invalidf("subject", "%q does not say partition:P#O", e.Subject()).
 			WithHint("send the envelope of KafkaSource or of func-go")
 	}
 	return setPlace(r, "subject", p, "subject", o)
+}
+
+// topicOf is the topic that KafkaSource writes behind the source of a record; ""
+// for a record that was a CloudEvent, whose source and id are its own.
+func topicOf(e event.Event, partition, offset string) string {
+	source, topic, ok := strings.Cut(e.Source(), "#")
+	if !ok || e.Type() != KafkaRecord || e.ID() != recordID(partition, offset) || !strings.HasPrefix(source, "/apis/v1/namespaces/") {
+		return ""
+	}
+	return topic
 }
 
 // setPlace sets partition and offset; the names say where their text stood.

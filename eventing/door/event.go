@@ -73,6 +73,9 @@ func (d *door) handle(ctx context.Context, e event.Event) (reply *event.Event, o
 		answer := eventing.New(eventing.TypesAccepted, d.source(), "", eventing.Accepted{Function: d.f.Name, Types: d.types()})
 		return &answer, outcomeTaken, nil
 	}
+	if handler, ok := d.f.Events[eventing.KafkaRecord]; ok && eventing.IsRecord(e) { // whatever the record says that it is
+		return d.record(ctx, e, handler)
+	}
 	if command, ok := d.f.Commands[e.Type()]; ok {
 		return d.command(ctx, e, command)
 	}
@@ -124,6 +127,11 @@ func (d *door) event(ctx context.Context, e event.Event, run EventHandler) (repl
 	if err := eventing.ValidateData(e.Type(), e.Data()); err != nil {
 		return nil, outcomeSchema, err
 	}
+	return d.record(ctx, e, run)
+}
+
+// record runs the handler of an event whose data nobody can refuse.
+func (d *door) record(ctx context.Context, e event.Event, run EventHandler) (reply *event.Event, outcome string, err error) {
 	reply, err = run(ctx, e)
 	switch {
 	case err == nil:

@@ -11,6 +11,7 @@ import (
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
 )
 
@@ -117,5 +118,27 @@ func TestResendThatChangesNothing(t *testing.T) {
 	}
 	if n := len(r.list(t, "")); n != 1 {
 		t.Errorf("%d datasources", n)
+	}
+}
+
+// A control message that is a CloudEvent of its own is taken by its place in the
+// log, with the key that KafkaSource leaves out, whatever it says that it is.
+func TestControlMessageThatIsACloudEvent(t *testing.T) {
+	for _, typ := range []string{"com.example.announced", eventing.DatasourceResend} {
+		r := newRig(t)
+		rec := stream.Record{Key: []byte("31"), Value: r.value(nil), Headers: []stream.Header{
+			{Key: "ce_specversion", Value: []byte("1.0")}, {Key: "ce_id", Value: []byte("i")}, {Key: "ce_type", Value: []byte(typ)},
+			{Key: "ce_source", Value: []byte("/plant#line")}, {Key: "content-type", Value: []byte("application/cloudevents+json")},
+		}}
+		if _, err := r.cluster.Produce(t.Context(), r.control, 0, []stream.Record{rec}); err != nil {
+			t.Fatal(err)
+		}
+		rec.Topic = r.control
+		if status, reply := r.send(t, kafkaSource(rec)); status != http.StatusOK || reply.Type() != eventing.DatasourceReceived {
+			t.Errorf("%s: %d %s", typ, status, reply)
+		}
+		if all := r.list(t, ""); len(all) != 1 || all[0].Deployment != 31 || all[0].Origin.Topic != r.control {
+			t.Errorf("%s: %+v", typ, all)
+		}
 	}
 }

@@ -80,6 +80,12 @@ func (s *Service) receive(ctx context.Context, e event.Event) (*event.Event, err
 	if origin.Topic == "" {
 		origin.Topic = s.ControlTopic
 	}
+	if e.Type() != eventing.KafkaRecord { // a CloudEvent: its key did not come with it
+		if r, err = s.find(ctx, origin.Topic, r); err != nil {
+			return nil, err
+		}
+		origin.Bytes = len(r.Key) + len(r.Value)
+	}
 	ids, err := s.Cluster.TopicIDs(ctx, origin.Topic)
 	if err != nil {
 		return nil, err
@@ -109,6 +115,16 @@ func (s *Service) receive(ctx context.Context, e event.Event) (*event.Event, err
 	}
 	fact := factOf(d)
 	return &fact, s.announce(ctx, d, fact)
+}
+
+// find gives a record as it lies in the log; as it came where the log no longer
+// holds it.
+func (s *Service) find(ctx context.Context, topic string, r stream.Record) (stream.Record, error) {
+	found, err := s.Cluster.NewFinder(topic).Find(ctx, r.Partition, r.Offset)
+	if pipeline.KindOf(err) == pipeline.NotFound {
+		return r, nil
+	}
+	return found, err
 }
 
 // seen finds the datasource that a record became when it came before. Rows of

@@ -36,7 +36,11 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	reply, err := d.answer(r.Context(), e)
 	if err != nil {
-		writeProblem(w, statusOf(err, http.StatusBadRequest), err)
+		refusal := http.StatusBadRequest
+		if eventing.IsRecord(e) && pipeline.KindOf(err) != pipeline.Invalid { // a refusal would lose it
+			refusal = http.StatusServiceUnavailable
+		}
+		writeProblem(w, statusOf(err, refusal), err)
 		return
 	}
 	if strings.HasPrefix(r.Header.Get("Content-Type"), event.ApplicationCloudEventsJSON) {
@@ -63,7 +67,7 @@ func (d *door) answer(ctx context.Context, e event.Event) (event.Event, error) {
 		return eventing.New(eventing.TypesAccepted, d.envelope.Source(), "", eventing.Accepted{
 			Function: pipeline.StepPredict, Types: []string{eventing.KafkaRecord, eventing.PredictionMake},
 		}), nil
-	case isRecord(e): // also one that holds a prediction.make: nobody would see its reply
+	case eventing.IsRecord(e): // also one that holds a prediction.make: nobody would see its reply
 		return d.answerRecord(ctx, e)
 	case e.Type() == eventing.PredictionMake:
 		value, err := d.requests.handle(ctx, e)
@@ -72,18 +76,6 @@ func (d *door) answer(ctx context.Context, e event.Event) (event.Event, error) {
 	return event.Event{}, (&pipeline.Error{
 		Op: "handle event", Kind: pipeline.Invalid, Field: "type", Reason: "predict does not handle " + e.Type(),
 	}).WithHint("it handles %s and %s", eventing.KafkaRecord, eventing.PredictionMake)
-}
-
-// isRecord reports whether e carries a Kafka record. One that already was a
-// CloudEvent keeps its type: KafkaSource's or func-go's extensions show it.
-func isRecord(e event.Event) bool {
-	if e.Type() == eventing.KafkaRecord {
-		return true
-	}
-	x := e.Extensions()
-	_, source := x["knativekafkaoffset"]
-	_, funcGo := x["kafkaoffset"]
-	return source || funcGo
 }
 
 func (d *door) answerRecord(ctx context.Context, e event.Event) (event.Event, error) {
@@ -96,6 +88,9 @@ func (d *door) answerRecord(ctx context.Context, e event.Event) (event.Event, er
 	}
 	if in.Topic == "" {
 		in.Topic = d.topic
+	}
+	if in.Topic == d.topic && eventing.HasHeaders(e) {
+		d.source.whole(ctx, &in)
 	}
 	value, err := d.source.handle(ctx, &in)
 	return d.reply(e, string(d.envelope.AppendID(nil, &in)), value, err)

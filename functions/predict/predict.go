@@ -53,7 +53,7 @@ func newService(m *model, cluster *stream.Cluster, log *slog.Logger) (*service, 
 			envelope: &envelope, predictions: output.NewTopic(cluster, job.OutputTopic), letters: output.NewTopic(cluster, job.DeadLetter),
 			metrics: s.metrics, log: log,
 		}
-		s.door.source = &source{model: m, out: s.out, metrics: s.metrics, log: log}
+		s.door.source = &source{model: m, out: s.out, metrics: s.metrics, log: log, find: cluster.NewFinder(job.InputTopic)}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stop = cancel

@@ -1,6 +1,7 @@
 package predict
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"time"
@@ -18,6 +19,7 @@ type source struct {
 	out     *writer
 	metrics *metrics
 	log     *slog.Logger
+	find    *stream.Finder // of the input topic
 }
 
 // handle predicts a record, and returns its prediction, once that is
@@ -38,6 +40,21 @@ func (s *source) handle(ctx context.Context, in *stream.Record) (value []byte, e
 	}
 	s.metrics.done(waySource, 1, began)
 	return it.Value, nil
+}
+
+// whole gives a record the key and the headers that it has in the log. What
+// carries it over HTTP spoils headers: names in capitals, values that are no
+// text or empty, headers that repeat. Where the log does not give it now, the
+// record stays as it came.
+func (s *source) whole(ctx context.Context, in *stream.Record) {
+	r, err := s.find.Find(ctx, in.Partition, in.Offset)
+	if err != nil {
+		s.log.Warn("the headers of a record stay as they came", "topic", in.Topic, "partition", in.Partition, "offset", in.Offset, "error", err)
+		return
+	}
+	if bytes.Equal(r.Value, in.Value) {
+		in.Key, in.Headers = r.Key, r.Headers
+	}
 }
 
 // reject writes the dead letter of a record that is at fault, and gives why
