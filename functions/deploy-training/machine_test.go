@@ -123,7 +123,7 @@ var exported = sync.OnceValues(func() (pipeline.Export, error) {
 	if err != nil {
 		return pipeline.Export{}, err
 	}
-	export, err := worker.Export(ctx, "import keras\nfrom keras import layers\n", small, filepath.Join(scratch, "model"))
+	export, err := worker.Export(ctx, framework.Source{Imports: "import keras\nfrom keras import layers\n", Text: small}, filepath.Join(scratch, "model"))
 	return export, errors.Join(err, worker.Close())
 })
 

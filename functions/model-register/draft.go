@@ -40,7 +40,10 @@ func modelOf(kinds framework.Kinds, e event.Event, m pipeline.Model) (pipeline.M
 	if err := checkSource(kind, m.Imports, m.Source); err != nil {
 		return m, err
 	}
-	m.SourceHash = sourceHash(m.Imports, m.Source)
+	if _, err := pipeline.ParseLabel(m.LabelType, m.LabelReshape); err != nil {
+		return m, err
+	}
+	m.SourceHash = sourceHash(m)
 	return m, nil
 }
 
@@ -98,8 +101,13 @@ func atMost(field, text string, limit int) error {
 }
 
 // sourceHash names what a version is built from: SHA-256 in hexadecimal over
-// imports, a zero byte and source.
-func sourceHash(imports, source string) string {
-	sum := sha256.Sum256([]byte(imports + "\x00" + source))
+// imports, a zero byte and source, and where a label is stated its type and
+// shape, each after another zero byte.
+func sourceHash(m pipeline.Model) string {
+	text := m.Imports + "\x00" + m.Source
+	if m.LabelType+m.LabelReshape != "" {
+		text += "\x00" + m.LabelType + "\x00" + m.LabelReshape
+	}
+	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])
 }

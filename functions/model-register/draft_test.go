@@ -45,8 +45,15 @@ func TestMembersOfAModel(t *testing.T) {
 }
 
 func TestSourceHashTellsImportsFromSource(t *testing.T) {
-	if sourceHash("a", "b") == sourceHash("", "ab") {
-		t.Error("moving text from imports to source does not change the hash")
+	seen := map[string]pipeline.Model{}
+	for _, m := range []pipeline.Model{
+		{Imports: "a", Source: "b"}, {Source: "ab"}, {Source: "ab", LabelReshape: "2"}, {Source: "ab", LabelType: "int32"},
+		{Source: "ab", LabelType: "int32", LabelReshape: "2"},
+	} {
+		if other, known := seen[sourceHash(m)]; known {
+			t.Errorf("%+v has the hash of %+v", m, other)
+		}
+		seen[sourceHash(m)] = m
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -41,12 +42,16 @@ func (s *Service) export(ctx context.Context, m *pipeline.Model, use func(dir st
 	if !ok {
 		return &pipeline.Error{Kind: pipeline.Internal, Field: "framework", Reason: fmt.Sprintf("nothing builds models of %q here", m.Framework)}
 	}
+	label, err := pipeline.ParseLabel(m.LabelType, m.LabelReshape)
+	if err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp(s.Scratch, "export-*")
 	if err != nil {
 		return fmt.Errorf("make a folder for the export: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // what is left of it is the scratch folder's to clear
-	if m.Export, err = builder.Export(ctx, m.Imports, m.Source, dir); err != nil {
+	if m.Export, err = builder.Export(ctx, framework.Source{Imports: m.Imports, Text: m.Source, Label: label}, dir); err != nil {
 		return err
 	}
 	return use(dir)

@@ -30,7 +30,7 @@ func (s *Service) validate(ctx context.Context, call *door.Call) error {
 		return err
 	}
 	answer := eventing.New(eventing.ModelValidated, door.Source(name), "",
-		eventing.Validated{SourceHash: sourceHash(m.Imports, m.Source), Export: m.Export})
+		eventing.Validated{SourceHash: sourceHash(m), Export: m.Export})
 	return call.Commit(ctx, func(*registry.Tx) (*event.Event, error) { return &answer, nil })
 }
 

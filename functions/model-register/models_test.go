@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/kafkaml/kafkaml/eventing"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
 func TestEveryExampleRegisters(t *testing.T) {
@@ -70,7 +72,7 @@ func TestSourceThatIsRefused(t *testing.T) {
 func TestValidateKeepsNothing(t *testing.T) {
 	r := newRig(t)
 	export := r.want(t, http.StatusOK, "POST", "/models/validate", form("x", small))
-	if export["parameters"] != 26.0 || export["source_hash"] != sourceHash(imports, small) {
+	if export["parameters"] != 26.0 || export["source_hash"] != sourceHash(pipeline.Model{Imports: imports, Source: small}) {
 		t.Errorf("got %v", export)
 	}
 	if got := r.exports(t); len(got) != 0 {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"math"
+	"strings"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -35,7 +36,8 @@ func (t *training) read(ctx context.Context, d *codec.Decoder) (err error) {
 	if t.cache, err = newCache(t.scratch, d.Inputs(), d.Labels(), total, memoryBytes); err != nil {
 		return err
 	}
-	in := &intake{decoder: d, checks: newChecks(t.Job.Export, d), cache: t.cache, hash: newHasher()}
+	t.values = newValues(d, t.Job.Export)
+	in := &intake{decoder: d, export: t.Job.Export, checks: newChecks(t.Job.Export, d), cache: t.cache, hash: newHasher(), values: t.values}
 	defer in.hash.close()
 	if err := cluster.ReadAll(ctx, t.Job.Ranges, t.Job.Order, func(rec stream.Record) error { return in.take(rec, t.report) }); err != nil {
 		return op("read the stream", err)
@@ -49,9 +51,11 @@ func (t *training) read(ctx context.Context, d *codec.Decoder) (err error) {
 // intake takes records from the stream into the cache.
 type intake struct {
 	decoder *codec.Decoder
+	export  pipeline.Export
 	checks  *checks
 	cache   *cache
 	hash    *hasher
+	values  *values
 	bytes   int64
 }
 
@@ -66,8 +70,14 @@ func (in *intake) take(r stream.Record, report *reporter) error {
 	if err = in.decoder.Record(inputs, labels, r.Key, r.Value); err == nil {
 		err = in.checks.record(inputs, labels, r.Key)
 	}
+	if err == nil {
+		err = in.values.add(inputs, labels)
+	}
 	if err != nil {
 		hint := codec.Hint(err)
+		if hint == "" && strings.HasPrefix(err.Error(), "label:") {
+			hint = codec.LabelHint(in.export)
+		}
 		if hint == "" {
 			hint = "check input_format and input_config against what was sent, and the labels against the model's loss"
 		}

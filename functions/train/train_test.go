@@ -47,6 +47,13 @@ type rig struct {
 // newRig exports the model small, 3-4-2, and puts it into a store.
 func newRig(t *testing.T) *rig {
 	t.Helper()
+	return rigOf(t, "small", `{"data_type":"float32","data_reshape":"3","label_type":"uint8","label_reshape":""}`)
+}
+
+// rigOf exports a model of tensorflowtest and puts it into a store; config is of
+// RAW records.
+func rigOf(t *testing.T, model, config string) *rig {
+	t.Helper()
 	r := &rig{cluster: streamtest.Cluster(t)}
 	sink := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		if err := r.take(q); err != nil {
@@ -55,13 +62,13 @@ func newRig(t *testing.T) *rig {
 		}
 	}))
 	t.Cleanup(sink.Close)
-	m := tensorflowtest.Load(t, "small")
+	m := tensorflowtest.Load(t, model)
 	r.Config = Config{
 		Job: pipeline.TrainingJob{
 			Result: 3, Attempt: 1, Artifact: "models/1", Output: "results/3/attempt-1", Export: m.Export,
 			BatchSize: 10, TrainingKwargs: pipeline.TrainingKwargs{Epochs: 4, Shuffle: true}, Seed: 7, Engine: pipeline.Auto,
 			InputFormat: pipeline.RAW,
-			InputConfig: json.RawMessage(`{"data_type":"float32","data_reshape":"3","label_type":"uint8","label_reshape":""}`),
+			InputConfig: json.RawMessage(config),
 		},
 		Frameworks: linked, Kafka: r.cluster.Config(), Artifacts: "file://" + t.TempDir(), Scratch: t.TempDir(),
 		Emitter: eventing.NewEmitter(sink.URL, eventing.Overrides{}, nil), Log: slog.New(slog.NewTextHandler(io.Discard, nil)),

@@ -26,9 +26,11 @@ type training struct {
 	framework               framework.Framework
 	trainer                 framework.Trainer
 	cache                   *cache
+	values                  *values // what the stream holds
 	train, validation, test *split
 	outcome                 pipeline.Outcome
 	lastEpoch               pipeline.Epoch
+	diverged                *pipeline.Error // what a loss of NaN comes to; nil while it is a number
 }
 
 // close frees what prepare opened.
@@ -90,14 +92,18 @@ func (t *training) split(ctx context.Context) error {
 		t.train.shuffled, t.train.seed = true, uint64(t.Job.Seed)
 	}
 	audit, err := t.audit(ctx)
+	audit.Columns = t.values.columns()
+	audit.Warnings = append(audit.Warnings, t.values.warnings(total)...)
 	t.outcome.Split = audit
 	return err
 }
 
 // fit trains, each epoch reported as it ends.
-func (t *training) fit(ctx context.Context) error {
+func (t *training) fit(parent context.Context) error {
 	k, v := t.Job.TrainingKwargs, t.Job.ValidationKwargs
 	t.report.total(k.Epochs)
+	ctx, cancel := context.WithCancelCause(parent)
+	defer cancel(nil)
 	report, err := t.trainer.Fit(ctx, t.train, framework.Plan{
 		BatchSize: t.Job.BatchSize, Epochs: k.Epochs, InitialEpoch: k.InitialEpoch, StepsPerEpoch: k.StepsPerEpoch,
 		ClassWeight: k.ClassWeight, Validation: t.validation, ValidationSteps: v.Steps, ValidationFreq: k.ValidationFreq,
@@ -105,10 +111,21 @@ func (t *training) fit(ctx context.Context) error {
 	}, framework.Watch{Stage: t.report.stage, Epoch: func(e pipeline.Epoch) {
 		t.lastEpoch = e
 		t.report.epoch(e)
+		if err := t.judge(e); err != nil {
+			cancel(err)
+		}
 	}})
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		err = cause
+	}
 	t.outcome.Engine, t.outcome.EngineReason = report.Engine, cmp.Or(t.Job.EngineReason, report.Reason)
+	t.outcome.Split.Warnings = append(t.outcome.Split.Warnings, report.Warnings...)
+	if err == nil && t.diverged != nil && t.Job.OnNaN != pipeline.NaNStays { // in the last epoch
+		err = t.diverged
+	}
 	if err != nil {
-		return op("train", err)
+		t.outcome.Metrics.Training = t.lastEpoch.Training
+		return t.refusal(parent, "train", err)
 	}
 	if report.Exhausted {
 		t.outcome.Split.Warnings = append(t.outcome.Split.Warnings,
@@ -123,12 +140,12 @@ func (t *training) evaluate(ctx context.Context) (err error) {
 	m := &t.outcome.Metrics
 	if m.Validation = t.lastEpoch.Validation; m.Validation == nil && t.validation.Len() > 0 {
 		if m.Validation, err = t.trainer.Evaluate(ctx, t.validation, t.Job.BatchSize, t.Job.ValidationKwargs.Steps); err != nil {
-			return op("evaluate the validation split", err)
+			return t.refusal(ctx, "evaluate the validation split", err)
 		}
 	}
 	if t.test.Len() > 0 {
 		if m.Test, err = t.trainer.Evaluate(ctx, t.test, t.Job.BatchSize, 0); err != nil {
-			return op("evaluate the test split", err)
+			return t.refusal(ctx, "evaluate the test split", err)
 		}
 	}
 	t.outcome.Confusion, err = t.confusion(ctx)

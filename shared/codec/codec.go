@@ -20,6 +20,9 @@ type Tensor struct {
 	Name  string
 	DType DType
 	Shape []int // empty for a scalar
+	// Fields are the names of its elements, where a record gives each by a name
+	// of its own; else nil.
+	Fields []string
 }
 
 // Elements is the number of values of one record.

@@ -89,6 +89,9 @@ func concatenate(config string, fields []fieldInfo, want pipeline.Tensor) (layou
 			return layout{}, pipeline.Invalidf(config, "%q of the model has an open size (%s), which arrays cannot settle", want.Name, shapeText(want.Shape)).
 				WithHint("give the model fixed sizes, or send RAW with a data_reshape")
 		}
+		if len(fields) == elements { // one number each, then
+			t.Fields = plainNames(fields)
+		}
 		return layout{tensors: []Tensor{t}}, nil
 	}
 	shape, ok := resolve(want.Shape, []int{len(fields)}, len(fields))
@@ -99,7 +102,16 @@ func concatenate(config string, fields []fieldInfo, want pipeline.Tensor) (layou
 	if elements < 0 {
 		t.Shape = shape
 	}
+	t.Fields = plainNames(fields)
 	return layout{tensors: []Tensor{t}}, nil
+}
+
+func plainNames(fields []fieldInfo) []string {
+	all := make([]string, len(fields))
+	for i, f := range fields {
+		all[i] = f.name
+	}
+	return all
 }
 
 func names(wants []pipeline.Tensor) string {

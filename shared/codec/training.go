@@ -15,7 +15,7 @@ import (
 func ForTraining(format pipeline.Format, config json.RawMessage, e pipeline.Export) (*Decoder, error) {
 	d, err := New(format, config, Binding{Inputs: e.Inputs, Labels: e.Labels})
 	var refusal *pipeline.Error
-	if errors.As(err, &refusal) && strings.HasPrefix(refusal.Field, "label") {
+	if errors.As(err, &refusal) && strings.HasPrefix(refusal.Field, "input_config.label") {
 		if hint := LabelHint(e); hint != "" {
 			refusal.Hint = hint
 		}
@@ -24,8 +24,13 @@ func ForTraining(format pipeline.Format, config json.RawMessage, e pipeline.Expo
 }
 
 // LabelHint is what to do about labels of another shape than a classifier's
-// loss wants; empty for other models.
+// loss wants, or than was taken for meant by a loss of one's own; empty for
+// other models.
 func LabelHint(e pipeline.Export) string {
+	if e.LabelGuessed && len(e.Labels) == 1 {
+		return fmt.Sprintf("the loss is the model's own, and labels of the shape %s fit it: if it takes those of the stream, state them in label_reshape of the model (%s) and update it",
+			shapeText(e.Labels[0].Shape), `sizes such as "2", or "scalar"`)
+	}
 	if e.Task != pipeline.Classification || len(e.Labels) != 1 {
 		return ""
 	}

@@ -105,13 +105,19 @@ func (f Frameworks) Get(name string) (Framework, error) {
 	return lookup(f, name, func(one Framework) string { return one.Kind().Name })
 }
 
+// Source is what a person gives of a model to be built.
+type Source struct {
+	Imports, Text string // run one after the other
+	Label         pipeline.Label
+}
+
 // Builder turns a person's source into an export. It may be called from many
 // goroutines at once.
 type Builder interface {
-	// Export runs imports and source and leaves the export in dir, which must
+	// Export runs a source and leaves the export in dir, which must
 	// be absent or empty: the files of Bundle.Exported. An error of the person's
 	// source is an Invalid *pipeline.Error with its position.
-	Export(ctx context.Context, imports, source, dir string) (pipeline.Export, error)
+	Export(ctx context.Context, s Source, dir string) (pipeline.Export, error)
 	// Health is nil while it can build, or says what is missing.
 	Health() error
 	// Close ends it and what it runs.

@@ -83,7 +83,20 @@ type FitReport struct {
 	// Exhausted says that steps_per_epoch did not divide the batches of the
 	// split, so that some epochs were shorter, as in Keras.
 	Exhausted bool
+	Warnings  []string // what a person should know of the numbers
 }
+
+// RecordError is the error of a Trainer whose model refuses one record: it is
+// refused alone, others are not.
+type RecordError struct {
+	Columns [][]byte // the record, as a Split gives it
+	Err     error
+}
+
+func (e *RecordError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the model's own error.
+func (e *RecordError) Unwrap() error { return e.Err }
 
 // Predicted is some records and what the model makes of them.
 type Predicted struct {

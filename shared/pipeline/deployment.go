@@ -14,6 +14,7 @@ type DeploymentForm struct {
 	ValidationKwargs Arguments  `json:"validation_kwargs,omitempty" description:"arguments of Keras' evaluate, as text like 'steps=100' or as a JSON object"`
 	Seed             int64      `json:"seed" arg:"N" description:"seed of the shuffling (default: 0)"`
 	Engine           Engine     `json:"engine,omitempty" description:"auto (the faster one, measured), graph or xla (default: auto)"`
+	OnNaN            OnNaN      `json:"on_nan,omitempty" description:"a training whose loss becomes NaN: fail, or keep to go on and keep its model (default: fail)"`
 	GPUs             int        `json:"gpus" minimum:"0" maximum:"1024" arg:"N" description:"GPUs for each training (default: 0)"`
 	Resources        *Resources `json:"resources,omitempty" description:"where a training runs in a cluster"`
 	Description      string     `json:"description,omitempty" maxLength:"4096" arg:"TEXT" description:"note for people"`
@@ -53,6 +54,7 @@ type Deployment struct {
 	ValidationKwargs ValidationKwargs `json:"validation_kwargs"`
 	Seed             int64            `json:"seed"`
 	Engine           Engine           `json:"engine"`
+	OnNaN            OnNaN            `json:"on_nan,omitempty" description:"keep: a training whose loss becomes NaN goes on; empty: it fails"`
 	GPUs             int              `json:"gpus"`
 	Resources        Resources        `json:"resources"`
 	Description      string           `json:"description,omitempty"`
@@ -87,6 +89,19 @@ type Engine string
 // Auto leaves the choice to the framework. Every framework takes it.
 const Auto Engine = "auto"
 
+// OnNaN says what becomes of a training whose loss is no number any more.
+type OnNaN string
+
+// A training fails unless the deployment says that its model is wanted all the
+// same.
+const (
+	NaNFails OnNaN = "fail"
+	NaNStays OnNaN = "keep"
+)
+
+// Enum lists the values for JSON Schema.
+func (OnNaN) Enum() []any { return values(NaNFails, NaNStays) }
+
 // The bounds of a deployment's members; the default batch size is Keras'.
 const (
 	defaultBatchSize = 32
@@ -114,6 +129,8 @@ func (d *Deployment) Normalize() error {
 		return Invalidf("batch_size", "must be from 1 to %d, not %d", maxBatchSize, d.BatchSize)
 	case d.GPUs < 0 || d.GPUs > maxGPUs:
 		return Invalidf("gpus", "must be from 0 to %d, not %d", maxGPUs, d.GPUs)
+	case d.OnNaN != "" && d.OnNaN != NaNFails && d.OnNaN != NaNStays:
+		return Invalidf("on_nan", "%q is not known", string(d.OnNaN)).WithHint("use fail or keep")
 	case d.Resources.DeadlineSecs < 0:
 		return Invalidf("resources.deadline_seconds", "must not be negative")
 	}

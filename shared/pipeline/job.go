@@ -22,6 +22,7 @@ type TrainingJob struct {
 	Seed             int64            `json:"seed"`
 	Engine           Engine           `json:"engine"`
 	EngineReason     string           `json:"engine_reason,omitempty"` // why Engine is not auto; empty where the deployment pinned it
+	OnNaN            OnNaN            `json:"on_nan,omitempty"`
 	GPUs             int              `json:"gpus"`
 	Datasource       int64            `json:"datasource"`
 	Ranges           []Range          `json:"ranges"`

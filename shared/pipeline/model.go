@@ -89,6 +89,7 @@ type Export struct {
 	Classes             int       `json:"classes,omitempty" description:"classes of a classifier"`
 	Logits              bool      `json:"logits,omitempty" description:"the output is not yet a probability"`
 	Weighted            bool      `json:"weighted" description:"class_weight can be used"`
+	LabelGuessed        bool      `json:"label_guessed,omitempty" description:"the loss is of one's own and takes the labels; whether others are meant only the author knows"`
 	Untested            bool      `json:"untested,omitempty" description:"it trains by a step of its own and has none to evaluate: it takes no validation and no test split"`
 	Warnings            []Warning `json:"warnings,omitempty"`
 	Printed             string    `json:"printed,omitempty" description:"what the source printed, its beginning"`
@@ -105,11 +106,13 @@ func (Libraries) JSONSchemaBytes() ([]byte, error) {
 
 // ModelForm is what a person gives of a model.
 type ModelForm struct {
-	Name        string `json:"name,omitempty" required:"true" minLength:"1" maxLength:"128" arg:"NAME" example:"line" description:"name, unique"`
-	Description string `json:"description,omitempty" maxLength:"4096" arg:"TEXT" example:"One number from two" description:"note for people"`
-	Imports     string `json:"imports,omitempty" maxLength:"65536" arg:"LINES" example:"import keras" description:"import statements that stand before the source"`
-	Source      string `json:"source" required:"true" maxLength:"1048576" flag:"-" example:"model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])\nmodel.compile(optimizer='sgd', loss='mse')" description:"Keras code that leaves a compiled model in the variable model"`
-	Framework   string `json:"framework,omitempty" description:"name of the framework of the source (default: the first that is registered)"`
+	Name         string `json:"name,omitempty" required:"true" minLength:"1" maxLength:"128" arg:"NAME" example:"line" description:"name, unique"`
+	Description  string `json:"description,omitempty" maxLength:"4096" arg:"TEXT" example:"One number from two" description:"note for people"`
+	Imports      string `json:"imports,omitempty" maxLength:"65536" arg:"LINES" example:"import keras" description:"import statements that stand before the source"`
+	Source       string `json:"source" required:"true" maxLength:"1048576" flag:"-" example:"model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])\nmodel.compile(optimizer='sgd', loss='mse')" description:"Keras code that leaves a compiled model in the variable model"`
+	Framework    string `json:"framework,omitempty" description:"name of the framework of the source (default: the first that is registered)"`
+	LabelType    string `json:"label_type,omitempty" enum:"float16,float32,float64,int8,int16,int32,int64,uint8,bool," description:"type of the label, for a loss of your own that takes another than the output's (default: found by trying)"`
+	LabelReshape string `json:"label_reshape,omitempty" maxLength:"128" arg:"SIZES" description:"shape of the label, for a loss of your own that takes another than the output's: sizes such as '2' or '3 2', or scalar (default: found by trying)"`
 }
 
 // ConfigurationForm is what a person gives of a configuration.
@@ -121,15 +124,17 @@ type ConfigurationForm struct {
 
 // Model is a version of a named piece of Keras source and what it builds.
 type Model struct {
-	ID          int64  `json:"id" minimum:"1"`
-	Name        string `json:"name"`
-	Description string `json:"description"`
-	Imports     string `json:"imports"`
-	Source      string `json:"source"`
-	Framework   string `json:"framework"`
-	Version     int    `json:"version" minimum:"1" description:"1, then one more with each change of source or imports"`
-	SourceHash  string `json:"source_hash" description:"SHA-256 of imports and source"`
-	Artifact    string `json:"artifact" description:"key prefix of this version's export"`
+	ID           int64  `json:"id" minimum:"1"`
+	Name         string `json:"name"`
+	Description  string `json:"description"`
+	Imports      string `json:"imports"`
+	Source       string `json:"source"`
+	Framework    string `json:"framework"`
+	Version      int    `json:"version" minimum:"1" description:"1, then one more with each change of source or imports"`
+	SourceHash   string `json:"source_hash" description:"SHA-256 of imports and source, and of the label where it is stated"`
+	LabelType    string `json:"label_type,omitempty"`
+	LabelReshape string `json:"label_reshape,omitempty"`
+	Artifact     string `json:"artifact" description:"key prefix of this version's export"`
 	Export
 	Created time.Time `json:"created"`
 	Updated time.Time `json:"updated"`

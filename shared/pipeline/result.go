@@ -27,12 +27,25 @@ type SplitCount struct {
 	Labels  map[string]int64 `json:"labels,omitempty"`
 }
 
-// SplitAudit counts what each split holds and warns where one misses a class.
+// SplitAudit counts what each split holds, and what the values of the stream
+// are, and warns where a split misses a class or values are unlike others.
 type SplitAudit struct {
 	Training   SplitCount `json:"training"`
 	Validation SplitCount `json:"validation"`
 	Test       SplitCount `json:"test"`
+	Columns    []Column   `json:"columns,omitempty" description:"the values of the whole stream: by field where each is one number, else by tensor; of many the ones that are warned of"`
 	Warnings   []string   `json:"warnings,omitempty"`
+}
+
+// Column says what the values of one field or tensor of a stream are. Minimum,
+// maximum and mean are of its finite values, 0 where it has none.
+type Column struct {
+	Name     string  `json:"name"`
+	Missing  int64   `json:"missing,omitempty" description:"records in which it is missing, or NaN"`
+	Infinite int64   `json:"infinite,omitempty" description:"records in which it is infinite"`
+	Minimum  float64 `json:"minimum"`
+	Maximum  float64 `json:"maximum"`
+	Mean     float64 `json:"mean"`
 }
 
 // Confusion is a confusion matrix: Counts[true][predicted], over Split.

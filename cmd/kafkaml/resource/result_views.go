@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -82,10 +83,27 @@ func showSplit(w io.Writer, s *pipeline.SplitAudit) error {
 	if err := terminal.Table(w, append([]string{"SPLIT", "RECORDS"}, labels...), rows); err != nil {
 		return err
 	}
+	if err := showColumns(w, s.Columns); err != nil {
+		return err
+	}
 	for _, warning := range s.Warnings {
 		fmt.Fprintf(w, "warning: %s\n", terminal.Plain(warning))
 	}
 	return nil
+}
+
+// showColumns writes what the values of the stream are.
+func showColumns(w io.Writer, columns []pipeline.Column) error {
+	if len(columns) == 0 {
+		return nil
+	}
+	number := func(x float64) string { return strconv.FormatFloat(x, 'g', 6, 64) }
+	rows := make([][]string, len(columns))
+	for i, c := range columns {
+		rows[i] = []string{terminal.Plain(c.Name), terminal.Count(c.Missing), terminal.Count(c.Infinite), number(c.Minimum), number(c.Maximum), number(c.Mean)}
+	}
+	fmt.Fprintln(w)
+	return terminal.Table(w, []string{"COLUMN", "MISSING", "INFINITE", "MINIMUM", "MAXIMUM", "MEAN"}, rows)
 }
 
 // byNumber orders labels as the numbers they mostly are: 2 before 10.

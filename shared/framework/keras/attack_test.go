@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -62,7 +63,7 @@ func TestFences(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			e, err := w.Export(t.Context(), imports+prelude, values.Replace(string(attack))+small, t.TempDir())
+			e, err := w.Export(t.Context(), framework.Source{Imports: imports + prelude, Text: values.Replace(string(attack)) + small}, t.TempDir())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -84,7 +85,7 @@ func TestFences(t *testing.T) {
 	if text, err := os.ReadFile(secret); err != nil || string(text) != "secret" {
 		t.Errorf("the secret is now %q, %v", text, err)
 	}
-	if _, err := w.Export(t.Context(), imports, small, t.TempDir()); err != nil {
+	if _, err := w.Export(t.Context(), framework.Source{Imports: imports, Text: small}, t.TempDir()); err != nil {
 		t.Error("after the attacks:", err)
 	}
 }
@@ -144,7 +145,7 @@ func TestEndings(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			_, err := w.Export(t.Context(), imports+prelude, c.source+"\n", dir)
+			_, err := w.Export(t.Context(), framework.Source{Imports: imports + prelude, Text: c.source + "\n"}, dir)
 			var e *pipeline.Error
 			if !errors.As(err, &e) || e.Kind != pipeline.Invalid || !regexp.MustCompile(c.reason).MatchString(e.Reason) {
 				t.Errorf("got %v, want %q", err, c.reason)
@@ -158,7 +159,7 @@ func TestEndings(t *testing.T) {
 
 // TestOutput holds that what a source prints is capped and does not stop it.
 func TestOutput(t *testing.T) {
-	e, err := sharedWorker(t).Export(t.Context(), imports, "print('\\x1b[31mred\\x00')\nfor _ in range(50): print('x' * 1_000_000)\n"+small, t.TempDir())
+	e, err := sharedWorker(t).Export(t.Context(), framework.Source{Imports: imports, Text: "print('\\x1b[31mred\\x00')\nfor _ in range(50): print('x' * 1_000_000)\n" + small}, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,13 +175,13 @@ func TestCancel(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	begun := time.Now()
-	_, err := w.Export(ctx, imports+prelude, `
+	_, err := w.Export(ctx, framework.Source{Imports: imports + prelude, Text: `
 signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
 def beat():
     while True: open("beat", "w").write("x")
 threading.Thread(target=beat).start()
 while True: pass
-`, t.TempDir())
+`}, t.TempDir())
 	if !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) > 30*time.Second {
 		t.Errorf("got %v after %v", err, time.Since(begun))
 	}

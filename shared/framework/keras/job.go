@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kafkaml/kafkaml/shared/framework"
 )
 
 // limits of a child, as worker/fences.py sets them.
@@ -53,8 +55,10 @@ var (
 
 // run has one child build and export the model into scratch and returns its
 // exit code when it is dead. A killed child's error says why it was killed.
-func (j *job) run(ctx context.Context, z *zygote, imports, source, scratch string) (int, error) {
-	texts, err := json.Marshal(map[string]string{"imports": imports, "source": source})
+func (j *job) run(ctx context.Context, z *zygote, s framework.Source, scratch string) (int, error) {
+	texts, err := json.Marshal(map[string]any{
+		"imports": s.Imports, "source": s.Text, "label": map[string]any{"dtype": s.Label.DType, "shape": s.Label.Shape},
+	})
 	if err != nil {
 		return 0, err
 	}

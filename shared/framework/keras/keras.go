@@ -100,13 +100,13 @@ func Build(ctx context.Context, log *slog.Logger) (framework.Builder, error) {
 	return w, nil
 }
 
-// Export runs imports and then source in a fenced child, verifies what it
+// Export runs imports and then the text of s in a fenced child, verifies what it
 // exports and leaves that in dir, which must be absent or empty: model/ (the
 // SavedModel) and keras/ (the template of a .keras file). What is wrong with
 // the person's texts is an Invalid *pipeline.Error with field and position; a
 // worker that cannot run them now is an Unavailable one.
-func (w *Worker) Export(ctx context.Context, imports, source, dir string) (pipeline.Export, error) {
-	if err := checkTexts(imports, source); err != nil {
+func (w *Worker) Export(ctx context.Context, s framework.Source, dir string) (pipeline.Export, error) {
+	if err := checkTexts(s.Imports, s.Text); err != nil {
 		return pipeline.Export{}, err
 	}
 	select {
@@ -128,8 +128,8 @@ func (w *Worker) Export(ctx context.Context, imports, source, dir string) (pipel
 	}
 	defer w.removeScratch(scratch)
 	j := &job{id: w.ids.Add(1), started: make(chan int, 1), exited: make(chan int, 1)}
-	code, err := j.run(ctx, z, imports, source, scratch)
-	texts := lines{imports, source}
+	code, err := j.run(ctx, z, s, scratch)
+	texts := lines{s.Imports, s.Text}
 	export, layers, err := j.judge(ctx, code, err, texts)
 	if err != nil {
 		return pipeline.Export{}, err

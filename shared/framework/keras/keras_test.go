@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/toolchain"
 )
@@ -79,7 +80,7 @@ func TestExport(t *testing.T) {
 		t.Fatal(err)
 	}
 	begun := time.Now()
-	e, err := w.Export(t.Context(), imports, small+"print('héllo')\n", t.TempDir())
+	e, err := w.Export(t.Context(), framework.Source{Imports: imports, Text: small + "print('héllo')\n"}, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -81,12 +82,59 @@ func TestWhatPlainKerasTakes(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e, err := w.Export(t.Context(), imports, c.source, t.TempDir())
+			e, err := w.Export(t.Context(), framework.Source{Imports: imports, Text: c.source}, t.TempDir())
 			if err != nil {
 				t.Fatal(err)
 			}
 			if !c.holds(e) {
 				t.Errorf("got inputs %+v outputs %+v labels %+v untested %v warnings %+v", e.Inputs, e.Outputs, e.Labels, e.Untested, e.Warnings)
+			}
+		})
+	}
+}
+
+// TestStatedLabel holds that the label of a loss of one's own is what its
+// author states, where trying alone finds another or none.
+func TestStatedLabel(t *testing.T) {
+	const (
+		spread = "def loss(y, p):\n    return keras.ops.mean(keras.ops.abs(y - p), axis=-1)\n\n\nmodel = keras.Sequential([keras.Input((2,)), layers.Dense(4)])\nmodel.compile('adam', loss)\n"
+		masked = "def loss(y, p):\n    return keras.ops.mean(y[:, 2:] * keras.ops.square(y[:, :1] - p))\n\n\nmodel = keras.Sequential([keras.Input((2,)), layers.Dense(1)])\nmodel.compile('adam', loss)\n"
+		sliced = "def loss(y, p):\n    return keras.ops.mean(y[:, 1] * p[:, 0])\n\n\nmodel = keras.Sequential([keras.Input((2,)), layers.Dense(1)])\nmodel.compile('adam', loss)\n"
+		two    = "x = keras.Input((2,))\nmodel = keras.Model(x, [layers.Dense(1)(x), layers.Dense(1)(x)])\nmodel.compile('adam', ['mse', 'mse'])\n"
+	)
+	cases := map[string]struct {
+		source  string
+		label   pipeline.Label
+		want    pipeline.Tensor
+		guessed bool
+		hint    string // of the refusal; empty: it is taken
+	}{
+		"found by trying":       {spread, pipeline.Label{}, pipeline.Tensor{DType: "float32", Shape: []int{4}}, true, ""},
+		"one number":            {spread, pipeline.Label{Shape: []int{1}}, pipeline.Tensor{DType: "float32", Shape: []int{1}}, false, ""},
+		"its type alone":        {spread, pipeline.Label{DType: "float64"}, pipeline.Tensor{DType: "float64", Shape: []int{4}}, false, ""},
+		"wider than the output": {masked, pipeline.Label{DType: "float32", Shape: []int{3}}, pipeline.Tensor{DType: "float32", Shape: []int{3}}, false, ""},
+		"NaN when tried":        {masked, pipeline.Label{}, pipeline.Tensor{}, false, "label_reshape"},
+		"not to be found":       {sliced, pipeline.Label{}, pipeline.Tensor{}, false, "label_reshape"},
+		"not what it takes":     {sliced, pipeline.Label{Shape: []int{1}}, pipeline.Tensor{}, false, "check that the loss fits"},
+		"of two":                {two, pipeline.Label{Shape: []int{1}}, pipeline.Tensor{}, false, "models with one label"},
+	}
+	w := sharedWorker(t)
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := w.Export(t.Context(), framework.Source{Imports: imports, Text: c.source, Label: c.label}, t.TempDir())
+			var refusal *pipeline.Error
+			if c.hint != "" {
+				if !errors.As(err, &refusal) || !strings.Contains(refusal.Hint, c.hint) {
+					t.Errorf("got %v, want the hint %q", err, c.hint)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if l := got.Labels[0]; l.DType != c.want.DType || !slices.Equal(l.Shape, c.want.Shape) || got.LabelGuessed != c.guessed {
+				t.Errorf("label %+v, guessed %v", l, got.LabelGuessed)
 			}
 		})
 	}
@@ -110,7 +158,7 @@ func TestTheLineToWrite(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := w.Export(t.Context(), imports, c.source, t.TempDir())
+			_, err := w.Export(t.Context(), framework.Source{Imports: imports, Text: c.source}, t.TempDir())
 			var e *pipeline.Error
 			if !errors.As(err, &e) || e.Kind != pipeline.Invalid || !strings.Contains(e.Hint, c.hint) {
 				t.Errorf("got %v, want the hint %q", err, c.hint)
@@ -127,7 +175,7 @@ func TestTheLineToWrite(t *testing.T) {
 func TestRefusedOperation(t *testing.T) {
 	source := "class Show(layers.Layer):\n    def call(self, x):\n        tf.print(tf.shape(x))\n        return x\n\n\n" +
 		"x = keras.Input((2,))\ny = Show(name='show')(x)\nmodel = keras.Model(x, layers.Dense(1)(y))\nmodel.compile('adam', 'mse')\n"
-	_, err := sharedWorker(t).Export(t.Context(), imports, source, t.TempDir())
+	_, err := sharedWorker(t).Export(t.Context(), framework.Source{Imports: imports, Text: source}, t.TempDir())
 	var e *pipeline.Error
 	if !errors.As(err, &e) || e.At == nil || e.At.Line != 8 {
 		t.Errorf("got %v at %+v, want line 8", err, e.At)

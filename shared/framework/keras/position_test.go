@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -143,7 +144,7 @@ func TestErrors(t *testing.T) {
 			if c.imports == "" {
 				c.imports = imports
 			}
-			_, err := w.Export(t.Context(), c.imports, c.source, t.TempDir())
+			_, err := w.Export(t.Context(), framework.Source{Imports: c.imports, Text: c.source}, t.TempDir())
 			var e *pipeline.Error
 			if !errors.As(err, &e) || e.Kind != pipeline.Invalid {
 				t.Fatalf("got %v, want an invalid source", err)
@@ -163,7 +164,7 @@ func TestErrors(t *testing.T) {
 func TestWarnings(t *testing.T) {
 	source := "import warnings\nx = keras.Input((4,))\nwarnings.warn('too wide')\n" +
 		"model = keras.Sequential([layers.Dense(2, input_shape=(4,))])\nmodel.compile('adam', 'mse')\n"
-	e, err := sharedWorker(t).Export(t.Context(), imports+"import warnings\nwarnings.warn('early')\n", source, t.TempDir())
+	e, err := sharedWorker(t).Export(t.Context(), framework.Source{Imports: imports + "import warnings\nwarnings.warn('early')\n", Text: source}, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

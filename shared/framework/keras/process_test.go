@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/toolchain"
 )
 
@@ -81,7 +82,7 @@ func beKilled(t *testing.T, dir string) {
 		child, _ := os.ReadFile(children)
 		fmt.Println("zygote", z.command.Process.Pid, "child", string(child))
 	}()
-	w.Export(t.Context(), "import time", "time.sleep(60)\n", t.TempDir()) //nolint:errcheck // killed before it returns
+	w.Export(t.Context(), framework.Source{Imports: "import time", Text: "time.sleep(60)\n"}, t.TempDir()) //nolint:errcheck // killed before it returns
 }
 
 // TestUnprivileged runs the fences as a user who is not root, whose rights the

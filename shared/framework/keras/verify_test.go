@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/framework/keras/savedmodel"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
@@ -28,7 +29,7 @@ func exported(t *testing.T) (dir string, e pipeline.Export) {
 	w := sharedWorker(t)
 	sample.once.Do(func() {
 		if sample.dir, sample.err = os.MkdirTemp("", "kafkaml-test-export-"); sample.err == nil {
-			sample.export, sample.err = w.Export(t.Context(), imports, small, sample.dir)
+			sample.export, sample.err = w.Export(t.Context(), framework.Source{Imports: imports, Text: small}, sample.dir)
 		}
 	})
 	if sample.err != nil {

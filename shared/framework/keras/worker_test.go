@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -79,7 +80,7 @@ os.execv(%q, [%q] + sys.argv[1:])
 }
 
 func exportSmall(t *testing.T, w *Worker) error {
-	_, err := w.Export(t.Context(), imports, small, t.TempDir())
+	_, err := w.Export(t.Context(), framework.Source{Imports: imports, Text: small}, t.TempDir())
 	return err
 }
 
@@ -90,7 +91,7 @@ func TestRespawn(t *testing.T) {
 	z, _, _ := w.state()
 	failed := make(chan error, 1)
 	go func() {
-		_, err := w.Export(t.Context(), imports, "import time\ntime.sleep(60)\n", t.TempDir())
+		_, err := w.Export(t.Context(), framework.Source{Imports: imports, Text: "import time\ntime.sleep(60)\n"}, t.TempDir())
 		failed <- err
 	}()
 	eventually(t, "the child", func() bool {
@@ -121,7 +122,7 @@ func TestConcurrency(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range requests {
 		all.Go(func() {
-			_, err := w.Export(t.Context(), "import time", "a = time.monotonic()\ntime.sleep(0.1)\nraise ValueError(f'{a} {time.monotonic()}')", t.TempDir())
+			_, err := w.Export(t.Context(), framework.Source{Imports: "import time", Text: "a = time.monotonic()\ntime.sleep(0.1)\nraise ValueError(f'{a} {time.monotonic()}')"}, t.TempDir())
 			if err == nil {
 				t.Error("no error")
 				return
@@ -154,7 +155,7 @@ func TestClose(t *testing.T) {
 	z, _, _ := w.state()
 	running := make(chan error, 1)
 	go func() {
-		_, err := w.Export(t.Context(), "import time", "time.sleep(60)\n", t.TempDir())
+		_, err := w.Export(t.Context(), framework.Source{Imports: "import time", Text: "time.sleep(60)\n"}, t.TempDir())
 		running <- err
 	}()
 	eventually(t, "the child", func() bool { z.mu.Lock(); defer z.mu.Unlock(); return len(z.jobs) == 1 })

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/kafkaml/kafkaml/shared/framework"
 )
 
 // zoo is every source under testdata/zoo; between them they use all of Keras'
@@ -33,7 +35,7 @@ func TestZoo(t *testing.T) {
 	for name, source := range zoo(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e, err := w.Export(t.Context(), imports, source, t.TempDir())
+			e, err := w.Export(t.Context(), framework.Source{Imports: imports, Text: source}, t.TempDir())
 			if err != nil {
 				t.Fatal(err)
 			}

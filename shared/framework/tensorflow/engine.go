@@ -62,52 +62,65 @@ func ThreadsFor(e pipeline.Export, batch int) Threads {
 	return Threads{IntraOp: 1, InterOp: 1}
 }
 
-// runner runs the steps of one call.
-type runner = func(*buffer, call) (pipeline.Metrics, error)
-
 // choose decides what runs the steps, the plain graph or XLA, and fills
 // report.
 func (t *Trainer) choose(ctx context.Context, f *feeder, p framework.Plan, w framework.Watch, report *framework.FitReport) (runner, error) {
 	report.Engine = kerasmodel.Graph
 	e := t.options.Export
+	later := report.Steps - int64(batches(f.split.Len(), f.batch)) // those after the first pass
 	alone := time.Duration(operations(e, p.BatchSize) / xlaOperations * float64(time.Second))
 	switch {
 	case p.Engine == kerasmodel.XLA && (t.xla == nil || f.weigh != nil):
-		return nil, pipeline.Invalidf("engine", "xla cannot run this training").WithHint("leave class_weight out, or the engine at auto")
+		return runner{}, pipeline.Invalidf("engine", "xla cannot run this training").WithHint("leave class_weight out, or the engine at auto")
+	case p.Engine == kerasmodel.XLA && later <= 0:
+		report.Reason = "xla would begin with the second pass over the records: the first one runs in the graph, which checks each"
 	case p.Engine == kerasmodel.XLA:
-		report.Engine, report.Reason = kerasmodel.XLA, "pinned by the deployment"
+		report.Engine, report.Reason = kerasmodel.XLA, "pinned by the deployment; the first pass over the records runs in the graph, which checks each"
 	case p.Engine == kerasmodel.Graph:
 		report.Reason = "pinned by the deployment"
 	case t.xla == nil || f.weigh != nil:
 		report.Reason = "class weights run in the graph"
 	case f.split.Len() < int64(f.batch):
 		report.Reason = "less than one batch of records"
-	case report.Steps < worthCompiling:
-		report.Reason = fmt.Sprintf("%d steps would not repay compiling", report.Steps)
+	case later < worthCompiling:
+		report.Reason = fmt.Sprintf("%d steps after the first pass would not repay compiling", max(0, later))
 	case alone > xlaLongest && !t.options.GPU:
 		report.Reason = fmt.Sprintf("XLA would take %s a step for its matrix products alone", round(alone))
 	default:
 		if err := t.measure(ctx, f, w, report); err != nil {
-			return nil, err
+			return runner{}, err
 		}
 	}
 	report.Reason += "; " + t.threads.String()
 	return t.runner(report.Engine, f), nil
 }
 
-// runner runs full batches on the engine; the short last batch, another shape
-// to compile, stays in the graph.
+// runner runs the steps of calls: full batches on the engine; the short last
+// batch, another shape to compile, stays in the graph, and so does the first
+// pass over the records. Code that XLA compiles checks nothing: an id beyond a
+// table is clamped, a class that there is not becomes NaN. The graph checks
+// each record once, so that what it refuses is refused in every engine.
+type runner struct {
+	t      *Trainer
+	engine pipeline.Engine
+	graph  *Function
+	batch  int
+}
+
 func (t *Trainer) runner(e pipeline.Engine, f *feeder) runner {
-	graph := t.train
+	r := runner{t: t, engine: e, graph: t.train, batch: f.batch}
 	if f.weigh != nil {
-		graph = t.weighted
+		r.graph = t.weighted
 	}
-	return func(b *buffer, c call) (pipeline.Metrics, error) {
-		if e == kerasmodel.XLA && c.rows == f.batch {
-			return t.run(t.xla, b)
-		}
-		return t.run(graph, b)
+	return r
+}
+
+// steps runs one call.
+func (r *runner) steps(b *buffer, c call) (pipeline.Metrics, error) {
+	if r.engine == kerasmodel.XLA && c.pass > 0 && c.rows == r.batch {
+		return r.t.run(r.t.xla, b)
 	}
+	return r.t.run(r.graph, b)
 }
 
 // measure runs the first records in the graph and under XLA, turn by turn, on
@@ -127,21 +140,19 @@ func (t *Trainer) measure(ctx context.Context, f *feeder, w framework.Watch, rep
 		return err
 	}
 	tr := &trial{t: t, b: b, most: f.most}
-	if _, err := tr.run(t.train, 1); err != nil {
-		return err
+	compile, err := tr.compile()
+	if err != nil { // of the graph: its own
+		return t.blame(ctx, t.train, b, call{steps: f.most, rows: f.batch}, err)
 	}
-	compile, err := tr.run(t.xla, 1)
-	if err != nil {
+	if compile == 0 {
 		report.Reason = "XLA cannot compile this model"
 		return t.restore()
 	}
-	graph, compiled, err := tr.compare()
-	if err != nil {
-		return err
+	if report.Reason, err = tr.differ(); report.Reason == "" && err == nil {
+		err = tr.judge(report, compile)
 	}
-	report.Reason = fmt.Sprintf("%d steps; graph %s a step; xla %s a step after %s of compiling", report.Steps, round(graph), round(compiled), round(compile))
-	if float64(compiled)*compileMargin < float64(graph) {
-		report.Engine = kerasmodel.XLA
+	if err != nil {
+		return t.blame(ctx, t.train, b, call{steps: f.most, rows: f.batch}, err)
 	}
 	return t.restore()
 }
@@ -152,69 +163,6 @@ func (t *Trainer) restore() error {
 		return fmt.Errorf("restore the initial variables: %w", err)
 	}
 	return t.clear()
-}
-
-// trial measures engines on the first records of a training.
-type trial struct {
-	t    *Trainer
-	b    *buffer
-	most int // steps a call
-}
-
-// run times one call of steps.
-func (tr *trial) run(f *Function, steps int) (time.Duration, error) {
-	putInt32(tr.b.steps, steps)
-	began := time.Now()
-	_, err := tr.t.run(f, tr.b)
-	return time.Since(began), err
-}
-
-// compare gives the least time of a step of each engine over some turns: what
-// else runs on the machine only ever adds.
-func (tr *trial) compare() (graph, compiled time.Duration, err error) {
-	for turn := range measureTurns {
-		g, err := tr.step(tr.t.train)
-		if err != nil {
-			return 0, 0, err
-		}
-		x, err := tr.step(tr.t.xla)
-		if err != nil {
-			return 0, 0, err
-		}
-		if turn == 0 {
-			graph, compiled = g, x
-		}
-		graph, compiled = min(graph, g), min(compiled, x)
-	}
-	return graph, compiled, nil
-}
-
-// step is how long a step takes in calls of full length.
-func (tr *trial) step(f *Function) (time.Duration, error) {
-	one, err := tr.run(f, 1)
-	if err != nil || tr.most == 1 {
-		return one, err
-	}
-	n, took := 1, time.Duration(0)
-	for n < tr.most && took-one < measureFor {
-		n = min(2*n, tr.most)
-		if took, err = tr.run(f, n); err != nil {
-			return 0, err
-		}
-	}
-	if n < tr.most { // what a call costs beside its steps is spread over all of them
-		step := (took - one) / time.Duration(n-1)
-		return step + max(0, one-step)/time.Duration(tr.most), nil
-	}
-	calls := 1
-	for ; took < measureFor; calls++ {
-		again, err := tr.run(f, n)
-		if err != nil {
-			return 0, err
-		}
-		took += again
-	}
-	return took / time.Duration(calls*n), nil
 }
 
 func round(d time.Duration) time.Duration {

@@ -26,12 +26,9 @@ func (t *Trainer) Fit(ctx context.Context, s framework.Split, p framework.Plan, 
 	if err != nil {
 		return framework.FitReport{}, err
 	}
-	steps := batches(s.Len(), p.BatchSize)
-	if p.StepsPerEpoch > 0 {
-		steps = min(steps, p.StepsPerEpoch)
-	}
 	t.values = nil
-	f := newFeeder(s, t.columns, p.BatchSize, steps, weigh)
+	f := newFeeder(s, t.columns, p.BatchSize, stepsAtOnce(p, s.Len()), weigh)
+	w.Epoch = once(w.Epoch)
 	report := framework.FitReport{Exhausted: p.StepsPerEpoch > 0 && batches(s.Len(), p.BatchSize)%p.StepsPerEpoch != 0}
 	report.Steps = stepsOf(p, s.Len())
 	run, err := t.choose(ctx, f, p, w, &report)
@@ -39,8 +36,20 @@ func (t *Trainer) Fit(ctx context.Context, s framework.Split, p framework.Plan, 
 		return report, err
 	}
 	err = t.fit(ctx, f, p, run, w)
+	if errors.Is(err, errUnsound) {
+		err = t.again(ctx, s, p, weigh, w, &report, err)
+	}
 	runtime.GC() // frees the buffers: Go does not see their size
 	return report, err
+}
+
+// stepsAtOnce is the most batches that one call can have any use of.
+func stepsAtOnce(p framework.Plan, total int64) int {
+	steps := batches(total, p.BatchSize)
+	if p.StepsPerEpoch > 0 {
+		steps = min(steps, p.StepsPerEpoch)
+	}
+	return steps
 }
 
 func checkPlan(s framework.Split, p framework.Plan) error {
@@ -64,14 +73,17 @@ func (t *Trainer) fit(ctx context.Context, f *feeder, p framework.Plan, run runn
 	if err := t.clear(); err != nil {
 		return err
 	}
-	began := time.Now()
+	began, sound := time.Now(), soundness{}
 	err := walk(ctx, f, callsOf(p, f.split.Len(), f.most), func(c call, b *buffer) error {
-		m, err := run(b, c)
+		m, err := run.steps(b, c)
 		if err != nil {
-			return fmt.Errorf("epoch %d: %w", c.epoch, err)
+			return fmt.Errorf("epoch %d: %w", c.epoch, t.blame(ctx, run.graph, b, c, err))
 		}
 		if !c.last {
 			return nil
+		}
+		if err := sound.check(m, c, run.engine); err != nil {
+			return err
 		}
 		e := pipeline.Epoch{Epoch: c.epoch, Training: m}
 		if val != nil && c.epoch%max(1, p.ValidationFreq) == 0 {

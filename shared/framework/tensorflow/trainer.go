@@ -163,12 +163,18 @@ func (e *evaluation) resident() bool {
 }
 
 func (e *evaluation) run(ctx context.Context, t *Trainer) (m pipeline.Metrics, err error) {
+	if t.evaluate == nil {
+		return nil, pipeline.Invalidf("source", "the model has its own train_step and no test_step, so it cannot be evaluated").
+			WithHint("send the stream with a validation_rate and a test_rate of 0, or give the model a test_step")
+	}
 	if err := t.clear(); err != nil {
 		return nil, err
 	}
-	use := func(_ call, b *buffer) (err error) {
-		m, err = t.run(t.evaluate, b)
-		return err
+	use := func(c call, b *buffer) (err error) {
+		if m, err = t.run(t.evaluate, b); err != nil {
+			return t.blame(ctx, t.evaluate, b, c, err)
+		}
+		return nil
 	}
 	if !e.resident() {
 		return m, walk(ctx, e.feed, slices.Values(e.calls), use)

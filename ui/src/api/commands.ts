@@ -12,7 +12,7 @@ const command = (step: Step, verb: string, data: unknown, subject?: number): Com
   ...(subject === undefined ? {} : { subject }),
 })
 
-export const validateModel = (f: Pick<ModelForm, 'imports' | 'source'>) => command('model-register', 'model.validate', f)
+export const validateModel = (f: Pick<ModelForm, 'imports' | 'source' | 'label_type' | 'label_reshape'>) => command('model-register', 'model.validate', f)
 export const registerModel = (f: ModelForm) => command('model-register', 'model.register', f)
 export const updateModel = (id: number, f: ModelForm) => command('model-register', 'model.update', f, id)
 export const deleteModel = (id: number) => command('model-register', 'model.delete', {}, id)

@@ -2,6 +2,16 @@
 // from the structs of shared/pipeline and client.Config, and the frameworks that
 // are registered: change those.
 
+export interface Column {
+  /** records in which it is infinite */
+  infinite?: number
+  maximum: number
+  mean: number
+  minimum: number
+  /** records in which it is missing, or NaN */
+  missing?: number
+  name: string
+}
 export interface Config {
   /** Kafka's addresses, each host:port */
   brokers?: string[]
@@ -99,6 +109,8 @@ export interface Deployment {
   id: number
   /** why the last stream that named it was refused or trained nothing, where that was so */
   last_rejection?: StreamRejection
+  /** keep: a training whose loss becomes NaN goes on; empty: it fails */
+  on_nan?: OnNaN
   /** where a training runs in a cluster */
   resources: Resources
   /** its results, one for each model */
@@ -123,6 +135,8 @@ export interface DeploymentForm {
   engine?: string
   /** GPUs for each training (default: 0) */
   gpus?: number
+  /** a training whose loss becomes NaN: fail, or keep to go on and keep its model (default: fail) */
+  on_nan?: 'fail' | 'keep'
   /** where a training runs in a cluster */
   resources?: { cpu?: string; deadline_seconds?: number; memory?: string; node_selector?: Record<string, string>; priority_class?: string; tolerations?: unknown[] | null }
   /** seed of the shuffling (default: 0) */
@@ -143,6 +157,8 @@ export interface Export {
   /** classes of a classifier */
   classes?: number
   inputs: Tensor[]
+  /** the loss is of one's own and takes the labels; whether others are meant only the author knows */
+  label_guessed?: boolean
   labels: Tensor[]
   layers: Layer[]
   libraries: Libraries
@@ -270,6 +286,12 @@ export interface Model {
   /** import statements that stand before the source */
   imports: string
   inputs: Tensor[]
+  /** the loss is of one's own and takes the labels; whether others are meant only the author knows */
+  label_guessed?: boolean
+  /** shape of the label, for a loss of your own that takes another than the output's: sizes such as '2' or '3 2', or scalar */
+  label_reshape?: string
+  /** type of the label, for a loss of your own that takes another than the output's */
+  label_type?: string
   labels: Tensor[]
   layers: Layer[]
   libraries: Libraries
@@ -289,7 +311,7 @@ export interface Model {
   printed?: string
   /** Keras code that leaves a compiled model in the variable model */
   source: string
-  /** SHA-256 of imports and source */
+  /** SHA-256 of imports and source, and of the label where it is stated */
   source_hash: string
   task: Task
   trainable_parameters: number
@@ -311,12 +333,17 @@ export interface ModelForm {
   framework?: string
   /** import statements that stand before the source */
   imports?: string
+  /** shape of the label, for a loss of your own that takes another than the output's: sizes such as '2' or '3 2', or scalar (default: found by trying) */
+  label_reshape?: string
+  /** type of the label, for a loss of your own that takes another than the output's (default: found by trying) */
+  label_type?: 'float16' | 'float32' | 'float64' | 'int8' | 'int16' | 'int32' | 'int64' | 'uint8' | 'bool' | ''
   /** name, unique */
   name: string
   /** Keras code that leaves a compiled model in the variable model */
   source: string
 }
 export type Numbers = (number | null)[]
+export type OnNaN = 'fail' | 'keep'
 export type Order = 'partition'
 export interface Origin {
   /** key and value of the control record */
@@ -422,6 +449,8 @@ export interface Retention {
 }
 export type RetentionState = 'available' | 'partly-expired' | 'expired' | 'unknown'
 export interface SplitAudit {
+  /** the values of the whole stream: by field where each is one number, else by tensor; of many the ones that are warned of */
+  columns?: Column[]
   test: SplitCount
   training: SplitCount
   validation: SplitCount

@@ -57,6 +57,13 @@ func read[K any](raw json.RawMessage, k *K, field string, known []argument[K]) e
 	})
 }
 
+// oneClass reports whether the label of a model says one class of each record:
+// it is one number, or one-hot.
+func oneClass(e pipeline.Export) bool {
+	l := e.Labels[0]
+	return l.Elements() == 1 || e.Task == pipeline.Classification && len(l.Shape) == 1 && l.Shape[0] == e.Classes
+}
+
 // Suit refuses arguments that a model cannot be trained with.
 func Suit(k pipeline.TrainingKwargs, e pipeline.Export) error {
 	if len(k.ClassWeight) == 0 {
@@ -66,6 +73,9 @@ func Suit(k pipeline.TrainingKwargs, e pipeline.Export) error {
 	switch {
 	case len(e.Labels) > 1:
 		return pipeline.Invalidf(field, "the model has %d outputs with a loss, and class weights need exactly one", len(e.Labels))
+	case len(e.Labels) == 1 && !oneClass(e):
+		return pipeline.Invalidf(field, "the label of a record has the shape %v: it names no single class to weigh", e.Labels[0].Shape).
+			WithHint("leave class_weight out, or weigh in the model's loss")
 	case e.Task == pipeline.Regression:
 		return pipeline.Invalidf(field, "the model predicts a number (loss %s), so it has no classes to weigh", e.Loss)
 	case !e.Weighted:

@@ -222,6 +222,7 @@ func TestValidationKwargs(t *testing.T) {
 func TestClassWeightsFitTheModel(t *testing.T) {
 	one := []pipeline.Tensor{{}}
 	weighted := pipeline.TrainingKwargs{ClassWeight: map[int]float64{0: 1, 2: 3}}
+	of := func(n int) []pipeline.Tensor { return []pipeline.Tensor{{Name: "y", Shape: []int{n}}} }
 	cases := []struct {
 		name   string
 		kwargs pipeline.TrainingKwargs
@@ -234,6 +235,9 @@ func TestClassWeightsFitTheModel(t *testing.T) {
 		{"too few classes", weighted, pipeline.Export{Task: pipeline.Classification, Classes: 2, Labels: one, Weighted: true}, "no class 2"},
 		{"binary", weighted, pipeline.Export{Task: pipeline.BinaryClassification, Labels: one, Weighted: true}, "classes 0 to 1"},
 		{"regression", weighted, pipeline.Export{Task: pipeline.Regression, Labels: one, Weighted: true}, "no classes"},
+		{"a class a step", weighted, pipeline.Export{Task: pipeline.OtherTask, Labels: of(10), Weighted: true}, "names no single class"},
+		{"several truths", weighted, pipeline.Export{Task: pipeline.OtherTask, Labels: of(3), Weighted: true}, "shape [3]"},
+		{"one-hot", weighted, pipeline.Export{Task: pipeline.Classification, Classes: 3, Labels: of(3), Weighted: true}, ""},
 		{"two outputs", weighted, pipeline.Export{Labels: []pipeline.Tensor{{}, {}}, Weighted: true}, "2 outputs"},
 		{"own train_step", weighted, pipeline.Export{Task: pipeline.Classification, Classes: 3, Labels: one}, "train_step"},
 	}

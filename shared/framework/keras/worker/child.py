@@ -86,7 +86,7 @@ def main(request, descriptors, zygote, site, worker):
     except fences.Missing as e:
         report = {"missing": str(e)}
     else:
-        report = source.export(texts["imports"], texts["source"], os.path.join(scratch, "export"))
+        report = source.export(texts["imports"], texts["source"], os.path.join(scratch, "export"), texts["label"])
     _flush()
     data = memoryview(json.dumps(report).encode())
     while data:

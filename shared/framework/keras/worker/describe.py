@@ -15,6 +15,7 @@ def describe(model, exporter):
     task, classes, logits = labels.task(exporter.outputs, given)
     return {
         "inputs": exporter.inputs,
+        "label_guessed": not any(v for v in exporter.stated.values()) and labels.guessed(model, exporter.outputs, exporter.labels),
         "outputs": exporter.outputs,
         "labels": exporter.labels,
         "parameters": count(model.weights),

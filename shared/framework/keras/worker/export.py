@@ -26,11 +26,15 @@ import shapes
 import template
 
 
-def export(model, directory):
-    """Writes `model` under `directory` and describes it."""
+def export(model, directory, label=None):
+    """Writes `model` under `directory` and describes it.
+
+    label is what its author states of the label: {"dtype", "shape"}, each None
+    or empty where it is to be found.
+    """
     check(model)
     fits(model)
-    exporter = Exporter(model)
+    exporter = Exporter(model, label)
     exporter.save(os.path.join(directory, "model"))
     warnings = list(exporter.warnings)
     reason = template.write(model, exporter.variables, os.path.join(directory, "keras"))
@@ -86,8 +90,9 @@ def refusal(reason, hint):
 class Exporter:
     """Traces the steps of one model and holds what describing it needs."""
 
-    def __init__(self, model):
+    def __init__(self, model, label=None):
         self.model = model
+        self.stated = label or {}
         self.warnings = []
         self.inputs, self.pack_inputs = shapes.inputs(model)
         shapes.build(model, self.inputs, self.pack_inputs)

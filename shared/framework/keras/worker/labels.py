@@ -66,18 +66,41 @@ def label(output, loss):
     return [same, index, number, dict(index, shape=column), dict(number, shape=column)]
 
 
-def candidates(model, outputs):
-    """Lists of labels to try, likeliest first: tensors and output indices."""
+def candidates(model, outputs, said):
+    """Lists of labels to try, likeliest first: tensors and output indices.
+    said is what the author states of the label."""
     given = losses(model, outputs)
     if model.loss is None and type(model).train_step is keras.Model.train_step:
         return [([], [])]  # add_loss only: fit(x)
     wanted = [i for i, l in enumerate(given) if l is not None] or range(len(outputs))
     options = [label(outputs[i], given[i]) for i in wanted]
+    if said.get("dtype") or said.get("shape") is not None:
+        if len(options) != 1:
+            e = ValueError(f"a label is stated, and the model has {len(options)} outputs with a loss")
+            e.hint = "leave label_type and label_reshape out: they are for models with one label"
+            raise e
+        options = [as_stated(options[0], said)]
     depth = max(len(o) for o in options)
     out = [([o[min(d, len(o) - 1)] for o in options], list(wanted)) for d in range(depth)]
     if model.loss is None:
         out.append(([], []))
     return out
+
+
+def as_stated(options, said):
+    """The labels of one output with the type and shape that are stated, each once."""
+    out = []
+    for o in options:
+        o = dict(o, dtype=said.get("dtype") or o["dtype"], shape=o["shape"] if said.get("shape") is None else said["shape"])
+        if o not in out:
+            out.append(o)
+    return out
+
+
+def guessed(model, outputs, specs):
+    """Whether only trying told what the labels are."""
+    own = [l for l in losses(model, outputs) if l is not None and not known(l)]
+    return bool(specs) and (bool(own) or type(model).train_step is not keras.Model.train_step)
 
 
 def packings(exporter, wanted):
@@ -104,7 +127,7 @@ def settle(exporter):
     the likeliest candidate, so that the person reads about the loss they chose.
     """
     first, tried = None, []
-    for specs, wanted in candidates(exporter.model, exporter.outputs):
+    for specs, wanted in candidates(exporter.model, exporter.outputs, exporter.stated):
         for pack in packings(exporter, wanted):
             unbuild(exporter.model)
             try:
@@ -120,7 +143,7 @@ def settle(exporter):
             return specs, pack, step
     if len(tried) > 1 and not getattr(first, "hint", ""):
         shapes_tried = ", ".join(sorted({str([t["shape"] for t in s]) for s in tried}))
-        first.hint = f"check that the loss fits the model's output and its labels: labels of the shapes {shapes_tried} were tried"
+        first.hint = f"check that the loss fits the model's output and its labels: labels of the shapes {shapes_tried} were tried; label_reshape and label_type of the model state others"
     raise first
 
 
@@ -144,7 +167,7 @@ def try_out(exporter, specs, pack):
     model.reset_metrics()
     if all(math.isnan(v) for v in values):
         e = ValueError(f"the loss is NaN for labels of the shape {[t['shape'] for t in specs]}")
-        e.hint = "write the loss for labels like the output, of one number, or of the class's index"
+        e.hint = "state the label that the loss takes in label_reshape and label_type of the model"
         raise e
 
 

@@ -12,7 +12,7 @@ _STRATEGIES = ("MirroredStrategy", "OneDeviceStrategy", "MultiWorkerMirroredStra
                "ParameterServerStrategy", "TPUStrategy")
 
 
-def export(imports, source, out):
+def export(imports, source, out, label=None):
     """Runs imports, then source, in one namespace and exports its `model` into out.
 
     Gives {"export": dict, "warnings": list, "places": dict} or {"error": dict,
@@ -29,7 +29,7 @@ def export(imports, source, out):
         model = _model(_run(person), person)
         import export as exporter
 
-        said = exporter.export(model, out)
+        said = exporter.export(model, out, label)
         _check_classes(said, person)
         return {"export": said, "warnings": heard, "places": places}
     except diagnosis.Refused as e:

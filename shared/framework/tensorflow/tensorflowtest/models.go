@@ -47,7 +47,7 @@ func Flat(t testing.TB, nested json.RawMessage) []float64 {
 }
 
 // Load gives a model of models.py by its name: small, mnist, several, words,
-// sequence. The first call on a machine exports them all, in some seconds;
+// sequence, distance, own_classes. The first call on a machine exports them all, in some seconds;
 // they are kept in the temporary folder until the exporter changes.
 func Load(t testing.TB, name string) Model {
 	t.Helper()

@@ -63,7 +63,33 @@ def sequence():
     return model, [np.random.rand(5, 4, 2).astype("float32")]
 
 
-for make in (small, mnist, several, words, sequence):
+def distance():
+    """The root of a distance: its gradient at 0 is one number in the graph and NaN under XLA."""
+    def contrastive(y, d):
+        return keras.ops.mean(y * keras.ops.square(d) + (1.0 - y) * keras.ops.square(keras.ops.maximum(1.0 - d, 0.0)))
+
+    class Distance(keras.layers.Layer):
+        def call(self, a, b):
+            return keras.ops.sqrt(keras.ops.sum(keras.ops.square(a - b), axis=1, keepdims=True))
+
+    tower = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    a, b = keras.Input((4,), name="a"), keras.Input((4,), name="b")
+    model = keras.Model([a, b], Distance()(tower(a), tower(b)))
+    model.compile("adam", contrastive)
+    return model, [np.random.rand(5, 4).astype("float32"), np.random.rand(5, 4).astype("float32")]
+
+
+def own_classes():
+    """Classes below a loss of one's own, of which nobody knows how many there are."""
+    def penalized(y, p):
+        return keras.losses.sparse_categorical_crossentropy(y, p) + 0.1
+
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(4, activation="softmax")])
+    model.compile("adam", penalized)
+    return model, [np.random.rand(5, 6).astype("float32")]
+
+
+for make in (small, mnist, several, words, sequence, distance, own_classes):
     keras.utils.set_random_seed(7)
     model, inputs = make()
     folder = os.path.join(sys.argv[2], make.__name__)

@@ -1,0 +1,45 @@
+package train
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// judge gives the error that ends a training whose loss is NaN in an epoch,
+// unless the deployment keeps such models: then it is warned of.
+func (t *training) judge(e pipeline.Epoch) error {
+	if t.diverged != nil || !lossIsNaN(e.Training) {
+		return nil
+	}
+	reason := fmt.Sprintf("loss is NaN from epoch %d on", e.Epoch)
+	cause, hint := t.values.cause(t.cache.records)
+	if cause != "" {
+		reason += ": " + cause
+	}
+	t.diverged = &pipeline.Error{
+		Op: "train", Kind: pipeline.Invalid, Field: "topic", Reason: reason,
+		Hint: hint + "; a deployment with on_nan keep trains on and keeps the model",
+	}
+	if t.Job.OnNaN == pipeline.NaNStays {
+		t.outcome.Split.Warnings = append(t.outcome.Split.Warnings, reason)
+		return nil
+	}
+	return t.diverged
+}
+
+// lossIsNaN reports whether a loss among the metrics is NaN: the one of Keras, or
+// for a model that names its own, any of them.
+func lossIsNaN(m pipeline.Metrics) bool {
+	if v, ok := m["loss"]; ok {
+		return math.IsNaN(v)
+	}
+	for name, v := range m {
+		if strings.Contains(name, "loss") && math.IsNaN(v) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,84 @@
+package train
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/stream"
+)
+
+// errFound ends the search of a record.
+var errFound = errors.New("found")
+
+// refusal is the error of a training or an evaluation: where the model refuses
+// one record, with the place of that record in the log.
+func (t *training) refusal(ctx context.Context, what string, err error) error {
+	var one *framework.RecordError
+	if !errors.As(err, &one) {
+		return op(what, err)
+	}
+	place, lost := t.locate(ctx, one.Columns)
+	if lost != nil {
+		t.Log.WarnContext(ctx, "the record at fault was not found again", "error", lost)
+		place = "a record of the stream"
+	}
+	return &pipeline.Error{
+		Op: what, Kind: pipeline.Invalid, Field: "topic", Err: err,
+		Reason: fmt.Sprintf("%s: the model refuses it: %v", place, one.Err),
+		Hint:   "mend or leave out the record, or give the model room for it: ids and classes count from 0 and end below the table's or the output's size",
+	}
+}
+
+// locate reads the stream again for the first record with such columns. Orders
+// and shuffles are of no account to it.
+func (t *training) locate(ctx context.Context, columns [][]byte) (place string, err error) {
+	decoder, err := codec.ForTraining(t.Job.InputFormat, t.Job.InputConfig, t.Job.Export)
+	if err != nil {
+		return "", err
+	}
+	cluster, err := stream.Dial(ctx, t.Kafka)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, cluster.Close()) }()
+	c, err := newCache(t.scratch, decoder.Inputs(), decoder.Labels(), 1, memoryBytes)
+	if err != nil {
+		return "", err
+	}
+	inputs, labels, err := c.next()
+	if err != nil {
+		return "", err
+	}
+	want, got := t.trainer.Columns(), make([][]byte, len(columns))
+	for i, col := range want {
+		got[i] = make([]byte, col.Bytes())
+	}
+	err = cluster.ReadAll(ctx, t.Job.Ranges, t.Job.Order, func(r stream.Record) error {
+		if err := decoder.Record(inputs, labels, r.Key, r.Value); err != nil {
+			return err
+		}
+		one := newSplit(c, want, 0, 1)
+		if err := one.scatter(c.memory, 0, got); err != nil {
+			return err
+		}
+		for i := range got {
+			if !bytes.Equal(got[i], columns[i]) {
+				return nil
+			}
+		}
+		place = fmt.Sprintf("record %s[%d]@%d", r.Topic, r.Partition, r.Offset)
+		return errFound
+	})
+	switch {
+	case errors.Is(err, errFound):
+		return place, nil
+	case err != nil:
+		return "", err
+	}
+	return "", errors.New("no record of the stream has these values")
+}

@@ -1,0 +1,163 @@
+package train
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/framework/keras/kerasmodel"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
+)
+
+// produce sends records to a topic of one partition, as a range.
+func (r *rig) produce(t *testing.T, records []stream.Record) {
+	t.Helper()
+	topic := streamtest.Topic(t, r.cluster, 1)
+	base, err := r.cluster.Produce(t.Context(), topic, 0, records)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Job.Ranges = []pipeline.Range{{Topic: topic, Partition: 0, Offset: base, Length: int64(len(records))}}
+}
+
+func packed(t *testing.T, values any) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := binary.Write(&b, binary.LittleEndian, values); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// TestLossOfNaN holds that a training whose loss is NaN fails and says what the
+// records lack, unless its deployment keeps it: then it warns.
+func TestLossOfNaN(t *testing.T) {
+	const lacks = "2 of 40 records have no width"
+	for keep, end := range map[pipeline.OnNaN]string{"": eventing.TrainingFailed, pipeline.NaNFails: eventing.TrainingFailed, pipeline.NaNStays: eventing.TrainingFinished} {
+		t.Run("on_nan "+string(keep), func(t *testing.T) {
+			r := newRig(t)
+			r.Job.InputFormat = pipeline.JSON
+			r.Job.InputConfig = json.RawMessage(`{"data_fields":["height","width","depth"],"label_field":"kind"}`)
+			r.Job.OnNaN = keep
+			var records []stream.Record
+			for i := range 40 {
+				width := fmt.Sprint(i % 7)
+				if i == 9 || i == 33 {
+					width = "null"
+				}
+				records = append(records, stream.Record{Value: fmt.Appendf(nil, `{"height":%d,"width":%s,"depth":2,"kind":%d}`, i, width, i%2)})
+			}
+			r.produce(t, records)
+			err := Run(t.Context(), r.Config)
+			if (err == nil) != (end == eventing.TrainingFinished) || !cmp.Equal([]string{end}, r.ends) {
+				t.Fatalf("ended by %v, %v", r.ends, err)
+			}
+			said := r.outcome.Reason + strings.Join(r.outcome.Split.Warnings, "\n")
+			if want := "loss is NaN from epoch 1 on: " + lacks; !strings.Contains(said, want) {
+				t.Errorf("said %q, want %q", said, want)
+			}
+			if end == eventing.TrainingFailed && !strings.Contains(r.outcome.Hint, "on_nan") {
+				t.Errorf("hint %q", r.outcome.Hint)
+			}
+			want := []pipeline.Column{
+				{Name: "height", Maximum: 39, Mean: 19.5},
+				{Name: "width", Missing: 2, Maximum: 6, Mean: 2.842105},
+				{Name: "depth", Minimum: 2, Maximum: 2, Mean: 2},
+				{Name: "label kind", Maximum: 1, Mean: 0.5},
+			}
+			if diff := cmp.Diff(want, r.outcome.Split.Columns, nearly); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+var nearly = cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) < 1e-5 })
+
+// TestRecordsThatTheGraphRefuses holds that a training names the record that
+// its model refuses by partition and offset, though it was shuffled twice.
+func TestRecordsThatTheGraphRefuses(t *testing.T) {
+	for _, engine := range []pipeline.Engine{kerasmodel.Graph, kerasmodel.XLA} {
+		t.Run(string(engine), func(t *testing.T) {
+			r := rigOf(t, "words", `{"data_type":"int32","data_reshape":"4","label_type":"float32"}`)
+			r.Job.ShuffleStream, r.Job.StreamSeed, r.Job.Engine = true, 3, engine
+			var records []stream.Record
+			for i := range 37 {
+				ids := [4]int32{int32(i % 10), 3, 4, 5}
+				if i == 21 {
+					ids[2] = 12
+				}
+				records = append(records, stream.Record{Key: packed(t, float32(i)), Value: packed(t, ids)})
+			}
+			r.produce(t, records)
+			if err := Run(t.Context(), r.Config); err == nil {
+				t.Fatal("no error")
+			}
+			place := fmt.Sprintf("record %s[0]@%d: ", r.Job.Ranges[0].Topic, r.Job.Ranges[0].Offset+21)
+			if o := r.outcome; !strings.Contains(o.Reason, place) || !strings.Contains(o.Reason, "= 12 is not in [0, 10)") || strings.Contains(o.Reason, "{{") || o.Hint == "" {
+				t.Errorf("reason %q, hint %q", o.Reason, o.Hint)
+			}
+		})
+	}
+}
+
+// TestValuesUnlikeOthers is what is said of numbers before anything is trained.
+func TestValuesUnlikeOthers(t *testing.T) {
+	float := func(name string, n int) pipeline.Tensor {
+		return pipeline.Tensor{Name: name, DType: "float32", Shape: []int{n}}
+	}
+	cases := map[string]struct {
+		of   func(i int) float64
+		says string // empty: nothing
+	}{
+		"one far off":          {func(i int) float64 { return 200 + float64(i%50) + 1.7e8*float64(i/99) }, "1 of its values lies far from all others: up to 1.7"},
+		"three far off":        {func(i int) float64 { return map[bool]float64{true: -9e9, false: 3}[i%40 == 7] }, "3 of its values lie far"},
+		"rare ones":            {func(i int) float64 { return float64(i / 99) }, ""},
+		"powers":               {func(i int) float64 { return math.Exp2(float64(i % 30)) }, ""},
+		"milliseconds":         {func(i int) float64 { return 1764315123000 + 37*float64(i) }, "rounded to multiples of 131072 in float32"},
+		"infinite":             {func(i int) float64 { return map[bool]float64{true: math.Inf(-1), false: 3}[i == 7] }, "1 of 100 records have an infinite x"},
+		"a column of one sign": {func(i int) float64 { return -float64(i) }, ""},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			d, err := codec.New(pipeline.JSON, json.RawMessage(`{"data_fields":["x"]}`), codec.Binding{Inputs: []pipeline.Tensor{{Name: "in", DType: "float64", Shape: []int{1}}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			v := newValues(d, pipeline.Export{Inputs: []pipeline.Tensor{float("in", 1)}})
+			for i := range 100 {
+				if err := v.add([][]byte{packed(t, c.of(i))}, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			said := strings.Join(v.warnings(100), "\n")
+			if c.says == "" && said != "" || !strings.Contains(said, c.says) {
+				t.Errorf("said %q, want %q", said, c.says)
+			}
+		})
+	}
+}
+
+// TestValuesOfBytes holds the quick way for bytes against the plain one.
+func TestValuesOfBytes(t *testing.T) {
+	b := []byte{7, 255, 3, 90}
+	var quick, plain stat
+	quick, plain = named("x"), named("x")
+	quick.bytes(b)
+	for _, x := range b {
+		plain.number(float64(x))
+	}
+	if diff := cmp.Diff(plain.column(), quick.column()); diff != "" {
+		t.Error(diff)
+	}
+}

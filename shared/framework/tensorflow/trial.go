@@ -1,0 +1,143 @@
+package tensorflow
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/framework/keras/kerasmodel"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// trial measures engines on the first records of a training.
+type trial struct {
+	t    *Trainer
+	b    *buffer
+	most int // steps a call
+}
+
+// run times one call of steps.
+func (tr *trial) run(f *Function, steps int) (time.Duration, error) {
+	putInt32(tr.b.steps, steps)
+	began := time.Now()
+	_, err := tr.t.run(f, tr.b)
+	return time.Since(began), err
+}
+
+// compile runs one step of each engine and says how long XLA's compilation took;
+// 0: it cannot compile the model.
+func (tr *trial) compile() (time.Duration, error) {
+	if _, err := tr.run(tr.t.train, 1); err != nil {
+		return 0, err
+	}
+	took, err := tr.run(tr.t.xla, 1)
+	if err != nil {
+		return 0, nil //nolint:nilerr // the model then stays in the graph
+	}
+	return max(1, took), nil
+}
+
+// judge takes the engine that is faster by the margin.
+func (tr *trial) judge(report *framework.FitReport, compile time.Duration) error {
+	graph, compiled, err := tr.compare()
+	if err != nil {
+		return err
+	}
+	report.Reason = fmt.Sprintf("%d steps; graph %s a step; xla %s a step after %s of compiling", report.Steps, round(graph), round(compiled), round(compile))
+	if float64(compiled)*compileMargin < float64(graph) {
+		report.Engine = kerasmodel.XLA
+	}
+	return nil
+}
+
+// compare gives the least time of a step of each engine over some turns: what
+// else runs on the machine only ever adds.
+func (tr *trial) compare() (graph, compiled time.Duration, err error) {
+	for turn := range measureTurns {
+		g, err := tr.step(tr.t.train)
+		if err != nil {
+			return 0, 0, err
+		}
+		x, err := tr.step(tr.t.xla)
+		if err != nil {
+			return 0, 0, err
+		}
+		if turn == 0 {
+			graph, compiled = g, x
+		}
+		graph, compiled = min(graph, g), min(compiled, x)
+	}
+	return graph, compiled, nil
+}
+
+// step is how long a step takes in calls of full length.
+func (tr *trial) step(f *Function) (time.Duration, error) {
+	one, err := tr.run(f, 1)
+	if err != nil || tr.most == 1 {
+		return one, err
+	}
+	n, took := 1, time.Duration(0)
+	for n < tr.most && took-one < measureFor {
+		n = min(2*n, tr.most)
+		if took, err = tr.run(f, n); err != nil {
+			return 0, err
+		}
+	}
+	if n < tr.most { // what a call costs beside its steps is spread over all of them
+		step := (took - one) / time.Duration(n-1)
+		return step + max(0, one-step)/time.Duration(tr.most), nil
+	}
+	calls := 1
+	for ; took < measureFor; calls++ {
+		again, err := tr.run(f, n)
+		if err != nil {
+			return 0, err
+		}
+		took += again
+	}
+	return took / time.Duration(calls*n), nil
+}
+
+// How far XLA's numbers may be from the graph's over the same few steps: sums
+// are rounded in another order, and in half precision by more; what a model
+// draws at random it may draw otherwise.
+const (
+	agreeSteps    = 16
+	agreeWithin   = 0.02
+	agreeAtRandom = 0.5
+)
+
+// differ says in what XLA's numbers are not the graph's, from the same
+// variables over the same records; empty where they agree.
+func (tr *trial) differ() (string, error) {
+	steps := min(agreeSteps, tr.most)
+	graph, err := tr.metrics(tr.t.train, steps)
+	if err != nil {
+		return "", err
+	}
+	compiled, err := tr.metrics(tr.t.xla, steps)
+	if err != nil {
+		return "", err
+	}
+	within := agreeWithin
+	if tr.t.random() {
+		within = agreeAtRandom
+	}
+	for name, g := range graph {
+		x := compiled[name]
+		if finite(g) != finite(x) || lossLike(name) && finite(g) && math.Abs(g-x) > within*max(math.Abs(g), math.Abs(x), 1e-3) {
+			return fmt.Sprintf("XLA computes another %s over the first %d steps: %.6g, the graph %.6g", name, steps, x, g), nil
+		}
+	}
+	return "", nil
+}
+
+// metrics are those of steps from the initial variables on.
+func (tr *trial) metrics(f *Function, steps int) (pipeline.Metrics, error) {
+	if err := tr.t.restore(); err != nil {
+		return nil, err
+	}
+	putInt32(tr.b.steps, steps)
+	return tr.t.run(f, tr.b)
+}
