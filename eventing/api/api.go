@@ -34,6 +34,7 @@ type Part struct {
 	Prefix     string      // before its paths, "/model-register"; empty at the root
 	Operations []Operation // beside the event door, health and metrics
 	Takes      []string    // types that its event door takes
+	Examples   []any       // events for its door, beside those that are made of the examples of their data
 	Facts      []string    // prefixes of the types that its GET /events shows; nil where it has none
 	Flows      []Flow      // the topics that it reads and writes
 }
@@ -45,8 +46,9 @@ type Operation struct {
 	Query   []Param
 	Body    Content // the zero Content where there is none
 	Answer  Content
-	Status  int   // of the answer; 200 when 0
-	Errors  []int // statuses of problem details
+	Status  int     // of the answer; 200 when 0
+	Errors  []int   // statuses of a refusal
+	Refusal Content // the body of a refusal; problem details when zero
 }
 
 // Param is a member of the query of a request, or one of its headers.

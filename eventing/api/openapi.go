@@ -85,7 +85,7 @@ func (c *components) operation(p Part, op Operation) object {
 	}
 	out := object{
 		"operationId": identifier(p.Name, strings.ToLower(method), path), "tags": []string{p.Name}, "summary": op.About,
-		"responses": c.responses(object{strconv.Itoa(status): answer}, op.Errors),
+		"responses": c.responses(object{strconv.Itoa(status): answer}, op.Refusal, op.Errors),
 	}
 	if params := c.params(path, op.Query); len(params) > 0 {
 		out["parameters"] = params
@@ -96,10 +96,14 @@ func (c *components) operation(p Part, op Operation) object {
 	return out
 }
 
-// responses adds those of problem details, and those that any operation has.
-func (c *components) responses(all object, statuses []int) object {
+// responses adds refusals: of these statuses, and those that any operation has.
+func (c *components) responses(all object, refusal Content, statuses []int) object {
 	for _, status := range append(statuses, http.StatusInternalServerError, http.StatusServiceUnavailable) {
-		all[strconv.Itoa(status)] = object{"$ref": "#/components/responses/Problem"}
+		answer := object{"$ref": "#/components/responses/Problem"}
+		if refusal != (Content{}) {
+			answer = object{"description": http.StatusText(status), "content": c.content(refusal, false)}
+		}
+		all[strconv.Itoa(status)] = answer
 	}
 	return all
 }
@@ -177,6 +181,11 @@ func (c *components) eventDoor(p Part) object {
 			examples[typ] = object{"summary": about, "value": exampleEvent(typ, data)}
 		}
 	}
+	for _, e := range p.Examples {
+		typ := e.(object)["type"].(string)
+		_, about, _ := c.event(typ)
+		examples[typ] = object{"summary": about, "value": e}
+	}
 	body := object{"schema": c.ref("CloudEvent")}
 	if len(examples) > 0 {
 		body["examples"] = examples
@@ -189,7 +198,7 @@ func (c *components) eventDoor(p Part) object {
 		"responses": c.responses(object{
 			"200": object{"description": "the answer, in the mode of the request", "content": object{cloudEvent: object{"schema": c.ref("CloudEvent")}}},
 			"204": object{"description": "taken, without an answer"},
-		}, []int{http.StatusBadRequest, http.StatusForbidden, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity}),
+		}, Content{}, []int{http.StatusBadRequest, http.StatusForbidden, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity}),
 	}
 }
 

@@ -24,6 +24,9 @@ type (
 		Inputs  []inferTensor `json:"inputs" nullable:"false"`
 		Outputs []inferOutput `json:"outputs,omitempty" description:"those wanted; all when absent"`
 	}
+	inferRefusal struct {
+		Error string `json:"error"`
+	}
 	inferAnswer struct {
 		ModelName    string        `json:"model_name"`
 		ModelVersion string        `json:"model_version"`
@@ -48,11 +51,22 @@ type (
 	}
 )
 
+// A row of three numbers for an inference of a model with three inputs, as
+// tensors and as a record of the RAW format.
+var (
+	inferExample = inferRequest{ID: "example", Inputs: []inferTensor{{Name: "input", Shape: []int{1, 3}, Datatype: "FP32", Data: json.RawMessage(`[1, 2, 3]`)}}}
+	makeExample  = object{
+		"specversion": "1.0", "id": "example-" + eventing.PredictionMake, "source": "/example", "type": eventing.PredictionMake,
+		"datacontenttype": Binary, "data_base64": "AACAPwAAAEAAAEBA",
+	}
+)
+
 // Predict is what an inference's predict function offers below prefix.
 func Predict(prefix string) Part {
 	p := Part{
 		Name: pipeline.StepPredict, Prefix: prefix, Takes: []string{eventing.KafkaRecord, eventing.PredictionMake},
-		Flows: []Flow{{Topic: InputTopic}, {Topic: OutputTopic, Send: true}, {Topic: DeadLetterTopic, Send: true}},
+		Examples: []any{makeExample},
+		Flows:    []Flow{{Topic: InputTopic}, {Topic: OutputTopic, Send: true}, {Topic: DeadLetterTopic, Send: true}},
 		Operations: []Operation{{
 			Pattern: "GET /v2", About: "The server, as the Open Inference Protocol has it.", Answer: Content{Type: struct {
 				Name       string   `json:"name"`
@@ -72,8 +86,11 @@ func Predict(prefix string) Part {
 			Pattern: "GET " + base + "/ready", About: "Whether a record that comes now would be predicted.", Answer: Content{Type: modelReady{}}, Errors: []int{http.StatusNotFound},
 		}, Operation{
 			Pattern: "POST " + base + "/infer", About: "Predict rows of tensors.", Answer: Content{Type: inferAnswer{}},
-			Body: Content{Type: inferRequest{}}, Errors: []int{http.StatusBadRequest, http.StatusNotFound, http.StatusRequestEntityTooLarge},
+			Body: Content{Type: inferRequest{}, Example: inferExample}, Errors: []int{http.StatusBadRequest, http.StatusNotFound, http.StatusRequestEntityTooLarge},
 		})
+	}
+	for i := range p.Operations {
+		p.Operations[i].Refusal = Content{Type: inferRefusal{}}
 	}
 	return p
 }
