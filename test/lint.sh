@@ -12,4 +12,5 @@ fi
 unformatted=$("$tools/gofumpt" -l $(git ls-files '*.go'))
 [ -z "$unformatted" ] || { echo "gofumpt would change (make format):"; echo "$unformatted"; exit 1; }
 go vet ./...
+go vet -tags cluster ./shared/platform/kubernetes # its tests on a real cluster
 "$tools/golangci-lint" run

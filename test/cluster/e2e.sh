@@ -16,6 +16,8 @@ images=$(shared/toolchain/fetch.sh dir)/images
 began=$(date +%s); say() { echo "e2e: [$(( $(date +%s) - began )) s] $*"; }
 for p in walk dispatcher; do CGO_ENABLED=0 go build -ldflags '-s -w' -o "$images/$p" "./test/cluster/$p"; done
 "$images/mkimage" -name "dev.local/dispatcher:$TAG" -o "$images/dispatcher.tar" -entrypoint /dispatcher "$images/dispatcher=/dispatcher"
+CGO_ENABLED=0 go test -c -tags cluster -ldflags '-s -w' -o "$images/platform.test" ./shared/platform/kubernetes
+"$images/mkimage" -name "dev.local/platform:$TAG" -o "$images/platform.tar" -entrypoint /platform "$images/platform.test=/platform"
 [ -n "${KEEP:-}" ] || trap '"$here/down.sh"' EXIT
 say "node"; "$here/up.sh"
 say "PostgreSQL, S3, Kafka"; "$here/services-up.sh"; "$here/kafka-up.sh"
@@ -24,6 +26,12 @@ say "KafkaSource's controller"
 k apply --server-side -f "$here/yaml/kafkasource.yaml" >/dev/null
 k wait --for=condition=Established crd/kafkasources.sources.knative.dev --timeout=60s >/dev/null
 k -n knative-eventing rollout status deploy/dispatcher --timeout=60s >/dev/null
+say "the contract of Jobs and Services, beside the rest"
+k create namespace platform --dry-run=client -o yaml | k apply -f - >/dev/null
+k label namespace platform --overwrite pod-security.kubernetes.io/enforce=restricted >/dev/null
+k -n platform apply -f "$root/manifests/base/accounts.yaml" >/dev/null
+"$here/kx" env PLATFORM_NAMESPACE=platform PLATFORM_IMAGE="dev.local/platform:$TAG" "$images/platform.test" -test.v -test.timeout 15m -test.run TestContract >"$RUN/platform.log" 2>&1 &
+contract=$!
 overlay=$RUN/overlay; mkdir -p "$overlay"; cp "$RUN/pki/ca.crt" "$overlay/"
 cat > "$overlay/kustomization.yaml" <<X
 apiVersion: kustomize.config.k8s.io/v1beta1
@@ -40,4 +48,8 @@ k -n kafkaml wait --for=delete pod -l serving.knative.dev/service --timeout=120s
 k delete -k "$overlay" --ignore-not-found >/dev/null
 say "walk"
 "$here/kx" env KAFKAML="$KAFKAML" KAFKA_BROKERS=$NODE_IP:9092 E2E_DOMAIN=$DOMAIN E2E_OVERLAY="$overlay" "$images/walk"
+say "the contract of Jobs and Services"
+wait $contract && held=0 || held=$?
+grep -E '^ *--- |^PASS|^FAIL' "$RUN/platform.log"
+[ $held = 0 ] || { cat "$RUN/platform.log"; exit 1; }
 say "done"

@@ -194,6 +194,43 @@ func jobWith(t batchv1.JobConditionType, reason string) *batchv1.Job {
 	}
 }
 
+func TestDeathsOfAReplica(t *testing.T) {
+	dead := func(code int32, reason string) corev1.ContainerState {
+		return corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: code, Reason: reason, Message: "no such model\n"}}
+	}
+	waiting := corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}}
+	running := corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
+	for _, c := range []struct {
+		name      string
+		now, last corev1.ContainerState
+		restarts  int32
+		ready     bool
+		want      string
+	}{
+		{name: "it has not started", now: waiting},
+		{name: "the first death may be an accident", now: dead(1, "Error")},
+		{name: "it waits to start again", now: waiting, last: dead(1, "Error"), restarts: 2, want: "it ended with exit code 1, 2 times: no such model"},
+		{name: "it has just ended again", now: dead(1, "Error"), last: dead(1, "Error"), restarts: 2, want: "it ended with exit code 1, 3 times: no such model"},
+		{name: "it starts again", now: running, last: dead(139, "Error"), restarts: 1, want: "it was killed by signal 11: no such model"},
+		{name: "memory", now: waiting, last: dead(137, reasonOOM), restarts: 1, want: "it ran out of memory (OOMKilled, limit 64Mi): no such model"},
+		{name: "it is well again", now: running, last: dead(1, "Error"), restarts: 1, ready: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			pod := &corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{
+				{Name: "queue-proxy"},
+				{Name: serviceContainer, Resources: corev1.ResourceRequirements{Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("64Mi")}}},
+			}}}
+			pod.Status.ContainerStatuses = []corev1.ContainerStatus{
+				{Name: "queue-proxy", State: running, RestartCount: 9, LastTerminationState: dead(9, "Error")},
+				{Name: serviceContainer, State: c.now, LastTerminationState: c.last, RestartCount: c.restarts, Ready: c.ready},
+			}
+			if got := deaths(pod); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
 func TestJudge(t *testing.T) {
 	running := &batchv1.Job{}
 	for _, c := range []struct {

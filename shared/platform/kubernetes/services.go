@@ -2,9 +2,13 @@ package kubernetes
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"strconv"
+	"strings"
+	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	kerrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/util/retry"
@@ -127,7 +131,9 @@ func (k *Platform) Status(ctx context.Context, name string) (platform.ServiceSta
 		if n := r.Status.DesiredReplicas; n != nil {
 			st.Desired = int(*n)
 		}
-		st.Failed = failureOf(&r)
+		if st.Failed, err = k.failureOf(ctx, &r); err != nil {
+			return st, err
+		}
 		st.Idle = low == 0 && st.Desired == 0 && r.Status.GetCondition(servingv1.RevisionConditionReady).IsTrue()
 	}
 	st.Desired = max(st.Desired, low)
@@ -139,11 +145,76 @@ func (k *Platform) Status(ctx context.Context, name string) (platform.ServiceSta
 }
 
 // failureOf returns why a revision does not become ready; empty while it may.
-func failureOf(r *servingv1.Revision) string {
+func (k *Platform) failureOf(ctx context.Context, r *servingv1.Revision) (string, error) {
 	for _, t := range []apis.ConditionType{servingv1.RevisionConditionReady, servingv1.RevisionConditionContainerHealthy, servingv1.RevisionConditionResourcesAvailable} {
 		if c := r.Status.GetCondition(t); c.IsFalse() {
-			return c.Reason + ": " + c.Message
+			return c.Reason + ": " + c.Message, nil
 		}
+	}
+	if r.Status.GetCondition(servingv1.RevisionConditionReady).IsTrue() {
+		return "", nil
+	}
+	// Knative waits ten minutes before it speaks of a container that dies again
+	// and again: its pods say so at once.
+	pods, err := k.core.CoreV1().Pods(k.c.Namespace).List(ctx, metav1.ListOptions{LabelSelector: serving.RevisionLabelKey + "=" + r.Name})
+	if err != nil {
+		return "", k.failure("look up the pods of revision "+r.Name, err)
+	}
+	pod := newest(pods.Items)
+	if pod == nil || pod.DeletionTimestamp != nil {
+		return "", nil
+	}
+	if reason := deaths(pod); reason != "" {
+		return reason, nil
+	}
+	return stuck(pod, time.Since(pod.CreationTimestamp.Time) > servicePending).reason, nil
+}
+
+// memoryOf returns the memory limit of a pod's container, as text.
+func memoryOf(pod *corev1.Pod, container string) string {
+	for _, c := range pod.Spec.Containers {
+		if c.Name == container {
+			return c.Resources.Limits.Memory().String()
+		}
+	}
+	return "unknown"
+}
+
+// servicePending is how long a pod waits for a node or an image before that is
+// shown as a failure. It goes on waiting: a node or an image may come.
+const servicePending = 30 * time.Second
+
+// serviceContainer is the name that Knative gives to a container without one.
+const serviceContainer = "user-container"
+
+// deaths says how a pod's container ended if it has ended more than once.
+func deaths(pod *corev1.Pod) string {
+	for _, c := range pod.Status.ContainerStatuses {
+		t := c.State.Terminated
+		if t == nil {
+			t = c.LastTerminationState.Terminated
+		}
+		if c.Name != serviceContainer || c.RestartCount == 0 || t == nil || c.State.Running != nil && c.Ready {
+			continue
+		}
+		times := int(c.RestartCount) // those that were followed by a restart
+		if c.State.Terminated != nil {
+			times++
+		}
+		reason := fmt.Sprintf("it ended with exit code %d", t.ExitCode)
+		switch {
+		case t.Reason == reasonOOM:
+			reason = "it ran out of memory (OOMKilled, limit " + memoryOf(pod, c.Name) + ")"
+		case t.ExitCode > 128:
+			reason = fmt.Sprintf("it was killed by signal %d", t.ExitCode-128)
+		}
+		if times > 1 {
+			reason += fmt.Sprintf(", %d times", times)
+		}
+		if message := strings.TrimSpace(t.Message); message != "" {
+			reason += ": " + message
+		}
+		return reason
 	}
 	return ""
 }

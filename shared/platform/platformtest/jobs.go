@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
@@ -98,7 +99,11 @@ func listedUntilReported(t *testing.T, b Backend) {
 	if names := p.running(t); !slices.Equal(names, []string{j.Name}) {
 		t.Errorf("after the start %v are listed", names)
 	}
-	<-reporting
+	select {
+	case <-reporting:
+	case <-time.After(b.Patience):
+		t.Fatal("no end is reported")
+	}
 	if names := p.running(t); !slices.Equal(names, []string{j.Name}) {
 		t.Errorf("while its end is being reported %v are listed", names)
 	}
