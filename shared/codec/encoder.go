@@ -110,9 +110,7 @@ func (w *rawWriter) encode(dst []byte, a Array) ([]byte, error) {
 		return dst, fmt.Errorf("%d numbers do not fill %s", got, shapeText(w.shape))
 	}
 	from, size := len(dst), a.Elements()*w.dtype.Size()
-	for range size {
-		dst = append(dst, 0)
-	}
+	dst = append(dst, make([]byte, size)...) // without an allocation where there is room
 	if len(a.Whole) > 0 {
 		return dst, w.mixed(dst[from:], newNumbers(a))
 	}

@@ -136,13 +136,7 @@ func (s *sending) run(ctx context.Context, paths []string) (err error) {
 	}
 	defer func() { err = errors.Join(err, reader.Close()) }()
 	s.config.Format, s.config.Config = reader.Format(), reader.Config()
-	if classes := reader.Classes(); len(classes) > 0 {
-		s.env.Note("classes: %s", numbered(classes))
-	}
-	for _, line := range reader.Report() {
-		s.env.Note("%s", terminal.Plain(line))
-	}
-	if err := s.suits(ctx, reader); err != nil {
+	if err := s.tell(ctx, reader); err != nil {
 		return err
 	}
 	cluster, err := s.broker.dial(ctx)
@@ -161,14 +155,27 @@ func (s *sending) run(ctx context.Context, paths []string) (err error) {
 	if err := s.pump(ctx, reader, out); err != nil {
 		return s.left(out, err)
 	}
-	for _, line := range reader.Found(s.inputs()) {
-		s.env.Note("%s", terminal.Plain(line))
-	}
+	s.note(reader.Found(s.inputs()))
 	summary, err := out.Close(ctx)
 	if err != nil {
 		return s.left(out, err)
 	}
 	return s.env.Print(summary, summary.Control.Topic, func(w io.Writer) error { return s.report(w, summary) })
+}
+
+// tell says what was taken for what, and refuses what the models cannot read.
+func (s *sending) tell(ctx context.Context, reader *files.Reader) error {
+	if classes := reader.Classes(); len(classes) > 0 {
+		s.env.Note("classes: %s", numbered(classes))
+	}
+	s.note(reader.Report())
+	return s.suits(ctx, reader)
+}
+
+func (s *sending) note(lines []string) {
+	for _, line := range lines {
+		s.env.Note("%s", terminal.Plain(line))
+	}
 }
 
 // target is where records go: a control.Sink for training, a feed for

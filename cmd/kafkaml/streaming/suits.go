@@ -7,7 +7,6 @@ import (
 
 	"github.com/kafkaml/kafkaml/client"
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
-	"github.com/kafkaml/kafkaml/cmd/kafkaml/terminal"
 	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream/files"
@@ -38,9 +37,7 @@ func (s *sending) suits(ctx context.Context, reader *files.Reader) error {
 			return err
 		}
 	}
-	for _, line := range reader.Rounded(s.inputs()) {
-		s.env.Note("%s", terminal.Plain(line))
-	}
+	s.note(reader.Rounded(s.inputs()))
 	return nil
 }
 

@@ -133,6 +133,7 @@ func openRows(path string, o Options) (*rows, error) {
 	if err != nil {
 		return nil, err
 	}
+	start, _ := from.Peek(512) // a shorter file gives what it has
 	r := &rows{name: filepath.Base(path), from: from, close: closer}
 	switch k {
 	case kindIDX:
@@ -143,6 +144,9 @@ func openRows(path string, o Options) (*rows, error) {
 		err = pipeline.Invalidf("file", "is not of NPY or IDX, and a pair of files is read from those only")
 	}
 	if err != nil {
+		if other := foreign(path, start); other != nil && content(start) != "an NPY file" {
+			err = other
+		}
 		return nil, errors.Join(within(path, err), closer())
 	}
 	return r, nil

@@ -65,7 +65,7 @@ func (c *column) see(v *cell, at place) (missing bool, err error) {
 		if len(v.numbers) == 1 && math.IsNaN(v.numbers[0]) {
 			return false, fmt.Errorf("is missing, where an array of %d numbers is wanted", c.count)
 		}
-		return false, fmt.Errorf("holds %d numbers, %d before", len(v.numbers), c.count)
+		return false, fmt.Errorf("holds %d numbers, %d before: give each row as many", len(v.numbers), c.count)
 	}
 	for i, f := range v.numbers {
 		if math.IsNaN(f) {

@@ -1,8 +1,10 @@
 package files
 
 import (
+	"cmp"
 	"encoding/csv"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -46,6 +48,12 @@ func (t *table) choose(o Options) error {
 	if len(texts) > 0 {
 		return t.textual(texts)
 	}
+	return t.check(why)
+}
+
+// check refuses samples and labels that cannot be sent. Why is what the label
+// was guessed by, empty where it was named.
+func (t *table) check(why string) error {
 	if len(t.samples) == 0 {
 		return pipeline.Invalidf("file", "no column is left for the samples").WithHint("the columns are %s; name another --label, or drop fewer", some(t.names()))
 	}
@@ -71,7 +79,7 @@ func (t *table) leaveNameless(labels []string) {
 }
 
 // checkLabels refuses a label that is missing in a row: nothing can be learnt
-// from it. Why is what a label was guessed by.
+// from it.
 func (t *table) checkLabels(why string) error {
 	if len(t.labels) != 1 {
 		return nil
@@ -143,9 +151,19 @@ func (t *table) likelyLabel() (name, why string) {
 			return t.found[i].name, "by its name"
 		}
 	}
+	numeric := 0
+	for _, c := range t.found {
+		if !c.left && c.numeric && c.texts == 0 {
+			numeric++
+		}
+	}
 	for i := len(t.found) - 1; i > 0; i-- {
-		if c := &t.found[i]; !c.left && (c.numeric || c.texts > 0) {
-			return c.name, "the last column"
+		switch c := &t.found[i]; {
+		case c.left, !c.numeric && c.texts == 0:
+		case c.texts > 0 && c.missing > 0 && numeric > 1: // no name of a class for every row
+			why = "the last column that names a class in each row, or holds numbers"
+		default:
+			return c.name, cmp.Or(why, "the last column")
 		}
 	}
 	return t.found[0].name, "the only column"
@@ -200,6 +218,8 @@ func list(text string, known []string) (items []string) {
 	return items
 }
 
+var plainInShell = regexp.MustCompile(`^[\w.:/%+-]*$`)
+
 // flagText writes names as a flag takes them in a shell.
 func flagText(names ...string) string {
 	quote := false
@@ -208,9 +228,7 @@ func flagText(names ...string) string {
 		if strings.ContainsAny(name, `,"`) {
 			names[i] = `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 		}
-		quote = quote || strings.ContainsFunc(names[i], func(r rune) bool {
-			return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-.:/%+", r))
-		})
+		quote = quote || !plainInShell.MatchString(names[i])
 	}
 	text := strings.Join(names, ",")
 	if quote {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -57,6 +58,9 @@ const judges = 50
 
 // begin finds the separator and whether the first row names the columns.
 func (r *csvReader) begin(from *bufio.Reader, path string, o Options) error {
+	if err := isTable(from); err != nil {
+		return err
+	}
 	separator, err := r.preamble(from)
 	if err != nil {
 		return err
@@ -66,10 +70,13 @@ func (r *csvReader) begin(from *bufio.Reader, path string, o Options) error {
 		separator = separatorOf(string(start), path)
 	}
 	r.csv = csv.NewReader(from)
+	if separator == ' ' {
+		r.csv = csv.NewReader(replaced{from, '\t', ' '})
+	}
 	r.csv.Comma, r.csv.ReuseRecord, r.csv.TrimLeadingSpace, r.csv.FieldsPerRecord = separator, true, true, -1
 	for len(r.ahead) <= judges {
 		cells, at, err := r.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil && len(r.ahead) > 0 {
@@ -88,6 +95,16 @@ func (r *csvReader) begin(from *bufio.Reader, path string, o Options) error {
 		return errors.New("holds no rows")
 	}
 	return r.name(o.Header)
+}
+
+// isTable refuses lines of JSON.
+func isTable(from *bufio.Reader) error {
+	start, _ := from.Peek(64 << 10) // a shorter file gives what it has
+	first, _, _ := bytes.Cut(bytes.TrimLeft(start, " \t\r\n"), []byte("\n"))
+	if bytes.HasPrefix(first, []byte("{")) && json.Valid(first) {
+		return pipeline.Invalidf("file", "holds JSON, not a table (CSV): it begins with %s", quoted(string(first))).WithHint("--as jsonl reads it")
+	}
+	return nil
 }
 
 // preamble reads what some programs write before the first row: the separator

@@ -162,13 +162,7 @@ func newReader(s source, o Options) (*Reader, error) {
 		}
 	}
 	r.encoder.Divide(l.sample.counts(), l.label.counts())
-	r.total = max(0, l.total-o.Skip)
-	if o.Limit > 0 && (l.total == unknown || r.total > o.Limit) {
-		r.total = o.Limit
-	}
-	if l.total == unknown {
-		r.total = 0
-	}
+	r.total = l.after(o)
 	for range o.Skip {
 		if _, _, err := s.next(); errors.Is(err, io.EOF) {
 			break
@@ -180,6 +174,18 @@ func newReader(s source, o Options) (*Reader, error) {
 		r.source = &limited{s, o.Limit}
 	}
 	return r, nil
+}
+
+// after is how many rows are left to send, 0 where the file does not say.
+func (l layout) after(o Options) int64 {
+	if l.total == unknown {
+		return o.Limit
+	}
+	n := max(0, l.total-o.Skip)
+	if o.Limit > 0 {
+		n = min(n, o.Limit)
+	}
+	return n
 }
 
 // limited ends a source early.

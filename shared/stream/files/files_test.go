@@ -325,7 +325,7 @@ func TestOpenRefuses(t *testing.T) {
 		"JSON, a new member":  {[]string{write(t, "a.jsonl", "{\"a\":1}\n{\"b\":1}\n")}, files.Options{Only: true}, `"b"`},
 		"JSON, other lengths": {[]string{write(t, "a.jsonl", "{\"a\":[1]}\n{\"a\":[1,2]}\n")}, files.Options{Only: true}, "2 numbers, 1 before"},
 		"JSON, an object":     {[]string{write(t, "a.jsonl", "{\"a\":{}}\n")}, files.Options{Only: true}, "object"},
-		"JSON, an array":      {[]string{write(t, "a.jsonl", "[1]\n")}, files.Options{Only: true}, "not a JSON object"},
+		"JSON, an array":      {[]string{write(t, "a.jsonl", "[1]\n")}, files.Options{Only: true}, "where a row is a JSON object"},
 		"a type for AVRO":     {[]string{write(t, "a.csv", "x,y\n1,2\n")}, files.Options{DType: "uint8"}, "only RAW"},
 		"an unknown type":     {[]string{"testdata/x.npy"}, files.Options{Only: true, DType: "int"}, `"int"`},
 		"an unknown format":   {[]string{"testdata/x.npy"}, files.Options{Only: true, Format: "XML"}, "XML"},

@@ -2,6 +2,7 @@ package files
 
 import (
 	"bytes"
+	"regexp"
 	"strings"
 )
 
@@ -26,6 +27,7 @@ const (
 	orc         = "an ORC file"
 	torch       = "a file of PyTorch"
 	stata       = "a file of a statistics program"
+	pointer     = "a pointer of Git LFS in place of a file"
 )
 
 // magics are the first bytes of such files.
@@ -87,6 +89,7 @@ var cures = map[string]string{
 	xml:                 pandas + `read_xml("%s").to_csv("new.csv", index=False)'`,
 	matlab:              `python -c 'import numpy, scipy.io; m = scipy.io.loadmat("%s"); numpy.savez("new.npz", **{k: v for k, v in m.items() if k[0] != "_"})'`,
 	libsvm:              `python -c 'import numpy, sklearn.datasets; x, y = sklearn.datasets.load_svmlight_file("%s"); numpy.savez("new.npz", x=x.toarray(), y=y)'`,
+	pointer:             "fetch the file itself: git lfs pull",
 	packed:              "unpack it; of packed files those of gzip are read as they are",
 	database:            `write a table as CSV: sqlite3 -header -csv %s "select * from TABLE" > new.csv`,
 	torch:               `python -c 'import numpy, torch; x, y = torch.load("%s"); numpy.savez("new.npz", x=x, y=y)'`,
@@ -95,6 +98,10 @@ var cures = map[string]string{
 	"an NPY file":       "--as npy reads it",
 	"a PDF":             "write its table as CSV",
 }
+
+// sparse is a line of LIBSVM: a label, then numbers by the number of their
+// feature.
+var sparse = regexp.MustCompile(`^[+-]?[\d.]+( \d+:[+-]?[\d.e+-]+)+\s*\n`)
 
 // content says of which other kind the first bytes of a file are; empty where
 // they do not tell.
@@ -112,6 +119,10 @@ func content(start []byte) string {
 		return xml
 	case strings.HasPrefix(text, "@relation"), strings.HasPrefix(text, "%") && strings.Contains(text, "@relation"):
 		return arff
+	case strings.HasPrefix(text, "version https://git-lfs"):
+		return pointer
+	case sparse.MatchString(text):
+		return libsvm
 	}
 	return ""
 }

@@ -57,7 +57,7 @@ func isName(cell string) bool {
 	cell = strings.TrimSpace(cell)
 	_, number := like(cell)
 	word, known := formOf(words, cell)
-	return isText(cell) && !number && (!known || word.what == "")
+	return isText(cell) && !number && (!known || word.table == "" && !strings.ContainsAny(cell, "0123456789"))
 }
 
 // isNumber reports whether a cell holds digits that are a number.

@@ -62,7 +62,10 @@ func newJSONLines(path string) (rowReader, error) {
 // begin reads the first two objects: the first names the columns, and one that
 // stays alone may hold a whole table.
 func (r *jsonLines) begin(from *bufio.Reader) error {
-	r.objects = objectsOf(from)
+	if err := beginsAsJSON(from); err != nil {
+		return err
+	}
+	r.objects = objectsOf(from, r.path)
 	for range 2 {
 		object, line, err := r.objects()
 		if errors.Is(err, io.EOF) && len(r.ahead) > 0 {
@@ -181,9 +184,9 @@ func (c *cell) json(value []byte) error {
 			return nil
 		}
 		n, ok := parseNumber(string(word))
-		if !ok {
-			form, _ := like(string(word))
-			return fmt.Errorf("holds %s: %s", word, form.what)
+		if !ok { // it is beyond the range of numbers
+			c.kind, c.text = aText, string(word)
+			return nil
 		}
 		c.add(n)
 		return nil

@@ -127,7 +127,7 @@ func isNot(format string, start []byte) error {
 	if what := content(start); what != "" {
 		return fmt.Errorf("is not %s but %s", format, what)
 	}
-	if readable(start) && len(start) > 0 {
+	if readable(start) && len(start) > 0 && !bytes.ContainsFunc(start, func(r rune) bool { return r > '~' }) {
 		return fmt.Errorf("is not %s: it begins with the text %s", format, quoted(string(start)))
 	}
 	return fmt.Errorf("is not %s", format)

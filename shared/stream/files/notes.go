@@ -75,7 +75,7 @@ func (c *cell) String() string {
 		text := strings.Replace(strconv.FormatFloat(f, 'g', -1, 64), "Inf", "Infinity", 1)
 		if i < len(c.exact) && c.exact[i] != 0 {
 			text = strconv.FormatInt(c.exact[i], 10)
-		} else if f == math.Trunc(f) && math.Abs(f) < rounds {
+		} else if math.Abs(f) >= 1e-4 && math.Abs(f) < 1e15 || f == 0 {
 			text = strconv.FormatFloat(f, 'f', -1, 64)
 		}
 		all = append(all, text)
@@ -135,6 +135,9 @@ func (t *table) warnings() (notes []string) {
 	var missing []string
 	for _, i := range append(append([]int(nil), t.samples...), t.labels...) {
 		c := &t.found[i]
+		if !c.numeric && c.texts == 0 {
+			notes = append(notes, fmt.Sprintf("warning: %s holds no value in any row: leave it out (--drop %s)", c.name, flagText(c.name)))
+		}
 		if c.missing > 0 {
 			missing = append(missing, fmt.Sprintf("%s %d", c.name, c.missing))
 		}
@@ -144,6 +147,9 @@ func (t *table) warnings() (notes []string) {
 		if odd, next, ok := c.odd(); ok {
 			notes = append(notes, fmt.Sprintf("warning: %s is %g in %s, far from the rest: the next largest is %g", c.name, odd.value, odd.at, next))
 		}
+	}
+	if n := int64(len(t.classes)); n > 20 && n > t.total/2 {
+		notes = append(notes, fmt.Sprintf("warning: the label %s names %d classes in %d rows; --label names another column", t.found[t.labels[0]].name, n, t.total))
 	}
 	if n := len(notes); n > most {
 		notes = append(notes[:most], fmt.Sprintf("warning: %d more columns hold Infinity or numbers far from the rest", n-most))

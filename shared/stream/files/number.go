@@ -91,6 +91,7 @@ var lookalikes = []lookalike{
 // words are other texts that have a usual number.
 var words = []lookalike{
 	{regexp.MustCompile(`^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ].*)?$|^\d{1,2}[:.]\d{2}([:.]\d{2})?(\.\d+)?$`), "it is a date or a time", "write it as a number, such as seconds since a day", ""},
+	{regexp.MustCompile(`^(?i)(-+|\.+|none|nil|missing|unknown|n\.a\.)$`), "it stands for a missing number", "write nothing there", ""},
 	{regexp.MustCompile(`^(?i)(yes|no|on|off)$`), "", "write 1 and 0 for yes and no", ""},
 }
 

@@ -16,16 +16,27 @@ import (
 
 // objectsOf finds out how a file writes its objects: one a line, over several
 // lines, or in one array.
-func objectsOf(from *bufio.Reader) objects {
+func objectsOf(from *bufio.Reader, path string) objects {
 	start, _ := from.Peek(64 << 10) // a shorter file gives what it has
 	start = bytes.TrimLeft(start, " \t\r\n")
 	if bytes.HasPrefix(start, []byte("[")) {
-		return inArray(json.NewDecoder(from))
+		return inArray(json.NewDecoder(from), path)
 	}
 	if first, _, more := bytes.Cut(start, []byte("\n")); more && bytes.HasPrefix(first, []byte("{")) && !json.Valid(first) && unfinished(first) {
-		return apart(json.NewDecoder(from))
+		return apart(json.NewDecoder(from), path)
 	}
 	return lines(from)
+}
+
+// beginsAsJSON refuses a file that begins with neither an object nor an array.
+func beginsAsJSON(from *bufio.Reader) error {
+	start, _ := from.Peek(4 << 10) // a shorter file gives what it has
+	text := bytes.TrimSpace(start)
+	if len(text) == 0 || text[0] == '{' || text[0] == '[' {
+		return nil
+	}
+	first, _, _ := bytes.Cut(text, []byte("\n"))
+	return pipeline.Invalidf("file", "is not of JSON objects: it begins with %s", quoted(string(first))).WithHint("if it is a table, --as csv reads it")
 }
 
 // unfinished reports whether a text ends before its JSON does.
@@ -55,15 +66,15 @@ func lines(from *bufio.Reader) objects {
 	}
 }
 
-func apart(d *json.Decoder) objects {
+func apart(d *json.Decoder, path string) objects {
 	var raw json.RawMessage
 	return func() ([]byte, int64, error) {
 		raw = raw[:0]
-		return decoded(d, &raw)
+		return decoded(d, &raw, path)
 	}
 }
 
-func inArray(d *json.Decoder) objects {
+func inArray(d *json.Decoder, path string) objects {
 	var raw json.RawMessage
 	begun := false
 	return func() ([]byte, int64, error) {
@@ -81,22 +92,23 @@ func inArray(d *json.Decoder) objects {
 			return nil, 0, unexpected(err)
 		}
 		raw = raw[:0]
-		return decoded(d, &raw)
+		return decoded(d, &raw, path)
 	}
 }
 
-func decoded(d *json.Decoder, raw *json.RawMessage) ([]byte, int64, error) {
+func decoded(d *json.Decoder, raw *json.RawMessage, path string) ([]byte, int64, error) {
 	if err := d.Decode(raw); err != nil {
 		return nil, 0, unexpected(err)
 	}
 	if (*raw)[0] != '{' {
-		return nil, 0, pipeline.Invalidf("file", "%s is not a JSON object", quoted(string(*raw))).WithHint(`write one object a line, as {"a": 1.5, "y": 0}`)
+		return nil, 0, pipeline.Invalidf("file", "holds %s, where a row is a JSON object", quoted(string(*raw))).
+			WithHint(`write rows that are arrays as CSV: python -c 'import json, pandas; pandas.DataFrame(json.load(open(%q))).to_csv("new.csv", index=False)'`, filepath.Base(path))
 	}
 	return *raw, 0, nil
 }
 
 func unexpected(err error) error {
-	if err == nil || err == io.EOF {
+	if err == nil || errors.Is(err, io.EOF) {
 		return err
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
@@ -109,13 +121,15 @@ func unexpected(err error) error {
 func whole(object []byte, path string) error {
 	var counts []int
 	var kinds []byte
-	var name string
+	var rows string
 	err := codec.Members(object, func(member, value []byte) error {
-		name = string(member)
 		kinds = append(kinds, value[0])
 		n, kind := size(value)
 		if kind != 0 {
 			kinds[len(kinds)-1] = kind
+		}
+		if kind == 'o' {
+			rows = string(member)
 		}
 		counts = append(counts, n)
 		return nil
@@ -131,7 +145,8 @@ func whole(object []byte, path string) error {
 	case len(kinds) > 1 && counts[0] > 1 && same('['), counts[0] > 0 && same('{'):
 		return pipeline.Invalidf("file", "holds one object of columns, %d values in each, where an object is one row", counts[0]).WithHint("write one object a row: %s", cure)
 	case slices.Contains(kinds, 'o'):
-		return pipeline.Invalidf("file", "holds one object, with the rows in a member (%q is the last)", name).WithHint("write the rows alone, one object a line")
+		return pipeline.Invalidf("file", "holds one object, with the rows in its member %q", rows).
+			WithHint("write the rows alone: python -c 'import json, pandas; pandas.DataFrame(json.load(open(%q))[%q]).to_json(\"new.jsonl\", orient=\"records\", lines=True)'", filepath.Base(path), rows)
 	}
 	return nil
 }

@@ -56,7 +56,7 @@ func openText(path string) (*bufio.Reader, func() error, error) {
 		from = utf16(from, unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM))
 	}
 	if start, _ = from.Peek(4 << 10); bytes.IndexByte(start, '\r') >= 0 && bytes.IndexByte(start, '\n') < 0 {
-		from = bufio.NewReaderSize(returns{from}, readAhead)
+		from = bufio.NewReaderSize(replaced{from, '\r', '\n'}, readAhead)
 	}
 	return from, closer, err
 }
@@ -78,14 +78,17 @@ func zeros(start []byte, from int) bool {
 	return len(start) > 0
 }
 
-// returns reads lines that end in a carriage return alone as others.
-type returns struct{ from io.Reader }
+// replaced reads a text with one character for another.
+type replaced struct {
+	from    io.Reader
+	old, by byte
+}
 
-func (r returns) Read(b []byte) (int, error) {
+func (r replaced) Read(b []byte) (int, error) {
 	n, err := r.from.Read(b)
 	for i, c := range b[:n] {
-		if c == '\r' {
-			b[i] = '\n'
+		if c == r.old {
+			b[i] = r.by
 		}
 	}
 	return n, err

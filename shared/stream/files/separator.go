@@ -1,6 +1,9 @@
 package files
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // separators are what may stand between cells, likeliest first.
 var separators = []rune{',', ';', '\t', '|', ' '}
@@ -14,9 +17,14 @@ func separatorOf(start, path string) rune {
 	lines := firstLines(start)
 	best, most := ',', 0
 	for range 2 { // all lines, then those below the first
-		for _, s := range separators {
+		for _, s := range separators[:len(separators)-1] {
 			if n := steady(lines, s); n > most {
 				best, most = s, n
+			}
+		}
+		if most == 0 || best == '\t' && numbersApart(lines) { // else blanks stand in texts
+			if n := steady(lines, ' '); n > most {
+				best, most = ' ', n
 			}
 		}
 		if most > 0 || len(lines) < 3 {
@@ -33,6 +41,14 @@ func separatorOf(start, path string) rune {
 		}
 	}
 	return best
+}
+
+// numbersApart reports whether what stands before the first tab of a line is
+// several numbers with blanks between them.
+func numbersApart(lines []string) bool {
+	before, _, _ := strings.Cut(lines[0], "\t")
+	cells := strings.Fields(before)
+	return len(cells) > 1 && !slices.ContainsFunc(cells, isText)
 }
 
 // firstLines are the first few lines that hold something and are there whole.

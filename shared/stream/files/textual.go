@@ -33,7 +33,10 @@ func (t *table) textual(texts []*column) error {
 		}
 	}
 	if form, _ := like(first.text); len(fix) > 0 && len(t.samples) > 0 && !t.isLabel(first) && form.table == "" {
-		hints = append(hints, "or leave out (--drop) "+flagText(columnNames(fix)...))
+		hints = append(hints, fmt.Sprintf("or leave the column out (--drop %s)", flagText(columnNames(fix)...)))
+	}
+	if first.other != "" && t.isLabel(first) {
+		return e.WithHint("name another column with --label, or write the label as a number or the name of a class")
 	}
 	if len(drop) > 0 {
 		hints = append(hints, t.leaveOrWrite(drop, fix))
@@ -79,7 +82,7 @@ func (t *table) fix(c *column) string {
 	case ok:
 		return form.cure
 	}
-	return "write a number there, or nothing where it is missing"
+	return "write a number there, or nothing where it is missing, or take the row out"
 }
 
 // leaveOrWrite says what to do about columns of texts.
