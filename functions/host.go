@@ -12,7 +12,6 @@ import (
 	"sync"
 
 	"github.com/kafkaml/kafkaml/eventing"
-	"github.com/kafkaml/kafkaml/eventing/api"
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/eventing/sources"
 	deploytraining "github.com/kafkaml/kafkaml/functions/deploy-training"
@@ -41,7 +40,7 @@ func Open(ctx context.Context, config Config, log *slog.Logger) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{config: config, log: log, handlers: map[string]http.Handler{}}
+	h := &Host{config: config, log: log, handlers: map[string]http.Handler{}, documents: Describe(config.Frameworks)}
 	if err := h.wire(ctx); err != nil {
 		return nil, errors.Join(err, h.Close())
 	}
@@ -57,7 +56,6 @@ func (h *Host) wire(ctx context.Context) error {
 	if h.config.Step != "" {
 		steps = []string{h.config.Step}
 	}
-	var parts []api.Part
 	for _, step := range steps {
 		wire, ok := wirings[step]
 		if !ok {
@@ -69,9 +67,7 @@ func (h *Host) wire(ctx context.Context) error {
 			return err
 		}
 		h.handlers[step] = door.New(f, door.Config{Store: h.parts.store, Log: h.log, Origins: h.config.Origins})
-		parts = append(parts, f.Part("/"+step))
 	}
-	h.documents = documents(append(parts, api.Predict(PredictPath+"/{inference}")))
 	return nil
 }
 
@@ -129,17 +125,6 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	http.StripPrefix("/"+name, handler).ServeHTTP(w, r)
-}
-
-// Documents are the names at the root where the whole API is described.
-var Documents = []string{"openapi.json", "asyncapi.json"}
-
-// documents serves the description of all parts.
-func documents(parts []api.Part) http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /openapi.json", door.Document(api.OpenAPI, parts...))
-	mux.HandleFunc("GET /asyncapi.json", door.Document(api.AsyncAPI, parts...))
-	return mux
 }
 
 // ended is told by the platform how a training process ended.

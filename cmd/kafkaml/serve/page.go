@@ -14,6 +14,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/client"
 	"github.com/kafkaml/kafkaml/functions"
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/ui"
 )
@@ -22,12 +23,12 @@ import (
 // functions of a cluster, so that a browser and the command line need one
 // address. FUNCTIONS_URL says where a step is, with its name in place of the
 // star: http://*.kafkaml.svc.cluster.local.
-func page(ctx context.Context, getenv func(string) string, log *slog.Logger) error {
+func page(ctx context.Context, getenv func(string) string, frameworks framework.Registry, log *slog.Logger) error {
 	where := getenv("FUNCTIONS_URL")
 	if u, err := url.Parse(strings.ReplaceAll(where, "*", "name")); err != nil || u.Host == "" || !strings.Contains(where, "*") {
 		return pipeline.Invalidf("FUNCTIONS_URL", "%q is not the URL of the functions", where).WithHint("such as http://*.kafkaml.svc.cluster.local")
 	}
-	handler := pageHandler(where, getenv, log)
+	handler := pageHandler(where, getenv, frameworks, log)
 	server := &http.Server{Addr: net.JoinHostPort("", port(getenv)), Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	ended := make(chan error, 1)
 	go func() { ended <- server.ListenAndServe() }()
@@ -47,7 +48,7 @@ func page(ctx context.Context, getenv func(string) string, log *slog.Logger) err
 	return nil
 }
 
-func pageHandler(where string, getenv func(string) string, log *slog.Logger) http.Handler {
+func pageHandler(where string, getenv func(string) string, frameworks framework.Registry, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	for _, step := range pipeline.Steps {
 		mux.Handle("/"+step+"/", http.StripPrefix("/"+step, proxy(log, func(*http.Request) string { return strings.ReplaceAll(where, "*", step) })))
@@ -58,6 +59,10 @@ func pageHandler(where string, getenv func(string) string, log *slog.Logger) htt
 		config.Cluster = &client.ConfigCluster{Namespace: m[1], Server: strings.ReplaceAll(where, "*", "page")}
 	}
 	mux.Handle("/", ui.Handler(config))
+	documents := functions.Describe(frameworks)
+	for _, name := range functions.Documents {
+		mux.Handle("GET /"+name, documents)
+	}
 	for _, health := range []string{"GET /health/liveness", "GET /health/readiness"} {
 		mux.HandleFunc(health, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	}

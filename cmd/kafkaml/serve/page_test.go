@@ -14,7 +14,7 @@ func TestPageConfig(t *testing.T) {
 		"https://*.functions.example.com": "",
 	} {
 		t.Run(where, func(t *testing.T) {
-			h := pageHandler(where, func(string) string { return "" }, slog.New(slog.DiscardHandler))
+			h := pageHandler(where, func(string) string { return "" }, nil, slog.New(slog.DiscardHandler))
 			w := httptest.NewRecorder()
 			h.ServeHTTP(w, httptest.NewRequest("GET", "/config.json", nil))
 			var config struct {
@@ -34,5 +34,26 @@ func TestPageConfig(t *testing.T) {
 				t.Errorf("cluster %+v", config.Cluster)
 			}
 		})
+	}
+}
+
+// The page's address describes all functions, as that of kafkaml run does.
+func TestPageDescribesTheFunctions(t *testing.T) {
+	h := pageHandler("http://*.ml.svc.cluster.local", func(string) string { return "" }, nil, slog.New(slog.DiscardHandler))
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest("GET", "/openapi.json", nil))
+	var document struct{ Paths map[string]any }
+	if err := json.Unmarshal(w.Body.Bytes(), &document); err != nil {
+		t.Fatalf("%d %v", w.Code, err)
+	}
+	for _, path := range []string{"/model-register/models", "/records/streams", "/predict/{inference}/v2"} {
+		if document.Paths[path] == nil {
+			t.Errorf("%s is not described", path)
+		}
+	}
+	w = httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest("GET", "/asyncapi.json", nil))
+	if err := json.Unmarshal(w.Body.Bytes(), &document); err != nil {
+		t.Errorf("%d %v", w.Code, err)
 	}
 }

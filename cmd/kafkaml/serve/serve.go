@@ -35,7 +35,7 @@ func Command(env *cli.Env) *cobra.Command {
 			log := slog.New(slog.NewJSONHandler(env.Err, nil))
 			slog.SetDefault(log)
 			if env.Getenv("FUNCTION") == Page {
-				return page(cmd.Context(), env.Getenv, log)
+				return page(cmd.Context(), env.Getenv, env.Frameworks, log)
 			}
 			return step(cmd.Context(), env.Frameworks, log)
 		},
