@@ -127,8 +127,11 @@ func TestControlMessageThatIsACloudEvent(t *testing.T) {
 	for _, typ := range []string{"com.example.announced", eventing.DatasourceResend} {
 		r := newRig(t)
 		rec := stream.Record{Key: []byte("31"), Value: r.value(nil), Headers: []stream.Header{
-			{Key: "ce_specversion", Value: []byte("1.0")}, {Key: "ce_id", Value: []byte("i")}, {Key: "ce_type", Value: []byte(typ)},
-			{Key: "ce_source", Value: []byte("/plant#line")}, {Key: "content-type", Value: []byte("application/cloudevents+json")},
+			{Key: "ce_specversion", Value: []byte("1.0")},
+			{Key: "ce_id", Value: []byte("i")},
+			{Key: "ce_type", Value: []byte(typ)},
+			{Key: "ce_source", Value: []byte("/plant#line")},
+			{Key: "content-type", Value: []byte("application/cloudevents+json")},
 		}}
 		if _, err := r.cluster.Produce(t.Context(), r.control, 0, []stream.Record{rec}); err != nil {
 			t.Fatal(err)

@@ -76,21 +76,32 @@ func (s *Service) receive(ctx context.Context, e event.Event) (*event.Event, err
 	if err != nil {
 		return nil, err
 	}
-	origin := pipeline.Origin{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Bytes: len(r.Key) + len(r.Value)}
-	if origin.Topic == "" {
-		origin.Topic = s.ControlTopic
+	if r.Topic == "" {
+		r.Topic = s.ControlTopic
 	}
 	if e.Type() != eventing.KafkaRecord { // a CloudEvent: its key did not come with it
-		if r, err = s.find(ctx, origin.Topic, r); err != nil {
+		if r, err = s.find(ctx, r); err != nil {
 			return nil, err
 		}
-		origin.Bytes = len(r.Key) + len(r.Value)
 	}
-	ids, err := s.Cluster.TopicIDs(ctx, origin.Topic)
+	ids, err := s.Cluster.TopicIDs(ctx, r.Topic)
 	if err != nil {
 		return nil, err
 	}
-	origin.TopicID = ids[origin.Topic]
+	id := ids[r.Topic]
+	if err := s.catchUp(ctx, originOf(r, id)); err != nil {
+		return nil, err
+	}
+	return s.take(ctx, r, id, isDead(e))
+}
+
+func originOf(r stream.Record, topicID string) pipeline.Origin {
+	return pipeline.Origin{Topic: r.Topic, TopicID: topicID, Partition: r.Partition, Offset: r.Offset, Bytes: len(r.Key) + len(r.Value)}
+}
+
+// take makes a datasource of a record and announces it.
+func (s *Service) take(ctx context.Context, r stream.Record, topicID string, dead bool) (*event.Event, error) {
+	origin := originOf(r, topicID)
 	known := false // the record came before
 	d, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (d pipeline.Datasource, err error) {
 		d, known, err = seen(tx, origin, r.Time)
@@ -114,17 +125,10 @@ func (s *Service) receive(ctx context.Context, e event.Event) (*event.Event, err
 		return nil, err
 	}
 	fact := factOf(d)
-	return &fact, s.announce(ctx, d, fact)
-}
-
-// find gives a record as it lies in the log; as it came where the log no longer
-// holds it.
-func (s *Service) find(ctx context.Context, topic string, r stream.Record) (stream.Record, error) {
-	found, err := s.Cluster.NewFinder(topic).Find(ctx, r.Partition, r.Offset)
-	if pipeline.KindOf(err) == pipeline.NotFound {
-		return r, nil
+	if dead {
+		return &fact, s.announceDead(ctx, d, fact)
 	}
-	return found, err
+	return &fact, s.announce(ctx, d, fact)
 }
 
 // seen finds the datasource that a record became when it came before. Rows of

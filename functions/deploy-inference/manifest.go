@@ -22,9 +22,12 @@ func (d Deps) service(i pipeline.Inference, sub subject) platform.Service {
 
 // The delivery of records to predict: it dead-letters what it cannot use by
 // itself, so what is left to retry is an output topic that cannot be written,
-// or a replica that has just died. Both pass; giving up would lose records.
+// or a replica that has just died. Both pass within the 14 minutes of the retries
+// (0.1 s doubled 12 times), or within those that the record then has as a dead
+// letter, whose sink is predict again. A record that cannot be sent at all (a
+// control character in a header) holds the commits of its partition no longer.
 const (
-	sourceRetries = 1000
+	sourceRetries = 12
 	sourceBackoff = "PT0.1S"
 	sourceTimeout = "PT30S"
 )
@@ -36,6 +39,7 @@ func (d Deps) source(i pipeline.Inference) eventing.KafkaSource {
 	if d.PerPartition {
 		consumers = int32(max(1, i.Partitions)) // #nosec G115 -- Kafka's partitions are int32
 	}
+	sink := eventing.Destination{Ref: &eventing.Reference{APIVersion: "serving.knative.dev/v1", Kind: "Service", Namespace: d.Namespace, Name: i.Name}}
 	return eventing.KafkaSource{
 		APIVersion: eventing.SourceAPIVersion, Kind: eventing.SourceKind,
 		Metadata: eventing.Metadata{
@@ -51,8 +55,8 @@ func (d Deps) source(i pipeline.Inference) eventing.KafkaSource {
 		Spec: eventing.KafkaSourceSpec{
 			ConsumerGroup: pipeline.InferenceGroup(strconv.FormatInt(i.ID, 10)), BootstrapServers: d.Brokers, Topics: []string{i.InputTopic},
 			Consumers: &consumers, InitialOffset: eventing.Earliest, Ordering: eventing.Unordered,
-			Delivery: &eventing.Delivery{Retry: &retry, BackoffPolicy: eventing.Linear, BackoffDelay: sourceBackoff, Timeout: sourceTimeout},
-			Sink:     eventing.Destination{Ref: &eventing.Reference{APIVersion: "serving.knative.dev/v1", Kind: "Service", Namespace: d.Namespace, Name: i.Name}},
+			Delivery: &eventing.Delivery{DeadLetterSink: &sink, Retry: &retry, BackoffPolicy: eventing.Exponential, BackoffDelay: sourceBackoff, Timeout: sourceTimeout},
+			Sink:     sink,
 		},
 	}
 }

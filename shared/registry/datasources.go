@@ -93,6 +93,18 @@ func (tx *Tx) DatasourceFrom(o pipeline.Origin) (d pipeline.Datasource, found bo
 	return *x, true, nil
 }
 
+// DatasourceBefore gives the last offset before that of a control record, in its
+// partition, from which a datasource came; found is false where none did.
+func (tx *Tx) DatasourceBefore(o pipeline.Origin) (offset int64, found bool, err error) {
+	var last sql.NullInt64
+	err = tx.row(`SELECT MAX(origin_offset) FROM datasources
+		WHERE origin_topic = ? AND origin_partition = ? AND origin_offset < ?`, originTopic(o), o.Partition, o.Offset).Scan(&last)
+	if err != nil {
+		return 0, false, fmt.Errorf("look for the datasource before: %w", err)
+	}
+	return last.Int64, last.Valid, nil
+}
+
 // Datasources lists datasources; filters: "deployment", "datasource" (those
 // sent again from it). Query.Status is DatasourceRejected or a RetentionState.
 func (tx *Tx) Datasources(q Query) (Page[pipeline.Datasource], error) {
