@@ -68,6 +68,7 @@ type door struct {
 	Config
 	f        Function
 	metrics  *metrics
+	quiet    quiet
 	inFlight keyed
 	streams  *Streams // GET /events
 	mux      http.Handler

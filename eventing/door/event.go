@@ -35,9 +35,10 @@ func (d *door) postEvent(w http.ResponseWriter, r *http.Request) {
 	reply, outcome, err := d.handle(r.Context(), e)
 	d.metrics.observe(d.label(e.Type()), outcome, start)
 	if err != nil {
-		d.refuseEvent(w, log, outcome, err)
+		d.refuseEvent(w, log, d.label(e.Type()), outcome, err)
 		return
 	}
+	d.quiet.taken(log, d.label(e.Type()))
 	log.Debug("event handled", "outcome", outcome, "seconds", time.Since(start).Seconds())
 	structured := strings.HasPrefix(r.Header.Get("Content-Type"), event.ApplicationCloudEventsJSON)
 	writeEvent(w, reply, structured)
@@ -54,7 +55,7 @@ const (
 	outcomeFailed    = "failed"
 )
 
-func (d *door) refuseEvent(w http.ResponseWriter, log *slog.Logger, outcome string, err error) {
+func (d *door) refuseEvent(w http.ResponseWriter, log *slog.Logger, typ, outcome string, err error) {
 	status := map[string]int{outcomeUnknown: http.StatusBadRequest, outcomeSchema: http.StatusUnprocessableEntity}[outcome]
 	if status == 0 {
 		status = http.StatusInternalServerError
@@ -62,7 +63,11 @@ func (d *door) refuseEvent(w http.ResponseWriter, log *slog.Logger, outcome stri
 			status = http.StatusServiceUnavailable
 		}
 	}
-	log.Warn("event not handled", "status", status, "error", err)
+	if status == http.StatusServiceUnavailable {
+		d.quiet.refuse(log, typ, status, err)
+	} else {
+		log.Warn("event not handled", "status", status, "error", err)
+	}
 	writeProblem(w, status, err)
 }
 
