@@ -82,6 +82,7 @@ func readBody(r *http.Request) ([]byte, error) {
 	if err != nil {
 		return nil, malformed("body", err)
 	}
+	body = bytes.TrimPrefix(body, []byte("\ufeff")) // of a file that an editor of Windows wrote
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil, nil
 	}

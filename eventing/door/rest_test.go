@@ -33,6 +33,7 @@ func TestREST(t *testing.T) {
 		{"read what is not there", "GET", "/models/9", "", nil, 404, ""},
 		{"an id of words", "GET", "/models/x", "", nil, 422, "id"},
 		{"taken", "POST", "/models", `{"name":"m","source":"s"}`, asJSON, 409, "name"},
+		{"a byte order mark before it", "POST", "/models", "\ufeff" + `{"name":"m","source":"s"}`, asJSON, 409, "name"},
 		{"a fault in the source", "POST", "/models", `{"name":"n","source":"?"}`, asJSON, 422, "source"},
 		{"unknown member", "POST", "/models", `{"name":"n","source":"s","nmae":1}`, asJSON, 422, "nmae"},
 		{"not JSON", "POST", "/models", `{"name"`, asJSON, 400, "body"},

@@ -102,6 +102,11 @@ func TestAPreviewIsRefusedByName(t *testing.T) {
 // upload posts a file as a stream.
 func (r *rig) upload(t *testing.T, name, content string, fields map[string]string) (status int, body string) {
 	t.Helper()
+	return r.uploadTo(t, "/streams", name, content, fields)
+}
+
+func (r *rig) uploadTo(t *testing.T, path, name, content string, fields map[string]string) (status int, body string) {
+	t.Helper()
 	var b bytes.Buffer
 	form := multipart.NewWriter(&b)
 	for k, v := range fields {
@@ -115,7 +120,7 @@ func (r *rig) upload(t *testing.T, name, content string, fields map[string]strin
 		_, _ = io.WriteString(part, content)
 	}
 	_ = form.Close()
-	answer, err := http.Post(r.URL+"/streams", form.FormDataContentType(), &b)
+	answer, err := http.Post(r.URL+path, form.FormDataContentType(), &b)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,9 +142,15 @@ func TestAFileIsSentAsAStream(t *testing.T) {
 	if status != http.StatusCreated {
 		t.Fatalf("%d %s", status, body)
 	}
-	var sum control.Summary
+	var sum struct {
+		control.Summary
+		Notes []string
+	}
 	if err := json.Unmarshal([]byte(body), &sum); err != nil {
 		t.Fatal(err)
+	}
+	if said := strings.Join(sum.Notes, "\n"); !strings.Contains(said, "label: class") || !strings.Contains(said, "row 1 (line 2): a=1 b=2 c=3 -> class=0") {
+		t.Errorf("said %s", said)
 	}
 	if sum.Records != 2 || len(sum.Ranges) != 1 || sum.Ranges[0].Topic != "iris" || sum.Control.Topic != r.control {
 		t.Errorf("sent %+v, want 2 records of iris and a control message on %s", sum, r.control)
@@ -147,6 +158,37 @@ func TestAFileIsSentAsAStream(t *testing.T) {
 	_, next, err := r.cluster.Offsets(t.Context(), "iris")
 	if err != nil || next[0] != 2 {
 		t.Errorf("%v records are in the topic (%v), want 2", next, err)
+	}
+}
+
+// TestAFileIsLookedAtBeforeItIsSent holds that what would be taken is told, and
+// that nothing is sent for it.
+func TestAFileIsLookedAtBeforeItIsSent(t *testing.T) {
+	r := newRig(t)
+	look := func(content string, fields map[string]string) (status int, answer struct {
+		Notes       []string
+		Field, Hint string
+	}) { fields["deployment"], fields["topic"] = fmt.Sprint(r.deployment), "looked-at"; status, body := r.uploadTo(t, "/streams/preview", "t.csv", content, fields); if err := json.Unmarshal([]byte(body), &answer); err != nil {
+		t.Fatalf("%d %s", status, body)
+	}; return status, answer }
+	status, answer := look("7,8,9,1\n4,,1732795123456,0\n", map[string]string{})
+	said := strings.Join(answer.Notes, "\n")
+	for _, want := range []string{"is a record of numbers", "label: column4 (the last column", "1 of 2 rows have missing values: column2 1", "column3 goes up to 1732795123456, where float32 has steps of 131072"} {
+		if status != http.StatusOK || !strings.Contains(said, want) {
+			t.Errorf("%d, %q is not said in\n%s", status, want, said)
+		}
+	}
+	if _, answer = look("7,8,9,1\n4,5,6,0\n", map[string]string{"header": "names", "label": "1"}); len(answer.Notes) == 0 || !strings.Contains(answer.Notes[1], "7=4 8=5 9=6 -> 1=0") {
+		t.Errorf("the first row as names: %q", answer.Notes)
+	}
+	if status, answer = look("a,b,c,y\n1,2,off,0\n3,4,5,1\n", map[string]string{}); status != http.StatusUnprocessableEntity || answer.Field != "file" || !strings.Contains(answer.Hint, "--drop c") {
+		t.Errorf("%d %+v", status, answer)
+	}
+	if status, answer = look("1,2\n", map[string]string{"header": "maybe"}); status != http.StatusUnprocessableEntity || answer.Field != "header" {
+		t.Errorf("%d %+v", status, answer)
+	}
+	if _, err := r.cluster.Partitions(t.Context(), "looked-at"); err == nil {
+		t.Error("the topic was made for a look")
 	}
 }
 

@@ -278,6 +278,20 @@ func TestRunFailsWithReasons(t *testing.T) {
 			}
 			at.Length++
 		}},
+		{"label that is a digit of text", `the text "7", whose byte is 55`, func(t *testing.T, r *rig) {
+			at := &r.Job.Ranges[1]
+			if _, err := r.cluster.Produce(t.Context(), at.Topic, at.Partition, []stream.Record{{Key: []byte("7"), Value: make([]byte, 12)}}); err != nil {
+				t.Fatal(err)
+			}
+			at.Length++
+		}},
+		{"label that is no key", "this record has no key", func(t *testing.T, r *rig) {
+			at := &r.Job.Ranges[0]
+			if _, err := r.cluster.Produce(t.Context(), at.Topic, at.Partition, []stream.Record{{Value: make([]byte, 12)}}); err != nil {
+				t.Fatal(err)
+			}
+			at.Length++
+		}},
 		{"short record", "@20: ", func(t *testing.T, r *rig) {
 			at := &r.Job.Ranges[0]
 			if _, err := r.cluster.Produce(t.Context(), at.Topic, at.Partition, []stream.Record{{Key: []byte{1}, Value: make([]byte, 11)}}); err != nil {
@@ -305,6 +319,9 @@ func TestRunFailsWithReasons(t *testing.T) {
 			}
 			if r.outcome.Reason == "" || !strings.Contains(r.outcome.Reason, c.reason) {
 				t.Errorf("reason %q, want %q", r.outcome.Reason, c.reason)
+			}
+			if strings.HasPrefix(c.name, "label that is") && (r.outcome.Hint == "" || strings.HasPrefix(r.outcome.Hint, "check input_format")) {
+				t.Errorf("hint %q", r.outcome.Hint)
 			}
 			if left, err := os.ReadDir(r.Scratch); err != nil || len(left) > 0 {
 				t.Errorf("scratch holds %v, %v", left, err)

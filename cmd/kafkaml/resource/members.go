@@ -286,7 +286,7 @@ func object(text string) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		text = string(b)
+		text = strings.TrimPrefix(string(b), "\ufeff") // of an editor of Windows
 	}
 	var v map[string]any
 	if err := json.Unmarshal([]byte(text), &v); err != nil {

@@ -66,6 +66,11 @@ func TestSendForTraining(t *testing.T) {
 	if !strings.Contains(errs, "classes: 0 ") {
 		t.Errorf("the classes of a text label are not told: %s", errs)
 	}
+	for _, want := range []string{"header: the first row names the columns", "label: kind", "row 1 (line 2): width=0.5 height=0 -> kind=\"small\" (class 1)"} {
+		if !strings.Contains(errs, want) {
+			t.Errorf("%q is not said: %s", want, errs)
+		}
+	}
 	var sum control.Summary
 	if err := json.Unmarshal([]byte(out), &sum); err != nil {
 		t.Fatal(err)
@@ -138,6 +143,8 @@ func TestSendRefusals(t *testing.T) {
 		{"neither training nor prediction", []string{"send", good, "--topic", "x"}, cli.Misused},
 		{"both", []string{"send", good, "--topic", "x", "--predict", "--deployment", "1"}, cli.Misused},
 		{"a rate that is none", []string{"send", good, "--topic", "x", "--deployment", "1", "--test-rate", "2"}, cli.Refused},
+		{"a header and none", []string{"send", good, "--topic", "x", "--predict", "--header", "--no-header"}, cli.Misused},
+		{"a kind that is none", []string{"send", good, "--topic", "x", "--predict", "--as", "xls"}, cli.Refused},
 		{"no such file", []string{"send", "gone.csv", "--topic", "x", "--predict"}, cli.Refused},
 		{"no such column", []string{"send", good, "--topic", "x", "--predict", "--label", "depth"}, cli.Refused},
 		{"a broken row", []string{"send", bad, "--topic", "x", "--predict"}, cli.Refused},
