@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -35,7 +34,6 @@ const clientID = "kafkaml"
 // Dial connects and asks for the cluster's brokers once, so that a wrong
 // address or password is known now.
 func Dial(ctx context.Context, config Config) (*Cluster, error) {
-	const op = "connect to Kafka"
 	mechanism, err := config.SASL.mechanism()
 	if err != nil {
 		return nil, err
@@ -58,19 +56,11 @@ func Dial(ctx context.Context, config Config) (*Cluster, error) {
 		c.slots <- nil
 	}
 	c.client = &kafka.Client{Addr: kafka.TCP(config.Brokers...), Timeout: 30 * time.Second, Transport: c.transport}
-	var failed error
-	for _, b := range config.Brokers {
-		conn, err := c.dialer.DialContext(ctx, "tcp", b)
-		if err == nil {
-			return c, conn.Close()
-		}
-		failed = errors.Join(failed, fmt.Errorf("%s: %w", b, err))
+	if err := c.reach(ctx); err != nil {
+		c.transport.CloseIdleConnections()
+		return nil, err
 	}
-	c.transport.CloseIdleConnections()
-	return nil, &pipeline.Error{
-		Op: op, Kind: pipeline.Unavailable, Err: failed,
-		Hint: "see that the broker runs and that " + envBrokers + " and the TLS and SASL settings name it (" + strings.Join(config.Brokers, ",") + ")",
-	}
+	return c, nil
 }
 
 // Config is what the cluster was dialled with.

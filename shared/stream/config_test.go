@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"math/big"
 	"net"
 	"os"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
 )
 
 // getenv looks variables up in "NAME=value" pairs.
@@ -151,15 +153,42 @@ func TestSecuredBroker(t *testing.T) {
 	}
 }
 
+// A broker that does not take us says which of address, TLS and SASL is wrong.
 func TestDialExplains(t *testing.T) {
-	for name, config := range map[string]stream.Config{
-		"no broker there": {Brokers: []string{"127.0.0.1:1"}},
-		"no CA file":      {Brokers: []string{"127.0.0.1:1"}, TLS: stream.TLS{Enabled: true, CA: filepath.Join(t.TempDir(), "absent.pem")}},
+	cert, ca := certificate(t)
+	serve := func(options ...kfake.Opt) []string {
+		cluster, err := kfake.NewCluster(append(options, kfake.NumBrokers(1))...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(cluster.Close)
+		return cluster.ListenAddrs()
+	}
+	plain := streamtest.Kafka(t).Config().Brokers
+	secure := serve(kfake.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}))
+	known := serve(kfake.EnableSASL(), kfake.Superuser("PLAIN", "user", "secret"))
+	withTLS := stream.TLS{Enabled: true, CA: ca}
+	user := stream.SASL{Mechanism: "PLAIN", Username: "user", Password: "secret"}
+	for name, c := range map[string]struct {
+		config       stream.Config
+		reason, hint string
+	}{
+		"no broker there":            {stream.Config{Brokers: []string{"127.0.0.1:1"}}, "refused", "KAFKA_BROKERS"},
+		"no CA file":                 {stream.Config{Brokers: plain, TLS: stream.TLS{Enabled: true, CA: filepath.Join(t.TempDir(), "absent.pem")}}, "no such file", ""},
+		"TLS to a plain port":        {stream.Config{Brokers: plain, TLS: withTLS}, "takes no TLS: its port speaks plain Kafka", "KAFKA_TLS"},
+		"SASL to a plain port":       {stream.Config{Brokers: plain, SASL: user}, "takes no SASL", "KAFKA_SASL_MECHANISM"},
+		"both to a plain port":       {stream.Config{Brokers: plain, TLS: withTLS, SASL: user}, "takes no TLS: its port speaks plain Kafka, and it takes no SASL", "KAFKA_TLS"},
+		"TLS to a port with SASL":    {stream.Config{Brokers: known, TLS: withTLS, SASL: user}, "takes no TLS: its port speaks plain Kafka", "KAFKA_TLS"},
+		"plain to a port with TLS":   {stream.Config{Brokers: secure}, "wants TLS", "KAFKA_TLS_CA"},
+		"an authority not known":     {stream.Config{Brokers: secure, TLS: stream.TLS{Enabled: true}}, "not trusted", "KAFKA_TLS_CA"},
+		"nobody to a port with SASL": {stream.Config{Brokers: known}, "wants SASL", "KAFKA_SASL_USERNAME"},
+		"a wrong password":           {stream.Config{Brokers: known, SASL: stream.SASL{Mechanism: "PLAIN", Username: "user", Password: "guess"}}, `does not take user "user"`, "KAFKA_SASL_PASSWORD"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := stream.Dial(t.Context(), config)
-			if err == nil {
-				t.Error("connected")
+			_, err := stream.Dial(t.Context(), c.config)
+			var known *pipeline.Error
+			if !errors.As(err, &known) || !strings.Contains(known.Error(), c.reason) || !strings.Contains(known.Hint, c.hint) {
+				t.Errorf("%v", err)
 			}
 		})
 	}
