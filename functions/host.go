@@ -136,4 +136,10 @@ func (h *Host) ended(ctx context.Context, e platform.Ended) {
 
 // Close closes what was opened, the last first: the dispatcher before the
 // processes that it delivers to, the registry at the end. Run must have ended.
-func (h *Host) Close() error { return h.parts.close() }
+func (h *Host) Close() error {
+	err := h.closeParts()
+	if h.parts.store != nil {
+		err = errors.Join(err, h.parts.store.Close())
+	}
+	return err
+}

@@ -20,7 +20,7 @@ type Instance struct {
 	log      *slog.Logger
 	registry framework.Registry
 	mu       sync.Mutex
-	host     *Host              // nil before Start and from Stop on
+	host     *Host              // nil before Start, and once Stop has ended what it stands on
 	end      context.CancelFunc // of the steps' background work
 	stopped  bool
 	running  sync.WaitGroup // the steps' background work
@@ -74,19 +74,24 @@ func (i *Instance) use(ctx context.Context, host *Host) bool {
 	return true
 }
 
-// Stop ends the background work, then closes what Start opened. The server has
-// drained before func-go calls it.
+// Stop ends the background work and the processes of this machine, which report
+// here until their end, then closes the rest of what Start opened. func-go calls
+// it when its server has drained.
 func (i *Instance) Stop(context.Context) error {
 	i.mu.Lock()
-	host, end := i.host, i.end
-	i.host, i.stopped = nil, true
+	host, end, stopped := i.host, i.end, i.stopped
+	i.stopped = true
 	i.mu.Unlock()
-	if host == nil {
+	if host == nil || stopped {
 		return nil
 	}
 	end()
 	i.running.Wait()
-	return host.Close()
+	err := host.closeParts()
+	i.mu.Lock()
+	i.host = nil
+	i.mu.Unlock()
+	return errors.Join(err, host.Close())
 }
 
 // Ready reports whether Start is done and the host can do its work.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/kafkaml/kafkaml/eventing"
 	deployinference "github.com/kafkaml/kafkaml/functions/deploy-inference"
@@ -48,11 +49,12 @@ func (h *Host) open(ctx context.Context, parts ...func(context.Context) error) e
 
 func (p *parts) onClose(f func() error) { p.closers = append(p.closers, f) }
 
-func (p *parts) close() (err error) {
-	for i := len(p.closers) - 1; i >= 0; i-- {
-		err = errors.Join(err, p.closers[i]())
+// closeParts closes all parts but the registry, the last one first.
+func (h *Host) closeParts() (err error) {
+	for _, shut := range slices.Backward(h.parts.closers) {
+		err = errors.Join(err, shut())
 	}
-	p.closers = nil
+	h.parts.closers = nil
 	return err
 }
 
@@ -63,7 +65,6 @@ func (h *Host) openStore(ctx context.Context) (err error) {
 	if h.parts.store, err = registry.Open(ctx, h.config.Database); err != nil {
 		return err
 	}
-	h.parts.onClose(h.parts.store.Close)
 	return nil
 }
 

@@ -106,7 +106,8 @@ func specOf(r pipeline.Result, dep pipeline.Deployment, d pipeline.Datasource, m
 }
 
 // end stops Jobs whose results are over, all at once since each may take its
-// time, and stores their logs. One that cannot be stopped now is found by
+// time, and stores their logs: as they are now, and with what they say to the
+// end where that can still be read. One that cannot be stopped now is found by
 // Reconcile.
 func (s *Service) end(ctx context.Context, jobs []string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterTime)
@@ -114,14 +115,22 @@ func (s *Service) end(ctx context.Context, jobs []string) {
 	var all sync.WaitGroup
 	for _, name := range jobs {
 		all.Go(func() {
-			log, _ := s.Jobs.Log(ctx, name) // a Job that never began has none
-			if id, attempt, ok := parseJob(name); ok && log != "" {
-				s.persistLog(ctx, id, attempt, log)
-			}
+			before := s.storeLog(ctx, name, "")
 			if err := s.Jobs.Stop(ctx, name); err != nil {
 				s.Log.WarnContext(ctx, "a training could not be stopped yet", "job", name, "error", err)
 			}
+			s.storeLog(ctx, name, before)
 		})
 	}
 	all.Wait()
+}
+
+// storeLog stores the log of a Job where it says more than before, and gives it.
+// A Job that never began has none, nor has one that its platform has removed.
+func (s *Service) storeLog(ctx context.Context, job, before string) string {
+	log, _ := s.Jobs.Log(ctx, job)
+	if id, attempt, ok := parseJob(job); ok && log != "" && log != before {
+		s.persistLog(ctx, id, attempt, log)
+	}
+	return log
 }

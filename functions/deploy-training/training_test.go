@@ -66,6 +66,9 @@ func TestKilledTrainingFailsWithTheReasonAndCanBeRetried(t *testing.T) {
 	if running, err := m.local.Running(t.Context()); err != nil || len(running) != 0 {
 		t.Errorf("still running: %v, %v", running, err)
 	}
+	if _, log := m.call(t, "GET", "/results/1/logs", nil); !strings.Contains(string(log), "told to end") {
+		t.Errorf("the log lacks its last words:\n%s", log)
+	}
 }
 
 func TestTrainingIsStartedAgainAfterARestart(t *testing.T) {
