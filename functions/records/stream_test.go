@@ -168,9 +168,15 @@ func TestAFileIsLookedAtBeforeItIsSent(t *testing.T) {
 	look := func(content string, fields map[string]string) (status int, answer struct {
 		Notes       []string
 		Field, Hint string
-	}) { fields["deployment"], fields["topic"] = fmt.Sprint(r.deployment), "looked-at"; status, body := r.uploadTo(t, "/streams/preview", "t.csv", content, fields); if err := json.Unmarshal([]byte(body), &answer); err != nil {
-		t.Fatalf("%d %s", status, body)
-	}; return status, answer }
+	},
+	) {
+		fields["deployment"], fields["topic"] = fmt.Sprint(r.deployment), "looked-at"
+		status, body := r.uploadTo(t, "/streams/preview", "t.csv", content, fields)
+		if err := json.Unmarshal([]byte(body), &answer); err != nil {
+			t.Fatalf("%d %s", status, body)
+		}
+		return status, answer
+	}
 	status, answer := look("7,8,9,1\n4,,1732795123456,0\n", map[string]string{})
 	said := strings.Join(answer.Notes, "\n")
 	for _, want := range []string{"is a record of numbers", "label: column4 (the last column", "1 of 2 rows have missing values: column2 1", "column3 goes up to 1732795123456, where float32 has steps of 131072"} {

@@ -54,6 +54,10 @@ func (t *table) choose(o Options) error {
 // check refuses samples and labels that cannot be sent. Why is what the label
 // was guessed by, empty where it was named.
 func (t *table) check(why string) error {
+	if len(t.found) == 1 {
+		return pipeline.Invalidf("file", "has one column, %s, for the sample and the label", quoted(t.found[0].name)).
+			WithHint("write commas between the cells of a row (semicolons, tabs, bars and blanks are read, too); or add a column of labels")
+	}
 	if len(t.samples) == 0 {
 		return pipeline.Invalidf("file", "no column is left for the samples").WithHint("the columns are %s; name another --label, or drop fewer", some(t.names()))
 	}

@@ -233,9 +233,9 @@ func (r *csvReader) read(into *row) (err error) {
 	return nil
 }
 
-// fit leaves out the cell that blanks at the end of a line would make.
+// fit leaves out empty cells at the end of a row that is longer than the first.
 func (r *csvReader) fit(cells []string) []string {
-	if n := len(r.names); r.csv.Comma == ' ' && len(cells) == n+1 && cells[n] == "" {
+	if n := len(r.names); len(cells) > n && blank(cells[n:]) {
 		return cells[:n]
 	}
 	return cells

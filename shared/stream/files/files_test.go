@@ -379,6 +379,9 @@ func FuzzOpen(f *testing.F) {
 	}
 	f.Add("a.csv", []byte(iris))
 	f.Add("a.jsonl", []byte(`{"a":[1,2],"y":"x"}`))
+	f.Add("a.json", []byte("[\n{\"a\":9007199254740993,\"y\":null},{\"a\":1e400}]"))
+	f.Add("a.csv", []byte("\xff\xfea\x00,\x00y\x00\n\x00"))
+	f.Add("b", []byte("sep=|\n# c\n#a|y\n1,5|\"2\n"))
 	f.Fuzz(func(t *testing.T, name string, text []byte) {
 		name = strings.NewReplacer("/", "", "\x00", "").Replace(name)
 		if name == "" || len(name) > 50 || strings.HasSuffix(name, ".avro") { // goavro's container reader trusts its counts

@@ -14,7 +14,7 @@ import (
 )
 
 func openJSONLines(path string, o Options) (source, error) {
-	return openTable(path, func() (rowReader, error) { return newJSONLines(path) }, pipeline.JSON, o)
+	return openTable(path, func() (rowReader, error) { return newJSONLines(path, o) }, pipeline.JSON, o)
 }
 
 // jsonLines reads one JSON object a line, or objects over several lines, one
@@ -43,13 +43,13 @@ type objects func() (object []byte, line int64, err error)
 // longestLine bounds memory.
 const longestLine = 64 << 20
 
-func newJSONLines(path string) (rowReader, error) {
+func newJSONLines(path string, o Options) (rowReader, error) {
 	from, closer, err := openText(path)
 	if err != nil {
 		return nil, err
 	}
 	r := &jsonLines{path: path, close: closer, index: map[string]int{}, more: map[string]bool{}}
-	if err := r.begin(from); err != nil {
+	if err := r.begin(from, o); err != nil {
 		_ = closer() // it was only read; the first error is the one to tell
 		if errors.Is(err, io.EOF) {
 			err = errors.New("holds no rows")
@@ -61,7 +61,7 @@ func newJSONLines(path string) (rowReader, error) {
 
 // begin reads the first two objects: the first names the columns, and one that
 // stays alone may hold a whole table.
-func (r *jsonLines) begin(from *bufio.Reader) error {
+func (r *jsonLines) begin(from *bufio.Reader, o Options) error {
 	if err := beginsAsJSON(from); err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func (r *jsonLines) begin(from *bufio.Reader) error {
 	}
 	r.without, r.filled = make([]bool, len(r.names)), make([]int64, len(r.names))
 	if len(r.ahead) == 1 {
-		return whole(first, r.path)
+		return whole(first, r.path, list(o.Drop, r.names))
 	}
 	return nil
 }

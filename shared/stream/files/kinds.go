@@ -111,6 +111,9 @@ func foreign(path string, start []byte) error {
 	what := content(start)
 	if by, known := endings[filepath.Ext(strings.TrimSuffix(strings.ToLower(name), ".gz"))]; known && (what == "" || what == zipped || what == workbook) {
 		what = by
+		if (by == spreadsheet || by == workbook) && readable(start) { // text under the name of one
+			what = ""
+		}
 	}
 	if what == "" {
 		return nil

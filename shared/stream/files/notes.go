@@ -2,7 +2,6 @@ package files
 
 import (
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 )
@@ -54,36 +53,6 @@ func (t *table) show(r *row) shown {
 		s.cells[i] = r.cells[i].String()
 	}
 	return s
-}
-
-// String is the cell as it was read.
-func (c *cell) String() string {
-	const most = 8
-	switch c.kind {
-	case "":
-	case aText:
-		return quoted(c.text)
-	default:
-		return c.kind
-	}
-	var all []string
-	for i, f := range c.numbers {
-		if i == most {
-			all = append(all, "...")
-			break
-		}
-		text := strings.Replace(strconv.FormatFloat(f, 'g', -1, 64), "Inf", "Infinity", 1)
-		if i < len(c.exact) && c.exact[i] != 0 {
-			text = strconv.FormatInt(c.exact[i], 10)
-		} else if math.Abs(f) >= 1e-4 && math.Abs(f) < 1e15 || f == 0 {
-			text = strconv.FormatFloat(f, 'f', -1, 64)
-		}
-		all = append(all, text)
-	}
-	if len(all) == 1 {
-		return all[0]
-	}
-	return "[" + strings.Join(all, " ") + "]"
 }
 
 // report is what a person is to know before the rows are sent: what was taken
@@ -145,7 +114,7 @@ func (t *table) warnings() (notes []string) {
 			notes = append(notes, fmt.Sprintf("warning: %s holds Infinity in %s%s", c.name, c.firstInf, andMore(c.infinite-1)))
 		}
 		if odd, next, ok := c.odd(); ok {
-			notes = append(notes, fmt.Sprintf("warning: %s is %g in %s, far from the rest: the next largest is %g", c.name, odd.value, odd.at, next))
+			notes = append(notes, fmt.Sprintf("warning: %s is %.9g in %s, far from the rest: the next largest is %.9g", c.name, odd.value, odd.at, next))
 		}
 	}
 	if n := int64(len(t.classes)); n > 20 && n > t.total/2 {

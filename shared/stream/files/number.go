@@ -77,8 +77,8 @@ type lookalike struct {
 
 var lookalikes = []lookalike{
 	{regexp.MustCompile(`^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$`), "it has commas between thousands", "write the digits alone", `thousands=","`},
-	{regexp.MustCompile(`^[+-]?\d{1,3}(\.\d{3})+,\d+$`), "it has points between thousands and a decimal comma", "write a decimal point", `sep=";", thousands=".", decimal=","`},
-	{regexp.MustCompile(`^[+-]?\d*,\d+$`), "it has a decimal comma", "write a decimal point", `sep=";", decimal=","`},
+	{regexp.MustCompile(`^[+-]?\d{1,3}(\.\d{3})+,\d+$`), "it has points between thousands and a decimal comma", "write a decimal point", `thousands=".", decimal=","`},
+	{regexp.MustCompile(`^[+-]?\d*,\d+$`), "it has a decimal comma", "write a decimal point", `decimal=","`},
 	{regexp.MustCompile(`^[+-]?[\d.,]+ ?%$`), "it has a percent sign", "write the number alone", ""},
 	{regexp.MustCompile(`^[+-]?[$€£¥] ?[\d.,]+$|^[+-]?[\d.,]+ ?[$€£¥]$`), "it has a currency sign", "write the number alone", ""},
 	{regexp.MustCompile(`^[+-]?\d+(_\d+)+(\.\d+)?$`), "it has underscores between digits", "write the digits alone", ""},

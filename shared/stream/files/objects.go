@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"regexp"
 	"slices"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
@@ -22,7 +23,7 @@ func objectsOf(from *bufio.Reader, path string) objects {
 	if bytes.HasPrefix(start, []byte("[")) {
 		return inArray(json.NewDecoder(from), path)
 	}
-	if first, _, more := bytes.Cut(start, []byte("\n")); more && bytes.HasPrefix(first, []byte("{")) && !json.Valid(first) && unfinished(first) {
+	if first, _, more := bytes.Cut(start, []byte("\n")); bytes.HasPrefix(first, []byte("{")) && (more && unfinished(first) || several(first)) {
 		return apart(json.NewDecoder(from), path)
 	}
 	return lines(from)
@@ -43,6 +44,13 @@ func beginsAsJSON(from *bufio.Reader) error {
 func unfinished(text []byte) bool {
 	var raw json.RawMessage
 	return errors.Is(json.NewDecoder(bytes.NewReader(text)).Decode(&raw), io.ErrUnexpectedEOF)
+}
+
+// several reports whether a line holds one object after the other.
+func several(line []byte) bool {
+	d := json.NewDecoder(bytes.NewReader(line))
+	var raw json.RawMessage
+	return d.Decode(&raw) == nil && d.More()
 }
 
 func lines(from *bufio.Reader) objects {
@@ -81,15 +89,18 @@ func inArray(d *json.Decoder, path string) objects {
 		if !begun {
 			begun = true
 			if _, err := d.Token(); err != nil {
-				return nil, 0, err
+				return nil, 0, explain(err)
 			}
 		}
 		if !d.More() {
 			_, err := d.Token()
-			if err == nil {
-				err = io.EOF
+			switch {
+			case err == nil:
+				return nil, 0, io.EOF
+			case errors.Is(err, io.EOF):
+				err = io.ErrUnexpectedEOF
 			}
-			return nil, 0, unexpected(err)
+			return nil, 0, explain(err)
 		}
 		raw = raw[:0]
 		return decoded(d, &raw, path)
@@ -98,7 +109,7 @@ func inArray(d *json.Decoder, path string) objects {
 
 func decoded(d *json.Decoder, raw *json.RawMessage, path string) ([]byte, int64, error) {
 	if err := d.Decode(raw); err != nil {
-		return nil, 0, unexpected(err)
+		return nil, 0, explain(err)
 	}
 	if (*raw)[0] != '{' {
 		return nil, 0, pipeline.Invalidf("file", "holds %s, where a row is a JSON object", quoted(string(*raw))).
@@ -107,22 +118,39 @@ func decoded(d *json.Decoder, raw *json.RawMessage, path string) ([]byte, int64,
 	return *raw, 0, nil
 }
 
-func unexpected(err error) error {
-	if err == nil || errors.Is(err, io.EOF) {
+var unexpected = regexp.MustCompile(`invalid character '(.+?)'`)
+
+// explain says an error of encoding/json in plain words. The end of the file
+// stays what it is.
+func explain(err error) error {
+	if errors.Is(err, io.EOF) {
 		return err
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return errors.New("is not JSON: the file ends too early")
+		return pipeline.Invalidf("file", "is not JSON: the file ends too early").WithHint("fetch or write the whole file again")
 	}
-	return fmt.Errorf("is not JSON: %w", err)
+	found := unexpected.FindStringSubmatch(err.Error())
+	switch {
+	case found == nil:
+		return err
+	case found[1] == "N" || found[1] == "I":
+		return pipeline.Invalidf("file", "is not JSON: it holds NaN or Infinity").WithHint("write null for a missing number")
+	case found[1] == ",":
+		return pipeline.Invalidf("file", "is not JSON: a comma stands between the objects").WithHint("write an object a line without commas after it, or all of them in one array: [ ... ]")
+	}
+	return pipeline.Invalidf("file", "is not JSON: %s is unexpected", quoted(found[1])).WithHint("write one JSON object a line")
 }
 
-// whole refuses an object that is alone in its file and holds a whole table.
-func whole(object []byte, path string) error {
+// whole refuses an object that is alone in its file and holds a whole table,
+// but for members that are left out.
+func whole(object []byte, path string, drop []string) error {
 	var counts []int
 	var kinds []byte
 	var rows string
 	err := codec.Members(object, func(member, value []byte) error {
+		if slices.Contains(drop, string(member)) {
+			return nil
+		}
 		kinds = append(kinds, value[0])
 		n, kind := size(value)
 		if kind != 0 {
@@ -144,6 +172,9 @@ func whole(object []byte, path string) error {
 	switch {
 	case len(kinds) > 1 && counts[0] > 1 && same('['), counts[0] > 0 && same('{'):
 		return pipeline.Invalidf("file", "holds one object of columns, %d values in each, where an object is one row", counts[0]).WithHint("write one object a row: %s", cure)
+	case slices.Contains(kinds, 'a') && bytes.Contains(object, []byte(`"columns"`)) && bytes.Contains(object, []byte(`"data"`)):
+		return pipeline.Invalidf("file", "holds one object, a table as pandas writes it by orient=\"split\"").
+			WithHint(`write one object a row: `+pandas+`read_json(%q, orient="split").to_json("new.jsonl", orient="records", lines=True)'`, filepath.Base(path))
 	case slices.Contains(kinds, 'o'):
 		return pipeline.Invalidf("file", "holds one object, with the rows in its member %q", rows).
 			WithHint("write the rows alone: python -c 'import json, pandas; pandas.DataFrame(json.load(open(%q))[%q]).to_json(\"new.jsonl\", orient=\"records\", lines=True)'", filepath.Base(path), rows)
@@ -164,7 +195,9 @@ func size(value []byte) (n int, kind byte) {
 		for _, item := range items {
 			switch item[0] {
 			case '{':
-				return len(items), 'o'
+				if len(items) > 1 {
+					return len(items), 'o'
+				}
 			case '[':
 				return len(items), 'a'
 			}

@@ -12,42 +12,6 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// row is one row of a table: for each column its numbers, NaN for those that
-// are missing, or its text.
-type row struct {
-	cells []cell
-	empty bool // no cell holds anything
-}
-
-// cell is empty where its column is left out.
-type cell struct {
-	numbers []float64
-	exact   []int64 // beside numbers where one of them is a whole number that float64 rounds, else empty
-	text    string
-	kind    string // what it holds in place of numbers, as aText; empty for numbers
-}
-
-// What a cell may hold in place of numbers. Only a text has a use, as a label.
-const (
-	aText    = "text"
-	anObject = "an object (a record or a map)"
-	anArray  = "an array of other things than numbers"
-)
-
-func (c *cell) reset() {
-	c.numbers, c.exact, c.text, c.kind = c.numbers[:0], c.exact[:0], "", ""
-}
-
-func (c *cell) add(n number) {
-	if n.exact != 0 || len(c.exact) > 0 {
-		for len(c.exact) < len(c.numbers) {
-			c.exact = append(c.exact, 0)
-		}
-		c.exact = append(c.exact, n.exact)
-	}
-	c.numbers = append(c.numbers, n.float)
-}
-
 // rowReader reads a table from its beginning.
 type rowReader interface {
 	columns() []string
@@ -84,8 +48,9 @@ type learnt struct {
 	firstEmpty  place
 	shown       []shown
 	notes       []string
-	recordFirst bool // a table of text whose first row is no header
-	guessed     bool // the first row of a table of text is one, as it seems
+	separator   string // of a table of text, as an argument of pandas; empty for a comma
+	recordFirst bool   // a table of text whose first row is no header
+	guessed     bool   // the first row of a table of text is one, as it seems
 }
 
 // openTable learns the columns by one reading and begins the second.
@@ -120,6 +85,9 @@ func (t *table) learn(open func() (rowReader, error), o Options) (drop []string,
 	if c, ok := r.(*csvReader); ok {
 		t.learnt.notes, t.learnt.recordFirst = c.notes, !c.named
 		t.learnt.guessed = c.named && o.Header == ""
+		if c.csv.Comma != ',' {
+			t.learnt.separator = fmt.Sprintf("sep=%q, ", string(c.csv.Comma))
+		}
 	}
 	drop = list(o.Drop, r.columns())
 	if err := t.leave(r, drop); err != nil {

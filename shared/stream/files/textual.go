@@ -67,6 +67,9 @@ func (t *table) describeText(c *column) string {
 	} else if form, ok := formOf(words, c.text); ok && form.what != "" {
 		text += ": " + form.what
 	}
+	if c.text == c.name {
+		text += ": the header comes again"
+	}
 	if c.numeric {
 		text += fmt.Sprintf("; %d of %d rows hold text there", c.texts, t.total)
 	}
@@ -78,9 +81,12 @@ func (t *table) fix(c *column) string {
 	form, ok := like(c.text)
 	switch {
 	case ok && form.table != "":
-		return fmt.Sprintf("%s, as pandas does: python -c 'import pandas; pandas.read_csv(%q, %s).to_csv(\"new.csv\", index=False)'", form.cure, t.file, form.table)
+		return fmt.Sprintf("%s, as pandas does: python -c 'import pandas; pandas.read_csv(%q, %s%s).to_csv(\"new.csv\", index=False)'", form.cure, t.file, t.learnt.separator, form.table)
 	case ok:
 		return form.cure
+	}
+	if c.text == c.name {
+		return "take the row out"
 	}
 	return "write a number there, or nothing where it is missing, or take the row out"
 }
