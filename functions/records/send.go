@@ -188,7 +188,7 @@ func (s *Service) open(ctx context.Context, f sendForm, uploads []*multipart.Fil
 		return nil, err
 	}
 	o := &opened{Reader: reader, clean: clean, notes: reader.Report()}
-	export, err := s.fits(ctx, f.sink.Deployment, reader)
+	export, err := s.fits(ctx, f.sink, reader)
 	if err != nil {
 		return nil, errors.Join(err, o.close())
 	}
@@ -233,7 +233,8 @@ func (s *Service) send(ctx context.Context, f sendForm, uploads []*multipart.Fil
 
 // fits refuses a stream that the deployment's model could not train on, before
 // anything is sent. All models of a deployment take the same.
-func (s *Service) fits(ctx context.Context, deployment int64, reader *files.Reader) (pipeline.Export, error) {
+func (s *Service) fits(ctx context.Context, f control.SinkConfig, reader *files.Reader) (pipeline.Export, error) {
+	deployment := f.Deployment
 	export, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (pipeline.Export, error) {
 		_, err := tx.Deployment(deployment)
 		if pipeline.KindOf(err) == pipeline.NotFound {
@@ -249,6 +250,9 @@ func (s *Service) fits(ctx context.Context, deployment int64, reader *files.Read
 	}
 	if err == nil {
 		err = reader.CheckLabels(export)
+	}
+	if err == nil {
+		err = export.CheckRates(f.ValidationRate, f.TestRate)
 	}
 	return export, err
 }

@@ -77,7 +77,7 @@ func copyFile(root *os.Root, from, to string) error {
 		return err
 	}
 	if links := info.Sys().(*syscall.Stat_t).Nlink; !info.Mode().IsRegular() || links != 1 || info.Size() > maxFile {
-		return refuse("the export holds something that is not a plain file of at most 256 MiB", "build a smaller model")
+		return refuse("the export holds something that is not a plain file of at most 1 GiB", "build a smaller model")
 	}
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err

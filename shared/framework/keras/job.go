@@ -17,19 +17,6 @@ import (
 	"github.com/kafkaml/kafkaml/shared/framework"
 )
 
-// limits of a child, as worker/fences.py sets them.
-type limits struct {
-	AddressSpace int64 `json:"address_space"`
-	Data         int64 `json:"data"`
-	CPU          int   `json:"cpu"` // seconds
-	File         int64 `json:"file"`
-	OpenFiles    int   `json:"open_files"`
-}
-
-// childLimits leave room for about 20 million parameters with Adam. The
-// address space also counts the libraries, half a GiB.
-var childLimits = limits{AddressSpace: 4 << 30, Data: 2 << 30, CPU: 60, File: maxFile, OpenFiles: 256}
-
 // startTime is how long the zygote may take to fork before it counts as hung.
 const startTime = 20 * time.Second
 
@@ -40,6 +27,7 @@ const diskCheck = 250 * time.Millisecond
 // job is one request to the zygote.
 type job struct {
 	id      int64
+	limits  limits
 	started chan int // pidfd, -1 when it did not come
 	exited  chan int // exit code, negative for a signal
 	output  []byte
@@ -49,8 +37,8 @@ type job struct {
 
 // The reasons for which a child is killed.
 var (
-	errWall = errors.New("building the model took longer than a minute")
-	errDisk = errors.New("the model writes more than 1 GiB of files")
+	errWall = errors.New("building the model took longer than a minute and a half")
+	errDisk = errors.New("the model writes too many files")
 )
 
 // run has one child build and export the model into scratch and returns its
@@ -62,7 +50,7 @@ func (j *job) run(ctx context.Context, z *zygote, s framework.Source, scratch st
 	if err != nil {
 		return 0, err
 	}
-	request, err := json.Marshal(map[string]any{"id": j.id, "scratch": scratch, "limits": childLimits})
+	request, err := json.Marshal(map[string]any{"id": j.id, "scratch": scratch, "limits": j.limits})
 	if err != nil {
 		return 0, err
 	}
@@ -166,7 +154,7 @@ func (j *job) await(ctx context.Context, z *zygote, scratch string) (int, error)
 			done = nil
 			end(context.Cause(ctx))
 		case <-disk.C:
-			if size(scratch) > maxDisk && why == nil {
+			if size(scratch) > filesOf*j.limits.File && why == nil {
 				end(errDisk)
 			}
 		}

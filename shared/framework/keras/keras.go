@@ -31,9 +31,7 @@ const (
 	maxSource = 1 << 20  // bytes of imports and source together
 	maxOutput = 64 << 10 // bytes kept of what the source prints
 	maxResult = 1 << 20  // bytes of the child's report
-	maxFile   = 256 << 20
-	maxDisk   = 1 << 30 // bytes in the scratch folder
-	wall      = 60 * time.Second
+	wall      = 90 * time.Second
 )
 
 // Options say how a Worker runs.
@@ -41,7 +39,7 @@ type Options struct {
 	Python       string       // the interpreter, 3.10 or later
 	SitePackages string       // the folder that holds tensorflow and keras
 	Scratch      string       // where requests get their folders; a temporary folder when empty or when the worker cannot reach it
-	Concurrency  int          // requests served at once, 2 when 0; each may use 2 GiB of memory
+	Concurrency  int          // requests served at once, 2 when 0; together they may use a third of the memory
 	Log          *slog.Logger // slog.Default when nil
 }
 
@@ -51,6 +49,7 @@ type Worker struct {
 	options Options
 	place   *place
 	slots   chan struct{}
+	limits  limits // of a child
 	ids     atomic.Int64
 	stop    context.CancelFunc
 	ended   chan struct{} // closed when the supervisor has ended
@@ -77,7 +76,7 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 	}
 	running, stop := context.WithCancel(context.Background())
 	w := &Worker{
-		options: o, place: place, slots: make(chan struct{}, o.Concurrency),
+		options: o, place: place, slots: make(chan struct{}, o.Concurrency), limits: limitsFor(memory(), o.Concurrency),
 		stop: stop, ended: make(chan struct{}), changed: make(chan struct{}),
 	}
 	go w.supervise(running)
@@ -127,7 +126,7 @@ func (w *Worker) Export(ctx context.Context, s framework.Source, dir string) (pi
 		return pipeline.Export{}, unavailable(err)
 	}
 	defer w.removeScratch(scratch)
-	j := &job{id: w.ids.Add(1), started: make(chan int, 1), exited: make(chan int, 1)}
+	j := &job{id: w.ids.Add(1), limits: w.limits, started: make(chan int, 1), exited: make(chan int, 1)}
 	code, err := j.run(ctx, z, s, scratch)
 	texts := lines{s.Imports, s.Text}
 	export, layers, err := j.judge(ctx, code, err, texts)

@@ -152,6 +152,16 @@ func TestTheLineToWrite(t *testing.T) {
 		"a layer that is gone":           {"layers.CuDNNGRU(4)\n", "keras.layers.GRU"},
 		"a shape that is a number":       {"x = keras.Input(shape=(7))\n", "as a tuple"},
 		"add_loss on a functional model": {"x = keras.Input((2,))\nmodel = keras.Model(x, layers.Dense(1)(x))\nmodel.add_loss(1.0)\n", "layer of your own"},
+		"what was experimental":          {"layers.experimental.preprocessing.CenterCrop(4, 4)\n", "keras.layers.CenterCrop"},
+		"a session":                      {"tf.InteractiveSession()\n", "leave InteractiveSession out"},
+		"some names gone, some not":      {"from keras.layers import Flatten, Merge\n", "write from keras.layers import Flatten; in place of Merge use"},
+		"arguments in the singular":      {"x = keras.Input((2,))\nkeras.Model(input=x, output=layers.Dense(1)(x))\n", "write inputs in place of input; write outputs in place of output"},
+		"a legacy optimizer":             {"keras.optimizers.legacy.SGD(0.1)\n", "without legacy"},
+		"TensorFlow on a symbolic input": {"tf.reduce_max(keras.Input((2,)), axis=1)\n", "use keras.ops.max"},
+		"a Sequential that asks a model": {"a = keras.Sequential([keras.Input((2,)), layers.Dense(1)])\nkeras.Model(a.input, a.output)\n", "call the models on an input"},
+		"an Embedding in front":          {"model = keras.Sequential([layers.Embedding(9, 2, input_length=7), layers.Dense(1)])\nmodel.compile('adam', 'mse')\n", "input_length of Embedding"},
+		"a function that builds it":      {"def make(width=3):\n    m = keras.Sequential([keras.Input((width,)), layers.Dense(1)])\n    m.compile('adam', 'mse')\n    return m\n", "model = make()"},
+		"squeeze without an axis":        {"def loss(t, p):\n    return tf.reduce_sum(tf.one_hot(tf.cast(tf.squeeze(t), 'int32'), 4) * p, axis=-1)\n\n\nmodel = keras.Sequential([keras.Input((3,)), layers.Dense(4)])\nmodel.compile('adam', loss)\n", "axis=-1"},
 		"a stateful layer":               {"x = keras.Input(batch_shape=(4, 8, 1))\nmodel = keras.Model(x, layers.GRU(2, stateful=True)(x))\nmodel.compile('adam', 'mse')\n", "leave stateful=True"},
 	}
 	w := sharedWorker(t)
@@ -163,7 +173,7 @@ func TestTheLineToWrite(t *testing.T) {
 			if !errors.As(err, &e) || e.Kind != pipeline.Invalid || !strings.Contains(e.Hint, c.hint) {
 				t.Errorf("got %v, want the hint %q", err, c.hint)
 			}
-			if e != nil && e.At == nil {
+			if e != nil && e.At == nil && name != "a function that builds it" {
 				t.Error("it has no line:", e)
 			}
 		})

@@ -92,7 +92,7 @@ func (j *job) report(code int) (r report, err error) {
 		return r, refuse("the model's description is larger than 1 MiB", "use fewer layers")
 	}
 	if code != 0 || len(j.result) == 0 {
-		return r, ended(code)
+		return r, j.ended(code)
 	}
 	d := json.NewDecoder(bytes.NewReader(j.result))
 	d.DisallowUnknownFields()
@@ -103,15 +103,15 @@ func (j *job) report(code int) (r report, err error) {
 }
 
 // ended explains a child that ended without a report.
-func ended(code int) error {
+func (j *job) ended(code int) error {
 	const small = "build a smaller model; the source should only define and compile it"
 	switch syscall.Signal(-code) {
 	case syscall.SIGXCPU:
-		return refuse(fmt.Sprintf("building the model took more than %d s of processor time", childLimits.CPU), small)
+		return refuse(fmt.Sprintf("building the model took more than %d s of processor time", j.limits.CPU), small)
 	case syscall.SIGKILL:
 		return refuse("building the model used too much memory or processor time and was ended", small)
 	case syscall.SIGABRT, syscall.SIGSEGV, syscall.SIGBUS:
-		return refuse("building the model crashed its process: "+syscall.Signal(-code).String(), "this often is a model too large for the 2 GiB that it may use")
+		return refuse("building the model crashed its process: "+syscall.Signal(-code).String(), fmt.Sprintf("this often is a model too large for the %.1f GiB that it may use here", float64(j.limits.Data)/(1<<30)))
 	}
 	return refuse(fmt.Sprintf("the source ended its process (exit %d) before the model was built", code), "take out the call that ends the program")
 }

@@ -47,6 +47,9 @@ def clean(text):
     text = re.sub(r"Exception encountered when calling [^\n]*\n+", "", text)
     text = re.sub(r"\x1b\[[0-9;]*m", "", text).replace(os.getcwd() + "/", "")
     text = re.sub(r"\{\{function_node [^}]*\}\}\s*", "", text)
+    text = re.sub(r" for '\{\{node [^}]*\}\} = [^']*'", "", text)
+    text = re.sub(r" \(/[^)\n]*\.(?:py|so)\)", "", text)  # where a package lies on this machine
+    text = re.sub(r" and with computed input tensors: .*", "", text)
     if "\nValueError: " in text or "\nTypeError: " in text:  # autograph repeats the traceback in the message
         text = re.split(r"\n\s*\w+Error: ", text)[-1]
     return text.strip()[:_LONGEST]
@@ -106,6 +109,8 @@ class Person:
         place = self._place(frames, str(message))
         hint = getattr(error, "hint", "") or hints.hint(error, name, message, self._line(place), files)
         hint = hint or _HINTS_BY_TYPE.get(name, "")
+        if "label_reshape" in hint and any(re.search(r"squeeze\(\s*\w+\s*\)", t) for t in self.texts.values()):
+            hint = "give squeeze its axis, as squeeze(y_true, axis=-1): without it the shape is lost where the batch size is open; else " + hint
         if not place and "File too large" in message:
             reason, hint = "the exported model is too large", "make the model smaller"
         if not hint:

@@ -18,7 +18,8 @@ _RENAMED = {
     "W_regularizer": "kernel_regularizer", "b_regularizer": "bias_regularizer", "W_constraint": "kernel_constraint",
     "dim_ordering": "data_format", "batch_input_shape": "batch_shape", "inner_activation": "recurrent_activation",
     "dropout_W": "dropout", "dropout_U": "recurrent_dropout", "bias": "use_bias", "p": "rate", "inputs_shape": "shape",
-    "target_size": "size", "pool_length": "pool_size", "filter_length": "kernel_size",
+    "target_size": "size", "pool_length": "pool_size", "filter_length": "kernel_size", "input": "inputs",
+    "output": "outputs",
 }  # fmt: skip
 _DROPPED = {
     "decay": "use a learning-rate schedule: learning_rate=keras.optimizers.schedules.InverseTimeDecay(0.001, 1, 1e-6)",
@@ -27,6 +28,7 @@ _DROPPED = {
     "input_length": "leave input_length out, and give the length to keras.Input",
     "sample_weight_mode": "leave sample_weight_mode out",
     "reset_after": "leave reset_after out",
+    "l": "give the number alone, as keras.regularizers.L2(0.01)",
 }
 _NAMES = re.compile(r"""['"](\w+)['"]\s*:""")
 
@@ -42,10 +44,13 @@ _MOVED = {
     "placeholder": "keras.Input", "Session": "nothing: TensorFlow 2 needs no session",
     "get_default_graph": "nothing: TensorFlow 2 needs no graph", "variable_scope": "keras.layers",
     "global_variables_initializer": "nothing: TensorFlow 2 needs no session", "contrib": "keras.layers",
-    "set_random_seed": "keras.utils.set_random_seed", "multi_gpu_model": "the deployment's gpus",
+    "set_random_seed": "keras.utils.set_random_seed",
+    "multi_gpu_model": "the model itself: the gpus of the deployment say what it trains on",
+    **dict.fromkeys(("ConfigProto", "InteractiveSession", "set_session", "get_session", "GPUOptions"),
+                    "nothing: the gpus of the deployment say what it trains on"),
     "experimental": "the layer itself: what was experimental is in keras.layers",
     "legacy": "keras.optimizers.Adam, SGD or RMSprop without legacy",
-    "np_utils": "keras.utils", "to_categorical": "keras.utils.to_categorical", "wrappers": "keras.layers",
+    "np_utils": "keras.utils", "wrappers": "keras.layers",
 }  # fmt: skip
 
 
@@ -57,10 +62,14 @@ def hint(error, name, message, line, files):
     """
     if name == "NameError":
         return _undefined(message)
+    if "legacy" in message and "optimizer" in message.lower():
+        return _use("legacy")
     if name in ("ModuleNotFoundError", "ImportError"):
         return _unimportable(message, line)
     if name == "AttributeError":
-        return _without(message)
+        return _without(message, line)
+    if "A KerasTensor cannot be used as input to a TensorFlow function" in message:
+        return _operation(line)
     if name == "NotImplementedError" and any("/keras/src/models/" in f for f in files):
         return _ADD_LOSS if "add_loss" in line else ""
     if "stateful=True" in message:
@@ -76,9 +85,23 @@ def hint(error, name, message, line, files):
         "int' object is not iterable" in message and "Input" in line
     ):
         return "write the shape as a tuple: keras.Input(shape=(64,))"
-    if "legacy" in message and "optimizer" in message.lower():
-        return "use " + _MOVED["legacy"]
     return ""
+
+
+def _operation(line):
+    """The operation of Keras that stands for one of TensorFlow."""
+    import keras
+
+    names = [n.removeprefix("reduce_") for n in re.findall(r"\btf(?:\.\w+)*\.(\w+)\(", line)]
+    found = [f"keras.ops.{n}" for n in names if hasattr(keras.ops, n)]
+    return f"use {found[0]}, or call TensorFlow in the call of a layer of your own" if found else (
+        "use keras.ops, or call TensorFlow in the call of a layer of your own")
+
+
+def _use(name):
+    """What to write for a name that is gone."""
+    instead = _MOVED[name]
+    return f"leave {name} out: {instead.removeprefix('nothing: ')}" if instead.startswith("nothing: ") else f"use {instead}"
 
 
 def _undefined(message):
@@ -95,7 +118,7 @@ def _undefined(message):
     ):
         return _DATA
     if name in _MOVED:
-        return "use " + _MOVED[name]
+        return _use(name)
     return _exported(name)
 
 
@@ -103,7 +126,7 @@ def _exported(name):
     """The line that imports a name of Keras."""
     import keras
 
-    for part in ("layers", "models", "optimizers", "losses", "metrics", "regularizers", "initializers"):
+    for part in ("layers", "models", "optimizers", "losses", "metrics", "regularizers", "initializers", "utils"):
         if hasattr(getattr(keras, part), name):
             return f"add this line to the imports: from keras.{part} import {name}"
     return f"add this line to the imports: from keras import {name}" if hasattr(keras, name) else ""
@@ -116,7 +139,7 @@ def _unimportable(message, line):
     if "keras" not in module and "keras" not in line:
         return ""
     if "tensorflow.contrib" in message:
-        return "use " + _MOVED["contrib"]
+        return _use("contrib")
     lines, unknown = [], []
     for name in wanted:
         found = _exported(name).rpartition("imports: ")[2]
@@ -124,10 +147,10 @@ def _unimportable(message, line):
             lines.append(found)
         else:
             unknown.append(name)
-    if lines:
-        return "write " + "; ".join(lines)
-    moved = [n for n in unknown if n in _MOVED]
-    return "use " + _MOVED[moved[0]] if moved else "import it from keras, keras.layers, keras.models or keras.optimizers"
+    moved = [f"in place of {n} {_use(n)}" for n in unknown if n in _MOVED]
+    if lines or moved:
+        return "; ".join([f"write {l}" for l in lines] + moved)
+    return "import it from keras, keras.layers, keras.models or keras.optimizers"
 
 
 def _imported(line):
@@ -139,14 +162,20 @@ def _imported(line):
     return [a.name for n in nodes if isinstance(n, ast.ImportFrom) for a in n.names]
 
 
-def _without(message):
+def _without(message, line):
+    if "has never been called and thus has no defined" in message:
+        return "call the models on an input: x = keras.Input((8,)); model = keras.Model(x, decoder(encoder(x)))"
     found = re.search(r"has no attribute '(\w+)'", message)
     if not found:
         return ""
     name = found[1]
-    if name in _MOVED:
-        return "use " + _MOVED[name]
     import keras
+
+    layer = re.search(r"\bexperimental(?:\.preprocessing)?\.(\w+)", line)
+    if name == "experimental" and layer and hasattr(keras.layers, layer[1]):
+        return f"write keras.layers.{layer[1]}"
+    if name in _MOVED:
+        return _use(name)
 
     if "backend" in message and hasattr(keras.ops, name):
         return f"use keras.ops.{name}"

@@ -89,6 +89,7 @@ def open_batch(model, flat):
             f"the layer {stateful[0]!r} is stateful: its state runs from batch to batch, "
             "which shuffling, replicas and shared batches break"
         )
+        e.layer = stateful[0]
         e.hint = "leave stateful=True and the fixed batch size out, and give each record its whole window"
         raise e
     if not isinstance(model, keras.Sequential):
@@ -113,7 +114,7 @@ def subclassed_inputs(model):
     held = getattr(model, "_build_shapes_dict", None)
     if not held:
         e = ValueError("the input shape of this model is not known")
-        e.hint = (
+        e.hint = begin(model) or (
             "call it once on a sample, such as model(keras.ops.zeros((1, 28, 28))), "
             "call model.build((None, 28, 28)) or begin it with keras.Input"
         )
@@ -121,6 +122,15 @@ def subclassed_inputs(model):
     shapes = list(held.values())
     structure = shapes[0] if len(shapes) == 1 else shapes
     return described_shapes(structure, model.input_dtype)
+
+
+def begin(model):
+    """What an unbuilt Sequential is to begin with, empty for other models."""
+    if not isinstance(model, keras.Sequential):
+        return ""
+    if model.layers and isinstance(model.layers[0], keras.layers.Embedding):
+        return "begin it with keras.Input((100,)), 100 being how many ids a record holds: input_length of Embedding says it no longer"
+    return "begin it with keras.Input and the shape of a record, as keras.Input((28, 28)), or call model.build((None, 28, 28))"
 
 
 def described_shapes(structure, dtype):

@@ -1,4 +1,5 @@
 """Runs the two texts that a person pasted and exports the model they build."""
+import inspect
 import linecache
 import sys
 import types
@@ -35,7 +36,10 @@ def export(imports, source, out, label=None):
     except diagnosis.Refused as e:
         return {"error": e.report, "warnings": heard}
     except BaseException as e:  # SystemExit, KeyboardInterrupt and MemoryError are the person's too
-        return {"error": person.describe(e), "warnings": heard}
+        report = person.describe(e)
+        if place := places.get(getattr(e, "layer", "")):
+            report = {"reason": report["reason"], "hint": report["hint"], **place}
+        return {"error": report, "warnings": heard}
 
 
 def _unmarked(text):
@@ -112,8 +116,20 @@ def _model(namespace, person):
     hint = "assign the compiled keras.Model to the variable model"
     if others:
         hint = f"the model is in the variable {others[-1]}: name it model"
+    elif made := _makers(namespace):
+        hint = f"call the function that builds it: model = {made[-1]}()"
     raise diagnosis.Refused(person.report(
         "there is no variable named model", hint, person.assignment(others[-1] if others else None)))
+
+
+def _makers(namespace):
+    """Functions of the person that could be called for a model: they need no argument."""
+    def free(f):
+        return all(p.default is not p.empty or p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+                   for p in inspect.signature(f).parameters.values())
+
+    return [name for name, value in namespace.items()
+            if isinstance(value, types.FunctionType) and value.__module__ == "__main__" and free(value)]
 
 
 def _check_classes(said, person):
