@@ -55,7 +55,7 @@ func Dial(ctx context.Context, config Config) (*Cluster, error) {
 	for range slotCount {
 		c.slots <- nil
 	}
-	c.client = &kafka.Client{Addr: kafka.TCP(config.Brokers...), Timeout: 30 * time.Second, Transport: c.transport}
+	c.client = &kafka.Client{Addr: kafka.TCP(config.Brokers...), Timeout: 30 * time.Second, Transport: reviving{c.transport}}
 	if err := c.reach(ctx); err != nil {
 		c.transport.CloseIdleConnections()
 		return nil, err
