@@ -2,8 +2,6 @@ package records
 
 import (
 	"encoding/json"
-	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -25,27 +23,14 @@ type outcome struct {
 }
 
 func outcomeOf(r stream.Record) outcome {
-	o := outcome{Partition: r.Partition, Offset: r.Offset, Time: r.Time.UTC(), Key: r.KeyText(), Bytes: len(r.Value)}
-	headers := map[string]string{}
-	for _, h := range r.Headers {
-		headers[h.Key] = string(h.Value)
+	out := pipeline.ReadOutput(r.Value, r.Header)
+	o := outcome{
+		Partition: r.Partition, Offset: r.Offset, Time: r.Time.UTC(), Key: r.KeyText(), Bytes: len(r.Value),
+		ID: out.ID, Values: out.Values, Error: out.Error, Source: out.Source,
 	}
-	o.ID = headers["ce_id"]
-	if sent, err := strconv.ParseInt(headers[pipeline.HeaderSent], 10, 64); err == nil {
-		ms := max(0, float64(r.Time.UnixNano()-sent)/1e6)
+	if !out.Sent.IsZero() {
+		ms := max(0, float64(r.Time.Sub(out.Sent).Nanoseconds())/1e6)
 		o.Latency = &ms
 	}
-	if o.Error = headers[pipeline.HeaderError]; o.Error != "" {
-		o.Source = headers[pipeline.HeaderSourceTopic] + ":" + headers[pipeline.HeaderSourcePartition] + ":" + headers[pipeline.HeaderSourceOffset]
-		return o
-	}
-	var body struct {
-		Values json.RawMessage `json:"values"`
-	}
-	if err := json.Unmarshal(r.Value, &body); err != nil || len(body.Values) == 0 {
-		o.Error = fmt.Sprintf("%d bytes that are no prediction", len(r.Value))
-		return o
-	}
-	o.Values = append(json.RawMessage(nil), body.Values...) // the record is only lent
 	return o
 }

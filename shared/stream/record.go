@@ -3,6 +3,7 @@ package stream
 import (
 	"bytes"
 	"encoding/hex"
+	"slices"
 	"strconv"
 	"time"
 	"unicode"
@@ -43,6 +44,17 @@ func (r *Record) Clone() Record {
 		c.Headers = append(c.Headers, Header{Key: h.Key, Value: bytes.Clone(h.Value)})
 	}
 	return c
+}
+
+// Header is the value of the header of a name as text, empty where there is
+// none; of several the last.
+func (r *Record) Header(name string) string {
+	for _, h := range slices.Backward(r.Headers) {
+		if h.Key == name {
+			return string(h.Value)
+		}
+	}
+	return ""
 }
 
 const shownKey = 32 // bytes of a key that is no text

@@ -38,30 +38,14 @@ type origin struct {
 // decode reads a record of an output or dead-letter topic. One that cannot be
 // read says why in Error.
 func decode(r stream.Record) Prediction {
-	p := Prediction{Partition: r.Partition, Offset: r.Offset, Time: r.Time, Key: r.KeyText()}
-	for _, h := range r.Headers {
-		switch h.Key {
-		case "ce_id":
-			p.ID = string(h.Value)
-			if topic, partition, offset, ok := pipeline.ParsePredictionID(p.ID); ok {
-				p.input = origin{topic: topic, partition: partition, offset: offset}
-			}
-		case pipeline.HeaderError:
-			p.Error = string(h.Value)
-		}
+	out := pipeline.ReadOutput(r.Value, r.Header)
+	p := Prediction{Partition: r.Partition, Offset: r.Offset, Time: r.Time, Key: r.KeyText(), ID: out.ID, Values: out.Values, Error: out.Error}
+	if topic, partition, offset, ok := pipeline.ParsePredictionID(p.ID); ok {
+		p.input = origin{topic: topic, partition: partition, offset: offset}
 	}
-	if p.Error != "" {
-		return p
+	if p.Error == "" {
+		p.Class = argmax(p.Values)
 	}
-	var body struct {
-		Values json.RawMessage `json:"values"`
-	}
-	if err := json.Unmarshal(r.Value, &body); err != nil || len(body.Values) == 0 {
-		p.Error = fmt.Sprintf("not a prediction: %d bytes that are not {\"values\": ...}", len(r.Value))
-		return p
-	}
-	p.Values = body.Values
-	p.Class = argmax(body.Values)
 	return p
 }
 

@@ -222,7 +222,7 @@ func TestDecode(t *testing.T) {
 		{"one number", stream.Record{Value: []byte(`{"values":[3.5]}`)}, Prediction{Values: json.RawMessage(`[3.5]`)}},
 		{"several outputs", stream.Record{Value: []byte(`{"values":{"a":[1,2]}}`)}, Prediction{Values: json.RawMessage(`{"a":[1,2]}`)}},
 		{"a dead letter", stream.Record{Value: []byte("x"), Headers: header("kafkaml-error", "too short")}, Prediction{Error: "too short"}},
-		{"something else", stream.Record{Value: []byte("{}")}, Prediction{Error: `not a prediction: 2 bytes that are not {"values": ...}`}},
+		{"something else", stream.Record{Value: []byte("{}")}, Prediction{Error: `2 bytes that are no prediction, which is {"values": ...}`}},
 		{"a key of text", stream.Record{Key: []byte("né"), Value: []byte(`{"values":1}`)}, Prediction{Key: "né", Values: json.RawMessage(`1`)}},
 		{"an id of another maker", stream.Record{Value: []byte(`{"values":1}`), Headers: header("ce_id", "a:b:c:d")}, Prediction{ID: "a:b:c:d", Values: json.RawMessage(`1`)}},
 	} {
