@@ -101,8 +101,21 @@ func specOf(r pipeline.Result, dep pipeline.Deployment, d pipeline.Datasource, m
 		Seed: dep.Seed, Engine: dep.Engine, OnNaN: dep.OnNaN, GPUs: dep.GPUs,
 		Datasource: d.ID, Ranges: d.Ranges, InputFormat: d.InputFormat, InputConfig: d.InputConfig,
 		ValidationRate: d.ValidationRate, TestRate: d.TestRate,
-		ShuffleStream: d.Shuffle, StreamSeed: d.Seed, Order: d.Order, TopicIDs: d.TopicIDs,
+		ShuffleStream: d.Shuffle, StreamSeed: d.Seed, Order: d.Order, TopicIDs: d.TopicIDs, Warnings: ineffective(d),
 	}
+}
+
+// ineffective warns of members of a control message by which a producer of
+// Kafka-ML asks for what is not done here.
+func ineffective(d pipeline.Datasource) (warnings []string) {
+	for _, name := range []string{"unsupervised_topic", "incremental"} {
+		switch v := string(d.Extra[name]); v {
+		case "", "null", "false", `""`:
+		default:
+			warnings = append(warnings, fmt.Sprintf("%s of the control message has no effect: the training took the records of its ranges, and no others", name))
+		}
+	}
+	return warnings
 }
 
 // end stops Jobs whose results are over, all at once since each may take its

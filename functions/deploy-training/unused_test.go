@@ -2,6 +2,7 @@ package deploytraining
 
 import (
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -155,5 +156,18 @@ func TestStreamOfATopicMadeAnew(t *testing.T) {
 	}
 	if got := fmt.Sprint(r.jobs.running["train-2-1"].Spec.TopicIDs); got != "map[pixels:b]" {
 		t.Errorf("the job is told %s", got)
+	}
+}
+
+// A result warns of what its control message asked for in vain.
+func TestMembersWithoutEffect(t *testing.T) {
+	r := newRig(t)
+	r.deploy(t, r.configuration(t, image))
+	d := r.stream(t, 1, 0)
+	d.Extra = map[string]json.RawMessage{"unsupervised_topic": json.RawMessage(`"more"`), "incremental": json.RawMessage("false"), "site": json.RawMessage(`"a"`)}
+	r.write(t, func(tx *registry.Tx) error { return tx.UpdateDatasource(&d) })
+	r.arrives(t, d)
+	if got := r.jobs.running["train-1-1"].Spec.Warnings; len(got) != 1 || !strings.Contains(got[0], "unsupervised_topic of the control message has no effect") {
+		t.Errorf("%q", got)
 	}
 }

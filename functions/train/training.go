@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -93,7 +94,7 @@ func (t *training) split(ctx context.Context) error {
 	}
 	audit, err := t.audit(ctx)
 	audit.Columns = t.values.columns()
-	audit.Warnings = append(audit.Warnings, t.values.warnings(total)...)
+	audit.Warnings = slices.Concat(audit.Warnings, t.values.warnings(total), t.Job.Warnings)
 	t.outcome.Split = audit
 	return err
 }

@@ -35,6 +35,7 @@ type TrainingJob struct {
 	Order            Order            `json:"order,omitempty"` // of the records of several partitions
 
 	TopicIDs map[string]string `json:"topic_ids,omitempty"` // of the topics when the stream was announced
+	Warnings []string          `json:"warnings,omitempty"`  // known before it begins, for its result
 }
 
 // Progress is the data of training.progressed.

@@ -67,6 +67,9 @@ func TestAvailable(t *testing.T) {
 			produce(t, c, topic, 1, numbered(10))
 		}
 		discard(t, c, hour, 1, 4)
+		emptied := topicWith(t, c, map[string]string{"retention.ms": "-1"})
+		produce(t, c, emptied, 0, numbered(8))
+		discard(t, c, emptied, 0, 8)
 		tests := map[string]struct {
 			ranges  []pipeline.Range
 			state   pipeline.RetentionState
@@ -80,6 +83,7 @@ func TestAvailable(t *testing.T) {
 			"partly gone":         {[]pipeline.Range{at(forEver, 0, 0, 100), at(hour, 1, 0, 10)}, pipeline.PartlyExpired, pipeline.Conflict, false, "partition 1, records 0 to 9: those before offset 4 have expired"},
 			"one range gone":      {[]pipeline.Range{at(hour, 1, 0, 4), at(hour, 0, 0, 100)}, pipeline.PartlyExpired, pipeline.Conflict, false, "first available offset is 4"},
 			"all gone":            {[]pipeline.Range{at(hour, 1, 0, 2), at(hour, 1, 2, 2)}, pipeline.Expired, pipeline.Conflict, false, "all have expired"},
+			"nothing is left":     {[]pipeline.Range{at(emptied, 0, 2, 20)}, pipeline.Expired, pipeline.Conflict, false, "records 2 to 21: all have expired; the first available offset is 8"},
 			"beyond the end":      {[]pipeline.Range{at(forEver, 1, 5, 6)}, pipeline.PartlyExpired, pipeline.Conflict, false, "the log ends before offset 10"},
 			"far beyond the end":  {[]pipeline.Range{at(forEver, 1, 50, 6)}, pipeline.Expired, pipeline.Conflict, false, "the log ends before offset 10"},
 			"no such partition":   {[]pipeline.Range{at(forEver, 7, 0, 1)}, pipeline.Expired, pipeline.Conflict, false, "no partition 7"},

@@ -31,6 +31,9 @@ func (t *Trainer) Fit(ctx context.Context, s framework.Split, p framework.Plan, 
 	w.Epoch = once(w.Epoch)
 	report := framework.FitReport{Exhausted: p.StepsPerEpoch > 0 && batches(s.Len(), p.BatchSize)%p.StepsPerEpoch != 0}
 	report.Steps = stepsOf(p, s.Len())
+	if t.options.GPU && !t.model.hasGPU() {
+		report.Warnings = append(report.Warnings, "GPUs were asked for, but TensorFlow finds none here: it trained on the CPU")
+	}
 	run, err := t.choose(ctx, f, p, w, &report)
 	if err != nil {
 		return report, err

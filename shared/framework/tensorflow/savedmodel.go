@@ -52,6 +52,12 @@ func Load(dir string, threads Threads, gpu bool) (*SavedModel, error) {
 // Close ends the session, its variables with it.
 func (m *SavedModel) Close() error { return m.Session.Close() }
 
+// hasGPU reports whether the session may use a GPU.
+func (m *SavedModel) hasGPU() bool {
+	devices, err := m.Session.ListDevices()
+	return err == nil && slices.ContainsFunc(devices, func(d tf.Device) bool { return d.Type == "GPU" })
+}
+
 // sessionConfig is a serialized tensorflow.ConfigProto.
 func sessionConfig(t Threads, gpu bool) []byte {
 	c := &for_core_protos_go_proto.ConfigProto{
