@@ -193,7 +193,7 @@ func (s *Service) open(ctx context.Context, f sendForm, uploads []*multipart.Fil
 		return nil, errors.Join(err, o.close())
 	}
 	o.inputs = export.Inputs
-	o.notes = append(o.notes, reader.Rounded(o.inputs)...)
+	o.notes = append(o.notes, reader.Rounded(o.inputs, export.Labels)...)
 	return o, nil
 }
 

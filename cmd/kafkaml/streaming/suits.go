@@ -37,7 +37,11 @@ func (s *sending) suits(ctx context.Context, reader *files.Reader) error {
 			return err
 		}
 	}
-	s.note(reader.Rounded(s.inputs()))
+	var labels []pipeline.Tensor
+	if len(s.models) > 0 {
+		labels = s.models[0].Labels
+	}
+	s.note(reader.Rounded(s.inputs(), labels))
 	return nil
 }
 

@@ -242,7 +242,13 @@ func (r *Reader) Config() json.RawMessage { return r.config }
 // Report says, a line each, what was taken for the header, the label and the
 // sample, the first rows as they are read, and what looks wrong in the file: it
 // is to be shown before the first record is sent.
-func (r *Reader) Report() []string { return r.source.report() }
+func (r *Reader) Report() []string {
+	notes := r.source.report()
+	if t, ok := r.inner().(*table); ok && r.format == pipeline.JSON && t.infinite() {
+		notes = append(notes, "warning: JSON has no Infinity: it is sent as null and becomes NaN; --format AVRO keeps it")
+	}
+	return notes
+}
 
 // Total is how many records Next will give, 0 where the file does not say.
 func (r *Reader) Total() int64 { return r.total }

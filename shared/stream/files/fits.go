@@ -9,22 +9,32 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// Rounded says which whole numbers a model would round, a line each. Without
-// inputs the model is not known, and is taken to be of float32, as most are.
-func (r *Reader) Rounded(inputs []pipeline.Tensor) (notes []string) {
+// Rounded says which numbers a model would round, a line each. Without inputs
+// the model is not known, and is taken to be of float32, as most are.
+func (r *Reader) Rounded(inputs, labels []pipeline.Tensor) (notes []string) {
 	t, ok := r.inner().(*table)
 	if !ok {
 		return nil
 	}
 	for _, i := range t.samples {
 		c := &t.found[i]
-		to := narrower(r.wire, typeFor(c.name, inputs))
-		if step := stepOf(to, c); step > 0 {
-			notes = append(notes, fmt.Sprintf("warning: %s goes up to %s, where %s has steps of %.6g: its values are rounded; subtract a beginning from them, leave it out (--drop %s), or give the model an input of float64 or int64",
-				c.name, amount(c), to, step, flagText(c.name)))
+		notes = append(notes, c.rounded(narrower(r.wire, typeFor(c.name, inputs)), fmt.Sprintf("leave it out (--drop %s), or give the model an input of float64 or int64", flagText(c.name)))...)
+	}
+	if len(labels) > 0 {
+		for _, i := range t.labels {
+			c := &t.found[i]
+			notes = append(notes, c.rounded(typeFor(c.name, labels), "or give the model labels of float64")...)
 		}
 	}
 	return notes
+}
+
+func (c *column) rounded(to codec.DType, cure string) []string {
+	step := stepOf(to, c)
+	if step == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("warning: %s goes up to %s, where %s has steps of %.6g: its values are rounded; subtract a beginning from them, %s", c.name, amount(c), to, step, cure)}
 }
 
 // Found says what looked wrong in the rows that Next has read, of files that are

@@ -2,6 +2,7 @@ package files
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -96,6 +97,10 @@ func (t *table) line(s shown) string {
 		}
 	}
 	return b.String()
+}
+
+func (t *table) infinite() bool {
+	return slices.ContainsFunc(t.found, func(c column) bool { return c.infinite > 0 })
 }
 
 // warnings say which columns lack numbers, or hold odd ones.

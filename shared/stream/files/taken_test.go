@@ -226,15 +226,44 @@ func TestALargeNumberOfAModelOfFloat32IsSaid(t *testing.T) {
 	model := func(dtype string) []pipeline.Tensor {
 		return []pipeline.Tensor{{Name: "x", DType: dtype, Shape: []int{2}}}
 	}
-	said := strings.Join(r.Rounded(model("float32")), "\n")
+	said := strings.Join(r.Rounded(model("float32"), nil), "\n")
 	if !strings.Contains(said, "ms goes up to 1732795124456, where float32 has steps of 131072") || strings.Contains(said, "w goes") {
 		t.Error(said)
 	}
-	if said := r.Rounded(nil); len(said) != 1 {
+	if said := r.Rounded(nil, nil); len(said) != 1 {
 		t.Errorf("without a model: %q", said)
 	}
-	if said := r.Rounded(model("float64")); len(said) != 0 {
+	if said := r.Rounded(model("float64"), nil); len(said) != 0 {
 		t.Errorf("float64: %q", said)
+	}
+}
+
+func TestALabelThatWouldBeRoundedIsSaid(t *testing.T) {
+	r, err := files.Open([]string{write(t, "t.csv", "a,arrival\n1,1732795123\n2,1732795124\n")}, files.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	label := func(dtype string) []pipeline.Tensor { return []pipeline.Tensor{{Name: "y", DType: dtype}} }
+	if said := strings.Join(r.Rounded(nil, label("float32")), "\n"); !strings.Contains(said, "arrival goes up to 1732795124, where float32 has steps of 128") {
+		t.Error(said)
+	}
+	if said := r.Rounded(nil, label("float64")); len(said) != 0 {
+		t.Error(said)
+	}
+}
+
+func TestInfinityThatJSONCannotHoldIsSaid(t *testing.T) {
+	path := write(t, "t.csv", "a,y\ninf,0\n2,1\n")
+	for format, want := range map[pipeline.Format]bool{pipeline.JSON: true, pipeline.AVRO: false} {
+		r, err := files.Open([]string{path}, files.Options{Format: format})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if said := strings.Join(r.Report(), "\n"); strings.Contains(said, "is sent as null") != want {
+			t.Errorf("%s: %s", format, said)
+		}
+		_ = r.Close()
 	}
 }
 
