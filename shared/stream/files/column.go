@@ -29,6 +29,7 @@ type column struct {
 	infinite     int64
 	firstInf     place
 	numbers      int64      // finite ones
+	uncounted    bool       // they are not 0, 1, 2, ... or 1, 2, 3, ...
 	peaks        [4]extreme // the largest by amount, largest first
 }
 
@@ -103,6 +104,9 @@ func (c *column) peak(f float64, at place) {
 			c.firstInf = at
 		}
 		return
+	}
+	if !c.uncounted && f != c.least+float64(c.numbers) {
+		c.uncounted = true
 	}
 	c.numbers++
 	last := len(c.peaks) - 1

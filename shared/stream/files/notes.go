@@ -103,10 +103,24 @@ func (t *table) infinite() bool {
 	return slices.ContainsFunc(t.found, func(c column) bool { return c.infinite > 0 })
 }
 
+// indexColumn is the first column where it is the index that pandas and R write
+// before the others, else -1.
+func (t *table) indexColumn() int {
+	c := &t.found[0]
+	nameless := !t.learnt.recordFirst && c.name == "column1" || c.name == "Unnamed: 0"
+	if !nameless || !slices.Contains(t.samples, 0) || c.null || c.uncounted || c.numbers < 2 || c.count != 1 || c.least != 0 && c.least != 1 {
+		return -1
+	}
+	return 0
+}
+
 // warnings say which columns lack numbers, or hold odd ones.
 func (t *table) warnings() (notes []string) {
 	const most = 20
 	var missing []string
+	if i := t.indexColumn(); i >= 0 {
+		notes = append(notes, fmt.Sprintf("warning: %s has no name and counts the rows, as an index does: leave it out (--drop %s)", t.found[i].name, flagText(t.found[i].name)))
+	}
 	for _, i := range append(append([]int(nil), t.samples...), t.labels...) {
 		c := &t.found[i]
 		if !c.numeric && c.texts == 0 {

@@ -109,6 +109,7 @@ func TestWhatIsSaidOfAFile(t *testing.T) {
 		"an empty row, JSON":  {"t.jsonl", `{"a":1,"y":0}` + "\n" + `{"a":null}` + "\n", files.Options{}, []string{"left out: row 2 (line 2), which is empty"}},
 		"columns of nothing":  {"t.csv", "a,b,y,,\n1,2,0,,\n3,4,1,,\n", files.Options{}, []string{"left out: column 4", "left out: column 5", "sample: 2 columns, a, b; label: y"}},
 		"one far number":      {"t.csv", odd, files.Options{}, []string{"x is 290000000 in row 41 (line 42), far from the rest: the next largest is 310"}},
+		"an index":            {"t.csv", ",a,y\n0,7,1\n1,5,0\n", files.Options{}, []string{"column1 has no name and counts the rows, as an index does: leave it out (--drop column1)"}},
 		"Infinity":            {"t.csv", "x,y\n1,0\n-inf,1\nInfinity,0\n", files.Options{}, []string{"x holds Infinity in row 2 (line 3) and 1 more"}},
 	}
 	for name, test := range tests {
