@@ -8,6 +8,9 @@ import (
 
 // look recognises another type's bytes, and text.
 func (p rawPart) look(of side, record []byte) (seen, hint string) {
+	if len(p.tensors) == 0 {
+		return "", "send nothing there: the model takes no tensor"
+	}
 	if isText(record) && len(record) != p.bytes {
 		if b, err := base64.StdEncoding.DecodeString(string(record)); err == nil && len(b) == p.bytes {
 			return fmt.Sprintf("it is base64 of %d bytes", p.bytes), "send the bytes themselves"

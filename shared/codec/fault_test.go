@@ -87,6 +87,13 @@ func TestFaultsSayWhatTheBytesAre(t *testing.T) {
 	}
 }
 
+func TestARecordForNoTensorIsRefused(t *testing.T) {
+	d, err := New(pipeline.RAW, json.RawMessage(`{"data_type":"uint8","data_reshape":"1"}`), Binding{Inputs: []pipeline.Tensor{}})
+	if err == nil && d.Sample(nil, []byte{1, 2}) == nil {
+		t.Error("two bytes were taken for no tensor")
+	}
+}
+
 func TestAClassOutOfRangeIsExplainedByItsKey(t *testing.T) {
 	for name, test := range map[string]struct {
 		label  int64

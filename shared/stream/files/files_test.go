@@ -1,6 +1,7 @@
 package files_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -384,7 +385,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add("b", []byte("sep=|\n# c\n#a|y\n1,5|\"2\n"))
 	f.Fuzz(func(t *testing.T, name string, text []byte) {
 		name = strings.NewReplacer("/", "", "\x00", "").Replace(name)
-		if name == "" || len(name) > 50 || strings.HasSuffix(name, ".avro") { // goavro's container reader trusts its counts
+		if name == "" || len(name) > 50 || strings.HasSuffix(name, ".avro") || bytes.HasPrefix(text, []byte("Obj\x01")) { // goavro's container reader trusts its counts
 			return
 		}
 		path := filepath.Join(t.TempDir(), name)
