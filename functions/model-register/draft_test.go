@@ -47,7 +47,10 @@ func TestMembersOfAModel(t *testing.T) {
 func TestSourceHashTellsImportsFromSource(t *testing.T) {
 	seen := map[string]pipeline.Model{}
 	for _, m := range []pipeline.Model{
-		{Imports: "a", Source: "b"}, {Source: "ab"}, {Source: "ab", LabelReshape: "2"}, {Source: "ab", LabelType: "int32"},
+		{Imports: "a", Source: "b"},
+		{Source: "ab"},
+		{Source: "ab", LabelReshape: "2"},
+		{Source: "ab", LabelType: "int32"},
 		{Source: "ab", LabelType: "int32", LabelReshape: "2"},
 	} {
 		if other, known := seen[sourceHash(m)]; known {

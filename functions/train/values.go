@@ -1,6 +1,7 @@
 package train
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"slices"
@@ -109,14 +110,40 @@ func (w *watched) record(numbers []float64) {
 		}
 		return
 	}
-	s := &w.stats[0]
-	var missing, infinite int64
-	for _, x := range numbers {
-		m, i := s.number(x)
-		missing, infinite = missing|m, infinite|i
+	w.stats[0].numbers(numbers)
+}
+
+// numbers takes the values of a record as one column. It is number in a loop
+// that keeps what it needs at hand: tensors may be large.
+func (s *stat) numbers(all []float64) {
+	var missing, infinite, count int64
+	least, most, sum, low := s.Minimum, s.Maximum, 0.0, s.largest[0]
+	for _, x := range all {
+		m := math.Abs(x)
+		if !(m <= math.MaxFloat64) { //nolint:staticcheck // false for NaN, as wanted
+			if math.IsNaN(x) {
+				missing = 1
+			} else {
+				infinite = 1
+			}
+			continue
+		}
+		count++
+		sum += x
+		if x < least {
+			least = x
+		}
+		if x > most {
+			most = x
+		}
+		if m > low {
+			s.keep(m)
+			low = s.largest[0]
+		}
 	}
-	s.Missing += missing
-	s.Infinite += infinite
+	s.Minimum, s.Maximum = least, most
+	s.count, s.sum = s.count+count, s.sum+sum
+	s.Missing, s.Infinite = s.Missing+missing, s.Infinite+infinite
 }
 
 // number takes one value and says whether it is NaN or infinite, as 1.
@@ -143,15 +170,43 @@ func (s *stat) number(x float64) (missing, infinite int64) {
 
 // bytes takes the values of a record of bytes, of which none is missing.
 func (s *stat) bytes(b []byte) {
-	least, most, sum := uint8(math.MaxUint8), uint8(0), 0
+	s.count += int64(len(b))
+	s.sum += float64(sumOf(b))
+	if s.Minimum == 0 && s.Maximum == math.MaxUint8 { // no byte goes beyond
+		return
+	}
+	if len(b) == 0 {
+		return
+	}
+	least, most := b[0], b[0]
 	for _, x := range b {
-		least, most, sum = min(least, x), max(most, x), sum+int(x)
+		if x < least {
+			least = x
+		}
+		if x > most {
+			most = x
+		}
 	}
-	if len(b) > 0 {
-		s.count += int64(len(b))
-		s.sum += float64(sum)
-		s.Minimum, s.Maximum = min(s.Minimum, float64(least)), max(s.Maximum, float64(most))
+	s.Minimum, s.Maximum = min(s.Minimum, float64(least)), max(s.Maximum, float64(most))
+}
+
+// sumOf adds bytes up, eight at a time in lanes of 16 bits.
+func sumOf(b []byte) (sum uint64) {
+	const lanes, turns = 0x00ff00ff00ff00ff, 64 // a lane takes 128 bytes of 255
+	for len(b) >= 8 {
+		n := min(len(b)/8, turns)
+		var lane uint64
+		for i := range n {
+			x := binary.LittleEndian.Uint64(b[8*i:])
+			lane += x&lanes + x>>8&lanes
+		}
+		sum += lane&0xffff + lane>>16&0xffff + lane>>32&0xffff + lane>>48
+		b = b[8*n:]
 	}
+	for _, x := range b {
+		sum += uint64(x)
+	}
+	return sum
 }
 
 // keep takes a magnitude into the largest.

@@ -150,7 +150,7 @@ func TestValuesUnlikeOthers(t *testing.T) {
 
 // TestValuesOfBytes holds the quick way for bytes against the plain one.
 func TestValuesOfBytes(t *testing.T) {
-	b := []byte{7, 255, 3, 90}
+	b := bytes.Repeat([]byte{7, 255, 3, 90, 255, 255, 255, 255, 255}, 99)
 	var quick, plain stat
 	quick, plain = named("x"), named("x")
 	quick.bytes(b)

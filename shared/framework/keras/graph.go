@@ -87,7 +87,7 @@ func (g *graph) checkNode(n *savedmodel.Node, saver bool) error {
 	case g.Functions[n.Op] != nil: // an operation named like a function of the graph is its call
 		g.calls[n.Op]++
 	case !allowed[n.Op] && (!saver || !saverOps[n.Op]):
-		return &nodeError{node: n.Name, text: fmt.Sprintf("the operation %s is not allowed (%s)", plain(n.Op, 100), plain(n.Name, 200))}
+		return &nodeError{node: n.Name, op: n.Op, text: fmt.Sprintf("the operation %s is not allowed (%s)", plain(n.Op, 100), plain(n.Name, 200))}
 	}
 	if !localDevice(n.Device) {
 		return &nodeError{node: n.Name, text: fmt.Sprintf("the device %q is not allowed (%s)", plain(n.Device, 100), plain(n.Name, 200))}
@@ -220,6 +220,6 @@ func (g *graph) size(called string, sizes map[string]int) (int, error) {
 }
 
 // nodeError is the refusal of a node, whose name tells the layer it is of.
-type nodeError struct{ node, text string }
+type nodeError struct{ node, op, text string }
 
 func (e *nodeError) Error() string { return e.text }

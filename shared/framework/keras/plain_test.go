@@ -153,6 +153,7 @@ func TestTheLineToWrite(t *testing.T) {
 		"a shape that is a number":       {"x = keras.Input(shape=(7))\n", "as a tuple"},
 		"add_loss on a functional model": {"x = keras.Input((2,))\nmodel = keras.Model(x, layers.Dense(1)(x))\nmodel.add_loss(1.0)\n", "layer of your own"},
 		"what was experimental":          {"layers.experimental.preprocessing.CenterCrop(4, 4)\n", "keras.layers.CenterCrop"},
+		"if on a tensor":                 {"class Gate(layers.Layer):\n    def call(self, x):\n        if keras.ops.sum(x) > 0:\n            return x\n        return -x\n\n\nGate()(keras.Input((2,)))\n", "keras.ops.where"},
 		"a session":                      {"tf.InteractiveSession()\n", "leave InteractiveSession out"},
 		"some names gone, some not":      {"from keras.layers import Flatten, Merge\n", "write from keras.layers import Flatten; in place of Merge use"},
 		"arguments in the singular":      {"x = keras.Input((2,))\nkeras.Model(input=x, output=layers.Dense(1)(x))\n", "write inputs in place of input; write outputs in place of output"},
@@ -187,7 +188,7 @@ func TestRefusedOperation(t *testing.T) {
 		"x = keras.Input((2,))\ny = Show(name='show')(x)\nmodel = keras.Model(x, layers.Dense(1)(y))\nmodel.compile('adam', 'mse')\n"
 	_, err := sharedWorker(t).Export(t.Context(), framework.Source{Imports: imports, Text: source}, t.TempDir())
 	var e *pipeline.Error
-	if !errors.As(err, &e) || e.At == nil || e.At.Line != 8 {
+	if !errors.As(err, &e) || e.At == nil || e.At.Line != 8 || !strings.Contains(e.Hint, "leave print") {
 		t.Errorf("got %v at %+v, want line 8", err, e.At)
 	}
 }

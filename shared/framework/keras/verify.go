@@ -1,6 +1,7 @@
 package keras
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -23,10 +24,24 @@ func Verify(dir string, want pipeline.Export) error {
 		return &pipeline.Error{
 			Op: op, Kind: pipeline.Invalid, Field: "source", Err: err,
 			Reason: "the exported model is refused: " + plain(err.Error(), 1000),
-			Hint:   "use layers and operations of Keras and TensorFlow that only compute",
+			Hint:   compute(err),
 		}
 	}
 	return nil
+}
+
+// compute says what to do about an operation that may not be exported.
+func compute(err error) string {
+	var node *nodeError
+	if errors.As(err, &node) {
+		switch node.op {
+		case "StringFormat", "PrintV2", "Print":
+			return "leave print and tf.print out of layers and losses: nobody would read what they write"
+		case "PyFunc", "EagerPyFunc", "PyFuncStateless":
+			return "leave tf.py_function and tf.numpy_function out: training runs no Python; write it with keras.ops"
+		}
+	}
+	return "use layers and operations of Keras and TensorFlow that only compute"
 }
 
 func verify(dir string, want pipeline.Export) error {

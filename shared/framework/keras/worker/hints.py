@@ -72,6 +72,8 @@ def hint(error, name, message, line, files):
         return _operation(line)
     if name == "NotImplementedError" and any("/keras/src/models/" in f for f in files):
         return _ADD_LOSS if "add_loss" in line else ""
+    if name == "OperatorNotAllowedInGraphError":
+        return "write keras.ops.where(condition, a, b) in place of if on a tensor, and keras.ops.while_loop or scan in place of loops over one"
     if "stateful=True" in message:
         return "leave stateful=True out, and give each record its whole window: state would run from batch to batch"
     fetched = any("/keras/src/applications/" in f or f.endswith("file_utils.py") for f in files)
