@@ -56,9 +56,11 @@ func (c *caller) create(t *testing.T) {
 	c.await(t, eventing.ResultFailed, 1)
 	c.announce(t)
 	c.await(t, eventing.DatasourceReceived, 2)
+	c.call(t, "post /deploy-training/deployments") // another one: the first has trained on the stream
 	c.command(t, "post /control-log/datasources/{id}/resend", eventing.DatasourceResend)
-	c.command(t, "post /deploy-training/results/{id}/retry", eventing.ResultRetry)
 	c.await(t, eventing.ResultFailed, 2)
+	c.command(t, "post /deploy-training/results/{id}/retry", eventing.ResultRetry)
+	c.await(t, eventing.ResultFailed, 3)
 	c.become(t, pipeline.ResultScheduled, pipeline.ResultRunning)
 	c.command(t, "post /deploy-training/results/{id}/stop", eventing.ResultStop)
 	c.command(t, "post /deploy-training/deployments/{id}/stop", eventing.DeploymentStop)
@@ -77,6 +79,7 @@ func (c *caller) remove(t *testing.T) {
 	c.command(t, "delete /deploy-inference/inferences/{id}", eventing.InferenceDelete)
 	c.command(t, "delete /deploy-training/results/{id}", eventing.ResultDelete)
 	c.command(t, "delete /deploy-training/deployments/{id}", eventing.DeploymentDelete)
+	c.do(t, func(tx *registry.Tx) error { return tx.DeleteDeployment(2) })
 	c.command(t, "delete /model-register/configurations/{id}", eventing.ConfigurationDelete)
 	c.command(t, "delete /model-register/models/{id}", eventing.ModelDelete)
 }

@@ -32,7 +32,7 @@ type Range struct {
 
 // ResendForm is what a person gives to use a datasource again.
 type ResendForm struct {
-	Deployment int64 `json:"deployment" required:"true" minimum:"1" refers:"deployment" example:"1" description:"deployment to train"`
+	Deployment int64 `json:"deployment" required:"true" minimum:"1" refers:"deployment" example:"2" description:"deployment to train"`
 }
 
 // Datasource is a control message that was taken (or refused): where a stream
