@@ -123,7 +123,7 @@ func (c *Client) post(ctx context.Context, m Command) (event.Event, error) {
 	return answer, nil
 }
 
-// refused tells the type of a refusal: "<command's type>.rejected", or
+// refused reports whether an event type is that of a refusal: "<command's type>.rejected", or
 // "rejected" in the verb's place.
 func refused(eventType string) bool {
 	return strings.HasSuffix(eventType, ".rejected") || strings.Contains(eventType, ".rejected.v")

@@ -83,7 +83,7 @@ func call(fn func() error) error {
 	return fn()
 }
 
-// broken tells an error of the connection from one of the callback.
+// broken reports whether an error is of the connection, not of the callback.
 func broken(err error) bool {
 	return pipeline.KindOf(err) == pipeline.Unavailable || errors.Is(err, io.ErrUnexpectedEOF)
 }

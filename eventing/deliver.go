@@ -113,7 +113,7 @@ func (f *failure) Error() string {
 // Unwrap gives the cause.
 func (f *failure) Unwrap() error { return f.err }
 
-// markDead adds the extensions by which Knative tells why an event is dead: the
+// markDead adds the extensions by which Knative says why an event is dead: the
 // code where there was an answer, and its body in base64.
 func markDead(e *event.Event, err error) {
 	var f *failure

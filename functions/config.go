@@ -17,7 +17,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/stream/control"
 )
 
-// Config is all that a host is told. A member that is left out has the default
+// Config is the configuration of a host. A member that is left out has the default
 // that the variable of its name has, as ReadConfig lists them.
 type Config struct {
 	Step         string             // FUNCTION
@@ -36,7 +36,7 @@ type Config struct {
 	Builders     framework.Builders // of Frameworks; they are started where it is nil
 }
 
-// ClusterConfig is what a host is told where trainings are Jobs of a Kubernetes
+// ClusterConfig is the configuration of a host where trainings are Jobs of a Kubernetes
 // cluster and inferences its Knative Services.
 type ClusterConfig struct {
 	Images  map[string]kubernetes.Image // by framework: KAFKAML_IMAGE ...

@@ -127,7 +127,7 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.StripPrefix("/"+name, handler).ServeHTTP(w, r)
 }
 
-// ended is told by the platform how a training process ended.
+// ended handles the end of a training process, which the platform reports.
 func (h *Host) ended(ctx context.Context, e platform.Ended) {
 	if h.training != nil {
 		h.training.Ended(ctx, e)

@@ -22,7 +22,7 @@ type (
 	inferRequest struct {
 		ID      string        `json:"id,omitempty"`
 		Inputs  []inferTensor `json:"inputs" nullable:"false"`
-		Outputs []inferOutput `json:"outputs,omitempty" description:"those wanted; all when absent"`
+		Outputs []inferOutput `json:"outputs,omitempty" description:"those to answer with; all when absent"`
 	}
 	inferRefusal struct {
 		Error string `json:"error"`

@@ -56,15 +56,15 @@ func TestStreamsAreBounded(t *testing.T) {
 		return w, s.Serve(w, httptest.NewRequest(http.MethodGet, "/", nil), "0", follow)
 	}
 	for range 2 { // the first gives its place back
-		wanted := errors.New("ended by itself")
+		failure := errors.New("ended by itself")
 		_, err := serve(func(context.Context, *EventStream) error {
 			w, err := serve(func(context.Context, *EventStream) error { return errors.New("a second stream is open") })
 			if err != nil || w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "1 streams are open") {
 				t.Errorf("%v, %d %s", err, w.Code, w.Body)
 			}
-			return wanted
+			return failure
 		})
-		if !errors.Is(err, wanted) {
+		if !errors.Is(err, failure) {
 			t.Errorf("ended with %v", err)
 		}
 	}

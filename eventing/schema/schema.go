@@ -32,7 +32,7 @@ type Set struct {
 }
 
 // Form is the schema of what a person sends: a member it does not name is
-// refused, and one tagged required is wanted.
+// refused, and one tagged required has to be there.
 func (s *Set) Form(v any) Schema {
 	return s.reflect(v, jsonschema.InlineRefs, jsonschema.InterceptSchema(closed))
 }

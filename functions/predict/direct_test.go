@@ -46,7 +46,7 @@ func produce(t testing.TB, c *stream.Cluster, topic string, partitions, start, n
 	}
 }
 
-// poisoned tells how many of the records [0, n) of produce are at fault.
+// poisoned returns how many of the records [0, n) of produce are at fault.
 func poisoned(n int) int64 {
 	bad := int64(0)
 	for i := range n {

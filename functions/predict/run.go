@@ -20,7 +20,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
-// Config is what a predict process is told.
+// Config is the configuration of a predict process.
 type Config struct {
 	Job        pipeline.PredictJob
 	Frameworks framework.Frameworks // of which the Job names one

@@ -287,7 +287,7 @@ func locate(example string, uploads []*multipart.FileHeader) (paths []string, cl
 }
 
 // saveUpload writes an upload into dir. Of its name only the last element
-// counts: it tells the format, and leads nowhere else.
+// counts: it names the format, and leads nowhere else.
 func saveUpload(dir string, u *multipart.FileHeader) (path string, err error) {
 	from, err := u.Open()
 	if err != nil {

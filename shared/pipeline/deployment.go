@@ -92,8 +92,8 @@ const Auto Engine = "auto"
 // OnNaN says what becomes of a training whose loss is no number any more.
 type OnNaN string
 
-// A training fails unless the deployment says that its model is wanted all the
-// same.
+// A training fails unless the deployment says that its model is to be kept all
+// the same.
 const (
 	NaNFails OnNaN = "fail"
 	NaNStays OnNaN = "keep"

@@ -146,7 +146,7 @@ func (s *Store) wake(last int64) {
 
 // watch looks for the events of other processes, while somebody waits for
 // them, until ctx ends. A look that fails is repeated: who waits has a context,
-// and who then reads is told the error.
+// and who then reads gets the error.
 func (s *Store) watch(ctx context.Context) {
 	tick := time.NewTicker(poll)
 	defer tick.Stop()

@@ -8,7 +8,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// Available tells what the log still holds of a stream. An error names the
+// Available reports what the log still holds of a stream. An error names the
 // first range at fault, the first offset that is available and about when the
 // rest was lost; the Retention is filled in all the same, for a list that shows
 // it. A compacted topic is refused: its records vanish from the middle.

@@ -1,6 +1,6 @@
 // Package stream is kafkaml's Kafka: it reads exact ranges of a log for
 // training, consumes topics in groups for inference, produces with every
-// replica's acknowledgement, tells what retention has left of a stream, and
+// replica's acknowledgement, reports what retention has left of a stream, and
 // reads and writes control messages.
 //
 // A Cluster is the connection to the brokers; all else hangs on it. The traps

@@ -141,7 +141,7 @@ type membership struct {
 }
 
 func (m *membership) run(group *kafka.ConsumerGroup) {
-	said := "" // a broker that is away is tried twice a second, and told of once
+	said := "" // a broker that is away is tried twice a second, and logged once
 	for {
 		generation, err := group.Next(m.ctx)
 		switch {
@@ -164,13 +164,13 @@ func (m *membership) run(group *kafka.ConsumerGroup) {
 	}
 }
 
-// topicGone tells, for a member that was assigned nothing, whether a topic does
-// not exist.
+// topicGone reports, for a member that was assigned nothing, whether a topic
+// does not exist.
 func (m *membership) topicGone() bool {
 	return slices.ContainsFunc(m.config.Topics, func(topic string) bool { return m.cluster.missing(m.ctx, topic) })
 }
 
-// fatal tells the answers that will not change by asking again.
+// fatal reports whether an answer will not change by asking again.
 func fatal(err error) bool {
 	var answer kafka.Error
 	if !errors.As(err, &answer) {

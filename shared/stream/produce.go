@@ -102,7 +102,7 @@ func (c *Cluster) produceKnown(ctx context.Context, topic string, partition int,
 	return answer.BaseOffset, nil
 }
 
-// refused tells the answers after which nothing was written and that may pass:
+// refused reports whether nothing was written, for a reason that may pass:
 // a partition without a leader yet, or one that has just moved.
 func refused(err error) bool {
 	return errors.Is(err, kafka.NotLeaderForPartition) || errors.Is(err, kafka.LeaderNotAvailable) ||

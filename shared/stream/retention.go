@@ -60,7 +60,7 @@ func (c *Cluster) lostBy(ctx context.Context, l *loss) time.Time {
 	return by
 }
 
-// error tells a person what is gone.
+// error says what is gone.
 func (l *loss) error() *pipeline.Error {
 	e := &pipeline.Error{Op: opRead, Kind: pipeline.Conflict, Field: "topic"}
 	switch when := l.when(); {

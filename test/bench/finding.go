@@ -16,7 +16,7 @@ type finding struct {
 	against string
 	theirs  string
 	ratio   float64
-	mark    float64 // at least; 0: no mark, the figure is told
+	mark    float64 // at least; 0: no mark, the figure is shown
 	rule    string  // how a mark reads that is no plain ratio
 	note    string  // fewer runs, settings
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/toolchain"
 )
 
-// describeMachine tells where the figures were taken and with what, and how
+// describeMachine says where the figures were taken and with what, and how
 // busy the machine was when they began.
 func (b *bench) describeMachine(ctx context.Context) string {
 	load, _, _ := strings.Cut(firstLine("/proc/loadavg"), " ")

@@ -147,7 +147,7 @@ func (b *bench) ways(ctx context.Context, partitions int) (in, out string, err e
 	return in, out, err
 }
 
-// reached waits until a topic holds n records and tells when that was seen and
+// reached waits until a topic holds n records and returns when that was seen and
 // how many there were.
 func (b *bench) reached(ctx context.Context, topic string, n int64, every time.Duration) (at time.Time, have int64, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, 5*time.Minute, fmt.Errorf("%s does not reach %d records in five minutes", topic, n))

@@ -156,7 +156,7 @@ func (b *bench) compare(ctx context.Context, c contest) ([]finding, error) {
 	}
 	var ours, best, defaults []time.Duration
 	for run := range b.runs {
-		took, err := b.told(ctx, s, c.fitting)
+		took, err := b.trainOnce(ctx, s, c.fitting)
 		if err != nil {
 			return nil, err
 		}
@@ -179,8 +179,8 @@ func (b *bench) compare(ctx context.Context, c contest) ([]finding, error) {
 	}, nil
 }
 
-// told trains once and prints how it went.
-func (b *bench) told(ctx context.Context, s *streamed, f fitting) (time.Duration, error) {
+// trainOnce trains once and prints how it went.
+func (b *bench) trainOnce(ctx context.Context, s *streamed, f fitting) (time.Duration, error) {
 	took, results, err := b.trained(ctx, s, f, f.model)
 	if err == nil {
 		r := results[0]

@@ -148,7 +148,7 @@ func Send[T any](ctx context.Context, e *Env, m client.Command) (T, error) {
 	return client.Do[T](ctx, c, m)
 }
 
-// Note tells the person something beside the answer, on standard error.
+// Note prints something beside the answer, on standard error.
 func (e *Env) Note(format string, args ...any) {
 	fmt.Fprintf(e.Err, format+"\n", args...)
 }

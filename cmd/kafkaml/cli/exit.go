@@ -54,7 +54,7 @@ func ExitCode(err error) int {
 	return Failed
 }
 
-// Execute runs root and returns the exit code, having told the person what
+// Execute runs root and returns the exit code, having printed what
 // went wrong. Whatever fails before a command begins is a mistake of usage.
 func (e *Env) Execute(ctx context.Context, root *cobra.Command, args []string) int {
 	began := false
@@ -68,11 +68,11 @@ func (e *Env) Execute(ctx context.Context, root *cobra.Command, args []string) i
 	if err != nil && !began {
 		err = Usagef("%s", err)
 	}
-	e.tell(cmd, err)
+	e.explain(cmd, err)
 	return ExitCode(err)
 }
 
-func (e *Env) tell(cmd *cobra.Command, err error) {
+func (e *Env) explain(cmd *cobra.Command, err error) {
 	switch {
 	case err == nil:
 	case errors.As(err, new(*UsageError)):

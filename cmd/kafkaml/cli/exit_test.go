@@ -39,7 +39,7 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// tree is a small command line with what Execute must tell apart.
+// tree is a small command line with what Execute must distinguish.
 func tree(env *Env) *cobra.Command {
 	child := &cobra.Command{
 		Use: "show THING", Args: Args("THING"),

@@ -18,7 +18,7 @@ import (
 // State is how a check came out.
 type State string
 
-// The states of a Finding. Absent things are wanted only for what Detail says.
+// The states of a Finding. What is absent is needed only for what Detail says.
 const (
 	OK      State = "ok"
 	Absent  State = "absent"  // something optional

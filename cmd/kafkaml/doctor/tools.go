@@ -85,7 +85,7 @@ const leastJava = 17
 
 var javaVersion = regexp.MustCompile(`version "(?:1\.)?(\d+)`)
 
-// java is wanted for BROKER=kafka only.
+// java is needed for BROKER=kafka only.
 func java(ctx context.Context, env *cli.Env) Finding {
 	const name = "Java"
 	mend := fmt.Sprintf("install Java %d or later (Debian: apt-get install openjdk-%d-jre-headless); only BROKER=kafka wants it", leastJava, leastJava)
@@ -107,7 +107,7 @@ func java(ctx context.Context, env *cli.Env) Finding {
 	return ok(name, "%s", firstLine(out))
 }
 
-// kafkaJars are wanted for BROKER=kafka only.
+// kafkaJars are needed for BROKER=kafka only.
 func kafkaJars(context.Context, *cli.Env) Finding {
 	const name = "Apache Kafka"
 	dir, err := toolchain.Kafka()

@@ -125,7 +125,7 @@ func (s *settings) prepare(env *cli.Env) (io.Closer, error) {
 	return file, nil
 }
 
-// announce tells where everything is.
+// announce prints where everything is.
 func (m *Machine) announce(readyFile string) error {
 	m.options.Say("\nkafkaml runs:  %s\nKafka:         %v\nstate, logs:   %s\nnext:          bin/kafkaml --server %s models list   (Ctrl-C ends everything)\n",
 		m.URL, m.Kafka.Brokers[0], m.options.Data, m.URL)

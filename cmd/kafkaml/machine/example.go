@@ -17,7 +17,7 @@ import (
 )
 
 // startExample walks the example beside a running machine, where nothing is
-// registered yet. What goes wrong is told and hurts nothing else. stop ends the
+// registered yet. What goes wrong is reported and stops nothing else. stop ends the
 // walk and waits for it.
 func (m *Machine) startExample(ctx context.Context, say func(string, ...any)) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)

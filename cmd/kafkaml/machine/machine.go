@@ -35,7 +35,7 @@ type Options struct {
 	Origins      string // of pages elsewhere that may call, separated by commas
 	Frameworks   framework.Registry
 	Log          *slog.Logger
-	Say          func(format string, args ...any) // tells the person what is being done
+	Say          func(format string, args ...any) // shows a person what is being done
 }
 
 // The brokers to choose from.

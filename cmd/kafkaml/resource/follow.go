@@ -32,7 +32,7 @@ func (k kind[T]) follow(ctx context.Context, c *client.Client, id int64) error {
 	})
 }
 
-// concerns tells the facts about the one with an id; 0 is any of them.
+// concerns selects the facts about the one with an id; 0 is any of them.
 func (k kind[T]) concerns(id int64) func(event.Event) bool {
 	subject := strconv.FormatInt(id, 10)
 	return func(e event.Event) bool {

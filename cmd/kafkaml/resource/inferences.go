@@ -67,12 +67,12 @@ func replicas(text string) (map[string]any, error) {
 }
 
 func showInference(w io.Writer, i pipeline.Inference) error {
-	wanted := fmt.Sprint(i.Replicas)
+	replicas := fmt.Sprint(i.Replicas)
 	if i.MaxReplicas > i.Replicas {
-		wanted = fmt.Sprintf("%d to %d", i.Replicas, i.MaxReplicas)
+		replicas = fmt.Sprintf("%d to %d", i.Replicas, i.MaxReplicas)
 	}
 	return facts(w, factsOf(i, special{
-		"replicas": {"replicas", wanted}, "max_replicas": {},
+		"replicas": {"replicas", replicas}, "max_replicas": {},
 		"ready": {"ready", fmt.Sprintf("%d of %d", i.Ready, i.Wanted)}, "wanted": {},
 		"status": {"status", fmt.Sprintf("%s since %s", i.Status, stamp(i.StatusChanged))}, "status_changed": {},
 	})...)

@@ -114,7 +114,7 @@ func jsonNames(t reflect.Type) []string {
 	return all
 }
 
-// isManifest tells YAML or JSON from Python source: by the file's name, or for
+// isManifest reports whether b is YAML or JSON and not Python source: by the file's name, or for
 // standard input by its content.
 func (f *form) isManifest(b []byte) bool {
 	switch strings.ToLower(filepath.Ext(f.file)) {

@@ -38,9 +38,9 @@ type trainingView interface {
 }
 
 // watchTraining follows the trainings of a deployment until the last has ended.
-// A stream that is refused while they wait is told: nothing would begin.
+// A stream that is refused while they wait is reported: nothing would start.
 func watchTraining(ctx context.Context, env *cli.Env, c *client.Client, deployment int64) error {
-	told := int64(0) // datasource
+	reported := int64(0) // datasource
 	return watchRuns(ctx, env, c, func(ctx context.Context) (all []pipeline.Result, err error) {
 		by := client.Query{Filters: map[string]string{"deployment": fmt.Sprint(deployment)}}
 		for r, err := range c.Results().All(ctx, by) {
@@ -53,9 +53,9 @@ func watchTraining(ctx context.Context, env *cli.Env, c *client.Client, deployme
 			return all, nil
 		}
 		d, err := c.Deployments().Get(ctx, deployment)
-		if r := d.LastRejection; err == nil && r != nil && r.Datasource != told {
+		if r := d.LastRejection; err == nil && r != nil && r.Datasource != reported {
 			env.Note("the last stream trains nothing: %s", rejected(r))
-			told = r.Datasource
+			reported = r.Datasource
 		}
 		return all, err
 	})

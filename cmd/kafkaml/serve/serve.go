@@ -20,7 +20,7 @@ import (
 
 const about = `Serve one step of the pipeline, as a pod of a cluster does.
 
-All is told by environment variables, which docs/kubernetes.md lists. FUNCTION
+It is configured by environment variables, which docs/kubernetes.md lists. FUNCTION
 names the step: model-register, deploy-training, control-log, deploy-inference,
 records, or page, which serves the web page and passes on what it asks of the steps.`
 

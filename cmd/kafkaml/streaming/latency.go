@@ -29,16 +29,16 @@ const widest = 20_000
 
 // fill sets the latency of the predictions whose input record it can read.
 func (t *inputTimes) fill(ctx context.Context, predictions []Prediction) {
-	wanted := map[origin][]int{} // offset 0: the partition; positions in predictions
+	inputs := map[origin][]int{} // offset 0: the partition; positions in predictions
 	for i, p := range predictions {
 		if p.input.topic == "" || t.failed[p.input.topic] {
 			continue
 		}
 		partition := p.input
 		partition.offset = 0
-		wanted[partition] = append(wanted[partition], i)
+		inputs[partition] = append(inputs[partition], i)
 	}
-	for partition, positions := range wanted {
+	for partition, positions := range inputs {
 		slices.SortFunc(positions, func(a, b int) int { return int(predictions[a].input.offset - predictions[b].input.offset) })
 		if err := t.read(ctx, partition, predictions, positions); err != nil {
 			t.failed[partition.topic] = true

@@ -136,7 +136,7 @@ func (s *sending) run(ctx context.Context, paths []string) (err error) {
 	}
 	defer func() { err = errors.Join(err, reader.Close()) }()
 	s.config.Format, s.config.Config = reader.Format(), reader.Config()
-	if err := s.tell(ctx, reader); err != nil {
+	if err := s.explain(ctx, reader); err != nil {
 		return err
 	}
 	cluster, err := s.broker.dial(ctx)
@@ -163,8 +163,8 @@ func (s *sending) run(ctx context.Context, paths []string) (err error) {
 	return s.env.Print(summary, summary.Control.Topic, func(w io.Writer) error { return s.report(w, summary) })
 }
 
-// tell says what was taken for what, and refuses what the models cannot read.
-func (s *sending) tell(ctx context.Context, reader *files.Reader) error {
+// explain prints what was read as what, and refuses what the models cannot read.
+func (s *sending) explain(ctx context.Context, reader *files.Reader) error {
 	if classes := reader.Classes(); len(classes) > 0 {
 		s.env.Note("classes: %s", numbered(classes))
 	}

@@ -17,11 +17,11 @@ import (
 	"strings"
 )
 
-// image is what its tar tells of an image.
+// image is what the tar of an image says about it.
 type image struct {
 	name, digest string
 	bytes        int64                  // of its layers
-	packages     map[string][]component // by the file that tells of them
+	packages     map[string][]component // by the file that lists them
 	libraries    []string               // shared libraries of the system, by path
 }
 
@@ -111,7 +111,7 @@ var (
 	library  = regexp.MustCompile(`^(usr/)?lib(64)?/.*\.so(\.[0-9.]+)?$`)
 )
 
-// readLayer looks at the files that tell what they are.
+// readLayer reads the files that say what is installed.
 func (i *image) readLayer(layer *io.SectionReader) error {
 	files, err := entries(layer)
 	if err != nil {
@@ -163,7 +163,7 @@ func pythonPackage(f io.Reader) (component, error) {
 	}
 	name, version := h.Get("Name"), h.Get("Version")
 	if name == "" || version == "" {
-		return component{}, errors.New("it tells no name and version")
+		return component{}, errors.New("it has no name and version")
 	}
 	c := component{Type: "library", Name: name, Version: version, PURL: "pkg:pypi/" + strings.ToLower(strings.ReplaceAll(name, "_", "-")) + "@" + version}
 	l := h.Get("License-Expression")

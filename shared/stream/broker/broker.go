@@ -17,7 +17,7 @@ import (
 )
 
 // Broker is a running broker. Close ends it; Done is closed when it has ended,
-// and Err then tells why (nil after Close).
+// and Err then says why (nil after Close).
 type Broker struct {
 	Addr string // host:port to bootstrap from
 

@@ -28,8 +28,8 @@ const (
 	longestPause = 15 * time.Second
 )
 
-// Keep keeps b running: again starts it anew on a port. say is told each time
-// that the broker has ended or cannot be started. Close ends all.
+// Keep keeps b running: again starts it anew on a port. say is called each time
+// the broker has ended or cannot be started. Close ends all.
 func Keep(ctx context.Context, b *Broker, again func(ctx context.Context, port int) (*Broker, error), say func(error)) *Kept {
 	ctx, cancel := context.WithCancel(ctx)
 	k := &Kept{cancel: cancel, done: make(chan struct{})}

@@ -60,7 +60,7 @@ func (w *walk) replicas(ctx context.Context, r *row) (err error) {
 	return w.shares(ctx, w.source, 3, r)
 }
 
-// shares tells how many predictions each replica made.
+// shares reports how many predictions each replica made.
 func (w *walk) shares(ctx context.Context, i pipeline.Inference, want int, r *row) error {
 	pods, err := w.running(ctx, selector(i))
 	if err != nil {

@@ -59,7 +59,7 @@ class Pipeline {
 
   private queue: Fact[] = []
   private flushing = false
-  private wanted: number[] = []
+  private requested: number[] = []
   private end: (() => void) | undefined
   /** Where the stream of facts has come to: it is one for all functions. */
   private position = ''
@@ -182,11 +182,11 @@ class Pipeline {
 
   /** Waiting results have no facts of their own: they come with their deployment; of many at once with the list. */
   private wantResults(deployment: number) {
-    this.wanted.push(deployment)
-    if (this.wanted.length > 1) return
+    this.requested.push(deployment)
+    if (this.requested.length > 1) return
     setTimeout(() => {
-      const all = this.wanted
-      this.wanted = []
+      const all = this.requested
+      this.requested = []
       if (all.length > 3) void fill(this.results, 'deploy-training', 'results').catch(() => undefined)
       else for (const d of all) void this.readResults(d)
     }, pause)
