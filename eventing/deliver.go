@@ -45,7 +45,7 @@ func newDeliverer(d *Dispatcher, s KafkaSource, log *slog.Logger) *deliverer {
 	return x
 }
 
-// deliver returns true once the record is dealt with: taken, dead-lettered,
+// deliver returns true once the record is dealt with: accepted, dead-lettered,
 // or, as with Knative, given up where there is no dead-letter sink. It returns
 // false when ctx ended first: a try under way ends with tries, no other begins.
 func (x *deliverer) deliver(ctx, tries context.Context, r stream.Record) bool {
@@ -62,7 +62,7 @@ func (x *deliverer) deliver(ctx, tries context.Context, r stream.Record) bool {
 	}
 	log := x.log.With("topic", r.Topic, "partition", r.Partition, "offset", r.Offset)
 	if x.dead == nil {
-		log.Error("a record was given up: its sink does not take it and there is no dead-letter sink", "error", failure)
+		log.Error("a record was given up: its sink does not accept it and there is no dead-letter sink", "error", failure)
 		return true
 	}
 	log.Warn("a record goes to the dead-letter sink", "error", failure)
@@ -72,7 +72,7 @@ func (x *deliverer) deliver(ctx, tries context.Context, r stream.Record) bool {
 		return false
 	}
 	if err != nil {
-		log.Error("a record was given up: neither its sink nor the dead-letter sink take it", "error", err)
+		log.Error("a record was given up: neither its sink nor the dead-letter sink accept it", "error", err)
 	}
 	return true
 }
@@ -129,7 +129,7 @@ func markDead(e *event.Event, err error) {
 	}
 }
 
-// send tries until a sink takes the event, refuses it, or the retries are used
+// send tries until a sink accepts the event, refuses it, or the retries are used
 // up. While nobody serves the destination it waits, which is no try.
 func (x *deliverer) send(ctx, tries context.Context, e parcel, to Destination) error {
 	for n := 0; ; {

@@ -19,7 +19,7 @@ type Resolve func(Destination) []string
 
 // Dispatcher does on one machine what Knative's KafkaSource does in a cluster:
 // it consumes topics and POSTs each record as an event to a sink. An offset is
-// committed once every record before it was taken or dead-lettered, so that a
+// committed once every record before it was accepted or dead-lettered, so that a
 // record is delivered at least once however the process ends.
 type Dispatcher struct {
 	cluster *stream.Cluster
@@ -144,7 +144,7 @@ func (d *Dispatcher) run(ctx context.Context, s KafkaSource) {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			d.keepMember(ctx, s)
+			d.runMember(ctx, s)
 		}()
 	}
 }
@@ -152,7 +152,7 @@ func (d *Dispatcher) run(ctx context.Context, s KafkaSource) {
 // rejoinAfter is the pause before a member that failed joins again.
 const rejoinAfter = time.Second
 
-func (d *Dispatcher) keepMember(ctx context.Context, s KafkaSource) {
+func (d *Dispatcher) runMember(ctx context.Context, s KafkaSource) {
 	log := d.log.With("source", s.Name(), "group", s.Spec.ConsumerGroup)
 	c := newConsumer(d, s, log)
 	for ctx.Err() == nil {

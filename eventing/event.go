@@ -114,7 +114,7 @@ func Data(e event.Event, v any) error {
 }
 
 // Apply writes the members that the data of e gives over the resource that to
-// points at. Only those of the form F are taken; a member that is left out, or
+// points at. Only those of the form F are read; a member that is left out, or
 // null, stays as it is. A member id, which may repeat the subject, is passed
 // over.
 func Apply[F any](e event.Event, to any) error {

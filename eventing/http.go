@@ -58,7 +58,7 @@ func Read(ctx context.Context, h http.Header, body io.ReadCloser) (event.Event, 
 func mediaError(media, hint string) error {
 	return &pipeline.Error{
 		Op: "read event", Kind: pipeline.Invalid, Field: "content-type",
-		Reason: media + " is not taken here", Hint: hint, Err: ErrMediaType,
+		Reason: media + " is not accepted here", Hint: hint, Err: ErrMediaType,
 	}
 }
 

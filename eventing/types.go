@@ -36,7 +36,7 @@ const (
 	PredictionMake = "io.kafkaml.prediction.make.v1"
 )
 
-// The facts. Those of a training and DatasourceReceived are also taken, by
+// The facts. Those of a training and DatasourceReceived are also handled, by
 // deploy-training.
 const (
 	ModelValidated  = "io.kafkaml.model.validated.v1"

@@ -193,11 +193,11 @@ func (c *components) eventDoor(p Part) object {
 	return object{
 		"operationId": identifier(p.Name, "post", "event"), "tags": []string{p.Name},
 		"summary":     "Take a CloudEvent of one of: " + strings.Join(p.Takes, ", ") + ".",
-		"description": "Structured mode is shown; binary mode is taken, too. A refused command is 200 with a .rejected event.",
+		"description": "Structured mode is shown; binary mode is accepted, too. A refused command is 200 with a .rejected event.",
 		"requestBody": object{"required": true, "content": object{cloudEvent: body}},
 		"responses": c.responses(object{
 			"200": object{"description": "the answer, in the mode of the request", "content": object{cloudEvent: object{"schema": c.ref("CloudEvent")}}},
-			"204": object{"description": "taken, without an answer"},
+			"204": object{"description": "accepted, without an answer"},
 		}, Content{}, []int{http.StatusBadRequest, http.StatusForbidden, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity}),
 	}
 }

@@ -23,7 +23,7 @@ const (
 const controlTopic = "KAFKA_ML_CONTROL_TOPIC"
 
 // ControlMessage is the value of a record of the control topic, as it is
-// written now; older forms and members that it does not name are taken, too.
+// written now; older forms and members that it does not name are read, too.
 type ControlMessage struct {
 	Deployment     int64           `json:"deployment_id,omitempty" minimum:"1" example:"1" description:"deployment to train; the key may name it instead"`
 	Topic          string          `json:"topic" example:"points:0:0:50" description:"topic:partition:offset:length, one for each range, with commas between"`

@@ -15,7 +15,7 @@ import (
 // it; where none waits any more, a stream that differs from those trained on
 // makes a new round of results of the same models. The same datasource, or
 // another control message of the same stream, changes nothing. A deployment
-// that was stopped takes no stream.
+// that was stopped trains on no stream.
 func schedule(tx *registry.Tx, dep pipeline.Deployment, d pipeline.Datasource) ([]pipeline.Result, error) {
 	if d.Rejected != nil {
 		return nil, nil

@@ -34,7 +34,7 @@ type Service struct {
 // NewService gives the step without its HTTP side.
 func NewService(deps Deps) *Service { return &Service{Deps: deps, tails: door.NewStreams(openTails)} }
 
-// Function is the step's HTTP side. It takes no events: a record is no command.
+// Function is the step's HTTP side. It handles no events: a record is no command.
 func (s *Service) Function() door.Function {
 	return door.Function{
 		Name:      pipeline.StepRecords,

@@ -35,7 +35,7 @@ type ResendForm struct {
 	Deployment int64 `json:"deployment" required:"true" minimum:"1" refers:"deployment" example:"2" description:"deployment to train"`
 }
 
-// Datasource is a control message that was taken (or refused): where a stream
+// Datasource is a control message that was accepted (or refused): where a stream
 // lies in the log, in which format, and how to split it.
 type Datasource struct {
 	ID             int64                      `json:"id" minimum:"1"`

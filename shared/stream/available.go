@@ -89,13 +89,13 @@ func (s *survey) add(ctx context.Context, r pipeline.Range) error {
 		return err
 	}
 	s.limited = s.limited || t.policy.bytes >= 0
-	return s.begins(ctx, r, t.policy)
+	return s.checkFirst(ctx, r, t.policy)
 }
 
-// begins looks at the first record of a range, and keeps the earliest time at
+// checkFirst looks at the first record of a range, and keeps the earliest time at
 // which a range begins to go. A range may hold no record: what was written there
 // was aborted. That is no fault where others do.
-func (s *survey) begins(ctx context.Context, r pipeline.Range, p policy) error {
+func (s *survey) checkFirst(ctx context.Context, r pipeline.Range, p policy) error {
 	end := r.Offset + r.Length
 	h, err := s.cluster.headAt(ctx, r.Topic, r.Partition, r.Offset, end)
 	switch {

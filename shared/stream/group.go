@@ -149,7 +149,7 @@ func (m *membership) run(group *kafka.ConsumerGroup) {
 			return
 		case err == nil:
 			said = ""
-			if m.begin(generation) == 0 && m.topicGone() {
+			if m.assign(generation) == 0 && m.topicGone() {
 				m.leave(errNoTopic)
 				return
 			}
@@ -184,8 +184,8 @@ func fatal(err error) bool {
 	return false
 }
 
-// begin starts a handler for each partition of a generation, and counts them.
-func (m *membership) begin(generation *kafka.Generation) (partitions int) {
+// assign starts a handler for each partition of a generation, and counts them.
+func (m *membership) assign(generation *kafka.Generation) (partitions int) {
 	generation.Start(m.watch)
 	for _, assigned := range generation.Assignments {
 		partitions += len(assigned)
@@ -202,7 +202,7 @@ func (m *membership) begin(generation *kafka.Generation) (partitions int) {
 			generation.Start(func(ended context.Context) {
 				defer m.handlers.Done()
 				defer m.cluster.lanes.Add(-1)
-				m.serve(ended, &Claim{Topic: topic, Partition: p.ID, commits: commits}, p.Offset)
+				m.runHandler(ended, &Claim{Topic: topic, Partition: p.ID, commits: commits}, p.Offset)
 			})
 		}
 	}
@@ -238,11 +238,11 @@ func (m *membership) watch(ended context.Context) {
 	}
 }
 
-// serve runs the handler until its assignment ends or we leave. It returns once
+// runHandler runs the handler until its assignment ends or we leave. It returns once
 // the library has ended the generation: before, it would join again, for a
 // member that is leaving, and look up its topics, which makes them where they
 // were deleted.
-func (m *membership) serve(ended context.Context, claim *Claim, committed int64) {
+func (m *membership) runHandler(ended context.Context, claim *Claim, committed int64) {
 	ctx, cancel := context.WithCancel(m.ctx)
 	defer cancel()
 	stop := context.AfterFunc(ended, cancel)

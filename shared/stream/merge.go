@@ -84,7 +84,7 @@ func (m *merge) gather(ranges []pipeline.Range) {
 func (m *merge) open() error {
 	m.bounds = readLimits(len(m.parts))
 	for _, p := range m.parts {
-		m.begin(p)
+		m.openNext(p)
 	}
 	some := m.parts[:0]
 	for _, p := range m.parts {
@@ -103,7 +103,7 @@ func (m *merge) open() error {
 	return nil
 }
 
-func (m *merge) begin(p *part) {
+func (m *merge) openNext(p *part) {
 	p.strand = m.cluster.strand(m.ctx, p.ranges[0], m.bounds)
 	p.ranges = p.ranges[1:]
 }
@@ -116,7 +116,7 @@ func (m *merge) fill(p *part) (bool, error) {
 				return false, nil
 			}
 			p.strand.close()
-			m.begin(p)
+			m.openNext(p)
 		}
 		records, err := p.strand.read(m.ctx)
 		if err != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 // script is a program of test/bench/python. It ends with the bench, however
-// that ends. What it writes to standard error is kept: TensorFlow tells much
+// that ends. What it writes to standard error is kept: TensorFlow says much
 // that nobody asked for.
 func (b *bench) script(ctx context.Context, name string, args ...string) (*exec.Cmd, *lastWords) {
 	cmd := exec.CommandContext(ctx, b.python, append([]string{filepath.Join("test", "bench", "python", name)}, args...)...)

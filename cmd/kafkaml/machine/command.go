@@ -76,7 +76,7 @@ func (s *settings) run(ctx context.Context, env *cli.Env) (err error) {
 		return err
 	}
 	defer func() {
-		s.Say("ending; everything is kept in %s", s.Data)
+		s.Say("ending; everything is saved in %s", s.Data)
 		err = errors.Join(err, m.Close())
 	}()
 	if err := m.announce(s.ready); err != nil {

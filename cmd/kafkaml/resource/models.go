@@ -55,7 +55,7 @@ func sourced(verb, past string) edit[pipeline.Model] {
 		read: func(_ context.Context, data map[string]any) error { return text.read(f, data) },
 		mend: text.mend,
 		check: func(_ context.Context, _ *client.Client, data map[string]any) error {
-			text.keep(data)
+			text.remember(data)
 			if verb == "register" && data["source"] == nil {
 				return cli.Usagef("missing -f: the Keras source")
 			}
@@ -88,7 +88,7 @@ func (t *modelText) read(f *form, data map[string]any) error {
 	return err
 }
 
-func (t *modelText) keep(data map[string]any) {
+func (t *modelText) remember(data map[string]any) {
 	t.source, _ = data["source"].(string)
 	t.imports, _ = data["imports"].(string)
 }

@@ -77,7 +77,7 @@ type totals struct {
 
 const mostKept = 1 << 20
 
-func (t *totals) begin() {
+func (t *totals) start() {
 	t.seed = maphash.MakeSeed()
 	t.seen = map[uint64]struct{}{}
 }

@@ -110,7 +110,7 @@ func (t *tailing) run(ctx context.Context, topic string) error {
 	if t.latency {
 		t.inputs = newInputTimes(t.cluster)
 	}
-	t.totals.begin()
+	t.totals.start()
 	err := follow(ctx, t.cluster, topic, t.last, t.wait, t.show)
 	t.env.Note("%s", t.totals.String())
 	if errors.Is(err, errCounted) {

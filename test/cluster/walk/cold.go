@@ -67,7 +67,7 @@ func (w *walk) firstOf(ctx context.Context, topic string, before map[int]int64) 
 }
 
 // coldStart splits the time from the first record to the first prediction by
-// what the pod that was ready first tells: Kubernetes to the second, its own
+// what the pod that was ready first says: Kubernetes to the second, its own
 // log to the millisecond.
 func (w *walk) coldStart(ctx context.Context, i pipeline.Inference, woken, first time.Time, r *row) error {
 	pods, err := w.running(ctx, selector(i))
