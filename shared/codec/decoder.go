@@ -15,6 +15,7 @@ type Decoder struct {
 	inputs, labels []Tensor
 	sample, label  part
 	embedded       bool // JSON: a record without a key holds its label in the value
+	named          bool // JSON: the members of the label are named, so that the value is looked through for them
 }
 
 // part decodes a record's value or its key into tensors.
@@ -32,8 +33,8 @@ type part interface {
 //     them. One input takes all fields in order, several take a field each by
 //     name. A null is NaN in a float tensor and refused in another.
 //   - JSON: as AVRO, with the members that data_fields names; without it, those
-//     named as the model's inputs. The label is the key, or label_field of it,
-//     or label_field of the value where a record has no key.
+//     named as the model's inputs. The label is label_field of the value where
+//     the value has it, else the key, or label_field of it.
 //   - TELEGRAF_STR_JSON: as JSON, the object being text in fields.value; for
 //     inference only.
 func New(format pipeline.Format, config json.RawMessage, b Binding) (*Decoder, error) {
@@ -105,8 +106,8 @@ func (d *Decoder) Record(inputs, labels [][]byte, key, value []byte) error {
 	if d.label == nil {
 		return nil
 	}
-	if d.embedded && len(key) == 0 {
-		key = value
+	if d.embedded && (len(key) == 0 || d.named && d.label.(*jsonPart).within(value)) {
+		key = value // a key beside it is the producer's own, such as a device's id
 	}
 	if err := d.Label(labels, key); err != nil {
 		return fmt.Errorf("label: %w", err)

@@ -136,6 +136,27 @@ func TestDecode(t *testing.T) {
 			[][]float64{{1}},
 			[][]float64{{2}},
 		},
+		"JSON, the label in the value beside a key of the producer's": {
+			pipeline.JSON, `{"data_fields":["a"],"label_field":"y"}`,
+			Binding{[]pipeline.Tensor{tensor("x", "float32", 1)}, []pipeline.Tensor{tensor("y", "int32")}},
+			"42", `{"a":1,"y":2}`,
+			[][]float64{{1}},
+			[][]float64{{2}},
+		},
+		"JSON, an escaped name in the value beside a key": {
+			pipeline.JSON, `{"data_fields":["a"],"label_field":"é"}`,
+			Binding{[]pipeline.Tensor{tensor("x", "float32", 1)}, []pipeline.Tensor{tensor("y", "int32")}},
+			"device-7", `{"a":1,"\u00e9":2}`,
+			[][]float64{{1}},
+			[][]float64{{2}},
+		},
+		"JSON, the label's name as a text in the value": {
+			pipeline.JSON, `{"data_fields":["a"],"label_field":"y"}`,
+			Binding{[]pipeline.Tensor{tensor("x", "float32", 1)}, []pipeline.Tensor{tensor("y", "int32")}},
+			"3", `{"a":1,"axis":"y","deep":{"y":5}}`,
+			[][]float64{{1}},
+			[][]float64{{3}},
+		},
 		"JSON, members named as the inputs": {
 			pipeline.JSON, ``, inputs(tensor("a", "float32", 2), tensor("b", "float32")), "", `{"\u0062":1,"a":[[2],[3]]}`, [][]float64{{2, 3}, {1}}, nil,
 		},

@@ -61,7 +61,7 @@ func newJSON(config json.RawMessage, b Binding) (*Decoder, error) {
 		return nil, err
 	}
 	label.bare = len(label.names) == 1
-	d.labels, d.label, d.embedded = label.tensors, label, true
+	d.labels, d.label, d.embedded, d.named = label.tensors, label, true, len(c.LabelField) > 0
 	return d, nil
 }
 
@@ -84,7 +84,9 @@ type jsonPart struct {
 	layout
 	names []string
 	index map[string]int
-	bare  bool
+	// quoted are the names as they stand in most records.
+	quoted [][]byte
+	bare   bool
 }
 
 func newJSONPart(config string, fields []string, wants []pipeline.Tensor) (*jsonPart, error) {
@@ -99,7 +101,7 @@ func newJSONPart(config string, fields []string, wants []pipeline.Tensor) (*json
 		if _, twice := p.index[name]; twice || name == "" {
 			return nil, pipeline.Invalidf(config, "field %q is empty or named twice", name)
 		}
-		p.index[name] = i
+		p.index[name], p.quoted = i, append(p.quoted, fmt.Appendf(nil, "%q", name))
 		infos = append(infos, fieldInfo{name: name}) // what a member holds is seen only in the record
 	}
 	var err error
@@ -140,6 +142,29 @@ func (p *jsonPart) decode(dst [][]byte, record []byte) error {
 		}
 	}
 	return p.complete(sinks)
+}
+
+// within reports whether a valid JSON object has all members.
+func (p *jsonPart) within(record []byte) bool {
+	if !bytes.Contains(record, []byte(`\u`)) { // an escaped name is another text
+		for _, quoted := range p.quoted {
+			if !bytes.Contains(record, quoted) {
+				return false
+			}
+		}
+	}
+	var few [16]span
+	found := append(few[:0], make([]span, len(p.names))...)
+	s := jsonScanner{text: bytes.TrimPrefix(record, []byte(byteOrderMark))}
+	if s.peek() != '{' || p.members(&s, found) != nil {
+		return false
+	}
+	for _, f := range found {
+		if f.to == 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // members notes where the values of the wanted members lie.
