@@ -25,6 +25,9 @@ test: lint build kafka mnist tabular test-go test-ui ## every test: lint, unit, 
 test-go: build kafka mnist tabular ## the Go tests alone
 	go test -shuffle=on -timeout 25m $(ARGS) ./...
 
+cases: build kafka ## the table of what people meet, the large models, too
+	KAFKAML_LONG=1 go test -count 1 -v -timeout 25m $(ARGS) ./test/cases
+
 demo: build kafka mnist ## the first example through every step, timed, on a broker and a data folder of its own
 	bin/kafkaml demo $(ARGS)
 
@@ -70,4 +73,4 @@ clean: ## remove what was built here; the toolchain's cache stays
 	rm -rf bin ui/dist/assets ui/node_modules
 
 FORCE:
-.PHONY: help images e2e manifests run test test-go demo bench build tensorflow kafka mnist tabular ui test-ui lint format clean FORCE
+.PHONY: help cases images e2e manifests run test test-go demo bench build tensorflow kafka mnist tabular ui test-ui lint format clean FORCE

@@ -1,0 +1,15 @@
+// Package cases holds what people meet: Keras sources, streams, records and
+// files after public questions and bug reports, each with what is right. They
+// are tried on a real kafkaml run over Apache Kafka, as a new user would, and
+// the outcome of all is one table: id, what is right, what was got.
+//
+// A row fails where what was got is not right. A row that is open says by which
+// kind of fault; nothing is asserted of it until the kind is mended.
+//
+//	go test ./test/cases -v                    the table, also in artefacts/cases.md
+//	go test ./test/cases -run 'Cases/rows/A21' one row
+//	KAFKAML_LONG=1 go test ./test/cases        the large models, too
+//	go test ./test/cases -run Keras -update   asks plain Keras for numbers that are not in keras.json
+//
+// KAFKAML_BIN names the folder of kafkaml and kafkaml-tensorflow, as make sets it.
+package cases

@@ -1,0 +1,256 @@
+package cases
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/toolchain"
+)
+
+// training is a source that is trained on a stream, as plain Keras trains it on
+// arrays of the same values.
+type training struct {
+	file           string // beginning of its name below models or small
+	records, batch int
+	fit            string // arguments, as a person writes them
+	x, y           []column
+	format         string // RAW unless given
+	engine         pipeline.Engine
+	near           float64 // how far from Keras' numbers, relative; 0 for bit by bit
+	keras          string  // id under which Keras' numbers are; the row's unless given
+	label          string  // how the model's own loss wants its label: sizes, and a type after a comma
+}
+
+// golden holds plain Keras' metrics of each epoch, by id of the row.
+const golden = "keras.json"
+
+// source reads a source of the folder.
+func source(begin string) string {
+	for _, dir := range []string{"models", "small"} {
+		if found, _ := filepath.Glob(filepath.Join(dir, begin+"*.py")); len(found) == 1 { // the pattern is well-formed
+			text, err := os.ReadFile(found[0])
+			if err == nil {
+				return string(text)
+			}
+		}
+	}
+	panic("no single source begins with " + begin)
+}
+
+// stream is the records of a training, and how they are to be read.
+func (s training) stream() (records []record, config message) {
+	switch s.format {
+	case "AVRO":
+		config = message{"data_scheme": scheme("Sample", s.x), "label_scheme": scheme("Label", s.y)}
+	case "JSON":
+		var names []string
+		for _, c := range s.x {
+			names = append(names, c.name)
+		}
+		config = message{"data_fields": names}
+		if len(s.y) > 0 {
+			config["label_field"] = "label"
+		}
+	default:
+		config = message{"data_type": s.x[0].dtype, "data_reshape": sizes(s.x[0].shape)}
+		if len(s.y) > 0 {
+			config["label_type"], config["label_reshape"] = s.y[0].dtype, sizes(s.y[0].shape)
+		}
+	}
+	for i := range s.records {
+		records = append(records, s.record(i))
+	}
+	return records, config
+}
+
+func (s training) record(i int) (r record) {
+	switch s.format {
+	case "AVRO":
+		for _, c := range s.x {
+			r.value = append(r.value, c.avro(i)...)
+		}
+		for _, c := range s.y {
+			r.key = append(r.key, c.avro(i)...)
+		}
+	case "JSON":
+		object := message{}
+		for _, c := range s.x {
+			object[c.name] = c.object(i)
+		}
+		for _, c := range s.y {
+			object["label"] = c.object(i)
+		}
+		r.value, _ = json.Marshal(object) // of texts and numbers
+	default:
+		r.value = s.x[0].raw(i)
+		if len(s.y) > 0 {
+			r.key = s.y[0].raw(i)
+		}
+	}
+	return r
+}
+
+// train registers the source, trains it and says what came of it, and whether
+// the numbers are Keras'.
+func (s training) train(a *attempt) (pipeline.Result, string) {
+	m, err := a.stated(seeded, source(s.file), s.label)
+	if err != nil {
+		return pipeline.Result{}, refusal(err)
+	}
+	records, config := s.stream()
+	engine := s.engine
+	if engine == "" {
+		engine = "graph"
+	}
+	form := pipeline.DeploymentForm{BatchSize: s.batch, Engine: engine, TrainingKwargs: pipeline.ArgumentsOf(strings.TrimPrefix(s.fit+", shuffle=False", ", "))}
+	format := s.format
+	if format == "" {
+		format = "RAW"
+	}
+	return a.send(m, form, records, format, config)
+}
+
+func (s training) try(a *attempt) string {
+	r, said := s.train(a)
+	if r.Status != pipeline.ResultFinished {
+		return said
+	}
+	return s.compare(a, r) + "; " + said
+}
+
+// compare says whether a result's numbers are plain Keras'.
+func (s training) compare(a *attempt, r pipeline.Result) string {
+	text, err := os.ReadFile(golden)
+	a.must(err)
+	var all map[string][]map[string]*float64
+	a.must(json.Unmarshal(text, &all))
+	id := s.keras
+	if id == "" {
+		id = a.id
+	}
+	want := all[id]
+	got, err := a.client.Epochs(a.ctx, r.ID, 0)
+	a.must(err)
+	if len(want) == 0 {
+		return ""
+	}
+	if len(want) != len(got) {
+		return fmt.Sprintf("%d epochs, Keras has %d", len(got), len(want))
+	}
+	for i, epoch := range want {
+		for _, name := range slices.Sorted(maps.Keys(epoch)) {
+			w := math.NaN()
+			if epoch[name] != nil {
+				w = *epoch[name]
+			}
+			g, ok := got[i].Training[name]
+			if !ok || math.Abs(g-w) > s.near*math.Abs(w) || math.IsNaN(g) != math.IsNaN(w) {
+				return fmt.Sprintf("epoch %d: %s is %v, Keras' is %v", i+1, name, g, w)
+			}
+		}
+	}
+	if s.near > 0 {
+		return fmt.Sprintf("as Keras but for %g", s.near)
+	}
+	return "as Keras bit by bit"
+}
+
+// TestKeras asks plain Keras for the numbers of every training that has none,
+// with -update. Remove the file to have all anew.
+func TestKeras(t *testing.T) {
+	if !*update {
+		t.Skip("the numbers of plain Keras are in " + golden + "; -update makes it anew")
+	}
+	known := numbers(t)
+	text, err := json.Marshal(judged(known))
+	if err != nil {
+		t.Fatal(err)
+	}
+	python, packages, err := toolchain.Python()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(python, "judge.py")
+	cmd.Env = append(os.Environ(), "PYTHONPATH="+packages, "CUDA_VISIBLE_DEVICES=", "TF_CPP_MIN_LOG_LEVEL=3", "PYTHONDONTWRITEBYTECODE=1")
+	cmd.Stdin, cmd.Stderr = bytes.NewReader(text), os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	var asked map[string]json.RawMessage
+	if err := json.Unmarshal(out, &asked); err != nil {
+		t.Fatal(err)
+	}
+	maps.Copy(known, asked)
+	lines := []string{}
+	for _, id := range slices.Sorted(maps.Keys(known)) {
+		lines = append(lines, fmt.Sprintf("%q: %s", id, known[id]))
+	}
+	out = []byte("{\n" + strings.Join(lines, ",\n") + "\n}\n")
+	if err := os.WriteFile(golden, out, 0o644); err != nil { // #nosec G306 -- part of the source
+		t.Fatal(err)
+	}
+}
+
+// numbers are those that are known.
+func numbers(t *testing.T) map[string]json.RawMessage {
+	known := map[string]json.RawMessage{}
+	text, err := os.ReadFile(golden)
+	if errors.Is(err, os.ErrNotExist) {
+		return known
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &known)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return known
+}
+
+// judged are the trainings of all rows whose numbers are not known, as judge.py
+// reads them.
+func judged(known map[string]json.RawMessage) (tasks []message) {
+	for id, s := range trainings() {
+		if s.keras != "" || known[id] != nil {
+			continue
+		}
+		tasks = append(tasks, message{
+			"id": id, "imports": seeded, "source": source(s.file), "records": s.records, "batch": s.batch, "fit": s.fit,
+			"x": arrays(s.x, s.records), "y": arrays(s.y, s.records),
+		})
+	}
+	slices.SortFunc(tasks, func(a, b message) int { return strings.Compare(a["id"].(string), b["id"].(string)) })
+	return tasks
+}
+
+// arrays are the values of some columns, RAW and one record after the other.
+func arrays(columns []column, records int) []message {
+	all := []message{}
+	for _, c := range columns {
+		array := message{"name": c.name, "dtype": c.dtype, "shape": append([]int{records}, c.shape...)}
+		var data []byte
+		var texts []string
+		for i := range records {
+			if c.text != nil {
+				texts = append(texts, c.text(i))
+			} else {
+				data = append(data, c.raw(i)...)
+			}
+		}
+		array["data"], array["texts"] = data, texts
+		all = append(all, array)
+	}
+	return all
+}
