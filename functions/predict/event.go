@@ -2,6 +2,7 @@ package predict
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -30,6 +31,14 @@ type door struct {
 //	503  not now: Kafka is away, or too many records wait
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	e, err := eventing.Read(r.Context(), r.Header, r.Body)
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) && d.source != nil {
+		if reply, ok := d.oversize(r, tooLarge.Limit); ok {
+			eventing.WriteHeader(w.Header(), reply)
+			_, _ = w.Write(reply.Data()) // the client may be gone
+			return
+		}
+	}
 	if err != nil {
 		writeProblem(w, statusOf(err, http.StatusBadRequest), err)
 		return
@@ -76,6 +85,28 @@ func (d *door) answer(ctx context.Context, e event.Event) (event.Event, error) {
 	return event.Event{}, (&pipeline.Error{
 		Op: "handle event", Kind: pipeline.Invalid, Field: "type", Reason: "predict does not handle " + e.Type(),
 	}).WithHint("it handles %s and %s", eventing.KafkaRecord, eventing.PredictionMake)
+}
+
+// oversize makes a dead letter, without the value, of a record that is larger
+// than a request may be: refused, it would be lost. ok is false for what is no
+// record, or where the letter cannot be written now.
+func (d *door) oversize(r *http.Request, limit int64) (reply event.Event, ok bool) {
+	e, err := eventing.Read(r.Context(), r.Header, http.NoBody)
+	if err != nil || !eventing.IsRecord(e) {
+		return reply, false
+	}
+	in, err := eventing.RecordOf(e)
+	if err != nil {
+		return reply, false
+	}
+	if in.Topic == "" {
+		in.Topic = d.topic
+	}
+	in.Value = nil
+	why := pipeline.Invalidf("value", "is larger than %d MiB, which is the most that comes over HTTP", limit>>20).WithHint("serve the result with the delivery direct")
+	err = d.source.reject(r.Context(), &in, why)
+	reply, err = d.reply(e, "", nil, err)
+	return reply, err == nil
 }
 
 func (d *door) answerRecord(ctx context.Context, e event.Event) (event.Event, error) {

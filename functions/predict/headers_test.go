@@ -1,12 +1,17 @@
 package predict
 
 import (
+	"net/http"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
 )
@@ -60,4 +65,21 @@ func TestSourceCarriesHeaders(t *testing.T) {
 			t.Errorf("the dead letter: %s", diff)
 		}
 	})
+}
+
+// A record that is too large for a request becomes a dead letter that tells its
+// place.
+func TestRecordTooLargeForARequest(t *testing.T) {
+	c := streamtest.Cluster(t)
+	job := newJob(t, c, "small", 1)
+	server := serveHTTP(t, start(t, c, "small", job))
+	r := stream.Record{Topic: job.InputTopic, Offset: 9, Key: []byte("k"), Value: make([]byte, maxBody+1), Time: time.Now()}
+	status, reply := post(t, server.URL, eventing.FromRecord(r, eventing.SourceName("ns", "in"), eventing.KeyByteArray))
+	if status != http.StatusOK || reply.Type() != eventing.PredictionRejected || !strings.Contains(string(reply.Data()), "larger than 8 MiB") {
+		t.Errorf("%d %s", status, reply)
+	}
+	letter := await(t, c, job.DeadLetter, 1)[0]
+	if h := headersOf(letter); h[pipeline.HeaderSourceOffset] != "9" || !strings.Contains(h[pipeline.HeaderError], "larger than 8 MiB") || len(letter.Value) > 0 || string(letter.Key) != "k" {
+		t.Errorf("%q", h)
+	}
 }
