@@ -1,7 +1,6 @@
 package train
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -119,7 +118,10 @@ func (t *training) fit(parent context.Context) error {
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause
 	}
-	t.outcome.Engine, t.outcome.EngineReason = report.Engine, cmp.Or(t.Job.EngineReason, report.Reason)
+	t.outcome.Engine, t.outcome.EngineReason = report.Engine, report.Reason
+	if t.Job.EngineReason != "" && report.Engine == t.Job.Engine {
+		t.outcome.EngineReason = t.Job.EngineReason
+	}
 	t.outcome.Split.Warnings = append(t.outcome.Split.Warnings, report.Warnings...)
 	if err == nil && t.diverged != nil && t.Job.OnNaN != pipeline.NaNStays { // in the last epoch
 		err = t.diverged
