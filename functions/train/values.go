@@ -26,7 +26,7 @@ type values struct {
 // watched is one tensor, whole or element by element.
 type watched struct {
 	tensor codec.Tensor
-	narrow bool // the model takes 4-byte floats of what is wider
+	narrow bool // the model takes 4-byte floats of what is, or may have been, wider
 	each   bool
 	stats  []stat
 }
@@ -34,7 +34,7 @@ type watched struct {
 func newValues(d *codec.Decoder, e pipeline.Export) *values {
 	v := &values{}
 	add := func(have codec.Tensor, want pipeline.Tensor, prefix string) {
-		w := &watched{tensor: have, narrow: want.DType == "float32" && have.DType.Size() == 8}
+		w := &watched{tensor: have, narrow: want.DType == "float32" && (have.DType.Size() == 8 || have.Fields != nil)} // fields are decoded straight to the model's type
 		n := have.Elements()
 		v.named = v.named || have.Fields != nil
 		switch {

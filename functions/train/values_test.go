@@ -148,6 +148,29 @@ func TestValuesUnlikeOthers(t *testing.T) {
 	}
 }
 
+// TestRoundedFields holds that times of 13 digits are warned of where the
+// decoder has put them into 4-byte floats already.
+func TestRoundedFields(t *testing.T) {
+	in := []pipeline.Tensor{{Name: "in", DType: "float32", Shape: []int{2}}}
+	d, err := codec.New(pipeline.JSON, json.RawMessage(`{"data_fields":["at","degrees"]}`), codec.Binding{Inputs: in})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := newValues(d, pipeline.Export{Inputs: in})
+	for i := range 20 {
+		stored := [][]byte{make([]byte, 8)}
+		if err := d.Sample(stored, fmt.Appendf(nil, `{"at":%d,"degrees":%d}`, 1764315123000+1000*i, i)); err != nil {
+			t.Fatal(err)
+		}
+		if err := v.add(stored, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if said := v.warnings(20); len(said) != 1 || !strings.Contains(said[0], "at: ") || !strings.Contains(said[0], "multiples of 131072 in float32") {
+		t.Errorf("said %q", said)
+	}
+}
+
 // TestValuesOfBytes holds the quick way for bytes against the plain one.
 func TestValuesOfBytes(t *testing.T) {
 	b := bytes.Repeat([]byte{7, 255, 3, 90, 255, 255, 255, 255, 255}, 99)

@@ -147,6 +147,7 @@ func TestTheLineToWrite(t *testing.T) {
 	cases := map[string]struct{ source, hint string }{
 		"a layer without its import":     {"y = Dropout(0.5)\n", "from keras.layers import Dropout"},
 		"data of a notebook":             {built + "model.compile('adam', 'mse')\nmodel.fit(X_train, y_train)\n", "the stream is the data"},
+		"an example's data":              {"(x, y), _ = keras.datasets.fashion_mnist.load_data()\n", "the stream is the data"},
 		"a renamed argument":             {built + "model.compile(keras.optimizers.RMSprop(lr=0.01), 'mse')\n", "learning_rate in place of lr"},
 		"a module that moved":            {"from keras.layers.core import Dense\n", "from keras.layers import Dense"},
 		"a layer that is gone":           {"layers.CuDNNGRU(4)\n", "keras.layers.GRU"},

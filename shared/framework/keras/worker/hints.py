@@ -76,6 +76,8 @@ def hint(error, name, message, line, files):
         return "write keras.ops.where(condition, a, b) in place of if on a tensor, and keras.ops.while_loop or scan in place of loops over one"
     if "stateful=True" in message:
         return "leave stateful=True out, and give each record its whole window: state would run from batch to batch"
+    if "load_data(" in line or any("/keras/src/datasets/" in f for f in files):
+        return _DATA
     fetched = any("/keras/src/applications/" in f or f.endswith("file_utils.py") for f in files)
     if fetched and name in ("PermissionError", "OSError", "Exception", "URLError", "gaierror", "FileNotFoundError"):
         return "weights cannot be fetched here: pass weights=None"
