@@ -72,7 +72,7 @@ func (a *attempt) streams(args string) (said, topic string) {
 		case arg == "--deployment" || arg == "--predict":
 			deployment = nil
 		}
-		all = append(all, arg)
+		all = append(all, strings.ReplaceAll(arg, "~", " "))
 	}
 	text, code := a.types(append(append(all, deployment...), "--topic", topic)...)
 	return fmt.Sprintf("code %d, %d in the log: %s", code, len(a.read(topic)), strings.ReplaceAll(text, filepath.Dir(a.dir), "")), topic

@@ -188,7 +188,7 @@ func cell(text string) string {
 
 // rows are all cases.
 func rows() []row {
-	all := slices.Concat(modelRows(), fileRows(), streamRows())
+	all := slices.Concat(modelRows(), fileRows(), streamRows(), moreRows())
 	slices.SortStableFunc(all, func(a, b row) int {
 		if a.first == b.first {
 			return 0
