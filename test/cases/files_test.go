@@ -145,9 +145,9 @@ func cellRows() []row {
 		sends("C9 1_000", "refused", "file:n_underscore.csv --label y", "0 in the log", "1_000"),
 		sends("C9 0x10", "refused", "file:n_hex.csv --label y", "0 in the log", "0x10"),
 		sends("C9 0x1p4", "refused", "file:n_hexfloat.csv --label y", "0 in the log", "0x1p4"),
-		sends("C9 1e400", "refused, or said", "file:n_over.csv --label y", "1e400|infinit"),
-		sends("C9 inf", "said", "file:n_inf.csv --label y", "infinit|inf"),
-		sends("C9 Infinity", "said", "file:n_infinity.csv --label y", "infinit"),
+		sends("C9 1e400", "refused, or said", "file:n_over.csv --label y", "1e400|infini"),
+		sends("C9 inf", "said", "file:n_inf.csv --label y", "infini|inf"),
+		sends("C9 Infinity", "said", "file:n_infinity.csv --label y", "infini"),
 		sends("C9 NaN", "said", "file:n_nan.csv --label y", "missing|NaN"),
 		sends("C9 missing", "each spelling, counted", "file:n_missing.csv --label y", "missing|\"-\"", "a"),
 		sends("C9 forms", "1e5, +2, .5", "file:n_forms.csv --label y", "3 in the log"),
@@ -191,15 +191,17 @@ func exact(id, right, args string) row {
 	const id19 = 1234567890123456789
 	return row{id: id, right: right, want: []string{"exact|code 4"}, try: func(a *attempt) string {
 		said, topic := a.streams(args)
-		for _, r := range a.read(topic) {
-			value := string(r.Value)
-			if strings.Contains(value, string(binary.AppendVarint(nil, id19))) || strings.Contains(value, fmt.Sprint(id19)) ||
-				strings.Contains(value, string(binary.LittleEndian.AppendUint64(nil, id19))) {
+		records := a.read(topic)
+		if len(records) == 0 {
+			return said
+		}
+		value := string(records[0].Value)
+		for _, exactly := range []string{string(binary.AppendVarint(nil, id19)), fmt.Sprint(id19), string(binary.LittleEndian.AppendUint64(nil, id19))} {
+			if strings.Contains(value, exactly) {
 				return "exact; " + said
 			}
-			return fmt.Sprintf("%q; %s", value, said)
 		}
-		return said
+		return fmt.Sprintf("%q; %s", value, said)
 	}}
 }
 
