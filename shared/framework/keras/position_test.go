@@ -114,7 +114,7 @@ func TestErrors(t *testing.T) {
 		"python function in the graph": {
 			source: input + "class L(layers.Layer):\n    def call(self, x):\n        return tf.ensure_shape(tf.numpy_function(lambda a: a, [x], tf.float32), [None, 4])\n\n\n" +
 				"model = keras.Model(x, layers.Dense(1)(L()(x)))\nmodel.compile('adam', 'mse')\n", field: "source",
-			reason: "refused", hint: "only compute",
+			reason: "refused", hint: "training runs no Python",
 		},
 		"raises on purpose": {
 			source: "raise KeyboardInterrupt\n", field: "source",
