@@ -37,11 +37,15 @@ func (r *requests) inferRows(ctx context.Context, in rowsOf) ([]result, error) {
 		}
 	}
 	var results []result
+	rest := slices.Clone(in.data)
 	for from := 0; from < in.rows; {
 		n := min(r.model.predictor.Limit(), in.rows-from)
 		it := &batching.Item{Rows: n, Data: make([][]byte, len(in.data))}
 		for k, t := range lane.Layout {
-			it.Data[k] = in.data[k][from*t.Bytes() : (from+n)*t.Bytes()]
+			var err error
+			if it.Data[k], rest[k], err = codec.Cut(t, rest[k], n); err != nil {
+				return nil, err
+			}
 		}
 		at := from
 		it.Receive = func(outputs []framework.Output, result, row int) {
@@ -61,9 +65,15 @@ func (r *requests) inferAlone(ctx context.Context, in rowsOf) ([]result, error) 
 	if err != nil {
 		return nil, err
 	}
-	for row := range in.rows {
-		for k, dst := range batch.Next() {
-			copy(dst, in.data[k][row*len(dst):])
+	rest := slices.Clone(in.data)
+	for range in.rows {
+		row := batch.Next()
+		for k, t := range in.layout {
+			var first []byte
+			if first, rest[k], err = codec.Cut(t, rest[k], 1); err != nil {
+				return nil, err
+			}
+			row[k] = append(row[k][:0], first...)
 		}
 	}
 	var results []result

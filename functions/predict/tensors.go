@@ -8,13 +8,13 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// datatypes are the Open Inference Protocol's names of the types; BYTES has no
-// numbers.
+// datatypes are the Open Inference Protocol's names of the types.
 var datatypes = map[string]codec.DType{
 	"BOOL":  codec.Bool,
 	"UINT8": codec.Uint8, "UINT16": codec.Uint16, "UINT32": codec.Uint32, "UINT64": codec.Uint64,
 	"INT8": codec.Int8, "INT16": codec.Int16, "INT32": codec.Int32, "INT64": codec.Int64,
 	"FP16": codec.Float16, "FP32": codec.Float32, "FP64": codec.Float64, "BF16": codec.BFloat16,
+	"BYTES": codec.String,
 }
 
 func datatypeOf(d codec.DType) string {
@@ -83,9 +83,12 @@ func readTensors(given []inferInput, inputs []pipeline.Tensor) (rowsOf, error) {
 func readTensor(g inferInput, want pipeline.Tensor) (codec.Tensor, []byte, error) {
 	as, ok := datatypes[g.Datatype]
 	if !ok {
-		return codec.Tensor{}, nil, pipeline.Invalidf("datatype", "%q is not a type of numbers", g.Datatype)
+		return codec.Tensor{}, nil, pipeline.Invalidf("datatype", "%q is not a type", g.Datatype)
 	}
 	to, _ := codec.ParseDType(want.DType) // of the model's own signature
+	if (as == codec.String) != (to == codec.String) {
+		return codec.Tensor{}, nil, pipeline.Invalidf("datatype", "%s does not fit the model, which takes %s", g.Datatype, datatypeOf(to))
+	}
 	row := codec.Tensor{Name: want.Name, DType: to, Shape: want.Shape}
 	if want.Elements() < 0 {
 		row.Shape = g.Shape[1:]
@@ -102,6 +105,10 @@ func readTensor(g inferInput, want pipeline.Tensor) (codec.Tensor, []byte, error
 	}
 	if elements > len(g.Data) {
 		return row, nil, pipeline.Invalidf("data", "has fewer numbers than its shape")
+	}
+	if to == codec.String {
+		data, err := readTexts(nil, elements, g.Data)
+		return row, data, err
 	}
 	raw := make([]byte, elements*as.Size())
 	if err := readNumbers(raw, as, g.Data); err != nil {

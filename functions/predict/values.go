@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"math"
 	"strconv"
 
@@ -39,7 +41,13 @@ func readValues(body []byte, layout []codec.Tensor, data [][]byte) error {
 		if !ok {
 			return pipeline.Invalidf("values", "the input %q is missing", t.Name)
 		}
-		if err := readNumbers(data[i], t.DType, raw); err != nil {
+		var err error
+		if t.DType == codec.String {
+			data[i], err = readTexts(data[i], t.Elements(), raw)
+		} else {
+			err = readNumbers(data[i], t.DType, raw)
+		}
+		if err != nil {
 			return pipeline.Invalidf("values", "input %q of shape %v: %v", t.Name, t.Shape, err)
 		}
 		delete(named, t.Name)
@@ -79,6 +87,38 @@ func readNumbers(dst []byte, d codec.DType, raw json.RawMessage) error {
 		return fmt.Errorf("there are %d numbers, not %d", at/size, len(dst)/size)
 	}
 	return nil
+}
+
+// readTexts adds the n strings of raw, valid JSON, to dst: an array, nested or
+// flat, or one string.
+func readTexts(dst []byte, n int, raw json.RawMessage) ([]byte, error) {
+	d, count := json.NewDecoder(bytes.NewReader(raw)), 0
+	for {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return dst, err
+		}
+		switch token := token.(type) {
+		case string:
+			if count++; count > n {
+				return dst, fmt.Errorf("there are more than %d strings", n)
+			}
+			dst = codec.AppendText(dst, token)
+		case json.Delim:
+			if token == '{' {
+				return dst, fmt.Errorf("element %d is not a string", count)
+			}
+		default:
+			return dst, fmt.Errorf("element %d is not a string", count)
+		}
+	}
+	if count != n {
+		return dst, fmt.Errorf("there are %d strings, not %d", count, n)
+	}
+	return dst, nil
 }
 
 // putNumber writes a JSON number or boolean as one element. A whole number

@@ -22,8 +22,8 @@ type field struct {
 }
 
 // cache holds the decoded records in the order of the stream: rows of a fixed
-// size, each the stored bytes of inputs, then labels. It is written once, then
-// sealed, then read.
+// size, each the stored bytes of inputs, then labels. Of text, the row holds the
+// place in a store beside it. It is written once, then sealed, then read.
 type cache struct {
 	fields  []field
 	inputs  int // of fields
@@ -36,6 +36,8 @@ type cache struct {
 	dir    string
 	last   []byte // the row that next gave out
 	dst    [][]byte
+	text   *textStore // nil where no field is text
+	open   bool       // the text of last is still in dst
 }
 
 // newCache makes room for total records: in memory where they fit so many
@@ -43,8 +45,12 @@ type cache struct {
 func newCache(dir string, inputs, labels []codec.Tensor, total, memory int64) (*cache, error) {
 	c := &cache{inputs: len(inputs), dir: dir}
 	for _, t := range append(append([]codec.Tensor{}, inputs...), labels...) {
-		c.fields = append(c.fields, field{t, c.row, t.Bytes()})
-		c.row += t.Bytes()
+		f := field{t, c.row, t.Bytes()}
+		if t.DType == codec.String {
+			f.bytes, c.text = placeBytes, &textStore{dir: dir, limit: memory}
+		}
+		c.fields = append(c.fields, f)
+		c.row += f.bytes
 	}
 	c.dst = make([][]byte, len(c.fields))
 	if total*int64(c.row+indexBytes) <= memory {
@@ -96,6 +102,9 @@ func (c *cache) room(total int64) error {
 // next gives the memory of the next row, inputs and labels, to be filled
 // before the call after.
 func (c *cache) next() (inputs, labels [][]byte, err error) {
+	if err := c.settle(); err != nil {
+		return nil, nil, err
+	}
 	var row []byte
 	if c.memory != nil {
 		end := len(c.memory) + c.row
@@ -114,13 +123,58 @@ func (c *cache) next() (inputs, labels [][]byte, err error) {
 	}
 	c.records++
 	for i, f := range c.fields {
+		if c.text != nil && f.DType == codec.String {
+			c.dst[i] = c.dst[i][:0] // a buffer of its own, which what decodes grows
+			continue
+		}
 		c.dst[i] = row[f.at : f.at+f.bytes]
 	}
+	c.last, c.open = row, c.text != nil
 	return c.dst[:c.inputs], c.dst[c.inputs:], nil
+}
+
+// settle stores the text of the row that next gave out.
+func (c *cache) settle() error {
+	if !c.open {
+		return nil
+	}
+	c.open = false
+	for i, f := range c.fields {
+		if f.DType != codec.String {
+			continue
+		}
+		p, err := c.text.add(c.dst[i])
+		if err != nil {
+			return err
+		}
+		p.put(c.last[f.at:])
+	}
+	return nil
+}
+
+// again stores the text of the row that next gave out in place of what was
+// stored before, for a cache of one row that is filled again and again.
+func (c *cache) again() error {
+	if c.text == nil {
+		return nil
+	}
+	if err := c.text.forget(); err != nil {
+		return err
+	}
+	c.open = true
+	return c.settle()
 }
 
 // seal ends the writing.
 func (c *cache) seal() error {
+	if err := c.settle(); err != nil {
+		return err
+	}
+	if c.text != nil {
+		if err := c.text.seal(); err != nil {
+			return err
+		}
+	}
 	if c.file == nil {
 		return nil
 	}
@@ -151,8 +205,12 @@ func (c *cache) rows(first int64, n int, buf []byte) ([]byte, error) {
 // close frees what the cache holds.
 func (c *cache) close() error {
 	c.memory = nil
-	if c.file == nil {
-		return nil
+	var errs []error
+	if c.text != nil {
+		errs = append(errs, c.text.close())
 	}
-	return c.file.Close()
+	if c.file != nil {
+		errs = append(errs, c.file.Close())
+	}
+	return errors.Join(errs...)
 }

@@ -62,8 +62,13 @@ func (t *training) locate(ctx context.Context, columns [][]byte) (place string, 
 		if err := decoder.Record(inputs, labels, r.Key, r.Value); err != nil {
 			return err
 		}
-		one := newSplit(c, want, 0, 1)
-		if err := one.scatter(c.memory, 0, got); err != nil {
+		if err := c.again(); err != nil {
+			return err
+		}
+		for i, col := range want {
+			got[i] = got[i][:col.Bytes()] // of text, nothing
+		}
+		if err := newSplit(c, want, 0, 1).scatter(c.memory, 0, got); err != nil {
 			return err
 		}
 		for i := range got {

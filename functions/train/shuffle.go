@@ -113,7 +113,7 @@ func (c *cache) shuffle(ctx context.Context, seed int64) error {
 		return err
 	}
 	c.file = f
-	return old.close()
+	return old.file.Close() // the text stays where it is
 }
 
 // rewrite writes all windows to f.

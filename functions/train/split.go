@@ -131,10 +131,18 @@ func (s *split) drop(n int64) {
 	s.at += n
 }
 
-// scatter casts rows into the columns from record at on.
+// scatter casts rows into the columns from record at on; text is added to its
+// column.
 func (s *split) scatter(rows []byte, at int, dst [][]byte) error {
 	for i := 0; len(rows) > 0; i++ {
 		for k, f := range s.cache.fields {
+			if f.DType == codec.String {
+				var err error
+				if dst[k], err = s.cache.text.appendTo(dst[k], placeOf(rows[f.at:])); err != nil {
+					return err
+				}
+				continue
+			}
 			want := &s.columns[k]
 			size := f.bytes / f.DType.Size() * want.DType.Size()
 			out := dst[k][(at+i)*size : (at+i+1)*size]

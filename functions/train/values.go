@@ -23,7 +23,7 @@ type values struct {
 	scratch []float64
 }
 
-// watched is one tensor, whole or element by element.
+// watched is one tensor, whole or element by element; of text, without stats.
 type watched struct {
 	tensor codec.Tensor
 	narrow bool // the model takes 4-byte floats of what is, or may have been, wider
@@ -38,6 +38,7 @@ func newValues(d *codec.Decoder, e pipeline.Export) *values {
 		n := have.Elements()
 		v.named = v.named || have.Fields != nil
 		switch {
+		case have.DType == codec.String:
 		case n == len(have.Fields) && n <= maxFields:
 			w.each = true
 			for _, name := range have.Fields {
@@ -69,6 +70,9 @@ func (v *values) add(inputs, labels [][]byte) (err error) {
 		at := i - len(inputs)
 		if i < len(inputs) {
 			stored, at = inputs, i
+		}
+		if w.stats == nil { // text
+			continue
 		}
 		if !w.each && w.tensor.DType == codec.Uint8 {
 			w.stats[0].bytes(stored[at])

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
@@ -45,7 +46,11 @@ type avroPart struct {
 }
 
 func newAvroPart(config string, scheme json.RawMessage, wants []pipeline.Tensor) (*avroPart, error) {
-	s, err := parseAvro(config, scheme)
+	parse := parseNumbers
+	if slices.ContainsFunc(wants, func(t pipeline.Tensor) bool { return t.DType == String.String() }) {
+		parse = parseAvro
+	}
+	s, err := parse(config, scheme)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +58,26 @@ func newAvroPart(config string, scheme json.RawMessage, wants []pipeline.Tensor)
 	if err != nil {
 		return nil, err
 	}
-	return &avroPart{l, s.fields}, nil
+	p := &avroPart{l, s.fields}
+	return p, p.suits(config)
+}
+
+// suits refuses text for tensors of numbers, and numbers for those of text.
+func (p *avroPart) suits(config string) error {
+	for i := range p.fields {
+		f, t := &p.fields[i], &p.tensors[0]
+		if p.to != nil {
+			t = &p.tensors[p.to[i]]
+		}
+		switch text := f.holdsText(); {
+		case text && t.DType != String:
+			return notNumber(config, f.name)
+		case !text && t.DType == String:
+			return pipeline.Invalidf(config, "field %q: is a number, and %q of the model takes text", f.name, t.Name).
+				WithHint("its field is string, bytes, an array of them, or a union of one with null")
+		}
+	}
+	return nil
 }
 
 func (s *avroSchema) infos() []fieldInfo {
@@ -80,7 +104,7 @@ func (p *avroPart) decode(dst [][]byte, record []byte) error {
 	if len(c.rest) > 0 {
 		return fmt.Errorf("%d bytes follow the record: it was written by another schema", len(c.rest))
 	}
-	return p.complete(sinks)
+	return p.complete(sinks, dst)
 }
 
 // avroCursor reads Avro's binary encoding (Apache Avro 1.12 specification,
@@ -144,8 +168,26 @@ func (c *avroCursor) value(t *avroType, s *sink) error {
 		return s.float(math.Float64frombits(binary.LittleEndian.Uint64(b)))
 	case avroArray:
 		return c.array(t.items, s)
+	case avroText:
+		return c.text(s)
 	}
 	return c.integer(t, s)
+}
+
+// text reads a string or bytes.
+func (c *avroCursor) text(s *sink) error {
+	n, err := c.long()
+	if err != nil {
+		return err
+	}
+	if n < 0 || n > int64(len(c.rest)) {
+		return errAvroShort
+	}
+	b, err := c.take(int(n))
+	if err != nil {
+		return err
+	}
+	return s.text(b)
 }
 
 func (c *avroCursor) integer(t *avroType, s *sink) error {

@@ -23,11 +23,16 @@ const (
 	avroBoolean
 	avroEnum
 	avroArray
+	avroText
 )
 
 var avroPrimitives = map[string]avroKind{
 	"int": avroInt, "long": avroLong, "float": avroFloat, "double": avroDouble, "boolean": avroBoolean,
+	"string": avroText, "bytes": avroText,
 }
+
+// avroNumbers is what a field for numbers may be.
+const avroNumbers = "a field is int, long, float, double, boolean, enum, an array of them, or a union of one with null"
 
 // avroType is a compiled field type.
 type avroType struct {
@@ -36,6 +41,23 @@ type avroType struct {
 	items    *avroType // of an array
 	branches int       // of a union: 1 or 2; 0 where there is none
 	null     int       // the union's null branch, -1 where there is none
+}
+
+// parseNumbers is parseAvro for a schema whose fields all hold numbers.
+func parseNumbers(field string, raw json.RawMessage) (*avroSchema, error) {
+	return parseRecord(field, raw, false)
+}
+
+func notNumber(config, field string) error {
+	return pipeline.Invalidf(config, "field %q: text is not a number", field).WithHint(avroNumbers)
+}
+
+// holdsText reports whether a field holds text, or an array of it.
+func (t *avroType) holdsText() bool {
+	for t.kind == avroArray {
+		t = t.items
+	}
+	return t.kind == avroText
 }
 
 // avroField is a named field of a record schema.
@@ -55,6 +77,12 @@ const maxDepth = 8
 // parseAvro compiles a record schema, given as JSON or as a string that holds
 // it. field is the member of the input_config to blame.
 func parseAvro(field string, raw json.RawMessage) (*avroSchema, error) {
+	return parseRecord(field, raw, true)
+}
+
+// parseRecord compiles a schema, with fields of text or without, and names the
+// first field that it refuses.
+func parseRecord(field string, raw json.RawMessage, texts bool) (*avroSchema, error) {
 	text, err := schemaText(raw)
 	if err != nil {
 		return nil, pipeline.Invalidf(field, "%v", err).WithHint("give an Avro record schema")
@@ -83,7 +111,10 @@ func parseAvro(field string, raw json.RawMessage) (*avroSchema, error) {
 		t, err := p.typeOf(f.Type, 0)
 		if err != nil {
 			return nil, pipeline.Invalidf(field, "field %q: %v", f.Name, err).
-				WithHint("a field is int, long, float, double, boolean, enum, an array of them, or a union of one with null")
+				WithHint(avroNumbers)
+		}
+		if !texts && t.holdsText() {
+			return nil, notNumber(field, f.Name)
 		}
 		s.fields = append(s.fields, avroField{f.Name, t})
 	}

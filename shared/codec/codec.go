@@ -28,7 +28,8 @@ type Tensor struct {
 // Elements is the number of values of one record.
 func (t Tensor) Elements() int { return product(t.Shape) }
 
-// Bytes is the size of one record, little-endian and row-major.
+// Bytes is the size of one record, little-endian and row-major; 0 for text, whose
+// records differ in size.
 func (t Tensor) Bytes() int { return t.Elements() * t.DType.Size() }
 
 // Binding is what a model wants of each record. Labels is nil for inference.

@@ -29,8 +29,9 @@ type part interface {
 //
 //   - RAW: the arrays' bytes; several inputs lie one after the other, in the
 //     model's order. Tensors keep the wire's type: Cast makes them the model's.
-//   - AVRO: numbers, booleans, enums (by index), arrays and nullable unions of
-//     them. One input takes all fields in order, several take a field each by
+//     A model whose only input is one text takes the whole value as that text.
+//   - AVRO: numbers, booleans, enums (by index), for inputs of text strings and
+//     bytes, arrays and nullable unions of them. One input takes all fields in order, several take a field each by
 //     name. A null is NaN in a float tensor and refused in another.
 //   - JSON: as AVRO, with the members that data_fields names; without it, those
 //     named as the model's inputs. The label is label_field of the value where
@@ -38,7 +39,7 @@ type part interface {
 //   - TELEGRAF_STR_JSON: as JSON, the object being text in fields.value; for
 //     inference only.
 func New(format pipeline.Format, config json.RawMessage, b Binding) (*Decoder, error) {
-	if err := numeric(b); err != nil {
+	if err := decodable(b); err != nil {
 		return nil, err
 	}
 	switch format {
@@ -55,16 +56,17 @@ func New(format pipeline.Format, config json.RawMessage, b Binding) (*Decoder, e
 		WithHint("use RAW, AVRO or JSON (TELEGRAF_STR_JSON for inference)")
 }
 
-// numeric refuses models whose tensors have no fixed size.
-func numeric(b Binding) error {
+// decodable refuses tensors of types that are unknown, and labels of text.
+func decodable(b Binding) error {
 	for _, t := range slices.Concat(b.Inputs, b.Labels) {
-		d, err := ParseDType(t.DType)
-		if err != nil {
+		if _, err := ParseDType(t.DType); err != nil {
 			return pipeline.Invalidf("input_config", "tensor %q of the model: %v", t.Name, err)
 		}
-		if d == String {
-			return pipeline.Invalidf("input_config", "tensor %q of the model holds strings, a stream holds numbers", t.Name).
-				WithHint("encode text as numbers before the model")
+	}
+	for _, t := range b.Labels {
+		if t.DType == String.String() {
+			return pipeline.Invalidf("input_config", "label %q of the model holds text, and labels are numbers", t.Name).
+				WithHint("number the classes before they are sent, and train on the numbers")
 		}
 	}
 	return nil
@@ -77,7 +79,8 @@ func (d *Decoder) Inputs() []Tensor { return d.inputs }
 // inference.
 func (d *Decoder) Labels() []Tensor { return d.labels }
 
-// Sample decodes a record's value: dst[i] takes Inputs()[i].Bytes() bytes. On
+// Sample decodes a record's value: dst[i] takes Inputs()[i].Bytes() bytes; where
+// that is text, another slice is put in its place, which may use its memory. On
 // an error, a *Fault, the contents of dst are undefined. RAW does not allocate.
 func (d *Decoder) Sample(dst [][]byte, value []byte) error {
 	if err := d.sample.decode(dst, value); err != nil {

@@ -210,7 +210,12 @@ func TestNewRefuses(t *testing.T) {
 		"a shape of words":       {pipeline.RAW, `{"data_type":"uint8","data_reshape":"4 x"}`, x4, "input_config", `"4 x"`},
 		"an absurd shape":        {pipeline.RAW, `{"data_type":"uint8","data_reshape":"99999 99999 99999"}`, x4, "input_config", "elements"},
 		"open size, no division": {pipeline.RAW, `{"data_type":"uint8","data_reshape":"4"}`, inputs(tensor("x", "float32", -1, 3)), "input_config.data_reshape", "?x3"},
-		"a model of strings":     {pipeline.RAW, `{"data_type":"uint8"}`, inputs(tensor("x", "string")), "input_config", "strings"},
+		"numbers for text":       {pipeline.RAW, `{"data_type":"uint8"}`, inputs(tensor("x", "string")), "input_config.data_type", "text"},
+		"labels of text": {
+			pipeline.RAW, `{"data_type":"uint8","data_reshape":"4","label_type":"string"}`,
+			Binding{x4.Inputs, []pipeline.Tensor{tensor("y", "string")}},
+			"input_config", "labels are numbers",
+		},
 		"no label type": {
 			pipeline.RAW, `{"data_type":"uint8","data_reshape":"4"}`,
 			Binding{x4.Inputs, []pipeline.Tensor{tensor("y", "int32")}},

@@ -9,8 +9,7 @@ import (
 // DType is the type of one element. The zero value is no type.
 type DType uint8
 
-// The types of the contract. String has no fixed size: records of it are
-// refused by New.
+// The types of the contract. String has no fixed size: see AppendText.
 const (
 	Float16 DType = iota + 1
 	BFloat16

@@ -9,6 +9,8 @@ import (
 func putFloat(dst []byte, to DType, v float64) bool {
 	le := binary.LittleEndian
 	switch to {
+	case String:
+		return false
 	case Float32:
 		le.PutUint32(dst, math.Float32bits(float32(v)))
 	case Float64:
@@ -62,6 +64,8 @@ func putInteger(dst []byte, to DType, v int64) bool {
 	case Uint64:
 		le.PutUint64(dst, uint64(v))
 		return v >= 0
+	case String:
+		return false
 	}
 	return putFloat(dst, to, float64(v))
 }

@@ -84,7 +84,7 @@ func newRawEncoder(config json.RawMessage) (*Encoder, error) {
 	if err := unmarshalConfig(config, &c); err != nil {
 		return nil, err
 	}
-	t, err := rawType("data", c.DataType)
+	t, err := rawType("data", c.DataType, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func newRawEncoder(config json.RawMessage) (*Encoder, error) {
 	if c.LabelType == "" {
 		return e, nil
 	}
-	if t, err = rawType("label", c.LabelType); err != nil {
+	if t, err = rawType("label", c.LabelType, nil); err != nil {
 		return nil, err
 	}
 	e.label = &rawWriter{t, c.LabelReshape}
@@ -136,7 +136,7 @@ func newAvroEncoder(config json.RawMessage) (*Encoder, error) {
 	if err := unmarshalConfig(config, &c); err != nil {
 		return nil, err
 	}
-	s, err := parseAvro("input_config.data_scheme", c.DataScheme)
+	s, err := parseNumbers("input_config.data_scheme", c.DataScheme)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +145,7 @@ func newAvroEncoder(config json.RawMessage) (*Encoder, error) {
 	case "", "null", `""`:
 		return e, nil
 	}
-	if s, err = parseAvro("input_config.label_scheme", c.LabelScheme); err != nil {
+	if s, err = parseNumbers("input_config.label_scheme", c.LabelScheme); err != nil {
 		return nil, err
 	}
 	e.label = &avroWriter{fields: s.fields}

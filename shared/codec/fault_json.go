@@ -32,6 +32,10 @@ func (p *jsonPart) look(of side, record []byte, err error) (seen, hint string) {
 		return p.text(record), "send the number of the class (0, 1, ...) or the value; kafkaml stream send numbers the texts of a file's label"
 	case errors.Is(err, errText):
 		return p.text(record), "write numbers without quotation marks, times as numbers (seconds), truth as true and false; leave other texts out of data_fields"
+	case errors.Is(err, errNotText):
+		return "", "write text in quotation marks"
+	case errors.Is(err, errNoText):
+		return "", "send a text, an empty one (\"\") where there is none"
 	case errors.Is(err, errTooMany) && of == sideLabel && len(p.names) == 1:
 		return p.oneHot(record)
 	case errors.Is(err, errTooMany):

@@ -141,7 +141,7 @@ func (p *jsonPart) decode(dst [][]byte, record []byte) error {
 			return fmt.Errorf("member %q: %w", name, err)
 		}
 	}
-	return p.complete(sinks)
+	return p.complete(sinks, dst)
 }
 
 // within reports whether a valid JSON object has all members.

@@ -31,20 +31,26 @@ func (s *jsonScanner) peek() byte {
 // name reads a member's name and the colon after it.
 func (s *jsonScanner) name() ([]byte, error) {
 	s.peek()
+	name, err := s.string()
+	s.peek()
+	s.at++ // the colon
+	return name, err
+}
+
+// string reads the text of a string.
+func (s *jsonScanner) string() ([]byte, error) {
 	from := s.at
 	s.quoted()
 	quoted := s.text[from:s.at]
-	s.peek()
-	s.at++ // the colon
-	name := quoted[1 : len(quoted)-1]
-	for _, c := range name {
+	text := quoted[1 : len(quoted)-1]
+	for _, c := range text {
 		if c == '\\' {
 			var plain string
 			err := json.Unmarshal(quoted, &plain)
 			return []byte(plain), err
 		}
 	}
-	return name, nil
+	return text, nil
 }
 
 // quoted skips a string.
@@ -95,8 +101,8 @@ func (s *jsonScanner) word() []byte {
 	return s.text[from:]
 }
 
-// numbers writes a number, a boolean, a null, or all of a nested array of them,
-// row-major.
+// numbers writes a number, a boolean, a null, a text, or all of a nested array of
+// them, row-major.
 func (s *jsonScanner) numbers(to *sink) error {
 	for {
 		switch c := s.peek(); c {
@@ -105,7 +111,16 @@ func (s *jsonScanner) numbers(to *sink) error {
 		case '[', ']', ',':
 			s.at++
 		case '"':
-			return errText
+			if to.dtype != String {
+				return errText
+			}
+			text, err := s.string()
+			if err != nil {
+				return err
+			}
+			if err := to.text(text); err != nil {
+				return err
+			}
 		case '{':
 			return errObject
 		default:

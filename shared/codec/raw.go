@@ -3,6 +3,7 @@ package codec
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
@@ -25,6 +26,9 @@ func newRaw(config json.RawMessage, b Binding) (*Decoder, error) {
 		return nil, err
 	}
 	d := &Decoder{inputs: inputs, sample: rawPart{inputs, total(inputs)}}
+	if slices.ContainsFunc(inputs, func(t Tensor) bool { return t.DType == String }) {
+		d.sample = rawText{}
+	}
 	if len(b.Labels) == 0 {
 		return d, nil
 	}
@@ -36,7 +40,7 @@ func newRaw(config json.RawMessage, b Binding) (*Decoder, error) {
 }
 
 func rawTensors(what, dtype string, shape reshape, wants []pipeline.Tensor) ([]Tensor, error) {
-	t, err := rawType(what, dtype)
+	t, err := rawType(what, dtype, wants)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +54,7 @@ func rawTensors(what, dtype string, shape reshape, wants []pipeline.Tensor) ([]T
 	return tensors, nil
 }
 
-func rawType(what, name string) (DType, error) {
+func rawType(what, name string, wants []pipeline.Tensor) (DType, error) {
 	field := "input_config." + what + "_type"
 	if name == "" {
 		return 0, pipeline.Invalidf(field, "is missing").WithHint("name the type of the array's elements, as uint8 or float32")
@@ -59,8 +63,19 @@ func rawType(what, name string) (DType, error) {
 	if err != nil {
 		return 0, pipeline.Invalidf(field, "%v", err)
 	}
-	if t == String {
+	texts := 0
+	for _, w := range wants {
+		if w.DType == String.String() {
+			texts++
+		}
+	}
+	switch {
+	case t == String && texts == 0:
 		return 0, pipeline.Invalidf(field, "strings do not fill a tensor of numbers").WithHint("send numbers, or use JSON")
+	case texts > 0 && (len(wants) > 1 || wants[0].Elements() != 1):
+		return 0, pipeline.Invalidf(field, "a record of RAW is one text, and the model takes more than that").WithHint("use JSON or AVRO")
+	case texts > 0 && t != String:
+		return 0, pipeline.Invalidf(field, "numbers do not fill %q of the model, which takes text", wants[0].Name).WithHint("send text, and name the type string")
 	}
 	return t, nil
 }

@@ -12,7 +12,8 @@ import (
 type sink struct {
 	dst   []byte
 	dtype DType
-	at    int // bytes written
+	at    int // bytes written, of numbers
+	left  int // elements still to come, of text
 }
 
 var (
@@ -32,7 +33,7 @@ func (s *sink) integer(v int64) error {
 		return nil
 	}
 	if !putInteger(d, s.dtype, v) {
-		return fmt.Errorf("%d does not fit %s", v, s.dtype)
+		return s.misfit(v)
 	}
 	return nil
 }
@@ -59,13 +60,36 @@ func (s *sink) float(v float64) error {
 		return nil
 	}
 	if !putFloat(d, s.dtype, v) {
-		return fmt.Errorf("%v does not fit %s", v, s.dtype)
+		return s.misfit(v)
 	}
+	return nil
+}
+
+func (s *sink) misfit(v any) error {
+	if s.dtype == String {
+		return fmt.Errorf("%v %w", v, errNotText)
+	}
+	return fmt.Errorf("%v does not fit %s", v, s.dtype)
+}
+
+// text adds an element to a tensor of text.
+func (s *sink) text(b []byte) error {
+	if s.dtype != String {
+		return errText
+	}
+	if s.left == 0 {
+		return errTooMany
+	}
+	s.dst = AppendText(s.dst, b)
+	s.left--
 	return nil
 }
 
 // null is NaN, which a model can look for; an integer tensor has no such value.
 func (s *sink) null() error {
+	if s.dtype == String {
+		return errNoText
+	}
 	if !s.dtype.Float() {
 		return fmt.Errorf("%w, which %s cannot hold", errNull, s.dtype)
 	}
@@ -73,12 +97,17 @@ func (s *sink) null() error {
 }
 
 // room is how many elements are still to come.
-func (s *sink) room() int { return (len(s.dst) - s.at) / s.dtype.Size() }
+func (s *sink) room() int {
+	if s.dtype == String {
+		return s.left
+	}
+	return (len(s.dst) - s.at) / s.dtype.Size()
+}
 
-// full tells that every element was written.
-func (s *sink) full() error {
+// full tells that every element of t was written.
+func (s *sink) full(t *Tensor) error {
 	if n := s.room(); n > 0 {
-		return fmt.Errorf("%d of %d values are missing", n, len(s.dst)/s.dtype.Size())
+		return fmt.Errorf("%d of %d values are missing", n, t.Elements())
 	}
 	return nil
 }
@@ -96,10 +125,16 @@ func (l layout) sinks(buf []sink, dst [][]byte) ([]sink, error) {
 		return nil, fmt.Errorf("%d tensors are given, %d are wanted", len(dst), len(l.tensors))
 	}
 	for i, d := range dst {
-		if len(d) != l.tensors[i].Bytes() {
+		if l.tensors[i].DType == String {
+			d = d[:0]
+		} else if len(d) != l.tensors[i].Bytes() {
 			return nil, fmt.Errorf("tensor %d has room for %d bytes, %d are wanted", i, len(d), l.tensors[i].Bytes())
 		}
-		buf = append(buf, sink{dst: d, dtype: l.tensors[i].DType})
+		s := sink{dst: d, dtype: l.tensors[i].DType}
+		if s.dtype == String {
+			s.left = l.tensors[i].Elements()
+		}
+		buf = append(buf, s)
 	}
 	return buf, nil
 }
@@ -111,11 +146,14 @@ func (l layout) target(sinks []sink, field int) *sink {
 	return &sinks[l.to[field]]
 }
 
-// complete tells that every tensor was filled.
-func (l layout) complete(sinks []sink) error {
+// complete tells that every tensor was filled, and hands over those of text.
+func (l layout) complete(sinks []sink, dst [][]byte) error {
 	for i := range sinks {
-		if err := sinks[i].full(); err != nil {
+		if err := sinks[i].full(&l.tensors[i]); err != nil {
 			return fmt.Errorf("%s: %w", l.tensors[i].Name, err)
+		}
+		if sinks[i].dtype == String {
+			dst[i] = sinks[i].dst
 		}
 	}
 	return nil

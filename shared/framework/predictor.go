@@ -45,7 +45,8 @@ type Batch interface {
 	// Len is how many records the batch holds.
 	Len() int
 	// Next adds a record and gives the places for its bytes, one an input,
-	// valid until the next call. The caller fills them, or calls Drop.
+	// valid until the next call. The caller fills them, or calls Drop. Where an
+	// input is text it puts the stored bytes there instead (codec.AppendText).
 	Next() [][]byte
 	// Drop takes the last record off again.
 	Drop()

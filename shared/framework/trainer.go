@@ -48,7 +48,8 @@ type Split interface {
 	Len() int64
 	// Read writes n records from position first on, in the order of a pass,
 	// into dst: one buffer a column of the Trainer, in the column's type, record
-	// after record. Passes count from 0 as training walks over the split; Stored
+	// after record; to a buffer of a column of text, which is given empty, it
+	// appends. Passes count from 0 as training walks over the split; Stored
 	// is the order of the stream.
 	Read(ctx context.Context, pass int, first int64, n int, dst [][]byte) error
 }

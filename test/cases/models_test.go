@@ -14,17 +14,10 @@ func modelRows() []row {
 		if s.near > 0 {
 			right = "trains, as Keras but for rounding"
 		}
-		all = append(all, row{id: id, right: right, want: want, open: openTrainings[id], long: longTrainings[id], try: s.try})
+		all = append(all, row{id: id, right: right, want: want, long: longTrainings[id], try: s.try})
 	}
 	return all
 }
-
-// openTrainings are those that are not right yet, with the kind of fault.
-var openTrainings = map[string]string{
-	"A16": text, "M5 StringLookup": text, "M5 StringLookup adapted": text,
-}
-
-const text = "M5, no format feeds a text input"
 
 // longTrainings are of large models and images.
 var longTrainings = map[string]bool{"A03": true, "A44 SGD": true, "A45": true}

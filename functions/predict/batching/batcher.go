@@ -4,6 +4,7 @@ package batching
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -53,7 +54,8 @@ type Config struct {
 // gather while earlier batches are predicted and finished.
 type Batcher struct {
 	Config
-	size   []int // bytes of one row, by input
+	size   []int // bytes of one row, by input; 0 for text
+	text   bool  // an input is text
 	queue  chan *Item
 	ended  chan struct{} // a batch has ended
 	closed chan struct{}
@@ -69,7 +71,7 @@ func New(c Config) (*Batcher, error) {
 		closed: make(chan struct{}), free: make(chan framework.Batch, mostBatches),
 	}
 	for _, t := range c.Layout {
-		b.size = append(b.size, t.Bytes())
+		b.size, b.text = append(b.size, t.Bytes()), b.text || t.DType == codec.String
 	}
 	for range mostBatches { // cheap: they take memory when filled
 		batch, err := c.Predictor.NewBatch(c.Layout)
@@ -81,7 +83,7 @@ func New(c Config) (*Batcher, error) {
 	return b, nil
 }
 
-// Row is room for one row of each input.
+// Row is room for one row of each input; for text, what grows when it is filled.
 func (b *Batcher) Row() [][]byte {
 	total := 0
 	for _, n := range b.size {
@@ -185,14 +187,32 @@ func (b *Batcher) start(ctx context.Context, items []*Item) {
 	})
 }
 
+// cutText takes a row off the text of an item and adds it to dst.
+func cutText(dst []byte, t codec.Tensor, stored []byte) (row, rest []byte) {
+	first, rest, err := codec.Cut(t, stored, 1)
+	if err != nil { // cannot be: what fills an item gives all of its rows
+		return dst, nil
+	}
+	return append(dst, first...), rest
+}
+
 // runBatch predicts the items, finishes them and lets their callers go on.
 func (b *Batcher) runBatch(ctx context.Context, batch framework.Batch, items []*Item) {
 	batch.Reset()
 	owner, first := make([]*Item, 0, len(items)), make([]int, 0, len(items)) // of each row: its item, and the item's first row
 	for _, it := range items {
 		from := len(owner)
+		rest := it.Data
+		if b.text {
+			rest = slices.Clone(it.Data)
+		}
 		for r := range it.Rows {
-			for k, dst := range batch.Next() {
+			row := batch.Next()
+			for k, dst := range row {
+				if b.Layout[k].DType == codec.String {
+					row[k], rest[k] = cutText(dst, b.Layout[k], rest[k])
+					continue
+				}
 				copy(dst, it.Data[k][r*b.size[k]:(r+1)*b.size[k]])
 			}
 			owner, first = append(owner, it), append(first, from)

@@ -94,32 +94,48 @@ func AsStored(t testing.TB, tensors []pipeline.Tensor) []codec.Tensor {
 
 // Arrays is a split in memory, in the trainer's own types and never shuffled.
 type Arrays struct {
+	tensors []codec.Tensor
 	columns [][]byte
-	bytes   []int // of one record
 }
 
 // ArraysOf gathers the columns of a trainer.
 func ArraysOf(tr framework.Trainer, column func(name string) []byte) Arrays {
-	var a Arrays
-	for _, c := range tr.Columns() {
-		a.columns, a.bytes = append(a.columns, column(c.Name)), append(a.bytes, c.Bytes())
+	a := Arrays{tensors: tr.Columns()}
+	for _, c := range a.tensors {
+		a.columns = append(a.columns, column(c.Name))
 	}
 	return a
 }
 
 // Len implements framework.Split.
-func (a Arrays) Len() int64 { return int64(len(a.columns[0]) / a.bytes[0]) }
+func (a Arrays) Len() (n int64) {
+	for rest := a.columns[0]; len(rest) > 0; n++ {
+		_, rest, _ = codec.Cut(a.tensors[0], rest, 1)
+	}
+	return n
+}
 
 // Read implements framework.Split.
 func (a Arrays) Read(_ context.Context, _ int, first int64, n int, dst [][]byte) error {
-	for i := range a.columns {
-		copy(dst[i], a.record(i, int(first), int(first)+n))
+	for i, t := range a.tensors {
+		if t.DType == codec.String {
+			dst[i] = append(dst[i], a.record(i, int(first), int(first)+n)...)
+		} else {
+			copy(dst[i], a.record(i, int(first), int(first)+n))
+		}
 	}
 	return nil
 }
 
 // record is the bytes of the records [from, to) in column i.
-func (a Arrays) record(i, from, to int) []byte { return a.columns[i][from*a.bytes[i] : to*a.bytes[i]] }
+func (a Arrays) record(i, from, to int) []byte {
+	_, rest, err := codec.Cut(a.tensors[i], a.columns[i], from)
+	if err != nil {
+		return nil
+	}
+	records, _, _ := codec.Cut(a.tensors[i], rest, to-from)
+	return records
+}
 
 // near holds numbers against those of the framework itself.
 func near(t *testing.T, name string, got, want []float64) {

@@ -33,8 +33,9 @@ func (m Model) servesWhatItSaved(t *testing.T, f framework.Framework, tr framewo
 	for _, n := range []int{5, 1, 3, most, 5} { // sizes that come again use the same memory
 		b.Reset()
 		for i := range n {
-			for k, dst := range b.Next() {
-				copy(dst, held.record(k, i, i+1))
+			row := b.Next()
+			for k := range row {
+				row[k] = append(row[k][:0], held.record(k, i, i+1)...)
 			}
 		}
 		b.Next()

@@ -53,6 +53,10 @@ func TestWhatPlainKerasTakes(t *testing.T) {
 			dense("look = layers.IntegerLookup(output_mode='multi_hot')\nlook.adapt([[7], [11], [7]])\nx = keras.Input((1,), dtype='int64')\ny = look(x)\n"),
 			func(e pipeline.Export) bool { return e.Inputs[0].DType == "int64" },
 		},
+		"text, cut into words": {
+			dense("look = layers.TextVectorization(output_mode='multi_hot')\nlook.adapt(['good film', 'bad'])\nx = keras.Input((1,), dtype='string')\ny = look(x)\n"),
+			func(e pipeline.Export) bool { return e.Inputs[0].DType == "string" },
+		},
 		"crossed features": {
 			dense("x = [keras.Input((1,), dtype='int64', name='a'), keras.Input((1,), dtype='int64', name='b')]\n" +
 				"y = layers.HashedCrossing(num_bins=5, output_mode='one_hot')((x[0], x[1]))\n"),

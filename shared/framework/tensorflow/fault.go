@@ -101,7 +101,12 @@ type search struct {
 // refused runs rows records from record at on as one batch.
 func (s *search) refused(b *buffer, at, rows int) bool {
 	for i, col := range s.t.columns {
-		copy(b.dst[i], s.of.dst[i][at*col.bytes:(at+rows)*col.bytes])
+		part := col.part(s.of.dst[i], at, rows)
+		if b.texts[i] == nil {
+			copy(b.dst[i], part)
+		} else if err := b.texts[i].fill(part, rows*col.tensor().Elements()); err != nil {
+			return false
+		}
 	}
 	if b.w != nil {
 		copy(b.w, s.of.w[4*at:4*(at+rows)])
@@ -162,7 +167,7 @@ func (s *search) alone(ctx context.Context, from, rows, all int) (int, bool) {
 func (s *search) columns(at int) [][]byte {
 	out := make([][]byte, len(s.t.columns))
 	for i, col := range s.t.columns {
-		out[i] = slices.Clone(s.of.dst[i][at*col.bytes : (at+1)*col.bytes])
+		out[i] = slices.Clone(col.part(s.of.dst[i], at, 1))
 	}
 	return out
 }

@@ -58,7 +58,42 @@ type column struct {
 	name  string // of the signature's input: x0, y0 ...
 	dtype codec.DType
 	shape []int64 // of one record
-	bytes int     // of one record
+	bytes int     // of one record; 0 for text
+}
+
+// tensor is the layout of one record.
+func (c column) tensor() codec.Tensor {
+	shape := make([]int, len(c.shape))
+	for i, s := range c.shape {
+		shape[i] = int(s)
+	}
+	return codec.Tensor{Name: c.name, DType: c.dtype, Shape: shape}
+}
+
+// textBytes is what an element of text is taken to need.
+const textBytes = 256
+
+// room is the bytes that a record may be counted with.
+func (c column) room() int {
+	if c.dtype == codec.String {
+		return c.tensor().Elements() * textBytes
+	}
+	return c.bytes
+}
+
+// part is the bytes of rows records from record at on.
+func (c column) part(stored []byte, at, rows int) []byte {
+	if c.dtype != codec.String {
+		return stored[at*c.bytes : (at+rows)*c.bytes]
+	}
+	_, rest, err := codec.Cut(c.tensor(), stored, at)
+	if err == nil {
+		rest, _, err = codec.Cut(c.tensor(), rest, rows)
+	}
+	if err != nil { // of records that are not there
+		return nil
+	}
+	return rest
 }
 
 // columns resolves the open sizes of the export's tensors by what the stream
@@ -120,7 +155,8 @@ func newColumn(name string, want pipeline.Tensor, have codec.Tensor) (column, er
 // buffer holds the tensors of one call; it is filled again and again.
 type buffer struct {
 	named map[string]*tf.Tensor // by input of the signature, steps included
-	dst   [][]byte              // the columns' memory
+	dst   [][]byte              // the columns' memory; of text, the bytes that it was filled from
+	texts []*texts              // by column, nil for numbers
 	steps []byte
 	w     []byte // sample weights, nil unless wanted
 }
@@ -134,12 +170,9 @@ func newBuffer(cols []column, steps, rows int, weighted bool) (*buffer, error) {
 		lead = lead[1:]
 	}
 	for _, c := range cols {
-		t, err := NewTensor(c.dtype, slices.Concat(lead, c.shape)...)
-		if err != nil {
+		if err := b.add(c, slices.Concat(lead, c.shape)); err != nil {
 			return nil, fmt.Errorf("column %s: %w", c.name, err)
 		}
-		b.named[c.name] = t
-		b.dst = append(b.dst, Bytes(t))
 	}
 	if weighted {
 		t, err := NewTensor(codec.Float32, int64(steps), int64(rows))
@@ -156,6 +189,24 @@ func newBuffer(cols []column, steps, rows int, weighted bool) (*buffer, error) {
 	return b, nil
 }
 
+// add makes the tensor of a column.
+func (b *buffer) add(c column, shape []int64) error {
+	if c.dtype == codec.String {
+		x, err := newTexts(shape...)
+		if err != nil {
+			return err
+		}
+		b.named[c.name], b.dst, b.texts = x.tensor, append(b.dst, nil), append(b.texts, x)
+		return nil
+	}
+	t, err := NewTensor(c.dtype, shape...)
+	if err != nil {
+		return err
+	}
+	b.named[c.name], b.dst, b.texts = t, append(b.dst, Bytes(t)), append(b.texts, nil)
+	return nil
+}
+
 // fill reads the records of c.
 func (b *buffer) fill(ctx context.Context, cols []column, s framework.Split, c call, weigh func(*buffer, int)) error {
 	dst := make([][]byte, len(cols))
@@ -164,6 +215,15 @@ func (b *buffer) fill(ctx context.Context, cols []column, s framework.Split, c c
 	}
 	if err := s.Read(ctx, c.pass, c.first, c.records(), dst); err != nil {
 		return err
+	}
+	for i, x := range b.texts {
+		if x == nil {
+			continue
+		}
+		b.dst[i] = dst[i]
+		if err := x.fill(dst[i], c.records()*cols[i].tensor().Elements()); err != nil {
+			return fmt.Errorf("column %s: %w", cols[i].name, err)
+		}
 	}
 	putInt32(b.steps, c.steps)
 	if weigh != nil {
@@ -231,7 +291,7 @@ type feeder struct {
 func newFeeder(s framework.Split, cols []column, batch, steps int, weigh func(*buffer, int)) *feeder {
 	record := 1
 	for _, c := range cols {
-		record += c.bytes
+		record += c.room()
 	}
 	f := &feeder{split: s, cols: cols, batch: batch, weigh: weigh, made: map[int]int{}, free: map[int]chan *buffer{
 		batch: make(chan *buffer, 2), int(s.Len() % int64(batch)): make(chan *buffer, 2),

@@ -3,6 +3,7 @@ package tensorflow
 import (
 	"context"
 	"fmt"
+	"runtime"
 
 	tf "github.com/galeone/tensorflow/tensorflow/go"
 
@@ -35,6 +36,7 @@ func (t *Trainer) Predict(ctx context.Context, s framework.Split, each func(fram
 			return err
 		}
 		got, err := t.serve.Call(feeds)
+		runtime.KeepAlive(b) // it owns the tensors' text
 		if err != nil {
 			return err
 		}
@@ -51,7 +53,7 @@ func (t *Trainer) Predict(ctx context.Context, s framework.Split, each func(fram
 func (t *Trainer) predictRows() int {
 	record := 1
 	for _, c := range t.columns {
-		record += c.bytes
+		record += c.room()
 	}
 	return max(1, min(predictBatch, chunkBytes/4/record))
 }

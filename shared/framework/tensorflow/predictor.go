@@ -160,7 +160,14 @@ func (p *Predictor) warm() error {
 	if err != nil {
 		return err
 	}
-	b.Next()
+	for i, row := range b.Next() {
+		if zeros[i].DType == codec.String {
+			for range zeros[i].Elements() {
+				row = codec.AppendText(row, "")
+			}
+			b.rows[i] = row
+		}
+	}
 	if err := b.Predict(context.Background(), 0, 1); err != nil {
 		return &pipeline.Error{Op: "open model", Kind: pipeline.Internal, Reason: "the model fails on zeros: " + err.Error(), Err: err}
 	}

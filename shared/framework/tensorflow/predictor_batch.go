@@ -19,11 +19,19 @@ type Batch struct {
 	inputs  []gather
 	rows    [][]byte // what Next gives, made once
 	n       int
-	fed     map[int][]*tf.Tensor // by number of records: tensors to fill again
-	held    int                  // bytes of fed
+	text    bool        // an input is text
+	pending bool        // the text of the last record is still in rows
+	fed     map[int]fed // by number of records: tensors to fill again
+	held    int         // bytes of fed
 	feeds   map[tf.Output]*tf.Tensor
 	outputs []framework.Output
 	results []*tf.Tensor // own the memory of outputs
+}
+
+// fed are the tensors of some number of records, by input.
+type fed struct {
+	tensors []*tf.Tensor
+	texts   []*texts // nil for numbers; they own the memory of their tensor's strings
 }
 
 // gather is one input of a batch: record i lies at [i*size, (i+1)*size).
@@ -32,6 +40,20 @@ type gather struct {
 	size  int     // bytes of one record as stored
 	shape []int64 // of a tensor of one record: batch dimension first
 	slab  []byte
+	texts int   // elements of a record of text
+	ends  []int // of text, whose records differ in size: where each ends in slab
+}
+
+// of gives the bytes of the records [from, to).
+func (in *gather) of(from, to int) []byte {
+	if in.dtype != codec.String {
+		return in.slab[from*in.size : to*in.size]
+	}
+	start := 0
+	if from > 0 {
+		start = in.ends[from-1]
+	}
+	return in.slab[start:in.ends[to-1]]
 }
 
 // NewBatch is an empty batch of records stored as layout says. It grows with
@@ -50,7 +72,7 @@ func (p *Predictor) newBatch(stored []codec.Tensor) (*Batch, error) {
 	}
 	b := &Batch{
 		p: p, inputs: make([]gather, len(stored)), rows: make([][]byte, len(stored)),
-		fed: map[int][]*tf.Tensor{}, feeds: make(map[tf.Output]*tf.Tensor, len(stored)),
+		fed: map[int]fed{}, feeds: make(map[tf.Output]*tf.Tensor, len(stored)),
 		outputs: make([]framework.Output, len(p.outputs)),
 	}
 	for i, t := range stored {
@@ -58,7 +80,8 @@ func (p *Predictor) newBatch(stored []codec.Tensor) (*Batch, error) {
 		if err != nil {
 			return nil, err
 		}
-		b.inputs[i] = gather{dtype: t.DType, size: t.Bytes(), shape: shape}
+		b.inputs[i] = gather{dtype: t.DType, size: t.Bytes(), shape: shape, texts: t.Elements()}
+		b.text = b.text || t.DType == codec.String
 	}
 	return b, nil
 }
@@ -84,7 +107,7 @@ func fit(in feed, t codec.Tensor) ([]int64, error) {
 		n *= d
 		dims = append(dims, int64(d))
 	}
-	if n != t.Elements() || t.DType.Size() == 0 {
+	if n != t.Elements() || (t.DType == codec.String) != (in.dtype == codec.String) {
 		return nil, misfit(in, t)
 	}
 	return dims, nil
@@ -96,7 +119,14 @@ func misfit(in feed, t codec.Tensor) error {
 }
 
 // Reset empties the batch; the outputs stay valid.
-func (b *Batch) Reset() { b.n = 0 }
+func (b *Batch) Reset() {
+	b.n, b.pending = 0, false
+	for i := range b.inputs {
+		if in := &b.inputs[i]; in.dtype == codec.String {
+			in.slab, in.ends = in.slab[:0], in.ends[:0]
+		}
+	}
+}
 
 // Len is how many records the batch holds.
 func (b *Batch) Len() int { return b.n }
@@ -104,8 +134,16 @@ func (b *Batch) Len() int { return b.n }
 // Next adds a record and gives the places for its bytes, one an input, valid
 // until the next call. The caller fills them, or gives the record up by Drop.
 func (b *Batch) Next() [][]byte {
+	if b.text {
+		b.settle()
+		b.pending = true
+	}
 	for i := range b.inputs {
 		in := &b.inputs[i]
+		if in.dtype == codec.String {
+			b.rows[i] = b.rows[i][:0]
+			continue
+		}
 		end := (b.n + 1) * in.size
 		if end > len(in.slab) {
 			grown := make([]byte, max(end, 2*len(in.slab)))
@@ -119,7 +157,29 @@ func (b *Batch) Next() [][]byte {
 }
 
 // Drop takes the last record off again.
-func (b *Batch) Drop() { b.n-- }
+func (b *Batch) Drop() {
+	b.settle()
+	b.n--
+	for i := range b.inputs {
+		if in := &b.inputs[i]; in.dtype == codec.String {
+			in.slab, in.ends = in.slab[:len(in.slab)-len(in.of(b.n, b.n+1))], in.ends[:b.n]
+		}
+	}
+}
+
+// settle takes the text of the last record out of what Next gave.
+func (b *Batch) settle() {
+	if !b.pending {
+		return
+	}
+	b.pending = false
+	for i := range b.inputs {
+		if in := &b.inputs[i]; in.dtype == codec.String {
+			in.slab = append(in.slab, b.rows[i]...)
+			in.ends = append(in.ends, len(in.slab))
+		}
+	}
+}
 
 // Outputs are those of the last prediction, in the order of the export.
 func (b *Batch) Outputs() []framework.Output { return b.outputs }
@@ -127,37 +187,49 @@ func (b *Batch) Outputs() []framework.Output { return b.outputs }
 // feed fills tensors of exactly to-from records. No padding: the graph takes
 // any number of rows, and exact batches measured the same.
 func (b *Batch) feed(from, to int) (map[tf.Output]*tf.Tensor, error) {
-	tensors, err := b.tensors(to - from)
+	b.settle()
+	into, err := b.tensors(to - from)
 	if err != nil {
 		return nil, err
 	}
-	for i, in := range b.inputs {
-		src := in.slab[from*in.size : to*in.size]
-		if err := cast(Bytes(tensors[i]), b.p.inputs[i].dtype, src, in.dtype); err != nil {
+	for i := range b.inputs {
+		in := &b.inputs[i]
+		if x := into.texts[i]; x != nil {
+			err = x.fill(in.of(from, to), (to-from)*in.texts)
+		} else {
+			err = cast(Bytes(into.tensors[i]), b.p.inputs[i].dtype, in.of(from, to), in.dtype)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("input %q: %w", b.p.inputs[i].name, err)
 		}
-		b.feeds[b.p.inputs[i].at] = tensors[i]
+		b.feeds[b.p.inputs[i].at] = into.tensors[i]
 	}
 	return b.feeds, nil
 }
 
 // tensors are the feeds of n records. They are kept by n, while all kept ones
 // together are not larger than two batches of the limit.
-func (b *Batch) tensors(n int) ([]*tf.Tensor, error) {
+func (b *Batch) tensors(n int) (fed, error) {
 	if kept, ok := b.fed[n]; ok {
 		return kept, nil
 	}
 	bytes := 0
-	made := make([]*tf.Tensor, len(b.inputs))
+	made := fed{make([]*tf.Tensor, len(b.inputs)), make([]*texts, len(b.inputs))}
 	for i, in := range b.inputs {
 		shape := slices.Clone(in.shape)
 		shape[0] = int64(n)
-		t, err := NewTensor(b.p.inputs[i].dtype, shape...)
-		if err != nil {
-			return nil, fmt.Errorf("input %q: %w", b.p.inputs[i].name, err)
+		var err error
+		if in.dtype == codec.String {
+			if made.texts[i], err = newTexts(shape...); err == nil {
+				made.tensors[i] = made.texts[i].tensor
+			}
+		} else {
+			made.tensors[i], err = NewTensor(b.p.inputs[i].dtype, shape...)
 		}
-		made[i] = t
-		bytes += len(Bytes(t))
+		if err != nil {
+			return fed{}, fmt.Errorf("input %q: %w", b.p.inputs[i].name, err)
+		}
+		bytes += len(Bytes(made.tensors[i]))
 	}
 	if b.held > 0 && b.held+bytes > 2*bytes/n*max(n, b.p.Limit()) {
 		b.p.spent(b.held)

@@ -10,6 +10,7 @@ import (
 	corepb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -85,10 +86,7 @@ func (p *Predictor) bindInput(inputs map[string]tf.TensorInfo, t pipeline.Tensor
 	if !ok {
 		return feed{}, unservable("its signature has no input %q", name)
 	}
-	dtype, err := DTypeOf(info.DType)
-	if err == nil {
-		_, err = NewTensor(dtype, 1)
-	}
+	dtype, err := inputType(info.DType)
 	if err != nil {
 		return feed{}, unservable("input %q: %v", name, err)
 	}
@@ -101,6 +99,18 @@ func (p *Predictor) bindInput(inputs map[string]tf.TensorInfo, t pipeline.Tensor
 	}
 	in.at, err = p.tensor(info.Name)
 	return in, err
+}
+
+// inputType is the codec's type for one that can be fed.
+func inputType(t tf.DataType) (codec.DType, error) {
+	if t == tf.String {
+		return codec.String, nil
+	}
+	d, err := DTypeOf(t)
+	if err == nil {
+		_, err = NewTensor(d, 1)
+	}
+	return d, err
 }
 
 // tensor finds a tensor by its name in the graph, "operation:index".

@@ -50,7 +50,15 @@ func open(t testing.TB, m tensorflowtest.Model, stored []codec.Tensor) *Predicto
 // add appends record i of the model's records to b, cast to the stored types.
 func add(t testing.TB, b framework.Batch, m tensorflowtest.Model, stored []codec.Tensor, i int) {
 	t.Helper()
-	for k, dst := range b.Next() {
+	rows := b.Next()
+	for k, dst := range rows {
+		if stored[k].DType == codec.String {
+			rows[k] = dst[:0]
+			for _, s := range tensorflowtest.Texts(t, m.Inputs[stored[k].Name][i]) {
+				rows[k] = codec.AppendText(rows[k], s)
+			}
+			continue
+		}
 		var raw []byte
 		for _, v := range tensorflowtest.Flat(t, m.Inputs[stored[k].Name][i]) {
 			raw = binary.LittleEndian.AppendUint64(raw, math.Float64bits(v))
@@ -78,7 +86,7 @@ func check(t testing.TB, b framework.Batch, m tensorflowtest.Model, row, record 
 }
 
 func TestPredictorEqualsKeras(t *testing.T) {
-	for _, name := range []string{"small", "mnist", "several", "words", "sequence"} {
+	for _, name := range []string{"small", "mnist", "several", "words", "sequence", "structured", "review"} {
 		t.Run(name, func(t *testing.T) {
 			m := tensorflowtest.Load(t, name)
 			stored := layout(t, m)

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 
 	tf "github.com/galeone/tensorflow/tensorflow/go"
@@ -92,11 +93,7 @@ func (t *Trainer) Close() error { return t.model.Close() }
 func (t *Trainer) Columns() []codec.Tensor {
 	out := make([]codec.Tensor, len(t.columns))
 	for i, c := range t.columns {
-		shape := make([]int, len(c.shape))
-		for j, s := range c.shape {
-			shape[j] = int(s)
-		}
-		out[i] = codec.Tensor{Name: c.name, DType: c.dtype, Shape: shape}
+		out[i] = c.tensor()
 	}
 	return out
 }
@@ -110,6 +107,7 @@ func (t *Trainer) run(f *Function, b *buffer) (pipeline.Metrics, error) {
 		}
 	}
 	got, err := f.Call(feeds)
+	runtime.KeepAlive(b) // it owns the tensors' text
 	if err != nil {
 		return nil, err
 	}
@@ -122,6 +120,11 @@ func (t *Trainer) run(f *Function, b *buffer) (pipeline.Metrics, error) {
 		m[name] = float64(math.Float32frombits(binary.LittleEndian.Uint32(raw)))
 	}
 	return m, nil
+}
+
+// readsText reports whether an input is text, which XLA does not compile.
+func (t *Trainer) readsText() bool {
+	return slices.ContainsFunc(t.columns, func(c column) bool { return c.dtype == codec.String })
 }
 
 // clear sets the metrics back.

@@ -100,19 +100,9 @@ class Exporter:
         if model.optimizer is not None:
             model.optimizer.build(model.trainable_variables)
         self.labels, self.pack_labels, self.train_step = labels.settle(self)
-        self._note_text()
         self.weighted_step = self._weighted()
         self.test_step = self._test_step()
         self.variables = self._variables()
-
-    def _note_text(self):
-        """Warns of inputs that no record can fill."""
-        for t in self.inputs:
-            if t["dtype"] == "string":
-                self.warnings.append({
-                    "message": f"the input {t['name']!r} takes text, and records hold numbers only: neither a stream nor "
-                    "an inference can feed it; encode text as numbers before it is sent, or leave that input out"
-                })  # fmt: skip
 
     # Steps: one traced function each, shared by the loops.
 

@@ -46,9 +46,19 @@ func Flat(t testing.TB, nested json.RawMessage) []float64 {
 	return []float64{v}
 }
 
+// Texts gives the texts of an array that is not nested.
+func Texts(t testing.TB, array json.RawMessage) (all []string) {
+	t.Helper()
+	if err := json.Unmarshal(array, &all); err != nil {
+		t.Fatalf("%s is not an array of texts: %v", array, err)
+	}
+	return all
+}
+
 // Load gives a model of models.py by its name: small, mnist, several, words,
-// sequence, distance, own_classes. The first call on a machine exports them all, in some seconds;
-// they are kept in the temporary folder until the exporter changes.
+// sequence, distance, own_classes, structured, review, letters. The first call on
+// a machine exports them all, in some seconds; they are kept in the temporary
+// folder until the exporter changes.
 func Load(t testing.TB, name string) Model {
 	t.Helper()
 	m := Model{Dir: filepath.Join(exported(t), name)}

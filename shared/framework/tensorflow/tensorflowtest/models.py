@@ -15,6 +15,7 @@ sys.path.insert(0, sys.argv[1])
 import export
 import keras
 import numpy as np
+import tensorflow as tf
 
 
 def small():
@@ -89,13 +90,61 @@ def own_classes():
     return model, [np.random.rand(5, 6).astype("float32")]
 
 
-for make in (small, mnist, several, words, sequence, distance, own_classes):
+def structured():
+    """A number, a text and a whole number, looked up in tables; the sum says which."""
+    age = keras.Input((1,), name="age")
+    job = keras.Input((1,), dtype="string", name="job")
+    zone = keras.Input((1,), dtype="int64", name="zone")
+    x = keras.layers.Concatenate()([
+        keras.layers.Normalization(mean=40.0, variance=100.0)(age),
+        keras.layers.StringLookup(vocabulary=["clerk", "nurse", "a pilot whose title is long"], output_mode="one_hot")(job),
+        keras.layers.IntegerLookup(vocabulary=[10, 20], output_mode="one_hot")(zone),
+    ])
+    kernel = np.array([1, 0, 10, 20, 30, 0, 100, 200], "float32").reshape(8, 1)
+    out = keras.layers.Dense(1, use_bias=False, kernel_initializer=keras.initializers.Constant(kernel))(x)
+    model = keras.Model([age, job, zone], out)
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    jobs = np.array([["nurse"], ["cook"], [""], ["a pilot whose title is long"], ["clerk"]], object)
+    return model, [np.array([[50], [40], [30], [20], [45]], "float32"), jobs, np.array([[20], [99], [10], [20], [10]], "int64")]
+
+
+def review():
+    """One text, cut into words that were learnt: their table is saved with the variables."""
+    words = keras.layers.TextVectorization(max_tokens=8, output_sequence_length=4)
+    words.adapt(tf.constant(["good film", "bad film", "a good story", "é é"]))
+    model = keras.Sequential([
+        keras.Input((1,), dtype="string", name="review"), words, keras.layers.Embedding(8, 3),
+        keras.layers.GlobalAveragePooling1D(), keras.layers.Dense(2, activation="softmax"),
+    ])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    texts = ["good film", "a bad film, " * 20, "", "é", "good good bad"]
+    return model, [np.array([[t] for t in texts], object)]
+
+
+def letters():
+    """One text: "c" and "d" have places beyond the table, and make the graph fail."""
+    look = keras.layers.StringLookup(vocabulary=["a", "b", "c", "d"])
+    model = keras.Sequential([
+        keras.Input((2,), dtype="string", name="letters"), look, keras.layers.Embedding(3, 2),
+        keras.layers.GlobalAveragePooling1D(), keras.layers.Dense(1),
+    ])
+    model.compile("sgd", "mse")
+    return model, [np.array([["a", "b"], ["b", "a"], ["a", "other"], ["b", ""], ["b", "b"]], object)]
+
+
+def tensors(arrays):
+    """What a model is called with."""
+    all_ = [tf.constant(a) for a in arrays]
+    return all_ if len(all_) > 1 else all_[0]
+
+
+for make in (small, mnist, several, words, sequence, distance, own_classes, structured, review, letters):
     keras.utils.set_random_seed(7)
     model, inputs = make()
     folder = os.path.join(sys.argv[2], make.__name__)
     os.makedirs(folder)
     said = export.export(model, folder)
-    outputs = model(inputs if len(inputs) > 1 else inputs[0], training=False)
+    outputs = model(tensors(inputs), training=False)
     if not isinstance(outputs, dict):
         outputs = {said["outputs"][0]["name"]: outputs}
     with open(os.path.join(folder, "export.json"), "w") as f:

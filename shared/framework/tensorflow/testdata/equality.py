@@ -39,9 +39,17 @@ def part(arrays, piece):
     return [v[piece] for v in arrays]
 
 
+def stored(a):
+    """The bytes of an array; of text, each with its length in 4 bytes before it."""
+    if a.dtype != object:
+        return a.tobytes()
+    return b"".join(len(s).to_bytes(4, "little") + s for s in a.ravel())
+
+
 def write(directory, name, arrays):
     for i, a in enumerate(flat(arrays)):
-        a.tofile(os.path.join(directory, f"{name}{i}.bin"))
+        with open(os.path.join(directory, f"{name}{i}.bin"), "wb") as f:
+            f.write(stored(np.asarray(a)))
 
 
 def keep(directory, name, value):

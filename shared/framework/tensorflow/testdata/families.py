@@ -168,5 +168,16 @@ def averaged():
     return m, [x(40, 4)], [x(40, 1)], {}
 
 
+def text():
+    """A text and a number; the words are looked up, unknown ones share a place."""
+    say, n = keras.Input((1,), dtype="string", name="say"), keras.Input((2,), name="n")
+    words = L.TextVectorization(vocabulary=["good", "bad", "film"], output_sequence_length=5)(say)
+    seen = L.GlobalAveragePooling1D()(L.Embedding(6, 4)(words))
+    m = keras.Model([say, n], L.Dense(2, activation="softmax")(L.Concatenate()([seen, n])))
+    m.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    told = [["a good film", "bad", "", "good, good " * 9 + "é"][i] for i in np.random.randint(0, 4, 48)]
+    return m, [tf.constant(told, shape=(48, 1)), x(48, 2)], [classes(48, 2)], {}
+
+
 FAMILIES = [dense, weighted, cnn, lstm, inputs, named_inputs, outputs, listed_outputs, subclassed,
-            custom_step, custom_parts, unlabelled, averaged]  # fmt: skip
+            custom_step, custom_parts, unlabelled, averaged, text]  # fmt: skip

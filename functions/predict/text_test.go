@@ -1,0 +1,126 @@
+package predict
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/framework/tensorflow/tensorflowtest"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
+)
+
+// structuredBody asks for records of the model structured.
+func structuredBody(t testing.TB, records []int) string {
+	var inputs []string
+	for name, datatype := range map[string]string{"age": "FP32", "job": "BYTES", "zone": "INT64"} {
+		inputs = append(inputs, fmt.Sprintf(`{"name":%q,"shape":[%d,1],"datatype":%q,"data":%s}`, name, len(records), datatype, rowsJSON(t, "structured", name, records)))
+	}
+	return `{"inputs":[` + strings.Join(inputs, ",") + `]}`
+}
+
+func TestInferText(t *testing.T) {
+	job := newJob(t, nil, "structured", 0)
+	job.InputFormat, job.InputConfig = pipeline.JSON, json.RawMessage(`{}`)
+	url := serveHTTP(t, start(t, nil, "structured", job)).URL + "/v2/models/inference-7"
+	many := make([]int, 300) // more than a batch
+	for i := range many {
+		many[i] = (i * 7) % 5
+	}
+	for _, records := range [][]int{{0}, {4, 3, 2, 1, 0}, many} {
+		var got inferred
+		if status := ask(t, http.MethodPost, url+"/infer", structuredBody(t, records), &got); status != http.StatusOK {
+			t.Fatalf("%d %s", status, got.Error)
+		}
+		checkRows(t, "structured", got, records)
+	}
+	var described struct{ Inputs []tensorMetadata }
+	ask(t, http.MethodGet, url, "", &described)
+	if i := slices.IndexFunc(described.Inputs, func(m tensorMetadata) bool { return m.Name == "job" }); i < 0 || described.Inputs[i].Datatype != "BYTES" {
+		t.Errorf("%+v", described)
+	}
+	for name, c := range map[string][2]string{
+		"a number":          {`"datatype":"BYTES","data":[1]`, "not a string"},
+		"an object":         {`"datatype":"BYTES","data":[{"a":"b"}]`, "not a string"},
+		"too many":          {`"datatype":"BYTES","data":["a","b"]`, "more than 1"},
+		"none":              {`"datatype":"BYTES","data":[]    `, "0 strings, not 1"},
+		"a type of numbers": {`"datatype":"FP32","data":[1.5]`, "takes BYTES"},
+	} {
+		body := strings.Replace(structuredBody(t, []int{0}), `"datatype":"BYTES","data":[["nurse"]]`, c[0], 1)
+		var got inferred
+		if status := ask(t, http.MethodPost, url+"/infer", body, &got); status != http.StatusBadRequest || !strings.Contains(got.Error, c[1]) {
+			t.Errorf("%s: %d %q", name, status, got.Error)
+		}
+	}
+}
+
+func TestTextByTopic(t *testing.T) {
+	c := streamtest.Cluster(t)
+	for _, delivery := range []pipeline.Delivery{pipeline.Direct, pipeline.Source} {
+		t.Run(string(delivery), func(t *testing.T) {
+			job := newJob(t, c, "structured", 1)
+			job.InputFormat, job.InputConfig, job.Delivery = pipeline.JSON, json.RawMessage(`{}`), delivery
+			s := start(t, c, "structured", job)
+			var records []stream.Record
+			for i := range 120 {
+				value := fmt.Sprintf(`{"job":%s,"zone":%s,"age":%s}`, input(t, "job", i), input(t, "zone", i), input(t, "age", i))
+				if i%50 == 33 {
+					value = strings.Replace(value, `"job":`, `"trade":`, 1)
+				}
+				records = append(records, stream.Record{Topic: job.InputTopic, Key: fmt.Append(nil, i), Value: []byte(value), Offset: int64(i)})
+			}
+			if delivery == pipeline.Direct {
+				if _, err := c.Produce(t.Context(), job.InputTopic, 0, records); err != nil {
+					t.Fatal(err)
+				}
+				consumeUntilEnd(t, s)
+			} else {
+				for i := range records {
+					if _, err := s.door.source.handle(t.Context(), &records[i]); (err != nil) != (i%50 == 33) {
+						t.Fatal(i, err)
+					}
+				}
+			}
+			for _, out := range await(t, c, job.OutputTopic, 118) {
+				var i int
+				var got struct{ Values []float64 }
+				if _, err := fmt.Sscan(string(out.Key), &i); err != nil || json.Unmarshal(out.Value, &got) != nil {
+					t.Fatalf("%q: %q", out.Key, out.Value)
+				}
+				m := tensorflowtest.Load(t, "structured")
+				for _, rows := range m.Outputs {
+					closeTo(t, got.Values, tensorflowtest.Flat(t, rows[i%5]))
+				}
+			}
+			if letters := await(t, c, job.DeadLetter, 2); len(letters) != 2 {
+				t.Errorf("%d dead letters", len(letters))
+			}
+		})
+	}
+}
+
+// input is the one value of an input of record i of the model structured.
+func input(t testing.TB, name string, i int) string {
+	return strings.Trim(string(tensorflowtest.Load(t, "structured").Inputs[name][i%5]), "[]")
+}
+
+func TestValuesOfText(t *testing.T) {
+	layout := []codec.Tensor{{Name: "n", DType: codec.Float32, Shape: []int{1}}, {Name: "tags", DType: codec.String, Shape: []int{2}}}
+	data := [][]byte{make([]byte, 4), nil}
+	if err := readValues([]byte(`{"values":{"tags":[["a"],["\u00e9"]],"n":1}}`), layout, data); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff("\x01\x00\x00\x00a\x02\x00\x00\x00é", string(data[1])); diff != "" {
+		t.Error(diff)
+	}
+	if err := readValues([]byte(`{"values":{"tags":["a"],"n":1}}`), layout, [][]byte{make([]byte, 4), nil}); err == nil || !strings.Contains(err.Error(), "1 strings, not 2") {
+		t.Errorf("%v", err)
+	}
+}
