@@ -1,7 +1,6 @@
 package eventing
 
 import (
-	"bufio"
 	"bytes"
 	"io"
 	"net/http"
@@ -258,14 +257,7 @@ func FuzzRecordGoesOverHTTP(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var wire bytes.Buffer
-		if err := req.Write(&wire); err != nil {
-			t.Fatal(err)
-		}
-		got, err := http.ReadRequest(bufio.NewReader(&wire))
-		if err != nil {
-			t.Fatal(err)
-		}
+		got := received(t, req)
 		back, err := Read(t.Context(), got.Header, got.Body)
 		if err != nil {
 			t.Fatal(err)

@@ -18,6 +18,12 @@ func fromKnative(t *testing.T, r stream.Record) http.Header {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return received(t, req).Header
+}
+
+// received is a request as its server reads it off the wire.
+func received(t *testing.T, req *http.Request) *http.Request {
+	t.Helper()
 	var wire bytes.Buffer
 	if err := req.Write(&wire); err != nil {
 		t.Fatal(err)
@@ -26,7 +32,7 @@ func fromKnative(t *testing.T, r stream.Record) http.Header {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return got.Header
+	return got
 }
 
 // Whatever a record says of its content, it is read.
