@@ -29,9 +29,23 @@ func (c *Claim) open(ctx context.Context, cluster *Cluster, committed int64) err
 	}
 	c.lane = cluster.open(ctx, &lane{
 		topic: c.Topic, partition: c.Partition, offset: from, stop: forever, limits: cluster.claimLimits,
-		moved: func(ctx context.Context, next int64) (int64, error) { return c.begin(ctx, cluster, next) },
+		moved: func(ctx context.Context, next int64) (int64, error) {
+			if err := c.sameTopic(ctx, cluster); err != nil {
+				return 0, err
+			}
+			return c.begin(ctx, cluster, next)
+		},
 	})
 	return nil
+}
+
+// sameTopic is errAnew where the topic was made anew since the assignment.
+func (c *Claim) sameTopic(ctx context.Context, cluster *Cluster) error {
+	ids, err := cluster.TopicIDs(ctx, c.Topic)
+	if err == nil && madeAnew(c.commits.topicIDs[c.Topic], ids[c.Topic]) {
+		err = errAnew
+	}
+	return err
 }
 
 // begin finds where to begin. A committed offset that retention has overtaken

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,9 +17,11 @@ const commitEvery = 100 * time.Millisecond
 // commits stores how far a member has got in the partitions of one generation,
 // those of all of them in one request.
 type commits struct {
+	cluster    *Cluster
 	generation *kafka.Generation
 	config     GroupConfig
-	handlers   sync.WaitGroup // whose partitions these are
+	topicIDs   map[string]string // of the topics that the offsets are of
+	handlers   sync.WaitGroup    // whose partitions these are
 	wake       chan struct{}
 
 	mu   sync.Mutex
@@ -31,8 +34,11 @@ type mark struct {
 	stored *atomic.Int64 // of its Claim
 }
 
-func newCommits(generation *kafka.Generation, config GroupConfig) *commits {
-	return &commits{generation: generation, config: config, wake: make(chan struct{}, 1), done: map[partitionOf]mark{}}
+func newCommits(cluster *Cluster, generation *kafka.Generation, config GroupConfig, topicIDs map[string]string) *commits {
+	return &commits{
+		cluster: cluster, generation: generation, config: config, topicIDs: topicIDs,
+		wake: make(chan struct{}, 1), done: map[partitionOf]mark{},
+	}
 }
 
 // add notes a mark, unless one is known that goes further.
@@ -78,21 +84,19 @@ func (c *commits) run(ended context.Context) {
 	<-ended.Done() // to return before would end the generation
 }
 
-// store commits what was added since. The group refuses it once the partitions
-// belong to other members, so that a late commit cannot move it back.
+// store commits what was added since, each offset with the id of its topic: it
+// means nothing in a topic that is made anew under the same name. The group
+// refuses it once the partitions belong to other members, so that a late commit
+// cannot move it back.
 func (c *commits) store() {
 	c.mu.Lock()
 	now := c.done
 	c.done = map[partitionOf]mark{}
 	c.mu.Unlock()
-	offsets := map[string]map[int]int64{}
-	for of, m := range now {
-		if offsets[of.topic] == nil {
-			offsets[of.topic] = map[int]int64{}
-		}
-		offsets[of.topic][of.partition] = m.next
+	if len(now) == 0 {
+		return
 	}
-	if err := c.generation.CommitOffsets(offsets); err != nil {
+	if err := c.send(now); err != nil {
 		c.config.Log.Warn("offsets were not committed; their records may be handled again", "group", c.config.ID, "partitions", len(now), "error", err)
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -107,4 +111,34 @@ func (c *commits) store() {
 	for _, m := range now {
 		m.stored.Store(m.next)
 	}
+}
+
+// commitTime bounds one commit.
+const commitTime = 10 * time.Second
+
+// send commits marks by one request.
+func (c *commits) send(marks map[partitionOf]mark) error {
+	ctx, cancel := context.WithTimeout(context.Background(), commitTime) // the last ones are sent when all else has ended
+	defer cancel()
+	request := &kafka.OffsetCommitRequest{
+		GroupID: c.generation.GroupID, GenerationID: int(c.generation.ID), MemberID: c.generation.MemberID,
+		Topics: map[string][]kafka.OffsetCommit{},
+	}
+	for of, m := range marks {
+		request.Topics[of.topic] = append(request.Topics[of.topic], kafka.OffsetCommit{
+			Partition: of.partition, Offset: m.next, Metadata: ofTopic(c.topicIDs[of.topic]),
+		})
+	}
+	answer, err := c.cluster.client.OffsetCommit(ctx, request)
+	if err != nil {
+		return err
+	}
+	for topic, partitions := range answer.Topics {
+		for _, p := range partitions {
+			if p.Error != nil {
+				return fmt.Errorf("topic %s, partition %d: %w", topic, p.Partition, p.Error)
+			}
+		}
+	}
+	return nil
 }

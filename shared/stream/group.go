@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
@@ -124,10 +125,12 @@ func (c *Cluster) join(ctx context.Context, g GroupConfig, handle func(context.C
 }
 
 // The causes of an end of membership that is not a failure: a handle was done
-// with its partition, a topic was deleted.
+// with its partition, a topic was deleted. Where a topic was made anew, it is an
+// assignment that ends: the next one begins at its first record.
 var (
 	errDone    = errors.New("a handler is done")
 	errNoTopic = errors.New("a topic is gone")
+	errAnew    = errors.New("a topic was made anew")
 )
 
 // membership is one call of Consume.
@@ -149,8 +152,8 @@ func (m *membership) run(group *kafka.ConsumerGroup) {
 			return
 		case err == nil:
 			said = ""
-			if m.assign(generation) == 0 && m.topicGone() {
-				m.leave(errNoTopic)
+			if err := m.assign(generation); err != nil {
+				m.leave(err)
 				return
 			}
 		case fatal(err):
@@ -184,36 +187,51 @@ func fatal(err error) bool {
 	return false
 }
 
-// assign starts a handler for each partition of a generation, and counts them.
-func (m *membership) assign(generation *kafka.Generation) (partitions int) {
-	generation.Start(m.watch)
+// assign starts a handler for each partition of a generation.
+func (m *membership) assign(generation *kafka.Generation) error {
+	partitions := 0
 	for _, assigned := range generation.Assignments {
 		partitions += len(assigned)
 	}
 	if partitions == 0 {
-		return 0
+		if m.topicGone() {
+			return errNoTopic
+		}
+		generation.Start(func(ended context.Context) { m.watch(ended, nil) })
+		return nil
 	}
+	marks, ids, err := m.cluster.committedOf(m.ctx, generation)
+	if err != nil {
+		return err
+	}
+	generation.Start(func(ended context.Context) { m.watch(ended, ids) })
 	m.cluster.lanes.Add(int64(partitions)) // before the first fetch
-	commits := newCommits(generation, m.config)
+	commits := newCommits(m.cluster, generation, m.config, ids)
 	commits.handlers.Add(partitions)
 	m.handlers.Add(partitions)
 	for topic, assigned := range generation.Assignments {
 		for _, p := range assigned {
+			from := p.Offset
+			if of := marks[partitionOf{topic, p.ID}]; of.another(ids[topic]) {
+				m.config.Log.Warn("the topic was made anew: consuming from its beginning", "group", m.config.ID, "topic", topic, "partition", p.ID, "committed", of.next)
+				from = kafka.FirstOffset
+			}
 			generation.Start(func(ended context.Context) {
 				defer m.handlers.Done()
 				defer m.cluster.lanes.Add(-1)
-				m.runHandler(ended, &Claim{Topic: topic, Partition: p.ID, commits: commits}, p.Offset)
+				m.runHandler(ended, &Claim{Topic: topic, Partition: p.ID, commits: commits}, from)
 			})
 		}
 	}
 	generation.Start(commits.run)
-	return partitions
+	return nil
 }
 
 // watch returns when a topic has got partitions, which has the group share them
-// out anew, and leaves the group when a topic is gone. The library's own watch
-// would make a topic again that was deleted.
-func (m *membership) watch(ended context.Context) {
+// out anew, or was made anew since its ids were looked up, and leaves the group
+// when a topic is gone. The library's own watch would make a topic again that
+// was deleted.
+func (m *membership) watch(ended context.Context, ids map[string]string) {
 	known := map[string]int{}
 	tick := time.NewTicker(watch)
 	defer tick.Stop()
@@ -230,6 +248,9 @@ func (m *membership) watch(ended context.Context) {
 				return
 			}
 		}
+		if m.anew(ids) {
+			return
+		}
 		select {
 		case <-ended.Done():
 			return
@@ -238,10 +259,16 @@ func (m *membership) watch(ended context.Context) {
 	}
 }
 
+// anew reports whether a topic has another id now.
+func (m *membership) anew(ids map[string]string) bool {
+	now, err := m.cluster.TopicIDs(m.ctx, m.config.Topics...)
+	return err == nil && slices.ContainsFunc(m.config.Topics, func(topic string) bool { return madeAnew(ids[topic], now[topic]) })
+}
+
 // runHandler runs the handler until its assignment ends or we leave. It returns once
 // the library has ended the generation: before, it would join again, for a
 // member that is leaving, and look up its topics, which makes them where they
-// were deleted.
+// were deleted. Where the topic was made anew it is to join again.
 func (m *membership) runHandler(ended context.Context, claim *Claim, committed int64) {
 	ctx, cancel := context.WithCancel(m.ctx)
 	defer cancel()
@@ -255,6 +282,10 @@ func (m *membership) runHandler(ended context.Context, claim *Claim, committed i
 	claim.commits.handlers.Done()
 	switch {
 	case ctx.Err() != nil: // asked to end: what it says about that is no news
+	case errors.Is(err, errAnew):
+		return
+	case errors.Is(err, protocol.ErrNoTopic), errors.Is(err, kafka.UnknownTopicOrPartition):
+		m.leave(errNoTopic)
 	case err != nil:
 		m.leave(err)
 	default:

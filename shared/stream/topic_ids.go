@@ -43,7 +43,7 @@ func (c *Cluster) SameTopics(ctx context.Context, ids map[string]string) error {
 		return err
 	}
 	for _, topic := range slices.Sorted(maps.Keys(ids)) {
-		if was, is := ids[topic], now[topic]; was != "" && is != "" && was != is {
+		if was, is := ids[topic], now[topic]; madeAnew(was, is) {
 			return &pipeline.Error{
 				Op: opRead, Kind: pipeline.Conflict, Field: "topic",
 				Reason: fmt.Sprintf("topic %s was made anew: the stream lay in the one with the id %s, that of today has the id %s", topic, was, is),
@@ -53,6 +53,10 @@ func (c *Cluster) SameTopics(ctx context.Context, ids map[string]string) error {
 	}
 	return nil
 }
+
+// madeAnew reports whether a topic that had one id and has another now is not
+// the same. A topic that is not there, or whose broker has no ids, is not told.
+func madeAnew(was, is string) bool { return was != "" && is != "" && was != is }
 
 // topicIDRequest asks for the ids of topics, by a version of the protocol's
 // Metadata that the library does not speak.
