@@ -42,6 +42,9 @@ func (t *training) read(ctx context.Context, d *codec.Decoder) (err error) {
 	if err := cluster.ReadAll(ctx, t.Job.Ranges, t.Job.Order, func(rec stream.Record) error { return in.take(rec, t.report) }); err != nil {
 		return op("read the stream", err)
 	}
+	if err := cluster.SameTopics(ctx, t.Job.TopicIDs); err != nil { // made anew while it was read
+		return op("read the stream", err)
+	}
 	t.report.records(in.cache.records)
 	l := &t.outcome.Lineage
 	l.Records, l.BytesRead, l.ContentHash = in.cache.records, in.bytes, in.hash.sum()
