@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"strconv"
 	"sync"
@@ -54,16 +55,38 @@ func listenError(op string, port int, err error) error {
 	return &pipeline.Error{Op: op, Kind: pipeline.Unavailable, Err: err}
 }
 
+// The ports that port 0 is resolved to are below those that the kernel gives to
+// connections and to whoever listens on any: nobody gets one by chance while the
+// broker that will listen on it starts.
+const (
+	lowestPort  = 18000
+	highestPort = 29999
+)
+
 // claimPort resolves port 0 to a free port, and reports whether a given one is
 // free, before a slow start finds out.
 func claimPort(ctx context.Context, op string, port int) (int, error) {
+	if port != 0 {
+		return port, tryPort(ctx, op, port)
+	}
+	var err error
+	for range 100 {
+		port = lowestPort + rand.IntN(highestPort-lowestPort+1) // #nosec G404 -- any will do
+		if err = tryPort(ctx, op, port); err == nil {
+			break
+		}
+	}
+	return port, err
+}
+
+// tryPort reports why a port cannot be listened on.
+func tryPort(ctx context.Context, op string, port int) error {
 	var l net.ListenConfig
 	ln, err := l.Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 	if err != nil {
-		return 0, listenError(op, port, err)
+		return listenError(op, port, err)
 	}
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port, nil
+	return ln.Close()
 }
 
 // host is where both brokers listen: this machine only, since neither asks who

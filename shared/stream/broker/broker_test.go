@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -90,6 +91,27 @@ func TestBrokerEndsWithItsContext(t *testing.T) {
 			<-b.Done()
 			if err := b.Err(); err != nil {
 				t.Error(err)
+			}
+		})
+	}
+}
+
+// A port of the broker's own choice is one that nobody else is given.
+func TestPortIsNotTakenByChance(t *testing.T) {
+	for name, start := range brokers(t) {
+		t.Run(name, func(t *testing.T) {
+			b, err := start(t.Context(), t.TempDir(), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer b.Close()
+			_, text, err := net.SplitHostPort(b.Addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			const kernels = 32768 // the first that Linux gives
+			if port, err := strconv.Atoi(text); err != nil || port >= kernels {
+				t.Errorf("it listens on %s", b.Addr)
 			}
 		})
 	}
