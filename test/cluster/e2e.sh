@@ -24,13 +24,13 @@ say "PostgreSQL, S3, Kafka"; "$here/services-up.sh"; "$here/kafka-up.sh"
 k() { "$here/kx" kubectl "$@"; }
 say "KafkaSource's controller"
 k apply --server-side -f "$here/yaml/kafkasource.yaml" >/dev/null
-k wait --for=condition=Established crd/kafkasources.sources.knative.dev --timeout=60s >/dev/null
-k -n knative-eventing rollout status deploy/dispatcher --timeout=60s >/dev/null
+k wait --for=condition=Established crd/kafkasources.sources.knative.dev --timeout=15m >/dev/null
+k -n knative-eventing rollout status deploy/dispatcher --timeout=15m >/dev/null
 say "the contract of Jobs and Services, beside the rest"
 k create namespace platform --dry-run=client -o yaml | k apply -f - >/dev/null
 k label namespace platform --overwrite pod-security.kubernetes.io/enforce=restricted >/dev/null
 k -n platform apply -f "$root/manifests/base/accounts.yaml" >/dev/null
-"$here/kx" env PLATFORM_NAMESPACE=platform PLATFORM_IMAGE="dev.local/platform:$TAG" "$images/platform.test" -test.v -test.timeout 15m -test.run TestContract >"$RUN/platform.log" 2>&1 &
+"$here/kx" env PLATFORM_NAMESPACE=platform PLATFORM_IMAGE="dev.local/platform:$TAG" "$images/platform.test" -test.v -test.timeout 60m -test.run TestContract >"$RUN/platform.log" 2>&1 &
 contract=$!
 overlay=$RUN/overlay; mkdir -p "$overlay"; cp "$RUN/pki/ca.crt" "$overlay/"
 cat > "$overlay/kustomization.yaml" <<X
@@ -44,7 +44,7 @@ X
 say "README's section on clusters, word by word"
 "$here/readme.sh" "$overlay"
 k -n kafkaml delete ksvc,kafkasource --all --wait=false >/dev/null # first: a namespace with pods that drain waits for minutes
-k -n kafkaml wait --for=delete pod -l serving.knative.dev/service --timeout=120s >/dev/null
+k -n kafkaml wait --for=delete pod -l serving.knative.dev/service --timeout=15m >/dev/null
 k delete -k "$overlay" --ignore-not-found >/dev/null
 say "walk"
 "$here/kx" env KAFKAML="$KAFKAML" KAFKA_BROKERS=$NODE_IP:9092 E2E_DOMAIN=$DOMAIN E2E_OVERLAY="$overlay" "$images/walk"

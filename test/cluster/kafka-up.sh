@@ -32,5 +32,5 @@ J="java -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 $SRC/kx $J kafka.tools.StorageTool format -t MkU3OEVBNTcwNTJENDM2Qg -c $D/server.properties \
   --add-scram 'SCRAM-SHA-512=[name=kafkaml,password=kafkaml-e2e]' > $RUN/log/kafka-format.log 2>&1
 $SRC/kx setsid $J kafka.Kafka $D/server.properties > $RUN/log/kafka.log 2>&1 < /dev/null &
-for i in $(seq 300); do $SRC/kx bash -c "exec 3<>/dev/tcp/$NODE_IP/9092 && exec 3<>/dev/tcp/$NODE_IP/9094" 2>/dev/null && exit; sleep 0.2; done
+for i in $(seq 3000); do $SRC/kx bash -c "exec 3<>/dev/tcp/$NODE_IP/9092 && exec 3<>/dev/tcp/$NODE_IP/9094" 2>/dev/null && exit; sleep 0.2; done
 tail -5 $RUN/log/kafka.log; exit 1

@@ -17,22 +17,22 @@ done
 mkdir -p $RUN/conf; echo "nameserver $NODE_IP" > $RUN/conf/resolv.conf; for f in Corefile containerd.toml; do sed "s#@RUN@#$RUN#g; s#@SRC@#$SRC#g; s#@DOMAIN@#$DOMAIN#g; s#@INGRESS_IP@#$INGRESS_IP#g" $SRC/conf/$f.in > $RUN/conf/$f; done
 setsid unshare -m -n -p -u -i --fork --kill-child --mount-proc $SRC/node-init.sh > $RUN/log/init.log 2>&1 < /dev/null &
 up=$!
-for i in $(seq 50); do
+for i in $(seq 1000); do
   c=$(cat /proc/$up/task/$up/children 2>/dev/null || true); c=${c%% *}
   [ -n "$c" ] && break; sleep 0.1
 done
 echo $c > $RUN/init.pid; readlink /proc/$c/ns/pid > $RUN/init.ns
 say "node process 1 is $c"
 CTR="$SRC/kx ctr -a /run/containerd/containerd.sock -n k8s.io"
-for i in $(seq 100); do $SRC/kx test -S /run/containerd/containerd.sock 2>/dev/null && $CTR version >/dev/null 2>&1 && break; sleep 0.2; done
+for i in $(seq 1500); do $SRC/kx test -S /run/containerd/containerd.sock 2>/dev/null && $CTR version >/dev/null 2>&1 && break; sleep 0.2; done
 say "containerd answers"
 for f in $IMAGES/*.tar $("$SRC/../../shared/toolchain/fetch.sh" dir)/images/*.tar; do [ -e $f ] || continue; $CTR images import $f >/dev/null; done
 say "images imported"
 K="$SRC/kx kubectl"
-for i in $(seq 300); do [ "$($K get --raw /readyz 2>/dev/null)" = ok ] && break; sleep 0.2; done
+for i in $(seq 3000); do [ "$($K get --raw /readyz 2>/dev/null)" = ok ] && break; sleep 0.2; done
 say "API server ready"
-for i in $(seq 300); do $K get node node1 >/dev/null 2>&1 && break; sleep 0.2; done
-$K wait --for=condition=Ready node/node1 --timeout=60s
+for i in $(seq 3000); do $K get node node1 >/dev/null 2>&1 && break; sleep 0.2; done
+$K wait --for=condition=Ready node/node1 --timeout=15m
 say "node ready"
-for i in $(seq 100); do $K get sa default >/dev/null 2>&1 && break; sleep 0.2; done
+for i in $(seq 3000); do $K get sa default >/dev/null 2>&1 && break; sleep 0.2; done
 say "default service account there"

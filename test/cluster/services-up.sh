@@ -22,7 +22,7 @@ $SRC/kx setsid $AS $PG/bin/postgres -D $D/data -c listen_addresses=$NODE_IP -c u
 mkdir -p $RUN/s3/models
 $SRC/kx setsid $S3 --quiet --access test --secret test-secret --port $NODE_IP:7070 posix $RUN/s3 > $RUN/log/s3.log 2>&1 < /dev/null &
 for p in 5432 7070; do
-  for i in $(seq 150); do $SRC/kx bash -c "exec 3<>/dev/tcp/$NODE_IP/$p" 2>/dev/null && break; sleep 0.2; done
+  for i in $(seq 3000); do $SRC/kx bash -c "exec 3<>/dev/tcp/$NODE_IP/$p" 2>/dev/null && break; sleep 0.2; done
 done
 $SRC/kx bash -c "exec 3<>/dev/tcp/$NODE_IP/5432 && exec 3<>/dev/tcp/$NODE_IP/7070" || { tail -5 $RUN/log/postgres.log $RUN/log/s3.log; exit 1; }
 echo "PostgreSQL and S3 answer"

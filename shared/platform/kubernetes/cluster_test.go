@@ -34,7 +34,7 @@ func TestContract(t *testing.T) {
 		t.Fatal(err)
 	}
 	platformtest.Exercise(t, platformtest.Backend{
-		Outlives: true, Patience: 3 * time.Minute,
+		Outlives: true, Patience: 10 * time.Minute,
 		Place: func(t *testing.T) func(func(context.Context, platform.Ended)) platformtest.Owner {
 			empty(t, client)
 			return func(onEnded func(context.Context, platform.Ended)) platformtest.Owner {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -75,53 +76,53 @@ func (w *walk) coldStart(ctx context.Context, i pipeline.Inference, woken, first
 		return err
 	}
 	r.pods = len(pods)
-	chosen, loading, serving, err := w.firstServing(ctx, i)
+	scheduled, loading, serving, err := w.firstServing(ctx, i, woken)
 	if err != nil {
 		return err
-	}
-	text, err := w.kubectl(ctx, "get", "pod", chosen, "-o", `jsonpath={.status.conditions[?(@.type=="PodScheduled")].lastTransitionTime}`)
-	if err != nil {
-		return err
-	}
-	scheduled, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return fmt.Errorf("when %s was scheduled: %w", chosen, err)
 	}
 	r.notef("cold start %.1f s: scheduled %.0f, container %.0f, model loaded %.2f, first prediction %.2f",
 		first.Sub(woken).Seconds(), max(0, scheduled.Sub(woken).Seconds()), loading.Sub(scheduled).Seconds(), serving.Sub(loading).Seconds(), first.Sub(serving).Seconds())
 	return nil
 }
 
-// firstServing waits until a pod of an inference says that it serves, and gives
-// the one that was first, when it began to load its model and when it served.
-// More pods may be starting: a container that has not started has no log, and
-// one that starts now was not the first.
-func (w *walk) firstServing(ctx context.Context, i pipeline.Inference) (pod string, loading, serving time.Time, err error) {
+// firstServing waits until a pod of an inference says that it serves since it
+// was woken, and gives when the one that was first was scheduled, began to load
+// its model and served. More pods may be starting: a container that has not
+// started has no log, and one that starts now was not the first. Those from
+// before, and soon those that served, are on their way out: a pod that is gone
+// when its log is asked for is left out.
+func (w *walk) firstServing(ctx context.Context, i pipeline.Inference, woken time.Time) (scheduled, loading, serving time.Time, err error) {
+	var gone error
 	err = until(ctx, func() (bool, error) {
 		pods, err := w.started(ctx, selector(i))
 		if err != nil {
 			return false, err
 		}
 		for _, p := range pods {
-			from, to, err := w.loaded(ctx, p)
+			from, to, err := w.loaded(ctx, p.name)
 			if err != nil {
-				return false, err
-			}
-			if !to.IsZero() && (pod == "" || to.Before(serving)) {
-				pod, loading, serving = p, from, to
+				gone = err
+			} else if to.After(woken) && (serving.IsZero() || to.Before(serving)) {
+				scheduled, loading, serving = p.scheduled, from, to
 			}
 		}
-		return pod != "", nil
+		return !serving.IsZero(), nil
 	})
 	if err != nil {
-		err = fmt.Errorf("predictions came, but no pod says that it serves: %w", err)
+		err = fmt.Errorf("predictions came, but no pod says that it serves: %w", errors.Join(err, gone))
 	}
-	return pod, loading, serving, err
+	return scheduled, loading, serving, err
 }
 
-// started lists the pods of a selector whose function's container runs, but for
-// those on their way out.
-func (w *walk) started(ctx context.Context, selector string) (names []string, err error) {
+// pod is one whose function's container runs.
+type pod struct {
+	name      string
+	scheduled time.Time
+	leaving   bool // on its way out
+}
+
+// started lists the pods of a selector whose function's container runs.
+func (w *walk) started(ctx context.Context, selector string) (all []pod, err error) {
 	out, err := w.kubectl(ctx, "get", "pods", "-l", selector, "-o", "json")
 	if err != nil {
 		return nil, err
@@ -133,6 +134,10 @@ func (w *walk) started(ctx context.Context, selector string) (names []string, er
 				DeletionTimestamp *time.Time
 			}
 			Status struct {
+				Conditions []struct {
+					Type               string
+					LastTransitionTime time.Time
+				}
 				ContainerStatuses []struct {
 					Name  string
 					State struct{ Running *struct{} }
@@ -143,14 +148,20 @@ func (w *walk) started(ctx context.Context, selector string) (names []string, er
 	if err := json.Unmarshal([]byte(out), &pods); err != nil {
 		return nil, fmt.Errorf("read the pods: %w", err)
 	}
-	for _, pod := range pods.Items {
-		for _, c := range pod.Status.ContainerStatuses {
-			if c.Name == container && c.State.Running != nil && pod.Metadata.DeletionTimestamp == nil {
-				names = append(names, pod.Metadata.Name)
+	for _, item := range pods.Items {
+		p := pod{name: item.Metadata.Name, leaving: item.Metadata.DeletionTimestamp != nil}
+		for _, condition := range item.Status.Conditions {
+			if condition.Type == "PodScheduled" {
+				p.scheduled = condition.LastTransitionTime
+			}
+		}
+		for _, c := range item.Status.ContainerStatuses {
+			if c.Name == container && c.State.Running != nil {
+				all = append(all, p)
 			}
 		}
 	}
-	return names, nil
+	return all, nil
 }
 
 // container is how Knative calls the container of a function.

@@ -57,31 +57,43 @@ func (w *walk) replicas(ctx context.Context, r *row) (err error) {
 	if err := w.pass(ctx, w.source, many, 2000, r, nil); err != nil {
 		return err
 	}
-	return w.shares(ctx, w.source, 3, r)
+	return w.shared(ctx, w.source, 3, r)
 }
 
-// shares reports how many predictions each replica made.
-func (w *walk) shares(ctx context.Context, i pipeline.Inference, want int, r *row) error {
-	pods, err := w.running(ctx, selector(i))
-	if err != nil {
-		return err
+// shared waits until each of the replicas has predicted, and reports how many
+// records each has. More come for a replica that joined too late for any.
+func (w *walk) shared(ctx context.Context, i pipeline.Inference, want int, r *row) error {
+	for {
+		pods, shares, err := w.shares(ctx, i)
+		if err != nil {
+			return err
+		}
+		if len(shares) == want {
+			r.pods = len(pods)
+			r.notef("predictions by pod: %s", strings.Join(shares, " + "))
+			return nil
+		}
+		if err := w.pass(ctx, i, 2000, 1000, r, nil); err != nil {
+			return fmt.Errorf("%d replicas of %d have predicted: %w", len(shares), want, err)
+		}
 	}
-	var shares []string
+}
+
+// shares are the predictions of each replica that made some.
+func (w *walk) shares(ctx context.Context, i pipeline.Inference) (pods, shares []string, err error) {
+	if pods, err = w.running(ctx, selector(i)); err != nil {
+		return nil, nil, err
+	}
 	for _, pod := range pods {
 		metrics, err := w.kubectl(ctx, "get", "--raw", "/api/v1/namespaces/"+namespace+"/pods/"+pod+":8080/proxy/metrics")
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
 		if n := metric(metrics, "kafkaml_predict_batch_records_sum"); n != "" && n != "0" {
 			shares = append(shares, n)
 		}
 	}
-	r.pods = len(pods)
-	r.notef("predictions by pod: %s", strings.Join(shares, " + "))
-	if len(shares) != want {
-		return fmt.Errorf("%d replicas of %d predicted", len(shares), want)
-	}
-	return nil
+	return pods, shares, nil
 }
 
 // metric gives the value of the first sample of a metric in Prometheus' text.
@@ -140,7 +152,7 @@ func (w *walk) canary(ctx context.Context, r *row) error {
 		if _, err := w.kubectl(ctx, "patch", "ksvc", w.source.Name, "--type=merge", "-p", string(patch)); err != nil {
 			return err
 		}
-		_, err = w.kubectl(ctx, "wait", "--for=condition=Ready", "ksvc/"+w.source.Name, "--timeout=120s")
+		_, err = w.kubectl(ctx, "wait", "--for=condition=Ready", "ksvc/"+w.source.Name, "--timeout=15m")
 		return err
 	}
 	if err := split([]map[string]any{{"revisionName": revisions[0], "percent": 90}, {"latestRevision": true, "percent": 10}}); err != nil {
@@ -185,5 +197,5 @@ func (w *walk) direct(ctx context.Context, r *row) error {
 	if err := w.pass(ctx, i, many, 5000, r, nil); err != nil {
 		return err
 	}
-	return w.shares(ctx, i, 3, r)
+	return w.shared(ctx, i, 3, r)
 }

@@ -19,7 +19,7 @@ func (w *walk) install(ctx context.Context, r *row) error {
 		}
 	}
 	began := time.Now()
-	if _, err := w.kubectl(ctx, "wait", "--for=condition=Ready", "ksvc", "--all", "--timeout=300s"); err != nil {
+	if _, err := w.kubectl(ctx, "wait", "--for=condition=Ready", "ksvc", "--all", "--timeout=15m"); err != nil {
 		return err
 	}
 	out, err := w.kubectl(ctx, "get", "ksvc", "-l", "app.kubernetes.io/part-of=kafkaml,!kafkaml.io/inference", "-o", "name")
@@ -153,7 +153,7 @@ func (w *walk) uninstall(ctx context.Context, r *row) error {
 	if err := w.nothing(ctx, "serving.knative.dev/service", "pods"); err != nil {
 		return err
 	}
-	_, err = w.kubectl(ctx, "delete", "-k", w.overlay, "--ignore-not-found", "--timeout=180s")
+	_, err = w.kubectl(ctx, "delete", "-k", w.overlay, "--ignore-not-found", "--timeout=15m")
 	r.notef("the namespace after %.1f s", time.Since(began).Seconds())
 	return err
 }

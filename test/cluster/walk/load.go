@@ -53,7 +53,7 @@ func (w *walk) collect(ctx context.Context, topic string, before map[int]int64, 
 	for p, o := range before {
 		at[p] = o
 	}
-	const quiet = 40 * time.Second
+	const quiet = 5 * time.Minute
 	last := time.Now()
 	err := until(ctx, func() (bool, error) {
 		_, next, err := w.cluster.Offsets(ctx, topic)

@@ -42,7 +42,7 @@ func (w *walk) woken(ctx context.Context, r *row, wake func() error) error {
 	if asked > 1 {
 		r.notef("asked %d times", asked)
 	}
-	pods, err := w.running(ctx, "serving.knative.dev/service="+controlLog)
+	pods, err := w.names(ctx, "pods", "serving.knative.dev/service="+controlLog) // it may be on its way out again
 	r.pods = len(pods)
 	if err == nil && len(pods) == 0 {
 		err = fmt.Errorf("it answered without a pod")
@@ -53,7 +53,7 @@ func (w *walk) woken(ctx context.Context, r *row, wake func() error) error {
 // wakeByCurl asks the function's own URL.
 func (w *walk) wakeByCurl(ctx context.Context, r *row) error {
 	return w.woken(ctx, r, func() error {
-		args := []string{"-sS", "--fail", "--max-time", "120", w.url(controlLog) + "/datasources"}
+		args := []string{"-sS", "--fail", "--max-time", "600", w.url(controlLog) + "/datasources"}
 		if w.ingress != "" {
 			args = append(args, "--connect-to", "::"+w.ingress)
 		}
@@ -133,7 +133,7 @@ func (w *walk) dump(ctx context.Context, browser string) (string, error) {
 		host, _, _ := strings.Cut(w.ingress, ":")
 		args = append(args, "--host-resolver-rules=MAP * "+host)
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, browser, append(args, w.url("page")+"/#/datasources")...).Output()
 	if err != nil {

@@ -59,7 +59,7 @@ func (w *walk) step(ctx context.Context, s step) error {
 	fmt.Printf("== %s\n", s.name)
 	r := &row{step: s.name, pods: -1, records: -1, lost: -1, duplicated: -1}
 	w.rows = append(w.rows, r)
-	ctx, cancel := context.WithTimeoutCause(ctx, s.limit, fmt.Errorf("not done within %s", s.limit))
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not done within %s", limit))
 	defer cancel()
 	began := time.Now()
 	err := s.do(w, ctx, r)
