@@ -155,12 +155,12 @@ func junkRows() (all []row) {
 			_, said := a.result(d)
 			return said
 		}},
-		row{id: "X5 CLI", right: "shows the rejection, and --watch ends", want: []string{"show code", "watch code", "control message|message", "!watch code 0"}, try: func(a *attempt) string {
+		row{id: "X5 CLI", right: "shows the rejection, and --watch tells of it while it waits for another stream", want: []string{"show code 0", "watch code 130", "last stream trains nothing", "last rejected", "JSON object"}, try: func(a *attempt) string {
 			d := a.deployed(points)
 			a.announceBytes(fmt.Appendf(nil, "%02d", d), []byte("hello"))
 			_, _ = a.result(d)
 			show, code := a.types("deployments", "show", fmt.Sprint(d))
-			watch, watched := a.types("deployments", "show", fmt.Sprint(d), "--watch")
+			watch, watched := a.typesUntil("last stream trains nothing", "deployments", "show", fmt.Sprint(d), "--watch")
 			return fmt.Sprintf("watch code %d: %s; show code %d: %s", watched, watch, code, show)
 		}},
 		row{id: "X5 junk, then good", right: "trains", want: []string{"finished"}, try: func(a *attempt) string {

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,16 +22,16 @@ import (
 )
 
 const (
-	startTime = 2 * time.Minute // of a kafkaml run with Apache Kafka, on a busy machine
-	waitTime  = time.Minute     // of anything that a person waits for
-	rowTime   = 3 * time.Minute // of all that one row does
+	startTime = 5 * time.Minute  // of a kafkaml run with Apache Kafka, on a busy machine
+	waitTime  = 5 * time.Minute  // of anything that a person waits for
+	rowTime   = 10 * time.Minute // of all that one row does
 )
 
 // product is a kafkaml run with a data folder and an Apache Kafka of its own.
 type product struct {
 	bin, dir string
 	running  *exec.Cmd
-	said     bytes.Buffer
+	said     output
 	ended    chan struct{}
 
 	url     string
@@ -43,6 +42,7 @@ type product struct {
 
 	mu     sync.Mutex
 	models map[string]*registered
+	points trainedOnce // what rows serve that only need something to predict
 }
 
 // start starts kafkaml run and connects to it.
@@ -52,13 +52,9 @@ func start(bin string) (*product, error) {
 		return nil, err
 	}
 	p := &product{bin: bin, dir: dir, ended: make(chan struct{}), models: map[string]*registered{}}
-	ports, err := freePorts(2)
-	if err != nil {
-		return nil, err
-	}
 	ready := filepath.Join(dir, "ready.json")
 	p.running = p.command("run", "--data", filepath.Join(dir, "data"), "--broker", "kafka", "--ready-file", ready,
-		"--port", ports[0], "--kafka-port", ports[1])
+		"--port", "0", "--kafka-port", "0")
 	p.running.Stdout, p.running.Stderr = &p.said, &p.said
 	p.running.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := p.running.Start(); err != nil {
@@ -142,6 +138,39 @@ func (a *attempt) types(args ...string) (said string, code int) {
 	return string(out), cmd.ProcessState.ExitCode()
 }
 
+// typesUntil types a command that goes on, and ends it by Ctrl-C once it has
+// printed a text.
+func (a *attempt) typesUntil(text string, args ...string) (said string, code int) {
+	cmd := a.command(args...)
+	var out output
+	cmd.Stdout, cmd.Stderr = &out, &out
+	a.must(cmd.Start())
+	defer context.AfterFunc(a.ctx, func() { _ = cmd.Process.Kill() })()
+	err := a.within(waitTime, func() (string, bool, error) { return out.String(), strings.Contains(out.String(), text), a.ctx.Err() })
+	_ = cmd.Process.Signal(os.Interrupt) // it may have ended
+	_ = cmd.Wait()                       // its state says how it ended
+	a.must(err)
+	return out.String(), cmd.ProcessState.ExitCode()
+}
+
+// output gathers what a process prints while it runs.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(b)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
 // within asks again and again until done.
 func (p *product) within(limit time.Duration, ask func() (state string, done bool, err error)) error {
 	deadline := time.NewTimer(limit)
@@ -161,21 +190,4 @@ func (p *product) within(limit time.Duration, ask func() (state string, done boo
 		case <-tick.C:
 		}
 	}
-}
-
-// freePorts finds ports that nobody listens on.
-func freePorts(n int) (ports []string, err error) {
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer l.Close()
-		_, port, err := net.SplitHostPort(l.Addr().String())
-		if err != nil {
-			return nil, err
-		}
-		ports = append(ports, port)
-	}
-	return ports, nil
 }

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/kafkaml/kafkaml/client"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -49,7 +48,7 @@ func (a *attempt) predict(i pipeline.Inference, records ...record) string {
 // predicted waits for so many predictions and dead letters.
 func (a *attempt) predicted(i pipeline.Inference, n int) string {
 	var out, dead []stream.Record
-	err := a.within(20*time.Second, func() (string, bool, error) {
+	err := a.within(waitTime, func() (string, bool, error) {
 		out, dead = a.read(i.OutputTopic), a.read(i.DeadLetter)
 		return fmt.Sprintf("%d predictions and %d dead letters of %d", len(out), len(dead), n), len(out)+len(dead) >= n, nil
 	})
