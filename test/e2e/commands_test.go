@@ -24,6 +24,17 @@ func (m *machine) try(args ...string) (out, said string, code int) {
 	return o.String(), e.String(), cmd.ProcessState.ExitCode()
 }
 
+// meanwhile types a command beside the test, which sees what it brings about
+// however soon that comes; it may fail. The channel is closed at its end.
+func (m *machine) meanwhile(args ...string) <-chan struct{} {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		m.try(args...)
+	}()
+	return ended
+}
+
 // kafkaml types a command that must do what it says.
 func (m *machine) kafkaml(args ...string) string {
 	m.t.Helper()

@@ -26,10 +26,11 @@ func TestCrash(t *testing.T) {
 	m.start()
 
 	// While it trains: the process of everything, then the training process alone.
-	m.kafkaml("stream", "send", m.pointsFile(2200), "--label", "class", "--format", "RAW", "--topic", "points", "--partitions", "2",
+	send := m.meanwhile("stream", "send", m.pointsFile(2200), "--label", "class", "--format", "RAW", "--topic", "points", "--partitions", "2",
 		"--deployment", deployment, "--test-rate", "0.1")
 	m.one(trainer)
 	m.kill()
+	<-send
 	m.start()
 	results := m.finished(deployment, 1)
 	if r := results[0]; r.Metrics.Test["accuracy"] < 0.85 || r.Lineage.Records != 2200 {
@@ -68,9 +69,10 @@ func TestTrainingThatIsKilledSaysSo(t *testing.T) {
 	m := newMachine(t, nil, "--broker", "development")
 	m.model("small", "small.py")
 	m.kafkaml("configurations", "create", "--name", "one", "--models", "small")
-	deployment := m.created("deployments", "create", "--configuration", "one", "--batch-size", "2", "--training-kwargs", "epochs=400, verbose=0")
-	m.kafkaml("stream", "send", m.pointsFile(2200), "--label", "class", "--format", "RAW", "--topic", "points", "--deployment", deployment)
+	deployment := m.created("deployments", "create", "--configuration", "one", "--batch-size", "2", "--training-kwargs", "epochs=20000, verbose=0")
+	send := m.meanwhile("stream", "send", m.pointsFile(2200), "--label", "class", "--format", "RAW", "--topic", "points", "--deployment", deployment)
 	terminate(m.one(trainer).pid, syscall.SIGKILL)
+	<-send
 	var r pipeline.Result
 	within(t, waitTime, "the killed training", func() (string, bool) {
 		all := m.results(deployment)

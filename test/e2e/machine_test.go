@@ -22,8 +22,8 @@ import (
 // startTime bounds a start on a busy machine, waitTime anything that a person
 // would wait for.
 const (
-	startTime = 90 * time.Second
-	waitTime  = 90 * time.Second
+	startTime = 5 * time.Minute
+	waitTime  = 5 * time.Minute
 )
 
 // machine is one data folder and the kafkaml run over it, started, ended and

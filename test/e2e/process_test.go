@@ -73,7 +73,7 @@ const (
 // gone wants all processes to have ended soon.
 func gone(t *testing.T, all []child) {
 	t.Helper()
-	within(t, 30*time.Second, "the end of every child", func() (string, bool) {
+	within(t, waitTime, "the end of every child", func() (string, bool) {
 		var left []string
 		for _, c := range all {
 			if c.alive() {
