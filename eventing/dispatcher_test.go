@@ -26,6 +26,8 @@ type taker struct {
 	dead   []string
 	status func(n int, r stream.Record) int // of the n-th request
 	n      int
+	most   int           // how many are taken until more is closed, where it is not 0
+	more   chan struct{} // closed when the rest may come
 }
 
 func newTaker(t *testing.T, status func(int, stream.Record) int) *taker {
@@ -46,6 +48,13 @@ func (k *taker) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if err != nil {
 		w.WriteHeader(http.StatusTeapot)
 		return
+	}
+	if distinct, _ := k.count(); k.most > 0 && distinct > k.most {
+		select {
+		case <-k.more:
+		case <-req.Context().Done():
+			return
+		}
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -106,7 +115,7 @@ func dispatcher(t *testing.T, c *stream.Cluster, resolve eventing.Resolve) *even
 
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !cond(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); !cond(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("never: " + what)
 		}
@@ -131,6 +140,7 @@ func TestDispatcherLosesNoRecord(t *testing.T) {
 		}
 		return http.StatusOK
 	})
+	k.most, k.more = each, make(chan struct{})
 	s := source(topic, k.URL)
 	d := dispatcher(t, c, nil)
 	if err := d.Apply(t.Context(), s); err != nil {
@@ -141,6 +151,7 @@ func TestDispatcherLosesNoRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	before, _ := k.count()
+	close(k.more)
 	d = dispatcher(t, c, nil)
 	if err := d.Apply(t.Context(), s); err != nil {
 		t.Fatal(err)

@@ -95,7 +95,7 @@ func scheduled(t *testing.T, dir string, datasource int64) {
 
 func awaitFile(t *testing.T, path string) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; <-time.After(10 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; <-time.After(10 * time.Millisecond) {
 		if _, err := os.Stat(path); err == nil {
 			return
 		}

@@ -106,7 +106,7 @@ func (p *process) code(t testing.TB) int {
 	t.Helper()
 	select {
 	case <-p.done:
-	case <-time.After(30 * time.Second):
+	case <-time.After(3 * time.Minute):
 		t.Fatal("the process does not end")
 	}
 	var exit *exec.ExitError
@@ -153,7 +153,7 @@ func freeAddress(t testing.TB) string {
 
 func until(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
+	deadline := time.Now().Add(5 * time.Minute)
 	for !holds() {
 		if time.Now().After(deadline) {
 			t.Fatal("never: " + what)

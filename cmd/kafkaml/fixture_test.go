@@ -187,7 +187,7 @@ func (s *server) runAs(t *testing.T, program, line, stdin string) ran {
 	}
 	// Long enough for any command on a busy machine; a watch that would not end
 	// ends, and the test shows what it wrote.
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	code := env.Execute(ctx, newRoot(env), words(t, line))
 	return ran{code, out.String(), err.String()}

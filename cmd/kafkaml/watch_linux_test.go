@@ -79,7 +79,7 @@ func (s *seen) String() string {
 // await waits until what was written holds all of want, in their order.
 func (s *seen) await(t *testing.T, want ...string) {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	for {
 		rest, found := s.String(), true
 		for _, w := range want {

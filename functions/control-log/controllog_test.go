@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/eventing/door"
@@ -38,6 +40,9 @@ type rig struct {
 	mu      sync.Mutex
 	told    []int64
 	away    bool
+	refused func() // called for each event that comes while deploy-training is away
+
+	handling sync.WaitGroup // requests to the step
 }
 
 func newRig(t *testing.T) *rig {
@@ -55,9 +60,14 @@ func newRig(t *testing.T) *rig {
 	}, r.store, log))
 	s := controllog.NewService(controllog.Deps{
 		Store: r.store, Cluster: r.cluster, ControlTopic: r.control, Log: log,
-		Emit: eventing.NewEmitter(sink.URL, eventing.Overrides{}, &http.Client{Timeout: time.Second}),
+		Emit: eventing.NewEmitter(sink.URL, eventing.Overrides{}, &http.Client{Timeout: time.Minute}),
 	})
-	r.Server = httptest.NewServer(door.Handler(s.Function(), r.store, log))
+	step := door.Handler(s.Function(), r.store, log)
+	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		r.handling.Add(1)
+		defer r.handling.Done()
+		step.ServeHTTP(w, req)
+	}))
 	t.Cleanup(func() {
 		r.Server.Close()
 		sink.Close()
@@ -70,6 +80,7 @@ func (r *rig) take(_ context.Context, e event.Event) (*event.Event, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.away {
+		r.refused()
 		return nil, &pipeline.Error{Kind: pipeline.Unavailable, Reason: "away"}
 	}
 	id, err := eventing.ID(e)
@@ -87,6 +98,23 @@ func (r *rig) tellings() []int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.told)
+}
+
+// configure changes a topic, as a person does.
+func (r *rig) configure(t *testing.T, topic, name, value string) {
+	t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(r.cluster.Config().Brokers...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	answers, err := kadm.NewClient(client).AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Name: name, Value: &value}}, topic)
+	if err == nil {
+		err = answers[0].Err
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (r *rig) produce(t *testing.T, n int) {
@@ -263,8 +291,14 @@ func TestRecordIsNotTakenUntilItIsTold(t *testing.T) {
 	r := newRig(t)
 	r.setAway(true)
 	e := kafkaSource(r.record(t, []byte{1}, r.value(nil)))
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	asked := 0
+	r.refused = func() {
+		if asked++; asked == 2 { // it goes on asking
+			cancel()
+		}
+	}
 	req, err := eventing.NewRequest(ctx, r.URL, e)
 	if err != nil {
 		t.Fatal(err)
@@ -273,6 +307,7 @@ func TestRecordIsNotTakenUntilItIsTold(t *testing.T) {
 		t.Errorf("answered %d while deploy-training is away", res.StatusCode)
 		_ = res.Body.Close()
 	}
+	r.handling.Wait()
 	if len(r.list(t, "")) != 1 {
 		t.Error("the datasource is not kept")
 	}
@@ -372,7 +407,7 @@ func (r *rig) deployment(t *testing.T) (id int64) {
 func TestRetentionIsRefreshed(t *testing.T) {
 	r := newRig(t)
 	short := streamtest.Name(t)
-	if err := r.cluster.CreateTopic(t.Context(), short, 1, map[string]string{"retention.ms": "2000", "segment.ms": "100"}); err != nil {
+	if err := r.cluster.CreateTopic(t.Context(), short, 1, map[string]string{"retention.ms": "-1", "segment.ms": "100"}); err != nil {
 		t.Fatal(err)
 	}
 	produce := func() {
@@ -385,7 +420,8 @@ func TestRetentionIsRefreshed(t *testing.T) {
 	if _, reply := r.send(t, kafkaSource(r.record(t, []byte{1}, value))); reply.Type() != eventing.DatasourceReceived {
 		t.Fatalf("%s", reply.Data())
 	}
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	r.configure(t, short, "retention.ms", "1000")
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		produce() // a segment that is written to stays
 		first, _, err := r.cluster.Offsets(t.Context(), short)
 		if err == nil && first[0] >= 2 {

@@ -66,7 +66,7 @@ func TestWhatWasDeletedMeanwhileIsEnded(t *testing.T) {
 		t.Fatal(err)
 	}
 	begin()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		if _, err := processes.Status(t.Context(), gone.Name); pipeline.KindOf(err) == pipeline.NotFound {
 			break
 		}

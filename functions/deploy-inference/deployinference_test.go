@@ -228,7 +228,7 @@ func (r *rig) deploy(t *testing.T, changes members) pipeline.Inference {
 // await polls an inference until cond holds.
 func (r *rig) await(t *testing.T, id int64, what string, cond func(pipeline.Inference) bool) pipeline.Inference {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		var i pipeline.Inference
 		_, body := r.call(t, "GET", fmt.Sprintf("/inferences/%d", id), nil)
 		if err := json.Unmarshal(body, &i); err != nil {
@@ -260,7 +260,7 @@ func (r *rig) feed(t *testing.T, n, total int) map[string]int {
 	if _, err := r.cluster.Produce(t.Context(), "in", 0, records); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		_, next, err := r.cluster.Offsets(t.Context(), "out")
 		if err != nil {
 			t.Fatal(err)

@@ -187,7 +187,7 @@ func (m *machine) points(t *testing.T, deployment int64, n int) pipeline.Datasou
 // until reads result 1 each time something happened, until it is as expected.
 func (m *machine) until(t *testing.T, what string, ok func(pipeline.Result) bool) pipeline.Result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	for {
 		last, err := m.Store.LastEvent(ctx)

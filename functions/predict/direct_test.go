@@ -138,7 +138,7 @@ func TestDirectRebalances(t *testing.T) {
 		}
 	}
 	n := rounds * each
-	deadline := time.Now().Add(60 * time.Second)
+	deadline := time.Now().Add(5 * time.Minute)
 	for {
 		outputs := await(t, c, job.OutputTopic, int64(n)-poisoned(n))
 		distinct := map[string]bool{}

@@ -88,7 +88,7 @@ func consumeUntilEnd(t testing.TB, s *service) (stop func()) {
 // await polls until the topic holds n records and gives them.
 func await(t testing.TB, c *stream.Cluster, topic string, n int64) []stream.Record {
 	t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
+	deadline := time.Now().Add(5 * time.Minute)
 	for {
 		first, next, err := c.Offsets(t.Context(), topic)
 		if err != nil {

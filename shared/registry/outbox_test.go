@@ -95,7 +95,7 @@ func TestReadersMissNoEvent(t *testing.T) {
 			}
 		}
 		const all = stores * writersEach * each * 3 / 2 // one and two events in turn
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 		defer cancel()
 		var last int64
 		for last < all-stores*writersEach { // an odd number of turns ends with one event
@@ -162,7 +162,7 @@ func TestWaitWakes(t *testing.T) {
 				if err != nil {
 					t.Errorf("%s: %v", name, err)
 				}
-			case <-time.After(10 * time.Second):
+			case <-time.After(2 * time.Minute):
 				t.Errorf("an event of %s did not wake", name)
 			}
 		}

@@ -121,7 +121,7 @@ func TestExpiryByAge(t *testing.T) {
 			produce(t, c, topic, 0, old)
 		}
 		base := produce(t, c, topic, 0, numbered(10))
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 		defer cancel()
 		for first := int64(0); first == 0; {
 			offsets, _, err := c.Offsets(ctx, topic)

@@ -129,7 +129,7 @@ func TestSecuredBroker(t *testing.T) {
 				t.Fatal(err)
 			}
 			produce(t, c, topic, 0, numbered(3))
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 			defer cancel()
 			seen := 0
 			if err := c.Consume(ctx, stream.GroupConfig{ID: topic, Topics: []string{topic}}, func(ctx context.Context, claim *stream.Claim) error {

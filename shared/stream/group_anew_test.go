@@ -39,7 +39,7 @@ func consumeValues(ctx context.Context, t *testing.T, c *stream.Cluster, topic s
 // new one holds more records than the group had committed of the old one.
 func TestGroupOfATopicMadeAnew(t *testing.T) {
 	streamtest.Each(t, func(t *testing.T, c *stream.Cluster) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 		defer cancel()
 		topic := streamtest.Topic(t, c, 1)
 		produce(t, c, topic, 0, numbered(3))

@@ -41,7 +41,7 @@ func TestGroupGoesOnWhereItCommitted(t *testing.T) {
 			for p := range partitions {
 				produce(t, c, topic, p, numbered(each))
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 			err := c.Consume(ctx, config, func(ctx context.Context, claim *stream.Claim) error {
 				for {
 					records, err := claim.Fetch(ctx)
@@ -93,7 +93,7 @@ func TestGroupSharesPartitions(t *testing.T) {
 	streamtest.Each(t, func(t *testing.T, c *stream.Cluster) {
 		topic := streamtest.Topic(t, c, 2)
 		config := stream.GroupConfig{ID: streamtest.Name(t), Topics: []string{topic}}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 		defer cancel()
 		var members sync.WaitGroup
 		var mu sync.Mutex
@@ -130,7 +130,7 @@ func TestLastCommitWhileLeaving(t *testing.T) {
 		config := stream.GroupConfig{ID: streamtest.Name(t), Topics: []string{topic}}
 		for round := range int64(2) {
 			base := produce(t, c, topic, 0, numbered(10))
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 			if err := c.Consume(ctx, config, func(ctx context.Context, claim *stream.Claim) error {
 				records, err := claim.Fetch(ctx)
 				if err != nil {
@@ -154,7 +154,7 @@ func TestLastCommitWhileLeaving(t *testing.T) {
 // A topic that comes into being later is consumed from its first record.
 func TestGroupWaitsForItsTopic(t *testing.T) {
 	streamtest.Each(t, func(t *testing.T, c *stream.Cluster) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 		defer cancel()
 		topic := streamtest.Name(t)
 		config := stream.GroupConfig{ID: streamtest.Name(t), Topics: []string{topic}}
@@ -196,7 +196,7 @@ func TestGroupWaitsForItsTopic(t *testing.T) {
 // makes topics for producers, and is consumed again once there is a new one.
 func TestGroupDoesNotMakeItsTopicAgain(t *testing.T) {
 	streamtest.Each(t, func(t *testing.T, c *stream.Cluster) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 		defer cancel()
 		topic := streamtest.Topic(t, c, 2)
 		produce(t, c, topic, 0, numbered(1))
@@ -266,7 +266,7 @@ func TestManyPartitionsStayWithinTheirMemory(t *testing.T) {
 		}
 	}
 	const total = partitions * each * 1000
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	var seen, fetching atomic.Int64
 	all := make(chan struct{})
@@ -304,7 +304,7 @@ func TestManyPartitionsStayWithinTheirMemory(t *testing.T) {
 	if used := int64(full.HeapAlloc) - int64(before.HeapAlloc); used > allowed {
 		t.Errorf("%d MiB are held while all partitions wait", used>>20)
 	}
-	for deadline := time.Now().Add(10 * time.Second); c.SlotsInUse() > 0; <-time.After(10 * time.Millisecond) { // fetches that were cut off end beside
+	for deadline := time.Now().Add(2 * time.Minute); c.SlotsInUse() > 0; <-time.After(10 * time.Millisecond) { // fetches that were cut off end beside
 		if time.Now().After(deadline) {
 			t.Fatalf("%d slots were not given back", c.SlotsInUse())
 		}

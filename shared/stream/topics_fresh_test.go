@@ -23,18 +23,20 @@ func TestTopicMadeByAnotherIsSeenAtOnce(t *testing.T) {
 		}
 		defer other.Close()
 		topic := streamtest.Name(t) + "-new"
-		began := time.Now()
+		var looking time.Duration
 		for i := range 8 { // the library, which looks within two seconds, would be waited for each time
 			name := fmt.Sprint(topic, i)
 			if err := other.EnsureTopic(t.Context(), name, 3); err != nil {
 				t.Fatal(err)
 			}
+			began := time.Now()
 			if n, err := c.Partitions(t.Context(), name); n != 3 || err != nil {
 				t.Fatalf("%d partitions, %v; want 3", n, err)
 			}
+			looking += time.Since(began)
 		}
-		if took := time.Since(began); took > 4*time.Second {
-			t.Errorf("8 topics were seen after %v", took)
+		if looking > 4*time.Second {
+			t.Errorf("8 topics were seen after %v", looking)
 		}
 		if err := other.EnsureTopic(t.Context(), topic+"er", 1); err != nil {
 			t.Fatal(err)

@@ -32,7 +32,7 @@ func open(t *testing.T, dir string) {
 // eventually polls until done or a generous deadline.
 func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !done(); {
+	for deadline := time.Now().Add(2 * time.Minute); !done(); {
 		if time.Now().After(deadline) {
 			t.Fatal("waited in vain for", what)
 		}

@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 
 func TestContract(t *testing.T) {
-	platformtest.Exercise(t, platformtest.Backend{Patience: 20 * time.Second, Place: func(t *testing.T) func(func(context.Context, platform.Ended)) platformtest.Owner {
+	platformtest.Exercise(t, platformtest.Backend{Patience: 2 * time.Minute, Place: func(t *testing.T) func(func(context.Context, platform.Ended)) platformtest.Owner {
 		dir := t.TempDir()
 		return func(onEnded func(context.Context, platform.Ended)) platformtest.Owner {
 			var proxy http.Handler
@@ -105,7 +105,7 @@ func wait[T any](t *testing.T, from <-chan T) T {
 	select {
 	case v := <-from:
 		return v
-	case <-time.After(20 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Fatal("nothing came")
 	}
 	panic("unreachable")
@@ -114,7 +114,7 @@ func wait[T any](t *testing.T, from <-chan T) T {
 // eventually polls until cond holds.
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !cond(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); !cond(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("never: " + what)
 		}

@@ -71,7 +71,7 @@ func untilEmpty(t *testing.T, c *stream.Cluster, topic string) {
 	t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for limit := time.After(30 * time.Second); ; {
+	for limit := time.After(2 * time.Minute); ; {
 		first, next, err := c.Offsets(t.Context(), topic)
 		if err != nil {
 			t.Fatal(err)
