@@ -3,8 +3,7 @@
 // are tried on a real kafkaml run over Apache Kafka, as a new user would, and
 // the outcome of all is one table: id, what is right, what was got.
 //
-// A row fails where what was got is not right. A row that is open says by which
-// kind of fault; nothing is asserted of it until the kind is mended.
+// A row fails where what was got is not right.
 //
 //	go test ./test/cases -v                    the table, also in artefacts/cases.md
 //	go test ./test/cases -run 'Cases/rows/A21' one row

@@ -41,7 +41,7 @@ func acceptedRows() []row {
 		register("A06 warned", "accepted, decay is ignored: line 14", "06", "accepted", "warning line 14", "decay"),
 		register("A44", "accepted, or the limit and a way out", "44", "accepted|SGD"),
 		register("A53", "no trainable weights are warned of", "53", "accepted", "no trainable weights|does not have any trainable weights"),
-		opened("M12, the line of the layer is not shown", register("A54", "accepted, or line 10 and tf.print", "54", "accepted|line 10", "accepted|tf.print")),
+		register("A54", "line 10, and tf.print", "54", "refused", "line 10", "tf.print"),
 		register("A54 small", "accepted, or the line and tf.print", "reshape-layer-print", "accepted|line 2", "accepted|tf.print"),
 		register("A56 try", "accepted", "try-import", "accepted"),
 		register("A57 saved", "accepted", "save-only", "accepted"),
@@ -59,12 +59,6 @@ func register(id, right, file string, want ...string) row {
 	return row{id: id, right: right, want: want, long: id == "A44", try: func(a *attempt) string {
 		return a.registers(source(file))
 	}}
-}
-
-// opened is a row that is not right yet by some kind of fault.
-func opened(kind string, r row) row {
-	r.open = kind
-	return r
 }
 
 // without is a row that registers a source without the lines that hold some

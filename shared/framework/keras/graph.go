@@ -23,7 +23,7 @@ const (
 // and are declared stateless all the same. The test of the model zoo fails
 // where Keras uses one that is missing.
 //
-//go:embed op_allow.txt
+//go:embed worker/op_allow.txt
 var opAllow string
 
 var allowed = func() map[string]bool {

@@ -129,13 +129,13 @@ func (w *Worker) Export(ctx context.Context, s framework.Source, dir string) (pi
 	j := &job{id: w.ids.Add(1), limits: w.limits, started: make(chan int, 1), exited: make(chan int, 1)}
 	code, err := j.run(ctx, z, s, scratch)
 	texts := lines{s.Imports, s.Text}
-	export, layers, err := j.judge(ctx, code, err, texts)
+	export, places, err := j.judge(ctx, code, err, texts)
 	if err != nil {
 		return pipeline.Export{}, err
 	}
 	export.Libraries = z.hello.Libraries // not the child's word
 	if err := collect(scratch, dir, export); err != nil {
-		return pipeline.Export{}, layers.locate(err, texts)
+		return pipeline.Export{}, places.locate(err, texts)
 	}
 	return export, nil
 }

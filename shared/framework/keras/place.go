@@ -16,7 +16,7 @@ import (
 // The Python side. keras.json is baked in because importing Keras would write
 // one into the home folder.
 //
-//go:embed worker/*.py worker/keras.json
+//go:embed worker/*.py worker/keras.json worker/op_allow.txt
 var workerFiles embed.FS
 
 // nobody is the user and group that the zygote runs as when we are root.

@@ -185,15 +185,3 @@ func TestTheLineToWrite(t *testing.T) {
 		})
 	}
 }
-
-// TestRefusedOperation holds that an operation that may not be exported is
-// shown where the source makes its layer.
-func TestRefusedOperation(t *testing.T) {
-	source := "class Show(layers.Layer):\n    def call(self, x):\n        tf.print(tf.shape(x))\n        return x\n\n\n" +
-		"x = keras.Input((2,))\ny = Show(name='show')(x)\nmodel = keras.Model(x, layers.Dense(1)(y))\nmodel.compile('adam', 'mse')\n"
-	_, err := sharedWorker(t).Export(t.Context(), framework.Source{Imports: imports, Text: source}, t.TempDir())
-	var e *pipeline.Error
-	if !errors.As(err, &e) || e.At == nil || e.At.Line != 8 || !strings.Contains(e.Hint, "leave print") {
-		t.Errorf("got %v at %+v, want line 8", err, e.At)
-	}
-}

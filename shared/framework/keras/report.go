@@ -26,12 +26,19 @@ type report struct {
 	Export   *pipeline.Export   `json:"export"`
 	Error    *complaint         `json:"error"`
 	Warnings []pipeline.Warning `json:"warnings"`
-	Places   places             `json:"places"` // of the layers
+	Places   places             `json:"places"`
 }
 
-// places are where the source makes each layer, by the layer's name. They are
-// the child's word, good for a hint only.
-type places map[string]struct {
+// places are where the source makes what a graph consists of. They are the
+// child's word, good for a hint only.
+type places struct {
+	Layers  map[string]spot `json:"layers"`  // by name
+	Nodes   map[string]spot `json:"nodes"`   // that will be refused, by name and by operation
+	Compile spot            `json:"compile"` // the call of compile
+}
+
+// spot is a line of one of the person's texts.
+type spot struct {
 	Field string `json:"field"`
 	Line  int    `json:"line"`
 }
@@ -61,7 +68,7 @@ func (l lines) text(field string) string {
 // judge turns a dead child's exit code, kill reason and report into an export
 // or into an error that a person can read. The report is the child's word: it
 // is bounded here and checked against the files by Verify.
-func (j *job) judge(ctx context.Context, code int, err error, texts lines) (pipeline.Export, places, error) {
+func (j *job) judge(ctx context.Context, code int, err error, texts lines) (pipeline.Export, *places, error) {
 	switch {
 	case errors.Is(err, errWall), errors.Is(err, errDisk):
 		return pipeline.Export{}, nil, refuse(err.Error(), "build a smaller model; the source should only define and compile it")
@@ -83,7 +90,7 @@ func (j *job) judge(ctx context.Context, code int, err error, texts lines) (pipe
 	e := *r.Export
 	e.Warnings = warnings(slices.Concat(r.Warnings, e.Warnings))
 	e.Printed = plain(string(j.output), maxOutput)
-	return e, r.Places, nil
+	return e, &r.Places, nil
 }
 
 // report reads the result pipe's bytes.
@@ -147,29 +154,37 @@ func (c *complaint) refusal(texts lines) *pipeline.Error {
 // numbered is what TensorFlow adds to a layer's name where it is used again.
 var numbered = regexp.MustCompile(`_\d+$`)
 
-// locate shows the refusal of a node at the line of its layer, whose name is
-// part of the node's: functional_1/watch_1/StringFormat.
-func (p places) locate(err error, texts lines) error {
+// locate shows the refusal of a node at the line that makes it: as it was noted
+// when the node was made, else at the line of the layer whose name is part of
+// the node's (functional_1/watch_1/StringFormat), else at the call of compile,
+// which names what makes nodes outside of layers.
+func (p *places) locate(err error, texts lines) error {
 	var node *nodeError
 	var refusal *pipeline.Error
 	if !errors.As(err, &node) || !errors.As(err, &refusal) || refusal.At != nil {
 		return err
 	}
-	scopes := strings.Split(node.node, "/")
-	for _, scope := range slices.Backward(scopes) {
-		for _, name := range []string{scope, numbered.ReplaceAllString(scope, "")} {
-			at := p[name]
-			if last := strings.Count(texts.text(at.Field), "\n") + 1; at.Line < 1 || at.Line > last {
-				continue
-			}
-			if at.Field == "imports" {
-				refusal.Field = at.Field
-			}
-			refusal.At = &pipeline.Position{Line: at.Line, Guess: true}
-			return err
+	for i, at := range p.of(node) {
+		if last := strings.Count(texts.text(at.Field), "\n") + 1; at.Line < 1 || at.Line > last {
+			continue
 		}
+		if at.Field == "imports" {
+			refusal.Field = at.Field
+		}
+		refusal.At = &pipeline.Position{Line: at.Line, Guess: i > 0}
+		return err
 	}
 	return err
+}
+
+// of gives the places of a node, the best first; those that are not known are
+// zero.
+func (p *places) of(node *nodeError) []spot {
+	all := []spot{p.Nodes[node.node], p.Nodes[node.op]}
+	for _, scope := range slices.Backward(strings.Split(node.node, "/")) {
+		all = append(all, p.Layers[scope], p.Layers[numbered.ReplaceAllString(scope, "")])
+	}
+	return append(all, p.Compile)
 }
 
 // checkTexts refuses what no child need see.

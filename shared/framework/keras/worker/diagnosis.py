@@ -82,6 +82,21 @@ class Person:
             frame = frame.f_back
         return "", 0
 
+    def field(self, file):
+        """The field whose text is compiled under a file's name, None for other files."""
+        return self._fields.get(file)
+
+    def called(self):
+        """The objects whose methods run now below the innermost frame of the person, the deepest first."""
+        frame = sys._getframe(1)
+        while frame is not None:
+            file = frame.f_code.co_filename
+            if file in self._fields or "__autograph_generated_file" in file:
+                return
+            if (owner := frame.f_locals.get("self")) is not None:
+                yield owner
+            frame = frame.f_back
+
     def report(self, reason, hint, place=None):
         """A report; place is a dict with field, line and perhaps columns."""
         return {"field": "source", **(place or {}), "reason": reason, "hint": hint}

@@ -6,9 +6,9 @@ import types
 import warnings
 
 import diagnosis
+import made
 
 _MOST_WARNINGS = 50
-_MOST_PLACES = 5000
 _STRATEGIES = ("MirroredStrategy", "OneDeviceStrategy", "MultiWorkerMirroredStrategy", "CentralStorageStrategy",
                "ParameterServerStrategy", "TPUStrategy")
 
@@ -17,13 +17,15 @@ def export(imports, source, out, label=None):
     """Runs imports, then source, in one namespace and exports its `model` into out.
 
     Gives {"export": dict, "warnings": list, "places": dict} or {"error": dict,
-    "warnings": list}; never raises. places has the line of each layer by name.
+    "warnings": list}; never raises. places has the lines of layers, of nodes that
+    will be refused, and of compile.
     """
     import keras
 
     person = diagnosis.Person(imports=_unmarked(imports), source=_unmarked(source))
     heard = _listen(person)
-    places = _note_layers(person)
+    layers = made.layers(person)
+    nodes = made.nodes(person, layers)
     try:
         _ignore_scopes(person, heard)
         keras.utils.set_random_seed(0)  # the same source gives the same initial weights
@@ -32,35 +34,25 @@ def export(imports, source, out, label=None):
 
         said = exporter.export(model, out, label)
         _check_classes(said, person)
-        return {"export": said, "warnings": heard, "places": places}
+        return {"export": said, "warnings": heard,
+                "places": {"layers": layers, "nodes": nodes, "compile": _line(person.compile_call())}}
     except diagnosis.Refused as e:
         return {"error": e.report, "warnings": heard}
     except BaseException as e:  # SystemExit, KeyboardInterrupt and MemoryError are the person's too
         report = person.describe(e)
-        if place := places.get(getattr(e, "layer", "")):
+        if place := layers.get(getattr(e, "layer", "")):
             report = {"reason": report["reason"], "hint": report["hint"], **place}
         return {"error": report, "warnings": heard}
+
+
+def _line(place):
+    """The field and line of a place, {} of none."""
+    return {name: place[name] for name in ("field", "line")} if place else {}
 
 
 def _unmarked(text):
     """The text without a byte order mark, which editors on Windows begin a file with."""
     return text.removeprefix("\ufeff")
-
-
-def _note_layers(person):
-    """Notes from now on, by name, where each layer or operation is made: {name: {"field", "line"}}."""
-    from keras.src.ops.operation import Operation
-
-    places, make = {}, Operation.__init__
-
-    def init(self, *args, **kwargs):
-        make(self, *args, **kwargs)
-        field, line = person.current()
-        if field and len(places) < _MOST_PLACES:
-            places[self.name] = {"field": field, "line": line}
-
-    Operation.__init__ = init
-    return places
 
 
 def _ignore_scopes(person, heard):
