@@ -65,6 +65,24 @@ func TestStreams(t *testing.T) {
 			t.Errorf("the topic was made: %s", r.out)
 		}
 	})
+	t.Run("a stream that would train nothing is not sent", func(t *testing.T) {
+		s.ok(t, "deployments stop 1")
+		for line, want := range map[string]struct {
+			code int
+			says string
+		}{
+			"--deployment 1":  {4, "deployment 1 is stopped"},
+			"--deployment 99": {3, "there is no deployment 99"},
+		} {
+			r := s.run(t, "stream send "+file+" --label y --topic nowhere "+line, "")
+			if r.code != want.code || !strings.Contains(r.err, want.says) || !strings.Contains(r.err, "create") {
+				t.Errorf("%s: exit %d: %s", line, r.code, r.err)
+			}
+		}
+		if r := s.run(t, "stream topics nowhere", ""); r.code != 3 {
+			t.Errorf("the topic was made: %s", r.out)
+		}
+	})
 	t.Run("a stream starts its training", func(t *testing.T) {
 		out := s.ok(t, "stream send "+file+" --label y --topic points --validation-rate 0.2 --description lines --deployment "+deployment)
 		if !strings.HasPrefix(out, "50 records as AVRO") || !strings.Contains(out, ": points:0:0:50\n") {

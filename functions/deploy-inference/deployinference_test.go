@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -385,6 +386,41 @@ func TestDescriptionIsKeptUntilItChanges(t *testing.T) {
 		var got pipeline.Inference
 		if err := json.Unmarshal(body, &got); err != nil || status != 200 || got.Description != step.want {
 			t.Errorf("%v: %d %s; want %q", step.change, status, body, step.want)
+		}
+	}
+}
+
+// A model whose numbers are none is served as asked, and warned of: after an
+// update, too, and no longer once another result is served.
+func TestInferenceOfAnUnsoundResultIsWarnedOf(t *testing.T) {
+	r := newRig(t)
+	change := func(unsound string, metrics pipeline.Metrics) {
+		err := r.store.Do(t.Context(), func(tx *registry.Tx) error {
+			res, err := tx.Result(r.result)
+			if err == nil {
+				res.Unsound, res.Metrics.Training = unsound, metrics
+				err = tx.UpdateResult(&res)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	change("the loss is NaN from epoch 2 on", nil)
+	i := r.deploy(t, nil)
+	if len(i.Warnings) != 1 || i.Warnings[0] != "of result 1, the loss is NaN from epoch 2 on: its predictions will be NaN" {
+		t.Errorf("%q", i.Warnings)
+	}
+	for _, step := range []struct {
+		loss float64
+		want int
+	}{{math.NaN(), 1}, {0.5, 0}} {
+		change("", pipeline.Metrics{"loss": step.loss})
+		status, body := r.call(t, "PUT", fmt.Sprintf("/inferences/%d", i.ID), members{"description": "d"})
+		var got pipeline.Inference
+		if err := json.Unmarshal(body, &got); err != nil || status != 200 || len(got.Warnings) != step.want {
+			t.Errorf("loss %v: %d %s", step.loss, status, body)
 		}
 	}
 }

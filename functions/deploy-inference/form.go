@@ -75,6 +75,7 @@ func check(i *pipeline.Inference, s subject) error {
 	if i.InputFormat == "" {
 		return pipeline.Invalidf("input_format", "is missing, and the stream that the result was trained on is not known any more")
 	}
+	i.Warnings = s.result.Doubts()
 	_, err := codec.New(i.InputFormat, i.InputConfig, codec.Binding{Inputs: s.model.Inputs})
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
 
@@ -17,7 +18,8 @@ import (
 
 // create makes a deployment with one waiting result a model, at the versions
 // the models have now. A stream that was sent before counts: the last usable
-// datasource that names the deployment's id starts the training at once.
+// datasource that has named the deployment's id within pipeline.StreamWait
+// starts the training at once.
 func (s *Service) create(ctx context.Context, call *door.Call) error {
 	draft, err := draftOf(call.Event)
 	if err != nil {
@@ -29,11 +31,7 @@ func (s *Service) create(ctx context.Context, call *door.Call) error {
 		if err != nil {
 			return nil, err
 		}
-		source, found, err := latest(tx, d.ID)
-		if err == nil && found {
-			scheduled, err = schedule(tx, d, source)
-		}
-		if err != nil {
+		if scheduled, err = takeOver(tx, d); err != nil {
 			return nil, err
 		}
 		return publishDeployment(tx, eventing.DeploymentCreated, d.ID)
@@ -107,6 +105,35 @@ func about(m pipeline.Model, err error) error {
 	named := *e
 	named.Reason = fmt.Sprintf("model %q: %s", m.Name, e.Message())
 	return &named
+}
+
+// takeOver lets a deployment that was just made train on the last stream that
+// has waited for it, and says of the others that it does not.
+func takeOver(tx *registry.Tx, dep pipeline.Deployment) (scheduled []pipeline.Result, err error) {
+	used, found, err := latest(tx, dep.ID)
+	if err != nil || !found {
+		return nil, err
+	}
+	if found = time.Since(used.Received) <= pipeline.StreamWait; found {
+		if scheduled, err = schedule(tx, dep, used); err != nil {
+			return nil, err
+		}
+	}
+	page, err := tx.Datasources(registry.Query{By: map[string]int64{"deployment": dep.ID}})
+	for _, d := range page.Items {
+		if err != nil || d.Rejected != nil || found && d.ID == used.ID {
+			continue
+		}
+		why := &pipeline.Rejection{
+			Field: "deployment", Reason: fmt.Sprintf("deployment %d was created more than %.0f hours after this stream was sent", dep.ID, pipeline.StreamWait.Hours()),
+			Hint: fmt.Sprintf("to train on it, send it again: datasources resend %d --deployment %d", d.ID, dep.ID),
+		}
+		if found {
+			why.Reason = fmt.Sprintf("deployment %d was created after this stream was sent, and trains on a later one, datasource %d", dep.ID, used.ID)
+		}
+		err = mark(tx, d, why)
+	}
+	return scheduled, err
 }
 
 // latest is the last datasource that names a deployment, was not refused, and

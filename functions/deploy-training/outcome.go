@@ -128,7 +128,7 @@ func (s *Service) failed(ctx context.Context, e event.Event) (*event.Event, erro
 func (s *Service) conclude(ctx context.Context, o pipeline.Outcome, last func(*pipeline.Result)) error {
 	err := s.changeAttempt(ctx, o.Result, o.Attempt, func(r *pipeline.Result) {
 		r.Engine, r.EngineReason, r.Seconds = o.Engine, o.EngineReason, o.Seconds
-		r.Split, r.Confusion = o.Split, o.Confusion
+		r.Split, r.Confusion, r.Unsound = o.Split, o.Confusion, o.Unsound
 		if o.Metrics.Training != nil {
 			r.Metrics.Training = o.Metrics.Training
 		}

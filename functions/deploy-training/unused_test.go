@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -35,6 +36,9 @@ func (r *rig) keyed(t *testing.T, deployment int64, key string) pipeline.Datasou
 	return d
 }
 
+// waits is what the datasource says of a stream whose deployment may be made yet.
+const waits = "; the stream waits for it: where it is created within 24 hours, it trains on this stream"
+
 // A stream for a deployment that is not there says how its key was read, and
 // trains once the deployment is made.
 func TestStreamForNoDeployment(t *testing.T) {
@@ -58,18 +62,57 @@ func TestStreamForNoDeployment(t *testing.T) {
 	} {
 		d := r.keyed(t, test.deployment, test.key)
 		r.arrives(t, d)
-		if reason, hint := r.unused(t, d.ID); reason != test.reason || !strings.Contains(hint, test.hint) {
+		if reason, hint := r.unused(t, d.ID); reason != test.reason+waits || !strings.Contains(hint, test.hint) {
 			t.Errorf("key %q: %s (%s)", test.key, reason, hint)
 		}
 	}
 	late := r.stream(t, 4, 500)
 	r.arrives(t, late)
-	if reason, _ := r.unused(t, late.ID); reason != "there is no deployment 4" {
+	if reason, _ := r.unused(t, late.ID); reason != "there is no deployment 4"+waits {
 		t.Errorf("%q", reason)
 	}
 	r.deploy(t, c)
 	if reason, _ := r.unused(t, late.ID); reason != "" || r.result(t, 4).Datasource != late.ID {
 		t.Errorf("%q, %+v", reason, r.result(t, 4))
+	}
+}
+
+// A deployment takes over the last stream that has waited for it, for a day at
+// most; the others say what became of them.
+func TestWaitingStreams(t *testing.T) {
+	r := newRig(t)
+	c := r.configuration(t, image)
+	sent := func(deployment, offset int64, ago time.Duration) pipeline.Datasource {
+		d := r.stream(t, deployment, offset)
+		d.ID, d.Origin, d.Received = 0, pipeline.Origin{Topic: "control", Offset: d.ID}, time.Now().Add(-ago)
+		r.write(t, func(tx *registry.Tx) error { return tx.CreateDatasource(&d) })
+		r.write(t, func(tx *registry.Tx) error { return tx.DeleteDatasource(d.ID - 1) }) // the one without an age
+		r.arrives(t, d)
+		return d
+	}
+	old := sent(1, 0, 25*time.Hour)
+	if d := r.deploy(t, c); d.Status != pipeline.DeploymentWaiting {
+		t.Errorf("with a stream of yesterday, the deployment is %s", d.Status)
+	}
+	reason, hint := r.unused(t, old.ID)
+	if reason != "deployment 1 was created more than 24 hours after this stream was sent" || !strings.Contains(hint, fmt.Sprintf("resend %d --deployment 1", old.ID)) {
+		t.Errorf("%q, %q", reason, hint)
+	}
+	before, last := sent(2, 0, time.Hour), sent(2, 100, time.Minute)
+	r.deploy(t, c)
+	if used := r.result(t, 2).Datasource; used != last.ID {
+		t.Errorf("trains on %d, want %d", used, last.ID)
+	}
+	if reason, _ := r.unused(t, last.ID); reason != "" {
+		t.Errorf("what it trains on: %q", reason)
+	}
+	if reason, _ := r.unused(t, before.ID); reason != fmt.Sprintf("deployment 2 was created after this stream was sent, and trains on a later one, datasource %d", last.ID) {
+		t.Errorf("%q", reason)
+	}
+	want[pipeline.Deployment](t, r, http.StatusOK, "POST", "/deployments/2/stop", nil)
+	want[eventing.Deleted](t, r, http.StatusOK, "DELETE", "/deployments/2", nil)
+	if reason, _ := r.unused(t, sent(2, 200, 0).ID); reason != "deployment 2 was deleted" {
+		t.Errorf("%q", reason)
 	}
 }
 

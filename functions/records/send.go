@@ -236,9 +236,12 @@ func (s *Service) send(ctx context.Context, f sendForm, uploads []*multipart.Fil
 func (s *Service) fits(ctx context.Context, f control.SinkConfig, reader *files.Reader) (pipeline.Export, error) {
 	deployment := f.Deployment
 	export, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (pipeline.Export, error) {
-		_, err := tx.Deployment(deployment)
+		d, err := tx.Deployment(deployment)
 		if pipeline.KindOf(err) == pipeline.NotFound {
-			err = pipeline.Invalidf("deployment", "there is no deployment %d", deployment)
+			err = pipeline.Invalidf("deployment", "there is no deployment %d", deployment).WithHint("create it first, or give the id of one that is there")
+		}
+		if err == nil {
+			err = d.TakesStream()
 		}
 		if err != nil {
 			return pipeline.Export{}, err

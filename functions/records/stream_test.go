@@ -233,6 +233,50 @@ func TestAStreamIsRefusedBeforeAnythingIsSent(t *testing.T) {
 	}
 }
 
+// A stream that would train nothing is not sent: its deployment was stopped, or
+// is not there.
+func TestAStreamThatTrainsNothingIsNotSent(t *testing.T) {
+	r := newRig(t)
+	var stopped int64
+	err := r.store.Do(t.Context(), func(tx *registry.Tx) error {
+		result, err := tx.Result(r.result)
+		if err != nil {
+			return err
+		}
+		d := pipeline.Deployment{Configuration: result.Configuration}
+		if err := tx.CreateDeployment(&d); err != nil {
+			return err
+		}
+		result = pipeline.Result{Deployment: d.ID, Configuration: d.Configuration, Model: result.Model, ModelName: result.ModelName, ModelVersion: result.ModelVersion}
+		if err := tx.CreateResult(&result); err != nil {
+			return err
+		}
+		stopped, result.Status = d.ID, pipeline.ResultStopped
+		return tx.UpdateResult(&result)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for deployment, want := range map[string]struct {
+		status int
+		reason string
+	}{
+		fmt.Sprint(stopped): {http.StatusConflict, "is stopped"},
+		"99":                {http.StatusUnprocessableEntity, "there is no deployment 99"},
+	} {
+		status, body := r.upload(t, "a.csv", table, map[string]string{"deployment": deployment, "topic": "unsent", "label": "class"})
+		var p struct{ Field, Detail, Hint string }
+		if err := json.Unmarshal([]byte(body), &p); err != nil || status != want.status || p.Field != "deployment" || p.Hint == "" || !strings.Contains(body, want.reason) {
+			t.Errorf("%d %s, want %d %s", status, body, want.status, want.reason)
+		}
+	}
+	for _, topic := range []string{"unsent", r.control} {
+		if _, err := r.cluster.Partitions(t.Context(), topic); err == nil {
+			t.Errorf("%s was made for a stream that trains nothing", topic)
+		}
+	}
+}
+
 // The step takes no events, and says so to whoever asks.
 func TestNoEventIsTaken(t *testing.T) {
 	r := newRig(t)

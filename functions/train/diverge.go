@@ -23,11 +23,26 @@ func (t *training) judge(e pipeline.Epoch) error {
 		Op: "train", Kind: pipeline.Invalid, Field: "topic", Reason: reason,
 		Hint: hint + "; a deployment with on_nan keep trains on and keeps the model",
 	}
+	t.outcome.Unsound = fmt.Sprintf("the loss is NaN from epoch %d on", e.Epoch)
 	if t.Job.OnNaN == pipeline.NaNStays {
 		t.outcome.Split.Warnings = append(t.outcome.Split.Warnings, reason)
 		return nil
 	}
 	return t.diverged
+}
+
+// doubt looks for weights that are no numbers, which a loss does not tell: it is
+// that of the batches before the last step.
+func (t *training) doubt() error {
+	if t.outcome.Unsound != "" {
+		return nil
+	}
+	weights, err := t.trainer.Unsound()
+	if err == nil && weights != "" {
+		t.outcome.Unsound = "the weights of " + weights + " are NaN or infinite"
+		t.outcome.Split.Warnings = append(t.outcome.Split.Warnings, t.outcome.Unsound+", though the loss is a number: predictions will be NaN")
+	}
+	return err
 }
 
 // lossIsNaN reports whether a loss among the metrics is NaN: the one of Keras, or

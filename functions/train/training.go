@@ -161,6 +161,9 @@ func (t *training) save(ctx context.Context) (err error) {
 	if l.WeightsHash, err = t.trainer.WeightsHash(); err != nil {
 		return op("hash the trained weights", err)
 	}
+	if err := t.doubt(); err != nil {
+		return op("look at the trained weights", err)
+	}
 	dir := filepath.Join(t.scratch, "trained")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return op("save the trained model", err)

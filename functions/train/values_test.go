@@ -66,6 +66,9 @@ func TestLossOfNaN(t *testing.T) {
 			if want := "loss is NaN from epoch 1 on: " + lacks; !strings.Contains(said, want) {
 				t.Errorf("said %q, want %q", said, want)
 			}
+			if unsound := r.outcome.Unsound; keep == pipeline.NaNStays && unsound != "the loss is NaN from epoch 1 on" {
+				t.Errorf("unsound: %q", unsound)
+			}
 			if end == eventing.TrainingFailed && !strings.Contains(r.outcome.Hint, "on_nan") {
 				t.Errorf("hint %q", r.outcome.Hint)
 			}

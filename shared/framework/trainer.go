@@ -34,6 +34,9 @@ type Trainer interface {
 	// WeightsHash is the SHA-256, in hex, over all variables of model and
 	// optimizer: equal hashes are equal models.
 	WeightsHash() (string, error)
+	// Unsound names the weights of the model that hold NaN or an infinity, ""
+	// where all are finite.
+	Unsound() (string, error)
 	// Save writes the files of Bundle.Trained to dir, which must be empty. An
 	// optional one that the model cannot have is left out.
 	Save(dir string) error

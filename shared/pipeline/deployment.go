@@ -13,7 +13,7 @@ type DeploymentForm struct {
 	TrainingKwargs   Arguments  `json:"training_kwargs,omitempty" example:"epochs=2, shuffle=True" description:"arguments of Keras' fit, as text like 'epochs=5, steps_per_epoch=1000' or as a JSON object"`
 	ValidationKwargs Arguments  `json:"validation_kwargs,omitempty" description:"arguments of Keras' evaluate, as text like 'steps=100' or as a JSON object"`
 	Seed             int64      `json:"seed" arg:"N" description:"seed of the shuffling (default: 0)"`
-	Engine           Engine     `json:"engine,omitempty" description:"auto (the faster one, measured), graph or xla (default: auto)"`
+	Engine           Engine     `json:"engine,omitempty" description:"auto (the faster one, measured), graph or xla; the first pass over the records runs in the graph, which checks them (default: auto)"`
 	OnNaN            OnNaN      `json:"on_nan,omitempty" description:"a training whose loss becomes NaN: fail, or keep to go on and keep its model (default: fail)"`
 	GPUs             int        `json:"gpus" minimum:"0" maximum:"1024" arg:"N" description:"GPUs for each training (default: 0)"`
 	Resources        *Resources `json:"resources,omitempty" description:"where a training runs in a cluster"`
@@ -63,6 +63,22 @@ type Deployment struct {
 	LastRejection    *StreamRejection `json:"last_rejection,omitempty" description:"why the last stream that named it was refused or trained nothing, where that was so"`
 	Created          time.Time        `json:"created"`
 	Updated          time.Time        `json:"updated"`
+}
+
+// StreamWait is how long a stream waits for a deployment that is yet to be
+// made; one that is made later leaves it to a person to send the stream again.
+const StreamWait = 24 * time.Hour
+
+// TakesStream is nil where a stream that is new starts the deployment's
+// trainings, else says why it would train nothing.
+func (d Deployment) TakesStream() error {
+	if d.Status != DeploymentStopped {
+		return nil
+	}
+	return &Error{
+		Kind: Conflict, Field: "deployment", Reason: fmt.Sprintf("deployment %d is stopped: it would not train on the stream", d.ID),
+		Hint: fmt.Sprintf("create another one of configuration %d, and send the stream to that", d.Configuration),
+	}
 }
 
 // StreamRejection is why a stream was refused, and the datasource that stands

@@ -57,6 +57,7 @@ type Inference struct {
 	Status        InferenceStatus `json:"status"`
 	StatusChanged time.Time       `json:"status_changed"`
 	Reason        string          `json:"reason,omitempty" description:"why it failed"`
+	Warnings      []string        `json:"warnings,omitempty" description:"what is wrong with the result that it serves"`
 	Created       time.Time       `json:"created"`
 	Updated       time.Time       `json:"updated"`
 }

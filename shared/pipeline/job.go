@@ -73,6 +73,7 @@ type Outcome struct {
 	Split        *SplitAudit  `json:"split,omitempty"`
 	Confusion    *Confusion   `json:"confusion,omitempty"`
 	Lineage      Lineage      `json:"lineage"`
+	Unsound      string       `json:"unsound,omitempty"` // see Result
 	Artifact     string       `json:"artifact,omitempty"`
 	Seconds      float64      `json:"seconds,omitempty"`
 }

@@ -1,6 +1,10 @@
 package pipeline
 
-import "time"
+import (
+	"fmt"
+	"math"
+	"time"
+)
 
 // Metrics are the values of one evaluation by name, "loss" among them.
 type Metrics map[string]float64
@@ -68,6 +72,18 @@ type Lineage struct {
 	Libraries    Libraries `json:"libraries,omitempty"`
 }
 
+// Doubts are what a person should know before the model of a result is served.
+func (r Result) Doubts() []string {
+	what := r.Unsound
+	if v, known := r.Metrics.Training["loss"]; what == "" && known && math.IsNaN(v) { // of an earlier version
+		what = "the loss is NaN"
+	}
+	if what == "" {
+		return nil
+	}
+	return []string{fmt.Sprintf("of result %d, %s: its predictions will be NaN", r.ID, what)}
+}
+
 // Result is the training of one model of a deployment on a datasource.
 type Result struct {
 	ID            int64        `json:"id" minimum:"1"`
@@ -91,6 +107,7 @@ type Result struct {
 	Metrics       SplitMetrics `json:"metrics"`
 	Split         *SplitAudit  `json:"split,omitempty"`
 	Confusion     *Confusion   `json:"confusion,omitempty"`
+	Unsound       string       `json:"unsound,omitempty" description:"what of its model is NaN or infinite, so that its predictions will be, too"`
 	Lineage       Lineage      `json:"lineage"`
 	Artifact      string       `json:"artifact,omitempty" description:"key prefix of the trained model"`
 	Seconds       float64      `json:"seconds,omitempty" description:"from the Job's start to its end"`

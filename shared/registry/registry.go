@@ -209,6 +209,15 @@ func (tx *Tx) each(scan func(read func(...any) error) error, statement string, a
 	return rows.Err()
 }
 
+// given reports whether a counter has given a number: an id is never given twice.
+func (tx *Tx) given(counter string, id int64) (bool, error) {
+	var last int64
+	if err := tx.row("SELECT last FROM counters WHERE name = ?", counter).Scan(&last); err != nil {
+		return false, fmt.Errorf("read the count of %ss: %w", counter, err)
+	}
+	return id <= last, nil
+}
+
 // next takes the next n numbers of a counter and gives the last of them. The
 // transaction is the only writer, so numbers are without gaps: those taken by
 // a transaction that fails are given again.

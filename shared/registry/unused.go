@@ -100,9 +100,27 @@ func alreadyTrained(dep pipeline.Deployment, first pipeline.Datasource, results 
 	return why
 }
 
-// noDeployment says that there is none of a datasource's number, and how the key
-// came to name it.
+// noDeployment says that there is none of a datasource's number, whether the
+// stream waits for it, and how the key came to name it.
 func (tx *Tx) noDeployment(d pipeline.Datasource) (*pipeline.Rejection, error) {
+	deleted, err := tx.given(deployments.noun, d.Deployment)
+	if err != nil {
+		return nil, err
+	}
+	if deleted {
+		return &pipeline.Rejection{
+			Field: "deployment", Reason: fmt.Sprintf("deployment %d was deleted", d.Deployment),
+			Hint: "send the datasource to a deployment that is there: datasources resend",
+		}, nil
+	}
+	why, err := tx.misread(d)
+	why.Reason += fmt.Sprintf("; the stream waits for it: where it is created within %.0f hours, it trains on this stream", pipeline.StreamWait.Hours())
+	return why, err
+}
+
+// misread says how the key of a datasource's message came to name a deployment
+// that there never was.
+func (tx *Tx) misread(d pipeline.Datasource) (*pipeline.Rejection, error) {
 	why := &pipeline.Rejection{
 		Field: "deployment", Reason: fmt.Sprintf("there is no deployment %d", d.Deployment),
 		Hint: "send the datasource to a deployment that is there: datasources resend",

@@ -63,9 +63,10 @@ func deployments(env *cli.Env) *cobra.Command {
 			if watch {
 				return watchTraining(ctx, env, c, d.ID)
 			}
-			if d.Status == pipeline.DeploymentWaiting {
-				env.Note("it waits for a stream: %s stream send FILE --topic TOPIC --deployment %d", env.Program, d.ID)
+			if d.Status != pipeline.DeploymentWaiting {
+				return tellTakenOver(ctx, env, c, d)
 			}
+			env.Note("it waits for a stream: %s stream send FILE --topic TOPIC --deployment %d", env.Program, d.ID)
 			return nil
 		},
 	}, membersUsage)
@@ -74,6 +75,23 @@ func deployments(env *cli.Env) *cobra.Command {
 	create.Flags().BoolVarP(&watch, "watch", "w", false, "follow its trainings until they end")
 	stop := k.act(verb{name: "stop", past: "stopped", short: "End the trainings of deployments"})
 	return cli.Group(cmd, create, k.list(), showTraining(k), stop, k.delete())
+}
+
+// tellTakenOver says which stream that was sent before a new deployment sets
+// off its trainings.
+func tellTakenOver(ctx context.Context, env *cli.Env, c *client.Client, d pipeline.Deployment) error {
+	if len(d.Results) == 0 {
+		return nil
+	}
+	r, err := c.Results().Get(ctx, d.Results[0])
+	if err != nil || r.Datasource == 0 {
+		return err
+	}
+	source, err := c.Datasources().Get(ctx, r.Datasource)
+	if err == nil {
+		env.Note("it trains on datasource %d, which was sent for deployment %d at %s, before it was created", source.ID, d.ID, stamp(source.Received))
+	}
+	return err
 }
 
 // showTraining is show, where --watch follows the trainings themselves.

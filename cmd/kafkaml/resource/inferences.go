@@ -74,7 +74,7 @@ func showInference(w io.Writer, i pipeline.Inference) error {
 	return facts(w, factsOf(i, special{
 		"replicas": {"replicas", replicas}, "max_replicas": {},
 		"ready": {"ready", fmt.Sprintf("%d of %d", i.Ready, i.Wanted)}, "wanted": {},
-		"status": {"status", fmt.Sprintf("%s since %s", i.Status, stamp(i.StatusChanged))}, "status_changed": {},
+		"status": {"status", fmt.Sprintf("%s since %s", i.Status, stamp(i.StatusChanged))}, "status_changed": {}, "warnings": {"warning", strings.Join(i.Warnings, "; ")},
 	})...)
 }
 
@@ -86,6 +86,9 @@ func inferences(env *cli.Env) *cobra.Command {
 	create := k.create(edit[pipeline.Inference]{
 		verb: "deploy", past: "deployed",
 		done: func(ctx context.Context, c *client.Client, i pipeline.Inference) error {
+			for _, w := range i.Warnings {
+				env.Note("warning: %s", terminal.Plain(w))
+			}
 			if watch {
 				return watchReady(ctx, k, c, i.ID)
 			}

@@ -101,7 +101,7 @@ func (s *sending) flags(cmd *cobra.Command) {
 	flags.Int64Var(&s.file.Skip, "skip", 0, "leave out the first `N` rows")
 	flags.Int64Var(&s.file.Limit, "limit", 0, "send at most `N` rows")
 	flags.Float64Var(&s.rate, "rate", 0, "send `N` records a second (default: as fast as can be)")
-	flags.BoolVar(&s.unchecked, "unchecked", false, "do not ask whether the records suit the deployment's models")
+	flags.BoolVar(&s.unchecked, "unchecked", false, "do not ask whether the deployment trains on the stream and its models can read it")
 	// The flags exist, so this cannot fail.
 	_ = cmd.RegisterFlagCompletionFunc("format", cli.Choices("RAW", "AVRO", "JSON"))
 	_ = cmd.RegisterFlagCompletionFunc("as", cli.Choices(files.Kinds()...))

@@ -12,16 +12,14 @@ import (
 	"github.com/kafkaml/kafkaml/shared/stream/files"
 )
 
-// suits refuses a stream that a model of its deployment cannot read, before
-// the first record is sent, and says what a model would round. A server that
-// does not answer, or a deployment that is yet to be made, is no reason to
-// refuse: a stream may come first.
+// suits refuses a stream that would train nothing, or that a model of its
+// deployment cannot read, before the first record is sent, and says what a
+// model would round. A server that does not answer is no reason to refuse.
 func (s *sending) suits(ctx context.Context, reader *files.Reader) error {
 	if !s.predict && !s.unchecked {
 		var err error
 		s.models, err = modelsOf(ctx, s.env, s.config.Deployment)
-		switch pipeline.KindOf(err) {
-		case pipeline.NotFound, pipeline.Unavailable:
+		if pipeline.KindOf(err) == pipeline.Unavailable {
 			s.env.Note("not checked against the models of deployment %d: %s", s.config.Deployment, err)
 			if ctx.Err() != nil {
 				return ctx.Err()
@@ -79,6 +77,15 @@ func modelsOf(ctx context.Context, env *cli.Env, deployment int64) ([]pipeline.M
 		return nil, err
 	}
 	d, err := c.Deployments().Get(ctx, deployment)
+	if pipeline.KindOf(err) == pipeline.NotFound {
+		return nil, &pipeline.Error{
+			Op: "send stream", Kind: pipeline.NotFound, Reason: fmt.Sprintf("there is no deployment %d, so nothing would train on the stream", deployment),
+			Hint: fmt.Sprintf("create it first; --unchecked sends the stream all the same, for one of this id that is created within %.0f hours", pipeline.StreamWait.Hours()),
+		}
+	}
+	if err == nil {
+		err = d.TakesStream()
+	}
 	if err != nil {
 		return nil, err
 	}

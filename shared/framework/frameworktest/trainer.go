@@ -42,6 +42,9 @@ func (m Model) fitsAsItsOwn(t *testing.T, tr framework.Trainer, e pipeline.Engin
 	if len(got) != len(m.History) {
 		t.Errorf("metrics %v, the framework itself has %v", got, m.History)
 	}
+	if weights, err := tr.Unsound(); weights != "" || err != nil {
+		t.Errorf("the weights of %s are not finite: %v", weights, err)
+	}
 	after := hash(t, tr)
 	if after == before {
 		t.Error("training has left the weights as they were")

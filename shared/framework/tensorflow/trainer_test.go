@@ -1,8 +1,11 @@
 package tensorflow_test
 
 import (
+	"context"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -123,6 +126,31 @@ func TestFramework(t *testing.T) {
 		t.Errorf("only %d families", len(subject.Models))
 	}
 	frameworktest.Exercise(t, subject)
+}
+
+// noNumbers is a split whose first column is NaN.
+type noNumbers struct{ framework.Split }
+
+func (s noNumbers) Read(ctx context.Context, pass int, first int64, n int, dst [][]byte) error {
+	err := s.Split.Read(ctx, pass, first, n, dst)
+	for b := dst[0]; len(b) >= 4; b = b[4:] {
+		binary.LittleEndian.PutUint32(b, math.Float32bits(float32(math.NaN())))
+	}
+	return err
+}
+
+// TestUnsoundWeights holds that weights of NaN are found, those of the model and
+// not of its optimizer.
+func TestUnsoundWeights(t *testing.T) {
+	m := family(t, "dense")
+	tr, plan := m.Open(t, tensorflow.Framework{}), m.Plan
+	plan.Engine = kerasmodel.Graph
+	if _, err := tr.Fit(t.Context(), noNumbers{frameworktest.ArraysOf(tr, m.Training)}, plan, framework.Watch{}); err != nil {
+		t.Fatal(err)
+	}
+	if weights, err := tr.Unsound(); !strings.HasPrefix(weights, "layers/") || strings.Contains(weights, "vars") || err != nil {
+		t.Errorf("the weights of %q: %v", weights, err)
+	}
 }
 
 // TestChoiceLeavesNoTrace compares the weights of a training whose engine was

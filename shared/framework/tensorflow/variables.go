@@ -3,12 +3,14 @@ package tensorflow
 import (
 	"archive/zip"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	tf "github.com/galeone/tensorflow/tensorflow/go"
 
@@ -41,6 +43,71 @@ func (t *Trainer) WeightsHash() (string, error) {
 		h.Write(Bytes(v))
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// Unsound names the first variable of the model, not of its optimizer, that
+// holds NaN or an infinity, "" where all are finite.
+func (t *Trainer) Unsound() (string, error) {
+	variables, err := t.variables()
+	if err != nil {
+		return "", err
+	}
+	raw, err := os.ReadFile(filepath.Join(t.options.Dir, kerasmodel.Template, "variables.json"))
+	var places []place
+	switch {
+	case errors.Is(err, os.ErrNotExist): // Keras itself could not save it: they have no names
+	case err != nil:
+		return "", err
+	default:
+		if err := json.Unmarshal(raw, &places); err != nil {
+			return "", fmt.Errorf("variables.json: %w", err)
+		}
+	}
+	for i, v := range variables {
+		name := fmt.Sprintf("variable %d", i+1)
+		if i < len(places) {
+			name = places[i].Path
+		}
+		if !strings.HasPrefix(name, ofOptimizer) && !allFinite(v) {
+			name, _, _ = strings.Cut(strings.TrimPrefix(name, "/"), "/vars/")
+			return name, nil
+		}
+	}
+	return "", nil
+}
+
+// ofOptimizer begins the paths of an optimizer's variables.
+const ofOptimizer = "/optimizer/"
+
+// allFinite reports whether no number of a tensor is NaN or infinite, by the
+// bits of its exponents; numbers that are no floating-point ones are finite.
+func allFinite(v *tf.Tensor) bool {
+	b, le := Bytes(v), binary.LittleEndian
+	switch v.DataType() {
+	case tf.Float:
+		for ; len(b) >= 4; b = b[4:] {
+			if e := uint32(0x7f800000); le.Uint32(b)&e == e {
+				return false
+			}
+		}
+	case tf.Double:
+		for ; len(b) >= 8; b = b[8:] {
+			if e := uint64(0x7ff0000000000000); le.Uint64(b)&e == e {
+				return false
+			}
+		}
+	case tf.Half, tf.Bfloat16:
+		e := uint16(0x7c00)
+		if v.DataType() == tf.Bfloat16 {
+			e = 0x7f80
+		}
+		for ; len(b) >= 2; b = b[2:] {
+			if le.Uint16(b)&e == e {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // Save writes the trained model to dir in both forms: the SavedModel, and the

@@ -102,7 +102,7 @@ export interface Deployment {
   created: string
   /** note for people */
   description?: string
-  /** auto (the faster one, measured), graph or xla */
+  /** auto (the faster one, measured), graph or xla; the first pass over the records runs in the graph, which checks them */
   engine: string
   /** GPUs for each training */
   gpus: number
@@ -131,7 +131,7 @@ export interface DeploymentForm {
   configuration: number
   /** note for people */
   description?: string
-  /** auto (the faster one, measured), graph or xla (default: auto) */
+  /** auto (the faster one, measured), graph or xla; the first pass over the records runs in the graph, which checks them (default: auto) */
   engine?: string
   /** GPUs for each training (default: 0) */
   gpus?: number
@@ -221,6 +221,8 @@ export interface Inference {
   url?: string
   /** replicas that there should be now */
   wanted: number
+  /** what is wrong with the result that it serves */
+  warnings?: string[]
 }
 export interface InferenceForm {
   /** topic of records that cannot be predicted (default: <input topic>.dead-letter) */
@@ -439,6 +441,8 @@ export interface Result {
   started?: string
   status: ResultStatus
   status_changed: string
+  /** what of its model is NaN or infinite, so that its predictions will be, too */
+  unsound?: string
 }
 export type ResultStatus = 'waiting' | 'scheduled' | 'running' | 'finished' | 'failed' | 'stopped'
 export interface Retention {
