@@ -13,6 +13,7 @@ export default defineConfig({
     emptyOutDir: false,
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
+    rolldownOptions: { checks: { pluginTimings: false } }, // how long a build took on a busy machine is no warning
   },
   server: {
     proxy: Object.fromEntries(functions.map((path) => [path, process.env.KAFKAML_URL ?? 'http://127.0.0.1:8080'])),
