@@ -30,6 +30,13 @@ func refusedRows() []row {
 		register("A57", "line 11: the stream is the data", "57", "refused", "line 11", "stream", "compile"),
 		register("A58", "line 6: from keras.layers", "58", "refused", "line 6", "from keras.layers import"),
 		register("A65", "line 8 or 7: the input's shape; keras.Input", "65", "refused", "line 8|line 7", "keras.Input"),
+		register("A58 Keras 1", "line 4: units", "keras1-output-dim", "refused", "line 4", "write units in place of output_dim"),
+		register("A58 inner path", "tensorflow.keras", "tensorflow-python-keras", "refused", "tensorflow.python.keras", "import from tensorflow.keras"),
+		register("A58 TensorFlow 1", "without compat.v1", "compat-v1", "refused", "import tensorflow as tf"),
+		register("A25 bare", "line 5: the backend that has it", "backend-functions", "refused", "line 5", "from tensorflow.keras import backend as K"),
+		register("A57 command", "line 1: no commands of notebooks", "notebook-command", "refused", "line 1", "begin with %"),
+		register("A48 training", "line 15: a default", "training-without-default", "refused", "line 15", "training=False"),
+		register("A57 tabs", "line 5: spaces alone", "tabs-and-spaces", "refused", "line 5", "spaces"),
 		register("A68", "line 8: run_eagerly", "68", "refused", "line 8", "run_eagerly"),
 	}
 }

@@ -37,7 +37,7 @@ type job struct {
 
 // The reasons for which a child is killed.
 var (
-	errWall = errors.New("building the model took longer than a minute and a half")
+	errWall = errors.New("building the model took longer than three minutes")
 	errDisk = errors.New("the model writes too many files")
 )
 

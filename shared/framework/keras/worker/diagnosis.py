@@ -26,6 +26,7 @@ _HINTS_BY_TYPE = {
     "gaierror": _NOT_ALLOWED,
     "BlockingIOError": _NOT_ALLOWED,
 }
+_NAMES_THEMSELVES = ("AttributeError", "NameError", "ImportError", "ModuleNotFoundError")  # whatever was tried when they were raised
 
 
 class Refused(Exception):
@@ -109,7 +110,7 @@ class Person:
             reason = f"{type(error).__name__}: {error.msg}"
             place.update(line=error.lineno or 0, column=max(error.offset or 0, 0),
                          end_line=error.end_lineno or 0, end_column=max(error.end_offset or 0, 0))
-        return self.report(reason[:_LONGEST], "", place)
+        return self.report(reason[:_LONGEST], hints.syntax(type(error).__name__, self._line(place)), place)
 
     def describe(self, error):
         """The report of an error that running the texts or exporting the model raised."""
@@ -122,7 +123,9 @@ class Person:
         frames = _frames(error)
         files = [f.filename for f in frames]
         place = self._place(frames, str(message))
-        hint = getattr(error, "hint", "") or hints.hint(error, name, message, self._line(place), files)
+        known = hints.hint(error, name, message, self._line(place), files)
+        tried = getattr(error, "hint", "")
+        hint = known or tried if name in _NAMES_THEMSELVES else tried or known
         hint = hint or _HINTS_BY_TYPE.get(name, "")
         if "label_reshape" in hint and any(re.search(r"squeeze\(\s*\w+\s*\)", t) for t in self.texts.values()):
             hint = "give squeeze its axis, as squeeze(y_true, axis=-1): without it the shape is lost where the batch size is open; else " + hint

@@ -68,6 +68,10 @@ def hint(error, name, message, line, files):
         return _unimportable(message, line)
     if name == "AttributeError":
         return _without(message, line)
+    if "in graph mode" in message or "disable_v2_behavior" in line or "disable_eager_execution" in line:
+        return "leave tensorflow.compat.v1, disable_v2_behavior and disable_eager_execution out: import tensorflow as tf"
+    if "required" in message and "argument" in message:
+        return _missing(message, line)
     if "A KerasTensor cannot be used as input to a TensorFlow function" in message:
         return _operation(line)
     if name == "NotImplementedError" and any("/keras/src/models/" in f for f in files):
@@ -140,8 +144,8 @@ def _unimportable(message, line):
     """For a module of Keras 2 the line that imports the same names today."""
     wanted = _imported(line)
     module = (re.search(r"No module named '([\w.]+)'", message) or re.search(r"from '([\w.]+)'", message) or [""])[0]
-    if "keras" not in module and "keras" not in line:
-        return ""
+    if "keras" not in module and "keras" not in line or re.match(r"keras_|tf_keras", module):
+        return ""  # other packages, which only build on Keras
     if "tensorflow.contrib" in message:
         return _use("contrib")
     lines, unknown = [], []
@@ -181,12 +185,41 @@ def _without(message, line):
     if name in _MOVED:
         return _use(name)
 
-    if "backend" in message and hasattr(keras.ops, name):
-        return f"use keras.ops.{name}"
+    if "backend" in message:
+        return _of_backend(name)
     if "'keras" in message or "tensorflow" in message:
         better = _exported(name).rpartition("imports: ")[2]
         return f"write {better}" if better else ""
     return ""
+
+
+def _of_backend(name):
+    """What stands for a function that the backend of Keras 3 no longer has."""
+    import keras
+    import tensorflow as tf
+
+    if hasattr(tf.keras.backend, name):
+        other = f", or keras.ops.{name}" if hasattr(keras.ops, name) else ""
+        return f"write from tensorflow.keras import backend as K, which has K.{name} still{other}"
+    return f"use keras.ops.{name}" if hasattr(keras.ops, name) else ""
+
+
+def syntax(name, line):
+    """What to write where a text is no Python; name is the error's type."""
+    if re.match(r"\s*[%!]", line):
+        return "leave out the notebook's own commands, which begin with % or !"
+    if name in ("TabError", "IndentationError"):
+        return "indent by spaces alone, by four for each level"
+    return ""
+
+
+def _missing(message, line):
+    """An argument that is missing may be there under its name of Keras 1, or be one that layers are not given."""
+    told = [f"write {_RENAMED[n]} in place of {n}" for n in re.findall(r"(\w+)\s*=(?!=)", line) if n in _RENAMED]
+    if told:
+        return "; ".join(told)
+    found = re.search(r"missing a required argument: '(training|mask)'", message)
+    return f"give {found[1]} a default in the layer's call: {found[1]}={'False' if found[1] == 'training' else 'None'}" if found else ""
 
 
 def _renamed(message):

@@ -100,6 +100,10 @@ def _model(namespace, person):
         raise diagnosis.Refused(person.report(
             "the model is not compiled", "call model.compile(optimizer=..., loss=...) after building it",
             person.assignment("model")))
+    if model is not None and type(model).__module__.startswith("tensorflow.python.keras"):
+        raise diagnosis.Refused(person.report(
+            f"the variable model holds a {type(model).__name__} of tensorflow.python.keras, which is no part of Keras 3",
+            "import from tensorflow.keras in place of tensorflow.python.keras", person.assignment("model")))
     if model is not None:
         raise diagnosis.Refused(person.report(
             f"the variable model holds a {type(model).__name__}, not a keras.Model",
