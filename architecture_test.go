@@ -23,6 +23,8 @@ var mayImport = map[string][]string{
 	"shared/toolchain":                  {"shared/pipeline"},
 	"shared/datasets":                   {"shared/pipeline", "shared/toolchain"},
 	"shared/codec":                      {"shared/pipeline"},
+	"shared/schemas":                    {"shared/pipeline", "shared/codec"},
+	"shared/schemas/schemastest":        {"shared/toolchain"},
 	"shared/stream":                     {"shared/pipeline"},
 	"shared/stream/control":             {"shared/pipeline", "shared/stream"},
 	"shared/stream/files":               {"shared/pipeline", "shared/codec"},
@@ -53,9 +55,9 @@ var mayImport = map[string][]string{
 	"functions/deploy-training":  {"shared/pipeline", "shared/registry", "shared/artifact", "shared/framework", "shared/codec", "shared/platform", "eventing", "eventing/api", "eventing/door"},
 	"functions/control-log":      {"shared/pipeline", "shared/registry", "shared/stream", "shared/stream/control", "eventing", "eventing/api", "eventing/door"},
 	"functions/deploy-inference": {"shared/pipeline", "shared/registry", "shared/codec", "shared/platform", "eventing", "eventing/api", "eventing/door"},
-	"functions/records":          {"shared/pipeline", "shared/registry", "shared/codec", "shared/datasets", "shared/stream", "shared/stream/control", "shared/stream/files", "eventing/api", "eventing/door"},
-	"functions/predict":          {"shared/pipeline", "shared/artifact", "shared/codec", "shared/framework", "shared/platform", "shared/stream", "eventing", "eventing/api"},
-	"functions/train":            {"shared/pipeline", "shared/artifact", "shared/codec", "shared/framework", "shared/platform", "shared/stream", "eventing"},
+	"functions/records":          {"shared/pipeline", "shared/registry", "shared/codec", "shared/schemas", "shared/datasets", "shared/stream", "shared/stream/control", "shared/stream/files", "eventing/api", "eventing/door"},
+	"functions/predict":          {"shared/pipeline", "shared/artifact", "shared/codec", "shared/schemas", "shared/framework", "shared/platform", "shared/stream", "eventing", "eventing/api"},
+	"functions/train":            {"shared/pipeline", "shared/artifact", "shared/codec", "shared/schemas", "shared/framework", "shared/platform", "shared/stream", "eventing"},
 }
 
 // never says what a room does not reach by any detour, whatever it imports:

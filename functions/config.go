@@ -13,6 +13,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform/kubernetes"
+	"github.com/kafkaml/kafkaml/shared/schemas"
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/stream/control"
 )
@@ -25,6 +26,7 @@ type Config struct {
 	Database     string             // DATABASE_URL
 	Artifacts    string             // ARTIFACT_URL
 	Kafka        stream.Config      // KAFKA_*
+	Schemas      schemas.Config     // SCHEMA_REGISTRY_*
 	ControlTopic string             // CONTROL_TOPIC
 	URL          string             // BASE_URL
 	Sink         string             // K_SINK
@@ -55,6 +57,8 @@ var readKafka = []string{pipeline.StepDeployTraining, pipeline.StepControlLog, p
 //	ARTIFACT_URL             models; a folder in KAFKAML_DATA when empty
 //	KAFKAML_DATA             folder for both, and for logs; ".data" when empty
 //	KAFKA_*                  the cluster, as stream.FromEnv reads it
+//	SCHEMA_REGISTRY_*        the schema registry, as schemas.FromEnv reads it; none when
+//	                         SCHEMA_REGISTRY_URL is empty
 //	CONTROL_TOPIC            KAFKA_ML_CONTROL_TOPIC when empty
 //	K_SINK                   deploy-training's door; this process's own when empty
 //	K_CE_OVERRIDES           extensions of the events sent there
@@ -86,6 +90,9 @@ func ReadConfig(getenv func(string) string, frameworks framework.Registry) (Conf
 		return c, err
 	}
 	if c.Cluster, err = readCluster(getenv, frameworks.Kinds()); err != nil {
+		return c, err
+	}
+	if c.Schemas, err = schemas.FromEnv(getenv); err != nil {
 		return c, err
 	}
 	if c.Step == "" || slices.Contains(readKafka, c.Step) {
@@ -205,7 +212,7 @@ func (c Config) childEnv() []string {
 	if c.Cluster != nil {
 		return nil
 	}
-	env := append([]string{"ARTIFACT_URL=" + c.Artifacts}, c.Kafka.Env()...)
+	env := append([]string{"ARTIFACT_URL=" + c.Artifacts}, slices.Concat(c.Kafka.Env(), c.Schemas.Env())...)
 	if len(c.Origins) > 0 {
 		env = append(env, "CORS_ORIGINS="+strings.Join(c.Origins, ","))
 	}

@@ -14,6 +14,7 @@ import (
 	modelregister "github.com/kafkaml/kafkaml/functions/model-register"
 	"github.com/kafkaml/kafkaml/functions/records"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/schemas"
 )
 
 // wirings says how each of pipeline.Steps is made: it opens the parts that the
@@ -47,7 +48,7 @@ func (h *Host) deployTraining(ctx context.Context, log *slog.Logger) (door.Funct
 	}
 	h.training = deploytraining.NewService(deploytraining.Deps{
 		Store: h.parts.store, Artifacts: h.parts.artifacts, Jobs: h.parts.jobs, Kinds: h.config.Frameworks.Kinds(),
-		Env: append(h.config.childEnv(), "K_SINK="+h.config.Sink), Log: log,
+		Env: append(h.config.childEnv(), "K_SINK="+h.config.Sink), Registry: h.config.Schemas.Set(), Log: log,
 	})
 	h.loops = append(h.loops, func(ctx context.Context) { h.training.Run(ctx, reconcileEvery) })
 	if k := h.parts.kubernetes; k != nil {
@@ -76,7 +77,7 @@ func (h *Host) deployInference(ctx context.Context, log *slog.Logger) (door.Func
 	}
 	deps := deployinference.Deps{
 		Store: h.parts.store, Topics: h.parts.kafka, Brokers: h.config.Kafka.Brokers,
-		Services: h.parts.services, Sources: h.parts.sources, Env: h.config.childEnv(), Log: log,
+		Services: h.parts.services, Sources: h.parts.sources, Env: h.config.childEnv(), Registry: h.config.Schemas.Set(), Log: log,
 	}
 	if k := h.parts.kubernetes; k != nil {
 		deps.Namespace, deps.PerPartition = h.parts.namespace, true
@@ -90,7 +91,11 @@ func (h *Host) records(ctx context.Context, log *slog.Logger) (door.Function, er
 	if err := h.open(ctx, h.openKafka); err != nil {
 		return door.Function{}, err
 	}
+	registry, err := schemas.New(h.config.Schemas)
+	if err != nil {
+		return door.Function{}, err
+	}
 	return records.NewService(records.Deps{
-		Store: h.parts.store, Cluster: h.parts.kafka, ControlTopic: h.config.ControlTopic, Log: log,
+		Store: h.parts.store, Cluster: h.parts.kafka, ControlTopic: h.config.ControlTopic, Schemas: registry, Log: log,
 	}).Function(), nil
 }

@@ -26,7 +26,7 @@ func (s *Service) deploy(ctx context.Context, call *door.Call) error {
 		if i, err = over(call.Event, draft(sub)); err != nil {
 			return i, err
 		}
-		return i, check(&i, sub)
+		return i, s.check(&i, sub)
 	})
 	if err != nil {
 		return err
@@ -89,7 +89,7 @@ func (s *Service) update(ctx context.Context, call *door.Call) error {
 		}
 		named := i.Name
 		i.Name = ""
-		err = check(&i, sub)
+		err = s.check(&i, sub)
 		i.Name = named
 		return i, err
 	}

@@ -47,7 +47,7 @@ func draft(s subject) pipeline.Inference {
 }
 
 // check refuses an inference that could not be served.
-func check(i *pipeline.Inference, s subject) error {
+func (s *Service) check(i *pipeline.Inference, of subject) error {
 	if i.DeadLetter == "" {
 		i.DeadLetter = pipeline.DeadLetterTopic(i.InputTopic)
 	}
@@ -75,8 +75,8 @@ func check(i *pipeline.Inference, s subject) error {
 	if i.InputFormat == "" {
 		return pipeline.Invalidf("input_format", "is missing, and the stream that the result was trained on is not known any more")
 	}
-	i.Warnings = s.result.Doubts()
-	_, err := codec.New(i.InputFormat, i.InputConfig, codec.Binding{Inputs: s.model.Inputs})
+	i.Warnings = of.result.Doubts()
+	_, err := codec.New(i.InputFormat, i.InputConfig, codec.Binding{Inputs: of.model.Inputs, Registry: s.Registry})
 	return err
 }
 

@@ -31,7 +31,7 @@ func (s *Service) create(ctx context.Context, call *door.Call) error {
 		if err != nil {
 			return nil, err
 		}
-		if scheduled, err = takeOver(tx, d); err != nil {
+		if scheduled, err = s.takeOver(tx, d); err != nil {
 			return nil, err
 		}
 		return publishDeployment(tx, eventing.DeploymentCreated, d.ID)
@@ -109,13 +109,13 @@ func about(m pipeline.Model, err error) error {
 
 // takeOver lets a deployment that was just made train on the last stream that
 // has waited for it, and says of the others that it does not.
-func takeOver(tx *registry.Tx, dep pipeline.Deployment) (scheduled []pipeline.Result, err error) {
+func (s *Service) takeOver(tx *registry.Tx, dep pipeline.Deployment) (scheduled []pipeline.Result, err error) {
 	used, found, err := latest(tx, dep.ID)
 	if err != nil || !found {
 		return nil, err
 	}
 	if found = time.Since(used.Received) <= pipeline.StreamWait; found {
-		if scheduled, err = schedule(tx, dep, used); err != nil {
+		if scheduled, err = s.schedule(tx, dep, used); err != nil {
 			return nil, err
 		}
 	}
@@ -171,7 +171,7 @@ func (s *Service) received(ctx context.Context, e event.Event) (*event.Event, er
 		}
 		dep, err := tx.Deployment(d.Deployment)
 		if err == nil {
-			scheduled, err = schedule(tx, dep, d)
+			scheduled, err = s.schedule(tx, dep, d)
 		}
 		return err
 	})

@@ -26,6 +26,7 @@ type Deps struct {
 	Jobs      platform.Jobs
 	Kinds     framework.Kinds
 	Env       []string // NAME=value, for each training process: Kafka, artifacts, K_SINK
+	Registry  bool     // whether the training processes know a schema registry
 	Log       *slog.Logger
 }
 

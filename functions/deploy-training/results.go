@@ -43,7 +43,7 @@ func (s *Service) retry(ctx context.Context, call *door.Call) error {
 		if err != nil {
 			return nil, err
 		}
-		if err := again(tx, &r); err != nil {
+		if err := s.again(tx, &r); err != nil {
 			return nil, err
 		}
 		scheduled = []pipeline.Result{r}
@@ -60,7 +60,7 @@ func (s *Service) retry(ctx context.Context, call *door.Call) error {
 }
 
 // again makes r its next attempt, or says why it cannot be.
-func again(tx *registry.Tx, r *pipeline.Result) error {
+func (s *Service) again(tx *registry.Tx, r *pipeline.Result) error {
 	if r.Status != pipeline.ResultFailed && r.Status != pipeline.ResultStopped {
 		return &pipeline.Error{
 			Kind: pipeline.Conflict, Field: "status", Reason: fmt.Sprintf("result %d is %s", r.ID, r.Status),
@@ -75,7 +75,7 @@ func again(tx *registry.Tx, r *pipeline.Result) error {
 	if err != nil {
 		return err
 	}
-	if err := readable(m, d); err != nil {
+	if err := s.readable(m, d); err != nil {
 		return err
 	}
 	r.Datasource, r.Lost = d.ID, 0

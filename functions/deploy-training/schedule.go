@@ -16,7 +16,7 @@ import (
 // makes a new round of results of the same models. The same datasource, or
 // another control message of the same stream, changes nothing. A deployment
 // that was stopped trains on no stream.
-func schedule(tx *registry.Tx, dep pipeline.Deployment, d pipeline.Datasource) ([]pipeline.Result, error) {
+func (s *Service) schedule(tx *registry.Tx, dep pipeline.Deployment, d pipeline.Datasource) ([]pipeline.Result, error) {
 	if d.Rejected != nil {
 		return nil, nil
 	}
@@ -36,12 +36,12 @@ func schedule(tx *registry.Tx, dep pipeline.Deployment, d pipeline.Datasource) (
 			return nil, err
 		}
 	}
-	return assign(tx, dep, d, round)
+	return s.assign(tx, dep, d, round)
 }
 
 // assign gives each result of a round its datasource: scheduled where the
 // model can read the stream, failed with the reason where it cannot.
-func assign(tx *registry.Tx, dep pipeline.Deployment, d pipeline.Datasource, round []pipeline.Result) ([]pipeline.Result, error) {
+func (s *Service) assign(tx *registry.Tx, dep pipeline.Deployment, d pipeline.Datasource, round []pipeline.Result) ([]pipeline.Result, error) {
 	if err := mark(tx, d, nil); err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func assign(tx *registry.Tx, dep pipeline.Deployment, d pipeline.Datasource, rou
 		}
 		r.Datasource = d.ID
 		r.EpochsTotal = dep.TrainingKwargs.Epochs
-		if err := readable(m, d); err != nil {
+		if err := s.readable(m, d); err != nil {
 			fail(&r, err)
 			if _, err := save(tx, &r); err != nil {
 				return nil, err
@@ -111,11 +111,11 @@ func setStatus(r *pipeline.Result, status pipeline.ResultStatus) {
 
 // readable is nil where a model can be trained on a datasource, else the reason
 // why it cannot.
-func readable(m pipeline.Model, d pipeline.Datasource) error {
+func (s *Service) readable(m pipeline.Model, d pipeline.Datasource) error {
 	if err := m.CheckRates(d.ValidationRate, d.TestRate); err != nil {
 		return err
 	}
-	_, err := codec.ForTraining(d.InputFormat, d.InputConfig, m.Export)
+	_, err := codec.ForTraining(d.InputFormat, d.InputConfig, m.Export, s.Registry)
 	return err
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/kafkaml/kafkaml/functions/predict/batching"
 	"github.com/kafkaml/kafkaml/functions/predict/output"
 	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
@@ -79,7 +80,9 @@ func (k *chunk) predict(ctx context.Context) error {
 	case batch = <-k.batches:
 	}
 	defer func() { k.batches <- batch }() // never blocks: it has room for all
-	k.decode(batch)
+	if err := k.decode(ctx, batch); err != nil {
+		return err
+	}
 	k.out.metrics.batch(batch.Len())
 	k.arena.Reset()
 	k.records, k.source, k.values = k.records[:0], k.source[:0], k.values[:0]
@@ -95,18 +98,28 @@ func (k *chunk) predict(ctx context.Context) error {
 	return nil
 }
 
-// decode fills the batch and notes which records cannot be decoded.
-func (k *chunk) decode(batch framework.Batch) {
+// decode fills the batch and notes which records cannot be decoded. A schema
+// registry that is away is waited for; an error is the end of ctx.
+func (k *chunk) decode(ctx context.Context, batch framework.Batch) error {
 	batch.Reset()
 	k.row, k.failed = k.row[:0], append(k.failed[:0], make([]error, len(k.in))...)
 	for i := range k.in {
-		if err := k.model.decode(batch.Next(), k.in[i].Value); err != nil {
+		err := k.model.decode(ctx, batch.Next(), k.in[i].Value, k.away)
+		if err != nil && pipeline.KindOf(err) != pipeline.Invalid {
+			return err
+		}
+		if err != nil {
 			batch.Drop()
 			k.failed[i] = err
 			continue
 		}
 		k.row = append(k.row, i)
 	}
+	return nil
+}
+
+func (k *chunk) away(err error) {
+	k.log.Warn("waiting for the schema registry", "error", err)
 }
 
 // write writes the output records.

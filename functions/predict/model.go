@@ -1,6 +1,8 @@
 package predict
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -9,6 +11,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/schemas"
 )
 
 // model is a trained model, open, with what reads records for it and writes
@@ -17,14 +20,20 @@ type model struct {
 	job       pipeline.PredictJob
 	protocol  string // its platform in the Open Inference Protocol
 	decoder   *codec.Decoder
+	schemas   *schemas.Client // nil where there is no registry of schemas
 	predictor framework.Predictor
 	values    output.Values
 }
 
 // openModel opens the model whose served files are in dir. Its predictor is to
 // be closed.
-func openModel(f framework.Framework, job pipeline.PredictJob, dir string) (*model, error) {
-	decoder, err := codec.New(job.InputFormat, job.InputConfig, codec.Binding{Inputs: job.Export.Inputs})
+func openModel(f framework.Framework, c Config, dir string) (*model, error) {
+	job := c.Job
+	registry, err := schemas.New(c.Schemas)
+	if err != nil {
+		return nil, err
+	}
+	decoder, err := codec.New(job.InputFormat, job.InputConfig, codec.Binding{Inputs: job.Export.Inputs, Registry: registry != nil})
 	if err != nil {
 		return nil, fmt.Errorf("inference %s: %w", job.Name, err)
 	}
@@ -33,7 +42,7 @@ func openModel(f framework.Framework, job pipeline.PredictJob, dir string) (*mod
 		return nil, fmt.Errorf("inference %s: %w", job.Name, err)
 	}
 	return &model{
-		job: job, protocol: f.Kind().Protocol, decoder: decoder, predictor: predictor,
+		job: job, protocol: f.Kind().Protocol, decoder: decoder, schemas: registry, predictor: predictor,
 		values: output.NewValues(job.Export.Outputs),
 	}, nil
 }
@@ -47,12 +56,20 @@ func (m *model) item(data [][]byte) *batching.Item {
 	return it
 }
 
-// decode fills a row with what the value of a record holds.
-func (m *model) decode(row [][]byte, value []byte) error {
-	if err := m.decoder.Sample(row, value); err != nil {
-		return &pipeline.Error{Op: "decode record", Kind: pipeline.Invalid, Err: err, Hint: codec.Hint(err)}
+// decode fills a row with what the value of a record holds. A schema registry
+// that is away is waited for until ctx ends where waiting is told of it; without
+// waiting the error is Unavailable. One that is Invalid is of the record.
+func (m *model) decode(ctx context.Context, row [][]byte, value []byte, waiting func(error)) error {
+	err := m.decoder.Sample(row, value)
+	if codec.Lacks(err) {
+		again := func() error { return m.decoder.Sample(row, value) }
+		err = m.schemas.Decode(ctx, again, schemas.Patience{Waiting: waiting})
 	}
-	return nil
+	var known *pipeline.Error
+	if err == nil || errors.As(err, &known) || ctx.Err() != nil {
+		return err
+	}
+	return &pipeline.Error{Op: "decode record", Kind: pipeline.Invalid, Err: err, Hint: codec.Hint(err)}
 }
 
 // version of the model is the result that it came from.

@@ -47,7 +47,7 @@ func open(ctx context.Context, c Config) (*service, *stream.Cluster, error) {
 
 // openService serves the model whose files are in dir.
 func openService(f framework.Framework, c Config, dir string, cluster *stream.Cluster) (*service, error) {
-	m, err := openModel(f, c.Job, dir)
+	m, err := openModel(f, c, dir)
 	if err != nil {
 		return nil, err
 	}

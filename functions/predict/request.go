@@ -24,7 +24,7 @@ type requests struct {
 // handle predicts the data of a prediction.make event.
 func (r *requests) handle(ctx context.Context, e event.Event) (value []byte, err error) {
 	began := time.Now()
-	lane, row, err := r.read(e)
+	lane, row, err := r.read(ctx, e)
 	if err != nil {
 		return nil, err
 	}
@@ -44,15 +44,15 @@ func (r *requests) handle(ctx context.Context, e event.Event) (value []byte, err
 // or what a record's value would be, in the inference's input format. Data of
 // content type application/json is values, unless the input format is itself
 // JSON and fits.
-func (r *requests) read(e event.Event) (lane *batching.Batcher, row [][]byte, err error) {
+func (r *requests) read(ctx context.Context, e event.Event) (lane *batching.Batcher, row [][]byte, err error) {
 	media, _, _ := mime.ParseMediaType(e.DataContentType())
 	asRecord := r.records.Row()
 	isJSON := media == event.ApplicationJSON || strings.HasSuffix(media, "+json")
 	if !isJSON {
-		return r.records, asRecord, r.model.decode(asRecord, e.Data())
+		return r.records, asRecord, r.model.decode(ctx, asRecord, e.Data(), nil)
 	}
 	if format := r.model.job.InputFormat; format == pipeline.JSON || format == pipeline.TelegrafJSON {
-		err := r.model.decode(asRecord, e.Data())
+		err := r.model.decode(ctx, asRecord, e.Data(), nil)
 		if err == nil || !bytes.Contains(e.Data(), []byte(`"values"`)) {
 			return r.records, asRecord, err
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
+	"github.com/kafkaml/kafkaml/shared/schemas"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
@@ -25,6 +26,7 @@ type Config struct {
 	Job        pipeline.PredictJob
 	Frameworks framework.Frameworks // of which the Job names one
 	Kafka      stream.Config
+	Schemas    schemas.Config
 	Artifacts  string   // URL of the store that holds the trained model
 	Address    string   // to listen on
 	Origins    []string // of pages elsewhere that may call; "*" is any
@@ -32,8 +34,8 @@ type Config struct {
 }
 
 // ConfigFromEnv reads KAFKAML_PREDICT (a pipeline.PredictJob as JSON) or the
-// file that KAFKAML_PREDICT_FILE names, ARTIFACT_URL, the KAFKA_ variables,
-// CORS_ORIGINS, and LISTEN_ADDRESS or PORT (8080 unless given).
+// file that KAFKAML_PREDICT_FILE names, ARTIFACT_URL, the KAFKA_ and the
+// SCHEMA_REGISTRY_ variables, CORS_ORIGINS, and LISTEN_ADDRESS or PORT (8080 unless given).
 func ConfigFromEnv(getenv func(string) string, frameworks framework.Frameworks, log *slog.Logger) (Config, error) {
 	c := Config{
 		Frameworks: frameworks, Artifacts: getenv("ARTIFACT_URL"), Address: getenv("LISTEN_ADDRESS"),
@@ -61,6 +63,9 @@ func ConfigFromEnv(getenv func(string) string, frameworks framework.Frameworks, 
 		c.Address = ":" + port
 	}
 	var err error
+	if c.Schemas, err = schemas.FromEnv(getenv); err != nil {
+		return c, err
+	}
 	c.Kafka, err = stream.FromEnv(getenv)
 	return c, err
 }

@@ -32,7 +32,7 @@ func (s *source) handle(ctx context.Context, in *stream.Record) (value []byte, e
 	}
 	it := s.model.item(s.records.Row())
 	it.Record = in
-	if err = s.model.decode(it.Data, in.Value); err == nil {
+	if err = s.model.decode(ctx, it.Data, in.Value, nil); err == nil {
 		err = s.records.Do(ctx, it)
 	}
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/datasets"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/schemas"
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/stream/files"
 )
@@ -64,7 +65,7 @@ func (s *Service) feedOne(ctx context.Context, i pipeline.Inference, r *http.Req
 	if err != nil {
 		return err
 	}
-	if err := decodes(decoder, value); err != nil {
+	if err := s.decodes(ctx, decoder, value); err != nil {
 		return err
 	}
 	var key []byte
@@ -95,15 +96,19 @@ func (s *Service) decoderOf(ctx context.Context, i pipeline.Inference) (*codec.D
 	if err != nil {
 		return nil, err
 	}
-	return codec.New(i.InputFormat, i.InputConfig, codec.Binding{Inputs: model.Inputs})
+	return codec.New(i.InputFormat, i.InputConfig, codec.Binding{Inputs: model.Inputs, Registry: s.Schemas != nil})
 }
 
-func decodes(d *codec.Decoder, value []byte) error {
+func (s *Service) decodes(ctx context.Context, d *codec.Decoder, value []byte) error {
 	var room [][]byte
 	for _, t := range d.Inputs() {
 		room = append(room, make([]byte, t.Bytes()))
 	}
-	if err := d.Sample(room, value); err != nil {
+	err := s.Schemas.Decode(ctx, func() error { return d.Sample(room, value) }, schemas.Patience{})
+	if pipeline.KindOf(err) == pipeline.Unavailable {
+		return err
+	}
+	if err != nil {
 		return &pipeline.Error{Op: "send a record", Kind: pipeline.Invalid, Field: "record", Err: err, Hint: codec.Hint(err)}
 	}
 	return nil
@@ -141,7 +146,7 @@ func (s *Service) feedExample(ctx context.Context, i pipeline.Inference, name st
 			return n, nil
 		}
 		if err == nil && n == 0 {
-			err = decodes(decoder, sample)
+			err = s.decodes(ctx, decoder, sample)
 		}
 		if err == nil {
 			err = s.put(ctx, i.InputTopic, n%partitions, label, sample)

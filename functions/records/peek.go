@@ -11,6 +11,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/schemas"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
@@ -94,16 +95,17 @@ func (s *Service) preview(ctx context.Context, id int64, limit int) (Preview, er
 	if err != nil {
 		return Preview{}, err
 	}
+	binding.Registry = s.Schemas != nil
 	decoder, err := codec.New(d.InputFormat, d.InputConfig, binding)
 	if err != nil {
 		return Preview{}, err
 	}
-	p := newPreviewer(decoder, limit)
+	p := newPreviewer(decoder, s.Schemas, limit)
 	if err := s.Cluster.SameTopics(ctx, d.TopicIDs); err != nil {
 		return Preview{}, err
 	}
 	for _, g := range d.Ranges {
-		err := s.Cluster.Read(ctx, g, p.add)
+		err := s.Cluster.Read(ctx, g, func(r stream.Record) error { return p.add(ctx, r) })
 		if errors.Is(err, errEnough) {
 			break
 		}
@@ -154,14 +156,15 @@ func exportOf(tx *registry.Tx, deployment int64) (pipeline.Export, error) {
 type previewer struct {
 	Preview
 	decoder       *codec.Decoder
+	schemas       *schemas.Client
 	inputs        [][]byte
 	labels        [][]byte
 	limit         int
 	countsAreOver bool
 }
 
-func newPreviewer(d *codec.Decoder, limit int) *previewer {
-	p := &previewer{decoder: d, Preview: Preview{Items: []Decoded{}, Inputs: []pipeline.Tensor{}, Labels: []pipeline.Tensor{}, Counts: map[string]int64{}}}
+func newPreviewer(d *codec.Decoder, registry *schemas.Client, limit int) *previewer {
+	p := &previewer{decoder: d, schemas: registry, Preview: Preview{Items: []Decoded{}, Inputs: []pipeline.Tensor{}, Labels: []pipeline.Tensor{}, Counts: map[string]int64{}}}
 	elements := 1
 	for _, t := range d.Inputs() {
 		p.Inputs, p.inputs = append(p.Inputs, described(t)), append(p.inputs, make([]byte, t.Bytes()))
@@ -180,11 +183,14 @@ func described(t codec.Tensor) pipeline.Tensor {
 	return pipeline.Tensor{Name: t.Name, DType: t.DType.String(), Shape: append([]int{}, t.Shape...)}
 }
 
-func (p *previewer) add(r stream.Record) error {
+func (p *previewer) add(ctx context.Context, r stream.Record) error {
 	if len(p.Items) >= p.limit && (p.countsAreOver || p.Counted >= countedRecords) {
 		return errEnough
 	}
-	err := p.decoder.Record(p.inputs, p.labels, r.Key, r.Value)
+	err := p.schemas.Decode(ctx, func() error { return p.decoder.Record(p.inputs, p.labels, r.Key, r.Value) }, schemas.Patience{})
+	if pipeline.KindOf(err) == pipeline.Unavailable {
+		return err
+	}
 	if len(p.Items) < p.limit {
 		p.append(r, err)
 	}

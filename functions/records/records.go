@@ -14,6 +14,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/datasets"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/schemas"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
@@ -21,7 +22,8 @@ import (
 type Deps struct {
 	Store        *registry.Store
 	Cluster      *stream.Cluster
-	ControlTopic string // where a stream that was sent is announced
+	ControlTopic string          // where a stream that was sent is announced
+	Schemas      *schemas.Client // nil where there is no registry of schemas
 	Log          *slog.Logger
 }
 

@@ -249,7 +249,7 @@ func (s *Service) fits(ctx context.Context, f control.SinkConfig, reader *files.
 		return exportOf(tx, deployment)
 	})
 	if err == nil {
-		_, err = codec.ForTraining(reader.Format(), reader.Config(), export)
+		_, err = codec.ForTraining(reader.Format(), reader.Config(), export, false)
 	}
 	if err == nil {
 		err = reader.CheckLabels(export)

@@ -37,7 +37,7 @@ func (t *training) refusal(ctx context.Context, what string, err error) error {
 // locate reads the stream again for the first record with such columns. Orders
 // and shuffles are of no account to it.
 func (t *training) locate(ctx context.Context, columns [][]byte) (place string, err error) {
-	decoder, err := codec.ForTraining(t.Job.InputFormat, t.Job.InputConfig, t.Job.Export)
+	decoder, err := codec.ForTraining(t.Job.InputFormat, t.Job.InputConfig, t.Job.Export, t.schemas != nil)
 	if err != nil {
 		return "", err
 	}
@@ -59,7 +59,7 @@ func (t *training) locate(ctx context.Context, columns [][]byte) (place string, 
 		got[i] = make([]byte, col.Bytes())
 	}
 	err = cluster.ReadAll(ctx, t.Job.Ranges, t.Job.Order, func(r stream.Record) error {
-		if err := decoder.Record(inputs, labels, r.Key, r.Value); err != nil {
+		if err := t.schemas.Decode(ctx, func() error { return decoder.Record(inputs, labels, r.Key, r.Value) }, t.patience(ctx)); err != nil {
 			return err
 		}
 		if err := c.again(); err != nil {

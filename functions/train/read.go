@@ -10,9 +10,11 @@ import (
 	"hash"
 	"math"
 	"strings"
+	"time"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/schemas"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
@@ -37,9 +39,9 @@ func (t *training) read(ctx context.Context, d *codec.Decoder) (err error) {
 		return err
 	}
 	t.values = newValues(d, t.Job.Export)
-	in := &intake{decoder: d, export: t.Job.Export, checks: newChecks(t.Job.Export, d), cache: t.cache, hash: newHasher(), values: t.values}
+	in := &intake{decoder: d, schemas: t.schemas, patience: t.patience(ctx), export: t.Job.Export, checks: newChecks(t.Job.Export, d), cache: t.cache, hash: newHasher(), values: t.values}
 	defer in.hash.close()
-	if err := cluster.ReadAll(ctx, t.Job.Ranges, t.Job.Order, func(rec stream.Record) error { return in.take(rec, t.report) }); err != nil {
+	if err := cluster.ReadAll(ctx, t.Job.Ranges, t.Job.Order, func(rec stream.Record) error { return in.take(ctx, rec, t.report) }); err != nil {
 		return op("read the stream", err)
 	}
 	if err := cluster.SameTopics(ctx, t.Job.TopicIDs); err != nil { // made anew while it was read
@@ -53,16 +55,18 @@ func (t *training) read(ctx context.Context, d *codec.Decoder) (err error) {
 
 // intake takes records from the stream into the cache.
 type intake struct {
-	decoder *codec.Decoder
-	export  pipeline.Export
-	checks  *checks
-	cache   *cache
-	hash    *hasher
-	values  *values
-	bytes   int64
+	decoder  *codec.Decoder
+	schemas  *schemas.Client
+	patience schemas.Patience
+	export   pipeline.Export
+	checks   *checks
+	cache    *cache
+	hash     *hasher
+	values   *values
+	bytes    int64
 }
 
-func (in *intake) take(r stream.Record, report *reporter) error {
+func (in *intake) take(ctx context.Context, r stream.Record, report *reporter) error {
 	in.hash.add(r.Key)
 	in.hash.add(r.Value)
 	in.bytes += int64(len(r.Key) + len(r.Value))
@@ -70,29 +74,52 @@ func (in *intake) take(r stream.Record, report *reporter) error {
 	if err != nil {
 		return err
 	}
-	if err = in.decoder.Record(inputs, labels, r.Key, r.Value); err == nil {
+	if err = in.decoder.Record(inputs, labels, r.Key, r.Value); codec.Lacks(err) {
+		again := func() error { return in.decoder.Record(inputs, labels, r.Key, r.Value) }
+		err = in.schemas.Decode(ctx, again, in.patience)
+	}
+	if err == nil {
 		err = in.checks.record(inputs, labels, r.Key)
 	}
 	if err == nil {
 		err = in.values.add(inputs, labels)
 	}
 	if err != nil {
-		hint := codec.Hint(err)
-		if hint == "" && strings.HasPrefix(err.Error(), "label:") {
-			hint = codec.LabelHint(in.export)
-		}
-		if hint == "" {
-			hint = "check input_format and input_config against what was sent, and the labels against the model's loss"
-		}
-		return &pipeline.Error{
-			Op: "decode", Kind: pipeline.Invalid, Field: "topic", Err: err,
-			Reason: fmt.Sprintf("record %s[%d]@%d: %v", r.Topic, r.Partition, r.Offset, err), Hint: hint,
-		}
+		return in.refuse(r, err)
 	}
 	if in.cache.records%recordsTold == 0 {
 		report.records(in.cache.records)
 	}
 	return nil
+}
+
+// refuse says which record cannot be taken.
+func (in *intake) refuse(r stream.Record, err error) error {
+	kind, hint := pipeline.Invalid, codec.Hint(err)
+	var known *pipeline.Error
+	if errors.As(err, &known) { // of the schema registry
+		kind, hint = known.Kind, known.Hint
+	}
+	if hint == "" && strings.HasPrefix(err.Error(), "label:") {
+		hint = codec.LabelHint(in.export)
+	}
+	if hint == "" {
+		hint = "check input_format and input_config against what was sent, and the labels against the model's loss"
+	}
+	return &pipeline.Error{
+		Op: "decode", Kind: kind, Field: "topic", Err: err,
+		Reason: fmt.Sprintf("record %s[%d]@%d: %v", r.Topic, r.Partition, r.Offset, err), Hint: hint,
+	}
+}
+
+// registryAway is how long a training waits for a schema registry that is away.
+const registryAway = 5 * time.Minute
+
+// patience waits for a schema registry that is away, and says so.
+func (t *training) patience(ctx context.Context) schemas.Patience {
+	return schemas.Patience{Most: registryAway, Waiting: func(err error) {
+		t.Log.WarnContext(ctx, "waiting for the schema registry", "result", t.Job.Result, "attempt", t.Job.Attempt, "error", err)
+	}}
 }
 
 // checks refuse, while the place of the record is known, what training would

@@ -24,6 +24,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
+	"github.com/kafkaml/kafkaml/shared/schemas"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
@@ -32,6 +33,7 @@ type Config struct {
 	Job        pipeline.TrainingJob
 	Frameworks framework.Frameworks // of which the Job names one
 	Kafka      stream.Config
+	Schemas    schemas.Config
 	Artifacts  string // URL of the store of models
 	Scratch    string // folder for the cache and the models; the system's when empty
 	Emitter    *eventing.Emitter
@@ -39,8 +41,8 @@ type Config struct {
 }
 
 // ConfigFromEnv reads KAFKAML_JOB (a pipeline.TrainingJob as JSON) or the file
-// that KAFKAML_JOB_FILE names, ARTIFACT_URL, the KAFKA_ variables, K_SINK and
-// K_CE_OVERRIDES.
+// that KAFKAML_JOB_FILE names, ARTIFACT_URL, the KAFKA_ and the SCHEMA_REGISTRY_
+// variables, K_SINK and K_CE_OVERRIDES.
 func ConfigFromEnv(getenv func(string) string, frameworks framework.Frameworks, log *slog.Logger) (Config, error) {
 	c := Config{Frameworks: frameworks, Artifacts: getenv("ARTIFACT_URL"), Log: log}
 	if err := c.readJob(getenv); err != nil {
@@ -51,6 +53,9 @@ func ConfigFromEnv(getenv func(string) string, frameworks framework.Frameworks, 
 	}
 	var err error
 	if c.Emitter, err = eventing.EmitterFromEnv(getenv, nil); err != nil {
+		return c, err
+	}
+	if c.Schemas, err = schemas.FromEnv(getenv); err != nil {
 		return c, err
 	}
 	c.Kafka, err = stream.FromEnv(getenv)
@@ -132,7 +137,11 @@ func attempt(ctx context.Context, c Config, r *reporter) (o pipeline.Outcome, er
 		return o, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	t := &training{Config: c, framework: f, report: r, store: store, scratch: scratch}
+	registry, err := schemas.New(c.Schemas)
+	if err != nil {
+		return o, err
+	}
+	t := &training{Config: c, framework: f, report: r, store: store, schemas: registry, scratch: scratch}
 	defer func() { err = errors.Join(err, t.close()) }()
 	err = t.run(ctx)
 	return t.outcome, err

@@ -14,6 +14,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/schemas"
 )
 
 // training is one attempt under way.
@@ -21,6 +22,7 @@ type training struct {
 	Config
 	report  *reporter
 	store   *artifact.Store
+	schemas *schemas.Client // nil where there is no registry
 	scratch string
 
 	framework               framework.Framework
@@ -47,7 +49,7 @@ func (t *training) close() error {
 
 // prepare reads the stream and, meanwhile, loads the model.
 func (t *training) prepare(ctx context.Context) error {
-	decoder, err := codec.ForTraining(t.Job.InputFormat, t.Job.InputConfig, t.Job.Export)
+	decoder, err := codec.ForTraining(t.Job.InputFormat, t.Job.InputConfig, t.Job.Export, t.schemas != nil)
 	if err != nil {
 		return err
 	}

@@ -11,16 +11,28 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// avroConfig is the input_config of AVRO.
+// avroConfig is the input_config of AVRO. Records are framed by a schema registry
+// where Framing says so, or where no schema is given for those that are not.
 type avroConfig struct {
 	DataScheme  json.RawMessage `json:"data_scheme"`
 	LabelScheme json.RawMessage `json:"label_scheme"`
+	Framing     string          `json:"framing"`
+	DataFields  fieldList       `json:"data_fields"`
+	LabelField  fieldList       `json:"label_field"`
 }
 
 func newAvro(config json.RawMessage, b Binding) (*Decoder, error) {
 	var c avroConfig
-	if err := unmarshalConfig(config, &c); err != nil {
-		return nil, err
+	if len(config) > 0 || !b.Registry {
+		if err := unmarshalConfig(config, &c); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case c.Framing != "" && c.Framing != Confluent:
+		return nil, pipeline.Invalidf("input_config.framing", "%q is not a framing", c.Framing).WithHint("use %q, or none", Confluent)
+	case c.Framing == Confluent || b.Registry && !present(c.DataScheme):
+		return newFramed(c, b)
 	}
 	sample, err := newAvroPart("input_config.data_scheme", c.DataScheme, b.Inputs)
 	if err != nil {
@@ -210,6 +222,11 @@ func (c *avroCursor) integer(t *avroType, s *sink) error {
 	}
 	if t.kind == avroEnum && (v < 0 || v >= int64(t.symbols)) {
 		return fmt.Errorf("enum has no symbol %d", v)
+	}
+	if t.remap != nil {
+		if v = t.remap[v]; v < 0 {
+			return errors.New("its symbol is not one of the enum that it is read by")
+		}
 	}
 	return s.integer(v)
 }

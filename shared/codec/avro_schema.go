@@ -38,6 +38,7 @@ const avroNumbers = "a field is int, long, float, double, boolean, enum, an arra
 type avroType struct {
 	kind     avroKind
 	symbols  int       // of an enum
+	remap    []int64   // of an enum: the reader's number of each symbol, -1 where it has none; nil: the same
 	items    *avroType // of an array
 	branches int       // of a union: 1 or 2; 0 where there is none
 	null     int       // the union's null branch, -1 where there is none
@@ -85,7 +86,8 @@ func parseAvro(field string, raw json.RawMessage) (*avroSchema, error) {
 func parseRecord(field string, raw json.RawMessage, texts bool) (*avroSchema, error) {
 	text, err := schemaText(raw)
 	if err != nil {
-		return nil, pipeline.Invalidf(field, "%v", err).WithHint("give an Avro record schema")
+		return nil, pipeline.Invalidf(field, "%v", err).
+			WithHint("give an Avro record schema; records framed by a schema registry need none where SCHEMA_REGISTRY_URL is set")
 	}
 	plain, err := AvroPlain(text)
 	if err == nil {

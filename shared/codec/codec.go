@@ -3,11 +3,11 @@
 //
 // A record's value is the sample and its key the label. Four formats are known:
 // RAW (the array's bytes, little-endian, row-major), AVRO (a schemaless binary
-// body), JSON (one object) and TELEGRAF_STR_JSON (that object as text in
+// body, alone or framed by a schema registry), JSON (one object) and TELEGRAF_STR_JSON (that object as text in
 // fields.value). What each may hold is said in New.
 //
 // The package holds no state of the process and reads nothing but its
-// arguments. Records are untrusted: a malformed one is an error, never a panic.
+// arguments: a schema that it lacks is asked of the caller (Missing). Records are untrusted: a malformed one is an error, never a panic.
 package codec
 
 import (
@@ -33,8 +33,11 @@ func (t Tensor) Elements() int { return product(t.Shape) }
 func (t Tensor) Bytes() int { return t.Elements() * t.DType.Size() }
 
 // Binding is what a model wants of each record. Labels is nil for inference.
+// Registry says that schemas of a registry can be had: whoever decodes asks it
+// for what is Missing.
 type Binding struct {
 	Inputs, Labels []pipeline.Tensor
+	Registry       bool
 }
 
 func product(shape []int) int {

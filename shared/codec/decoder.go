@@ -9,12 +9,14 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// Decoder turns records of one format into the tensors of one model. It holds
-// no state between records, so any number of goroutines may use it at once.
+// Decoder turns records of one format into the tensors of one model. Between
+// records it holds nothing but the schemas of a registry that it was taught, so
+// any number of goroutines may use it at once.
 type Decoder struct {
 	inputs, labels []Tensor
 	sample, label  part
 	embedded       bool // JSON: a record without a key holds its label in the value
+	inValue        bool // a registry's AVRO: the label is a field of the value
 	named          bool // JSON: the members of the label are named, so that the value is looked through for them
 }
 
@@ -33,6 +35,8 @@ type part interface {
 //   - AVRO: numbers, booleans, enums (by index), for inputs of text strings and
 //     bytes, arrays and nullable unions of them. One input takes all fields in order, several take a field each by
 //     name. A null is NaN in a float tensor and refused in another.
+//     Records that a schema registry frames are read by the schema that wrote
+//     each, resolved by name to data_scheme, to data_fields or to the inputs.
 //   - JSON: as AVRO, with the members that data_fields names; without it, those
 //     named as the model's inputs. The label is label_field of the value where
 //     the value has it, else the key, or label_field of it.
@@ -109,7 +113,7 @@ func (d *Decoder) Record(inputs, labels [][]byte, key, value []byte) error {
 	if d.label == nil {
 		return nil
 	}
-	if d.embedded && (len(key) == 0 || d.named && d.label.(*jsonPart).within(value)) {
+	if d.inValue || d.embedded && (len(key) == 0 || d.named && d.label.(*jsonPart).within(value)) {
 		key = value // a key beside it is the producer's own, such as a device's id
 	}
 	if err := d.Label(labels, key); err != nil {

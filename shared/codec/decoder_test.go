@@ -60,14 +60,14 @@ func TestDecode(t *testing.T) {
 	}{
 		"RAW, an image and its class": {
 			pipeline.RAW, `{"data_type":"uint8","data_reshape":"2 3","label_type":"uint8","label_reshape":""}`,
-			Binding{[]pipeline.Tensor{tensor("x", "float32", 6)}, []pipeline.Tensor{tensor("y", "int32")}},
+			Binding{Inputs: []pipeline.Tensor{tensor("x", "float32", 6)}, Labels: []pipeline.Tensor{tensor("y", "int32")}},
 			"\x07", "\x00\x01\x02\x03\x04\xff",
 			[][]float64{{0, 1, 2, 3, 4, 255}},
 			[][]float64{{7}},
 		},
 		"RAW, the original's scalar of shape 1": {
 			pipeline.RAW, `{"data_type":"float","data_reshape":null,"label_type":"bool_","label_reshape":"1"}`,
-			Binding{[]pipeline.Tensor{tensor("x", "float32")}, []pipeline.Tensor{tensor("y", "float32", 1)}},
+			Binding{Inputs: []pipeline.Tensor{tensor("x", "float32")}, Labels: []pipeline.Tensor{tensor("y", "float32", 1)}},
 			"\x01", "\x00\x00\x20\x40",
 			[][]float64{{2.5}},
 			[][]float64{{1}},
@@ -86,7 +86,7 @@ func TestDecode(t *testing.T) {
 		},
 		"AVRO, fields into one input": {
 			pipeline.AVRO, avroOf(measures, kind),
-			Binding{[]pipeline.Tensor{tensor("x", "float32", 4)}, []pipeline.Tensor{tensor("y", "int32")}},
+			Binding{Inputs: []pipeline.Tensor{tensor("x", "float32", 4)}, Labels: []pipeline.Tensor{tensor("y", "int32")}},
 			"\x04", "\x00\x00\xc0\x3f\x02\x00\x00\x00\x00\x00\x00\x04\x40\x03\x01",
 			[][]float64{{1.5, 2.5, -2, 1}},
 			[][]float64{{2}},
@@ -117,42 +117,42 @@ func TestDecode(t *testing.T) {
 		},
 		"JSON, members in the order of data_fields": {
 			pipeline.JSON, `{"data_fields":["b","a"],"label_field":"y"}`,
-			Binding{[]pipeline.Tensor{tensor("x", "float32", 3)}, []pipeline.Tensor{tensor("y", "int32")}},
+			Binding{Inputs: []pipeline.Tensor{tensor("x", "float32", 3)}, Labels: []pipeline.Tensor{tensor("y", "int32")}},
 			` 3`, `{"a":[1.5, true],"other":{"b":"]}\""},"b":-2e1}`,
 			[][]float64{{-20, 1.5, 1}},
 			[][]float64{{3}},
 		},
 		"JSON, the label in an object": {
 			pipeline.JSON, `{"data_fields":"a","label_field":"y"}`,
-			Binding{[]pipeline.Tensor{tensor("x", "float32", 1)}, []pipeline.Tensor{tensor("y", "float32", 2)}},
+			Binding{Inputs: []pipeline.Tensor{tensor("x", "float32", 1)}, Labels: []pipeline.Tensor{tensor("y", "float32", 2)}},
 			`{"z":1,"y":[0,1]}`, `{"a":null}`,
 			[][]float64{{math.NaN()}},
 			[][]float64{{0, 1}},
 		},
 		"JSON, the label in the value": {
 			pipeline.JSON, `{"data_fields":["a"],"label_field":"y"}`,
-			Binding{[]pipeline.Tensor{tensor("x", "float32", 1)}, []pipeline.Tensor{tensor("y", "int32")}},
+			Binding{Inputs: []pipeline.Tensor{tensor("x", "float32", 1)}, Labels: []pipeline.Tensor{tensor("y", "int32")}},
 			"", `{"a":1,"y":2}`,
 			[][]float64{{1}},
 			[][]float64{{2}},
 		},
 		"JSON, the label in the value beside a key of the producer's": {
 			pipeline.JSON, `{"data_fields":["a"],"label_field":"y"}`,
-			Binding{[]pipeline.Tensor{tensor("x", "float32", 1)}, []pipeline.Tensor{tensor("y", "int32")}},
+			Binding{Inputs: []pipeline.Tensor{tensor("x", "float32", 1)}, Labels: []pipeline.Tensor{tensor("y", "int32")}},
 			"42", `{"a":1,"y":2}`,
 			[][]float64{{1}},
 			[][]float64{{2}},
 		},
 		"JSON, an escaped name in the value beside a key": {
 			pipeline.JSON, `{"data_fields":["a"],"label_field":"é"}`,
-			Binding{[]pipeline.Tensor{tensor("x", "float32", 1)}, []pipeline.Tensor{tensor("y", "int32")}},
+			Binding{Inputs: []pipeline.Tensor{tensor("x", "float32", 1)}, Labels: []pipeline.Tensor{tensor("y", "int32")}},
 			"device-7", `{"a":1,"\u00e9":2}`,
 			[][]float64{{1}},
 			[][]float64{{2}},
 		},
 		"JSON, the label's name as a text in the value": {
 			pipeline.JSON, `{"data_fields":["a"],"label_field":"y"}`,
-			Binding{[]pipeline.Tensor{tensor("x", "float32", 1)}, []pipeline.Tensor{tensor("y", "int32")}},
+			Binding{Inputs: []pipeline.Tensor{tensor("x", "float32", 1)}, Labels: []pipeline.Tensor{tensor("y", "int32")}},
 			"3", `{"a":1,"axis":"y","deep":{"y":5}}`,
 			[][]float64{{1}},
 			[][]float64{{3}},
@@ -213,12 +213,12 @@ func TestNewRefuses(t *testing.T) {
 		"numbers for text":       {pipeline.RAW, `{"data_type":"uint8"}`, inputs(tensor("x", "string")), "input_config.data_type", "text"},
 		"labels of text": {
 			pipeline.RAW, `{"data_type":"uint8","data_reshape":"4","label_type":"string"}`,
-			Binding{x4.Inputs, []pipeline.Tensor{tensor("y", "string")}},
+			Binding{Inputs: x4.Inputs, Labels: []pipeline.Tensor{tensor("y", "string")}},
 			"input_config", "labels are numbers",
 		},
 		"no label type": {
 			pipeline.RAW, `{"data_type":"uint8","data_reshape":"4"}`,
-			Binding{x4.Inputs, []pipeline.Tensor{tensor("y", "int32")}},
+			Binding{Inputs: x4.Inputs, Labels: []pipeline.Tensor{tensor("y", "int32")}},
 			"input_config.label_type", "missing",
 		},
 		"no scheme":              {pipeline.AVRO, `{}`, x4, "input_config.data_scheme", "missing"},
@@ -234,7 +234,7 @@ func TestNewRefuses(t *testing.T) {
 		"a member named twice":   {pipeline.JSON, `{"data_fields":["a","a"]}`, x4, "input_config.data_fields", `"a"`},
 		"members of no type":     {pipeline.JSON, `{"data_fields":[1]}`, x4, "input_config.data_fields", "number"},
 		"Telegraf for training": {
-			pipeline.TelegrafJSON, `{}`, Binding{x4.Inputs, []pipeline.Tensor{tensor("y", "int32")}}, "input_format", "labels",
+			pipeline.TelegrafJSON, `{}`, Binding{Inputs: x4.Inputs, Labels: []pipeline.Tensor{tensor("y", "int32")}}, "input_format", "labels",
 		},
 	}
 	for name, test := range tests {

@@ -3,6 +3,7 @@ package codec
 import (
 	"encoding/json"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -54,7 +55,7 @@ func TestEncodeDecodes(t *testing.T) {
 				t.Fatal(err)
 			}
 			d, err := New(test.format, json.RawMessage(test.config), Binding{
-				[]pipeline.Tensor{tensor("x", "float64", len(test.sample))}, []pipeline.Tensor{tensor("y", "float64", len(test.label))},
+				Inputs: []pipeline.Tensor{tensor("x", "float64", len(test.sample))}, Labels: []pipeline.Tensor{tensor("y", "float64", len(test.label))},
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -115,14 +116,22 @@ func BenchmarkDecode(b *testing.B) {
 	for i := range floats {
 		fields = append(fields, `{"name":"f`+string(rune('a'+i%26))+string(rune('a'+i/26))+`","type":"float"}`)
 	}
-	avro := avroOf(`{"type":"record","name":"r","fields":[`+strings.Join(fields, ",")+`]}`, kind)
+	schema := `{"type":"record","name":"r","fields":[` + strings.Join(fields, ",") + `]}`
+	avro := avroOf(schema, kind)
+	nullable := strings.ReplaceAll(schema, `"float"`, `["null","float"]`)
+	reordered := `{"type":"record","name":"r","fields":[` + strings.Join(append(slices.Clone(fields[1:]), fields[0]), ",") + `]}`
 	for name, test := range map[string]struct {
-		format pipeline.Format
-		config string
+		format   pipeline.Format
+		config   string
+		registry string // the writer's schema
 	}{
-		"RAW":  {pipeline.RAW, `{"data_type":"float32","data_reshape":"30"}`},
-		"AVRO": {pipeline.AVRO, avro},
-		"JSON": {pipeline.JSON, `{"data_fields":["a"]}`},
+		"RAW":                                   {pipeline.RAW, `{"data_type":"float32","data_reshape":"30"}`, ""},
+		"AVRO":                                  {pipeline.AVRO, avro, ""},
+		"JSON":                                  {pipeline.JSON, `{"data_fields":["a"]}`, ""},
+		"AVRO of nullable fields":               {pipeline.AVRO, avroOf(nullable, kind), ""},
+		"AVRO of nullable fields of a registry": {pipeline.AVRO, avroOf(nullable, kind), nullable},
+		"AVRO of a registry":                    {pipeline.AVRO, avro, schema},
+		"AVRO of a registry in another order":   {pipeline.AVRO, avro, reordered},
 	} {
 		b.Run(name, func(b *testing.B) {
 			e, err := NewEncoder(test.format, json.RawMessage(test.config))
@@ -133,9 +142,19 @@ func BenchmarkDecode(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			d, err := New(test.format, json.RawMessage(test.config), inputs(tensor("x", "float32", 30)))
+			binding, config := inputs(tensor("x", "float32", 30)), test.config
+			if binding.Registry = test.registry != ""; binding.Registry {
+				config = `{"framing":"confluent",` + config[1:]
+			}
+			d, err := New(test.format, json.RawMessage(config), binding)
 			if err != nil {
 				b.Fatal(err)
+			}
+			if test.registry != "" {
+				value = append([]byte{0, 0, 0, 0, 9}, value...)
+				if _, err := taught(b, d, map[uint32]Schema{9: {Text: test.registry}}, value); err != nil {
+					b.Fatal(err)
+				}
 			}
 			dst := buffers(d.Inputs())
 			b.SetBytes(int64(len(value)))

@@ -40,6 +40,10 @@ const (
 // explain looks at the bytes of a record that cannot be decoded. It may use dst,
 // whose contents are undefined after an error.
 func explain(of side, p part, dst [][]byte, record []byte, err error) error {
+	var unknown *Missing
+	if errors.As(err, &unknown) {
+		return unknown
+	}
 	if len(record) == 0 {
 		return nothing(of, record == nil)
 	}
@@ -83,7 +87,7 @@ func look(p part, dst [][]byte, record []byte) (seen, hint string) {
 	switch {
 	case len(record) > registry && record[0] == 0 && fits(registry):
 		return fmt.Sprintf("it begins with 00 and the id %d of a schema registry (Confluent's framing), and would fit without these 5 bytes", binary.BigEndian.Uint32(record[1:])),
-			"send it without the framing: with a serializer that writes the record alone, or without its first 5 bytes"
+			framingHint(p)
 	case bytes.HasPrefix(record, []byte{0xc3, 0x01}) && len(record) > single:
 		return "it begins with C3 01, Avro's single-object encoding, with a fingerprint of the schema in 8 bytes",
 			"send the body alone, without its first 10 bytes"
@@ -99,6 +103,14 @@ func look(p part, dst [][]byte, record []byte) (seen, hint string) {
 		}
 	}
 	return "", ""
+}
+
+// framingHint is what to do about a schema registry's framing.
+func framingHint(p part) string {
+	if _, avro := p.(*avroPart); avro {
+		return `set SCHEMA_REGISTRY_URL for the installation and "framing": "confluent" in the input_config, or send it without its first 5 bytes`
+	}
+	return "send it without the framing: with a serializer that writes the record alone, or without its first 5 bytes"
 }
 
 // fileKinds are files that are sent whole, by their first bytes.
@@ -131,9 +143,11 @@ func lookByFormat(of side, p part, record []byte, err error) (seen, hint string)
 		}
 		if len(record) > 5 && record[0] == 0 && record[1] == 0 && binary.BigEndian.Uint32(record[1:]) > 0 {
 			return fmt.Sprintf("it may begin with the framing of a schema registry (00 and the id %d)", binary.BigEndian.Uint32(record[1:])),
-				"send it without the framing, and with the schema that wrote it in the input_config"
+				framingHint(p)
 		}
 		return "", "give in the input_config the schema that the records were written by"
+	case *framedPart:
+		return p.look(of, record, err)
 	case *jsonPart:
 		return p.look(of, record, err)
 	case telegrafPart:

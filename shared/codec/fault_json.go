@@ -2,6 +2,7 @@ package codec
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -179,6 +180,11 @@ func notJSON(record []byte) error {
 	before := strings.TrimRight(string(record[:at]), " \t\r\n")
 	const asNull = "JSON has no NaN and no Infinity: write null for a missing number (in Python json.dumps(..., allow_nan=False) shows where they come from)"
 	switch {
+	case len(record) > framingBytes && record[0] == 0:
+		return &Fault{
+			fmt.Sprintf("it begins with 00 and the id %d of a schema registry (Confluent's framing), and what follows is not JSON", binary.BigEndian.Uint32(record[1:])),
+			"announce the stream with input_format AVRO, where the schema is one of Avro",
+		}
 	case !isText(record):
 		return &Fault{"is not JSON but bytes that are no text", "announce the stream in the format that it is sent in"}
 	case syntax.Offset >= int64(len(record)) && strings.Contains(syntax.Error(), "unexpected end"):

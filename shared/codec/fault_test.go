@@ -32,9 +32,9 @@ func TestFaultsSayWhatTheBytesAre(t *testing.T) {
 	}{
 		"a registry's framing, AVRO":      {pipeline.AVRO, avro, []byte{2}, append([]byte{0, 0, 0, 0, 42}, point...), "the id 42 of a schema registry", "without its first 5 bytes"},
 		"a registry's framing of the key": {pipeline.AVRO, avro, []byte{0, 0, 0, 0, 9, 2}, point, "the id 9", "without its first 5 bytes"},
-		"a registry's framing, JSON":      {pipeline.JSON, fields, none, []byte("\x00\x00\x00\x00\x07" + `{"u":1,"v":2,"y":0}`), "the id 7", "first 5 bytes"},
+		"a registry's framing, no JSON":   {pipeline.JSON, fields, none, []byte("\x00\x00\x00\x00\x07" + "\x02\x04"), "the id 7 of a schema registry", "input_format AVRO"},
 		"a registry's framing, RAW":       {pipeline.RAW, raw, []byte{1}, append([]byte{0, 0, 0, 1, 0}, short...), "the id 256", "first 5 bytes"},
-		"a framing and another schema":    {pipeline.AVRO, avro, []byte{2}, []byte{0, 0, 0, 0, 5, 1, 2}, "may begin with the framing", "with the schema that wrote it"},
+		"a framing and another schema":    {pipeline.AVRO, avro, []byte{2}, []byte{0, 0, 0, 0, 5, 1, 2}, "may begin with the framing", "SCHEMA_REGISTRY_URL"},
 		"single-object encoding":          {pipeline.AVRO, avro, []byte{2}, append([]byte{0xc3, 1, 8, 7, 6, 5, 4, 3, 2, 1}, point...), "C3 01", "10 bytes"},
 		"Glue's framing":                  {pipeline.AVRO, avro, []byte{2}, append(append([]byte{3, 0}, make([]byte, 16)...), point...), "AWS Glue", "18 bytes"},
 		"a container":                     {pipeline.AVRO, avro, []byte{2}, []byte("Obj\x01\x04\x16avro.schema"), "a whole Avro container file", "the body of each record"},

@@ -57,7 +57,7 @@ func TestDeclared(t *testing.T) {
 	}{
 		"with labels": {
 			pipeline.RAW, `{"data_type":"uint8","data_reshape":"28 28","label_type":"int64","label_reshape":""}`,
-			Binding{sample, []pipeline.Tensor{{Name: "label", DType: "int64"}}},
+			Binding{Inputs: sample, Labels: []pipeline.Tensor{{Name: "label", DType: "int64"}}},
 			"",
 		},
 		"without labels":  {pipeline.RAW, `{"data_type":"uint8","data_reshape":[28,28]}`, Binding{Inputs: sample}, ""},

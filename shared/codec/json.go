@@ -115,9 +115,9 @@ func (p *jsonPart) decode(dst [][]byte, record []byte) error {
 	if err != nil {
 		return err
 	}
-	record = bytes.TrimPrefix(record, []byte(byteOrderMark))
-	if !json.Valid(record) {
-		return notJSON(record)
+	framed := record
+	if record = plainJSON(record); !json.Valid(record) {
+		return notJSON(framed)
 	}
 	var few [16]span
 	found := append(few[:0], make([]span, len(p.names))...)
@@ -144,6 +144,15 @@ func (p *jsonPart) decode(dst [][]byte, record []byte) error {
 	return p.complete(sinks, dst)
 }
 
+// plainJSON is a record without what may stand before the JSON: a byte order
+// mark, or the framing of a schema registry. No JSON begins with 00.
+func plainJSON(record []byte) []byte {
+	if len(record) > framingBytes && record[0] == 0 {
+		record = record[framingBytes:]
+	}
+	return bytes.TrimPrefix(record, []byte(byteOrderMark))
+}
+
 // within reports whether a valid JSON object has all members.
 func (p *jsonPart) within(record []byte) bool {
 	if !bytes.Contains(record, []byte(`\u`)) { // an escaped name is another text
@@ -155,7 +164,7 @@ func (p *jsonPart) within(record []byte) bool {
 	}
 	var few [16]span
 	found := append(few[:0], make([]span, len(p.names))...)
-	s := jsonScanner{text: bytes.TrimPrefix(record, []byte(byteOrderMark))}
+	s := jsonScanner{text: plainJSON(record)}
 	if s.peek() != '{' || p.members(&s, found) != nil {
 		return false
 	}

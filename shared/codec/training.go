@@ -11,9 +11,9 @@ import (
 
 // ForTraining is New for records that are to train a model: the inputs and
 // labels of its export. Where the labels do not suit the loss, the hint says
-// which loss they suit.
-func ForTraining(format pipeline.Format, config json.RawMessage, e pipeline.Export) (*Decoder, error) {
-	d, err := New(format, config, Binding{Inputs: e.Inputs, Labels: e.Labels})
+// which loss they suit. registry is that of a Binding.
+func ForTraining(format pipeline.Format, config json.RawMessage, e pipeline.Export, registry bool) (*Decoder, error) {
+	d, err := New(format, config, Binding{Inputs: e.Inputs, Labels: e.Labels, Registry: registry})
 	var refusal *pipeline.Error
 	if errors.As(err, &refusal) && strings.HasPrefix(refusal.Field, "input_config.label") {
 		if hint := LabelHint(e); hint != "" {

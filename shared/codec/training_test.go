@@ -31,7 +31,7 @@ func TestForTrainingSaysWhichLabelsSuit(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = ForTraining(pipeline.RAW, config, c.export)
+			_, err = ForTraining(pipeline.RAW, config, c.export, false)
 			var refusal *pipeline.Error
 			if !errors.As(err, &refusal) || !strings.Contains(refusal.Hint, c.hint) {
 				t.Errorf("got %v with the hint %q, want %q", err, refusal.Hint, c.hint)

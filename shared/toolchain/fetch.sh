@@ -2,6 +2,7 @@
 # Fetches what kafkaml needs beside Go, once, into the toolchain folder:
 #   fetch.sh tensorflow   TensorFlow's wheel: its library for cgo, and Keras for the worker that reads model source
 #   fetch.sh kafka        Apache Kafka's jars (BROKER=kafka, tests and benchmarks)
+#   fetch.sh schemas      Apicurio Registry, and Confluent's serializers for Python (tests)
 #   fetch.sh mnist        60,000 + 10,000 handwritten digits as IDX files (examples, demo, benchmarks)
 #   fetch.sh bench        what the Python loops of the benchmark need
 #   fetch.sh dir          prints the folder
@@ -11,6 +12,8 @@ set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")"
 TENSORFLOW=2.21.0
 KAFKA=4.3.1
+APICURIO=2.5.11.Final
+CONFLUENT=2.16.1
 say() { echo "toolchain: $*" >&2; }
 fail() { echo "toolchain: $*" >&2; exit 1; }
 
@@ -78,6 +81,24 @@ kafka() {
   say "Apache Kafka $KAFKA is ready"
 }
 
+schemas() {
+  local to=$dir/schemas-$APICURIO-$CONFLUENT python
+  [ -e "$to/site" ] && return
+  command -v java >/dev/null || fail "Apicurio Registry needs Java 17 or later: install openjdk-17-jre-headless"
+  command -v mvn >/dev/null || fail "fetching Apicurio Registry needs Maven: install maven"
+  python=$(cat "$dir/tensorflow-$TENSORFLOW/python")
+  say "fetching Apicurio Registry $APICURIO (140 MB) and Confluent's serializers for Python (20 MB)"
+  rm -rf "$to.part"; mkdir -p "$to.part/registry"
+  mvn -B -ntp -q org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy "-DoutputDirectory=$to.part" \
+    "-Dartifact=io.apicurio:apicurio-registry-app:$APICURIO:tar.gz:all" || fail "Maven could not fetch Apicurio Registry $APICURIO (above)"
+  tar xz --no-same-owner -C "$to.part/registry" -f "$to.part/apicurio-registry-app-$APICURIO-all.tar.gz"
+  rm "$to.part/apicurio-registry-app-$APICURIO-all.tar.gz"
+  python3 -m pip --python "$python" install --quiet --disable-pip-version-check --root-user-action ignore \
+    --target "$to.part/site" "confluent-kafka[avro,json,protobuf]==$CONFLUENT" || fail "pip could not install confluent-kafka (above)"
+  chmod -R a+rX "$to.part"; rm -rf "$to"; mv "$to.part" "$to"
+  say "Apicurio Registry $APICURIO is ready"
+}
+
 mnist() {
   local to=$dir/data/mnist f
   [ -e "$to/train-images-idx3-ubyte" ] && return
@@ -132,6 +153,6 @@ bench() {
 }
 
 case "${1:-}" in
-  tensorflow | bench | kafka | mnist | tabular) "$1" ;;
-  *) echo "usage: fetch.sh dir|bench|tensorflow|kafka|mnist|tabular" >&2; exit 2 ;;
+  tensorflow | bench | kafka | schemas | mnist | tabular) "$1" ;;
+  *) echo "usage: fetch.sh dir|bench|tensorflow|kafka|schemas|mnist|tabular" >&2; exit 2 ;;
 esac

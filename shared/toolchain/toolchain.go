@@ -1,5 +1,5 @@
 // Package toolchain finds what fetch.sh has fetched: TensorFlow's library, the
-// Python that reads model source, and Apache Kafka.
+// Python that reads model source, Apache Kafka, and the schema registry of tests.
 package toolchain
 
 import (
@@ -15,6 +15,8 @@ import (
 const (
 	TensorFlowVersion = "2.21.0"
 	KafkaVersion      = "4.3.1"
+	ApicurioVersion   = "2.5.11.Final"
+	ConfluentVersion  = "2.16.1" // of confluent-kafka for Python
 )
 
 // Dir is the toolchain's folder: KAFKAML_TOOLCHAIN, else a cache that a
@@ -52,6 +54,17 @@ func TensorFlow() (libDir string, err error) {
 // Kafka gives the folder of Apache Kafka's jars.
 func Kafka() (libDir string, err error) {
 	return folder("Apache Kafka", "kafka-"+KafkaVersion, "kafka")
+}
+
+// Schemas gives the jar of Apicurio Registry, and the folder of packages that
+// holds Confluent's serializers for Python.
+func Schemas() (jar, sitePackages string, err error) {
+	dir := filepath.Join(Dir(), "schemas-"+ApicurioVersion+"-"+ConfluentVersion)
+	jar = filepath.Join(dir, "registry", "apicurio-registry-app-"+ApicurioVersion+"-runner.jar")
+	if _, err := os.Stat(jar); err != nil {
+		return "", "", missing("Apicurio Registry", dir, "schemas")
+	}
+	return jar, filepath.Join(dir, "site"), nil
 }
 
 func folder(what, name, verb string) (string, error) {

@@ -22,9 +22,10 @@ func TestVersionsAgree(t *testing.T) {
 		t.Fatal(err)
 	}
 	for file, line := range map[string]string{
-		string(script):       "\nTENSORFLOW=" + toolchain.TensorFlowVersion + "\n",
-		string(script) + " ": "\nKAFKA=" + toolchain.KafkaVersion + "\n",
-		string(makefile):     "/tensorflow-" + toolchain.TensorFlowVersion + "\n",
+		string(script):        "\nTENSORFLOW=" + toolchain.TensorFlowVersion + "\n",
+		string(script) + " ":  "\nKAFKA=" + toolchain.KafkaVersion + "\n",
+		string(script) + "  ": "\nAPICURIO=" + toolchain.ApicurioVersion + "\nCONFLUENT=" + toolchain.ConfluentVersion + "\n",
+		string(makefile):      "/tensorflow-" + toolchain.TensorFlowVersion + "\n",
 	} {
 		if !strings.Contains(file, line) {
 			t.Errorf("%q is not where it should be", line)
@@ -39,6 +40,7 @@ func TestMissingPartsNameTheirCommand(t *testing.T) {
 		"make tensorflow":  func() error { _, _, err := toolchain.Python(); return err },
 		"make tensorflow ": func() error { _, err := toolchain.TensorFlow(); return err },
 		"make kafka":       func() error { _, err := toolchain.Kafka(); return err },
+		"make schemas":     func() error { _, _, err := toolchain.Schemas(); return err },
 		"make mnist":       func() error { _, err := toolchain.Data("mnist"); return err },
 	} {
 		err := find()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/schemas"
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/toolchain"
 )
@@ -137,6 +138,26 @@ func broker(ctx context.Context, env *cli.Env) Finding {
 		return found(name, Missing, err)
 	}
 	return ok(name, "%s answers", strings.Join(config.Brokers, ","))
+}
+
+// schemaRegistry asks the registry of the environment, if it names one.
+func schemaRegistry(ctx context.Context, env *cli.Env) Finding {
+	const name = "Schema registry"
+	config, err := schemas.FromEnv(env.Getenv)
+	if err != nil {
+		return found(name, Missing, err)
+	}
+	if !config.Set() {
+		return ok(name, "SCHEMA_REGISTRY_URL is not set: only records that a registry frames want one")
+	}
+	registry, err := schemas.New(config)
+	if err == nil {
+		err = registry.Ping(ctx)
+	}
+	if err != nil {
+		return found(name, Missing, err)
+	}
+	return ok(name, "%s answers", strings.Join(config.URLs, ","))
 }
 
 // server asks each function whether it is ready.

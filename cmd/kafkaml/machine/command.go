@@ -15,6 +15,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/schemas"
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/stream/control"
 )
@@ -33,6 +34,11 @@ KAFKA_BROKERS=host:port,... uses a Kafka that is there (KAFKA_TLS, KAFKA_TLS_CA,
 KAFKA_TLS_CERT, KAFKA_TLS_KEY, KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and
 KAFKA_SASL_PASSWORD say how). Without it the development broker runs inside this
 process, or Apache Kafka as a child with --broker kafka.
+
+SCHEMA_REGISTRY_URL=http://host:8081 lets records be read that a schema registry
+frames (SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD, or
+SCHEMA_REGISTRY_TOKEN; SCHEMA_REGISTRY_TLS_CA, SCHEMA_REGISTRY_TLS_CERT and
+SCHEMA_REGISTRY_TLS_KEY).
 
 Ctrl-C ends everything that was started; all state is kept in --data.`
 
@@ -109,6 +115,9 @@ func (s *settings) prepare(env *cli.Env) (io.Closer, error) {
 			return nil, err
 		}
 		s.Broker = BrokerExternal
+	}
+	if s.Schemas, err = schemas.FromEnv(env.Getenv); err != nil {
+		return nil, err
 	}
 	s.Frameworks = env.Frameworks
 	s.Say = func(format string, args ...any) { fmt.Fprintf(env.Out, format+"\n", args...) }

@@ -17,6 +17,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/schemas"
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/stream/broker"
 )
@@ -29,8 +30,9 @@ type Options struct {
 	Broker       string // BrokerDevelopment, BrokerKafka or BrokerExternal
 	KafkaPort    int    // of a broker that is started here; 0 takes a free one
 	Kafka        stream.Config
-	Database     string // URL; a SQLite file under Data when empty
-	Artifacts    string // URL; a folder under Data when empty
+	Schemas      schemas.Config // the schema registry, if there is one
+	Database     string         // URL; a SQLite file under Data when empty
+	Artifacts    string         // URL; a folder under Data when empty
 	ControlTopic string
 	Origins      string // of pages elsewhere that may call, separated by commas
 	Frameworks   framework.Registry

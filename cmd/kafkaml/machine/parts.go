@@ -91,7 +91,7 @@ func (m *Machine) serve(ctx context.Context) error {
 	m.onClose("the functions", instance.Stop)
 	o.Say("starting the functions and the model worker")
 	err := instance.Serve(ctx, functions.Config{
-		Data: o.Data, Database: o.Database, Artifacts: o.Artifacts, Kafka: m.Kafka, ControlTopic: o.ControlTopic,
+		Data: o.Data, Database: o.Database, Artifacts: o.Artifacts, Kafka: m.Kafka, Schemas: o.Schemas, ControlTopic: o.ControlTopic,
 		URL: m.URL, Origins: eventing.Origins(o.Origins),
 	})
 	if err != nil {

@@ -44,7 +44,7 @@ func (s *sending) suits(ctx context.Context, reader *files.Reader) error {
 }
 
 func (s *sending) readable(m pipeline.Model, reader *files.Reader) error {
-	_, err := codec.ForTraining(s.config.Format, s.config.Config, m.Export)
+	_, err := codec.ForTraining(s.config.Format, s.config.Config, m.Export, false)
 	if err == nil {
 		err = reader.CheckLabels(m.Export)
 	}

@@ -1,0 +1,144 @@
+// Package schemastest runs a real schema registry, Apicurio, and produces records
+// by Confluent's own serializers. Nothing here is a substitute for either.
+package schemastest
+
+import (
+	"bufio"
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/kafkaml/kafkaml/shared/toolchain"
+)
+
+// javaFlags keep the registry small and quick to start.
+var javaFlags = []string{"-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dquarkus.http.host=127.0.0.1", "-Dquarkus.http.port=0"}
+
+// listening is what the registry says once it answers.
+var listening = regexp.MustCompile(`Listening on: (http://[0-9.:]+)`)
+
+// Registry starts a registry, empty, for the length of a test and gives the URL
+// of its Confluent API.
+func Registry(t testing.TB) (url string) {
+	t.Helper()
+	jar, _, err := toolchain.Schemas()
+	if err != nil {
+		t.Fatalf("%v: run `make schemas`", err)
+	}
+	said, says := io.Pipe()
+	process := exec.Command("java", append(javaFlags[:len(javaFlags):len(javaFlags)], "-jar", jar)...) //nolint:noctx // it ends with the test
+	process.Dir = t.TempDir()
+	process.Stdout, process.Stderr = says, says
+	process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	started, ended := make(chan error), make(chan struct{})
+	go func() { // the signal of a parent's death is bound to the thread that started the child
+		defer close(ended)
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := process.Start()
+		started <- err
+		if err == nil {
+			_ = process.Wait() // it is killed
+		}
+		_ = says.Close()
+	}()
+	if err := <-started; err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = process.Process.Kill()
+		<-ended
+	})
+	url, words := address(said)
+	if url == "" {
+		t.Fatalf("the schema registry did not start: %s", words)
+	}
+	return url + "/apis/ccompat/v7"
+}
+
+// address reads what a registry says until it says where it listens, and lets it
+// go on talking.
+func address(said io.Reader) (url, words string) {
+	var all strings.Builder
+	lines := bufio.NewScanner(said)
+	for lines.Scan() {
+		all.WriteString(lines.Text() + "\n")
+		if m := listening.FindStringSubmatch(lines.Text()); m != nil {
+			go func() { _, _ = io.Copy(io.Discard, said) }() // ends with the process
+			return m[1], ""
+		}
+	}
+	return "", all.String()
+}
+
+//go:embed produce.py
+var produce []byte
+
+// Batch is records of one schema. Values and keys are what the schema makes of
+// JSON; a nil Key is none.
+type Batch struct {
+	Format     string      `json:"format,omitempty"` // AVRO unless given, or JSON
+	Schema     string      `json:"schema"`
+	KeySchema  string      `json:"key_schema,omitempty"`
+	References []Reference `json:"references,omitempty"` // of Schema
+	Records    []Record    `json:"records"`
+}
+
+// Reference is a schema that another refers to by name.
+type Reference struct {
+	Name    string `json:"name"`
+	Subject string `json:"subject"`
+	Schema  string `json:"schema"`
+}
+
+// Record is a record before it is serialized.
+type Record struct {
+	Key   any `json:"key,omitempty"`
+	Value any `json:"value"`
+}
+
+// Produce sends batches, one after the other, to partition 0 of a topic by
+// confluent-kafka, whose serializers register the schemas, and gives the ids of
+// the schemas of the values.
+func Produce(t testing.TB, brokers []string, registry, topic string, batches ...Batch) (ids []uint32) {
+	t.Helper()
+	python, _, err := toolchain.Python()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, site, err := toolchain.Schemas()
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := filepath.Join(t.TempDir(), "produce.py")
+	if err := os.WriteFile(script, produce, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	work, err := json.Marshal(map[string]any{"brokers": strings.Join(brokers, ","), "registry": registry, "topic": topic, "batches": batches})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exec.CommandContext(t.Context(), python, script)
+	c.Env = append(os.Environ(), "PYTHONPATH="+site)
+	c.Stdin = bytes.NewReader(work)
+	var trouble strings.Builder
+	c.Stderr = &trouble
+	out, err := c.Output()
+	if err == nil {
+		err = json.Unmarshal(out, &ids)
+	}
+	if err != nil {
+		t.Fatal(fmt.Errorf("confluent-kafka: %w\n%s", err, trouble.String()))
+	}
+	return ids
+}
