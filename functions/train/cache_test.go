@@ -17,6 +17,16 @@ func filled(t testing.TB, n int, memory int64) *cache {
 	t.Helper()
 	inputs := []codec.Tensor{{Name: "x", DType: codec.Int32, Shape: []int{2}}}
 	labels := []codec.Tensor{{Name: "y", DType: codec.Uint8}}
+	return sealed(t, inputs, labels, n, memory, func(i int, in, out [][]byte) {
+		binary.LittleEndian.PutUint32(in[0], uint32(i))
+		binary.LittleEndian.PutUint32(in[0][4:], uint32(-i))
+		out[0][0] = byte(i)
+	})
+}
+
+// sealed is a cache of n records, each as put writes it, closed with the test.
+func sealed(t testing.TB, inputs, labels []codec.Tensor, n int, memory int64, put func(i int, in, out [][]byte)) *cache {
+	t.Helper()
 	c, err := newCache(t.TempDir(), inputs, labels, int64(n), memory)
 	if err != nil {
 		t.Fatal(err)
@@ -31,9 +41,7 @@ func filled(t testing.TB, n int, memory int64) *cache {
 		if err != nil {
 			t.Fatal(err)
 		}
-		binary.LittleEndian.PutUint32(in[0], uint32(i))
-		binary.LittleEndian.PutUint32(in[0][4:], uint32(-i))
-		out[0][0] = byte(i)
+		put(i, in, out)
 	}
 	if err := c.seal(); err != nil {
 		t.Fatal(err)
@@ -165,26 +173,8 @@ func TestCacheIsBounded(t *testing.T) {
 	const row, n = 1 << 20, 512
 	inputs := []codec.Tensor{{Name: "x", DType: codec.Uint8, Shape: []int{row}}}
 	before := resident(t)
-	c, err := newCache(t.TempDir(), inputs, nil, n, memoryBytes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := c.close(); err != nil {
-			t.Error(err)
-		}
-	}()
 	record := bytes.Repeat([]byte{7}, row)
-	for range n {
-		in, _, err := c.next()
-		if err != nil {
-			t.Fatal(err)
-		}
-		copy(in[0], record)
-	}
-	if err := c.seal(); err != nil {
-		t.Fatal(err)
-	}
+	c := sealed(t, inputs, nil, n, memoryBytes, func(_ int, in, _ [][]byte) { copy(in[0], record) })
 	s := newSplit(c, inputs, 0, n)
 	s.shuffled = true
 	dst := [][]byte{make([]byte, 8*row)}

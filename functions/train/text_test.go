@@ -26,28 +26,11 @@ func told(i int) string {
 func withText(t *testing.T, n int, memory int64) *cache {
 	t.Helper()
 	inputs := []codec.Tensor{{Name: "x", DType: codec.Int32}, {Name: "tags", DType: codec.String, Shape: []int{2}}}
-	c, err := newCache(t.TempDir(), inputs, []codec.Tensor{{Name: "y", DType: codec.Uint8}}, int64(n), memory)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := c.close(); err != nil {
-			t.Error(err)
-		}
-	})
-	for i := range n {
-		in, out, err := c.next()
-		if err != nil {
-			t.Fatal(err)
-		}
+	return sealed(t, inputs, []codec.Tensor{{Name: "y", DType: codec.Uint8}}, n, memory, func(i int, in, out [][]byte) {
 		binary.LittleEndian.PutUint32(in[0], uint32(i))
 		in[1] = codec.AppendText(codec.AppendText(in[1][:0], told(i)), "second")
 		out[0][0] = byte(i)
-	}
-	if err := c.seal(); err != nil {
-		t.Fatal(err)
-	}
-	return c
+	})
 }
 
 // Each record keeps its own text, in memory, in files and with the text alone
