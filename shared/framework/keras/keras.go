@@ -28,9 +28,9 @@ import (
 
 // Bounds of one request.
 const (
-	maxSource = 1 << 20  // bytes of imports and source together
-	maxOutput = 64 << 10 // bytes kept of what the source prints
-	maxResult = 1 << 20  // bytes of the child's report
+	maxSource = 1 << 20         // bytes of imports and source together
+	maxOutput = 64 << 10        // bytes kept of what the source prints
+	maxResult = 1 << 20         // bytes of the child's report
 	wall      = 3 * time.Minute // of the 60 s of a processor that limits allows, on a machine that is busy
 )
 
