@@ -110,7 +110,7 @@ func (p *framedPart) resolve(writer []avroMember) (*avroProgram, error) {
 func (p *framedPart) find(writer []avroMember, want int) int {
 	w := &p.wants[want]
 	is := func(m avroMember) bool {
-		return m.name == w.name || slices.Contains(w.aliases, m.name) || w.node == nil && m.name != "" && m.name == AvroName(w.name)
+		return m.name == w.name || slices.Contains(w.aliases, m.name) || w.node == nil && m.name != "" && m.name == w.plain
 	}
 	if at := slices.IndexFunc(writer, is); at >= 0 {
 		return at

@@ -90,7 +90,8 @@ type framedPart struct {
 
 // readerField is what is wanted of a record.
 type readerField struct {
-	avroMember // node is nil without a reader's schema
+	avroMember        // node is nil without a reader's schema
+	plain      string // the name as Avro writes names
 }
 
 func newFramedPart(scheme, member string, text json.RawMessage, names fieldList, wants []pipeline.Tensor) (*framedPart, error) {
@@ -115,7 +116,7 @@ func newFramedPart(scheme, member string, text json.RawMessage, names fieldList,
 		if name == "" || slices.Contains(names[:i], name) {
 			return nil, pipeline.Invalidf(member, "field %q is empty or named twice", name)
 		}
-		p.wants = append(p.wants, readerField{avroMember{name: name}})
+		p.wants = append(p.wants, readerField{avroMember{name: name}, AvroName(name)})
 		infos = append(infos, fieldInfo{name: name}) // what it holds, the writer's schema says
 	}
 	var err error
@@ -141,7 +142,7 @@ func (p *framedPart) reader(scheme string, raw json.RawMessage) error {
 		return pipeline.Invalidf(scheme, "%v", err)
 	}
 	for _, m := range node.fields {
-		p.wants = append(p.wants, readerField{m})
+		p.wants = append(p.wants, readerField{m, m.name})
 	}
 	return nil
 }

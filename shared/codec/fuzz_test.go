@@ -206,3 +206,22 @@ func FuzzConfig(f *testing.F) {
 		_ = d.Sample(buffers(d.Inputs()), record) // untrusted: an error is fine, a panic is not
 	})
 }
+
+// FuzzFramed reads records by schemas, both of which come from strangers: none
+// makes it panic or work without end.
+func FuzzFramed(f *testing.F) {
+	for _, fields := range []string{
+		`{"name":"a","type":"float"},{"name":"b","type":["null","double"]}`,
+		`{"name":"b","type":"int"},{"name":"in","type":{"type":"record","name":"In","fields":[{"name":"n","type":["null","In"]},{"name":"m","type":{"type":"map","values":"bytes"}}]}},{"name":"a","type":{"type":"array","items":"long"}}`,
+		`{"name":"r","type":{"type":"array","items":"r"}},{"name":"a","type":"boolean"},{"name":"e","type":{"type":"enum","name":"E","symbols":["A"]}}`,
+	} {
+		f.Add(record(fields), []byte("\x02\x04\x06\x08\x00\x00\x01\x02\x03\x04\x00"))
+	}
+	f.Add(`{"type":"record","name":"r","fields":[{"name":"x","type":{"type":"record","name":"E","fields":[]}},{"name":"l","type":{"type":"array","items":"E"}}]}`, []byte("\xfe\xff\xff\xff\x0f"))
+	f.Fuzz(func(t *testing.T, schema string, body []byte) {
+		for _, config := range []string{`{"data_fields":["a","b"]}`, `{"framing":"confluent","data_scheme":` + record(`{"name":"a","type":"double"},{"name":"b","type":"double","default":1}`) + `}`} {
+			d := framedDecoder(t, config, tensor("x", "float32", 2))
+			_, _ = taught(t, d, map[uint32]Schema{1: {Text: schema}}, append([]byte{0, 0, 0, 0, 1}, body...))
+		}
+	})
+}

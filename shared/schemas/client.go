@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"strings"
@@ -188,14 +189,12 @@ func (c *Client) keep(id uint32, s codec.Schema) {
 }
 
 func (c *Client) fetch(ctx context.Context, id uint32) (codec.Schema, error) {
+	if id > math.MaxInt32 { // registries give none so large, and answer in words of their own
+		return codec.Schema{}, c.unknown(id, nil)
+	}
 	found, err := c.registry.SchemaByID(ctx, int(id))
-	var answer *sr.ResponseError
-	if errors.As(err, &answer) && answer.ErrorCode == sr.ErrSchemaNotFound.Code {
-		return codec.Schema{}, &pipeline.Error{
-			Kind: pipeline.Invalid, Err: err,
-			Reason: fmt.Sprintf("the schema registry at %s knows no schema %d", c.where, id),
-			Hint:   "was the record written for another registry, or its schema deleted? Leave it out of the announced ranges, or mend SCHEMA_REGISTRY_URL",
-		}
+	if c.lacks(ctx, err) {
+		return codec.Schema{}, c.unknown(id, err)
 	}
 	if err == nil && found.Schema == "" {
 		err = errors.New("it answers without a schema")
@@ -210,6 +209,24 @@ func (c *Client) fetch(ctx context.Context, id uint32) (codec.Schema, error) {
 	}
 	s.References = w.texts
 	return s, nil
+}
+
+// lacks reports whether an answer is that there is no such schema, and not that
+// there is no registry at this path.
+func (c *Client) lacks(ctx context.Context, err error) bool {
+	var answer *sr.ResponseError
+	if !errors.As(err, &answer) || answer.StatusCode != http.StatusNotFound {
+		return false
+	}
+	return answer.ErrorCode == sr.ErrSchemaNotFound.Code || c.Ping(ctx) == nil
+}
+
+func (c *Client) unknown(id uint32, err error) error {
+	return &pipeline.Error{
+		Kind: pipeline.Invalid, Err: err,
+		Reason: fmt.Sprintf("the schema registry at %s knows no schema %d", c.where, id),
+		Hint:   "was the record written for another registry, or its schema deleted? Leave it out of the announced ranges, or mend SCHEMA_REGISTRY_URL",
+	}
 }
 
 // walk gathers what a schema refers to.

@@ -72,6 +72,18 @@ func TestAvroConfigIsTaken(t *testing.T) {
 	}
 }
 
+func TestFramedMeasurementsAreDecoded(t *testing.T) {
+	d, err := framedDecoder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	value := append(append(bytes.Clone(framing), make([]byte, 4*features)...), 2)
+	sample, label := [][]byte{make([]byte, 4*features)}, [][]byte{make([]byte, d.Labels()[0].Bytes())}
+	if err := d.Record(sample, label, nil, value); err != nil || label[0][0] != 1 {
+		t.Errorf("label %v, %v", label, err)
+	}
+}
+
 func TestSentAt(t *testing.T) {
 	sent := time.Unix(0, 1_700_000_000_123_456_789)
 	for _, c := range []struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -38,12 +39,23 @@ func readAndDecode(ctx context.Context, b *bench) ([]finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	measurements, decoder, err := b.measurements(ctx, b.scaled(500_000, 20_000))
-	if err != nil {
-		return nil, err
+	found := []finding{first}
+	for _, framed := range []bool{false, true} {
+		what := "AVRO"
+		if framed {
+			what += " of a registry"
+		}
+		measurements, decoder, err := b.measurements(ctx, b.scaled(500_000, 20_000), framed)
+		if err != nil {
+			return nil, err
+		}
+		next, err := b.readBoth(ctx, fmt.Sprintf("%s, %d floats", what, features), measurements, decoder, 0.15)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, next)
 	}
-	second, err := b.readBoth(ctx, fmt.Sprintf("AVRO, %d floats", features), measurements, decoder, 0.15)
-	return []finding{first, second}, err
+	return found, nil
 }
 
 // readBoth reads a range in turn by kafkaml and by franz-go.
@@ -101,14 +113,17 @@ func (b *bench) readRaw(ctx context.Context, r pipeline.Range) error {
 // breast cancer has.
 const features = 30
 
-// measurements sends n AVRO records with a field for each feature.
-func (b *bench) measurements(ctx context.Context, n int) (pipeline.Range, *codec.Decoder, error) {
+// measurements sends n AVRO records with a field for each feature, alone or with
+// the framing of a schema registry.
+func (b *bench) measurements(ctx context.Context, n int, framed bool) (pipeline.Range, *codec.Decoder, error) {
 	config, err := avroConfig()
 	if err != nil {
 		return pipeline.Range{}, nil, err
 	}
-	binding := (&dataset{shape: []int{features}}).binding()
-	decoder, err := codec.New(pipeline.AVRO, config, binding)
+	decoder, err := codec.New(pipeline.AVRO, config, (&dataset{shape: []int{features}}).binding())
+	if framed {
+		decoder, err = framedDecoder()
+	}
 	if err != nil {
 		return pipeline.Range{}, nil, err
 	}
@@ -123,11 +138,20 @@ func (b *bench) measurements(ctx context.Context, n int) (pipeline.Range, *codec
 		for i := 0; i < len(row); i += 4 {
 			binary.LittleEndian.PutUint32(row[i:], math.Float32bits(random.Float32()))
 		}
+		if framed {
+			d.values = append(d.values, framing...)
+		}
 		if d.values, err = encoder.Sample(d.values, codec.Array{DType: codec.Float32, Data: row}); err != nil {
 			return pipeline.Range{}, nil, err
 		}
-		if d.labels, err = encoder.Label(d.labels, codec.Array{DType: codec.Uint8, Data: []byte{row[0] & 1}}); err != nil {
+		label := codec.Array{DType: codec.Uint8, Data: []byte{row[0] & 1}}
+		if d.labels, err = encoder.Label(d.labels, label); err != nil {
 			return pipeline.Range{}, nil, err
+		}
+		if framed {
+			if d.values, err = encoder.Label(d.values, label); err != nil {
+				return pipeline.Range{}, nil, err
+			}
 		}
 	}
 	s, err := b.send(ctx, d, 1, n)
@@ -135,6 +159,37 @@ func (b *bench) measurements(ctx context.Context, n int) (pipeline.Range, *codec
 		return pipeline.Range{}, nil, err
 	}
 	return s.ranges[0], decoder, nil
+}
+
+// framing is that of a schema registry, before measurements of schema 1.
+var framing = []byte{0, 0, 0, 0, 1}
+
+// framedDecoder decodes measurements that a schema registry frames, with the
+// label as the last field. It knows their schema.
+func framedDecoder() (*codec.Decoder, error) {
+	var fields, names []string
+	for i := range features {
+		fields, names = append(fields, fmt.Sprintf(`{"name": "feature%d", "type": "float"}`, i)), append(names, fmt.Sprintf("feature%d", i))
+	}
+	config, err := json.Marshal(map[string]any{"data_fields": names, "label_field": "benign"})
+	if err != nil {
+		return nil, err
+	}
+	binding := (&dataset{shape: []int{features}}).binding()
+	binding.Registry = true
+	decoder, err := codec.New(pipeline.AVRO, config, binding)
+	if err != nil {
+		return nil, err
+	}
+	schema := codec.Schema{Text: `{"type": "record", "name": "data", "fields": [` + strings.Join(fields, ", ") + `, {"name": "benign", "type": "int"}]}`}
+	var lacks *codec.Missing
+	if errors.As(decoder.Sample([][]byte{make([]byte, decoder.Inputs()[0].Bytes())}, framing), &lacks) {
+		lacks.Learn(schema)
+	}
+	if errors.As(decoder.Label([][]byte{make([]byte, decoder.Labels()[0].Bytes())}, framing), &lacks) {
+		lacks.Learn(schema)
+	}
+	return decoder, nil
 }
 
 // avroConfig is the input_config of the tabular stream.
