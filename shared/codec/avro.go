@@ -81,12 +81,12 @@ func (p *avroPart) suits(config string) error {
 		if p.to != nil {
 			t = &p.tensors[p.to[i]]
 		}
-		switch text := f.holdsText(); {
-		case text && t.DType != String:
+		switch kind := f.element().kind; {
+		case kind == avroText && t.DType != String:
 			return notNumber(config, f.name)
-		case !text && t.DType == String:
+		case kind != avroText && kind != avroEnum && t.DType == String:
 			return pipeline.Invalidf(config, "field %q: is a number, and %q of the model takes text", f.name, t.Name).
-				WithHint("its field is string, bytes, an array of them, or a union of one with null")
+				WithHint("its field is string, bytes, enum, an array of them, or a union of one with null")
 		}
 	}
 	return nil
@@ -220,15 +220,27 @@ func (c *avroCursor) integer(t *avroType, s *sink) error {
 	if t.kind == avroInt && v != int64(int32(v)) {
 		return fmt.Errorf("%d is not an int", v)
 	}
-	if t.kind == avroEnum && (v < 0 || v >= int64(t.symbols)) {
-		return fmt.Errorf("enum has no symbol %d", v)
+	if t.kind == avroEnum {
+		if v < 0 || v >= int64(len(t.symbols)) {
+			return fmt.Errorf("enum has no symbol %d", v)
+		}
+		return t.symbol(v, s)
 	}
+	return s.integer(v)
+}
+
+// symbol writes the symbol of a number, as text or as the reader's number.
+func (t *avroType) symbol(v int64, s *sink) error {
+	number := v
 	if t.remap != nil {
-		if v = t.remap[v]; v < 0 {
+		if number = t.remap[v]; number < 0 {
 			return errors.New("its symbol is not one of the enum that it is read by")
 		}
 	}
-	return s.integer(v)
+	if s.dtype == String {
+		return s.text([]byte(t.symbols[v]))
+	}
+	return s.integer(number)
 }
 
 // array reads blocks of items until an empty one. A count beyond what the

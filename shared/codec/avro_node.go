@@ -215,7 +215,7 @@ func (t *avroNode) column(depth int) (avroType, error) {
 	case avroRecord, avroMap, avroFixed, avroNull:
 		return avroType{}, fmt.Errorf("is a %s, which is no number", t.name)
 	}
-	return avroType{kind: t.kind, symbols: len(t.symbols), null: -1}, nil
+	return avroType{kind: t.kind, symbols: t.symbols, null: -1}, nil
 }
 
 func (t *avroNode) nullable(depth int) (avroType, error) {

@@ -134,12 +134,12 @@ func (p *framedPart) take(m avroMember, want int) (avroType, error) {
 	switch text := t.holdsText(); {
 	case text && to.DType != String:
 		return t, fmt.Errorf("field %q is %s, and %q of the model takes numbers", m.name, m.node.value().name, to.Name)
-	case !text && to.DType == String:
+	case !text && to.DType == String && !m.node.holdsEnum():
 		return t, fmt.Errorf("field %q is %s, and %q of the model takes text", m.name, m.node.value().name, to.Name)
 	}
 	reader := p.wants[want].node
 	if reader == nil {
-		if m.node.holdsEnum() {
+		if m.node.holdsEnum() && to.DType != String {
 			return t, &Fault{
 				fmt.Sprintf("field %q is an enum, whose numbers may change with the schema", m.name),
 				"give a schema to read by (" + strings.Replace(strings.TrimPrefix(p.member, "input_config."), "_fields", "_scheme", 1) + "), whose order of symbols counts",

@@ -37,7 +37,7 @@ const avroNumbers = "a field is int, long, float, double, boolean, enum, an arra
 // avroType is a compiled field type.
 type avroType struct {
 	kind     avroKind
-	symbols  int       // of an enum
+	symbols  []string  // of an enum
 	remap    []int64   // of an enum: the reader's number of each symbol, -1 where it has none; nil: the same
 	items    *avroType // of an array
 	branches int       // of a union: 1 or 2; 0 where there is none
@@ -54,11 +54,14 @@ func notNumber(config, field string) error {
 }
 
 // holdsText reports whether a field holds text, or an array of it.
-func (t *avroType) holdsText() bool {
+func (t *avroType) holdsText() bool { return t.element().kind == avroText }
+
+// element is the type of the values that a field holds, in arrays or alone.
+func (t *avroType) element() *avroType {
 	for t.kind == avroArray {
 		t = t.items
 	}
-	return t.kind == avroText
+	return t
 }
 
 // avroField is a named field of a record schema.
@@ -107,7 +110,7 @@ func parseRecord(field string, raw json.RawMessage, texts bool) (*avroSchema, er
 	if err := json.Unmarshal([]byte(text), &record); err != nil || record.Type != "record" {
 		return nil, pipeline.Invalidf(field, "is not a record schema").WithHint(`wrap it: {"type": "record", "name": ..., "fields": [...]}`)
 	}
-	p := avroParser{enums: map[string]int{}}
+	p := avroParser{enums: map[string][]string{}}
 	s := &avroSchema{}
 	for _, f := range record.Fields {
 		t, err := p.typeOf(f.Type, 0)
@@ -155,7 +158,7 @@ func schemaText(raw json.RawMessage) (string, error) {
 
 // avroParser remembers the enums by name, so that a later field may refer to
 // an earlier one's type.
-type avroParser struct{ enums map[string]int }
+type avroParser struct{ enums map[string][]string }
 
 func (p avroParser) typeOf(raw json.RawMessage, depth int) (avroType, error) {
 	if depth > maxDepth {
@@ -195,8 +198,8 @@ func (p avroParser) complex(raw json.RawMessage, depth int) (avroType, error) {
 	}
 	switch string(bytes.TrimSpace(t.Type)) {
 	case `"enum"`:
-		p.enums[t.Name[strings.LastIndexByte(t.Name, '.')+1:]] = len(t.Symbols)
-		return avroType{kind: avroEnum, symbols: len(t.Symbols), null: -1}, nil
+		p.enums[t.Name[strings.LastIndexByte(t.Name, '.')+1:]] = t.Symbols
+		return avroType{kind: avroEnum, symbols: t.Symbols, null: -1}, nil
 	case `"array"`:
 		items, err := p.typeOf(t.Items, depth+1)
 		return avroType{kind: avroArray, items: &items, null: -1}, err

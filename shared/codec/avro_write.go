@@ -16,7 +16,7 @@ func (w *avroWriter) divide(counts []int) { w.counts = counts }
 
 func (w *avroWriter) encode(dst []byte, a Array) ([]byte, error) {
 	n := newNumbers(a)
-	left, err := w.left(n.count)
+	left, err := w.left(n.count + countTexts(a.Texts))
 	if err != nil {
 		return dst, err
 	}
@@ -46,7 +46,7 @@ func (w *avroWriter) left(total int) (int, error) {
 	return total - len(w.fields) + arrays, nil
 }
 
-// append writes one field; items is how many numbers an array takes.
+// append writes one field; items is how many numbers or texts an array takes.
 func (t *avroType) append(dst []byte, n *numbers, items int) ([]byte, error) {
 	if t.kind == avroArray {
 		dst = t.branch(dst, false)
@@ -63,6 +63,11 @@ func (t *avroType) append(dst []byte, n *numbers, items int) ([]byte, error) {
 			}
 		}
 		return append(dst, 0), nil
+	}
+	if t.kind == avroText {
+		text := n.text()
+		dst = binary.AppendVarint(t.branch(dst, false), int64(len(text)))
+		return append(dst, text...), nil
 	}
 	v := n.next()
 	null := t.null >= 0 && math.IsNaN(v.float())
@@ -87,7 +92,7 @@ func (t *avroType) appendInteger(dst []byte, v value) ([]byte, error) {
 	case t.kind == avroBoolean && (i == 0 || i == 1):
 		return append(dst, byte(i)), nil
 	case t.kind == avroInt && i != int64(int32(i)),
-		t.kind == avroEnum && (i < 0 || i >= int64(t.symbols)),
+		t.kind == avroEnum && (i < 0 || i >= int64(len(t.symbols))),
 		t.kind == avroBoolean:
 		return dst, fmt.Errorf("%d is out of range", i)
 	}

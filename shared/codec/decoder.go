@@ -32,9 +32,10 @@ type part interface {
 //   - RAW: the arrays' bytes; several inputs lie one after the other, in the
 //     model's order. Tensors keep the wire's type: Cast makes them the model's.
 //     A model whose only input is one text takes the whole value as that text.
-//   - AVRO: numbers, booleans, enums (by index), for inputs of text strings and
-//     bytes, arrays and nullable unions of them. One input takes all fields in order, several take a field each by
-//     name. A null is NaN in a float tensor and refused in another.
+//   - AVRO: numbers, booleans, enums (by index; for inputs of text by symbol),
+//     for inputs of text strings and bytes, arrays and nullable unions of them.
+//     One input takes all fields in order, several take a field each by name. A
+//     null is NaN in a float tensor and refused in another.
 //     Records that a schema registry frames are read by the schema that wrote
 //     each, resolved by name to data_scheme, to data_fields or to the inputs.
 //   - JSON: as AVRO, with the members that data_fields names; without it, those

@@ -65,7 +65,7 @@ func TestDefaultsOfASchemaPlayNoPart(t *testing.T) {
 		}
 	}
 	reference := `{"type":"record","name":"r","fields":[{"name":"a","type":{"type":"enum","name":"E","symbols":["p","q"]},"default":"z"},{"name":"b","type":"E","default":null}]}`
-	if s, err := parseAvro("data_scheme", json.RawMessage(reference)); err != nil || s.fields[1].symbols != 2 {
+	if s, err := parseAvro("data_scheme", json.RawMessage(reference)); err != nil || len(s.fields[1].symbols) != 2 {
 		t.Errorf("a reference: %v", err)
 	}
 }

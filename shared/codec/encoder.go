@@ -9,11 +9,13 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// Array is the numbers of one sample or label, little-endian and row-major.
+// Array is the numbers of one sample or label, little-endian and row-major, and
+// the texts beside them.
 type Array struct {
 	DType DType
 	Data  []byte
 	Whole []bool // of Float64: which numbers are an int64 in their place; nil where none is
+	Texts []byte // one after the other, as AppendText stores them; nil where there are none
 }
 
 // Elements is how many numbers the array holds.
@@ -39,9 +41,9 @@ type writer interface {
 // (label_type, label_scheme, label_field) it encodes samples only.
 //
 // AVRO and JSON take the numbers of an array for their fields in order: one for
-// each, and what is left for the one array field. In AVRO a NaN is null where
-// the field can be; in JSON it always is. A single label of JSON is the bare
-// number.
+// each, and what is left for the one array field; fields of text take its texts
+// likewise. In AVRO a NaN is null where the field can be; in JSON it always is. A
+// single label of JSON is the bare number. RAW of type string is the one text.
 func NewEncoder(format pipeline.Format, config json.RawMessage) (*Encoder, error) {
 	switch format {
 	case pipeline.RAW:
@@ -65,14 +67,22 @@ func (e *Encoder) Label(dst []byte, a Array) ([]byte, error) {
 	return e.label.encode(dst, a)
 }
 
-// Divide says how many numbers each field takes, for AVRO and JSON with several
-// array fields. It must come before the first record.
+// Divide says how many numbers, or texts, each field takes, for AVRO and JSON with
+// several array fields. It must come before the first record.
 func (e *Encoder) Divide(sample, label []int) {
 	if w, ok := e.sample.(divided); ok {
 		w.divide(sample)
 	}
 	if w, ok := e.label.(divided); ok {
 		w.divide(label)
+	}
+}
+
+// MarkTexts says which fields of a sample hold text, for JSON, whose config does
+// not tell. It must come before the first record.
+func (e *Encoder) MarkTexts(fields []bool) {
+	if w, ok := e.sample.(*jsonWriter); ok {
+		w.texts = fields
 	}
 }
 
@@ -84,15 +94,21 @@ func newRawEncoder(config json.RawMessage) (*Encoder, error) {
 	if err := unmarshalConfig(config, &c); err != nil {
 		return nil, err
 	}
-	t, err := rawType("data", c.DataType, nil)
-	if err != nil {
-		return nil, err
+	var e *Encoder
+	if c.DataType == String.String() {
+		e = &Encoder{sample: rawTextWriter{}}
+	} else {
+		t, err := rawType("data", c.DataType, nil)
+		if err != nil {
+			return nil, err
+		}
+		e = &Encoder{sample: &rawWriter{t, c.DataReshape}}
 	}
-	e := &Encoder{sample: &rawWriter{t, c.DataReshape}}
 	if c.LabelType == "" {
 		return e, nil
 	}
-	if t, err = rawType("label", c.LabelType, nil); err != nil {
+	t, err := rawType("label", c.LabelType, nil)
+	if err != nil {
 		return nil, err
 	}
 	e.label = &rawWriter{t, c.LabelReshape}
@@ -136,7 +152,7 @@ func newAvroEncoder(config json.RawMessage) (*Encoder, error) {
 	if err := unmarshalConfig(config, &c); err != nil {
 		return nil, err
 	}
-	s, err := parseNumbers("input_config.data_scheme", c.DataScheme)
+	s, err := parseAvro("input_config.data_scheme", c.DataScheme)
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +186,8 @@ func newJSONEncoder(config json.RawMessage) (*Encoder, error) {
 // jsonWriter writes one object, or the value of its one member.
 type jsonWriter struct {
 	names  []string
-	counts []int // of numbers in each; nil: one, or all in the only field
+	counts []int  // of numbers in each, or texts; nil: one, or all in the only field
+	texts  []bool // which hold text; nil: none
 	bare   bool
 }
 
@@ -191,6 +208,12 @@ func (w *jsonWriter) encode(dst []byte, a Array) ([]byte, error) {
 			return dst, err
 		}
 		dst = append(append(dst, quoted...), ':')
+		if i < len(w.texts) && w.texts[i] {
+			if dst, err = n.jsonTexts(dst, w.take(i, n)); err != nil {
+				return dst, fmt.Errorf("field %q: %w", name, err)
+			}
+			continue
+		}
 		dst = n.json(dst, w.take(i, n))
 	}
 	return append(dst, '}'), n.done()
@@ -201,7 +224,7 @@ func (w *jsonWriter) take(field int, n *numbers) int {
 	case field < len(w.counts):
 		return w.counts[field]
 	case len(w.names) == 1:
-		return n.left()
+		return n.left() + countTexts(n.Texts)
 	}
 	return 1
 }

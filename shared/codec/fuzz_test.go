@@ -127,8 +127,8 @@ func FuzzAvroSchema(f *testing.F) {
 		counts := make([]int, len(s.fields))
 		for i, field := range s.fields {
 			counts[i] = 1
-			if field.kind == avroArray && field.items.kind == avroArray {
-				return // not written
+			if field.kind == avroArray && field.items.kind == avroArray || field.holdsText() {
+				return // not written; FuzzTextOfAvro has text
 			}
 		}
 		w := avroWriter{fields: s.fields, counts: counts}
@@ -195,15 +195,20 @@ func FuzzConfig(f *testing.F) {
 	f.Add("AVRO", []byte(avroOf(measures, kind)), []byte("\x00\x00\xc0\x3f\x00\x03\x01"))
 	f.Add("JSON", []byte(`{"data_fields":"a,b","label_field":null}`), []byte(`{"a":1,"b":[1,2,3]}`))
 	f.Add("TELEGRAF_STR_JSON", []byte(`{}`), []byte(`{"fields":{"value":"{}"}}`))
+	f.Add("RAW", []byte(`{"data_type":"string"}`), []byte("good film"))
+	f.Add("AVRO", []byte(`{"data_scheme":`+wordy+`}`), []byte("\x02a"))
+	f.Add("JSON", []byte(`{"data_fields":["x"]}`), []byte(`{"x":["a","b","c","d"]}`))
 	f.Fuzz(func(t *testing.T, format string, config, record []byte) {
-		d, err := New(pipeline.Format(format), config, inputs(tensor("x", "float32", 2, 2)))
-		if err != nil {
-			if pipeline.KindOf(err) != pipeline.Invalid {
-				t.Fatalf("%v", err)
+		for _, wants := range [][]pipeline.Tensor{{tensor("x", "float32", 2, 2)}, {tensor("x", "string", 1)}, {tensor("x", "string", 2), tensor("y", "int64", 1)}} {
+			d, err := New(pipeline.Format(format), config, Binding{Inputs: wants})
+			if err != nil {
+				if pipeline.KindOf(err) != pipeline.Invalid {
+					t.Fatalf("%v", err)
+				}
+				continue
 			}
-			return
+			_ = d.Sample(buffers(d.Inputs()), record) // untrusted: an error is fine, a panic is not
 		}
-		_ = d.Sample(buffers(d.Inputs()), record) // untrusted: an error is fine, a panic is not
 	})
 }
 

@@ -13,7 +13,7 @@ type value struct {
 	integer, single bool // single: a float of 32 bits or fewer
 }
 
-// numbers hands out an array's numbers in order.
+// numbers hands out an array's numbers, and its texts, in order.
 type numbers struct {
 	Array
 	at, count int
@@ -52,10 +52,22 @@ func (n *numbers) next() value {
 	return value{i: i[0], integer: true}
 }
 
+// text is the next text.
+func (n *numbers) text() (text []byte) {
+	var ok bool
+	if text, n.Texts, ok = CutText(n.Texts); !ok {
+		n.short = true
+	}
+	return text
+}
+
 // done reports whether the fields took exactly what there was.
 func (n *numbers) done() error {
 	if n.short {
-		return fmt.Errorf("%d numbers are too few for the fields", n.count)
+		return fmt.Errorf("the values (%d of them numbers) are too few for the fields", n.count)
+	}
+	if len(n.Texts) > 0 {
+		return fmt.Errorf("%d texts are left over", countTexts(n.Texts))
 	}
 	if n.left() > 0 {
 		return fmt.Errorf("%d of %d numbers are left over", n.left(), n.count)

@@ -127,8 +127,9 @@ func TestTextThatIsRefused(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, c.reason)
 		}
 	}
-	if _, err := NewEncoder(pipeline.AVRO, json.RawMessage(stringScheme)); err == nil || !strings.Contains(err.Error(), "not a number") {
-		t.Errorf("an encoder of text: %v", err)
+	label := `{"data_scheme":` + mixedScheme + `,"label_scheme":{"type":"record","name":"l","fields":[{"name":"y","type":"string"}]}}`
+	if _, err := NewEncoder(pipeline.AVRO, json.RawMessage(label)); err == nil || !strings.Contains(err.Error(), "not a number") {
+		t.Errorf("an encoder of labels of text: %v", err)
 	}
 }
 
@@ -162,5 +163,130 @@ func TestCut(t *testing.T) {
 	numbers := Tensor{Name: "x", DType: Int16, Shape: []int{2}}
 	if first, rest, err := Cut(numbers, []byte("abcdefgh"), 1); err != nil || string(first) != "abcd" || string(rest) != "efgh" {
 		t.Errorf("%q, %q, %v", first, rest, err)
+	}
+}
+
+// enums are fields of symbols: alone, in an array and in a union with null.
+const enums = `{"type":"record","name":"r","fields":[
+	{"name":"tags","type":{"type":"array","items":{"type":"enum","name":"E","symbols":["red","blue"]}}},
+	{"name":"job","type":["null","E"]},{"name":"level","type":"E"}]}`
+
+// An enum is its symbol where the model takes text, and its index where numbers.
+func TestEnumsAsText(t *testing.T) {
+	d, err := New(pipeline.AVRO, json.RawMessage(`{"data_scheme":`+enums+`}`), Binding{Inputs: []pipeline.Tensor{
+		{Name: "level", DType: "float32", Shape: []int{1}}, {Name: "job", DType: "string", Shape: []int{1}}, {Name: "tags", DType: "string", Shape: []int{2}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inputs, _ := room(d)
+	if err := d.Sample(inputs, []byte("\x04\x02\x00\x00\x02\x02\x02")); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := Floats(inputs[0], Float32); err != nil || n[0] != 1 {
+		t.Errorf("level %v, %v", n, err)
+	}
+	if diff := cmp.Diff([][]string{{"blue"}, {"blue", "red"}}, [][]string{texts(t, inputs[1]), texts(t, inputs[2])}); diff != "" {
+		t.Error(diff)
+	}
+	for value, reason := range map[string]string{"\x04\x02\x00\x00\x00\x02": "is null", "\x04\x02\x04\x00\x02\x02\x02": "no symbol 2"} {
+		if err := d.Sample(inputs, []byte(value)); err == nil || !strings.Contains(err.Error(), reason) {
+			t.Errorf("%q: %v, want %q", value, err, reason)
+		}
+	}
+}
+
+// arrayOfTexts is one number and some texts of a row.
+func arrayOfTexts(t *testing.T, number []float64, texts ...string) Array {
+	t.Helper()
+	a := Array{DType: Float64, Data: arrayOf(t, Float64, number...)}
+	for _, text := range texts {
+		a.Texts = AppendText(a.Texts, text)
+	}
+	return a
+}
+
+func TestEncodedTextDecodes(t *testing.T) {
+	const quoted = "\"a\\b\"\n\t\x01é<&>"
+	for name, c := range map[string]struct {
+		format  pipeline.Format
+		config  string
+		binding Binding
+		array   Array
+		want    []string
+	}{
+		"RAW":         {pipeline.RAW, `{"data_type":"string","data_reshape":"1"}`, film, arrayOfTexts(t, nil, quoted), []string{quoted}},
+		"RAW, bytes":  {pipeline.RAW, `{"data_type":"string"}`, film, arrayOfTexts(t, nil, "\xff\x00"), []string{"\xff\x00"}},
+		"JSON":        {pipeline.JSON, `{"data_fields":["zone","tags","age"]}`, mixed, arrayOfTexts(t, []float64{9, 4}, quoted, ""), []string{quoted, ""}},
+		"JSON, alone": {pipeline.JSON, `{"data_fields":["zone","tags","age"]}`, film, arrayOfTexts(t, nil, quoted), []string{quoted}},
+		"AVRO":        {pipeline.AVRO, `{"data_scheme":` + mixedScheme + `}`, mixed, arrayOfTexts(t, []float64{9, 4}, quoted, "\xff"), []string{quoted, "\xff"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if name == "JSON, alone" {
+				c.config = `{"data_fields":["review"]}`
+			}
+			e, err := NewEncoder(c.format, json.RawMessage(c.config))
+			if err != nil {
+				t.Fatal(err)
+			}
+			input := 0
+			if len(c.binding.Inputs) > 1 {
+				input = 1
+				e.Divide([]int{1, 2, 1}, nil)
+				e.MarkTexts([]bool{false, true, false})
+			} else {
+				e.MarkTexts([]bool{true})
+			}
+			value, err := e.Sample(nil, c.array)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d, err := New(c.format, json.RawMessage(c.config), Binding{Inputs: c.binding.Inputs})
+			if err != nil {
+				t.Fatal(err)
+			}
+			inputs, _ := room(d)
+			if err := d.Sample(inputs, value); err != nil {
+				t.Fatalf("%q: %v", value, err)
+			}
+			if diff := cmp.Diff(c.want, texts(t, inputs[input])); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestTextThatCannotBeEncoded(t *testing.T) {
+	for name, c := range map[string]struct {
+		format         pipeline.Format
+		config, reason string
+		array          Array
+	}{
+		"JSON, not UTF-8":   {pipeline.JSON, `{"data_fields":["a"]}`, "not UTF-8", arrayOfTexts(t, nil, "\xff")},
+		"JSON, too few":     {pipeline.JSON, `{"data_fields":["a","b"]}`, "too few", arrayOfTexts(t, nil, "x")},
+		"JSON, too many":    {pipeline.JSON, `{"data_fields":["a","b"]}`, "1 texts are left over", arrayOfTexts(t, nil, "x", "y", "z")},
+		"RAW, two":          {pipeline.RAW, `{"data_type":"string"}`, "2 texts and 0 numbers", arrayOfTexts(t, nil, "x", "y")},
+		"RAW, with numbers": {pipeline.RAW, `{"data_type":"string"}`, "1 texts and 1 numbers", arrayOfTexts(t, []float64{1}, "x")},
+	} {
+		e, err := NewEncoder(c.format, json.RawMessage(c.config))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.MarkTexts([]bool{true, true})
+		if _, err := e.Sample(nil, c.array); err == nil || !strings.Contains(err.Error(), c.reason) {
+			t.Errorf("%s: %v, want %q", name, err, c.reason)
+		}
+	}
+}
+
+func TestAppendQuoted(t *testing.T) {
+	for _, text := range []string{"", "plain", "\"\\\n\r\t\x00\x1f\x7f", "é€😀\u2028", "<a href=\"x\">&"} {
+		var back string
+		if got := AppendQuoted(nil, []byte(text)); json.Unmarshal(got, &back) != nil || back != text {
+			t.Errorf("%q is written as %s", text, got)
+		}
+	}
+	if got := string(AppendQuoted(nil, []byte("a\xffé\xc3"))); got != "\"a\ufffdé\ufffd\"" {
+		t.Errorf("got %q", got)
 	}
 }
