@@ -182,17 +182,21 @@ func (s *Service) open(ctx context.Context, f sendForm, uploads []*multipart.Fil
 		clean()
 		return nil, err
 	}
+	export, err := s.models(ctx, f.sink.Deployment)
+	if err != nil {
+		clean()
+		return nil, err
+	}
+	f.file.Inputs = export.Inputs
 	reader, err := files.Open(paths, f.file)
 	if err != nil {
 		clean()
 		return nil, err
 	}
-	o := &opened{Reader: reader, clean: clean, notes: reader.Report()}
-	export, err := s.fits(ctx, f.sink, reader)
-	if err != nil {
+	o := &opened{Reader: reader, inputs: export.Inputs, clean: clean, notes: reader.Report()}
+	if err := fits(f.sink, reader, export); err != nil {
 		return nil, errors.Join(err, o.close())
 	}
-	o.inputs = export.Inputs
 	o.notes = append(o.notes, reader.Rounded(o.inputs, export.Labels)...)
 	return o, nil
 }
@@ -231,11 +235,10 @@ func (s *Service) send(ctx context.Context, f sendForm, uploads []*multipart.Fil
 	}
 }
 
-// fits refuses a stream that the deployment's model could not train on, before
-// anything is sent. All models of a deployment take the same.
-func (s *Service) fits(ctx context.Context, f control.SinkConfig, reader *files.Reader) (pipeline.Export, error) {
-	deployment := f.Deployment
-	export, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (pipeline.Export, error) {
+// models is what the models of a deployment take: all of them take the same. One
+// that would train nothing is refused.
+func (s *Service) models(ctx context.Context, deployment int64) (pipeline.Export, error) {
+	return registry.Read(ctx, s.Store, func(tx *registry.Tx) (pipeline.Export, error) {
 		d, err := tx.Deployment(deployment)
 		if pipeline.KindOf(err) == pipeline.NotFound {
 			err = pipeline.Invalidf("deployment", "there is no deployment %d", deployment).WithHint("create it first, or give the id of one that is there")
@@ -248,16 +251,19 @@ func (s *Service) fits(ctx context.Context, f control.SinkConfig, reader *files.
 		}
 		return exportOf(tx, deployment)
 	})
-	if err == nil {
-		_, err = codec.ForTraining(reader.Format(), reader.Config(), export, false)
-	}
+}
+
+// fits refuses a stream that the deployment's models could not train on, before
+// anything is sent.
+func fits(f control.SinkConfig, reader *files.Reader, export pipeline.Export) error {
+	_, err := codec.ForTraining(reader.Format(), reader.Config(), export, false)
 	if err == nil {
 		err = reader.CheckLabels(export)
 	}
 	if err == nil {
 		err = export.CheckRates(f.ValidationRate, f.TestRate)
 	}
-	return export, err
+	return err
 }
 
 // locate gives the files to read: those of an example, or uploads, which are

@@ -1,7 +1,6 @@
 package codec
 
 import (
-	"errors"
 	"fmt"
 	"unicode/utf8"
 )
@@ -45,7 +44,7 @@ func (n *numbers) jsonTexts(dst []byte, count int) (_ []byte, err error) {
 	return append(dst, ']'), nil
 }
 
-var errNotUTF8 = errors.New("the text is not UTF-8, which JSON cannot hold")
+var errNotUTF8 = &Fault{"the text is not UTF-8, which JSON cannot hold", "save the file as UTF-8, or send it in the format AVRO"}
 
 // jsonText appends the next text as a JSON string. Bytes that are not UTF-8 are
 // refused: JSON has no way to write them.

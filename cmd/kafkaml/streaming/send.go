@@ -32,6 +32,7 @@ type sending struct {
 	header     bool
 	noHeader   bool
 	models     []pipeline.Model // that are to train on the stream, where they are known
+	unknown    error            // why they are not known
 }
 
 const sendAbout = `Send a file as a stream.
@@ -49,6 +50,9 @@ Before the first record is sent it is said what was taken for the header, the
 label and the sample, with three rows as they are read, and what looks wrong in
 the file: missing values, empty rows, numbers far from the rest or too large for
 the model's type.
+
+Columns of text are sent as text where the deployment's models take text, just as
+they are written but for blanks around them; with --predict, name them in --text.
 
 Every replica acknowledges each record, and a record of a training stream is in
 the log once, whatever is sent again.`
@@ -94,6 +98,7 @@ func (s *sending) flags(cmd *cobra.Command) {
 	flags.StringVar(&s.format, "format", "", "`FORMAT` of the records: RAW, AVRO or JSON")
 	flags.StringVar(&s.file.Label, "label", "", "`COLUMNS` that are the label, separated by commas")
 	flags.StringVar(&s.file.Drop, "drop", "", "`COLUMNS` to leave out, separated by commas")
+	flags.StringVar(&s.file.Text, "text", "", "`COLUMNS` that are sent as text, separated by commas (default: those that the deployment's models take as text)")
 	flags.BoolVar(&s.header, "header", false, "CSV: the first row names the columns (default: as it seems)")
 	flags.BoolVar(&s.noHeader, "no-header", false, "CSV: the first row is a record")
 	flags.StringVar(&s.file.As, "as", "", "read the file as `KIND`, where its name does not say: "+strings.Join(files.Kinds(), ", "))
@@ -130,13 +135,16 @@ func (s *sending) check() error {
 
 func (s *sending) run(ctx context.Context, paths []string) (err error) {
 	s.file.Only = s.predict && s.file.Label == "" && len(paths) == 1 // no column is taken for a label unasked
+	if err := s.learn(ctx); err != nil {
+		return err
+	}
 	reader, err := files.Open(paths, s.file)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, reader.Close()) }()
 	s.config.Format, s.config.Config = reader.Format(), reader.Config()
-	if err := s.explain(ctx, reader); err != nil {
+	if err := s.explain(reader); err != nil {
 		return err
 	}
 	cluster, err := s.broker.dial(ctx)
@@ -164,12 +172,12 @@ func (s *sending) run(ctx context.Context, paths []string) (err error) {
 }
 
 // explain prints what was read as what, and refuses what the models cannot read.
-func (s *sending) explain(ctx context.Context, reader *files.Reader) error {
+func (s *sending) explain(reader *files.Reader) error {
 	if classes := reader.Classes(); len(classes) > 0 {
 		s.env.Note("classes: %s", numbered(classes))
 	}
 	s.note(reader.Report())
-	return s.suits(ctx, reader)
+	return s.suits(reader)
 }
 
 func (s *sending) note(lines []string) {

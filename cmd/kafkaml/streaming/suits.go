@@ -12,23 +12,25 @@ import (
 	"github.com/kafkaml/kafkaml/shared/stream/files"
 )
 
-// suits refuses a stream that would train nothing, or that a model of its
-// deployment cannot read, before the first record is sent, and says what a
-// model would round. A server that does not answer is no reason to refuse.
-func (s *sending) suits(ctx context.Context, reader *files.Reader) error {
-	if !s.predict && !s.unchecked {
-		var err error
-		s.models, err = modelsOf(ctx, s.env, s.config.Deployment)
-		if pipeline.KindOf(err) == pipeline.Unavailable {
-			s.env.Note("not checked against the models of deployment %d: %s", s.config.Deployment, err)
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			err = nil
-		}
-		if err != nil {
-			return err
-		}
+// learn finds the models that are to train on the stream, and refuses one that
+// would train nothing. A server that does not answer is no reason to refuse.
+func (s *sending) learn(ctx context.Context) (err error) {
+	if s.predict || s.unchecked {
+		return nil
+	}
+	s.models, err = modelsOf(ctx, s.env, s.config.Deployment)
+	if pipeline.KindOf(err) == pipeline.Unavailable {
+		s.unknown, err = err, ctx.Err()
+	}
+	s.file.Inputs = s.inputs()
+	return err
+}
+
+// suits refuses a stream that a model of its deployment cannot read, before the
+// first record is sent, and says what a model would round.
+func (s *sending) suits(reader *files.Reader) error {
+	if s.unknown != nil {
+		s.env.Note("not checked against the models of deployment %d: %s", s.config.Deployment, s.unknown)
 	}
 	for _, m := range s.models {
 		if err := s.readable(m, reader); err != nil {

@@ -22,7 +22,7 @@ func openAvro(path string, o Options) (source, error) {
 
 // avroContainer reads an Avro object container file: the fields that are
 // numbers, booleans, enums, arrays of them and unions of them with null, and
-// text for a label. Of logical types it reads the numbers that are stored.
+// text for a label or for a model that takes it. Of logical types it reads the numbers that are stored.
 type avroContainer struct {
 	close   func() error
 	ocf     *goavro.OCFReader
@@ -129,11 +129,7 @@ func (c *cell) avro(v any, of json.RawMessage) error {
 		}
 		c.add(n)
 	case string:
-		if len(c.numbers) > 0 || c.kind != "" {
-			c.kind = anArray
-			return nil
-		}
-		c.text, c.kind = v, aText
+		c.avroText(v, aText)
 	case map[string]any:
 		return c.union(v, of)
 	case []any:
@@ -144,10 +140,25 @@ func (c *cell) avro(v any, of json.RawMessage) error {
 				return err
 			}
 		}
+		if c.kind == aText || c.kind == aBytes { // an array of one
+			c.kind = anArray
+		}
+	case []byte:
+		c.avroText(string(v), aBytes)
 	default:
-		c.kind = "bytes"
+		c.kind = anObject
 	}
 	return nil
+}
+
+// avroText takes a text, alone or as one of an array.
+func (c *cell) avroText(text, kind string) {
+	if len(c.numbers) > 0 || c.kind != "" {
+		c.kind = anArray
+	} else {
+		c.text, c.kind = text, kind
+	}
+	c.texts = append(c.texts, text)
 }
 
 // union reads the one value of a union, which goavro names by its type.

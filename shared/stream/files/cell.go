@@ -7,7 +7,7 @@ import (
 )
 
 // row is one row of a table: for each column its numbers, NaN for those that
-// are missing, or its text.
+// are missing, or its text, or both where the file does not tell them apart (CSV).
 type row struct {
 	cells []cell
 	empty bool // no cell holds anything
@@ -18,18 +18,21 @@ type cell struct {
 	numbers []float64
 	exact   []int64 // beside numbers where one of them is a whole number that float64 rounds, else empty
 	text    string
-	kind    string // what it holds in place of numbers, as aText; empty for numbers
+	texts   []string // of an array of them
+	kind    string   // what it holds in place of numbers, as aText; empty for numbers
 }
 
-// What a cell may hold in place of numbers. Only a text has a use, as a label.
+// What a cell may hold in place of numbers. Text has a use as a label, or for a
+// model that takes text; bytes and arrays of text for such a model alone.
 const (
 	aText    = "text"
+	aBytes   = "bytes"
 	anObject = "an object (a record or a map)"
 	anArray  = "an array of other things than numbers"
 )
 
 func (c *cell) reset() {
-	c.numbers, c.exact, c.text, c.kind = c.numbers[:0], c.exact[:0], "", ""
+	c.numbers, c.exact, c.texts, c.text, c.kind = c.numbers[:0], c.exact[:0], c.texts[:0], "", ""
 }
 
 func (c *cell) add(n number) {
@@ -65,6 +68,27 @@ func (c *cell) String() string {
 			text = strconv.FormatFloat(f, 'f', -1, 64)
 		}
 		all = append(all, text)
+	}
+	if len(all) == 1 {
+		return all[0]
+	}
+	return "[" + strings.Join(all, " ") + "]"
+}
+
+// textual is a cell of text as it was read.
+func (c *cell) textual() string {
+	const most = 8
+	texts, err := c.asTexts()
+	if err != nil {
+		return c.String()
+	}
+	var all []string
+	for i, text := range texts {
+		if i == most {
+			all = append(all, "...")
+			break
+		}
+		all = append(all, quoted(text))
 	}
 	if len(all) == 1 {
 		return all[0]

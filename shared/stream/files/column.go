@@ -3,6 +3,7 @@ package files
 import (
 	"fmt"
 	"math"
+	"strings"
 )
 
 // column is what the first reading learnt of a column.
@@ -20,9 +21,12 @@ type column struct {
 
 	other  string         // what a cell held that is neither numbers nor text
 	texts  int64          // cells of text or of other
-	words  map[string]int // the texts, at most maxClasses
+	words  map[string]int // the texts, while they may be names of classes
+	size   int            // bytes of words
 	text   string         // the first text
 	textAt place
+
+	asText asText // it is sent as text, or may be
 
 	missing      int64 // rows that are sent and lack a number here
 	firstMissing place
@@ -39,8 +43,12 @@ type extreme struct {
 	at    place
 }
 
-// maxClasses bounds the names of classes that are kept: more are no label.
-const maxClasses = 10_000
+// maxClasses and maxWords bound the names of classes that are kept, and their
+// bytes: more are no label.
+const (
+	maxClasses = 10_000
+	maxWords   = 4 << 20
+)
 
 // exactInFloat32 is up to where float32 holds every whole number.
 const exactInFloat32 = 1 << 24
@@ -91,10 +99,14 @@ func (c *column) word(v *cell, at place) {
 	if v.kind != aText && c.other == "" {
 		c.other, c.textAt = v.kind, at
 	}
-	if len(c.words) < maxClasses {
-		c.words[v.text] = 0
+	if _, known := c.words[v.text]; !known && !c.manyWords() {
+		c.words[strings.Clone(v.text)] = 0 // without the rest of its row
+		c.size += len(v.text)
 	}
 }
+
+// manyWords reports whether there are more texts than a label has.
+func (c *column) manyWords() bool { return len(c.words) >= maxClasses || c.size > maxWords }
 
 // peak keeps the largest numbers.
 func (c *column) peak(f float64, at place) {

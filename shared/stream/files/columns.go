@@ -25,7 +25,7 @@ func (t *table) choose(o Options) error {
 		}
 	}
 	if len(labels) == 0 && !o.Only {
-		name, guessed := t.likelyLabel()
+		name, guessed := t.likelyLabel(o)
 		labels, why = []string{name}, guessed
 	}
 	t.leaveNameless(labels)
@@ -34,9 +34,14 @@ func (t *table) choose(o Options) error {
 		switch c := &t.found[i]; {
 		case c.left:
 		case slices.Contains(labels, c.name):
-			t.labels = append(t.labels, i)
+			t.labels, c.asText.wanted = append(t.labels, i), false
 			if _, number := like(c.text); c.texts > 0 && (number || c.other != "") {
 				texts = append(texts, c)
+			}
+		case c.asText.wanted:
+			t.samples = append(t.samples, i)
+			if err := c.settle(); err != nil {
+				return err
 			}
 		case c.texts > 0:
 			texts = append(texts, c)
@@ -46,7 +51,7 @@ func (t *table) choose(o Options) error {
 	}
 	t.noteChoice(why)
 	if len(texts) > 0 {
-		return t.textual(texts)
+		return t.textual(texts, o)
 	}
 	return t.check(why)
 }
@@ -54,7 +59,7 @@ func (t *table) choose(o Options) error {
 // check refuses samples and labels that cannot be sent. Why is what the label
 // was guessed by, empty where it was named.
 func (t *table) check(why string) error {
-	if len(t.found) == 1 {
+	if len(t.found) == 1 && len(t.labels) > 0 {
 		return pipeline.Invalidf("file", "has one column, %s, for the sample and the label", quoted(t.found[0].name)).
 			WithHint("write commas between the cells of a row (semicolons, tabs, bars and blanks are read, too); or add a column of labels")
 	}
@@ -142,30 +147,45 @@ func (t *table) noClasses(c *column) string {
 		return fmt.Sprintf("%d columns are the label", len(t.labels))
 	case c.numeric && c.count <= 1:
 		return fmt.Sprintf("%d rows hold text, the others numbers", c.texts)
-	case len(c.words) >= maxClasses:
-		return fmt.Sprintf("there are %d different ones or more", maxClasses)
+	case c.manyWords():
+		return fmt.Sprintf("there are %d different ones or more", len(c.words))
 	}
 	return ""
 }
 
-// likelyLabel guesses the label, and says what by.
-func (t *table) likelyLabel() (name, why string) {
+// likelyLabel guesses the label, and says what by. A column that is named as an
+// input of the models is none, unless all are.
+func (t *table) likelyLabel(o Options) (name, why string) {
+	input := func(c column) bool {
+		return c.left || slices.ContainsFunc(o.Inputs, func(in pipeline.Tensor) bool { return in.Name == c.name })
+	}
+	if !slices.ContainsFunc(t.found, func(c column) bool { return !input(c) }) {
+		input = func(c column) bool { return c.left }
+	}
 	for _, name := range likelyLabels {
-		if i := slices.IndexFunc(t.found, func(c column) bool { return !c.left && strings.EqualFold(c.name, name) }); i >= 0 {
+		if i := slices.IndexFunc(t.found, func(c column) bool { return !input(c) && strings.EqualFold(c.name, name) }); i >= 0 {
 			return t.found[i].name, "by its name"
 		}
 	}
+	return t.lastLabel(input)
+}
+
+// lastLabel is the last column that can be a label and is none of those to leave
+// alone.
+func (t *table) lastLabel(leave func(column) bool) (name, why string) {
 	numeric := 0
 	for _, c := range t.found {
 		if !c.left && c.numeric && c.texts == 0 {
 			numeric++
 		}
 	}
-	for i := len(t.found) - 1; i > 0; i-- {
+	for i := len(t.found) - 1; i > 0 || i == 0 && !leave(t.found[0]); i-- {
 		switch c := &t.found[i]; {
 		case c.left, !c.numeric && c.texts == 0:
+		case leave(*c):
+			why = "the last column that is no input of the model"
 		case c.texts > 0 && c.missing > 0 && numeric > 1: // no name of a class for every row
-			why = "the last column that names a class in each row, or holds numbers"
+			why = cmp.Or(why, "the last column that names a class in each row, or holds numbers")
 		default:
 			return c.name, cmp.Or(why, "the last column")
 		}

@@ -67,7 +67,7 @@ func (r *csvReader) begin(from *bufio.Reader, path string, o Options) error {
 	}
 	if separator == 0 {
 		start, _ := from.Peek(4 << 10) // a shorter file gives what it has
-		separator = separatorOf(string(start), path)
+		separator = separatorOf(string(start), path, !o.takesText())
 	}
 	r.csv = csv.NewReader(from)
 	if separator == ' ' {
@@ -224,10 +224,11 @@ func (r *csvReader) read(into *row) (err error) {
 			continue
 		}
 		text = strings.TrimSpace(text)
+		c.text = text
 		if n, ok := parseNumber(text); ok {
 			c.add(n)
 		} else {
-			c.text, c.kind = text, aText
+			c.kind = aText
 		}
 	}
 	return nil

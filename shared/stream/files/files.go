@@ -31,6 +31,10 @@ type Options struct {
 	DType  string          // RAW: the type on the wire, instead of the file's
 	As     string          // what the file is, such as csv, where its name does not say; one of Kinds
 	Header Header          // of a table of text: what its first row is; the likely one unless given
+	Text   string          // columns or fields that are sent as text, comma-separated; those of Inputs that take text unless given
+	// Inputs are those of the models that the records are for; nil where they are
+	// not known. Only their names and types count: they tell which columns are text.
+	Inputs []pipeline.Tensor
 }
 
 // Reader gives the records of a file.
@@ -162,6 +166,7 @@ func newReader(s source, o Options) (*Reader, error) {
 		}
 	}
 	r.encoder.Divide(l.sample.counts(), l.label.counts())
+	r.encoder.MarkTexts(l.sample.marks())
 	r.total = l.after(o)
 	for range o.Skip {
 		if _, _, err := s.next(); errors.Is(err, io.EOF) {

@@ -18,6 +18,9 @@ func (r *Reader) Rounded(inputs, labels []pipeline.Tensor) (notes []string) {
 	}
 	for _, i := range t.samples {
 		c := &t.found[i]
+		if t.sentAsText(i) {
+			continue
+		}
 		notes = append(notes, c.rounded(narrower(r.wire, typeFor(c.name, inputs)), fmt.Sprintf("leave it out (--drop %s), or give the model an input of float64 or int64", flagText(c.name)))...)
 	}
 	if len(labels) > 0 {

@@ -137,7 +137,7 @@ func comment(text, below string, separator rune) bool {
 		return true
 	}
 	if separator == 0 {
-		separator = separatorOf(below, "")
+		separator = separatorOf(below, "", true)
 	}
 	names := times(strings.TrimPrefix(strings.TrimSpace(text), "#"), separator)
 	if separator == ' ' {

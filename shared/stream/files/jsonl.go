@@ -193,6 +193,9 @@ func (c *cell) json(value []byte) error {
 	})
 	if errors.Is(err, codec.ErrNoScalar) {
 		c.kind, err = anArray, nil
+		if json.Unmarshal(value, &c.texts) != nil {
+			c.texts = c.texts[:0] // other things than texts
+		}
 	}
 	return err
 }

@@ -35,9 +35,10 @@ type array struct {
 // field is a column of a table.
 type field struct {
 	name  string
-	avro  string // the Avro type of one number
-	count int    // numbers; more than 1 makes it an array
+	avro  string // the Avro type of one number or text
+	count int    // numbers or texts; more than 1 makes it an array
 	null  bool   // a number may be missing
+	text  bool   // it holds text
 }
 
 // config writes the input_config of the layout in a format. dtype, where not
@@ -58,6 +59,9 @@ func (l layout) config(f pipeline.Format, dtype string) (json.RawMessage, error)
 }
 
 func (l layout) raw(dtype string) (json.RawMessage, error) {
+	if slices.Contains(l.sample.marks(), true) {
+		return l.rawText(dtype)
+	}
 	c := map[string]string{"data_type": l.sample.dtype.String(), "data_reshape": sizes(l.sample.shape)}
 	if dtype != "" {
 		t, err := codec.ParseDType(dtype)
@@ -68,9 +72,29 @@ func (l layout) raw(dtype string) (json.RawMessage, error) {
 	} else if l.sample.inexact != nil {
 		return nil, l.sample.inexact
 	}
+	l.rawLabel(c)
+	return json.Marshal(c)
+}
+
+func (l layout) rawLabel(c map[string]string) {
 	if l.label != nil {
 		c["label_type"], c["label_reshape"] = l.label.dtype.String(), sizes(l.label.shape)
 	}
+}
+
+// rawText is the config of samples that are one text each.
+func (l layout) rawText(dtype string) (json.RawMessage, error) {
+	fields := l.sample.fields
+	if len(fields) != 1 || fields[0].count != 1 {
+		return nil, pipeline.Invalidf("format", "a record of RAW is one text, and the sample is more: %s", some(names(fields))).
+			WithHint("--format AVRO or JSON sends text beside other values; --drop leaves columns out")
+	}
+	text := codec.String.String()
+	if dtype != "" && dtype != text {
+		return nil, pipeline.Invalidf("dtype", "%q does not hold text, and column %q is text", dtype, fields[0].name).WithHint("leave --dtype out")
+	}
+	c := map[string]string{"data_type": text, "data_reshape": "1"}
+	l.rawLabel(c)
 	return json.Marshal(c)
 }
 
@@ -144,6 +168,14 @@ func (a *array) counts() (all []int) {
 	}
 	for _, f := range a.named("") {
 		all = append(all, f.count)
+	}
+	return all
+}
+
+// marks says which fields hold text.
+func (a array) marks() (all []bool) {
+	for _, f := range a.fields {
+		all = append(all, f.text)
 	}
 	return all
 }

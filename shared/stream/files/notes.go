@@ -14,6 +14,7 @@ const rowsShown = 3
 type shown struct {
 	at    place
 	cells []string // by column
+	texts []string // by column, as those that are sent as text
 }
 
 func (t *table) note(format string, args ...any) {
@@ -42,16 +43,23 @@ func (t *table) noteChoice(guessed string) {
 
 func (t *table) namesOf(columns []int) (names []string) {
 	for _, i := range columns {
-		names = append(names, t.found[i].name)
+		name := t.found[i].name
+		if t.sentAsText(i) {
+			name += " (text)"
+		}
+		names = append(names, name)
 	}
 	return names
 }
 
 // show keeps a row to show. Of a wide one the first and the last columns will do.
 func (t *table) show(r *row) shown {
-	s := shown{at: t.place, cells: make([]string, len(r.cells))}
+	s := shown{at: t.place, cells: make([]string, len(r.cells)), texts: make([]string, len(r.cells))}
 	for i := range r.cells {
 		s.cells[i] = r.cells[i].String()
+		if t.found[i].asText.wanted {
+			s.texts[i] = r.cells[i].textual()
+		}
 	}
 	return s
 }
@@ -80,6 +88,10 @@ func (t *table) line(s shown) string {
 		if n == most && len(t.samples) > most+1 {
 			fmt.Fprintf(&b, " ... (%d more)", len(t.samples)-most)
 			break
+		}
+		if t.sentAsText(i) {
+			fmt.Fprintf(&b, " %s=%s", t.found[i].name, s.texts[i])
+			continue
 		}
 		fmt.Fprintf(&b, " %s=%s", t.found[i].name, s.cells[i])
 	}
@@ -136,6 +148,7 @@ func (t *table) warnings() (notes []string) {
 			notes = append(notes, fmt.Sprintf("warning: %s is %.9g in %s, far from the rest: the next largest is %.9g", c.name, odd.value, odd.at, next))
 		}
 	}
+	notes = append(notes, t.textNotes()...)
 	if n := int64(len(t.classes)); n > 20 && n > t.total/2 {
 		notes = append(notes, fmt.Sprintf("warning: the label %s names %d classes in %d rows; --label names another column", t.found[t.labels[0]].name, n, t.total))
 	}

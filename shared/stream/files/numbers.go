@@ -12,16 +12,23 @@ import (
 type numbers struct {
 	data  []byte
 	whole []bool // beside the numbers where one is an int64, else empty
+	texts []byte // as codec.AppendText stores them
 }
 
 func (n *numbers) array() codec.Array {
-	return codec.Array{DType: codec.Float64, Data: n.data, Whole: n.whole}
+	return codec.Array{DType: codec.Float64, Data: n.data, Whole: n.whole, Texts: n.texts}
 }
 
 func (n *numbers) fill(t *table, columns []int) error {
-	n.data, n.whole = n.data[:0], n.whole[:0]
+	n.data, n.whole, n.texts = n.data[:0], n.whole[:0], n.texts[:0]
 	for _, i := range columns {
 		c, of := &t.row.cells[i], &t.found[i]
+		if of.asText.wanted {
+			if err := n.fillText(c, of); err != nil {
+				return err
+			}
+			continue
+		}
 		if c.kind != "" {
 			class, known := of.words[c.text]
 			if !known {

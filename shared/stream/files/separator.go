@@ -10,7 +10,8 @@ var separators = []rune{',', ';', '\t', '|', ' '}
 
 // separatorOf finds what stands between cells: what each of the first lines has
 // equally often outside quotation marks, else what the first has most of.
-func separatorOf(start, path string) rune {
+// Blanks are not looked at where the cells may be texts, which have them within.
+func separatorOf(start, path string, blanks bool) rune {
 	if name := strings.ToLower(path); strings.Contains(name, ".tsv") || strings.HasSuffix(name, ".tab") {
 		return '\t'
 	}
@@ -22,7 +23,7 @@ func separatorOf(start, path string) rune {
 				best, most = s, n
 			}
 		}
-		if most == 0 || best == '\t' && numbersApart(lines) { // else blanks stand in texts
+		if blanks && (most == 0 || best == '\t' && numbersApart(lines)) { // else blanks stand in texts
 			if n := steady(lines, ' '); n > most {
 				best, most = ' ', n
 			}

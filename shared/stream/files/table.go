@@ -44,6 +44,7 @@ type table struct {
 type learnt struct {
 	skip, limit int64
 	missing     int64 // rows with a missing number
+	textless    int64 // rows with a missing text
 	empty       int64 // rows without any value, which are no records
 	firstEmpty  place
 	shown       []shown
@@ -91,6 +92,9 @@ func (t *table) learn(open func() (rowReader, error), o Options) (drop []string,
 	}
 	drop = list(o.Drop, r.columns())
 	if err := t.leave(r, drop); err != nil {
+		return nil, err
+	}
+	if err := t.markTexts(o); err != nil {
 		return nil, err
 	}
 	if err := t.readAll(r); err != nil {
@@ -166,18 +170,19 @@ func (l *learnt) sent(n int64) bool {
 }
 
 func (t *table) see(r *row) error {
-	sent, missing := t.learnt.sent(t.total), false
+	sent, missing, textless := t.learnt.sent(t.total), false, false
 	for i := range t.found {
 		c := &t.found[i]
 		if c.left {
 			continue
 		}
+		textless = c.asText.see(&r.cells[i], t.place, sent) || textless
 		lacks, err := c.see(&r.cells[i], t.place)
-		if err != nil {
+		if err != nil && !c.asText.wanted {
 			return pipeline.Invalidf("file", "column %q: %v", c.name, err)
 		}
 		if lacks && sent {
-			missing = true
+			missing = missing || !c.asText.wanted
 			if c.missing++; c.missing == 1 {
 				c.firstMissing = t.place
 			}
@@ -185,6 +190,9 @@ func (t *table) see(r *row) error {
 	}
 	if missing {
 		t.learnt.missing++
+	}
+	if textless {
+		t.learnt.textless++
 	}
 	if sent && len(t.learnt.shown) < rowsShown {
 		t.learnt.shown = append(t.learnt.shown, t.show(r))
@@ -208,10 +216,15 @@ func (t *table) layout() layout {
 }
 
 func (t *table) whole(columns []int) bool {
-	return !slices.ContainsFunc(columns, func(i int) bool { return !t.found[i].whole || t.found[i].null })
+	return !slices.ContainsFunc(columns, func(i int) bool { return !t.sentAsText(i) && (!t.found[i].whole || t.found[i].null) })
 }
 
-// describe tells the types of some columns. In RAW they share one: float32,
+// sentAsText reports whether a column is one of text, of the sample.
+func (t *table) sentAsText(i int) bool {
+	return t.found[i].asText.wanted && !slices.Contains(t.labels, i)
+}
+
+// describe tells the types of some columns. In RAW numbers share one: float32,
 // which the models take, or float64 or int64 where that would round a whole
 // number.
 func (t *table) describe(columns []int) array {
@@ -219,6 +232,10 @@ func (t *table) describe(columns []int) array {
 	n := 0
 	for _, i := range columns {
 		c := &t.found[i]
+		if t.sentAsText(i) {
+			a.fields = append(a.fields, c.textField())
+			continue
+		}
 		f := field{name: c.name, avro: "double", count: max(1, c.count), null: c.null}
 		switch {
 		case c.whole && c.largest() <= math.MaxInt32:

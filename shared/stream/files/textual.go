@@ -9,7 +9,7 @@ import (
 
 // textual refuses columns that hold no numbers, all of them at once: by the
 // first, and with what to do about each.
-func (t *table) textual(texts []*column) error {
+func (t *table) textual(texts []*column, o Options) error {
 	var fix, drop []*column
 	for _, c := range texts {
 		if _, number := like(c.text); number && c.other == "" || c.numeric && !t.isLabel(c) {
@@ -40,6 +40,9 @@ func (t *table) textual(texts []*column) error {
 	}
 	if len(drop) > 0 {
 		hints = append(hints, t.leaveOrWrite(drop, fix))
+	}
+	if o.Inputs == nil && len(drop) > 0 && drop[0].other == "" && !t.isLabel(drop[0]) {
+		hints = append(hints, fmt.Sprintf("where the model takes text, --text %s sends it", flagText(columnNames(drop)...)))
 	}
 	if len(t.samples) == 0 && len(fix) == 0 && t.learnt.guessed {
 		hints = append(hints, "the first row was taken as the names of the columns (--no-header reads it as a record)")
