@@ -91,12 +91,18 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
+	return newRigOf(t, []pipeline.Tensor{{Name: "x", DType: "float32", Shape: []int{4}}}, pipeline.RAW, `{"data_type":"uint8","data_reshape":"4","label_type":"uint8","label_reshape":""}`)
+}
+
+// newRigOf is the rig with a model of such inputs, trained on such a stream.
+func newRigOf(t *testing.T, inputs []pipeline.Tensor, format pipeline.Format, config string) *rig {
+	t.Helper()
 	r := &rig{cluster: streamtest.Cluster(t), dir: t.TempDir()}
 	var err error
 	if r.store, err = registry.Open(t.Context(), "sqlite:"+filepath.Join(r.dir, "registry.db")); err != nil {
 		t.Fatal(err)
 	}
-	r.fill(t)
+	r.fill(t, inputs, format, config)
 	r.begin(t)
 	t.Cleanup(func() {
 		r.end()
@@ -130,18 +136,17 @@ func (r *rig) begin(t *testing.T) {
 	})
 }
 
-// fill makes a finished result of a model with four numbers in and one out.
-func (r *rig) fill(t *testing.T) {
+// fill makes a finished result of a model with one number out.
+func (r *rig) fill(t *testing.T, inputs []pipeline.Tensor, format pipeline.Format, config string) {
 	t.Helper()
 	err := r.store.Do(t.Context(), func(tx *registry.Tx) error {
 		m := pipeline.Model{Name: "m", Source: "s", Framework: "tensorflow", Artifact: "models/1"}
-		m.Inputs = []pipeline.Tensor{{Name: "x", DType: "float32", Shape: []int{4}}}
+		m.Inputs = inputs
 		m.Outputs = []pipeline.Tensor{{Name: "y", DType: "float32", Shape: []int{1}}}
 		c := pipeline.Configuration{Name: "c"}
 		d := pipeline.Deployment{BatchSize: 1, TrainingKwargs: pipeline.TrainingKwargs{Epochs: 1}}
 		src := pipeline.Datasource{
-			Ranges: []pipeline.Range{{Topic: "t", Length: 10}}, InputFormat: pipeline.RAW, TotalMsg: 10,
-			InputConfig: json.RawMessage(`{"data_type":"uint8","data_reshape":"4","label_type":"uint8","label_reshape":""}`),
+			Ranges: []pipeline.Range{{Topic: "t", Length: 10}}, InputFormat: format, TotalMsg: 10, InputConfig: json.RawMessage(config),
 		}
 		if err := tx.CreateModel(&m); err != nil {
 			return err
@@ -437,6 +442,43 @@ func TestInferenceThatDoesNotStartSaysWhy(t *testing.T) {
 	}
 	if i = r.await(t, i.ID, "mended", ready(1)); i.Reason != "" {
 		t.Errorf("reason %q", i.Reason)
+	}
+}
+
+// What is suggested of a result with text is as it was trained, and is taken; where
+// the stream is gone, JSON by the names of the inputs.
+func TestSuggestOfText(t *testing.T) {
+	job := []pipeline.Tensor{{Name: "age", DType: "float32", Shape: []int{1}}, {Name: "job", DType: "string", Shape: []int{1}}}
+	scheme := `{"type":"record","name":"r","fields":[{"name":"age","type":"int"},{"name":"job","type":{"type":"enum","name":"E","symbols":["nurse","cook"]}}]}`
+	for name, c := range map[string]struct {
+		inputs []pipeline.Tensor
+		format pipeline.Format
+		config string
+		gone   bool
+		want   pipeline.Format
+	}{
+		"JSON":            {job, pipeline.JSON, `{"data_fields":["job","age"],"label_field":"y"}`, false, pipeline.JSON},
+		"JSON, no config": {job, pipeline.JSON, `{}`, false, pipeline.JSON},
+		"AVRO":            {job, pipeline.AVRO, `{"data_scheme":` + scheme + `,"label_scheme":""}`, false, pipeline.AVRO},
+		"RAW":             {job[1:], pipeline.RAW, `{"data_type":"string","data_reshape":"1","label_type":"int32","label_reshape":""}`, false, pipeline.RAW},
+		"gone":            {job[1:], pipeline.RAW, `{"data_type":"string"}`, true, pipeline.JSON},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRigOf(t, c.inputs, c.format, c.config)
+			if c.gone {
+				if err := r.store.Do(t.Context(), func(tx *registry.Tx) error { return tx.DeleteDatasource(1) }); err != nil {
+					t.Fatal(err)
+				}
+			}
+			status, body := r.call(t, "GET", fmt.Sprintf("/inferences/suggest?result=%d", r.result), nil)
+			var form map[string]any
+			if err := json.Unmarshal(body, &form); err != nil || status != 200 || form["input_format"] != string(c.want) {
+				t.Fatalf("%d %s", status, body)
+			}
+			if status, body := r.call(t, "POST", "/inferences", form); status != 201 {
+				t.Errorf("the suggestion is refused: %d %s", status, body)
+			}
+		})
 	}
 }
 

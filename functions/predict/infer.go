@@ -16,6 +16,7 @@ type result struct {
 	dtype codec.DType
 	shape []int // of one row
 	data  []byte
+	texts [][]byte // of text in place of data: of each row
 }
 
 // infer predicts the rows in pieces of the size that suits the model,
@@ -93,7 +94,15 @@ func collect(results []result, outputs []framework.Output, from, into, rows int)
 	for k := range outputs {
 		o := &outputs[k]
 		if len(results) <= k {
-			results = append(results, result{name: o.Name, dtype: o.DType, shape: slices.Clone(o.Shape), data: make([]byte, rows*o.Size)})
+			r := result{name: o.Name, dtype: o.DType, shape: slices.Clone(o.Shape), data: make([]byte, rows*o.Size)}
+			if o.DType == codec.String {
+				r.texts = make([][]byte, rows)
+			}
+			results = append(results, r)
+		}
+		if o.DType == codec.String {
+			results[k].texts[into] = slices.Clone(o.Row(from))
+			continue
 		}
 		copy(results[k].data[into*o.Size:], o.Row(from))
 	}

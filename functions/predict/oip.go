@@ -149,9 +149,16 @@ func appendResponse(dst []byte, m *model, request inferRequest, rows int, result
 		for _, d := range r.shape {
 			dst = strconv.AppendInt(append(dst, ','), int64(d), 10)
 		}
-		dst = append(output.AppendNumbers(append(dst, `],"data":[`...), r.dtype, r.data), `]}`...)
+		dst = append(r.appendData(append(dst, `],"data":[`...)), `]}`...)
 	}
 	return append(dst, `]}`...)
+}
+
+func (r *result) appendData(dst []byte) []byte {
+	if r.dtype == codec.String {
+		return output.AppendTexts(dst, slices.Concat(r.texts...))
+	}
+	return output.AppendNumbers(dst, r.dtype, r.data)
 }
 
 func appendString(dst []byte, s string) []byte {

@@ -124,3 +124,85 @@ func TestValuesOfText(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// The model worded gives text: by REST as BYTES, and on the output topic as JSON
+// strings, each as Keras has it.
+func TestInferGivesText(t *testing.T) {
+	job := newJob(t, nil, "worded", 0)
+	job.InputFormat, job.InputConfig = pipeline.JSON, json.RawMessage(`{}`)
+	url := serveHTTP(t, start(t, nil, "worded", job)).URL + "/v2/models/inference-7"
+	records := make([]int, 300) // more than a batch
+	for i := range records {
+		records[i] = (i * 3) % 5
+	}
+	body := func(more string) string {
+		return fmt.Sprintf(`{"inputs":[{"name":"x","shape":[%d,3],"datatype":"FP32","data":%s}]%s}`, len(records), rowsJSON(t, "worded", "x", records), more)
+	}
+	var got inferred
+	if status := ask(t, http.MethodPost, url+"/infer", body(""), &got); status != http.StatusOK || len(got.Outputs) != 3 {
+		t.Fatalf("%d %s", status, got.Error)
+	}
+	m := tensorflowtest.Load(t, "worded")
+	for _, o := range got.Outputs[1:] {
+		var want, have []string
+		for _, i := range records {
+			want = append(want, tensorflowtest.Texts(t, m.Outputs[o.Name][i])...)
+		}
+		if err := json.Unmarshal(o.Data, &have); err != nil || o.Datatype != "BYTES" || o.Shape[0] != len(records) {
+			t.Fatalf("%s %v: %v", o.Datatype, o.Shape, err)
+		}
+		if diff := cmp.Diff(want, have); diff != "" {
+			t.Errorf("%s: %s", o.Name, diff)
+		}
+	}
+	var one inferred
+	if ask(t, http.MethodPost, url+"/infer", body(`,"outputs":[{"name":"word"}]`), &one); len(one.Outputs) != 1 || one.Outputs[0].Name != "word" {
+		t.Errorf("%+v", one.Outputs)
+	}
+	var described struct{ Outputs []tensorMetadata }
+	ask(t, http.MethodGet, url, "", &described)
+	if diff := cmp.Diff([]tensorMetadata{{"chances", "FP32", []int{-1, 4}}, {"word", "BYTES", []int{-1}}, {"words", "BYTES", []int{-1, 2}}}, described.Outputs); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTextOnTheOutputTopic(t *testing.T) {
+	c := streamtest.Cluster(t)
+	m := tensorflowtest.Load(t, "worded")
+	for _, delivery := range []pipeline.Delivery{pipeline.Direct, pipeline.Source} {
+		t.Run(string(delivery), func(t *testing.T) {
+			job := newJob(t, c, "worded", 1)
+			job.InputFormat, job.InputConfig, job.Delivery = pipeline.JSON, json.RawMessage(`{}`), delivery
+			s := start(t, c, "worded", job)
+			var records []stream.Record
+			for i := range 100 {
+				records = append(records, stream.Record{Topic: job.InputTopic, Key: fmt.Append(nil, i), Value: fmt.Appendf(nil, `{"x":%s}`, m.Inputs["x"][i%5]), Offset: int64(i)})
+			}
+			if delivery == pipeline.Direct {
+				if _, err := c.Produce(t.Context(), job.InputTopic, 0, records); err != nil {
+					t.Fatal(err)
+				}
+				consumeUntilEnd(t, s)
+			} else {
+				for i := range records {
+					if _, err := s.door.source.handle(t.Context(), &records[i]); err != nil {
+						t.Fatal(i, err)
+					}
+				}
+			}
+			for _, out := range await(t, c, job.OutputTopic, 100) {
+				var i int
+				var got struct {
+					Values struct{ Word, Words []string }
+				}
+				if _, err := fmt.Sscan(string(out.Key), &i); err != nil || json.Unmarshal(out.Value, &got) != nil {
+					t.Fatalf("%q: %q", out.Key, out.Value)
+				}
+				want := [][]string{tensorflowtest.Texts(t, m.Outputs["word"][i%5]), tensorflowtest.Texts(t, m.Outputs["words"][i%5])}
+				if diff := cmp.Diff(want, [][]string{got.Values.Word, got.Values.Words}); diff != "" {
+					t.Fatal(diff)
+				}
+			}
+		})
+	}
+}

@@ -20,8 +20,11 @@ const (
 	previewDefault  = 24
 	previewMost     = 200
 	previewElements = 200_000 // numbers in all
-	countedRecords  = 5_000   // looked at for the count of labels
-	countedLabels   = 100     // different ones, above which there is no count
+	previewText     = 4 << 10 // bytes of one text
+	previewTexts    = 1 << 20 // of all texts; those beyond are cut at fewTextBytes
+	fewTextBytes    = 100
+	countedRecords  = 5_000 // looked at for the count of labels
+	countedLabels   = 100   // different ones, above which there is no count
 )
 
 // Preview is the answer of GET /datasources/{id}/records.
@@ -35,35 +38,12 @@ type Preview struct {
 
 // Decoded is a record as its tensors, or why it is none.
 type Decoded struct {
-	Partition int       `json:"partition"`
-	Offset    int64     `json:"offset"`
-	Sample    []Numbers `json:"sample" nullable:"false" description:"of each input, the values one after the other"`
-	Label     []Numbers `json:"label" nullable:"false" description:"of each label"`
-	Error     string    `json:"error,omitempty" description:"why it cannot be decoded"`
-}
-
-// Numbers are values of a tensor; what JSON cannot write becomes null.
-type Numbers []float64
-
-// JSONSchemaBytes is the schema of what MarshalJSON writes.
-func (Numbers) JSONSchemaBytes() ([]byte, error) {
-	return []byte(`{"type":"array","items":{"type":["number","null"]}}`), nil
-}
-
-// MarshalJSON implements json.Marshaler.
-func (n Numbers) MarshalJSON() ([]byte, error) {
-	b := append(make([]byte, 0, 4*len(n)+2), '[')
-	for i, v := range n {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			b = append(b, "null"...)
-			continue
-		}
-		b = strconv.AppendFloat(b, v, 'g', -1, 64)
-	}
-	return append(b, ']'), nil
+	Partition int      `json:"partition"`
+	Offset    int64    `json:"offset"`
+	Sample    []Values `json:"sample" nullable:"false" description:"of each input, the values one after the other"`
+	Label     []Values `json:"label" nullable:"false" description:"of each label"`
+	Changed   bool     `json:"changed,omitempty" description:"a text is shown cut, or is not UTF-8 and shown with U+FFFD for each such byte"`
+	Error     string   `json:"error,omitempty" description:"why it cannot be decoded"`
 }
 
 // peek serves the first records of a datasource's stream, decoded as it
@@ -160,6 +140,7 @@ type previewer struct {
 	inputs        [][]byte
 	labels        [][]byte
 	limit         int
+	texts         int // bytes of text that are shown
 	countsAreOver bool
 }
 
@@ -168,15 +149,24 @@ func newPreviewer(d *codec.Decoder, registry *schemas.Client, limit int) *previe
 	elements := 1
 	for _, t := range d.Inputs() {
 		p.Inputs, p.inputs = append(p.Inputs, described(t)), append(p.inputs, make([]byte, t.Bytes()))
-		elements += t.Elements()
+		elements += weight(t)
 	}
 	for _, t := range d.Labels() {
 		p.Labels, p.labels = append(p.Labels, described(t)), append(p.labels, make([]byte, t.Bytes()))
-		elements += t.Elements()
+		elements += weight(t)
 	}
 	p.limit = max(1, min(limit, previewElements/elements))
 	p.countsAreOver = len(d.Labels()) != 1 || d.Labels()[0].Elements() != 1
 	return p
+}
+
+// weight is how many numbers the elements of a tensor count for.
+func weight(t codec.Tensor) int {
+	const ofText = 100
+	if t.DType == codec.String {
+		return ofText * t.Elements()
+	}
+	return t.Elements()
 }
 
 func described(t codec.Tensor) pipeline.Tensor {
@@ -201,14 +191,14 @@ func (p *previewer) add(ctx context.Context, r stream.Record) error {
 }
 
 func (p *previewer) append(r stream.Record, fault error) {
-	item := Decoded{Partition: r.Partition, Offset: r.Offset, Sample: []Numbers{}, Label: []Numbers{}}
+	item := Decoded{Partition: r.Partition, Offset: r.Offset, Sample: []Values{}, Label: []Values{}}
 	if fault != nil {
 		item.Error = fault.Error()
 		if hint := codec.Hint(fault); hint != "" {
 			item.Error += ": " + hint
 		}
 	} else {
-		item.Sample, item.Label = floats(p.decoder.Inputs(), p.inputs), floats(p.decoder.Labels(), p.labels)
+		item.Sample, item.Label = p.values(&item, p.decoder.Inputs(), p.inputs), p.values(&item, p.decoder.Labels(), p.labels)
 	}
 	p.Items = append(p.Items, item)
 }
@@ -219,22 +209,17 @@ func (p *previewer) count() {
 	if p.countsAreOver {
 		return
 	}
-	v := floats(p.decoder.Labels(), p.labels)[0][0]
+	label := p.decoder.Labels()[0]
+	all, err := codec.Floats(p.labels[0], label.DType)
+	if err != nil { // labels are numbers
+		p.countsAreOver = true
+		return
+	}
+	v := all[0]
 	if v != math.Trunc(v) || len(p.Counts) > countedLabels {
 		p.Counts, p.countsAreOver, p.Counted = nil, true, 0
 		return
 	}
 	p.Counted++
 	p.Counts[strconv.FormatFloat(v, 'f', -1, 64)]++
-}
-
-func floats(tensors []codec.Tensor, data [][]byte) []Numbers {
-	all := make([]Numbers, len(tensors))
-	for i, t := range tensors {
-		all[i] = Numbers{} // of a type without numbers
-		if values, err := codec.Floats(data[i], t.DType); err == nil {
-			all[i] = values
-		}
-	}
-	return all
 }

@@ -50,15 +50,21 @@ func newRig(t *testing.T) *rig {
 // fill makes a deployment of one model and finishes its result.
 func (r *rig) fill(t *testing.T) {
 	t.Helper()
-	m := pipeline.Model{Name: "m", Framework: "tensorflow", Version: 1, Export: pipeline.Export{
+	r.deploys(t, "m", pipeline.Export{
 		Inputs: []pipeline.Tensor{{Name: "input", DType: "float32", Shape: []int{3}}},
 		Labels: []pipeline.Tensor{{Name: "output", DType: "int32", Shape: []int{}}},
-	}}
+	})
+}
+
+// deploys makes the deployment one of a model of its own, which is finished.
+func (r *rig) deploys(t *testing.T, name string, e pipeline.Export) {
+	t.Helper()
+	m := pipeline.Model{Name: name, Framework: "tensorflow", Version: 1, Export: e}
 	err := r.store.Do(t.Context(), func(tx *registry.Tx) error {
 		if err := tx.CreateModel(&m); err != nil {
 			return err
 		}
-		c := pipeline.Configuration{Name: "c", Models: []int64{m.ID}}
+		c := pipeline.Configuration{Name: "of " + name, Models: []int64{m.ID}}
 		if err := tx.CreateConfiguration(&c); err != nil {
 			return err
 		}

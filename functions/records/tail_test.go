@@ -55,7 +55,25 @@ func TestOutcomesAreReadable(t *testing.T) {
 		},
 		"dead letter": {
 			stream.Record{Value: []byte("junk"), Headers: []stream.Header{header("kafkaml-error", "has 4 bytes"), header("kafkaml-source-topic", "in"), header("kafkaml-source-partition", "1"), header("kafkaml-source-offset", "9")}},
-			func(o outcome) bool { return o.Error == "has 4 bytes" && o.Source == "in:1:9" && o.Bytes == 4 },
+			func(o outcome) bool {
+				return o.Error == "has 4 bytes" && o.Source == "in:1:9" && o.Bytes == 4 && o.Record == "junk"
+			},
+		},
+		"text": {
+			stream.Record{Value: []byte(`{"values":{"word":["a <b>"]}}`), Time: now},
+			func(o outcome) bool { return string(o.Values) == `{"word":["a <b>"]}` && o.Record == "" },
+		},
+		"dead letter of text": {
+			stream.Record{Value: []byte("{\"review\":\n5, \"x\":\"caf\xe9\"}"), Headers: []stream.Header{header("kafkaml-error", "is a number")}},
+			func(o outcome) bool { return o.Record == "{\"review\":\n5, \"x\":\"caf\ufffd\"}" },
+		},
+		"dead letter, long": {
+			stream.Record{Value: []byte(strings.Repeat("é", 400)), Headers: []stream.Header{header("kafkaml-error", "x")}},
+			func(o outcome) bool { return o.Record == strings.Repeat("é", 150)+"…" },
+		},
+		"dead letter of bytes": {
+			stream.Record{Value: []byte{1, 2, 3, 'a'}, Headers: []stream.Header{header("kafkaml-error", "x")}},
+			func(o outcome) bool { return o.Record == "" },
 		},
 		"neither": {
 			stream.Record{Key: []byte("a b"), Value: []byte("{")},

@@ -181,9 +181,23 @@ type Output struct {
 	Name  string
 	DType codec.DType
 	Shape []int  // of one record
-	Data  []byte // little-endian, row-major, record after record
-	Size  int    // bytes of one record
+	Data  []byte // little-endian, row-major, record after record; text as codec.AppendText stores it
+	Size  int    // bytes of one record; 0 for text
+	Ends  []int  // of text, whose records differ in size: where each ends in Data
 }
 
 // Row is the bytes of record i.
-func (o *Output) Row(i int) []byte { return o.Data[i*o.Size : (i+1)*o.Size] }
+func (o *Output) Row(i int) []byte {
+	if o.DType == codec.String {
+		return o.text(i)
+	}
+	return o.Data[i*o.Size : (i+1)*o.Size]
+}
+
+func (o *Output) text(i int) []byte {
+	start := 0
+	if i > 0 {
+		start = o.Ends[i-1]
+	}
+	return o.Data[start:o.Ends[i]]
+}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
@@ -68,8 +69,11 @@ func argmax(values json.RawMessage) *int {
 // maxShown is how many values of one output are shown to a person.
 const maxShown = 12
 
+// maxText is how many characters of a text are shown to a person.
+const maxText = 60
+
 // shown is the values as a person reads them: four digits, the end of long
-// arrays left out.
+// arrays and texts left out.
 func shown(values json.RawMessage) string {
 	var v any
 	if json.Unmarshal(values, &v) != nil {
@@ -84,6 +88,12 @@ func shorten(v any, left *int) string {
 	case float64:
 		*left--
 		return strconv.FormatFloat(v, 'g', 4, 64)
+	case string:
+		*left--
+		if runes := []rune(v); len(runes) > maxText {
+			v = string(runes[:maxText]) + "…"
+		}
+		return string(codec.AppendQuoted(nil, []byte(v)))
 	case map[string]any:
 		var parts []string
 		for _, name := range slices.Sorted(maps.Keys(v)) {

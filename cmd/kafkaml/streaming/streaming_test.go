@@ -241,11 +241,13 @@ func TestDecode(t *testing.T) {
 
 func TestShown(t *testing.T) {
 	for values, want := range map[string]string{
-		`[0.123456, 1, -2e-7]`:            "[0.1235 1 -2e-07]",
-		`{"b":[1],"a":[[1,2],[3,4]]}`:     "a [[1 2] [3 4]]  b [1]",
-		`[1,2,3,4,5,6,7,8,9,10,11,12,13]`: "[1 2 3 4 5 6 7 8 9 10 11 12 ...]",
-		`[null,"NaN",true]`:               "[<nil> NaN true]",
-		`[[[[1]]]]`:                       "[[[[1]]]]",
+		`[0.123456, 1, -2e-7]`:                "[0.1235 1 -2e-07]",
+		`{"b":[1],"a":[[1,2],[3,4]]}`:         "a [[1 2] [3 4]]  b [1]",
+		`[1,2,3,4,5,6,7,8,9,10,11,12,13]`:     "[1 2 3 4 5 6 7 8 9 10 11 12 ...]",
+		`[null,"NaN",true]`:                   `[<nil> "NaN" true]`,
+		`{"word":["a \"good\" one",""]}`:      `word ["a \"good\" one" ""]`,
+		`["` + strings.Repeat("é", 70) + `"]`: `["` + strings.Repeat("é", 60) + `…"]`,
+		`[[[[1]]]]`:                           "[[[[1]]]]",
 	} {
 		if got := shown(json.RawMessage(values)); got != want {
 			t.Errorf("%s shown as %q, want %q", values, got, want)

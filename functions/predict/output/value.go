@@ -17,10 +17,11 @@ import (
 //
 //	{"values": [0.1, 0.9]}                            one output, nested by its shape
 //	{"values": {"grid": [[1, 2], [3, 4]], "total": [5]}}   several, by name
+//	{"values": ["good"]}                              an output of text
 //
 // A scalar output is a list of one. Floats are the shortest text that reads
 // back as the same float32; NaN and infinities, which JSON does not have, are
-// null.
+// null. Of text, bytes that are not UTF-8 become U+FFFD.
 type Values struct {
 	before [][]byte // what stands before each output
 	after  []byte
@@ -52,6 +53,10 @@ func (v Values) Append(dst []byte, outputs []framework.Output, row int) []byte {
 		if len(shape) == 0 {
 			shape = scalar
 		}
+		if o.DType == codec.String {
+			dst, _ = appendNestedTexts(dst, o.Row(row), shape)
+			continue
+		}
 		dst = appendNested(dst, o.DType, o.Row(row), shape)
 	}
 	return append(dst, v.after...)
@@ -77,6 +82,38 @@ func appendNested(dst []byte, d codec.DType, data []byte, shape []int) []byte {
 		dst = appendNested(dst, d, data[i*size:(i+1)*size], shape[1:])
 	}
 	return append(dst, ']')
+}
+
+// appendNestedTexts writes the first texts of stored as nested arrays of shape.
+func appendNestedTexts(dst, stored []byte, shape []int) (_, rest []byte) {
+	dst = append(dst, '[')
+	for i := range shape[0] {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if len(shape) > 1 {
+			dst, stored = appendNestedTexts(dst, stored, shape[1:])
+			continue
+		}
+		var text []byte
+		text, stored, _ = codec.CutText(stored)
+		dst = codec.AppendQuoted(dst, text)
+	}
+	return append(dst, ']'), stored
+}
+
+// AppendTexts writes stored texts as JSON strings with commas between them.
+func AppendTexts(dst, stored []byte) []byte {
+	for first := true; ; first = false {
+		text, rest, ok := codec.CutText(stored)
+		if !ok {
+			return dst
+		}
+		if !first {
+			dst = append(dst, ',')
+		}
+		dst, stored = codec.AppendQuoted(dst, text), rest
+	}
 }
 
 // AppendNumbers writes elements of little-endian data with commas between them.

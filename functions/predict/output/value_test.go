@@ -23,6 +23,16 @@ func output(name string, d codec.DType, shape []int, values ...float64) framewor
 	return framework.Output{Name: name, DType: d, Shape: shape, Data: data, Size: len(data)}
 }
 
+// words is an output of text of one record.
+func words(name string, shape []int, texts ...string) framework.Output {
+	o := framework.Output{Name: name, DType: codec.String, Shape: shape}
+	for _, text := range texts {
+		o.Data = codec.AppendText(o.Data, text)
+	}
+	o.Ends = []int{len(o.Data)}
+	return o
+}
+
 func TestValues(t *testing.T) {
 	nan := math.NaN()
 	cases := map[string]struct {
@@ -41,6 +51,9 @@ func TestValues(t *testing.T) {
 		"bool":        {[]framework.Output{output("o", codec.Bool, []int{2}, 1, 0)}, `{"values":[true,false]}`},
 		"bytes":       {[]framework.Output{output("o", codec.Uint8, []int{2}, 255, 0)}, `{"values":[255,0]}`},
 		"wide":        {[]framework.Output{output("o", codec.Uint64, []int{1}, 1<<63)}, `{"values":[9223372036854775808]}`},
+		"a text":      {[]framework.Output{words("o", nil, "a \"good\" <one>\n")}, `{"values":["a \"good\" <one>\n"]}`},
+		"texts":       {[]framework.Output{output("a", codec.Float32, []int{1}, 1), words("w", []int{2, 2}, "a", "", "é", "\xff")}, `{"values":{"a":[1],"w":[["a",""],["é","` + "\ufffd" + `"]]}}`},
+		"no texts":    {[]framework.Output{words("o", []int{0})}, `{"values":[]}`},
 		"others":      {[]framework.Output{output("o", codec.Int8, []int{1}, -3)}, `{"values":[-3]}`},
 	}
 	for name, c := range cases {

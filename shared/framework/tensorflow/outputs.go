@@ -7,7 +7,9 @@ import (
 
 	tf "github.com/galeone/tensorflow/tensorflow/go"
 
+	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
 // predictBatch is how many records Predict runs at once, less where they are
@@ -87,7 +89,7 @@ func (t *Trainer) servingFeeds(b *buffer) (map[tf.Output]*tf.Tensor, error) {
 
 // outputOf is a tensor of rows records as the output name.
 func outputOf(name string, t *tf.Tensor, rows int) (framework.Output, error) {
-	d, err := DTypeOf(t.DataType())
+	d, err := outputType(t.DataType())
 	if err != nil {
 		return framework.Output{}, fmt.Errorf("output %q: %w", name, err)
 	}
@@ -95,10 +97,23 @@ func outputOf(name string, t *tf.Tensor, rows int) (framework.Output, error) {
 	if len(shape) == 0 || shape[0] != int64(rows) {
 		return framework.Output{}, notARowEach(name, shape, rows)
 	}
-	o := framework.Output{Name: name, DType: d, Data: Bytes(t), Shape: make([]int, len(shape)-1)}
-	o.Size = len(o.Data) / rows
+	o := framework.Output{Name: name, DType: d, Shape: make([]int, len(shape)-1)}
 	for i, d := range shape[1:] {
 		o.Shape[i] = int(d)
 	}
-	return o, nil
+	return o, readOutput(&o, t, rows)
+}
+
+// readOutput makes what a tensor holds the data of an output of some records:
+// numbers in its own memory, texts as a copy.
+func readOutput(o *framework.Output, t *tf.Tensor, records int) error {
+	if o.DType == codec.String {
+		if err := readTexts(o, t, records); err != nil {
+			return &pipeline.Error{Op: "predict", Kind: pipeline.Invalid, Field: o.Name, Reason: err.Error(), Err: err}
+		}
+		return nil
+	}
+	o.Data = Bytes(t)
+	o.Size = len(o.Data) / records
+	return nil
 }

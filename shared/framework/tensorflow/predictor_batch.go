@@ -257,8 +257,10 @@ func (b *Batch) take(results []*tf.Tensor, n int) error {
 			return notARowEach(b.p.outputs[i].Name, shape, n)
 		}
 		o := &b.outputs[i]
-		o.Name, o.DType, o.Data = b.p.outputs[i].Name, b.p.types[i], Bytes(r)
-		o.Size = len(o.Data) / n
+		o.Name, o.DType = b.p.outputs[i].Name, b.p.types[i]
+		if err := readOutput(o, r, n); err != nil {
+			return err
+		}
 		o.Shape = o.Shape[:0]
 		for _, d := range shape[1:] {
 			o.Shape = append(o.Shape, int(d))

@@ -67,7 +67,7 @@ func (p *Predictor) bind(e pipeline.Export) error {
 		if !ok {
 			return unservable("its signature has no output %q", t.Name)
 		}
-		dtype, err := DTypeOf(info.DType)
+		dtype, err := outputType(info.DType)
 		if err != nil {
 			return unservable("output %q: %v", t.Name, err)
 		}
@@ -99,6 +99,14 @@ func (p *Predictor) bindInput(inputs map[string]tf.TensorInfo, t pipeline.Tensor
 	}
 	in.at, err = p.tensor(info.Name)
 	return in, err
+}
+
+// outputType is the codec's type for one that can be read.
+func outputType(t tf.DataType) (codec.DType, error) {
+	if t == tf.String {
+		return codec.String, nil
+	}
+	return DTypeOf(t)
 }
 
 // inputType is the codec's type for one that can be fed.

@@ -11,6 +11,9 @@ import (
 	"unsafe"
 
 	tf "github.com/galeone/tensorflow/tensorflow/go"
+
+	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/framework"
 )
 
 // texts is a tensor of text that is filled again and again. It owns the memory
@@ -62,6 +65,41 @@ func (t *texts) fill(stored []byte, n int) error {
 	runtime.KeepAlive(t)
 	if whole == 0 {
 		return fmt.Errorf("%d bytes are not the text of %d elements", len(stored), n)
+	}
+	return nil
+}
+
+// mostText bounds the text that a model gives for one batch.
+const mostText = 64 << 20
+
+// readTexts copies the strings of a tensor that the library gave into the records of
+// an output, whose memory it uses again. The library frees them with the tensor.
+func readTexts(o *framework.Output, t *tf.Tensor, records int) error {
+	n := 1
+	for _, d := range t.Shape() {
+		n *= int(d)
+	}
+	o.Data, o.Ends, o.Size = o.Data[:0], o.Ends[:0], 0
+	if n > 0 {
+		memory := t.TensorData()
+		strings := unsafe.Pointer(&memory[0])
+		bytes := uint64(C.kafkaml_texts_size(strings, C.size_t(n)))
+		if bytes > mostText {
+			return fmt.Errorf("the texts that the model gives for %d records have %d bytes, more than %d", records, bytes, mostText)
+		}
+		if uint64(cap(o.Data)) < bytes {
+			o.Data = make([]byte, bytes)
+		}
+		o.Data = o.Data[:bytes]
+		C.kafkaml_get_texts(strings, C.size_t(n), unsafe.Pointer(&o.Data[0]))
+	}
+	runtime.KeepAlive(t)
+	rest := o.Data
+	for range records {
+		for range n / records {
+			_, rest, _ = codec.CutText(rest)
+		}
+		o.Ends = append(o.Ends, len(o.Data)-len(rest))
 	}
 	return nil
 }

@@ -84,14 +84,16 @@ export interface Datasource {
   validation_rate: number
 }
 export interface Decoded {
+  /** a text is shown cut, or is not UTF-8 and shown with U+FFFD for each such byte */
+  changed?: boolean
   /** why it cannot be decoded */
   error?: string
   /** of each label */
-  label: Numbers[]
+  label: Values[]
   offset: number
   partition: number
   /** of each input, the values one after the other */
-  sample: Numbers[]
+  sample: Values[]
 }
 export type Delivery = 'source' | 'direct'
 export interface Deployment {
@@ -344,7 +346,7 @@ export interface ModelForm {
   /** Keras code that leaves a compiled model in the variable model */
   source: string
 }
-export type Numbers = (number | null)[]
+export type Values = (number | string | null)[]
 export type OnNaN = 'fail' | 'keep'
 export type Order = 'partition'
 export interface Origin {

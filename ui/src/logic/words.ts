@@ -45,6 +45,17 @@ export function metric(value: number | string | null | undefined): string {
   return size >= 1000 ? count(Math.round(value)) : String(Number(value.toPrecision(4)))
 }
 
+/** A text as JSON writes it, so that blanks and control characters are seen, and cut where it is long. */
+export function quoted(text: string, most = 60): string {
+  const characters = [...text]
+  return JSON.stringify(characters.length > most ? `${characters.slice(0, most).join('')}…` : text)
+}
+
+/** An element of a record or a prediction. */
+export function element(value: number | string | null): string {
+  return typeof value === 'string' ? quoted(value) : metric(value)
+}
+
 export function bytes(n: number): string {
   if (n < 1000) return `${n} B`
   const names = ['kB', 'MB', 'GB', 'TB']

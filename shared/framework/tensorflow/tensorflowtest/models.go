@@ -46,9 +46,13 @@ func Flat(t testing.TB, nested json.RawMessage) []float64 {
 	return []float64{v}
 }
 
-// Texts gives the texts of an array that is not nested.
+// Texts gives the texts of an array that is not nested, or the one text.
 func Texts(t testing.TB, array json.RawMessage) (all []string) {
 	t.Helper()
+	var one string
+	if json.Unmarshal(array, &one) == nil {
+		return []string{one}
+	}
 	if err := json.Unmarshal(array, &all); err != nil {
 		t.Fatalf("%s is not an array of texts: %v", array, err)
 	}
@@ -56,7 +60,7 @@ func Texts(t testing.TB, array json.RawMessage) (all []string) {
 }
 
 // Load gives a model of models.py by its name: small, mnist, several, words,
-// sequence, distance, own_classes, structured, review, letters. The first call on
+// sequence, distance, own_classes, structured, review, letters, worded. The first call on
 // a machine exports them all, in some seconds; they are kept in the temporary
 // folder until the exporter changes.
 func Load(t testing.TB, name string) Model {

@@ -132,13 +132,34 @@ def letters():
     return model, [np.array([["a", "b"], ["b", "a"], ["a", "other"], ["b", ""], ["b", "b"]], object)]
 
 
+def worded():
+    """Probabilities, and the class and the two likeliest as words, which have no loss."""
+    vocabulary = ["bad", "a good one, whose name is longer than others", "é"]
+    x = keras.Input((3,), name="x")
+    kernel = keras.initializers.Constant(np.array([[5, 0, 0, 1], [0, 5, 0, 1], [0, 0, 5, 1]], "float32"))
+    chances = keras.layers.Dense(4, activation="softmax", kernel_initializer=kernel, name="chances")(x)
+    best = keras.layers.Lambda(lambda p: keras.ops.argmax(p, axis=-1))(chances)
+    two = keras.layers.Lambda(lambda p: keras.ops.top_k(p, 2)[1])(chances)
+    word = keras.layers.StringLookup(vocabulary=vocabulary, invert=True, name="word")(best)
+    words = keras.layers.StringLookup(vocabulary=vocabulary, invert=True, name="words")(two)
+    model = keras.Model(x, {"chances": chances, "word": word, "words": words})
+    model.compile("adam", {"chances": "sparse_categorical_crossentropy"})
+    return model, [np.array([[1, 0, 0.2], [0.3, 1, 0], [0, 0.2, 1], [-1, -0.9, -1.1], [0.5, 1, 0.4]], "float32")]
+
+
 def tensors(arrays):
     """What a model is called with."""
     all_ = [tf.constant(a) for a in arrays]
     return all_ if len(all_) > 1 else all_[0]
 
 
-for make in (small, mnist, several, words, sequence, distance, own_classes, structured, review, letters):
+def rows(ys):
+    """An output as lists, text as str."""
+    ys = np.asarray(ys)
+    return np.vectorize(bytes.decode, otypes=[object])(ys).tolist() if ys.dtype == object else ys.tolist()
+
+
+for make in (small, mnist, several, words, sequence, distance, own_classes, structured, review, letters, worded):
     keras.utils.set_random_seed(7)
     model, inputs = make()
     folder = os.path.join(sys.argv[2], make.__name__)
@@ -152,5 +173,5 @@ for make in (small, mnist, several, words, sequence, distance, own_classes, stru
     with open(os.path.join(folder, "records.json"), "w") as f:
         json.dump({
             "inputs": {t["name"]: x.tolist() for t, x in zip(said["inputs"], inputs)},
-            "outputs": {name: np.asarray(y).tolist() for name, y in outputs.items()},
+            "outputs": {name: rows(y) for name, y in outputs.items()},
         }, f)
