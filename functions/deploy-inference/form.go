@@ -2,7 +2,6 @@ package deployinference
 
 import (
 	"encoding/json"
-	"slices"
 	"strconv"
 
 	"github.com/cloudevents/sdk-go/v2/event"
@@ -44,15 +43,8 @@ func draft(s subject) pipeline.Inference {
 		Result: s.result.ID, Replicas: 1, MaxReplicas: 1, Delivery: pipeline.Source,
 		InputFormat: s.stream.InputFormat, InputConfig: s.stream.InputConfig,
 	}
-	if i.InputFormat == "" && slices.ContainsFunc(s.model.Inputs, isText) { // the stream is gone
-		i.InputFormat, i.InputConfig = pipeline.JSON, json.RawMessage(`{}`)
-	}
 	return i
 }
-
-// isText reports whether an input is text. JSON, by the inputs' names, suits any
-// model that has one.
-func isText(t pipeline.Tensor) bool { return t.DType == codec.String.String() }
 
 // check refuses an inference that could not be served.
 func (s *Service) check(i *pipeline.Inference, of subject) error {

@@ -29,6 +29,43 @@ test('a record is picked, pasted, sent', async ({ tab, given, digits }) => {
   await expect(page.locator('strong.class')).toHaveText(/\d/)
 })
 
+// A text is looked up, and its class given as chances and as a word.
+const words = `import keras
+import numpy as np
+from keras import layers
+vocabulary = ["bad", "good"]
+review = keras.Input((1,), dtype="string", name="review")
+x = layers.StringLookup(vocabulary=vocabulary, output_mode="one_hot")(review)
+chances = layers.Dense(3, activation="softmax", kernel_initializer=keras.initializers.Constant(5 * np.eye(3, dtype="float32")), name="chances")(x)
+word = layers.StringLookup(vocabulary=vocabulary, invert=True, name="word")(keras.ops.argmax(chances, axis=-1))
+model = keras.Model(review, {"chances": chances, "word": word})
+model.compile(keras.optimizers.SGD(0.0), {"chances": "sparse_categorical_crossentropy"})
+`
+
+test('a text is shown, tried, sent and picked, and so is the text that comes out', async ({ tab, given }) => {
+  const { page } = tab
+  const model = await given.model('reviews', { source: words })
+  const table = `review,kind\n"a ""quoted"" <b>, film",bad\n,good\n${'good,good\nbad,bad\n'.repeat(10)}`
+  const made = await given.trained('reviews', [model], { table, format: 'JSON' })
+  await tab.go(`#/datasources/${made.datasource}`)
+  const first = tab.region('First records')
+  await expect(first).toContainText('"a \\"quoted\\" <b>, film"')
+  await expect(first.getByRole('row').nth(2)).toContainText('""')
+  const inference = await given.inference('reviews', made.results[0] ?? 0)
+  await tab.go(`#/inference/${inference}`)
+  await expect(page.getByText('review: text')).toBeVisible()
+  await page.getByLabel('Record', { exact: true }).fill('good')
+  await tab.button('Predict').click()
+  await expect(page.locator('strong.class')).toHaveText('2')
+  await expect(page.locator('p.text')).toHaveText('good')
+  await tab.button('Send this record').click()
+  await expect(page.getByText('Sent 1 record to reviews-in')).toBeVisible()
+  await expect(tab.region('Predictions').getByRole('row').nth(1)).toContainText('word "good"', { timeout: 60_000 }) // it came back
+  await page.getByText('Pick a record of its stream').click()
+  await tab.button('Predict the record at 0:0, label 0').click()
+  await expect(page.locator('p.text')).toHaveText('[UNK]')
+})
+
 test('the tail can be held, and goes on', async ({ tab, given, digits }) => {
   const inference = await given.inference('held', digits.result)
   await tab.go(`#/inference/${inference}`)

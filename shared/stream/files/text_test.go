@@ -99,7 +99,9 @@ func TestTextIsSentAsItIsWritten(t *testing.T) {
 		"CSV, one, as JSON": {"t.csv", films, files.Options{Format: pipeline.JSON}, reviews, wantFilms},
 		"CSV, one, as RAW":  {"t.csv", films, files.Options{Format: pipeline.RAW}, reviews, wantFilms},
 		"JSON lines": {
-			"t.jsonl", `{"tags":["a","b"],"job":"x\ty","age":4,"y":1}` + "\n" + `{"age":null,"tags":["","é<"],"job":null,"y":0}` + "\n", files.Options{}, clerks,
+			"t.jsonl", `{"tags":["a","b"],"job":"x\ty","age":4,"y":1}` + "\n" + `{"age":null,"tags":["","é<"],"job":null,"y":0}` + "\n",
+			files.Options{},
+			clerks,
 			[][]any{{4., "x\ty", "a", "b", 1.}, {nil, "", "", "é<", 0.}},
 		},
 		"JSON lines as AVRO": {"t.jsonl", `{"tags":["a","b"],"job":"x","age":4,"y":1}`, files.Options{Format: pipeline.AVRO}, clerks, [][]any{{4., "x", "a", "b", 1.}}},

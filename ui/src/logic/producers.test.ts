@@ -15,6 +15,12 @@ describe('producers', () => {
     expect(rawConfig(target.model)).toEqual({ data_type: 'uint8', data_reshape: '28 28', label_type: 'uint8', label_reshape: '' })
     expect(rawConfig({ inputs: [tensor([8])], labels: [tensor([1])] })).toEqual({ data_type: 'float32', data_reshape: '8', label_type: 'float32', label_reshape: '1' })
   })
+  it('sends texts as members of JSON objects', () => {
+    const clerk = { ...target, model: { inputs: [tensor([1]), { ...tensor([1], 'string'), name: 'job' }], labels: [] } }
+    expect(controlMessage(clerk, 7)).toMatchObject({ input_format: 'JSON', input_config: { data_fields: ['x', 'job'], label_field: 'label' } })
+    expect(producers(clerk).find((w) => w.name === 'Python')?.text).toContain('json.dumps({**x, "label": y})')
+    expect(producers(clerk).find((w) => w.name === 'Go')?.text).toContain('Format: "JSON"')
+  })
   it('fills the control message in', () => {
     expect(controlMessage(target, 70)).toMatchObject({ deployment_id: 3, topic: 'digits:0:0:70', total_msg: 70, validation_rate: 0.1 })
   })

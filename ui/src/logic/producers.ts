@@ -27,6 +27,12 @@ export function rawConfig(model: Target['model']): Record<string, string> {
   }
 }
 
+/** The format and input_config of a stream of a model: RAW, and JSON where it takes text. */
+export function recordConfig(model: Target['model']): { format: 'RAW' | 'JSON'; config: Record<string, unknown> } {
+  if (!model?.inputs.some((t) => t.dtype === 'string')) return { format: 'RAW', config: rawConfig(model) }
+  return { format: 'JSON', config: { data_fields: model.inputs.map((t) => t.name), label_field: 'label' } }
+}
+
 /** Whether a tensor looks like a picture: 8 to 512 pixels a side, grey or coloured. */
 export function isImage(t: Tensor): boolean {
   const [height = 0, width = 0, channels = 1] = t.shape
@@ -36,11 +42,12 @@ export function isImage(t: Tensor): boolean {
 
 /** The control message of a stream of total records in one partition. */
 export function controlMessage(t: Target, total: number): Record<string, unknown> {
+  const { format, config } = recordConfig(t.model)
   return {
     deployment_id: t.deployment,
     topic: `${t.topic}:0:0:${total}`,
-    input_format: 'RAW',
-    input_config: rawConfig(t.model),
+    input_format: format,
+    input_config: config,
     validation_rate: t.validationRate,
     test_rate: t.testRate,
     total_msg: total,
@@ -75,13 +82,14 @@ function curl(t: Target): string {
 }
 
 function goProgram(t: Target): string {
+  const { format, config } = recordConfig(t.model)
   return `cluster, err := stream.Dial(ctx, stream.Config{Brokers: []string{${JSON.stringify(t.brokers)}}})
 if err != nil {
 	return err
 }
 sink, err := control.NewSink(ctx, cluster, control.SinkConfig{
 	Topic: ${JSON.stringify(t.topic)}, ControlTopic: ${JSON.stringify(t.controlTopic)}, Deployment: ${t.deployment},
-	Format: "RAW", Config: json.RawMessage(\`${JSON.stringify(rawConfig(t.model))}\`),
+	Format: "${format}", Config: json.RawMessage(\`${JSON.stringify(config)}\`),
 	ValidationRate: ${t.validationRate}, TestRate: ${t.testRate},
 })
 if err != nil {
@@ -100,12 +108,13 @@ function pythonProgram(t: Target): string {
   const message = JSON.stringify(controlMessage(t, 0), null, 4)
     .replace(/"topic": "[^"]*"/, '"topic": ",".join(f"{TOPIC}:{p}:{o}:{n}" for p, (o, n) in ranges.items())')
     .replace('"total_msg": 0', '"total_msg": sum(n for _, n in ranges.values())')
+  const record = recordConfig(t.model).format === 'JSON' ? 'key=None, value=json.dumps({**x, "label": y}).encode()' : 'key=y.tobytes(), value=x.tobytes()'
   return `import json
 from kafka import KafkaProducer  # pip install kafka-python
 
 TOPIC = ${JSON.stringify(t.topic)}
 producer = KafkaProducer(bootstrap_servers=${JSON.stringify(t.brokers)}, acks="all")
-sent = [producer.send(TOPIC, key=y.tobytes(), value=x.tobytes(), partition=0) for x, y in zip(samples, labels)]
+sent = [producer.send(TOPIC, ${record}, partition=0) for x, y in zip(samples, labels)]
 producer.flush()
 first = sent[0].get().offset
 ranges = {0: (first, len(sent))}
