@@ -229,3 +229,32 @@ func TestFramedJSON(t *testing.T) {
 		}
 	}
 }
+
+// A framed enum is text by the symbols that wrote it, with a schema to read by or
+// without one; a symbol that the reader does not have is refused.
+func TestFramedEnumsAsText(t *testing.T) {
+	writer := record(`{"name":"job","type":{"type":"enum","name":"E","symbols":["cook","nurse"]}}`)
+	reader := record(`{"name":"job","type":{"type":"enum","name":"E","symbols":["nurse","pilot"]}}`)
+	for config, want := range map[string]map[string]string{
+		`{}`: {"nurse": "nurse", "cook": "cook"},
+		`{"framing":"confluent","data_scheme":` + reader + `}`: {"nurse": "nurse", "cook": ""},
+	} {
+		d := framedDecoder(t, config, tensor("job", "string", 1))
+		for symbol, text := range want {
+			dst := buffers(d.Inputs())
+			value := framedBy(t, 7, writer, map[string]any{"job": symbol})
+			err := d.Sample(dst, value)
+			var lacks *Missing
+			if errors.As(err, &lacks) {
+				lacks.Learn(Schema{Text: writer})
+				err = d.Sample(dst, value)
+			}
+			switch {
+			case text == "" && (err == nil || !strings.Contains(err.Error(), "symbol")):
+				t.Errorf("%s: %s is taken: %v", config, symbol, err)
+			case text != "" && (err != nil || texts(t, dst[0])[0] != text):
+				t.Errorf("%s: %q, %v", config, dst[0], err)
+			}
+		}
+	}
+}
