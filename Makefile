@@ -23,10 +23,10 @@ run: build $(if $(filter kafka,$(BROKER)),kafka) $(if $(filter 0,$(EXAMPLE)),,mn
 test: lint build kafka schemas mnist tabular test-go test-ui ## every test: lint, unit, contract, conformance, end to end, browser
 
 test-go: build kafka schemas mnist tabular ## the Go tests alone
-	go test -shuffle=on -timeout 25m $(ARGS) ./...
+	go test -shuffle=on -timeout 60m $(ARGS) ./...
 
 cases: build kafka ## the table of what people meet, the large models, too
-	KAFKAML_LONG=1 go test -count 1 -v -timeout 25m $(ARGS) ./test/cases
+	KAFKAML_LONG=1 go test -count 1 -v -timeout 60m $(ARGS) ./test/cases
 
 demo: build kafka mnist ## the first example through every step, timed, on a broker and a data folder of its own
 	bin/kafkaml demo $(ARGS)
