@@ -16,9 +16,8 @@ test('a stream is used again, and its records are seen', async ({ tab, given, di
   await expect(page.locator('dd').filter({ has: tab.link(`digits #${digits.result}`) })).toBeVisible() // used by
   await page.getByRole('combobox', { name: /^Deployment/ }).selectOption({ label: `again #${waiting}, waiting` })
   await tab.button('Send again').click()
-  await expect(page.getByText(`Datasource ${digits.datasource} was sent to deployment ${waiting}; no record was copied`)).toBeVisible()
-  const { items } = await given.get<{ items: { id: number }[] }>(`control-log/datasources?deployment=${waiting}`)
-  await expect(tab.row(items[0]?.id ?? 0)).toBeVisible() // it arrives in the list by itself
+  await tab.said(`Datasource ${digits.datasource} was sent to deployment ${waiting}; no record was copied`)
+  await expect(tab.row(await given.datasource(waiting))).toBeVisible() // it arrives in the list by itself
   const [result] = await given.finished(waiting)
   await tab.go('#/training')
   await expect(tab.row(result ?? 0)).toContainText('finished')
@@ -31,10 +30,10 @@ test('curves: shared cursor, smoothing, logarithm, table', async ({ tab, digits 
   if (!loss || !accuracy) throw new Error('no charts')
   await expect(loss.locator('canvas')).toBeVisible()
   await expect(accuracy.locator('canvas')).toBeVisible()
-  const box = await loss.locator('.u-over').boundingBox()
-  if (!box) throw new Error('no plot')
-  await page.mouse.move(box.x + 3, box.y + 40) // on the first epoch
-  await expect(loss.locator('.u-legend .u-value').first()).toHaveText('1')
+  await expect(async () => { // again where the plot moved under the cursor
+    await loss.locator('.u-over').hover({ position: { x: 3, y: 40 } }) // on the first epoch
+    await expect(loss.locator('.u-legend .u-value').first()).toHaveText('1', { timeout: 2_000 })
+  }).toPass()
   await expect(accuracy.locator('.u-legend .u-value').first()).toHaveText('1') // the cursor is shared
   await page.getByLabel('Smoothing').fill('0.5')
   await page.getByLabel('logarithmic').check()

@@ -1,12 +1,11 @@
 // Every place at every size in both schemes: axe, width, and a picture to look at.
-import { accessible, fits, tabs } from './checks'
+import { accessible, drawn, fits, shown, tabs } from './checks'
 import type { Page } from '@playwright/test'
 import { artefacts, expect, test } from './setup'
 
 const sizes = [[360, 780], [1280, 900], [2560, 1400]] as const
 
 test('every tab is sound at every size, in both schemes', async ({ tab, given, digits }) => {
-  test.setTimeout(420_000)
   const { page } = tab
   const { configuration, results } = await given.trained('looked-at', await given.models('looked-at-a', 'looked-at-b'))
   const waiting = await given.deployment(configuration)
@@ -20,7 +19,8 @@ test('every tab is sound at every size, in both schemes', async ({ tab, given, d
   }
   for (const [i, [name, place]] of Object.entries(places).entries()) {
     await tab.go(`#/${place}`)
-    await page.waitForTimeout(300) // let charts be drawn
+    await expect(page.locator(shown).first()).toBeVisible()
+    await drawn(page)
     await accessible(page, name)
     for (const [width, height] of sizes) {
       await page.setViewportSize({ width, height })
@@ -28,7 +28,7 @@ test('every tab is sound at every size, in both schemes', async ({ tab, given, d
       // The widest pictures take longest: there each place is seen in one scheme.
       for (const colorScheme of (['light', 'dark'] as const).filter((_, n) => width < 2000 || i % 2 === n)) {
         await page.emulateMedia({ colorScheme })
-        await page.waitForTimeout(100) // editor and charts measure anew
+        await drawn(page)
         await measured(page)
         await page.screenshot({ path: `${artefacts}${name}-${width}-${colorScheme}.png`, fullPage: width < 2000 })
       }
@@ -43,10 +43,13 @@ async function measured(page: Page) {
   for (const editor of await page.locator('.cm-editor').all()) {
     for (let y = 0; y < 1; y += 0.25) {
       await editor.evaluate((e, part) => scrollTo(0, e.getBoundingClientRect().top + scrollY + part * e.clientHeight - 100), y)
-      await page.waitForTimeout(30)
+      await drawn(page)
     }
-    const [numbers, lines] = await editor.evaluate((e) => ['.cm-gutterElement', '.cm-line'].map((s) => [...e.querySelectorAll(s)].filter((x) => x.clientHeight > 0).at(-1)?.getBoundingClientRect().top ?? NaN))
-    expect(Math.abs((numbers ?? NaN) - (lines ?? NaN)), 'pixels between a line and its number').toBeLessThan(3)
+    const apart = async () => {
+      const [numbers, lines] = await editor.evaluate((e) => ['.cm-gutterElement', '.cm-line'].map((s) => [...e.querySelectorAll(s)].filter((x) => x.clientHeight > 0).at(-1)?.getBoundingClientRect().top ?? NaN))
+      return Math.abs((numbers ?? NaN) - (lines ?? NaN))
+    }
+    await expect.poll(apart, 'pixels between a line and its number').toBeLessThan(3)
   }
   await page.evaluate(() => scrollTo(0, 0))
 }

@@ -1,5 +1,5 @@
 // Long names and many figures: no list and no detail is wider than its place.
-import { contained, fits } from './checks'
+import { contained, drawn, fits, shown } from './checks'
 import { table } from './given'
 import { artefacts, expect, test } from './setup'
 
@@ -17,7 +17,6 @@ model.compile("adam", "mse", metrics=["mean_absolute_error", "mean_squared_error
 `
 
 test('names of 60 characters and six metrics have room at every width', async ({ tab, given }) => {
-  test.setTimeout(420_000)
   const { page } = tab
   const models = [await given.model(long('model_a'), { source }), await given.model(long('model_b'), { source })]
   const made = await given.trained(long('topic'), models, { table: table(200) })
@@ -34,10 +33,10 @@ test('names of 60 characters and six metrics have room at every width', async ({
     'inference', `inference/${inference}`, `inference/new?result=${one}`, 'datasources', `datasources/${made.datasource}`,
   ]) {
     await tab.go(`#/${place}`)
-    await expect(page.locator('.split:not(.open) .rows a, .detail > :nth-child(2), .start .panel').first()).toBeVisible()
+    await expect(page.locator(shown).first()).toBeVisible()
     for (const width of widths) {
       await page.setViewportSize({ width, height: 900 })
-      await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))) // charts follow
+      await drawn(page) // charts follow
       await fits(page, `#/${place} at ${width}`)
       await contained(page, `#/${place} at ${width}`)
       if (width === 1400) await page.screenshot({ path: `${artefacts}long-${place.replace(/\W+/g, '-') || 'start'}-${width}.png` })

@@ -8,7 +8,6 @@ test.use({ trace: 'off' }) // a record of 1,000 rows at each step costs more tha
 const epochs = 10_000
 
 test('10,000 epochs are drawn while they come, opened and handled', async ({ own }) => {
-  test.setTimeout(300_000)
   const { given, tab } = await own('kafka')
   const { page } = tab
   const deployment = await given.deployment(await given.configuration('long', [await given.model('many')]), `epochs=${epochs}`)
@@ -16,11 +15,11 @@ test('10,000 epochs are drawn while they come, opened and handled', async ({ own
   await page.getByLabel('a file').check()
   await page.getByLabel('File', { exact: true }).setInputFiles({ name: 'small.csv', mimeType: 'text/csv', buffer: Buffer.from(table(200)) })
   await page.getByLabel('Label column').fill('kind')
-  await tab.button('Send the stream').click()
-  await page.getByRole('link', { name: /^many #/ }).last().click()
-  await expect(page.getByRole('figure', { name: 'loss' }).locator('canvas')).toBeVisible({ timeout: 60_000 })
   const live = await costOf(page, async () => {
-    await expect(tab.heading(/finished/)).toBeVisible({ timeout: 120_000 })
+    await tab.button('Send the stream').click()
+    await page.getByRole('link', { name: /^many #/ }).last().click()
+    await expect(page.getByRole('figure', { name: 'loss' }).locator('canvas')).toBeVisible()
+    await expect(tab.heading(/finished/)).toBeVisible()
   })
   console.log(`live: ${live.busy} ms of work in ${live.took} ms`)
   expect(live.busy / live.took, 'share of the time that the page computes').toBeLessThan(0.4)
@@ -44,7 +43,6 @@ test('10,000 epochs are drawn while they come, opened and handled', async ({ own
 })
 
 test('1,000 results are listed, searched, walked and scrolled through, and then cost nothing', async ({ own }) => {
-  test.setTimeout(300_000)
   const { given, tab } = await own('kafka')
   const { page } = tab
   const both = await given.models('many-a', 'many-b')
@@ -55,7 +53,7 @@ test('1,000 results are listed, searched, walked and scrolled through, and then 
     for (let i = 0; i < 500; i += 20) {
       await Promise.all(Array.from({ length: 20 }, () => given.deployment(pair)))
     }
-    await page.waitForFunction(() => /#(999|1\d{3})/.test(document.querySelector('.rows li')?.textContent ?? ''), undefined, { timeout: 60_000 })
+    await page.waitForFunction(() => /#(999|1\d{3})/.test(document.querySelector('.rows li')?.textContent ?? ''))
   })
   // By places and plain selectors: looking for roles in 1,000 rows is work of the test's own.
   const to = (hash: string) => page.evaluate((h) => void (location.hash = h), hash)
@@ -78,12 +76,11 @@ test('1,000 results are listed, searched, walked and scrolled through, and then 
   const rows = () => page.evaluate(() => document.querySelectorAll('.rows li').length)
   const cdp = await page.context().newCDPSession(page)
   const scrolled = await costOf(page, async () => {
-    for (let i = 0; i < 20 && (await rows()) < 1000; i++) {
+    while ((await rows()) < 1000) { // more come whenever the end is near
       await cdp.send('Input.synthesizeScrollGesture', { x: 600, y: 500, yDistance: -15_000, speed: 12_000, gestureSourceType: 'mouse' })
     }
   })
   await cdp.detach()
-  expect(await rows()).toBeGreaterThanOrEqual(1000)
   const idle = await costOf(page, () => page.waitForTimeout(6000)) // longer than relative times stay as they are
   console.log(`scrolled through: ${scrolled.busy} ms of work in ${scrolled.took} ms; then idle: ${idle.busy} ms in ${idle.took} ms`)
   expect(scrolled.busy / 1000, 'milliseconds of work for each row').toBeLessThan(10)

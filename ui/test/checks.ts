@@ -1,7 +1,7 @@
 // What every page must pass: no serious finding of axe, nothing wider than the
 // window, no error in the console.
 import AxeBuilder from '@axe-core/playwright'
-import { expect, type Page } from '@playwright/test'
+import { expect, type Locator, type Page } from '@playwright/test'
 
 export const tabs = ['models', 'configurations', 'deployments', 'training', 'inference', 'datasources'] as const
 
@@ -17,14 +17,31 @@ export async function accessible(page: Page, name: string, schemes: readonly ('l
   await page.emulateMedia({ colorScheme: null })
 }
 
+/** What a place shows once its data has come: a row of the list, the second part of a detail, or the start. */
+export const shown = '.split:not(.open) .rows a, .detail > :nth-child(2), .start .panel'
+
+/** Waits until the page has drawn what it has to. */
+export function drawn(page: Page): Promise<void> {
+  return page.evaluate(() => new Promise<void>((done) => requestAnimationFrame(() => requestAnimationFrame(() => done()))))
+}
+
+/** Where an element is once it has stayed there for some frames. */
+export async function steady(locator: Locator): Promise<{ x: number; y: number; width: number; height: number }> {
+  const place = () => locator.evaluate((e) => new Promise<DOMRect>((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(e.getBoundingClientRect())))))
+  let [before, now] = [await place(), await place()]
+  for (let same = 0; same < 5; same = before.x === now.x && before.y === now.y ? same + 1 : 0) [before, now] = [now, await place()]
+  return now
+}
+
+/** What is drawn anew follows a change of the window in its own time. */
 export async function fits(page: Page, name: string) {
-  const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
-  expect(over, `${name} is wider than the window`).toBeLessThanOrEqual(0)
+  const over = () => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+  await expect.poll(over, `${name} is wider than the window`).toBeLessThanOrEqual(0)
 }
 
 /** Wants the list, the detail and all that they hold to be as wide as their places; what scrolls by itself, or is cut with dots, may be wider. */
 export async function contained(page: Page, name: string) {
-  const wider = await page.evaluate(() => {
+  const wider = () => page.evaluate(() => {
     const wide: string[] = []
     const told = (e: Element) => `${e.tagName.toLowerCase()}.${e.className}: ${e.scrollWidth} of ${e.clientWidth} pixels: ${e.textContent?.trim().slice(0, 40)}`
     for (const root of document.querySelectorAll('section.list, section.detail, main > .start')) {
@@ -36,7 +53,20 @@ export async function contained(page: Page, name: string) {
     }
     return wide
   })
-  expect(wider, `${name}: what is wider than its place`).toEqual([])
+  await expect.poll(wider, `${name}: what is wider than its place`).toEqual([])
+}
+
+/** Holds the timers of one length that the page starts from now on; what it gives lets them end. */
+export async function holdTimers(page: Page, milliseconds: number): Promise<() => Promise<void>> {
+  interface Held {
+    held: (() => void)[]
+  }
+  await page.evaluate((length) => {
+    const held: (() => void)[] = ((window as unknown as Held).held = [])
+    const start = window.setTimeout.bind(window)
+    window.setTimeout = ((act: () => void, after?: number) => (after === length ? -held.push(act) : start(act, after))) as typeof setTimeout
+  }, milliseconds)
+  return () => page.evaluate(() => (window as unknown as Held).held.splice(0).forEach((act) => act()))
 }
 
 export interface Findings {

@@ -1,7 +1,7 @@
 // What a test begins with, made through the functions as any client would.
 import { expect } from '@playwright/test'
 
-const patience = 120_000 // milliseconds for a training or a replica on a busy machine
+const patience = 300_000 // milliseconds for a training or a replica on a busy machine
 
 /** The example small-net, and the number of its inputs. */
 const small = 'small-net'
@@ -64,6 +64,11 @@ export class Given {
     for (const [name, value] of Object.entries(fields)) if (value !== undefined) form.set(name, String(value))
     if (records.table !== undefined) form.set('file', new Blob([records.table], { type: 'text/csv' }), 'table.csv')
     await this.ask('records/streams', { method: 'POST', body: form })
+    return this.datasource(deployment)
+  }
+
+  /** Waits for the datasource that a deployment's stream becomes. */
+  datasource(deployment: number): Promise<number> {
     return this.until(`the datasource of deployment ${deployment}`, async () => {
       const { items } = await this.get<Listed<{ id: number }>>(`control-log/datasources?deployment=${deployment}`)
       return items[0]?.id

@@ -9,7 +9,7 @@ import { Alone } from './alone'
 
 const here = dirname(fileURLToPath(import.meta.url))
 export const binary = process.env.KAFKAML_BINARY ?? join(here, '../../bin/kafkaml')
-const patience = 120_000 // milliseconds for a start on a busy machine
+const patience = 300_000 // milliseconds for a start on a busy machine
 
 export type Broker = 'kafka' | 'development'
 

@@ -23,6 +23,11 @@ export class Tab {
   go(hash: string) {
     return this.page.goto(`${this.origin}/${hash}`)
   }
+  /** Waits for a message that goes by itself, also where it has gone again. */
+  async said(text: string | RegExp) {
+    const all = () => this.page.evaluate(() => (window as unknown as Said).said)
+    await expect.poll(all, `the message ${text}`).toContainEqual(typeof text === 'string' ? expect.stringContaining(text) : expect.stringMatching(text))
+  }
   button(name: string | RegExp): Locator {
     return this.page.getByRole('button', { name, exact: typeof name === 'string' })
   }
@@ -52,6 +57,24 @@ export interface Own {
   tab: Tab
 }
 
+/** The texts of all messages that the page has shown since it was loaded. */
+interface Said {
+  said: string[]
+}
+
+/** Writes down each message of the page, from its next load on. */
+async function listen(page: Page) {
+  await page.addInitScript(() => {
+    const said: string[] = ((window as unknown as Said).said = [])
+    const gather = (changes: MutationRecord[]) => {
+      for (const node of changes.flatMap((c) => [...c.addedNodes])) {
+        if (node instanceof HTMLElement && node.matches('.notice')) said.push(node.innerText)
+      }
+    }
+    new MutationObserver(gather).observe(document, { childList: true, subtree: true })
+  })
+}
+
 interface Each {
   tab: Tab
   /** Starts a kafkaml for this test alone. */
@@ -75,11 +98,12 @@ export const test = base.extend<Each, Shared>({
         await machine.remove()
       }
     },
-    { scope: 'worker', timeout: 180_000 },
+    { scope: 'worker', timeout: 600_000 },
   ],
   given: [async ({ machine }, use) => use(new Given(machine.url)), { scope: 'worker' }],
-  digits: [async ({ given }, use) => use(await given.digits('digits')), { scope: 'worker', timeout: 240_000 }],
+  digits: [async ({ given }, use) => use(await given.digits('digits')), { scope: 'worker', timeout: 600_000 }],
   tab: async ({ page, machine }, use) => {
+    await listen(page)
     const tab = new Tab(page, machine.url)
     await tab.go('')
     await use(tab)
@@ -89,6 +113,7 @@ export const test = base.extend<Each, Shared>({
     async ({ page }, use) => {
       const machines: Machine[] = []
       const tabs: Tab[] = []
+      await listen(page)
       await use(async (broker = 'development') => {
         const machine = new Machine(broker)
         machines.push(machine)
@@ -101,7 +126,7 @@ export const test = base.extend<Each, Shared>({
       for (const machine of machines) await machine.remove()
       for (const tab of tabs) clean(tab)
     },
-    { timeout: 180_000 },
+    { timeout: 600_000 },
   ],
 })
 
