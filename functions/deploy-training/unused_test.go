@@ -58,6 +58,7 @@ func TestStreamForNoDeployment(t *testing.T) {
 		{300, "\x01\x2c", `there is no deployment 300 (the key is 0x012c, a number of 2 bytes)`, "resend"},
 		{9, "\x09", `there is no deployment 9 (the key is one byte: 9)`, "resend"},
 		{77, "77", `there is no deployment 77`, "resend"},
+		{6, "06", `there is no deployment 6`, "resend"},
 		{78, "", `there is no deployment 78`, "resend"},
 	} {
 		d := r.keyed(t, test.deployment, test.key)

@@ -86,7 +86,7 @@ func (p *avroPart) suits(config string) error {
 			return notNumber(config, f.name)
 		case kind != avroText && kind != avroEnum && t.DType == String:
 			return pipeline.Invalidf(config, "field %q: is a number, and %q of the model takes text", f.name, t.Name).
-				WithHint("its field is string, bytes, enum, an array of them, or a union of one with null")
+				WithHint("its field is string, bytes, enum, an array of them, or a union of them, or one of these or null")
 		}
 	}
 	return nil
@@ -163,6 +163,9 @@ func (c *avroCursor) value(t *avroType, s *sink) error {
 		}
 		if branch == int64(t.null) {
 			return s.null()
+		}
+		if t.options != nil {
+			t = &t.options[branch]
 		}
 	}
 	switch t.kind {

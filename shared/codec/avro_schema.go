@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/linkedin/goavro/v2"
@@ -32,16 +33,18 @@ var avroPrimitives = map[string]avroKind{
 }
 
 // avroNumbers is what a field for numbers may be.
-const avroNumbers = "a field is int, long, float, double, boolean, enum, an array of them, or a union of one with null"
+const avroNumbers = "a field is int, long, float, double, boolean, enum, a union of them, an array of them, or one of these or null"
 
 // avroType is a compiled field type.
 type avroType struct {
 	kind     avroKind
-	symbols  []string  // of an enum
-	remap    []int64   // of an enum: the reader's number of each symbol, -1 where it has none; nil: the same
-	items    *avroType // of an array
-	branches int       // of a union: 1 or 2; 0 where there is none
-	null     int       // the union's null branch, -1 where there is none
+	symbols  []string   // of an enum
+	remap    []int64    // of an enum: the reader's number of each symbol, -1 where it has none; nil: the same
+	items    *avroType  // of an array
+	branches int        // of a union; 0 where there is none
+	null     int        // the union's null branch, -1 where there is none
+	value    int        // the union's branch that the kind above is of; written where there are several
+	options  []avroType // what each branch of a union of several numbers holds; nil for one of one
 }
 
 // parseNumbers is parseAvro for a schema whose fields all hold numbers.
@@ -212,20 +215,48 @@ func (p avroParser) union(raw json.RawMessage, depth int) (avroType, error) {
 	if err := json.Unmarshal(raw, &branches); err != nil {
 		return avroType{}, err
 	}
-	null, value := -1, -1
+	options := make([]avroType, len(branches))
+	null, widest := -1, -1
 	for i, b := range branches {
 		if string(bytes.TrimSpace(b)) == `"null"` {
 			null = i
-		} else {
-			value = i
+			continue
+		}
+		var err error
+		if options[i], err = p.typeOf(b, depth+1); err != nil {
+			return avroType{}, fmt.Errorf("union: %w", err)
+		}
+		if options[i].branches > 0 {
+			return avroType{}, fmt.Errorf("union within a union")
+		}
+		if widest >= 0 && !options[i].joins(options[widest]) {
+			return avroType{}, fmt.Errorf("union of types that are not all one number, or all text")
+		}
+		if widest < 0 || options[i].wider(options[widest]) {
+			widest = i
 		}
 	}
-	if value < 0 || len(branches) > 2 || (len(branches) == 2 && null < 0) {
-		return avroType{}, fmt.Errorf("union of %d types is not of one type and null", len(branches))
+	if widest < 0 {
+		return avroType{}, fmt.Errorf("union of nothing but null")
 	}
-	t, err := p.typeOf(branches[value], depth+1)
-	t.branches, t.null = len(branches), null
-	return t, err
+	t := options[widest]
+	t.branches, t.null, t.value = len(branches), null, widest
+	if len(branches) > 2 || null < 0 {
+		t.options = options
+	}
+	return t, nil
+}
+
+// joins reports whether a union may be of both types: each is one number, or
+// each is text.
+func (t *avroType) joins(other avroType) bool {
+	return t.kind != avroArray && other.kind != avroArray && (t.kind == avroText) == (other.kind == avroText)
+}
+
+// wider reports whether t holds more numbers than another type of a union.
+func (t *avroType) wider(other avroType) bool {
+	order := []avroKind{avroBoolean, avroEnum, avroInt, avroFloat, avroLong, avroDouble}
+	return slices.Index(order, t.kind) > slices.Index(order, other.kind)
 }
 
 // AvroField is a field of a record schema.

@@ -106,8 +106,6 @@ func (t *avroType) branch(dst []byte, null bool) []byte {
 		return dst
 	case null:
 		return binary.AppendVarint(dst, int64(t.null))
-	case t.null == 0:
-		return binary.AppendVarint(dst, 1)
 	}
-	return binary.AppendVarint(dst, 0)
+	return binary.AppendVarint(dst, int64(t.value))
 }

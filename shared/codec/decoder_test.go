@@ -97,6 +97,13 @@ func TestDecode(t *testing.T) {
 			[][]float64{{1.5, math.NaN(), -2, 1}},
 			nil,
 		},
+		"AVRO, one of several numbers": {
+			pipeline.AVRO, `{"data_scheme":{"type":"record","name":"r","fields":[{"name":"u","type":["null","int","double"]},{"name":"v","type":["float","long"]},` +
+				`{"name":"w","type":{"type":"array","items":["int","null","boolean"]}}]}}`,
+			inputs(tensor("x", "float32", 5)), "", "\x04\x00\x00\x00\x00\x00\x00\x04\x40\x02\x0e\x06\x00\x06\x02\x04\x01\x00",
+			[][]float64{{2.5, 7, 3, math.NaN(), 1}},
+			nil,
+		},
 		"AVRO, an array beside a field": {
 			pipeline.AVRO, `{"data_scheme":{"type":"record","name":"r","fields":[{"name":"v","type":{"type":"array","items":"int"}},{"name":"w","type":"int"}]}}`,
 			inputs(tensor("x", "int64", 4)), "", "\x04\x02\x04\x01\x02\x06\x00\x08",
@@ -226,7 +233,7 @@ func TestNewRefuses(t *testing.T) {
 		"no record":              {pipeline.AVRO, `{"data_scheme":{"type":"array","items":"int"}}`, x4, "input_config.data_scheme", "record"},
 		"text in AVRO":           {pipeline.AVRO, record(`{"name":"city","type":"string"}`), x4, "input_config.data_scheme", `"city"`},
 		"a record in AVRO":       {pipeline.AVRO, record(`{"name":"at","type":{"type":"record","name":"p","fields":[]}}`), x4, "input_config.data_scheme", `"at"`},
-		"a wide union":           {pipeline.AVRO, record(`{"name":"u","type":["null","int","float"]}`), x4, "input_config.data_scheme", `"u"`},
+		"a wide union":           {pipeline.AVRO, record(`{"name":"u","type":["null","int",{"type":"array","items":"int"}]}`), x4, "input_config.data_scheme", `"u"`},
 		"too few fields":         {pipeline.AVRO, record(`{"name":"v","type":"int"}`), x4, "input_config.data_scheme", "1 fields (v)"},
 		"a field of no input":    {pipeline.AVRO, record(`{"name":"a","type":"int"},{"name":"q","type":"int"}`), two, "input_config.data_scheme", `"q"`},
 		"an input of no field":   {pipeline.AVRO, record(`{"name":"a","type":"int"}`), two, "input_config.data_scheme", `"b"`},

@@ -22,6 +22,12 @@ func TestEncodeDecodes(t *testing.T) {
 	}{
 		"RAW":  {pipeline.RAW, `{"data_type":"float16","data_reshape":"2 2","label_type":"int64","label_reshape":""}`, []float64{1, -2, 0.5, 4}, []float64{9}, nil},
 		"AVRO": {pipeline.AVRO, avroOf(measures, kind), []float64{1.5, math.NaN(), -1 << 40, 1}, []float64{2}, nil},
+		"AVRO, one of several numbers": {
+			pipeline.AVRO, avroOf(`{"type":"record","name":"r","fields":[{"name":"a","type":["int","null","double"]},{"name":"b","type":["long","int"]},{"name":"c","type":["int","null","double"]}]}`, kind),
+			[]float64{0.25, 1 << 40, math.NaN()},
+			[]float64{1},
+			nil,
+		},
 		"AVRO, arrays": {
 			pipeline.AVRO, avroOf(`{"type":"record","name":"r","fields":[
 				{"name":"a","type":{"type":"array","items":"int"}},{"name":"b","type":"int"},

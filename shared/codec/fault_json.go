@@ -185,6 +185,8 @@ func notJSON(record []byte) error {
 			fmt.Sprintf("it begins with 00 and the id %d of a schema registry (Confluent's framing), and what follows is not JSON", binary.BigEndian.Uint32(record[1:])),
 			"announce the stream with input_format AVRO, where the schema is one of Avro",
 		}
+	case json.Valid(bytes.TrimRight(record, "\x00")):
+		return &Fault{"is followed by a zero byte, as C ends a text", "send the text without it"}
 	case !isText(record):
 		return &Fault{"is not JSON but bytes that are no text", "announce the stream in the format that it is sent in"}
 	case syntax.Offset >= int64(len(record)) && strings.Contains(syntax.Error(), "unexpected end"):
@@ -198,7 +200,30 @@ func notJSON(record []byte) error {
 	case startsWith(rest, "None", "True", "False"):
 		return &Fault{fmt.Sprintf("is not JSON: it holds Python's %s", strings.FieldsFunc(rest, func(r rune) bool { return r == ',' || r == '}' || r == ']' })[0]), "write it with json.dumps"}
 	}
+	if why, hint := notation(before, rest); why != "" {
+		return &Fault{fmt.Sprintf("is not JSON: %s (at byte %d), %s", why, at, shown(record[at:])), hint}
+	}
 	return &Fault{fmt.Sprintf("is not JSON: byte %d is unexpected, %s", at, shown(record[at:])), "send each record as one JSON object"}
+}
+
+// notation names what other notations write that JSON does not have: before is
+// the text up to where it fails, rest what follows.
+func notation(before, rest string) (why, hint string) {
+	first, last := rest[:min(1, len(rest))], before[max(0, len(before)-1):]
+	digit := first >= "0" && first <= "9"
+	switch {
+	case startsWith(rest, "//", "/*", "#"):
+		return "it holds a comment", "leave comments out"
+	case (first == "}" || first == "]") && last == ",":
+		return "a comma stands before the closing bracket", "leave the last comma out"
+	case digit && last == "0":
+		return "a number begins with 0", "write numbers without leading zeros"
+	case first == "." || first == "+":
+		return "a number begins with " + first, "write 0.5 for .5, and 5 for +5"
+	case (last == "{" || last == ",") && first != "" && (first >= "a" && first <= "z" || first >= "A" && first <= "Z" || first == "_"):
+		return "a name stands without quotation marks", "write it with json.dumps, or JSON.stringify"
+	}
+	return "", ""
 }
 
 func startsWith(text string, any ...string) bool {

@@ -149,11 +149,17 @@ func (tx *Tx) misread(d pipeline.Datasource) (*pipeline.Rejection, error) {
 		why.Reason += fmt.Sprintf(" (the key is one byte: %d)", key[0])
 	case !text:
 		why.Reason += fmt.Sprintf(" (the key is 0x%s, a number of %d bytes)", d.Origin.Key, len(key))
-	case strconv.FormatInt(d.Deployment, 10) != string(key):
+	case !decimal(key, d.Deployment):
 		why.Reason += fmt.Sprintf(" (the key %q is read as a number of %d bytes)", key, len(key))
 		why.Hint = name + ", or send the datasource to one that is there: datasources resend"
 	}
 	return why, nil
+}
+
+// decimal reports whether a key is a number in decimal text.
+func decimal(key []byte, number int64) bool {
+	n, err := strconv.ParseInt(string(key), 10, 64)
+	return err == nil && n == number
 }
 
 func printable(text []byte) bool {
