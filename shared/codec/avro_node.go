@@ -211,28 +211,29 @@ func (t *avroNode) column(depth int) (avroType, error) {
 		items, err := t.items.column(depth + 1)
 		return avroType{kind: avroArray, items: &items, null: -1}, err
 	case avroUnion:
-		return t.nullable(depth)
+		return t.union(depth)
 	case avroRecord, avroMap, avroFixed, avroNull:
 		return avroType{}, fmt.Errorf("is a %s, which is no number", t.name)
 	}
 	return avroType{kind: t.kind, symbols: t.symbols, null: -1}, nil
 }
 
-func (t *avroNode) nullable(depth int) (avroType, error) {
-	value, null := -1, -1
+func (t *avroNode) union(depth int) (avroType, error) {
+	options := make([]avroType, len(t.branches))
 	for i, b := range t.branches {
 		if b.kind == avroNull {
-			null = i
-		} else {
-			value = i
+			continue
+		}
+		var err error
+		if options[i], err = b.column(depth + 1); err != nil {
+			return avroType{}, err
 		}
 	}
-	if value < 0 || len(t.branches) > 2 || len(t.branches) == 2 && null < 0 {
-		return avroType{}, fmt.Errorf("is a union of %d types, and not of one type and null", len(t.branches))
+	u, err := unionOf(options)
+	if err != nil {
+		err = fmt.Errorf("is a %w", err)
 	}
-	c, err := t.branches[value].column(depth + 1)
-	c.branches, c.null = len(t.branches), null
-	return c, err
+	return u, err
 }
 
 // value is the type without the null that a union adds.

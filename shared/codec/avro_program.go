@@ -154,7 +154,11 @@ func (p *framedPart) take(m avroMember, want int) (avroType, error) {
 }
 
 func (t *avroNode) holdsEnum() bool {
-	for t = t.value(); t.kind == avroArray; t = t.items.value() {
+	switch t.kind {
+	case avroUnion:
+		return slices.ContainsFunc(t.branches, (*avroNode).holdsEnum)
+	case avroArray:
+		return t.items.holdsEnum()
 	}
 	return t.kind == avroEnum
 }
@@ -162,7 +166,30 @@ func (t *avroNode) holdsEnum() bool {
 // widen checks that a reader may take what a writer wrote (Apache Avro 1.12,
 // "Schema Resolution") and turns the symbols of enums into the reader's.
 func (t *avroType) widen(writer, reader *avroNode) error {
-	w, r := writer.value(), reader.value()
+	for i := range t.options { // of a union of several numbers
+		if writer.branches[i].kind == avroNull {
+			continue
+		}
+		if err := t.options[i].widen(writer.branches[i], reader); err != nil {
+			return err
+		}
+	}
+	if t.options != nil {
+		return nil
+	}
+	if reader.kind == avroUnion {
+		var err error
+		for _, b := range reader.branches {
+			if b.kind == avroNull {
+				continue
+			}
+			if err = t.widen(writer, b); err == nil {
+				return nil
+			}
+		}
+		return err
+	}
+	w, r := writer.value(), reader
 	switch {
 	case w.kind == avroArray && r.kind == avroArray:
 		return t.items.widen(w.items, r.items)

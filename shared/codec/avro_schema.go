@@ -216,15 +216,25 @@ func (p avroParser) union(raw json.RawMessage, depth int) (avroType, error) {
 		return avroType{}, err
 	}
 	options := make([]avroType, len(branches))
-	null, widest := -1, -1
 	for i, b := range branches {
 		if string(bytes.TrimSpace(b)) == `"null"` {
-			null = i
 			continue
 		}
 		var err error
 		if options[i], err = p.typeOf(b, depth+1); err != nil {
 			return avroType{}, fmt.Errorf("union: %w", err)
+		}
+	}
+	return unionOf(options)
+}
+
+// unionOf is a union of some types; that of null is zero.
+func unionOf(options []avroType) (avroType, error) {
+	null, widest := -1, -1
+	for i := range options {
+		if options[i].kind == 0 {
+			null = i
+			continue
 		}
 		if options[i].branches > 0 {
 			return avroType{}, fmt.Errorf("union within a union")
@@ -240,8 +250,8 @@ func (p avroParser) union(raw json.RawMessage, depth int) (avroType, error) {
 		return avroType{}, fmt.Errorf("union of nothing but null")
 	}
 	t := options[widest]
-	t.branches, t.null, t.value = len(branches), null, widest
-	if len(branches) > 2 || null < 0 {
+	t.branches, t.null, t.value = len(options), null, widest
+	if len(options) > 2 || null < 0 {
 		t.options = options
 	}
 	return t, nil

@@ -94,6 +94,8 @@ func TestFramedRecordsAreResolvedByName(t *testing.T) {
 		"defaults":           {reader, three, record(`{"name":"a","type":"int"}`), map[string]any{"a": 1}, []float64{1, 7, math.NaN()}},
 		"a default before":   {reader, three, record(`{"name":"c","type":"float"},{"name":"a","type":"int"}`), map[string]any{"a": 1, "c": 3}, []float64{1, 7, 3}},
 		"an enum's symbol":   {enum, []pipeline.Tensor{tensor("x", "int32", 1)}, record(`{"name":"e","type":{"type":"enum","name":"E","symbols":["BLUE","RED"]}}`), map[string]any{"e": "BLUE"}, []float64{2}},
+		"several numbers":    {names, three, record(`{"name":"a","type":["null","int","double"]},{"name":"b","type":["long","float"]},{"name":"c","type":["double","null"]}`), map[string]any{"a": map[string]any{"double": 1.5}, "b": map[string]any{"long": 2}, "c": nil}, []float64{1.5, 2, math.NaN()}},
+		"several, widened":   {reader, three, record(`{"name":"a","type":["int","float"]},{"name":"b","type":["null","int","long"]}`), map[string]any{"a": map[string]any{"float": 1.5}, "b": map[string]any{"int": 2}}, []float64{1.5, 2, math.NaN()}},
 		"arrays":             {`{"data_fields":["b","a"]}`, three, record(`{"name":"a","type":{"type":"array","items":"int"}},{"name":"b","type":"float"}`), map[string]any{"a": []any{2, 3}, "b": 1}, []float64{1, 2, 3}},
 		"the inputs' names":  {`{}`, []pipeline.Tensor{tensor("b", "float32", 1), tensor("a", "int64")}, record(abc + `,{"name":"d","type":"int"}`), map[string]any{"a": 1, "b": 2, "c": 3, "d": 4}, nil},
 		"the only field":     {``, []pipeline.Tensor{tensor("x", "float32", 2)}, record(`{"name":"v","type":{"type":"array","items":"float"}}`), map[string]any{"v": []any{1, 2}}, []float64{1, 2}},

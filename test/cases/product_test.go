@@ -91,7 +91,15 @@ func (p *product) connect(ready string) error {
 	if p.cluster, err = stream.Dial(ctx, stream.Config{Brokers: up.Brokers}); err != nil {
 		return err
 	}
-	p.kafka, err = kgo.NewClient(kgo.SeedBrokers(up.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+	return p.dial()
+}
+
+// dial makes the plain producer.
+func (p *product) dial() (err error) {
+	if p.kafka != nil {
+		p.kafka.Close()
+	}
+	p.kafka, err = kgo.NewClient(kgo.SeedBrokers(p.brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerBatchMaxBytes(8<<20), kgo.ProducerLinger(0))
 	return err
 }

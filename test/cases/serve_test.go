@@ -21,11 +21,14 @@ func (a *attempt) serve(r pipeline.Result, delivery pipeline.Delivery) pipeline.
 
 // serveAt serves the records of a topic.
 func (a *attempt) serveAt(r pipeline.Result, delivery pipeline.Delivery, in string) pipeline.Inference {
+	return a.serveAs(r, delivery, in, pipeline.InferenceForm{})
+}
+
+// serveAs serves them with what else a form says.
+func (a *attempt) serveAs(r pipeline.Result, delivery pipeline.Delivery, in string, form pipeline.InferenceForm) pipeline.Inference {
 	ctx := a.ctx
-	out := a.makeTopic(1)
-	i, err := client.Do[pipeline.Inference](ctx, a.client, a.client.DeployInference(pipeline.InferenceForm{
-		Result: r.ID, Replicas: 1, Delivery: delivery, InputTopic: in, OutputTopic: out,
-	}))
+	form.Result, form.Replicas, form.Delivery, form.InputTopic, form.OutputTopic = r.ID, 1, delivery, in, a.makeTopic(1)
+	i, err := client.Do[pipeline.Inference](ctx, a.client, a.client.DeployInference(form))
 	a.must(err)
 	a.later(func() {
 		_, err := a.client.Send(ctx, a.client.StopInference(i.ID))

@@ -15,7 +15,7 @@ import (
 // streamRows are records as people have them, topics as they are in real
 // clusters, and messages of the control topic.
 func streamRows() []row {
-	return slicesOf(topicRows(), recordRows(), givenRows(), deliveryRows(), messageRows(), madeAnewRows())
+	return slicesOf(topicRows(), recordRows(), givenRows(), deliveryRows(), messageRows(), madeAnewRows(), waitingRows(), sourceRows(), lifeRows())
 }
 
 // dense is a small classifier of n numbers; the points of the streams are two.
@@ -120,14 +120,14 @@ func generatedRow(id, right, name, source string, want ...string) row {
 // recordRows are records of all formats.
 func recordRows() []row {
 	all := []row{
-		generatedRow("B1 key and value", "registry framing named, or decoded", "b1-confluent-framing", points, "finished|registry"),
-		generatedRow("B1 value", "registry framing named, or decoded", "b1-confluent-framing-value-only", points, "finished|registry"),
+		generatedRow("B1 key and value", "registry framing named", "b1-confluent-framing", points, "failed", "@0", "registry"),
+		generatedRow("B1 value", "registry framing named", "b1-confluent-framing-value-only", points, "failed", "@0", "registry"),
 		framed("B1 ints", `{"name":"a","type":"int"},{"name":"b","type":"int"}`, []byte{2, 4}),
 		framed("B1 array", `{"name":"x","type":{"type":"array","items":"double"}}`, append(append([]byte{4}, make([]byte, 16)...), 0)),
-		{id: "B1 JSON", right: "registry framing named, or decoded", want: []string{"finished|registry"}, try: func(a *attempt) string {
+		{id: "B1 JSON", right: "registry framing named", want: []string{"failed", "@0", "registry"}, try: func(a *attempt) string {
 			return a.altered("b0-plain", "JSON", func(r *record) { r.value = append([]byte{0, 0, 0, 0, 12}, r.value...) })
 		}},
-		generatedRow("B2", "C3 01 named, or decoded", "b2-single-object", points, "finished|single-object"),
+		generatedRow("B2", "C3 01 named", "b2-single-object", points, "failed", "@0", "single-object"),
 		generatedRow("B3", "the container named", "b3-container-in-value", points, "failed", "container", "@0"),
 		generatedRow("B4", "NaN: failed, a and b are missing", "b4-nullable", points, "failed", "NaN", "a", "b"),
 		generatedRow("B5 logical types", "refused by field", "b5-logical-types", points, "failed|rejected", "price"),
@@ -213,7 +213,7 @@ func (a *attempt) altered(name, format string, change func(*record)) string {
 
 // framed is a stream of Avro bodies behind the framing of a schema registry.
 func framed(id, fields string, body []byte) row {
-	return row{id: id, right: "registry framing named, or decoded", want: []string{"finished|registry"}, try: func(a *attempt) string {
+	return row{id: id, right: "registry framing named", want: []string{"failed", "@0", "registry"}, try: func(a *attempt) string {
 		m, err := a.model("", points)
 		a.must(err)
 		var records []record

@@ -51,7 +51,7 @@ func (a *attempt) must(err error) {
 // outcome tries the row in a goroutine that must can end.
 func (a *attempt) outcome() {
 	began := time.Now()
-	ctx, cancel := context.WithTimeout(context.Background(), rowTime)
+	ctx, cancel := context.WithTimeout(context.Background(), a.patience(rowTime))
 	defer cancel()
 	a.ctx = ctx
 	done := make(chan struct{})
@@ -65,6 +65,14 @@ func (a *attempt) outcome() {
 	if a.err != nil {
 		a.got = strings.TrimSpace(a.got + " could not be tried: " + a.err.Error())
 	}
+}
+
+// patience is how long a row waits: a long one several times as long.
+func (a *attempt) patience(limit time.Duration) time.Duration {
+	if a.long {
+		return 5 * limit
+	}
+	return limit
 }
 
 // later does something at the row's end.

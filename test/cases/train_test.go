@@ -99,7 +99,7 @@ func (a *attempt) result(deployment int64) (pipeline.Result, string) {
 	ctx := a.ctx
 	var r pipeline.Result
 	said := ""
-	a.must(a.within(waitTime, func() (string, bool, error) {
+	a.must(a.within(a.patience(waitTime), func() (string, bool, error) {
 		d, err := a.client.Deployments().Get(ctx, deployment)
 		if err != nil {
 			return "", false, err
@@ -203,4 +203,11 @@ func (a *attempt) send(m pipeline.Model, form pipeline.DeploymentForm, records [
 func (a *attempt) unique() int {
 	a.made++
 	return a.made
+}
+
+// jsonOf is a message as JSON.
+func jsonOf(a *attempt, m message) []byte {
+	value, err := json.Marshal(m)
+	a.must(err)
+	return value
 }

@@ -39,6 +39,14 @@ func TestWhatPlainKerasTakes(t *testing.T) {
 			"model = keras.Sequential([layers.Dense(3), layers.Dense(1)])\nmodel(keras.ops.ones((2, 5)))\n" + tail,
 			func(e pipeline.Export) bool { return slices.Equal(e.Inputs[0].Shape, []int{5}) },
 		},
+		"TensorFlow 1 asked for": {
+			"tf.compat.v1.disable_eager_execution()\nmodel = keras.Sequential([keras.Input((3,)), layers.Dense(1)])\n" + tail,
+			func(e pipeline.Export) bool {
+				return slices.ContainsFunc(e.Warnings, func(w pipeline.Warning) bool {
+					return w.Line == 1 && strings.Contains(w.Message, "disable_eager_execution() is left out")
+				})
+			},
+		},
 		"a scope of a strategy": {
 			"with tf.distribute.MirroredStrategy().scope():\n    model = keras.Sequential([keras.Input((3,)), layers.Dense(1)])\n    " + tail,
 			func(e pipeline.Export) bool {
@@ -168,6 +176,12 @@ func TestTheLineToWrite(t *testing.T) {
 		"an Embedding in front":          {"model = keras.Sequential([layers.Embedding(9, 2, input_length=7), layers.Dense(1)])\nmodel.compile('adam', 'mse')\n", "input_length of Embedding"},
 		"a function that builds it":      {"def make(width=3):\n    m = keras.Sequential([keras.Input((width,)), layers.Dense(1)])\n    m.compile('adam', 'mse')\n    return m\n", "model = make()"},
 		"squeeze without an axis":        {"def loss(t, p):\n    return tf.reduce_sum(tf.one_hot(tf.cast(tf.squeeze(t), 'int32'), 4) * p, axis=-1)\n\n\nmodel = keras.Sequential([keras.Input((3,)), layers.Dense(4)])\nmodel.compile('adam', loss)\n", "axis=-1"},
+		"a generator to fit":             {"model = keras.Sequential([keras.Input((3,)), layers.Dense(1)])\nmodel.compile('adam', 'mse')\nmodel.fit_generator(g)\n", "the stream is the data"},
+		"an experimental policy":         {"keras.mixed_precision.experimental.set_policy('mixed_float16')\n", "set_global_policy"},
+		"no call of the parent":          {"class Net(keras.Model):\n    def __init__(self):\n        self.d = layers.Dense(1)\n\n    def call(self, x):\n        return self.d(x)\n\n\nmodel = Net()\nmodel.build((None, 3))\nmodel.compile('adam', 'mse')\n", "super().__init__()"},
+		"a regularizer of Keras 2":       {"y = layers.Dense(1, kernel_regularizer='l1_l2')\n", "keras.regularizers.L1L2"},
+		"a misspelt initializer":         {"y = layers.Dense(1, kernel_initializer='glorot_normall')\n", "in place of 'glorot_normall'"},
+		"a misspelt loss":                {"model = keras.Sequential([keras.Input((3,)), layers.Dense(1)])\nmodel.compile('adam', 'binary_crossentrpy')\n", "in place of 'binary_crossentrpy'"},
 		"a stateful layer":               {"x = keras.Input(batch_shape=(4, 8, 1))\nmodel = keras.Model(x, layers.GRU(2, stateful=True)(x))\nmodel.compile('adam', 'mse')\n", "leave stateful=True"},
 	}
 	w := sharedWorker(t)

@@ -70,7 +70,9 @@ func (l lines) text(field string) string {
 // is bounded here and checked against the files by Verify.
 func (j *job) judge(ctx context.Context, code int, err error, texts lines) (pipeline.Export, *places, error) {
 	switch {
-	case errors.Is(err, errWall), errors.Is(err, errDisk):
+	case errors.Is(err, errWall):
+		return pipeline.Export{}, nil, refuse(err.Error(), "build a smaller model, or try again when this machine is less busy; the source should only define and compile it")
+	case errors.Is(err, errDisk):
 		return pipeline.Export{}, nil, refuse(err.Error(), "build a smaller model; the source should only define and compile it")
 	case ctx.Err() != nil:
 		return pipeline.Export{}, nil, ctx.Err()

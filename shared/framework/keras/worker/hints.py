@@ -2,6 +2,7 @@
 notebooks and of TensorFlow 1 that Keras 3 answers with an error of its own."""
 
 import ast
+import difflib
 import re
 
 _DATA = "the stream is the data: end the source after model.compile and write sizes as numbers"
@@ -30,6 +31,7 @@ _DROPPED = {
     "reset_after": "leave reset_after out",
     "l": "give the number alone, as keras.regularizers.L2(0.01)",
 }
+_FITTED = ("fit_generator", "evaluate_generator", "predict_generator", "predict_classes", "predict_proba")
 _NAMES = re.compile(r"""['"](\w+)['"]\s*:""")
 
 _MOVED = {
@@ -67,7 +69,9 @@ def hint(error, name, message, line, files):
     if name in ("ModuleNotFoundError", "ImportError"):
         return _unimportable(message, line)
     if name == "AttributeError":
-        return _without(message, line)
+        return _without(message, line, any("/keras/src/" in f for f in files))
+    if found := re.search(r"Could not interpret (\w+)(?: function)? identifier: (\w+)$", message):
+        return _misspelt(*found.groups())
     if "in graph mode" in message or "disable_v2_behavior" in line or "disable_eager_execution" in line:
         return "leave tensorflow.compat.v1, disable_v2_behavior and disable_eager_execution out: import tensorflow as tf"
     if "required" in message and "argument" in message:
@@ -94,6 +98,18 @@ def hint(error, name, message, line, files):
     ):
         return "write the shape as a tuple: keras.Input(shape=(64,))"
     return ""
+
+
+def _misspelt(kind, name):
+    """What a name of a loss, a metric, an optimizer ... may be meant for."""
+    import keras
+
+    if name == "l1_l2":
+        return "write keras.regularizers.L1L2(l1=0.01, l2=0.01) in place of 'l1_l2'"
+    module = getattr(keras, {"loss": "losses"}.get(kind, kind + "s"), None)
+    known = {n.lower().replace("_", ""): n for n in dir(module) if not n.startswith("_")}
+    close = difflib.get_close_matches(name.lower().replace("_", ""), known, 1)
+    return f"write '{known[close[0]]}' in place of '{name}'" if close else ""
 
 
 def _operation(line):
@@ -170,7 +186,7 @@ def _imported(line):
     return [a.name for n in nodes if isinstance(n, ast.ImportFrom) for a in n.names]
 
 
-def _without(message, line):
+def _without(message, line, in_keras):
     if "has never been called and thus has no defined" in message:
         return "call the models on an input: x = keras.Input((8,)); model = keras.Model(x, decoder(encoder(x)))"
     found = re.search(r"has no attribute '(\w+)'", message)
@@ -179,6 +195,12 @@ def _without(message, line):
     name = found[1]
     import keras
 
+    if name in _FITTED:
+        return _DATA
+    if name.startswith("_") and in_keras and (owner := re.search(r"'(\w+)' object", message)):
+        return f"call super().__init__() before all else in the __init__ of {owner[1]}"
+    if name == "experimental" and "mixed_precision" in message:
+        return "write keras.mixed_precision.set_global_policy('mixed_float16')"
     layer = re.search(r"\bexperimental(?:\.preprocessing)?\.(\w+)", line)
     if name == "experimental" and layer and hasattr(keras.layers, layer[1]):
         return f"write keras.layers.{layer[1]}"

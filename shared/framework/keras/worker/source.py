@@ -28,6 +28,7 @@ def export(imports, source, out, label=None):
     nodes = made.nodes(person, layers)
     try:
         _ignore_scopes(person, heard)
+        _stay_eager(person, heard)
         keras.utils.set_random_seed(0)  # the same source gives the same initial weights
         model = _model(_run(person), person)
         import export as exporter
@@ -71,6 +72,24 @@ def _ignore_scopes(person, heard):
 
     for name in _STRATEGIES:
         getattr(tf.distribute, name, getattr(tf.distribute.experimental, name, None)).scope = scope
+
+
+def _stay_eager(person, heard):
+    """Lets what turns TensorFlow 2 into TensorFlow 1 change nothing: nothing
+    could be exported after it."""
+    import tensorflow as tf
+
+    def left_out(name):
+        def change():
+            field, line = person.current()
+            if field and len(heard) < _MOST_WARNINGS:
+                heard.append({"field": field, "line": line, "message": f"{name}() is left out: the model is built and exported by TensorFlow 2"})
+
+        return change
+
+    for module in (tf.compat.v1, tf.compat.v2.compat.v1):
+        for name in ("disable_eager_execution", "disable_v2_behavior", "disable_v2_tensorshape", "disable_resource_variables", "disable_control_flow_v2"):
+            setattr(module, name, left_out(name))
 
 
 def _run(person):
