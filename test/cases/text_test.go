@@ -54,7 +54,7 @@ const clerks = "age,job,pay\n41,nurse,51\n28,007,48\n"
 
 // textRows are text into models and out of them.
 func textRows() []row {
-	const enum = `{"type":"enum","name":"E","symbols":["cook","nurse","007"]}`
+	const enum = `{"type":"enum","name":"E","symbols":["cook","nurse"]}`
 	return []row{
 		{
 			id: "T1", right: "a CSV of numbers and text trains by AVRO, loss 0, and is shown as text", try: tableOfText(clerk, clerks, "pay", "AVRO", "\x0a\x06a\"b"),
@@ -75,7 +75,7 @@ func textRows() []row {
 		{id: "T5", right: "the symbols of an enum are the text", want: []string{"loss 0 "}, try: func(a *attempt) string {
 			m, err := a.model("", clerk)
 			a.must(err)
-			_, said := a.send(m, pipeline.DeploymentForm{TrainingKwargs: pipeline.ArgumentsOf("epochs=1")}, []record{{key: floats(51), value: []byte("\x02\x52")}, {key: floats(48), value: []byte("\x04\x38")}}, "AVRO", message{
+			_, said := a.send(m, pipeline.DeploymentForm{TrainingKwargs: pipeline.ArgumentsOf("epochs=1")}, []record{{key: floats(51), value: []byte("\x02\x52")}, {key: floats(1028), value: []byte("\x00\x38")}}, "AVRO", message{
 				"data_scheme":  `{"type":"record","name":"r","fields":[{"name":"job","type":` + enum + `},{"name":"age","type":"int"}]}`,
 				"label_scheme": `{"type":"record","name":"l","fields":[{"name":"y","type":"float"}]}`,
 			})

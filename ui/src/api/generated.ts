@@ -346,7 +346,6 @@ export interface ModelForm {
   /** Keras code that leaves a compiled model in the variable model */
   source: string
 }
-export type Values = (number | string | null)[]
 export type OnNaN = 'fail' | 'keep'
 export type Order = 'partition'
 export interface Origin {
@@ -500,6 +499,7 @@ export interface ValidationKwargs {
   steps?: number
   verbose: number
 }
+export type Values = (number | string | null)[]
 export interface Warning {
   /** imports or source */
   field?: string
