@@ -2,12 +2,9 @@ package predict
 
 import (
 	"encoding/json"
+	"math"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,34 +17,6 @@ import (
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
 )
-
-// cable is the way to a registry, which can be cut.
-type cable struct {
-	url     string
-	cut     atomic.Bool
-	refused atomic.Int64 // questions while it was cut
-}
-
-func newCable(t *testing.T, registry string) *cable {
-	t.Helper()
-	to, err := url.Parse(registry)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &cable{}
-	proxy := httputil.NewSingleHostReverseProxy(to)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !c.cut.Load() {
-			proxy.ServeHTTP(w, r)
-			return
-		}
-		c.refused.Add(1)
-		panic(http.ErrAbortHandler) // the connection ends without an answer
-	}))
-	t.Cleanup(server.Close)
-	c.url = server.URL
-	return c
-}
 
 // framedInputs are the first inputs of the model small as records of two schemas
 // of a registry, one of them in another order, and the two that are wrong.
@@ -75,13 +44,13 @@ func framedInputs(t *testing.T, c *stream.Cluster, registry, topic string) {
 func TestPredictionsFromASchemaRegistry(t *testing.T) {
 	c := streamtest.Kafka(t)
 	registry := schemastest.Registry(t)
-	way := newCable(t, registry)
+	way := schemastest.NewCable(t, registry)
 	for _, delivery := range []pipeline.Delivery{pipeline.Direct, pipeline.Source} {
 		t.Run(string(delivery), func(t *testing.T) {
 			job := newJob(t, c, "small", 1)
 			job.Delivery, job.InputFormat, job.InputConfig = delivery, pipeline.AVRO, json.RawMessage(`{"data_fields":["a","b","c"]}`)
 			framedInputs(t, c, registry, job.InputTopic)
-			config := Config{Job: job, Log: logTo(t), Schemas: schemas.Config{URLs: []string{way.url}}}
+			config := Config{Job: job, Log: logTo(t), Schemas: schemas.Config{URLs: []string{way.URL}}}
 			s, err := openService(tensorflow.Framework{}, config, modelDir(t, "small"), c)
 			if err != nil {
 				t.Fatal(err)
@@ -91,12 +60,12 @@ func TestPredictionsFromASchemaRegistry(t *testing.T) {
 					t.Error(err)
 				}
 			})
-			way.cut.Store(true)
-			way.refused.Store(0)
+			before := way.Refused()
+			way.Cut(math.MaxInt64)
 			if delivery == pipeline.Direct {
 				consumeUntilEnd(t, s)
-				until(t, "the registry is asked again", func() bool { return way.refused.Load() > 1 })
-				way.cut.Store(false)
+				until(t, "the registry is asked again", func() bool { return way.Refused() > before+1 })
+				way.Cut(0)
 			} else {
 				sendWhileCut(t, c, s, way, job)
 			}
@@ -115,16 +84,16 @@ func TestPredictionsFromASchemaRegistry(t *testing.T) {
 
 // sendWhileCut posts the records of the input topic: first while the registry is
 // away, when each is to be sent again.
-func sendWhileCut(t *testing.T, c *stream.Cluster, s *service, way *cable, job pipeline.PredictJob) {
+func sendWhileCut(t *testing.T, c *stream.Cluster, s *service, way *schemastest.Cable, job pipeline.PredictJob) {
 	t.Helper()
 	at := serveHTTP(t, s).URL
 	for i, r := range await(t, c, job.InputTopic, 4) {
 		e := eventing.FromRecord(stream.Record{Topic: job.InputTopic, Offset: int64(i), Time: time.Now(), Value: r.Value}, "/x", eventing.KeyByteArray)
 		if i == 0 {
-			if status, _ := post(t, at, e); status != http.StatusServiceUnavailable || way.refused.Load() == 0 {
+			if status, _ := post(t, at, e); status != http.StatusServiceUnavailable || way.Refused() == 0 {
 				t.Errorf("status %d while the registry is away", status)
 			}
-			way.cut.Store(false)
+			way.Cut(0)
 		}
 		until(t, "the record is taken", func() bool {
 			status, _ := post(t, at, e)

@@ -13,6 +13,7 @@ import (
 	"github.com/kafkaml/kafkaml/functions/records"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/schemas"
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
 )
@@ -30,6 +31,12 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
+	return newRigWith(t, nil)
+}
+
+// newRigWith is a rig whose records may be framed by a schema registry.
+func newRigWith(t *testing.T, known *schemas.Client) *rig {
+	t.Helper()
 	r := &rig{cluster: streamtest.Cluster(t)}
 	r.data, r.control = streamtest.Topic(t, r.cluster, 1), streamtest.Name(t)
 	var err error
@@ -38,7 +45,7 @@ func newRig(t *testing.T) *rig {
 	}
 	r.fill(t)
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	s := records.NewService(records.Deps{Store: r.store, Cluster: r.cluster, ControlTopic: r.control, Log: log})
+	s := records.NewService(records.Deps{Store: r.store, Cluster: r.cluster, ControlTopic: r.control, Schemas: known, Log: log})
 	r.Server = httptest.NewServer(door.Handler(s.Function(), r.store, log))
 	t.Cleanup(func() {
 		r.Server.Close()

@@ -31,12 +31,17 @@ type preview struct {
 // stored puts a datasource over n records that are in the data topic.
 func (r *rig) stored(t *testing.T, deployment int64, records []stream.Record, config string) int64 {
 	t.Helper()
+	return r.storedAs(t, deployment, records, pipeline.RAW, config)
+}
+
+func (r *rig) storedAs(t *testing.T, deployment int64, records []stream.Record, format pipeline.Format, config string) int64 {
+	t.Helper()
 	base, err := r.cluster.Produce(t.Context(), r.data, 0, records)
 	if err != nil {
 		t.Fatal(err)
 	}
 	d := pipeline.Datasource{
-		Deployment: deployment, InputFormat: pipeline.RAW, InputConfig: json.RawMessage(config), TotalMsg: int64(len(records)),
+		Deployment: deployment, InputFormat: format, InputConfig: json.RawMessage(config), TotalMsg: int64(len(records)),
 		Ranges: []pipeline.Range{{Topic: r.data, Offset: base, Length: int64(len(records))}}, Origin: pipeline.Origin{Topic: r.control, Offset: base},
 	}
 	if err := r.store.Do(t.Context(), func(tx *registry.Tx) error { return tx.CreateDatasource(&d) }); err != nil {

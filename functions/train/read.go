@@ -76,7 +76,9 @@ func (in *intake) take(ctx context.Context, r stream.Record, report *reporter) e
 	}
 	if err = in.decoder.Record(inputs, labels, r.Key, r.Value); codec.Lacks(err) {
 		again := func() error { return in.decoder.Record(inputs, labels, r.Key, r.Value) }
-		err = in.schemas.Decode(ctx, again, in.patience)
+		if err = in.schemas.Decode(ctx, again, in.patience); err == nil {
+			report.stage(pipeline.StageReading)
+		}
 	}
 	if err == nil {
 		err = in.checks.record(inputs, labels, r.Key)
@@ -118,6 +120,7 @@ const registryAway = 5 * time.Minute
 // patience waits for a schema registry that is away, and says so.
 func (t *training) patience(ctx context.Context) schemas.Patience {
 	return schemas.Patience{Most: registryAway, Waiting: func(err error) {
+		t.report.stage(pipeline.StageRegistryAway)
 		t.Log.WarnContext(ctx, "waiting for the schema registry", "result", t.Job.Result, "attempt", t.Job.Attempt, "error", err)
 	}}
 }

@@ -2,9 +2,12 @@ package train
 
 import (
 	"encoding/json"
+	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/kafkaml/kafkaml/eventing"
@@ -117,6 +120,14 @@ func TestTrainingFromASchemaRegistry(t *testing.T) {
 		t.Errorf("bare AVRO trains %s, RAW %s", got, want)
 	}
 	topic := streamtest.Topic(t, r.cluster, 1)
+	way := schemastest.NewCable(t, url)
+	r.Schemas.URLs[0] = way.URL
+	way.Cut(math.MaxInt64)
+	r.hear = func(p pipeline.Progress) { // the first training waits until it has said so
+		if p.Stage == pipeline.StageRegistryAway {
+			way.Cut(0)
+		}
+	}
 	schemastest.Produce(t, r.Kafka.Brokers, url, topic, plantBatches(rows, classes)...)
 	for _, config := range []string{
 		`{"data_fields":["a","b","c"]}`,
@@ -125,6 +136,31 @@ func TestTrainingFromASchemaRegistry(t *testing.T) {
 	} {
 		if got := r.trained(t, pipeline.AVRO, config, topic, n); got != want {
 			t.Errorf("from the registry, %s trains %s, RAW %s", config, got, want)
+		}
+	}
+	if way.Refused() == 0 {
+		t.Error("the training did not wait for the registry")
+	}
+	r.refuses(t, topic, n)
+}
+
+// refuses holds that a record which names no schema of the registry fails a
+// training by its place, as does one that is not framed.
+func (r *rig) refuses(t *testing.T, topic string, n int) {
+	t.Helper()
+	for i, wrong := range []struct{ value, reason string }{
+		{"\x00\x00\x0f\x42\x3f\x02", "knows no schema 999999"}, {`{"a": 1}`, "is not framed by a schema registry"},
+	} {
+		at, err := r.cluster.Produce(t.Context(), topic, 0, []stream.Record{{Value: []byte(wrong.value)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Job.Ranges = []pipeline.Range{{Topic: topic, Length: int64(n)}, {Topic: topic, Offset: at, Length: 1}}
+		if err := Run(t.Context(), r.Config); err == nil {
+			t.Fatal("no error")
+		}
+		if place := fmt.Sprintf("[0]@%d: ", n+i); !strings.Contains(r.outcome.Reason, place) || !strings.Contains(r.outcome.Reason, wrong.reason) || r.outcome.Hint == "" {
+			t.Errorf("%q; hint %q", r.outcome.Reason, r.outcome.Hint)
 		}
 	}
 }

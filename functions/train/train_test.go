@@ -40,7 +40,8 @@ type rig struct {
 	cluster *stream.Cluster
 	mu      sync.Mutex
 	told    []pipeline.Progress
-	ends    []string // types of the outcomes
+	hear    func(pipeline.Progress) // of each; nil: nobody
+	ends    []string                // types of the outcomes
 	outcome pipeline.Outcome
 }
 
@@ -111,6 +112,9 @@ func (r *rig) take(q *http.Request) error {
 		var p pipeline.Progress
 		err = eventing.Data(e, &p)
 		r.told = append(r.told, p)
+		if r.hear != nil {
+			r.hear(p)
+		}
 		return err
 	}
 	r.ends = append(r.ends, e.Type())

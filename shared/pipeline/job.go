@@ -54,6 +54,7 @@ type Stage string
 // The stages, in order. An engine is chosen only where it has to be measured.
 const (
 	StageReading        Stage = "reading"
+	StageRegistryAway   Stage = "waiting-for-schema-registry" // within reading
 	StageChoosingEngine Stage = "choosing-engine"
 	StageTraining       Stage = "training"
 	StageEvaluating     Stage = "evaluating"
