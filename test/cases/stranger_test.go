@@ -2,6 +2,8 @@ package cases
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -12,7 +14,7 @@ import (
 // strangerRows are inputs of the same kinds by people whom nobody has met yet:
 // other idioms, dialects, unions, nestings, headers and codecs.
 func strangerRows() []row {
-	return slicesOf(idiomRows(), dialectRows(), unionRows(), nestingRows(), headerRows(), announcedRows())
+	return slicesOf(idiomRows(), encodedRows(), dialectRows(), unionRows(), nestingRows(), headerRows(), announcedRows())
 }
 
 // idiomRows are lines that people write before, between and after a model.
@@ -44,6 +46,37 @@ func idiomRows() []row {
 		pasted("N19", "the parent's call", head+"class Net(keras.Model):\n    def __init__(self):\n        self.d = layers.Dense(1)\n\n    def call(self, x):\n        return self.d(x)\n\n\nmodel = Net()\nmodel.build((None, 4))\nmodel.compile('adam', 'mse')\n", "refused", "super().__init__()"),
 		pasted("N20", "tf.Session is TensorFlow 1", of("sess = tf.Session()\n", ""), "refused", "line 6", "TensorFlow 2"),
 	}
+}
+
+// encodedRows are sources as editors of other systems keep them.
+func encodedRows() (all []row) {
+	const text = "import keras\nmodel = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])\nmodel.compile('adam', 'mse')\n"
+	utf16 := func(s string) string {
+		b := []byte{0xff, 0xfe}
+		for _, r := range s {
+			b = append(b, byte(r), 0) // ASCII
+		}
+		return string(b)
+	}
+	for _, e := range []struct {
+		id, right, text string
+		want            []string
+	}{
+		{"D25 CRLF", "accepted", strings.ReplaceAll(text, "\n", "\r\n"), []string{"accepted"}},
+		{"D25 CR", "accepted", strings.ReplaceAll(text, "\n", "\r"), []string{"accepted"}},
+		{"D25 BOM", "accepted", "\ufeff" + text, []string{"accepted"}},
+		{"D25 no-break blank", "the line", strings.Replace(text, "model =", "model\u00a0=", 1), []string{"refused", "line 2", "U+00A0"}},
+		{"D25 zero-width blank", "the line", strings.Replace(text, "model =", "model\u200b =", 1), []string{"refused", "line 2", "U+200B"}},
+		{"D25 dash", "the line", strings.Replace(text, "Dense(1)", "Dense(1) – 0", 1), []string{"refused", "line 2", "U+2013"}},
+	} {
+		all = append(all, pasted(e.id, e.right, e.text, e.want...))
+	}
+	return append(all, row{id: "D25 UTF-16", right: "is not UTF-8 text", want: []string{"code 4", "UTF-8|UTF-16"}, try: func(a *attempt) string {
+		path := filepath.Join(a.dir, a.topic+".py")
+		a.must(os.WriteFile(path, []byte(utf16(text)), 0o600))
+		said, code := a.types("models", "create", "--name", a.topic, "-f", path)
+		return fmt.Sprintf("code %d: %s", code, said)
+	}})
 }
 
 // dialectRows are CSV files of programs that we have not tried.

@@ -125,7 +125,7 @@ func TestErrors(t *testing.T) {
 			at: &pipeline.Position{Line: 2, Column: 1, EndLine: 2, EndColumn: 12}, reason: "SystemExit: 3", hint: "take out",
 		},
 		"empty":        {source: " \n", field: "source", reason: "is empty"},
-		"zero byte":    {source: "x = 1\x00", field: "source", reason: "is not UTF-8 text"},
+		"zero byte":    {source: "x = 1\x00", field: "source", reason: "is not UTF-8 text", hint: "UTF-8"},
 		"broken UTF-8": {imports: "\xff", source: small, field: "imports", reason: "is not UTF-8 text"},
 		"too large":    {source: strings.Repeat("#", 1<<20+1), field: "source", reason: "larger than 1 MiB"},
 		"nested deeply": {

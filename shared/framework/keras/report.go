@@ -193,7 +193,7 @@ func (p *places) of(node *nodeError) []spot {
 func checkTexts(imports, source string) error {
 	for field, text := range map[string]string{"imports": imports, "source": source} {
 		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
-			return &pipeline.Error{Op: op, Kind: pipeline.Invalid, Field: field, Reason: "is not UTF-8 text"}
+			return &pipeline.Error{Op: op, Kind: pipeline.Invalid, Field: field, Reason: "is not UTF-8 text", Hint: "save it in the encoding UTF-8"}
 		}
 	}
 	if len(imports)+len(source) > maxSource {
