@@ -70,8 +70,8 @@ func (t *Trainer) choose(ctx context.Context, f *feeder, p framework.Plan, w fra
 	later := report.Steps - int64(batches(f.split.Len(), f.batch)) // those after the first pass
 	alone := time.Duration(operations(e, p.BatchSize) / xlaOperations * float64(time.Second))
 	switch {
-	case p.Engine == kerasmodel.XLA && t.readsText():
-		return runner{}, pipeline.Invalidf("engine", "xla cannot run a model that takes text").WithHint("leave the engine at auto")
+	case p.Engine == kerasmodel.XLA && t.holdsText():
+		return runner{}, pipeline.Invalidf("engine", "xla cannot run a model that takes or gives text").WithHint("leave the engine at auto")
 	case p.Engine == kerasmodel.XLA && (t.xla == nil || f.weigh != nil):
 		return runner{}, pipeline.Invalidf("engine", "xla cannot run this training").WithHint("leave class_weight out, or the engine at auto")
 	case p.Engine == kerasmodel.XLA && later <= 0:
@@ -80,7 +80,7 @@ func (t *Trainer) choose(ctx context.Context, f *feeder, p framework.Plan, w fra
 		report.Engine, report.Reason = kerasmodel.XLA, "pinned by the deployment; the first pass over the records runs in the graph, which checks each"
 	case p.Engine == kerasmodel.Graph:
 		report.Reason = "pinned by the deployment"
-	case t.readsText():
+	case t.holdsText():
 		report.Reason = "text runs in the graph"
 	case t.xla == nil || f.weigh != nil:
 		report.Reason = "class weights run in the graph"

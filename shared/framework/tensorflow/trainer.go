@@ -122,9 +122,11 @@ func (t *Trainer) run(f *Function, b *buffer) (pipeline.Metrics, error) {
 	return m, nil
 }
 
-// readsText reports whether an input is text, which XLA does not compile.
-func (t *Trainer) readsText() bool {
-	return slices.ContainsFunc(t.columns, func(c column) bool { return c.dtype == codec.String })
+// holdsText reports whether an input or an output is text, which XLA does not
+// compile.
+func (t *Trainer) holdsText() bool {
+	return slices.ContainsFunc(t.columns, func(c column) bool { return c.dtype == codec.String }) ||
+		slices.ContainsFunc(t.options.Export.Outputs, func(o pipeline.Tensor) bool { return o.DType == codec.String.String() })
 }
 
 // clear sets the metrics back.
