@@ -26,10 +26,15 @@ func structuredBody(t testing.TB, records []int) string {
 	return `{"inputs":[` + strings.Join(inputs, ",") + `]}`
 }
 
-func TestInferText(t *testing.T) {
-	job := newJob(t, nil, "structured", 0)
+// servedOfJSON serves a model whose records are JSON, and gives its URL.
+func servedOfJSON(t *testing.T, model string) string {
+	job := newJob(t, nil, model, 0)
 	job.InputFormat, job.InputConfig = pipeline.JSON, json.RawMessage(`{}`)
-	url := serveHTTP(t, start(t, nil, "structured", job)).URL + "/v2/models/inference-7"
+	return serveHTTP(t, start(t, nil, model, job)).URL + "/v2/models/inference-7"
+}
+
+func TestInferText(t *testing.T) {
+	url := servedOfJSON(t, "structured")
 	many := make([]int, 300) // more than a batch
 	for i := range many {
 		many[i] = (i * 7) % 5
@@ -128,9 +133,7 @@ func TestValuesOfText(t *testing.T) {
 // The model worded gives text: by REST as BYTES, and on the output topic as JSON
 // strings, each as Keras has it.
 func TestInferGivesText(t *testing.T) {
-	job := newJob(t, nil, "worded", 0)
-	job.InputFormat, job.InputConfig = pipeline.JSON, json.RawMessage(`{}`)
-	url := serveHTTP(t, start(t, nil, "worded", job)).URL + "/v2/models/inference-7"
+	url := servedOfJSON(t, "worded")
 	records := make([]int, 300) // more than a batch
 	for i := range records {
 		records[i] = (i * 3) % 5

@@ -31,15 +31,12 @@ type avroStep struct {
 
 // errFieldMissing is the lack of a field, with the fields that there are.
 func errFieldMissing(name string, has []avroMember) error {
-	const most = 12
+	const shown = 12
 	var all []string
 	for _, m := range has {
 		all = append(all, m.name)
 	}
-	if len(all) > most {
-		all = append(all[:most], "...")
-	}
-	return fmt.Errorf("it has no field %q; its fields are %s", name, strings.Join(all, ", "))
+	return fmt.Errorf("it has no field %q; its fields are %s", name, firstOf(all, shown))
 }
 
 // compile resolves a writer's schema, by name, to what is wanted.

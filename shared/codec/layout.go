@@ -124,12 +124,13 @@ func names(wants []pipeline.Tensor) string {
 
 func fieldNames(fields []fieldInfo) string {
 	const shown = 8
-	var all []string
-	for _, f := range fields {
-		all = append(all, f.name)
+	return firstOf(plainNames(fields), shown)
+}
+
+// firstOf lists names for an error, of many the first.
+func firstOf(names []string, shown int) string {
+	if len(names) > shown {
+		names = append(names[:shown:shown], "...")
 	}
-	if len(all) > shown {
-		all = append(all[:shown], "...")
-	}
-	return strings.Join(all, ", ")
+	return strings.Join(names, ", ")
 }
