@@ -1,11 +1,19 @@
 package schemas_test
 
 import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -176,6 +184,59 @@ func TestSettings(t *testing.T) {
 	} {
 		_, err := schemas.FromEnv(func(name string) string { return set[name] })
 		if pipeline.KindOf(err) != pipeline.Invalid || strings.Contains(err.Error(), "lovelace") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A registry that asks for a client's certificate is told ours, and believed by
+// its own alone.
+func TestRegistryOfMutualTLS(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"schema":"\"int\""}`) }))
+	server.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	pair := server.TLS.Certificates[0] // each side is known by the same one
+	server.TLS.VerifyPeerCertificate = func(raw [][]byte, _ [][]*x509.Certificate) error {
+		if !bytes.Equal(raw[0], pair.Certificate[0]) {
+			return errors.New("another certificate")
+		}
+		return nil
+	}
+	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := func(kind string, der []byte) string {
+		path := filepath.Join(t.TempDir(), "pem")
+		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	ours, secret := written("CERTIFICATE", pair.Certificate[0]), written("PRIVATE KEY", key)
+	for name, test := range map[string]struct {
+		config schemas.Config
+		want   string // of the error
+	}{
+		"both":           {schemas.Config{CA: ours, Cert: ours, Key: secret}, ""},
+		"no certificate": {schemas.Config{CA: ours}, "certificate"},
+		"no CA":          {schemas.Config{Cert: ours, Key: secret}, "certificate"},
+	} {
+		test.config.URLs = []string{server.URL}
+		c, err := schemas.FromEnv(func(name string) string {
+			for _, v := range test.config.Env() {
+				if value, ok := strings.CutPrefix(v, name+"="); ok {
+					return value
+				}
+			}
+			return ""
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client(t, c).Schema(t.Context(), 1); test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

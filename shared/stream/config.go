@@ -73,7 +73,8 @@ func FromEnv(getenv func(string) string) (Config, error) {
 	case "":
 		c.TLS.Enabled = c.TLS.CA != "" || c.TLS.Cert != ""
 	default:
-		return c, pipeline.Invalidf(envTLS, "%q is neither true nor false", getenv(envTLS))
+		return c, pipeline.Invalidf(envTLS, "%q is neither true nor false", getenv(envTLS)).
+			WithHint("set it to true for a broker that wants TLS, or leave it out")
 	}
 	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
 		return c, pipeline.Invalidf(envCert, "a client certificate needs both %s and %s", envCert, envKey)

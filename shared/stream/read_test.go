@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -114,4 +116,30 @@ func TestReadStops(t *testing.T) {
 	if err := c.Read(ctx, r, func(stream.Record) error { return nil }); !errors.Is(err, context.Canceled) {
 		t.Errorf("a cancelled read: %v", err)
 	}
+}
+
+// A range whose beginning expires while it is read says so, with the first
+// offset that is left: what was read is no stream.
+func TestRetentionEndsWhileReading(t *testing.T) {
+	streamtest.Each(t, func(t *testing.T, c *stream.Cluster) {
+		const n, left = 160, 150
+		topic := streamtest.Topic(t, c, 1)
+		for range n / 20 {
+			var records []stream.Record
+			for range 20 {
+				records = append(records, stream.Record{Value: make([]byte, 256<<10)}) // 40 MiB, more than a read holds ahead
+			}
+			produce(t, c, topic, 0, records)
+		}
+		read := 0
+		err := c.Read(t.Context(), at(topic, 0, 0, n), func(stream.Record) error {
+			if read++; read == 1 {
+				discard(t, c, topic, 0, left)
+			}
+			return nil
+		})
+		if pipeline.KindOf(err) != pipeline.Conflict || !strings.Contains(err.Error(), strconv.Itoa(left)) {
+			t.Errorf("after %d records: %v", read, err)
+		}
+	})
 }

@@ -45,6 +45,9 @@ func found(name string, state State, err error) Finding {
 	f := Finding{Check: name, State: state, Detail: err.Error()}
 	if e := asError(err); e != nil {
 		f.Detail, f.Mend = e.Message(), e.Hint
+		if e.Field != "" {
+			f.Detail = e.Field + ": " + f.Detail
+		}
 	}
 	return f
 }
