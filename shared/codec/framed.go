@@ -30,9 +30,12 @@ type Schema struct {
 // Missing is the error of a record that can be decoded once the schema that
 // wrote it is known: Learn it, and decode the record again.
 type Missing struct {
-	ID   uint32
-	part *framedPart
+	ID uint32
+	by learner
 }
+
+// learner reads records by the schemas that it was taught.
+type learner interface{ learn(id uint32, s Schema) }
 
 // Error implements error.
 func (m *Missing) Error() string {
@@ -50,7 +53,7 @@ func Lacks(err error) bool {
 
 // Learn takes the schema. One that does not suit the model is told by each
 // record that was written by it.
-func (m *Missing) Learn(s Schema) { m.part.learn(m.ID, s) }
+func (m *Missing) Learn(s Schema) { m.by.learn(m.ID, s) }
 
 // newFramed is newAvro of records that a schema registry frames. What the model
 // takes is found by name in the schema that wrote each record.

@@ -204,19 +204,28 @@ func (p *jsonPart) members(s *jsonScanner, found []span) error {
 type telegrafPart struct{ object part }
 
 func (p telegrafPart) decode(dst [][]byte, record []byte) error {
+	object, err := telegrafValue(record)
+	if err != nil {
+		return err
+	}
+	if err := p.object.decode(dst, object); err != nil {
+		return fmt.Errorf("fields.value: %w", err)
+	}
+	return nil
+}
+
+// telegrafValue is the text in fields.value.
+func telegrafValue(record []byte) ([]byte, error) {
 	var envelope struct {
 		Fields struct {
 			Value *string `json:"value"`
 		} `json:"fields"`
 	}
 	if err := json.Unmarshal(bytes.TrimPrefix(record, []byte(byteOrderMark)), &envelope); err != nil {
-		return fmt.Errorf("is not Telegraf's JSON: %w", err)
+		return nil, fmt.Errorf("is not Telegraf's JSON: %w", err)
 	}
 	if envelope.Fields.Value == nil {
-		return errors.New("has no text in fields.value")
+		return nil, errors.New("has no text in fields.value")
 	}
-	if err := p.object.decode(dst, []byte(*envelope.Fields.Value)); err != nil {
-		return fmt.Errorf("fields.value: %w", err)
-	}
-	return nil
+	return []byte(*envelope.Fields.Value), nil
 }
