@@ -27,6 +27,8 @@ type avroNode struct {
 	items    *avroNode   // of an array or map
 	branches []*avroNode // of a union
 	fields   []avroMember
+	logical  string // the logical type that it is written with
+	scale    int    // of a decimal: digits after the point
 }
 
 // avroMember is a field of a record.
@@ -158,6 +160,7 @@ func (n *avroNames) complex(v map[string]any, space string, depth int) (*avroNod
 			return nil, fmt.Errorf("the fixed %q has no size", name)
 		}
 		node.kind, node.size = avroFixed, int(bytes)
+		node.annotate(v)
 		n.known[name] = node
 		return node, nil
 	case "array", "map":
@@ -170,8 +173,24 @@ func (n *avroNames) complex(v map[string]any, space string, depth int) (*avroNod
 		node.items, err = n.node(items, space, depth+1)
 		return node, err
 	}
-	return n.named(kind, space)
+	node, err := n.named(kind, space)
+	if err == nil && avroWords[kind] != 0 { // one of its own
+		node.annotate(v)
+	}
+	return node, err
 }
+
+// annotate takes the logical type of a primitive or fixed type.
+func (t *avroNode) annotate(v map[string]any) {
+	t.logical, _ = v["logicalType"].(string)
+	if scale, ok := v["scale"].(json.Number); ok {
+		n, _ := scale.Int64()
+		t.scale = int(max(0, min(n, mostDigits)))
+	}
+}
+
+// mostDigits bounds the digits of a decimal.
+const mostDigits = 400
 
 func (n *avroNames) members(record *avroNode, fields any, space string, depth int) error {
 	list, ok := fields.([]any)

@@ -41,16 +41,7 @@ func errFieldMissing(name string, has []avroMember) error {
 
 // compile resolves a writer's schema, by name, to what is wanted.
 func (p *framedPart) compile(s Schema) (*avroProgram, error) {
-	if s.Type != "" && s.Type != "AVRO" {
-		return nil, &Fault{"it is of the type " + s.Type, "announce the stream with the input_format of that type"}
-	}
-	names := avroNames{known: map[string]*avroNode{}}
-	for _, text := range s.References {
-		if _, err := names.parseNode(text); err != nil {
-			return nil, fmt.Errorf("a schema that it refers to: %w", err)
-		}
-	}
-	node, err := names.parseNode(s.Text)
+	node, err := writersNode(s)
 	if err != nil {
 		return nil, err
 	}

@@ -107,7 +107,8 @@ func look(p part, dst [][]byte, record []byte) (seen, hint string) {
 
 // framingHint is what to do about a schema registry's framing.
 func framingHint(p part) string {
-	if _, avro := p.(*avroPart); avro {
+	_, avro := p.(*avroPart)
+	if again, fields := p.(againPart); avro || fields && again.avro {
 		return `set SCHEMA_REGISTRY_URL for the installation and "framing": "confluent" in the input_config, or send it without its first 5 bytes`
 	}
 	return "send it without the framing: with a serializer that writes the record alone, or without its first 5 bytes"

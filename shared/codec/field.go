@@ -142,12 +142,13 @@ type FieldReader interface {
 // that no record of a known schema has is refused with those that there are.
 // registry is that of a Binding.
 func NewFields(format pipeline.Format, config json.RawMessage, of Side, paths []Path, registry bool) (FieldReader, error) {
-	tree := newFieldTree(paths)
 	switch format {
+	case pipeline.AVRO:
+		return newAvroFields(config, of, paths, registry)
 	case pipeline.JSON:
-		return &jsonFields{tree: tree, count: len(paths), side: of}, nil
+		return &jsonFields{newFieldTree(paths), of}, nil
 	case pipeline.TelegrafJSON:
-		return &telegrafFields{jsonFields{tree: tree, count: len(paths), side: of}}, nil
+		return &telegrafFields{jsonFields{newFieldTree(paths), of}}, nil
 	}
 	return nil, pipeline.Invalidf("input_format", "records of %s have no fields to choose from", format).
 		WithHint("use JSON or AVRO; of other formats, take key, headers or timestamp")

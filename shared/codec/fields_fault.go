@@ -7,7 +7,7 @@ import (
 
 // explainFields says of a key or value whose fields cannot be read what it looks
 // like, and what to do. again reads other bytes as the reader does.
-func explainFields(of Side, record []byte, err error, again func([]byte) error) error {
+func explainFields(of Side, avro bool, record []byte, err error, again func([]byte) error) error {
 	var unknown *Missing
 	var known *Fault
 	switch {
@@ -20,7 +20,7 @@ func explainFields(of Side, record []byte, err error, again func([]byte) error) 
 	case len(record) == 0:
 		return &Fault{"the record has no key, or an empty one", "take the value from elsewhere, or say what stands for a missing one (missing)"}
 	}
-	if seen, hint := look(againPart{again}, nil, record); seen != "" {
+	if seen, hint := look(againPart{again, avro}, nil, record); seen != "" {
 		return &Fault{fmt.Sprintf("%v; %s", err, seen), hint}
 	}
 	if errors.As(err, &known) {
@@ -30,6 +30,9 @@ func explainFields(of Side, record []byte, err error, again func([]byte) error) 
 }
 
 // againPart tries whether other bytes of a record can be read.
-type againPart struct{ read func([]byte) error }
+type againPart struct {
+	read func([]byte) error
+	avro bool
+}
 
 func (p againPart) decode(_ [][]byte, record []byte) error { return p.read(record) }

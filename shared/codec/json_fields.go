@@ -15,9 +15,8 @@ import (
 // jsonFields reads fields of JSON texts. It checks the grammar while it goes
 // through the text, once, as json.Valid does.
 type jsonFields struct {
-	tree  *fieldTree
-	count int
-	side  Side
+	tree *fieldTree
+	side Side
 }
 
 // Kinds implements FieldReader.
@@ -40,7 +39,7 @@ func (r *jsonFields) Read(dst []Field, s *Scratch, record []byte) error {
 	if errors.Is(err, errNotJSON) && len(record) > 0 {
 		err = notJSON(record)
 	}
-	return explainFields(r.side, record, err, func(other []byte) error { return r.read(dst, s, other) })
+	return explainFields(r.side, false, record, err, func(other []byte) error { return r.read(dst, s, other) })
 }
 
 func (r *jsonFields) read(dst []Field, s *Scratch, record []byte) error {
@@ -127,7 +126,7 @@ func (r *telegrafFields) Read(dst []Field, s *Scratch, record []byte) error {
 	if err != nil {
 		clear(dst)
 		again := func(other []byte) error { _, err := telegrafValue(other); return err }
-		return explainFields(r.side, record, err, again)
+		return explainFields(r.side, false, record, err, again)
 	}
 	return r.jsonFields.Read(dst, s, inner)
 }
