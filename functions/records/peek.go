@@ -177,26 +177,38 @@ func (p *previewer) add(ctx context.Context, r stream.Record) error {
 	if len(p.Items) >= p.limit && (p.countsAreOver || p.Counted >= countedRecords) {
 		return errEnough
 	}
-	err := p.schemas.Decode(ctx, func() error { return p.decoder.Record(p.inputs, p.labels, r.Key, r.Value) }, schemas.Patience{})
-	if pipeline.KindOf(err) == pipeline.Unavailable {
-		return err
+	_, err := p.take(ctx, r)
+	return err
+}
+
+// take shows a record, or counts its label, and gives why it cannot be decoded.
+// An error is of the registry of schemas.
+func (p *previewer) take(ctx context.Context, r stream.Record) (fault, err error) {
+	fault = p.schemas.Decode(ctx, func() error { return p.decoder.Record(p.inputs, p.labels, r.Key, r.Value) }, schemas.Patience{})
+	if pipeline.KindOf(fault) == pipeline.Unavailable {
+		return nil, fault
 	}
 	if len(p.Items) < p.limit {
-		p.append(r, err)
+		p.append(r, fault)
 	}
-	if err == nil {
+	if fault == nil {
 		p.count()
 	}
-	return nil
+	return fault, nil
+}
+
+// explained is why a record cannot be decoded, with what to do.
+func explained(fault error) string {
+	if hint := codec.Hint(fault); hint != "" {
+		return fault.Error() + ": " + hint
+	}
+	return fault.Error()
 }
 
 func (p *previewer) append(r stream.Record, fault error) {
 	item := Decoded{Partition: r.Partition, Offset: r.Offset, Sample: []Values{}, Label: []Values{}}
 	if fault != nil {
-		item.Error = fault.Error()
-		if hint := codec.Hint(fault); hint != "" {
-			item.Error += ": " + hint
-		}
+		item.Error = explained(fault)
 	} else {
 		item.Sample, item.Label = p.values(&item, p.decoder.Inputs(), p.inputs), p.values(&item, p.decoder.Labels(), p.labels)
 	}

@@ -38,8 +38,8 @@ func (s *Service) resources() []door.Resource {
 		Body: api.Content{Media: api.Form, Type: streamForm{}}, Answer: api.Content{Type: sent{}},
 		Errors: []int{http.StatusBadRequest, http.StatusForbidden, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity},
 	}
-	look := send
-	look.Pattern, look.About, look.Status, look.Answer = "POST /streams/preview", "What sending the records would take as header, label and sample; nothing is sent.", http.StatusOK, api.Content{Type: taken{}}
+	shown := send
+	shown.Pattern, shown.About, shown.Status, shown.Answer = "POST /streams/preview", "What sending the records would take as header, label and sample; nothing is sent.", http.StatusOK, api.Content{Type: taken{}}
 	feed := door.One(
 		"POST /inferences/{id}/records", "Put a record, or records of a data set, on the input topic.", feedSummary{},
 		api.Param{Name: "key", Value: "", About: "key of the record"},
@@ -53,13 +53,20 @@ func (s *Service) resources() []door.Resource {
 		api.Param{Name: "last", Value: 0, About: "earlier ones of each partition, at most 200", Example: 10}, api.Param{Name: "after", Value: "", About: "resume after the id of a message"},
 	)
 	tail.Answer.Media = api.Stream
+	preview := door.One("POST /topics/{topic}/preview", "The newest records of a topic as the tensors of a deployment's models.", tried{})
+	preview.Body = api.Content{Type: tryForm{}}
 	limit := func(most string) api.Param {
 		return api.Param{Name: "limit", Value: 0, About: "at most so many, up to " + most, Example: 10}
 	}
 	return []door.Resource{
 		{Operation: api.Operation{Pattern: "GET /datasets", About: "The data sets that this machine holds.", Answer: api.Content{Type: registry.Page[datasets.Set]{}}}, Handler: listDatasets},
+		{Operation: door.One("GET /topics", "The topics of the brokers.", registry.Page[topic]{},
+			api.Param{Name: "q", Value: "", About: "part of the name"}, api.Param{Name: "after", Value: "", About: "next of the page before"}, limit("200")), Handler: s.listTopics},
+		{Operation: door.One("GET /topics/{topic}", "What the newest records of a topic are, and how a model might take them.", look{},
+			limit("1000"), api.Param{Name: "deployment", Value: int64(0), About: "whose models are to take them"}), Handler: s.lookAt},
+		{Operation: preview, Handler: s.tryOut},
 		{Operation: send, Handler: s.sendStream},
-		{Operation: look, Handler: s.previewStream},
+		{Operation: shown, Handler: s.previewStream},
 		{Operation: door.One("GET /datasources/{id}/records", "The first records of a stream, decoded.", Preview{}, limit("100")), Handler: s.peek},
 		{Operation: feed, Handler: s.feed},
 		{Operation: tail, Handler: s.predictions},

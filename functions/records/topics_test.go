@@ -1,0 +1,150 @@
+package records_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
+)
+
+// looked is what GET /topics/{topic} answers.
+type looked struct {
+	Says     string
+	Hint     string
+	Format   pipeline.Format
+	Offsets  int64
+	Items    []struct{ Value json.RawMessage }
+	Proposal *struct {
+		Config json.RawMessage `json:"input_config"`
+		Inputs map[string][]string
+		Label  string
+		Notes  []string
+	}
+}
+
+// A topic that nobody made for a model is listed, looked at, and its fields are
+// proposed to a model's deployment; the proposal decodes them.
+func TestATopicThatWasNotMadeForAModel(t *testing.T) {
+	r := newRig(t)
+	topic := streamtest.Topic(t, r.cluster, 3)
+	for i := range 30 {
+		value := fmt.Appendf(nil, `{"id": "p-%d", "width": %d.5, "height": 2, "weight": %d, "label": %d}`, i, i, i, i%2)
+		if i == 7 {
+			value = []byte(`{"id": "p-7", "width": "wide", "height": 2, "weight": 1, "label": 1}`)
+		}
+		if _, err := r.cluster.Produce(t.Context(), topic, i%3, []stream.Record{{Key: []byte("k"), Value: value}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var all registry.Page[struct {
+		Name       string
+		Partitions int
+		Offsets    int64
+		Retention  string
+	}]
+	r.read(t, "/topics?q="+strings.ToUpper(topic), &all)
+	if len(all.Items) != 1 || all.Items[0].Name != topic || all.Items[0].Partitions != 3 || all.Items[0].Offsets != 30 || all.Items[0].Retention == "" {
+		t.Errorf("%+v", all)
+	}
+	var l looked
+	r.read(t, fmt.Sprintf("/topics/%s?deployment=%d", topic, r.deployment), &l)
+	if l.Format != pipeline.JSON || l.Says != "all of 30 records are JSON" || l.Offsets != 30 || len(l.Items) != 30 {
+		t.Errorf("%+v", l)
+	}
+	p := l.Proposal
+	if p == nil || p.Label != "label" || len(p.Inputs["input"]) != 0 || len(p.Notes) != 1 || !strings.Contains(p.Notes[0], `3 values, and only 2 fields may be meant: height, weight`) {
+		t.Errorf("%+v", p)
+	}
+	var tried struct {
+		Tried, Failed int64
+		First         string
+		Items         []struct{ Sample [][]float64 }
+		Counts        map[string]int64
+	}
+	status := r.try(t, topic, fmt.Sprintf(`{"deployment": %d, "input_format": "JSON", "input_config": {"data_fields": ["width", "height", "weight"], "label_field": "label"}, "limit": 2}`, r.deployment), &tried)
+	if status != http.StatusOK || tried.Tried != 30 || tried.Failed != 1 || !strings.Contains(tried.First, `partition 1, offset 2: value: member "width"`) || len(tried.Items) != 2 || tried.Counts["0"] != 15 {
+		t.Errorf("status %d: %+v", status, tried)
+	}
+}
+
+// A proposal whose fields suit can be sent as it is.
+func TestAProposalThatSuits(t *testing.T) {
+	r := newRig(t)
+	topic := streamtest.Topic(t, r.cluster, 1)
+	var records []stream.Record
+	for i := range 20 {
+		records = append(records, stream.Record{Value: fmt.Appendf(nil, `{"at": "2026-01-02T03:04:05Z", "a": %d, "b": 2, "c": true, "class": %d}`, i, i%2)})
+	}
+	if _, err := r.cluster.Produce(t.Context(), topic, 0, records); err != nil {
+		t.Fatal(err)
+	}
+	var l looked
+	r.read(t, fmt.Sprintf("/topics/%s?deployment=%d", topic, r.deployment), &l)
+	if l.Proposal == nil || string(l.Proposal.Config) != `{"data_fields":["a","b","c"],"label_field":"class"}` || len(l.Proposal.Notes) > 0 {
+		t.Fatalf("%+v", l.Proposal)
+	}
+	var tried struct {
+		Failed int64
+		Items  []struct{ Sample [][]float64 }
+	}
+	if r.try(t, topic, fmt.Sprintf(`{"deployment": %d, "input_format": "JSON", "input_config": %s}`, r.deployment, l.Proposal.Config), &tried); tried.Failed != 0 || len(tried.Items) != 5 || !slices.Equal(tried.Items[1].Sample[0], []float64{1, 2, 1}) {
+		t.Errorf("%+v", tried)
+	}
+}
+
+// What cannot be looked at says why.
+func TestTopicsThatCannotBeUsed(t *testing.T) {
+	r := newRig(t)
+	empty := streamtest.Topic(t, r.cluster, 1)
+	for path, want := range map[string]struct {
+		status int
+		says   string
+	}{
+		"/topics/no-such-topic":                {http.StatusNotFound, "no-such-topic"},
+		"/topics/__consumer_offsets":           {http.StatusUnprocessableEntity, "one of Kafka's own"},
+		"/topics/" + r.control:                 {http.StatusUnprocessableEntity, "name a topic of data"},
+		"/topics/a%20b":                        {http.StatusUnprocessableEntity, "topic"},
+		"/topics/" + empty:                     {http.StatusOK, "the topic holds no records"},
+		"/topics/" + empty + "?deployment=999": {http.StatusUnprocessableEntity, "there is no deployment 999"},
+		"/topics/" + empty + "?limit=0":        {http.StatusUnprocessableEntity, "limit"},
+		"/topics?limit=1&after=~":              {http.StatusOK, "items"},
+	} {
+		var answer json.RawMessage
+		if status := r.read(t, path, &answer); status != want.status || !strings.Contains(string(answer), want.says) {
+			t.Errorf("%s: status %d, %s", path, status, answer)
+		}
+	}
+	for body, says := range map[string]string{
+		`{`: "body",
+		fmt.Sprintf(`{"deployment": %d, "input_format": "CSV"}`, r.deployment):                                               "is not a format",
+		fmt.Sprintf(`{"deployment": %d, "input_format": "JSON", "input_config": {"data_fields": ["a", "a"]}}`, r.deployment): "named twice",
+		`{"input_format": "JSON"}`: "deployment",
+	} {
+		var answer json.RawMessage
+		if status := r.try(t, empty, body, &answer); status != http.StatusUnprocessableEntity || !strings.Contains(string(answer), says) {
+			t.Errorf("%s: status %d, %s", body, status, answer)
+		}
+	}
+}
+
+// try posts to a topic's preview.
+func (r *rig) try(t *testing.T, topic, body string, v any) int {
+	t.Helper()
+	answer, err := http.Post(r.URL+"/topics/"+topic+"/preview", "application/json", bytes.NewReader([]byte(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if err := json.NewDecoder(answer.Body).Decode(v); err != nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode
+}
