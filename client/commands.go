@@ -49,6 +49,12 @@ func (c *Client) RetryResult(id int64) Command { return c.Results().Command("ret
 // StopResult ends one training. Answer: pipeline.Result.
 func (c *Client) StopResult(id int64) Command { return c.Results().Command("stop", id, nil) }
 
+// CreateDatasource trains on records that lie in topics already. Answer:
+// pipeline.Datasource, with the ranges that they are.
+func (c *Client) CreateDatasource(form pipeline.DatasourceForm) Command {
+	return c.Datasources().Command("create", 0, form)
+}
+
 // ResendDatasource names a stream to another deployment; no record is sent
 // again. Answer: the new pipeline.Datasource.
 func (c *Client) ResendDatasource(id, deployment int64) Command {

@@ -56,6 +56,7 @@ var payloads = map[string]payload{
 	TrainingFailed:     form("A training that ended badly.", pipeline.Outcome{}).requiring("reason"),
 	TrainingRejected:   rejected,
 
+	DatasourceCreate:   form("Train on records that lie in topics already: a control message of their ranges is sent, no record is.", pipeline.DatasourceForm{}),
 	DatasourceResend:   change("Use a stream again for another deployment; no record is produced.", pipeline.ResendForm{}).requiring("deployment"),
 	DatasourceReceived: fact("A stream that can be trained on.", pipeline.Datasource{}, nil),
 	DatasourceRejected: form("A control message or a command that was refused.", DatasourceRejection{}),

@@ -25,6 +25,7 @@ const (
 	ResultStop   = "io.kafkaml.result.stop.v1"
 	ResultDelete = "io.kafkaml.result.delete.v1"
 
+	DatasourceCreate = "io.kafkaml.datasource.create.v1"
 	DatasourceResend = "io.kafkaml.datasource.resend.v1"
 
 	InferenceDeploy = "io.kafkaml.inference.deploy.v1"
@@ -137,6 +138,7 @@ var answers = map[string]string{
 	ConfigurationCreate: ConfigurationCreated, ConfigurationUpdate: ConfigurationUpdated, ConfigurationDelete: ConfigurationDeleted,
 	DeploymentCreate: DeploymentCreated, DeploymentStop: DeploymentStopped, DeploymentDelete: DeploymentDeleted,
 	ResultRetry: ResultScheduled, ResultStop: ResultStopped, ResultDelete: ResultDeleted,
+	DatasourceCreate: DatasourceReceived,
 	DatasourceResend: DatasourceReceived,
 	InferenceDeploy:  InferenceDeployed, InferenceUpdate: InferenceUpdated, InferenceStart: InferenceStarted,
 	InferenceStop: InferenceStopped, InferenceDelete: InferenceDeleted,
@@ -151,7 +153,7 @@ func Answer(typ string) string { return answers[typ] }
 // so that its event has no subject.
 func Makes(typ string) bool {
 	switch typ {
-	case ModelValidate, ModelRegister, ConfigurationCreate, DeploymentCreate, InferenceDeploy, PredictionMake:
+	case ModelValidate, ModelRegister, ConfigurationCreate, DeploymentCreate, DatasourceCreate, InferenceDeploy, PredictionMake:
 		return true
 	}
 	return false

@@ -68,6 +68,9 @@ func (h *Host) controlLog(ctx context.Context, log *slog.Logger) (door.Function,
 	return controllog.NewService(controllog.Deps{
 		Store: h.parts.store, Cluster: h.parts.kafka, ControlTopic: h.config.ControlTopic,
 		Emit: eventing.NewEmitter(h.config.Sink, h.config.Overrides, nil), Log: log,
+		Suits: func(e pipeline.Export, d pipeline.Datasource) error {
+			return deploytraining.Readable(e, d, h.config.Schemas.Set())
+		},
 	}).Function(), nil
 }
 

@@ -32,8 +32,13 @@ type Deps struct {
 	Cluster      *stream.Cluster
 	ControlTopic string            // where a stream that is sent again is announced
 	Emit         *eventing.Emitter // to deploy-training's door
+	Suits        Suits
 	Log          *slog.Logger
 }
+
+// Suits is nil where a model can be trained on a stream, else says why it
+// cannot. What its records hold is the business of others.
+type Suits func(e pipeline.Export, d pipeline.Datasource) error
 
 // Service holds the rules of datasources.
 type Service struct {
@@ -51,12 +56,14 @@ func (s *Service) Function() door.Function {
 	return door.Function{
 		Name: pipeline.StepControlLog,
 		Commands: map[string]door.Command{
+			eventing.DatasourceCreate: s.create,
 			eventing.DatasourceResend: s.resend,
 		},
 		Events: map[string]door.EventHandler{
 			eventing.KafkaRecord: s.receive,
 		},
 		Routes: []door.Route{
+			{Pattern: "POST /datasources", Type: eventing.DatasourceCreate, Made: "/datasources"},
 			{Pattern: "POST /datasources/{id}/resend", Type: eventing.DatasourceResend, Made: "/datasources"},
 		},
 		Resources: []door.Resource{

@@ -59,7 +59,7 @@ func newRig(t *testing.T) *rig {
 		Name: "deploy-training", Events: map[string]door.EventHandler{eventing.DatasourceReceived: r.take},
 	}, r.store, log))
 	s := controllog.NewService(controllog.Deps{
-		Store: r.store, Cluster: r.cluster, ControlTopic: r.control, Log: log,
+		Store: r.store, Cluster: r.cluster, ControlTopic: r.control, Log: log, Suits: refuseUint9,
 		Emit: eventing.NewEmitter(sink.URL, eventing.Overrides{}, &http.Client{Timeout: time.Minute}),
 	})
 	step := door.Handler(s.Function(), r.store, log)
@@ -393,9 +393,11 @@ func (r *rig) deployment(t *testing.T) (id int64) {
 			return err
 		}
 		d := pipeline.Deployment{Configuration: c.ID, BatchSize: 1, TrainingKwargs: pipeline.TrainingKwargs{Epochs: 1}}
-		err := tx.CreateDeployment(&d)
+		if err := tx.CreateDeployment(&d); err != nil {
+			return err
+		}
 		id = d.ID
-		return err
+		return tx.CreateResult(&pipeline.Result{Deployment: d.ID, Configuration: c.ID, Model: m.ID, ModelVersion: m.Version})
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -35,13 +35,20 @@ func (s *Service) resend(ctx context.Context, call *door.Call) error {
 	if d.Retention, err = s.Cluster.Available(ctx, d.Ranges); err != nil {
 		return err
 	}
-	message := control.MessageFor(d, form.Deployment)
+	d.ResendOf, d.Deployment = d.ID, form.Deployment
+	return s.sendAgain(ctx, call, d)
+}
+
+// sendAgain sends a control message of ranges that are in the log, and makes the
+// datasource that it is.
+func (s *Service) sendAgain(ctx context.Context, call *door.Call, d pipeline.Datasource) error {
+	message := control.MessageFor(d, d.Deployment)
 	origin, err := control.Send(ctx, s.Cluster, s.ControlTopic, message)
 	if err != nil {
 		return err
 	}
 	again := d
-	again.ID, again.Deployment, again.ResendOf, again.Origin, again.TotalMsg, again.Unused = 0, form.Deployment, d.ID, origin, message.Total(), nil
+	again.ID, again.Origin, again.TotalMsg, again.Unused = 0, origin, message.Total(), nil
 	again.Received = time.Time{} // now
 	var stored pipeline.Datasource
 	var fact event.Event
@@ -74,19 +81,8 @@ func (s *Service) resendable(ctx context.Context, id, deployment int64) (pipelin
 				Kind: pipeline.Conflict, Field: "id", Reason: "the datasource was refused: " + d.Rejected.Reason, Hint: d.Rejected.Hint,
 			}
 		}
-		_, err = tx.Deployment(deployment)
-		if pipeline.KindOf(err) == pipeline.NotFound {
-			return d, pipeline.Invalidf("deployment", "there is no deployment %d", deployment).WithHint("create the deployment first")
-		}
-		if err != nil {
-			return d, err
-		}
 		again := d
-		again.ID, again.Deployment = 0, deployment
-		why, err := tx.Unused(again)
-		if why != nil {
-			err = &pipeline.Error{Kind: pipeline.Conflict, Field: why.Field, Reason: why.Reason, Hint: why.Hint}
-		}
-		return d, err
+		again.Deployment = deployment
+		return d, takes(tx, again)
 	})
 }

@@ -75,7 +75,7 @@ func (s *Service) again(tx *registry.Tx, r *pipeline.Result) error {
 	if err != nil {
 		return err
 	}
-	if err := s.readable(m, d); err != nil {
+	if err := Readable(m.Export, d, s.Registry); err != nil {
 		return err
 	}
 	r.Datasource, r.Lost = d.ID, 0

@@ -53,7 +53,7 @@ func (s *Service) assign(tx *registry.Tx, dep pipeline.Deployment, d pipeline.Da
 		}
 		r.Datasource = d.ID
 		r.EpochsTotal = dep.TrainingKwargs.Epochs
-		if err := s.readable(m, d); err != nil {
+		if err := Readable(m.Export, d, s.Registry); err != nil {
 			fail(&r, err)
 			if _, err := save(tx, &r); err != nil {
 				return nil, err
@@ -109,13 +109,13 @@ func setStatus(r *pipeline.Result, status pipeline.ResultStatus) {
 	}
 }
 
-// readable is nil where a model can be trained on a datasource, else the reason
-// why it cannot.
-func (s *Service) readable(m pipeline.Model, d pipeline.Datasource) error {
+// Readable is nil where a model can be trained on a datasource, else the reason
+// why it cannot; registry says whether schemas can be asked for.
+func Readable(m pipeline.Export, d pipeline.Datasource, registry bool) error {
 	if err := m.CheckRates(d.ValidationRate, d.TestRate); err != nil {
 		return err
 	}
-	_, err := codec.ForTraining(d.InputFormat, d.InputConfig, m.Export, s.Registry)
+	_, err := codec.ForTraining(d.InputFormat, d.InputConfig, m, registry)
 	return err
 }
 

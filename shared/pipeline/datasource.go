@@ -35,6 +35,23 @@ type ResendForm struct {
 	Deployment int64 `json:"deployment" required:"true" minimum:"1" refers:"deployment" example:"2" description:"deployment to train"`
 }
 
+// DatasourceForm is what a person gives to train on records that lie in topics
+// already.
+type DatasourceForm struct {
+	Deployment     int64           `json:"deployment" required:"true" minimum:"1" refers:"deployment" example:"1" description:"deployment that is to train"`
+	Topic          string          `json:"topic" required:"true" minLength:"1" maxLength:"1048576" arg:"TOPIC,..." example:"points" description:"topics that hold the records, separated by commas: each whole (orders), one partition (orders:0), or a range (orders:0:100:5000, offset and length)"`
+	Since          string          `json:"since,omitempty" maxLength:"64" arg:"TIME" example:"7d" description:"take records from this time on: RFC 3339, milliseconds since 1970, or how long ago (7d, 12h, last 30 minutes) (default: all that are kept)"`
+	Until          string          `json:"until,omitempty" maxLength:"64" arg:"TIME" description:"take records before this time (default: now)"`
+	InputFormat    Format          `json:"input_format" required:"true" flag:"format" example:"JSON" description:"RAW, AVRO or JSON"`
+	InputConfig    json.RawMessage `json:"input_config,omitempty" types:"object,null" arg:"JSON" example:"{\"data_fields\":[\"a\",\"b\"],\"label_field\":\"y\"}" description:"how the records are read: a JSON object"`
+	ValidationRate float64         `json:"validation_rate" minimum:"0" maximum:"1" arg:"RATE" example:"0.2" description:"share of the records to validate on, from 0 to 1"`
+	TestRate       float64         `json:"test_rate" minimum:"0" maximum:"1" arg:"RATE" description:"share of the records to test on, from 0 to 1"`
+	Shuffle        bool            `json:"shuffle" description:"shuffle the records once before the split"`
+	Seed           int64           `json:"seed" arg:"N" description:"seed of that (default: 0)"`
+	Order          string          `json:"order,omitempty" enum:"time,partition" description:"how several partitions are read: time (merged by the records' times) or partition (default: time)"`
+	Description    string          `json:"description,omitempty" maxLength:"4096" arg:"TEXT" description:"note for people"`
+}
+
 // Datasource is a control message that was accepted (or refused): where a stream
 // lies in the log, in which format, and how to split it.
 type Datasource struct {
@@ -50,6 +67,7 @@ type Datasource struct {
 	Shuffle        bool                       `json:"shuffle"`
 	Seed           int64                      `json:"seed"`
 	Order          Order                      `json:"order,omitempty" description:"how several partitions are read; by time of their records when absent"`
+	Asked          *Asked                     `json:"asked,omitempty" nullable:"false" description:"what the ranges were looked up by, where the message named topics by time"`
 	Extra          map[string]json.RawMessage `json:"extra,omitempty" description:"members of the control message that the contract does not know"`
 	TopicIDs       map[string]string          `json:"topic_ids,omitempty" description:"Kafka's ids of the topics when the stream was announced: one that was made anew has another"`
 	ResendOf       int64                      `json:"resend_of,omitempty" description:"the datasource that was used again"`
@@ -58,6 +76,14 @@ type Datasource struct {
 	Retention      Retention                  `json:"retention"`
 	Rejected       *Rejection                 `json:"rejected,omitempty"`
 	Unused         *Rejection                 `json:"unused,omitempty" description:"why no training began on it, where none did"`
+}
+
+// Asked is what ranges of offsets were looked up by, once: whatever is written to
+// the topics later, trainings and re-sends take the records of the ranges.
+type Asked struct {
+	Topic string     `json:"topic" description:"topics, each whole or one partition of it (topic:partition)"`
+	Since *time.Time `json:"since,omitempty" nullable:"false" description:"from this time on; from the first record that was kept where absent"`
+	Until *time.Time `json:"until,omitempty" nullable:"false" description:"before this time; to the end as it was then where absent"`
 }
 
 // SameStream reports whether two control messages lead to the same training.

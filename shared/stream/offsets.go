@@ -51,16 +51,25 @@ func (c *Cluster) offsetsOf(ctx context.Context, topic string, some ...int) (fir
 	return e.first, e.next, err
 }
 
-func (c *Cluster) askOffsets(ctx context.Context, topic string, some []int) (e extent, err error) {
+// ledBy gives the partitions of a topic by their leaders: some, or all.
+func (c *Cluster) ledBy(ctx context.Context, topic string, some []int) (map[int][]int, error) {
 	known, err := c.partitions(ctx, topic)
 	if err != nil {
-		return e, err
+		return nil, err
 	}
-	led := map[int][]int{} // by leader
+	led := map[int][]int{}
 	for _, p := range known {
 		if len(some) == 0 || slices.Contains(some, p.ID) {
 			led[p.Leader.ID] = append(led[p.Leader.ID], p.ID)
 		}
+	}
+	return led, nil
+}
+
+func (c *Cluster) askOffsets(ctx context.Context, topic string, some []int) (e extent, err error) {
+	led, err := c.ledBy(ctx, topic, some)
+	if err != nil {
+		return e, err
 	}
 	e = extent{first: map[int]int64{}, stable: map[int]int64{}, next: map[int]int64{}}
 	for _, ids := range led {

@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -29,6 +30,7 @@ func datasourceKind(env *cli.Env) kind[pipeline.Datasource] {
 			{"RECEIVED", func(d pipeline.Datasource, n *names) string { return terminal.Ago(d.Received, n.now) }},
 		},
 		details: showDatasource,
+		members: membersOf(pipeline.DatasourceForm{}),
 		filters: []filter{{name: "deployment", usage: "only those of `DEPLOYMENT`", ref: toDeployment}},
 	}
 }
@@ -73,7 +75,7 @@ func showDatasource(w io.Writer, d pipeline.Datasource) error {
 		shuffle = fmt.Sprintf("once before the split, seed %d", d.Seed)
 	}
 	err := facts(w, "id", fmt.Sprint(d.ID), "deployment", fmt.Sprint(d.Deployment), "description", d.Description,
-		"ranges", ranges(d.Ranges), "format", string(d.InputFormat), "config", string(d.InputConfig),
+		"ranges", ranges(d.Ranges), "looked up as", asked(d.Asked), "format", string(d.InputFormat), "config", string(d.InputConfig),
 		"records", terminal.Count(d.TotalMsg), "training/test/validation %", split(d), "order", order, "shuffled", shuffle,
 		"retention", retention(d), "re-send of", resend, "not used", extras(d),
 		"control record", fmt.Sprintf("%s partition %d offset %d, %s", d.Origin.Topic, d.Origin.Partition, d.Origin.Offset, terminal.Bytes(int64(d.Origin.Bytes))),
@@ -88,6 +90,21 @@ func showDatasource(w io.Writer, d pipeline.Datasource) error {
 		return facts(w, "trains nothing", d.Unused.Reason, "hint", d.Unused.Hint)
 	}
 	return nil
+}
+
+// asked says what ranges were looked up by.
+func asked(a *pipeline.Asked) string {
+	if a == nil {
+		return ""
+	}
+	text := a.Topic
+	if a.Since != nil {
+		text += " from " + stamp(*a.Since)
+	}
+	if a.Until != nil {
+		text += " until " + stamp(*a.Until)
+	}
+	return terminal.Plain(text)
 }
 
 // extras are the members of a control message that have no effect.
@@ -105,7 +122,26 @@ func extras(d pipeline.Datasource) string {
 func datasources(env *cli.Env) *cobra.Command {
 	k := datasourceKind(env)
 	cmd := &cobra.Command{Use: "datasources", Aliases: []string{"datasource"}, Short: "Streams that lie in the log"}
-	return cli.Group(cmd, k.list(), k.show(), resend(env, k))
+	return cli.Group(cmd, createDatasource(env, k), k.list(), k.show(), resend(env, k))
+}
+
+func createDatasource(env *cli.Env, k kind[pipeline.Datasource]) *cobra.Command {
+	var watch bool
+	create := k.create(edit[pipeline.Datasource]{
+		verb: "create", past: "created",
+		done: func(ctx context.Context, c *client.Client, d pipeline.Datasource) error {
+			if watch {
+				return watchTraining(ctx, env, c, d.Deployment)
+			}
+			env.Note("deployment %d trains on %s records of %s", d.Deployment, terminal.Count(d.TotalMsg), ranges(d.Ranges))
+			return nil
+		},
+	}, membersUsage)
+	create.Short = "Train on records that lie in topics already"
+	create.Example = "  " + env.Program + ` datasources create --topic orders --since 7d --deployment 1 --format JSON \
+    --input-config '{"data_fields": ["amount", "items"], "label_field": "returned"}' --validation-rate 0.2`
+	create.Flags().BoolVarP(&watch, "watch", "w", false, "follow the trainings until they end")
+	return create
 }
 
 func resend(env *cli.Env, k kind[pipeline.Datasource]) *cobra.Command {

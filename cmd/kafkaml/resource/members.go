@@ -30,6 +30,7 @@ type member struct {
 	ref      reference                                 // the member holds an id, or ids where list is set
 	list     bool
 	words    []string // for completion, where the values are few
+	truth    bool     // true or false, true where its flag stands alone
 }
 
 // membersOf are the members of a form by its tags, which eventing/schema
@@ -77,6 +78,9 @@ func memberOf(field reflect.StructField, prefix, name string) member {
 		}
 	}
 	m.hidden = m.flag == "-"
+	if m.truth = field.Type.Kind() == reflect.Bool; m.truth {
+		m.arg = "BOOL"
+	}
 	switch {
 	case m.list:
 		m.usage += ": names or ids, separated by commas"
@@ -109,6 +113,10 @@ func parserOf(t reflect.Type) func(string) (any, error) {
 		return pairs
 	case t.Kind() == reflect.Int, t.Kind() == reflect.Int64:
 		return integer
+	case t.Kind() == reflect.Float64:
+		return fraction
+	case t.Kind() == reflect.Bool:
+		return truth
 	}
 	return nil
 }
@@ -163,6 +171,9 @@ func attach[T any](f *form, k kind[T], cmd *cobra.Command, fileUsage string) {
 			continue
 		}
 		cmd.Flags().Var(text{&f.texts[i], m.arg}, m.flag, m.usage)
+		if m.truth {
+			cmd.Flags().Lookup(m.flag).NoOptDefVal = "true"
+		}
 		complete := cli.Choices(m.words...)
 		if m.ref != nil {
 			complete = m.ref.complete(k.env)
@@ -277,6 +288,22 @@ func integer(text string) (any, error) {
 		return nil, fmt.Errorf("not an integer")
 	}
 	return n, nil
+}
+
+func fraction(text string) (any, error) {
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return nil, fmt.Errorf("not a number")
+	}
+	return n, nil
+}
+
+func truth(text string) (any, error) {
+	b, err := strconv.ParseBool(text)
+	if err != nil {
+		return nil, fmt.Errorf("neither true nor false")
+	}
+	return b, nil
 }
 
 // object reads JSON, or the JSON in a file after "@".

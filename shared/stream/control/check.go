@@ -7,6 +7,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
@@ -16,6 +17,8 @@ type parser struct {
 	d        *pipeline.Datasource
 	err      *pipeline.Error
 	readings [][]pipeline.Range // see leave
+	bounds   *bounds            // of topics that are named without offsets; nil where none is
+	now      time.Time
 }
 
 func (p *parser) fail(err *pipeline.Error) {
@@ -39,6 +42,7 @@ func (p *parser) fill(key []byte, v *message) {
 	p.d.Seed = p.integer("seed", v.seed)
 	p.order(v.order)
 	p.d.TotalMsg = p.integer("total_msg", v.total)
+	p.times(v)
 	p.ranges(v)
 }
 

@@ -29,6 +29,7 @@ type Message struct {
 	Shuffle        bool // once, before the split, by Seed
 	Seed           int64
 	Order          pipeline.Order
+	Asked          *pipeline.Asked            // what the ranges were looked up by; nil where they were named
 	Extra          map[string]json.RawMessage // members the contract does not know, kept
 }
 
@@ -38,7 +39,7 @@ func MessageFor(d pipeline.Datasource, deployment int64) Message {
 	return Message{
 		Deployment: deployment, Ranges: d.Ranges, InputFormat: d.InputFormat, InputConfig: d.InputConfig,
 		ValidationRate: d.ValidationRate, TestRate: d.TestRate, Description: d.Description,
-		Shuffle: d.Shuffle, Seed: d.Seed, Order: d.Order, Extra: d.Extra,
+		Shuffle: d.Shuffle, Seed: d.Seed, Order: d.Order, Asked: d.Asked, Extra: d.Extra,
 	}
 }
 
@@ -76,6 +77,9 @@ func (m Message) Encode() (key, value []byte, err error) {
 	}
 	if m.Order != pipeline.OrderTime {
 		members["order"] = m.Order
+	}
+	if m.Asked != nil {
+		members["asked"] = m.Asked
 	}
 	if value, err = json.Marshal(members); err != nil {
 		return nil, nil, &pipeline.Error{Op: "write control message", Kind: pipeline.Invalid, Err: err}

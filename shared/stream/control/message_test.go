@@ -160,7 +160,7 @@ func TestParseRefuses(t *testing.T) {
 		"a deployment of {}":  {"\x01", message("deployment_id={}"), "deployment_id", "{}"},
 		"no topic":            {"\x01", message("topic=null"), "topic", "missing"},
 		"an empty topic":      {"\x01", message(`topic="[]"`), "topic", "no range"},
-		"a topic alone":       {"\x01", message(`topic="automl"`), "topic", "without an end"},
+		"a topic alone":       {"\x01", message(`topic="automl"`), "topic", "online sinks, whose streams have no end"},
 		"five parts":          {"\x01", message(`topic="t:0:0:1:2"`), "topic", "5 parts"},
 		"a bad name":          {"\x01", message(`topic="../t:0:0:1"`), "topic", "name of a topic"},
 		"a negative offset":   {"\x01", message(`topic="t:0:-1:1"`), "topic", "no offset"},

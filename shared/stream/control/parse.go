@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
@@ -15,6 +16,8 @@ import (
 type message struct {
 	deployment, validation, test, total, seed number
 	topic, format, description, order         *string
+	since, until                              moment
+	asked                                     *pipeline.Asked
 	config, configuration                     json.RawMessage
 	shuffle                                   *bool
 }
@@ -34,6 +37,9 @@ func (v *message) members() []member {
 		{"shuffle", &v.shuffle},
 		{"seed", &v.seed},
 		{"order", &v.order},
+		{"since", &v.since},
+		{"until", &v.until},
+		{"asked", &v.asked},
 	}
 }
 
@@ -59,28 +65,45 @@ func (n *number) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// moment is a time as text, which a producer may write as a number of
+// milliseconds. It is empty where the member is absent or null.
+type moment string
+
+// UnmarshalJSON reads "7d", "1772352000000", 1772352000000 or null.
+func (m *moment) UnmarshalJSON(b []byte) error {
+	var n number
+	if b[0] != '"' && n.UnmarshalJSON(b) == nil {
+		*m = moment(n)
+		return nil
+	}
+	return json.Unmarshal(b, (*string)(m))
+}
+
 const opParse = "read control message"
 
 // Parse reads a record of the control topic in all forms of the contract. A
-// range in three parts comes back with Length -1, "to the end as of now", which
-// Read looks up. After an error the datasource holds what
+// range in three parts comes back with Length -1, "to the end as of now", and a
+// topic that is bounded by times with Partition -1 as well: Read looks them up.
+// After an error the datasource holds what
 // could be read, so that the refusal can be shown with it; the error names the
 // member at fault.
 func Parse(key, value []byte) (pipeline.Datasource, error) {
-	d, _, err := parse(key, value)
-	return d, err
+	p := parse(key, value)
+	if p.err != nil {
+		return *p.d, p.err
+	}
+	return *p.d, nil
 }
 
-// parse is Parse, and gives the readings of the ranges among which only the log
-// can tell, see leave.
-func parse(key, value []byte) (d pipeline.Datasource, readings [][]pipeline.Range, err error) {
-	d.Origin.Bytes = len(key) + len(value)
-	p := parser{d: &d}
+// parse is Parse, and leaves what only the log can tell with the parser.
+func parse(key, value []byte) *parser {
+	d := &pipeline.Datasource{Origin: pipeline.Origin{Bytes: len(key) + len(value)}}
+	p := &parser{d: d, now: time.Now().UTC()}
 	all, fault := object(value)
 	if fault != nil {
 		p.fail(fault) // the first to be said: what the key names is shown with it
 		p.deployment(key, "")
-		return d, nil, p.err
+		return p
 	}
 	var v message
 	for _, m := range v.members() {
@@ -95,10 +118,7 @@ func parse(key, value []byte) (d pipeline.Datasource, readings [][]pipeline.Rang
 		d.Extra = all
 	}
 	p.fill(key, &v)
-	if p.err != nil {
-		return d, p.readings, p.err
-	}
-	return d, nil, nil
+	return p
 }
 
 // wanted says what a member is read into.
@@ -108,6 +128,8 @@ func wanted(into any) string {
 		return "a number"
 	case **bool:
 		return "true or false"
+	case *moment:
+		return "a time"
 	}
 	return "text"
 }

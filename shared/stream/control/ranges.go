@@ -8,8 +8,12 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// openEnd is the Length of a range that goes to the end as of now.
-const openEnd = -1
+// openEnd is the Length of a range that goes to the end as of now, and
+// allPartitions the Partition of a topic that is bounded by times.
+const (
+	openEnd       = -1
+	allPartitions = -1
+)
 
 // mostRecords is above every offset of a log, and small enough to add up.
 const mostRecords = int64(1) << 62
@@ -21,6 +25,7 @@ type entry struct {
 	partition     int
 	offset, place int64
 	open          bool // three parts
+	timed         bool // one part, or two: no offset
 }
 
 // ranges reads the topic member and decides what the fourth places mean.
@@ -37,6 +42,9 @@ func (p *parser) ranges(v *message) {
 			continue
 		}
 		e, err := parseEntry(part)
+		if err == nil {
+			err = p.bounded(e, entries)
+		}
 		if err != nil {
 			p.fail(err)
 			return
@@ -55,21 +63,24 @@ func parseEntry(text string) (entry, *pipeline.Error) {
 		return pipeline.Invalidf("topic", "%q %s", clip([]byte(text)), why).WithHint("write topic:partition:offset:length")
 	}
 	parts := strings.Split(text, ":")
-	if len(parts) == 1 {
-		return entry{}, bad("names no partition and offset: a stream without an end cannot be trained on")
-	}
-	if len(parts) != 3 && len(parts) != 4 {
+	if len(parts) > 4 {
 		return entry{}, bad("has " + strconv.Itoa(len(parts)) + " parts")
 	}
-	e := entry{topic: parts[0], open: len(parts) == 3}
+	e := entry{topic: parts[0], partition: allPartitions, open: len(parts) < 4, timed: len(parts) < 3}
 	if err := pipeline.ValidateTopic("topic", e.topic); err != nil {
 		return e, bad("does not begin with the name of a topic")
+	}
+	if len(parts) == 1 {
+		return e, nil
 	}
 	partition, err := strconv.ParseInt(parts[1], 10, 32)
 	if err != nil || partition < 0 {
 		return e, bad("names no partition")
 	}
 	e.partition = int(partition)
+	if e.timed {
+		return e, nil
+	}
 	if e.offset, err = strconv.ParseInt(parts[2], 10, 64); err != nil || e.offset < 0 || e.offset >= mostRecords {
 		return e, bad("names no offset")
 	}

@@ -12,21 +12,17 @@ import (
 )
 
 // Read reads a record of the control topic, looks up the ranges that go to the
-// end as of now, and compares all of them with what the log still holds. After
+// end as of now and those that times bound, and compares all of them with what the log still holds. After
 // an error the datasource holds what could be read. An error of kind
 // Unavailable may pass; any other says that the message cannot be used.
 func Read(ctx context.Context, c *stream.Cluster, key, value []byte) (pipeline.Datasource, error) {
-	d, readings, err := parse(key, value)
-	if len(readings) > 0 {
-		err = choose(ctx, c, &d, readings, err)
-	}
-	if err == nil {
-		err = resolve(ctx, c, &d)
-	}
+	p := parse(key, value)
+	d, err := p.resolved(ctx, c)
 	if err == nil {
 		err = c.Settle(ctx, d.Ranges)
 	}
 	if err != nil {
+		d.Ranges = slices.DeleteFunc(d.Ranges, func(r pipeline.Range) bool { return r.Partition == allPartitions || r.Length == openEnd })
 		d.Retention.State = pipeline.RetentionUnset
 		return d, err
 	}
@@ -35,6 +31,20 @@ func Read(ctx context.Context, c *stream.Cluster, key, value []byte) (pipeline.D
 	}
 	d.TopicIDs, err = c.TopicIDs(ctx, topicsOf(d.Ranges)...)
 	return d, err
+}
+
+// resolved gives the datasource with what the log tells of its ranges.
+func (p *parser) resolved(ctx context.Context, c *stream.Cluster) (d pipeline.Datasource, err error) {
+	if p.err != nil {
+		err = p.err
+	}
+	if len(p.readings) > 0 {
+		err = choose(ctx, c, p.d, p.readings, err)
+	}
+	if err == nil {
+		err = resolve(ctx, c, p.d, p.bounds)
+	}
+	return *p.d, err
 }
 
 // topicsOf are the topics of ranges, each once.
@@ -87,12 +97,18 @@ func count(ctx context.Context, c *stream.Cluster, ranges []pipeline.Range, most
 	return n, err
 }
 
-// resolve looks up the ranges that go to the end as of now, leaves out those that
-// are empty, and then compares total_msg with their sum.
-func resolve(ctx context.Context, c *stream.Cluster, d *pipeline.Datasource) error {
+// resolve looks up the ranges that go to the end as of now or that times bound,
+// leaves out those that are empty, and then compares total_msg with their sum.
+func resolve(ctx context.Context, c *stream.Cluster, d *pipeline.Datasource, times *bounds) error {
 	var ranges []pipeline.Range
 	var sum int64
-	open := false
+	open := times != nil
+	if times != nil {
+		var err error
+		if d.Ranges, err = times.between(ctx, c, d.Ranges); err != nil {
+			return err
+		}
+	}
 	for _, r := range d.Ranges {
 		if r.Length == openEnd {
 			open = true

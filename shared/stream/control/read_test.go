@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -136,5 +137,69 @@ func TestParseWhatIsNoObject(t *testing.T) {
 		if _, err := control.Parse([]byte{7}, []byte(message(member))); err == nil || strings.Contains(err.Error(), "unmarshal") {
 			t.Errorf("%s: %v", member, err)
 		}
+	}
+}
+
+// Topics that are bounded by times become ranges of offsets once, and are kept
+// with what they were looked up by.
+func TestReadTimes(t *testing.T) {
+	c := streamtest.Cluster(t)
+	one, two := streamtest.Topic(t, c, 2), streamtest.Topic(t, c, 1)
+	now := time.Now()
+	for partition := range 2 {
+		for _, hours := range []int{50, 20, 3} {
+			produce(t, c, one, partition, []stream.Record{{Value: []byte("v"), Time: now.Add(time.Duration(-hours) * time.Hour)}})
+		}
+	}
+	produce(t, c, two, 0, numbered(4))
+	var day pipeline.Datasource
+	for name, test := range map[string]struct {
+		topic   string
+		members []string
+		want    []pipeline.Range
+		refused string
+	}{
+		"one day":             {one, []string{`since="1d"`}, []pipeline.Range{at(one, 0, 1, 2), at(one, 1, 1, 2)}, ""},
+		"a time until a time": {one, []string{fmt.Sprintf("since=%d", now.Add(-60*time.Hour).UnixMilli()), fmt.Sprintf("until=%q", now.Add(-10*time.Hour).Format(time.RFC3339))}, []pipeline.Range{at(one, 0, 0, 2), at(one, 1, 0, 2)}, ""},
+		"one partition":       {"[" + one + ":1]", []string{`since="last 4 hours"`}, []pipeline.Range{at(one, 1, 2, 1)}, ""},
+		"several topics":      {one + "," + two, []string{`since="4h"`, "total_msg=6"}, []pipeline.Range{at(one, 0, 2, 1), at(one, 1, 2, 1), at(two, 0, 0, 4)}, ""},
+		"all":                 {two, []string{`since="earliest"`}, []pipeline.Range{at(two, 0, 0, 4)}, ""},
+		"of an online sink":   {two, []string{"incremental=true"}, nil, "online sinks"},
+		"of an older one":     {two, nil, nil, "online sinks"},
+		"with offsets":        {one + ":0:0", []string{`since="1d"`}, nil, "names its own offsets"},
+		"twice":               {one + "," + one + ":1", []string{`since="1d"`}, nil, "named twice"},
+		"the wrong way":       {one, []string{`since="1d"`, `until="2d"`}, nil, "is not before until"},
+		"in the future":       {one, []string{`until="2099-01-01"`}, nil, "lies in the future"},
+		"in seconds":          {one, []string{fmt.Sprintf("since=%d", now.Unix())}, nil, "not a time in milliseconds"},
+		"no time":             {one, []string{`since="yesterday"`}, nil, "not a time"},
+		"no text":             {one, []string{`since={}`}, nil, "is not a time"},
+		"nothing in it":       {one, []string{`since="1h"`}, nil, "holds no record"},
+		"one of two empty":    {two + "," + one, []string{`since="1h"`}, nil, "topic " + one + " holds no record"},
+		"another number":      {one, []string{`since="1d"`, "total_msg=9"}, nil, "the ranges hold 4"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, err := control.Read(t.Context(), c, []byte{1}, []byte(message(append(test.members, fmt.Sprintf("topic=%q", test.topic))...)))
+			if test.refused != "" {
+				if pipeline.KindOf(err) != pipeline.Invalid || !strings.Contains(err.Error(), test.refused) || len(d.Ranges) > 0 && d.Ranges[0].Partition < 0 {
+					t.Errorf("%+v, %v", d, err)
+				}
+				return
+			}
+			if err != nil || !cmp.Equal(d.Ranges, test.want) || d.Asked == nil || d.Asked.Topic == "" {
+				t.Fatalf("%+v, %v", d, err)
+			}
+			if name == "one day" {
+				day = d
+			}
+		})
+	}
+	produce(t, c, one, 0, numbered(1)) // what comes later is not in it
+	key, value, err := control.MessageFor(day, 2).Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := control.Read(t.Context(), c, key, value)
+	if err != nil || !cmp.Equal(again.Ranges, day.Ranges) || !cmp.Equal(again.Asked, day.Asked) || !again.SameStream(day) {
+		t.Errorf("sent again: %+v, %v", again, err)
 	}
 }

@@ -2,6 +2,14 @@
 // from the structs of shared/pipeline and client.Config, and the frameworks that
 // are registered: change those.
 
+export interface Asked {
+  /** from this time on; from the first record that was kept where absent */
+  since?: string
+  /** topics, each whole or one partition of it (topic:partition) */
+  topic: string
+  /** before this time; to the end as it was then where absent */
+  until?: string
+}
 export interface Column {
   /** records in which it is infinite */
   infinite?: number
@@ -57,6 +65,8 @@ export interface Confusion {
   split: string
 }
 export interface Datasource {
+  /** what the ranges were looked up by, where the message named topics by time */
+  asked?: Asked
   deployment: number
   description: string
   /** members of the control message that the contract does not know */
