@@ -288,3 +288,51 @@ func TestDescriptionGoesWithTheProcess(t *testing.T) {
 		t.Errorf("left: %v, %v", left, err)
 	}
 }
+
+// A request that was sent to a replica a moment before it is replaced is
+// answered: the replica does not end before.
+func TestReplicaThatIsHeldDoesNotEnd(t *testing.T) {
+	l, _ := rig(t, Config{Grace: 10 * time.Minute})
+	apply := func(output string) {
+		t.Helper()
+		if err := l.Apply(t.Context(), platformtest.Service("held", output, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	acquired := func(not string) (url string, release func()) {
+		t.Helper()
+		for until := time.Now().Add(2 * time.Minute); time.Now().Before(until); time.Sleep(time.Millisecond) {
+			if url, release = l.acquire("held"); release != nil {
+				if url != not {
+					return url, release
+				}
+				release()
+			}
+		}
+		t.Fatal("no replica is ready")
+		return "", nil
+	}
+	apply("one")
+	old, release := acquired("")
+	apply("two")
+	_, done := acquired(old)
+	done()
+	for until := time.Now().Add(2 * time.Minute); len(l.URLs("held")) != 1 && time.Now().Before(until); time.Sleep(time.Millisecond) {
+	}
+	answers := func() bool {
+		res, err := http.Get(old + "/v2/x") // #nosec G107 -- a process of this test
+		if err != nil {
+			return false
+		}
+		return res.Body.Close() == nil && res.StatusCode == http.StatusOK
+	}
+	if !answers() {
+		t.Fatal("a replica ended while a request was on its way to it")
+	}
+	release()
+	for until := time.Now().Add(2 * time.Minute); answers(); time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatal("a replica that was replaced goes on")
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"context"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -15,16 +16,13 @@ import (
 func (l *Platform) Proxy() http.Handler {
 	proxy := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
-			name, rest, _ := strings.Cut(strings.TrimPrefix(r.In.URL.Path, "/"), "/")
-			urls := l.URLs(name)
-			if len(urls) == 0 {
+			_, rest, _ := strings.Cut(strings.TrimPrefix(r.In.URL.Path, "/"), "/")
+			target, _ := r.In.Context().Value(replicaKey{}).(string)
+			to, err := url.Parse(target)
+			if err != nil {
 				return // the transport refuses a URL without a host
 			}
-			target, err := url.Parse(urls[0])
-			if err != nil {
-				return
-			}
-			r.SetURL(target)
+			r.SetURL(to)
 			r.Out.URL.Path, r.Out.URL.RawPath = "/"+rest, ""
 			r.SetXForwarded()
 		},
@@ -36,13 +34,18 @@ func (l *Platform) Proxy() http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-		if len(l.URLs(name)) == 0 {
+		to, release := l.acquire(name)
+		if release == nil {
 			notReady(w)
 			return
 		}
-		proxy.ServeHTTP(w, r)
+		defer release()
+		proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), replicaKey{}, to)))
 	})
 }
+
+// replicaKey is the key of the replica's URL in the context of a request to it.
+type replicaKey struct{}
 
 func notReady(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/problem+json")

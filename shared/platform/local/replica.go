@@ -39,16 +39,47 @@ type replica struct {
 	up       bool
 	was      bool // ready before
 	leaving  bool
+	held     int // requests that it is to answer
 	failures int
 	reason   string
 }
 
-// leave sends the replica no more requests, lets it drain and ends it.
+// leave sends the replica no more requests, lets it drain and ends it. Those that
+// were sent to it already are answered first, if that takes no longer than the
+// grace: one that has been sent need not have arrived.
 func (r *replica) leave() {
 	r.mu.Lock()
 	r.leaving, r.up = true, false
+	held := r.held
 	r.mu.Unlock()
-	r.cancel()
+	if held == 0 {
+		r.cancel()
+		return
+	}
+	time.AfterFunc(r.s.l.c.Grace, r.cancel)
+}
+
+// hold gives the URL of a replica that is ready, which then does not end before
+// release.
+func (r *replica) hold() (url string, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.up {
+		return "", false
+	}
+	r.held++
+	return r.url, true
+}
+
+// release ends a hold.
+func (r *replica) release() {
+	r.mu.Lock()
+	r.held--
+	last := r.leaving && r.held == 0
+	r.mu.Unlock()
+	if last {
+		r.cancel()
+	}
 }
 
 // state returns where the replica serves, whether it is ready, and why it keeps

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -210,6 +211,26 @@ func (l *Platform) URLs(name string) []string {
 	s.turn++
 	at := s.turn % len(st.URLs)
 	return append(st.URLs[at:len(st.URLs):len(st.URLs)], st.URLs[:at]...)
+}
+
+// acquire gives the URL of a Service's next ready replica, which does not end
+// before release is called. It is nil where none is ready.
+func (l *Platform) acquire(name string) (url string, release func()) {
+	s, err := l.service(name)
+	if err != nil {
+		return "", nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.turn++
+	all := slices.Concat(s.replicas, s.retiring)
+	for i := range all {
+		r := all[(s.turn+i)%len(all)]
+		if url, ok := r.hold(); ok {
+			return url, r.release
+		}
+	}
+	return "", nil
 }
 
 func (l *Platform) service(name string) (*service, error) {
