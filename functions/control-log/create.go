@@ -50,7 +50,7 @@ func messageOf(form pipeline.DatasourceForm) ([]byte, error) {
 		"deployment_id": form.Deployment, "topic": form.Topic, "since": form.Since, "until": form.Until,
 		"input_format": form.InputFormat, "input_config": config,
 		"validation_rate": form.ValidationRate, "test_rate": form.TestRate,
-		"shuffle": form.Shuffle, "seed": form.Seed, "order": form.Order, "description": form.Description,
+		"shuffle": form.Shuffle, "seed": form.Seed, "split": form.Split, "order": form.Order, "description": form.Description,
 	})
 }
 

@@ -101,7 +101,7 @@ func specOf(r pipeline.Result, dep pipeline.Deployment, d pipeline.Datasource, m
 		Seed: dep.Seed, Engine: dep.Engine, OnNaN: dep.OnNaN, GPUs: dep.GPUs,
 		Datasource: d.ID, Ranges: d.Ranges, InputFormat: d.InputFormat, InputConfig: d.InputConfig,
 		ValidationRate: d.ValidationRate, TestRate: d.TestRate,
-		ShuffleStream: d.Shuffle, StreamSeed: d.Seed, Order: d.Order, TopicIDs: d.TopicIDs, Warnings: ineffective(d),
+		ShuffleStream: d.Shuffle, StreamSeed: d.Seed, Split: d.Split, Order: d.Order, TopicIDs: d.TopicIDs, Warnings: ineffective(d),
 	}
 }
 

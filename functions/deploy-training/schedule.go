@@ -115,6 +115,9 @@ func Readable(m pipeline.Export, d pipeline.Datasource, registry bool) error {
 	if err := m.CheckRates(d.ValidationRate, d.TestRate); err != nil {
 		return err
 	}
+	if err := m.CheckSplit(d.Split); err != nil {
+		return err
+	}
 	_, err := codec.ForTraining(d.InputFormat, d.InputConfig, m, registry)
 	return err
 }

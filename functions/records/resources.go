@@ -26,6 +26,7 @@ type streamForm struct {
 	Shuffle        bool     `json:"shuffle,omitempty"`
 	Seed           int64    `json:"seed,omitempty"`
 	Order          string   `json:"order,omitempty" enum:"time,partition"`
+	Split          string   `json:"split,omitempty" enum:"time,random,label"`
 	Description    string   `json:"description,omitempty"`
 	Example        string   `json:"example,omitempty" description:"a data set of GET /datasets, in place of files"`
 	Files          []string `json:"file,omitempty" nullable:"false" description:"one file, or two: samples and labels"`

@@ -100,7 +100,7 @@ func readSendForm(r *http.Request, controlTopic string) (f sendForm, err error) 
 	f.sink = control.SinkConfig{
 		Topic: r.FormValue("topic"), ControlTopic: controlTopic, Description: r.FormValue("description"),
 		Deployment: p.whole("deployment"), ValidationRate: p.rate("validation_rate"), TestRate: p.rate("test_rate"),
-		Shuffle: r.FormValue("shuffle") == "true", Seed: p.whole("seed"), Order: p.order("order"),
+		Shuffle: r.FormValue("shuffle") == "true", Seed: p.whole("seed"), Order: p.order("order"), Split: p.split("split"),
 	}
 	f.file = files.Options{
 		Format: pipeline.Format(r.FormValue("format")), Label: r.FormValue("label"), Drop: r.FormValue("drop"),
@@ -151,6 +151,14 @@ func (p *fields) order(name string) pipeline.Order {
 		p.err = err
 	}
 	return order
+}
+
+func (p *fields) split(name string) pipeline.SplitBy {
+	by, err := pipeline.ParseSplit(name, p.r.FormValue(name))
+	if err != nil && p.err == nil {
+		p.err = err
+	}
+	return by
 }
 
 func (p *fields) rate(name string) float64 {
@@ -262,6 +270,9 @@ func fits(f control.SinkConfig, reader *files.Reader, export pipeline.Export) er
 	}
 	if err == nil {
 		err = export.CheckRates(f.ValidationRate, f.TestRate)
+	}
+	if err == nil {
+		err = export.CheckSplit(f.Split)
 	}
 	return err
 }

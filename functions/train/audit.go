@@ -10,14 +10,11 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// maxClasses bounds what is counted and shown by class.
-const maxClasses = 1000
-
 // classes is how many classes labels are counted by, 0 for a model that is no
 // classifier.
 func (t *training) classes() int {
 	e := t.Job.Export
-	if (e.Task != pipeline.Classification && e.Task != pipeline.BinaryClassification) || len(e.Labels) != 1 || e.Classes > maxClasses {
+	if (e.Task != pipeline.Classification && e.Task != pipeline.BinaryClassification) || len(e.Labels) != 1 || e.Classes > pipeline.MaxClasses {
 		return 0
 	}
 	return e.Classes
@@ -75,7 +72,7 @@ func missing(split string, have, whole []int64) []string {
 		rest = fmt.Sprintf(" and %d more", len(lacks)-shown)
 		lacks = lacks[:shown]
 	}
-	return []string{fmt.Sprintf("the %s split has no record of class %v%s: send the stream in mixed order, or shuffle it", split, lacks, rest)}
+	return []string{fmt.Sprintf("the %s split has no record of class %v%s: split the stream by label, or send it in mixed order", split, lacks, rest)}
 }
 
 // count counts a split's labels by class.

@@ -82,6 +82,9 @@ func (t *training) split(ctx context.Context) error {
 			return op("shuffle the stream", err)
 		}
 	}
+	if err := t.arrange(ctx); err != nil {
+		return op("split the stream", err)
+	}
 	total := t.cache.records
 	train, test, _ := pipeline.Split(total, t.Job.ValidationRate, t.Job.TestRate)
 	if train == 0 {
@@ -94,6 +97,10 @@ func (t *training) split(ctx context.Context) error {
 		t.train.shuffled, t.train.seed = true, uint64(t.Job.Seed)
 	}
 	audit, err := t.audit(ctx)
+	audit.By, audit.Seed = t.Job.Split, 0
+	if audit.By != pipeline.SplitTime {
+		audit.Seed = t.Job.StreamSeed
+	}
 	audit.Columns = t.values.columns()
 	audit.Warnings = slices.Concat(audit.Warnings, t.values.warnings(total), t.Job.Warnings)
 	t.outcome.Split = audit

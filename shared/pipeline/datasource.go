@@ -47,7 +47,8 @@ type DatasourceForm struct {
 	ValidationRate float64         `json:"validation_rate" minimum:"0" maximum:"1" arg:"RATE" example:"0.2" description:"share of the records to validate on, from 0 to 1"`
 	TestRate       float64         `json:"test_rate" minimum:"0" maximum:"1" arg:"RATE" description:"share of the records to test on, from 0 to 1"`
 	Shuffle        bool            `json:"shuffle" description:"shuffle the records once before the split"`
-	Seed           int64           `json:"seed" arg:"N" description:"seed of that (default: 0)"`
+	Seed           int64           `json:"seed" arg:"N" description:"seed of shuffling and of a split that is random (default: 0)"`
+	Split          string          `json:"split,omitempty" enum:"time,random,label" arg:"HOW" description:"which records are kept back: time (the last), random, or label (at random, of each class its share) (default: time)"`
 	Order          string          `json:"order,omitempty" enum:"time,partition" description:"how several partitions are read: time (merged by the records' times) or partition (default: time)"`
 	Description    string          `json:"description,omitempty" maxLength:"4096" arg:"TEXT" description:"note for people"`
 }
@@ -67,6 +68,7 @@ type Datasource struct {
 	Shuffle        bool                       `json:"shuffle"`
 	Seed           int64                      `json:"seed"`
 	Order          Order                      `json:"order,omitempty" description:"how several partitions are read; by time of their records when absent"`
+	Split          SplitBy                    `json:"split,omitempty" description:"which records are kept back from training: random, or label for a share of each class; the last ones when absent"`
 	Asked          *Asked                     `json:"asked,omitempty" nullable:"false" description:"what the ranges were looked up by, where the message named topics by time"`
 	Extra          map[string]json.RawMessage `json:"extra,omitempty" description:"members of the control message that the contract does not know"`
 	TopicIDs       map[string]string          `json:"topic_ids,omitempty" description:"Kafka's ids of the topics when the stream was announced: one that was made anew has another"`
@@ -96,7 +98,7 @@ func (d Datasource) SameStream(o Datasource) bool {
 	return slices.Equal(d.Ranges, o.Ranges) && d.InputFormat == o.InputFormat &&
 		sameJSON(d.InputConfig, o.InputConfig) &&
 		d.ValidationRate == o.ValidationRate && d.TestRate == o.TestRate &&
-		d.Shuffle == o.Shuffle && d.Seed == o.Seed && d.Order == o.Order
+		d.Shuffle == o.Shuffle && d.Seed == o.Seed && d.Order == o.Order && d.Split == o.Split
 }
 
 // sameJSON compares two JSON values, whatever their spacing and order of

@@ -32,6 +32,7 @@ type TrainingJob struct {
 	TestRate         float64          `json:"test_rate"`
 	ShuffleStream    bool             `json:"shuffle_stream"` // shuffle once before splitting, by StreamSeed
 	StreamSeed       int64            `json:"stream_seed"`
+	Split            SplitBy          `json:"split,omitempty"` // by StreamSeed
 	Order            Order            `json:"order,omitempty"` // of the records of several partitions
 
 	TopicIDs map[string]string `json:"topic_ids,omitempty"` // of the topics when the stream was announced

@@ -37,6 +37,8 @@ type SplitAudit struct {
 	Training   SplitCount `json:"training"`
 	Validation SplitCount `json:"validation"`
 	Test       SplitCount `json:"test"`
+	By         SplitBy    `json:"by,omitempty" description:"how the records were chosen: random, or label for a share of each class; by time when absent"`
+	Seed       int64      `json:"seed,omitempty" description:"of that choice"`
 	Columns    []Column   `json:"columns,omitempty" description:"the values of the whole stream: by field where each is one number, else by tensor; of many the ones that are warned of"`
 	Warnings   []string   `json:"warnings,omitempty"`
 }

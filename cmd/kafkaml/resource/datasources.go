@@ -49,6 +49,18 @@ func split(d pipeline.Datasource) string {
 	return fmt.Sprintf("%.0f/%.0f/%.0f", 100*(1-d.ValidationRate-d.TestRate), 100*d.TestRate, 100*d.ValidationRate)
 }
 
+// splitBy says which records are kept back.
+func splitBy(by pipeline.SplitBy, seed int64) string {
+	switch by {
+	case pipeline.SplitRandom:
+		return fmt.Sprintf("at random, seed %d", seed)
+	case pipeline.SplitLabel:
+		return fmt.Sprintf("at random by label, seed %d", seed)
+	case pipeline.SplitTime:
+	}
+	return ""
+}
+
 func retention(d pipeline.Datasource) string {
 	if d.Rejected != nil {
 		return "rejected: " + d.Rejected.Reason
@@ -76,7 +88,7 @@ func showDatasource(w io.Writer, d pipeline.Datasource) error {
 	}
 	err := facts(w, "id", fmt.Sprint(d.ID), "deployment", fmt.Sprint(d.Deployment), "description", d.Description,
 		"ranges", ranges(d.Ranges), "looked up as", asked(d.Asked), "format", string(d.InputFormat), "config", string(d.InputConfig),
-		"records", terminal.Count(d.TotalMsg), "training/test/validation %", split(d), "order", order, "shuffled", shuffle,
+		"records", terminal.Count(d.TotalMsg), "training/test/validation %", split(d), "split", splitBy(d.Split, d.Seed), "order", order, "shuffled", shuffle,
 		"retention", retention(d), "re-send of", resend, "not used", extras(d),
 		"control record", fmt.Sprintf("%s partition %d offset %d, %s", d.Origin.Topic, d.Origin.Partition, d.Origin.Offset, terminal.Bytes(int64(d.Origin.Bytes))),
 		"received", stamp(d.Received))

@@ -83,6 +83,9 @@ func showSplit(w io.Writer, s *pipeline.SplitAudit) error {
 	if err := terminal.Table(w, append([]string{"SPLIT", "RECORDS"}, labels...), rows); err != nil {
 		return err
 	}
+	if s.By != pipeline.SplitTime {
+		fmt.Fprintln(w, "split", splitBy(s.By, s.Seed))
+	}
 	if err := showColumns(w, s.Columns); err != nil {
 		return err
 	}

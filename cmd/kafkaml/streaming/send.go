@@ -93,7 +93,8 @@ func (s *sending) flags(cmd *cobra.Command) {
 	flags.Float64Var(&s.config.TestRate, "test-rate", 0, "share of the records for the test, 0 to 1")
 	flags.StringVar((*string)(&s.config.Order), "order", "", "read several partitions by `time` of their records, or partition: one after the other")
 	flags.BoolVar(&s.config.Shuffle, "shuffle", false, "shuffle the stream once before it is split")
-	flags.Int64Var(&s.config.Seed, "seed", 0, "seed of --shuffle")
+	flags.StringVar((*string)(&s.config.Split), "split", "", "keep back records by `time` (the last), random, or label (at random, of each class its share)")
+	flags.Int64Var(&s.config.Seed, "seed", 0, "seed of --shuffle and of --split random or label")
 	flags.StringVar(&s.config.Description, "description", "", "`TEXT` for people")
 	flags.StringVar(&s.format, "format", "", "`FORMAT` of the records: RAW, AVRO or JSON")
 	flags.StringVar(&s.file.Label, "label", "", "`COLUMNS` that are the label, separated by commas")
@@ -130,6 +131,11 @@ func (s *sending) check() error {
 		s.file.Header = files.HeaderRecord
 	}
 	s.file.Format = pipeline.Format(strings.ToUpper(s.format))
+	split, err := pipeline.ParseSplit("split", string(s.config.Split))
+	if err != nil {
+		return err
+	}
+	s.config.Split = split
 	return pipeline.CheckRates(s.config.ValidationRate, s.config.TestRate)
 }
 

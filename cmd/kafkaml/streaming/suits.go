@@ -51,6 +51,9 @@ func (s *sending) readable(m pipeline.Model, reader *files.Reader) error {
 		err = reader.CheckLabels(m.Export)
 	}
 	if err == nil {
+		err = m.CheckSplit(s.config.Split)
+	}
+	if err == nil {
 		return nil
 	}
 	refusal := &pipeline.Error{

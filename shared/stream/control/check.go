@@ -41,6 +41,7 @@ func (p *parser) fill(key []byte, v *message) {
 	}
 	p.d.Seed = p.integer("seed", v.seed)
 	p.order(v.order)
+	p.split(v)
 	p.d.TotalMsg = p.integer("total_msg", v.total)
 	p.times(v)
 	p.ranges(v)
@@ -56,6 +57,24 @@ func (p *parser) order(name *string) {
 		p.fail(known)
 	}
 	p.d.Order = order
+}
+
+// split reads how the stream is split; the seed is one for all that is random.
+func (p *parser) split(v *message) {
+	by, err := pipeline.ParseSplit("split", clip([]byte(v.split.by)))
+	var known *pipeline.Error
+	if errors.As(err, &known) {
+		p.fail(known)
+	}
+	p.d.Split = by
+	if v.split.seed == "" {
+		return
+	}
+	seed := p.integer("split", v.split.seed)
+	if v.seed != "" && seed != p.d.Seed {
+		p.fail(pipeline.Invalidf("split", "its seed is %d, and that of the message %d", seed, p.d.Seed).WithHint("name one seed"))
+	}
+	p.d.Seed = seed
 }
 
 // deployment prefers the value's id to the key's.

@@ -29,6 +29,7 @@ type Message struct {
 	Shuffle        bool // once, before the split, by Seed
 	Seed           int64
 	Order          pipeline.Order
+	Split          pipeline.SplitBy
 	Asked          *pipeline.Asked            // what the ranges were looked up by; nil where they were named
 	Extra          map[string]json.RawMessage // members the contract does not know, kept
 }
@@ -39,7 +40,7 @@ func MessageFor(d pipeline.Datasource, deployment int64) Message {
 	return Message{
 		Deployment: deployment, Ranges: d.Ranges, InputFormat: d.InputFormat, InputConfig: d.InputConfig,
 		ValidationRate: d.ValidationRate, TestRate: d.TestRate, Description: d.Description,
-		Shuffle: d.Shuffle, Seed: d.Seed, Order: d.Order, Asked: d.Asked, Extra: d.Extra,
+		Shuffle: d.Shuffle, Seed: d.Seed, Order: d.Order, Split: d.Split, Asked: d.Asked, Extra: d.Extra,
 	}
 }
 
@@ -77,6 +78,9 @@ func (m Message) Encode() (key, value []byte, err error) {
 	}
 	if m.Order != pipeline.OrderTime {
 		members["order"] = m.Order
+	}
+	if m.Split != pipeline.SplitTime {
+		members["split"] = m.Split
 	}
 	if m.Asked != nil {
 		members["asked"] = m.Asked

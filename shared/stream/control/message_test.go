@@ -148,6 +148,28 @@ func TestParseKeepsMembers(t *testing.T) {
 	}
 }
 
+func TestParseSplit(t *testing.T) {
+	for text, want := range map[string]pipeline.Datasource{
+		`null`: {}, `"time"`: {}, `"random"`: {Split: pipeline.SplitRandom, Seed: 4}, `{"by": "label", "seed": 4}`: {Split: pipeline.SplitLabel, Seed: 4},
+	} {
+		members := []string{"split=" + text}
+		if want.Seed != 0 {
+			members = append(members, "seed=4")
+		}
+		d, err := control.Parse([]byte{1}, []byte(message(members...)))
+		if err != nil || d.Split != want.Split || d.Seed != want.Seed || len(d.Extra) > 0 {
+			t.Errorf("%s: %+v, %v", text, d, err)
+		}
+		key, value, err := control.MessageFor(d, 1).Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := control.Parse(key, value); err != nil || !again.SameStream(d) {
+			t.Errorf("%s, sent again: %+v, %v", text, again, err)
+		}
+	}
+}
+
 func TestParseRefuses(t *testing.T) {
 	tests := map[string]struct{ key, value, field, mention string }{
 		"no JSON":             {"\x01", `{"topic`, "value", "JSON"},
@@ -178,6 +200,10 @@ func TestParseRefuses(t *testing.T) {
 		"a rate of NaN":       {"\x01", message(`test_rate="NaN"`), "test_rate", "NaN"},
 		"nothing to train on": {"\x01", message("validation_rate=0.5", "test_rate=0.5"), "validation_rate", "nothing to train on"},
 		"an unknown order":    {"\x01", message(`order="size"`), "order", "size"},
+		"an unknown split":    {"\x01", message(`split="size"`), "split", "size"},
+		"a split of numbers":  {"\x01", message("split=5"), "split", "5"},
+		"a split of {}":       {"\x01", message(`split={"by":5}`), "split", "by"},
+		"two seeds":           {"\x01", message(`split={"by":"label","seed":3}`, "seed=4"), "split", "seed"},
 		"a half total":        {"\x01", message("total_msg=9.5"), "total_msg", "9.5"},
 	}
 	for name, test := range tests {

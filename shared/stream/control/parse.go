@@ -18,6 +18,7 @@ type message struct {
 	topic, format, description, order         *string
 	since, until                              moment
 	asked                                     *pipeline.Asked
+	split                                     way
 	config, configuration                     json.RawMessage
 	shuffle                                   *bool
 }
@@ -40,6 +41,7 @@ func (v *message) members() []member {
 		{"since", &v.since},
 		{"until", &v.until},
 		{"asked", &v.asked},
+		{"split", &v.split},
 	}
 }
 
@@ -77,6 +79,26 @@ func (m *moment) UnmarshalJSON(b []byte) error {
 		return nil
 	}
 	return json.Unmarshal(b, (*string)(m))
+}
+
+// way is how a stream is split: its name, or an object of by and seed.
+type way struct {
+	by   string
+	seed number
+}
+
+// UnmarshalJSON reads "label", {"by": "label", "seed": 3} or null.
+func (w *way) UnmarshalJSON(b []byte) error {
+	if b[0] != '{' {
+		return json.Unmarshal(b, &w.by)
+	}
+	var both struct {
+		By   string
+		Seed number
+	}
+	err := json.Unmarshal(b, &both)
+	w.by, w.seed = both.By, both.Seed
+	return err
 }
 
 const opParse = "read control message"
@@ -128,6 +150,8 @@ func wanted(into any) string {
 		return "a number"
 	case **bool:
 		return "true or false"
+	case *way:
+		return "time, random or label, or an object of by and seed"
 	case *moment:
 		return "a time"
 	}

@@ -26,6 +26,7 @@ type SinkConfig struct {
 	Shuffle        bool
 	Seed           int64
 	Order          pipeline.Order
+	Split          pipeline.SplitBy
 }
 
 // Sink sends a training stream: records, and at the end one control message
@@ -239,6 +240,6 @@ func (c SinkConfig) message(ranges []pipeline.Range) Message {
 	return Message{
 		Deployment: c.Deployment, Ranges: ranges, InputFormat: c.Format, InputConfig: c.Config,
 		ValidationRate: c.ValidationRate, TestRate: c.TestRate, Description: c.Description,
-		Shuffle: c.Shuffle, Seed: c.Seed, Order: c.Order,
+		Shuffle: c.Shuffle, Seed: c.Seed, Order: c.Order, Split: c.Split,
 	}
 }

@@ -85,6 +85,8 @@ export interface Datasource {
   retention: Retention
   seed: number
   shuffle: boolean
+  /** which records are kept back from training: random, or label for a share of each class; the last ones when absent */
+  split?: SplitBy
   test_rate: number
   /** Kafka's ids of the topics when the stream was announced: one that was made anew has another */
   topic_ids?: Record<string, string>
@@ -464,13 +466,18 @@ export interface Retention {
 }
 export type RetentionState = 'available' | 'partly-expired' | 'expired' | 'unknown'
 export interface SplitAudit {
+  /** how the records were chosen: random, or label for a share of each class; by time when absent */
+  by?: SplitBy
   /** the values of the whole stream: by field where each is one number, else by tensor; of many the ones that are warned of */
   columns?: Column[]
+  /** of that choice */
+  seed?: number
   test: SplitCount
   training: SplitCount
   validation: SplitCount
   warnings?: string[]
 }
+export type SplitBy = 'random' | 'label'
 export interface SplitCount {
   labels?: Record<string, number>
   records: number

@@ -94,3 +94,9 @@ export function shape(sizes: readonly number[]): string {
 export function percent(rate: number): string {
   return `${Number((rate * 100).toFixed(1))} %`
 }
+
+/** Which records a split keeps back, where it is not the last ones. */
+export function splitBy(by: string | undefined, seed: number | undefined): string {
+  if (!by) return ''
+  return by === 'label' ? `, at random by label, seed ${seed ?? 0}` : `, at random, seed ${seed ?? 0}`
+}
