@@ -17,7 +17,8 @@ type streamForm struct {
 	Label          string   `json:"label,omitempty" example:"y" description:"column of the label"`
 	Drop           string   `json:"drop,omitempty" description:"columns to leave out"`
 	Header         string   `json:"header,omitempty" enum:"names,record" description:"of CSV: what the first row is; as it seems unless given"`
-	As             string   `json:"as,omitempty" enum:"csv,jsonl,npy,npz,idx,avro" description:"what the file is, where its name does not say"`
+	As             string   `json:"as,omitempty" enum:"csv,jsonl,npy,npz,idx,avro,parquet,arrow,tfrecord,images" description:"what the file is, where its bytes do not say"`
+	Resize         string   `json:"resize,omitempty" example:"128x128" description:"of pictures: height x width that all are brought to"`
 	Format         string   `json:"format,omitempty" example:"RAW" description:"RAW, AVRO or JSON"`
 	DType          string   `json:"data_type,omitempty" example:"float32" description:"of the samples, for RAW"`
 	Limit          int64    `json:"limit,omitempty" description:"send at most so many records"`
@@ -29,7 +30,7 @@ type streamForm struct {
 	Split          string   `json:"split,omitempty" enum:"time,random,label"`
 	Description    string   `json:"description,omitempty"`
 	Example        string   `json:"example,omitempty" description:"a data set of GET /datasets, in place of files"`
-	Files          []string `json:"file,omitempty" nullable:"false" description:"one file, or two: samples and labels"`
+	Files          []string `json:"file,omitempty" nullable:"false" description:"one file, or two: samples and labels; a zip archive of pictures"`
 }
 
 // resources serves all that the step does.
