@@ -123,9 +123,13 @@ func (c *cell) avro(v any, of json.RawMessage) error {
 	case int32:
 		c.add(number{float: float64(v)})
 	case int64:
-		c.add(integer(v))
+		n := number{float: float64(v)}
+		if v >= rounds || v <= -rounds {
+			n.exact = v
+		}
+		c.add(n)
 	case string:
-		c.addText(v, aText)
+		c.avroText(v, aText)
 	case map[string]any:
 		return c.union(v, of)
 	case []any:
@@ -140,11 +144,21 @@ func (c *cell) avro(v any, of json.RawMessage) error {
 			c.kind = anArray
 		}
 	case []byte:
-		c.addText(string(v), aBytes)
+		c.avroText(string(v), aBytes)
 	default:
 		c.kind = anObject
 	}
 	return nil
+}
+
+// avroText takes a text, alone or as one of an array.
+func (c *cell) avroText(text, kind string) {
+	if len(c.numbers) > 0 || c.kind != "" {
+		c.kind = anArray
+	} else {
+		c.text, c.kind = text, kind
+	}
+	c.texts = append(c.texts, text)
 }
 
 // union reads the one value of a union, which goavro names by its type.
