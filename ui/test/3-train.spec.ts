@@ -1,8 +1,6 @@
 // Training and datasources: curves, comparison, what a result was made of, and
 // the stream used again.
 import { readFileSync } from 'node:fs'
-import { accessible, contained } from './checks'
-import { table } from './given'
 import { expect, test } from './setup'
 
 test('a stream is used again, and its records are seen', async ({ tab, given, digits }) => {
@@ -120,32 +118,4 @@ test('the list of results is filtered', async ({ tab, given }) => {
   await expect(rows).toHaveCount(4)
   await tab.go(`#/training?deployment=${waiting}&status=waiting`) // as a link that somebody sent
   await expect(rows).toHaveCount(2)
-})
-
-test('a topic that nobody made for a model trains by clicks', async ({ tab, given }) => {
-  const { page } = tab
-  const configuration = await given.configuration('clicked', await given.models('clicked'))
-  await given.stream(await given.deployment(configuration), 'sensors', { table: table(80), format: 'JSON' })
-  const waiting = await given.deployment(configuration)
-  await tab.go('#/datasources')
-  await tab.link('Use a topic').click()
-  await expect(page).toHaveURL(new RegExp(`#/deployments/${waiting}\\?use=topic`))
-  await page.getByLabel('Find a topic').fill('sens')
-  await page.getByRole('radio', { name: 'sensors' }).check()
-  await expect(page.getByText('80 records are JSON')).toBeVisible()
-  const fields = tab.region('Fields')
-  await expect(fields.getByRole('row')).toHaveCount(4) // a head, a, b, c; the label is the key
-  await expect(tab.region('Tensors of the newest records').getByRole('row')).toHaveCount(6)
-  await fields.getByLabel('Use c as').selectOption('–')
-  await expect(page.getByRole('alert')).toContainText('80 of 80 records cannot be used')
-  await fields.getByLabel('Use c as').selectOption('input')
-  await expect(page.getByRole('alert')).toBeHidden()
-  await expect(page.locator('li.chip').filter({ hasText: /^0 40$/ })).toBeVisible() // of the labels
-  await accessible(page, 'a topic')
-  await contained(page, 'a topic')
-  await tab.button('Train on it').click()
-  await tab.said(`Deployment ${waiting} trains on 80 records of sensors`)
-  const [result] = await given.finished(waiting)
-  await tab.go(`#/training/${result}`)
-  await expect(tab.heading(/clicked/).first()).toBeVisible()
 })
