@@ -23,6 +23,7 @@ var mayImport = map[string][]string{
 	"shared/toolchain":                  {"shared/pipeline"},
 	"shared/datasets":                   {"shared/pipeline", "shared/toolchain"},
 	"shared/codec":                      {"shared/pipeline"},
+	"shared/features":                   {"shared/pipeline", "shared/codec", "shared/stream"},
 	"shared/schemas":                    {"shared/pipeline", "shared/codec"},
 	"shared/schemas/schemastest":        {"shared/toolchain"},
 	"shared/inspect":                    {"shared/pipeline", "shared/codec"},
@@ -53,12 +54,12 @@ var mayImport = map[string][]string{
 	"client":                                     {"shared/pipeline", "eventing"},
 	// A step imports no other step: steps meet in events and in the registry.
 	"functions/model-register":   {"shared/pipeline", "shared/registry", "shared/artifact", "shared/framework", "shared/framework/keras/kerasmodel", "eventing", "eventing/api", "eventing/door"},
-	"functions/deploy-training":  {"shared/pipeline", "shared/registry", "shared/artifact", "shared/framework", "shared/codec", "shared/platform", "eventing", "eventing/api", "eventing/door"},
+	"functions/deploy-training":  {"shared/pipeline", "shared/registry", "shared/artifact", "shared/framework", "shared/codec", "shared/features", "shared/platform", "eventing", "eventing/api", "eventing/door"},
 	"functions/control-log":      {"shared/pipeline", "shared/registry", "shared/stream", "shared/stream/control", "eventing", "eventing/api", "eventing/door"},
-	"functions/deploy-inference": {"shared/pipeline", "shared/registry", "shared/codec", "shared/platform", "eventing", "eventing/api", "eventing/door"},
-	"functions/records":          {"shared/pipeline", "shared/registry", "shared/codec", "shared/inspect", "shared/schemas", "shared/datasets", "shared/stream", "shared/stream/control", "shared/stream/files", "eventing/api", "eventing/door"},
-	"functions/predict":          {"shared/pipeline", "shared/artifact", "shared/codec", "shared/schemas", "shared/framework", "shared/platform", "shared/stream", "eventing", "eventing/api"},
-	"functions/train":            {"shared/pipeline", "shared/artifact", "shared/codec", "shared/schemas", "shared/framework", "shared/platform", "shared/stream", "eventing"},
+	"functions/deploy-inference": {"shared/pipeline", "shared/registry", "shared/codec", "shared/features", "shared/platform", "eventing", "eventing/api", "eventing/door"},
+	"functions/records":          {"shared/pipeline", "shared/registry", "shared/codec", "shared/features", "shared/inspect", "shared/schemas", "shared/datasets", "shared/stream", "shared/stream/control", "shared/stream/files", "eventing/api", "eventing/door"},
+	"functions/predict":          {"shared/pipeline", "shared/artifact", "shared/codec", "shared/features", "shared/schemas", "shared/framework", "shared/platform", "shared/stream", "eventing", "eventing/api"},
+	"functions/train":            {"shared/pipeline", "shared/artifact", "shared/codec", "shared/features", "shared/schemas", "shared/framework", "shared/platform", "shared/stream", "eventing"},
 }
 
 // never says what a room does not reach by any detour, whatever it imports:

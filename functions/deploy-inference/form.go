@@ -8,6 +8,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/features"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -41,7 +42,7 @@ func over(e event.Event, i pipeline.Inference) (pipeline.Inference, error) {
 func draft(s subject) pipeline.Inference {
 	i := pipeline.Inference{
 		Result: s.result.ID, Replicas: 1, MaxReplicas: 1, Delivery: pipeline.Source,
-		InputFormat: s.stream.InputFormat, InputConfig: s.stream.InputConfig,
+		InputFormat: s.stream.InputFormat, InputConfig: features.ForServing(s.stream.InputConfig),
 	}
 	return i
 }
@@ -76,7 +77,7 @@ func (s *Service) check(i *pipeline.Inference, of subject) error {
 		return pipeline.Invalidf("input_format", "is missing, and the stream that the result was trained on is not known any more")
 	}
 	i.Warnings = of.result.Doubts()
-	_, err := codec.New(i.InputFormat, i.InputConfig, codec.Binding{Inputs: of.model.Inputs, Registry: s.Registry})
+	_, err := features.New(i.InputFormat, i.InputConfig, codec.Binding{Inputs: of.model.Inputs, Registry: s.Registry}, features.WithMeans(of.result.Means()))
 	return err
 }
 

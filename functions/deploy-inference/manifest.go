@@ -16,6 +16,7 @@ func (d Deps) service(i pipeline.Inference, sub subject) platform.Service {
 			Inference: i.ID, Name: i.Name, Result: i.Result, Framework: sub.model.Framework, Artifact: sub.result.Artifact, Export: sub.model.Export,
 			Delivery: i.Delivery, InputFormat: i.InputFormat, InputConfig: i.InputConfig,
 			InputTopic: i.InputTopic, OutputTopic: i.OutputTopic, DeadLetter: i.DeadLetter, Group: pipeline.InferenceGroup(strconv.FormatInt(i.ID, 10)),
+			Means: sub.result.Means(),
 		},
 	}
 }

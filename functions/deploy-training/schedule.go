@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/features"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
@@ -118,7 +118,7 @@ func Readable(m pipeline.Export, d pipeline.Datasource, registry bool) error {
 	if err := m.CheckSplit(d.Split); err != nil {
 		return err
 	}
-	_, err := codec.ForTraining(d.InputFormat, d.InputConfig, m, registry)
+	_, err := features.ForTraining(d.InputFormat, d.InputConfig, m, registry)
 	return err
 }
 

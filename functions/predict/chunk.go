@@ -2,12 +2,14 @@ package predict
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"runtime"
 	"sync"
 
 	"github.com/kafkaml/kafkaml/functions/predict/batching"
 	"github.com/kafkaml/kafkaml/functions/predict/output"
+	"github.com/kafkaml/kafkaml/shared/features"
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
@@ -104,7 +106,12 @@ func (k *chunk) decode(ctx context.Context, batch framework.Batch) error {
 	batch.Reset()
 	k.row, k.failed = k.row[:0], append(k.failed[:0], make([]error, len(k.in))...)
 	for i := range k.in {
-		err := k.model.decode(ctx, batch.Next(), k.in[i].Value, k.away)
+		err := k.model.decode(ctx, batch.Next(), &k.in[i], k.away)
+		if errors.Is(err, features.ErrLeftOut) {
+			batch.Drop()
+			k.out.metrics.leftOut.Inc()
+			continue
+		}
 		if err != nil && pipeline.KindOf(err) != pipeline.Invalid {
 			return err
 		}

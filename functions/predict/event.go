@@ -11,6 +11,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/functions/predict/output"
+	"github.com/kafkaml/kafkaml/shared/features"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -24,6 +25,7 @@ type door struct {
 
 // ServeHTTP is the event door. It answers
 //
+//	204  without one where the record is none to predict (where)
 //	200  with the prediction, or with prediction.rejected where the record is
 //	     at fault (it then is on the dead-letter topic)
 //	400  not a CloudEvent, or of a type that is not handled
@@ -44,6 +46,10 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	reply, err := d.answer(r.Context(), e)
+	if errors.Is(err, features.ErrLeftOut) {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
 	if err != nil {
 		refusal := http.StatusBadRequest
 		if eventing.IsRecord(e) && pipeline.KindOf(err) != pipeline.Invalid { // a refusal would lose it

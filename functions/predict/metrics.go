@@ -22,6 +22,7 @@ type metrics struct {
 	registry *prometheus.Registry
 	records  *prometheus.CounterVec
 	dead     prometheus.Counter
+	leftOut  prometheus.Counter
 	batches  prometheus.Histogram
 	seconds  *prometheus.HistogramVec
 	lag      *prometheus.GaugeVec
@@ -36,6 +37,9 @@ func newMetrics() *metrics {
 		dead: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "kafkaml_predict_dead_letters_total", Help: "Records that could not be decoded or predicted.",
 		}),
+		leftOut: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "kafkaml_predict_left_out_total", Help: "Records that where of the input_config left out.",
+		}),
 		batches: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "kafkaml_predict_batch_records", Help: "Records predicted together.",
 			Buckets: prometheus.ExponentialBuckets(1, 2, 12),
@@ -48,7 +52,7 @@ func newMetrics() *metrics {
 			Name: "kafkaml_predict_lag_records", Help: "Records of a partition not yet predicted, direct delivery.",
 		}, []string{"partition"}),
 	}
-	m.registry.MustRegister(m.records, m.dead, m.batches, m.seconds, m.lag,
+	m.registry.MustRegister(m.records, m.dead, m.leftOut, m.batches, m.seconds, m.lag,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, way := range []string{waySource, wayDirect, wayRequest} {
 		m.records.WithLabelValues(way)

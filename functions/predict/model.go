@@ -9,9 +9,11 @@ import (
 	"github.com/kafkaml/kafkaml/functions/predict/batching"
 	"github.com/kafkaml/kafkaml/functions/predict/output"
 	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/features"
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/schemas"
+	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
 // model is a trained model, open, with what reads records for it and writes
@@ -19,7 +21,7 @@ import (
 type model struct {
 	job       pipeline.PredictJob
 	protocol  string // its platform in the Open Inference Protocol
-	decoder   *codec.Decoder
+	decoder   *features.Decoder
 	schemas   *schemas.Client // nil where there is no registry of schemas
 	predictor framework.Predictor
 	values    output.Values
@@ -33,7 +35,7 @@ func openModel(f framework.Framework, c Config, dir string) (*model, error) {
 	if err != nil {
 		return nil, err
 	}
-	decoder, err := codec.New(job.InputFormat, job.InputConfig, codec.Binding{Inputs: job.Export.Inputs, Registry: registry != nil})
+	decoder, err := features.New(job.InputFormat, job.InputConfig, codec.Binding{Inputs: job.Export.Inputs, Registry: registry != nil}, features.WithMeans(job.Means))
 	if err != nil {
 		return nil, fmt.Errorf("inference %s: %w", job.Name, err)
 	}
@@ -56,17 +58,18 @@ func (m *model) item(data [][]byte) *batching.Item {
 	return it
 }
 
-// decode fills a row with what the value of a record holds. A schema registry
+// decode fills a row with what a record holds. A schema registry
 // that is away is waited for until ctx ends where waiting is told of it; without
-// waiting the error is Unavailable. One that is Invalid is of the record.
-func (m *model) decode(ctx context.Context, row [][]byte, value []byte, waiting func(error)) error {
-	err := m.decoder.Sample(row, value)
+// waiting the error is Unavailable. One that is Invalid is of the record;
+// features.ErrLeftOut is that no prediction is wanted of it.
+func (m *model) decode(ctx context.Context, row [][]byte, r *stream.Record, waiting func(error)) error {
+	err := m.decoder.Sample(row, r)
 	if codec.Lacks(err) {
-		again := func() error { return m.decoder.Sample(row, value) }
+		again := func() error { return m.decoder.Sample(row, r) }
 		err = m.schemas.Decode(ctx, again, schemas.Patience{Waiting: waiting})
 	}
 	var known *pipeline.Error
-	if err == nil || errors.As(err, &known) || ctx.Err() != nil {
+	if err == nil || errors.Is(err, features.ErrLeftOut) || errors.As(err, &known) || ctx.Err() != nil {
 		return err
 	}
 	return &pipeline.Error{Op: "decode record", Kind: pipeline.Invalid, Err: err, Hint: codec.Hint(err)}

@@ -3,14 +3,18 @@ package predict
 import (
 	"bytes"
 	"context"
+	"errors"
 	"mime"
 	"strings"
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
+	"github.com/cloudevents/sdk-go/v2/types"
 
 	"github.com/kafkaml/kafkaml/functions/predict/batching"
+	"github.com/kafkaml/kafkaml/shared/features"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
 // requests predicts what clients ask for; nothing is written.
@@ -36,6 +40,20 @@ func (r *requests) handle(ctx context.Context, e event.Event) (value []byte, err
 	return it.Value, nil
 }
 
+// decode reads the data as the value of a record, whose key the extension key may
+// give, and whose time is now.
+func (r *requests) decode(ctx context.Context, row [][]byte, e event.Event) error {
+	record := stream.Record{Value: e.Data(), Time: time.Now()}
+	if key, err := types.Format(e.Extensions()["key"]); err == nil && key != "" {
+		record.Key = []byte(key)
+	}
+	err := r.model.decode(ctx, row, &record, nil)
+	if errors.Is(err, features.ErrLeftOut) {
+		return pipeline.Invalidf("data", "%v: it is none to predict", err)
+	}
+	return err
+}
+
 // read reads the data of a prediction.make event: either
 //
 //	{"values": [...]}                the numbers, flat or nested
@@ -49,10 +67,10 @@ func (r *requests) read(ctx context.Context, e event.Event) (lane *batching.Batc
 	asRecord := r.records.Row()
 	isJSON := media == event.ApplicationJSON || strings.HasSuffix(media, "+json")
 	if !isJSON {
-		return r.records, asRecord, r.model.decode(ctx, asRecord, e.Data(), nil)
+		return r.records, asRecord, r.decode(ctx, asRecord, e)
 	}
 	if format := r.model.job.InputFormat; format == pipeline.JSON || format == pipeline.TelegrafJSON {
-		err := r.model.decode(ctx, asRecord, e.Data(), nil)
+		err := r.decode(ctx, asRecord, e)
 		if err == nil || !bytes.Contains(e.Data(), []byte(`"values"`)) {
 			return r.records, asRecord, err
 		}

@@ -3,11 +3,13 @@ package predict
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
 	"github.com/kafkaml/kafkaml/functions/predict/batching"
 	"github.com/kafkaml/kafkaml/functions/predict/output"
+	"github.com/kafkaml/kafkaml/shared/features"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
@@ -24,7 +26,8 @@ type source struct {
 
 // handle predicts a record, and returns its prediction, once that is
 // acknowledged by all replicas. An error that is Invalid means that the record
-// is at fault, and is on the dead-letter topic.
+// is at fault, and is on the dead-letter topic; features.ErrLeftOut that it is
+// none to predict.
 func (s *source) handle(ctx context.Context, in *stream.Record) (value []byte, err error) {
 	began := time.Now()
 	if err := s.out.predictions.Away(); err != nil {
@@ -32,8 +35,12 @@ func (s *source) handle(ctx context.Context, in *stream.Record) (value []byte, e
 	}
 	it := s.model.item(s.records.Row())
 	it.Record = in
-	if err = s.model.decode(ctx, it.Data, in.Value, nil); err == nil {
+	if err = s.model.decode(ctx, it.Data, in, nil); err == nil {
 		err = s.records.Do(ctx, it)
+	}
+	if errors.Is(err, features.ErrLeftOut) {
+		s.metrics.leftOut.Inc()
+		return nil, err
 	}
 	if err != nil {
 		return nil, s.reject(ctx, in, err)

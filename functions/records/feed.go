@@ -11,6 +11,7 @@ import (
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/datasets"
+	"github.com/kafkaml/kafkaml/shared/features"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/schemas"
@@ -65,12 +66,12 @@ func (s *Service) feedOne(ctx context.Context, i pipeline.Inference, r *http.Req
 	if err != nil {
 		return err
 	}
-	if err := s.decodes(ctx, decoder, value); err != nil {
-		return err
-	}
 	var key []byte
 	if text := r.URL.Query().Get("key"); text != "" {
 		key = []byte(text)
+	}
+	if err := s.decodes(ctx, decoder, key, value); err != nil {
+		return err
 	}
 	return s.put(ctx, i.InputTopic, 0, key, value)
 }
@@ -85,26 +86,29 @@ func (s *Service) put(ctx context.Context, topic string, partition int, key, val
 }
 
 // decoderOf decodes as the inference's replicas do.
-func (s *Service) decoderOf(ctx context.Context, i pipeline.Inference) (*codec.Decoder, error) {
+func (s *Service) decoderOf(ctx context.Context, i pipeline.Inference) (*features.Decoder, error) {
+	var means map[string][]float64
 	model, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (pipeline.Model, error) {
 		result, err := tx.Result(i.Result)
 		if err != nil {
 			return pipeline.Model{}, err
 		}
+		means = result.Means()
 		return tx.ModelVersion(result.Model, result.ModelVersion)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return codec.New(i.InputFormat, i.InputConfig, codec.Binding{Inputs: model.Inputs, Registry: s.Schemas != nil})
+	return features.New(i.InputFormat, i.InputConfig, codec.Binding{Inputs: model.Inputs, Registry: s.Schemas != nil}, features.WithMeans(means))
 }
 
-func (s *Service) decodes(ctx context.Context, d *codec.Decoder, value []byte) error {
+func (s *Service) decodes(ctx context.Context, d *features.Decoder, key, value []byte) error {
 	var room [][]byte
 	for _, t := range d.Inputs() {
 		room = append(room, make([]byte, t.Bytes()))
 	}
-	err := s.Schemas.Decode(ctx, func() error { return d.Sample(room, value) }, schemas.Patience{})
+	record := stream.Record{Key: key, Value: value, Time: time.Now()}
+	err := s.Schemas.Decode(ctx, func() error { return d.Sample(room, &record) }, schemas.Patience{})
 	if pipeline.KindOf(err) == pipeline.Unavailable {
 		return err
 	}
@@ -146,7 +150,9 @@ func (s *Service) feedExample(ctx context.Context, i pipeline.Inference, name st
 			return n, nil
 		}
 		if err == nil && n == 0 {
-			err = s.decodes(ctx, decoder, sample)
+			if err = s.decodes(ctx, decoder, label, sample); errors.Is(err, features.ErrLeftOut) {
+				err = nil
+			}
 		}
 		if err == nil {
 			err = s.put(ctx, i.InputTopic, n%partitions, label, sample)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/features"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/schemas"
@@ -34,6 +35,7 @@ type Preview struct {
 	Items   []Decoded         `json:"items" nullable:"false" description:"the first records"`
 	Counts  map[string]int64  `json:"counts,omitempty" description:"of the labels, where they are few whole numbers"`
 	Counted int64             `json:"counted" description:"records that counts is about"`
+	LeftOut int64             `json:"left_out,omitempty" description:"records that where of the input_config leaves out, among those looked at"`
 }
 
 // Decoded is a record as its tensors, or why it is none.
@@ -76,7 +78,7 @@ func (s *Service) preview(ctx context.Context, id int64, limit int) (Preview, er
 		return Preview{}, err
 	}
 	binding.Registry = s.Schemas != nil
-	decoder, err := codec.New(d.InputFormat, d.InputConfig, binding)
+	decoder, err := features.New(d.InputFormat, d.InputConfig, binding)
 	if err != nil {
 		return Preview{}, err
 	}
@@ -105,9 +107,11 @@ func (s *Service) bound(ctx context.Context, id int64) (d pipeline.Datasource, b
 		if d.Rejected != nil {
 			return b, &pipeline.Error{Kind: pipeline.Conflict, Field: "id", Reason: "the datasource was refused: " + d.Rejected.Reason, Hint: d.Rejected.Hint}
 		}
-		b, err = codec.Declared(d.InputFormat, d.InputConfig)
-		if err != nil || b.Inputs != nil {
-			return b, err
+		if !features.Maps(d.InputConfig) { // else by the names of the model
+			b, err = codec.Declared(d.InputFormat, d.InputConfig)
+			if err != nil || b.Inputs != nil {
+				return b, err
+			}
 		}
 		e, err := exportOf(tx, d.Deployment)
 		return codec.Binding{Inputs: e.Inputs, Labels: e.Labels}, err
@@ -135,7 +139,7 @@ func exportOf(tx *registry.Tx, deployment int64) (pipeline.Export, error) {
 // previewer collects a preview record by record.
 type previewer struct {
 	Preview
-	decoder       *codec.Decoder
+	decoder       *features.Decoder
 	schemas       *schemas.Client
 	inputs        [][]byte
 	labels        [][]byte
@@ -144,7 +148,7 @@ type previewer struct {
 	countsAreOver bool
 }
 
-func newPreviewer(d *codec.Decoder, registry *schemas.Client, limit int) *previewer {
+func newPreviewer(d *features.Decoder, registry *schemas.Client, limit int) *previewer {
 	p := &previewer{decoder: d, schemas: registry, Preview: Preview{Items: []Decoded{}, Inputs: []pipeline.Tensor{}, Labels: []pipeline.Tensor{}, Counts: map[string]int64{}}}
 	elements := 1
 	for _, t := range d.Inputs() {
@@ -174,7 +178,7 @@ func described(t codec.Tensor) pipeline.Tensor {
 }
 
 func (p *previewer) add(ctx context.Context, r stream.Record) error {
-	if len(p.Items) >= p.limit && (p.countsAreOver || p.Counted >= countedRecords) {
+	if len(p.Items) >= p.limit && (p.countsAreOver || p.Counted >= countedRecords) || p.LeftOut >= countedRecords {
 		return errEnough
 	}
 	_, err := p.take(ctx, r)
@@ -184,9 +188,13 @@ func (p *previewer) add(ctx context.Context, r stream.Record) error {
 // take shows a record, or counts its label, and gives why it cannot be decoded.
 // An error is of the registry of schemas.
 func (p *previewer) take(ctx context.Context, r stream.Record) (fault, err error) {
-	fault = p.schemas.Decode(ctx, func() error { return p.decoder.Record(p.inputs, p.labels, r.Key, r.Value) }, schemas.Patience{})
+	fault = p.schemas.Decode(ctx, func() error { return p.decoder.Record(p.inputs, p.labels, &r) }, schemas.Patience{})
 	if pipeline.KindOf(fault) == pipeline.Unavailable {
 		return nil, fault
+	}
+	if errors.Is(fault, features.ErrLeftOut) {
+		p.LeftOut++
+		return nil, nil
 	}
 	if len(p.Items) < p.limit {
 		p.append(r, fault)

@@ -54,16 +54,16 @@ func (s *Service) resources() []door.Resource {
 		api.Param{Name: "last", Value: 0, About: "earlier ones of each partition, at most 200", Example: 10}, api.Param{Name: "after", Value: "", About: "resume after the id of a message"},
 	)
 	tail.Answer.Media = api.Stream
-	preview := door.One("POST /topics/{topic}/preview", "The newest records of a topic as the tensors of a deployment's models.", Tried{})
+	preview := door.One("POST /topics/{topic}/preview", "The newest records of a topic as the tensors of a deployment's models.", tried{})
 	preview.Body = api.Content{Type: tryForm{}}
 	limit := func(most string) api.Param {
 		return api.Param{Name: "limit", Value: 0, About: "at most so many, up to " + most, Example: 10}
 	}
 	return []door.Resource{
 		{Operation: api.Operation{Pattern: "GET /datasets", About: "The data sets that this machine holds.", Answer: api.Content{Type: registry.Page[datasets.Set]{}}}, Handler: listDatasets},
-		{Operation: door.One("GET /topics", "The topics of the brokers.", registry.Page[Topic]{},
+		{Operation: door.One("GET /topics", "The topics of the brokers.", registry.Page[topic]{},
 			api.Param{Name: "q", Value: "", About: "part of the name"}, api.Param{Name: "after", Value: "", About: "next of the page before"}, limit("200")), Handler: s.listTopics},
-		{Operation: door.One("GET /topics/{topic}", "What the newest records of a topic are, and how a model might take them.", Look{},
+		{Operation: door.One("GET /topics/{topic}", "What the newest records of a topic are, and how a model might take them.", look{},
 			limit("1000"), api.Param{Name: "deployment", Value: int64(0), About: "whose models are to take them"}), Handler: s.lookAt},
 		{Operation: preview, Handler: s.tryOut},
 		{Operation: send, Handler: s.sendStream},

@@ -38,6 +38,9 @@ type cache struct {
 	dst    [][]byte
 	text   *textStore // nil where no field is text
 	open   bool       // the text of last is still in dst
+	undone bool       // last holds no record
+	// fills are, by field, what stands for NaN in each element; nil: NaN does.
+	fills [][]float64
 }
 
 // newCache makes room for total records: in memory where they fit so many
@@ -114,7 +117,7 @@ func (c *cache) next() (inputs, labels [][]byte, err error) {
 		row = c.memory[len(c.memory):end]
 		c.memory = c.memory[:end]
 	} else {
-		if c.records > 0 {
+		if c.records > 0 && !c.undone {
 			if _, err := c.out.Write(c.last); err != nil {
 				return nil, nil, op("write the cache", err)
 			}
@@ -122,6 +125,7 @@ func (c *cache) next() (inputs, labels [][]byte, err error) {
 		row = c.last
 	}
 	c.records++
+	c.undone = false
 	for i, f := range c.fields {
 		if c.text != nil && f.DType == codec.String {
 			c.dst[i] = c.dst[i][:0] // a buffer of its own, which what decodes grows
@@ -131,6 +135,15 @@ func (c *cache) next() (inputs, labels [][]byte, err error) {
 	}
 	c.last, c.open = row, c.text != nil
 	return c.dst[:c.inputs], c.dst[c.inputs:], nil
+}
+
+// undo takes back the row that next gave out.
+func (c *cache) undo() {
+	c.records--
+	c.undone, c.open = true, false
+	if c.memory != nil {
+		c.memory = c.memory[:len(c.memory)-c.row]
+	}
 }
 
 // settle stores the text of the row that next gave out.
@@ -178,7 +191,7 @@ func (c *cache) seal() error {
 	if c.file == nil {
 		return nil
 	}
-	if c.records > 0 {
+	if c.records > 0 && !c.undone {
 		if _, err := c.out.Write(c.last); err != nil {
 			return op("write the cache", err)
 		}

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/features"
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
@@ -37,7 +37,7 @@ func (t *training) refusal(ctx context.Context, what string, err error) error {
 // locate reads the stream again for the first record with such columns. Orders
 // and shuffles are of no account to it.
 func (t *training) locate(ctx context.Context, columns [][]byte) (place string, err error) {
-	decoder, err := codec.ForTraining(t.Job.InputFormat, t.Job.InputConfig, t.Job.Export, t.schemas != nil)
+	decoder, err := features.ForTraining(t.Job.InputFormat, t.Job.InputConfig, t.Job.Export, t.schemas != nil)
 	if err != nil {
 		return "", err
 	}
@@ -50,6 +50,7 @@ func (t *training) locate(ctx context.Context, columns [][]byte) (place string, 
 	if err != nil {
 		return "", err
 	}
+	c.fills = t.cache.fills
 	inputs, labels, err := c.next()
 	if err != nil {
 		return "", err
@@ -59,7 +60,11 @@ func (t *training) locate(ctx context.Context, columns [][]byte) (place string, 
 		got[i] = make([]byte, col.Bytes())
 	}
 	err = cluster.ReadAll(ctx, t.Job.Ranges, t.Job.Order, func(r stream.Record) error {
-		if err := t.schemas.Decode(ctx, func() error { return decoder.Record(inputs, labels, r.Key, r.Value) }, t.patience(ctx)); err != nil {
+		err := t.schemas.Decode(ctx, func() error { return decoder.Record(inputs, labels, &r) }, t.patience(ctx))
+		if errors.Is(err, features.ErrLeftOut) || err != nil && decoder.Tolerance().Skips() && pipeline.KindOf(err) != pipeline.Unavailable {
+			return nil // none of those that were trained on
+		}
+		if err != nil {
 			return err
 		}
 		if err := c.again(); err != nil {

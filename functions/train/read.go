@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/features"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/schemas"
 	"github.com/kafkaml/kafkaml/shared/stream"
@@ -22,7 +23,7 @@ import (
 const recordsTold = 4096
 
 // read decodes the ranges, once, into the cache.
-func (t *training) read(ctx context.Context, d *codec.Decoder) (err error) {
+func (t *training) read(ctx context.Context, d *features.Decoder) (err error) {
 	cluster, err := stream.Dial(ctx, t.Kafka)
 	if err != nil {
 		return err
@@ -39,7 +40,8 @@ func (t *training) read(ctx context.Context, d *codec.Decoder) (err error) {
 		return err
 	}
 	t.values = newValues(d, t.Job.Export)
-	in := &intake{decoder: d, schemas: t.schemas, patience: t.patience(ctx), export: t.Job.Export, checks: newChecks(t.Job.Export, d), cache: t.cache, hash: newHasher(), values: t.values}
+	t.bad = newSkips(d.Tolerance(), total)
+	in := &intake{decoder: d, bad: t.bad, schemas: t.schemas, patience: t.patience(ctx), export: t.Job.Export, checks: newChecks(t.Job.Export, d), cache: t.cache, hash: newHasher(), values: t.values}
 	defer in.hash.close()
 	if err := cluster.ReadAll(ctx, t.Job.Ranges, t.Job.Order, func(rec stream.Record) error { return in.take(ctx, rec, t.report) }); err != nil {
 		return op("read the stream", err)
@@ -55,7 +57,8 @@ func (t *training) read(ctx context.Context, d *codec.Decoder) (err error) {
 
 // intake takes records from the stream into the cache.
 type intake struct {
-	decoder  *codec.Decoder
+	decoder  *features.Decoder
+	bad      *skips
 	schemas  *schemas.Client
 	patience schemas.Patience
 	export   pipeline.Export
@@ -74,8 +77,8 @@ func (in *intake) take(ctx context.Context, r stream.Record, report *reporter) e
 	if err != nil {
 		return err
 	}
-	if err = in.decoder.Record(inputs, labels, r.Key, r.Value); codec.Lacks(err) {
-		again := func() error { return in.decoder.Record(inputs, labels, r.Key, r.Value) }
+	if err = in.decoder.Record(inputs, labels, &r); codec.Lacks(err) {
+		again := func() error { return in.decoder.Record(inputs, labels, &r) }
 		if err = in.schemas.Decode(ctx, again, in.patience); err == nil {
 			report.stage(pipeline.StageReading)
 		}
@@ -83,11 +86,12 @@ func (in *intake) take(ctx context.Context, r stream.Record, report *reporter) e
 	if err == nil {
 		err = in.checks.record(inputs, labels, r.Key)
 	}
-	if err == nil {
-		err = in.values.add(inputs, labels)
-	}
 	if err != nil {
-		return in.refuse(r, err)
+		in.cache.undo()
+		return in.bad.take(r, err, in.refuse)
+	}
+	if err := in.values.add(inputs, labels); err != nil {
+		return err
 	}
 	if in.cache.records%recordsTold == 0 {
 		report.records(in.cache.records)
@@ -140,7 +144,7 @@ type check struct {
 	scratch  []byte
 }
 
-func newChecks(e pipeline.Export, d *codec.Decoder) *checks {
+func newChecks(e pipeline.Export, d *features.Decoder) *checks {
 	c := &checks{}
 	for i, have := range d.Inputs() {
 		c.inputs = append(c.inputs, newCheck(have, e.Inputs[i], false))

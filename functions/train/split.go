@@ -149,6 +149,11 @@ func (s *split) scatter(rows []byte, at int, dst [][]byte) error {
 			if err := codec.Cast(out, want.DType, rows[f.at:f.at+f.bytes], f.DType); err != nil {
 				return fmt.Errorf("record %d: %s: %w", at+i, f.Name, err)
 			}
+			if s.cache.fills != nil && s.cache.fills[k] != nil {
+				if err := codec.FillNaN(out, want.DType, s.cache.fills[k]); err != nil {
+					return fmt.Errorf("record %d: %s: %w", at+i, f.Name, err)
+				}
+			}
 		}
 		rows = rows[s.cache.row:]
 	}

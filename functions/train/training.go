@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/kafkaml/kafkaml/shared/artifact"
-	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/features"
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/schemas"
@@ -29,6 +29,7 @@ type training struct {
 	trainer                 framework.Trainer
 	cache                   *cache
 	values                  *values // what the stream holds
+	bad                     *skips  // what of it is not trained on
 	train, validation, test *split
 	outcome                 pipeline.Outcome
 	lastEpoch               pipeline.Epoch
@@ -49,7 +50,7 @@ func (t *training) close() error {
 
 // prepare reads the stream and, meanwhile, loads the model.
 func (t *training) prepare(ctx context.Context) error {
-	decoder, err := codec.ForTraining(t.Job.InputFormat, t.Job.InputConfig, t.Job.Export, t.schemas != nil)
+	decoder, err := features.ForTraining(t.Job.InputFormat, t.Job.InputConfig, t.Job.Export, t.schemas != nil)
 	if err != nil {
 		return err
 	}
@@ -59,11 +60,11 @@ func (t *training) prepare(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	return t.split(ctx)
+	return t.split(ctx, decoder)
 }
 
 // open fetches the exported model and loads it.
-func (t *training) open(ctx context.Context, d *codec.Decoder) error {
+func (t *training) open(ctx context.Context, d *features.Decoder) error {
 	dir := filepath.Join(t.scratch, "exported")
 	err := t.framework.Kind().Bundle.Exported.Get(ctx, t.store, t.Job.Artifact, dir)
 	if err != nil {
@@ -76,7 +77,7 @@ func (t *training) open(ctx context.Context, d *codec.Decoder) error {
 }
 
 // split divides the cache and counts what each part holds.
-func (t *training) split(ctx context.Context) error {
+func (t *training) split(ctx context.Context, d *features.Decoder) error {
 	if t.Job.ShuffleStream {
 		if err := t.cache.shuffle(ctx, t.Job.StreamSeed); err != nil {
 			return op("shuffle the stream", err)
@@ -88,7 +89,7 @@ func (t *training) split(ctx context.Context) error {
 	total := t.cache.records
 	train, test, _ := pipeline.Split(total, t.Job.ValidationRate, t.Job.TestRate)
 	if train == 0 {
-		return pipeline.Invalidf("topic", "the stream holds no record to train on").WithHint("send records, then announce where they lie")
+		return t.bad.nothing()
 	}
 	columns := t.trainer.Columns()
 	part := func(from, to int64) *split { return newSplit(t.cache, columns, from, to) }
@@ -96,11 +97,16 @@ func (t *training) split(ctx context.Context) error {
 	if t.Job.TrainingKwargs.Shuffle {
 		t.train.shuffled, t.train.seed = true, uint64(t.Job.Seed)
 	}
+	means, err := t.average(ctx, d)
+	if err != nil {
+		return err
+	}
 	audit, err := t.audit(ctx)
 	audit.By, audit.Seed = t.Job.Split, 0
 	if audit.By != pipeline.SplitTime {
 		audit.Seed = t.Job.StreamSeed
 	}
+	audit.Means, audit.LeftOut, audit.Skipped = means, t.bad.leftOut, t.bad.audit()
 	audit.Columns = t.values.columns()
 	audit.Warnings = slices.Concat(audit.Warnings, t.values.warnings(total), t.Job.Warnings)
 	t.outcome.Split = audit

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/features"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -26,12 +27,13 @@ type values struct {
 // watched is one tensor, whole or element by element; of text, without stats.
 type watched struct {
 	tensor codec.Tensor
+	filled bool // something stands for what is missing
 	narrow bool // the model takes 4-byte floats of what is, or may have been, wider
 	each   bool
 	stats  []stat
 }
 
-func newValues(d *codec.Decoder, e pipeline.Export) *values {
+func newValues(d *features.Decoder, e pipeline.Export) *values {
 	v := &values{}
 	add := func(have codec.Tensor, want pipeline.Tensor, prefix string) {
 		w := &watched{tensor: have, narrow: want.DType == "float32" && (have.DType.Size() == 8 || have.Fields != nil)} // fields are decoded straight to the model's type
@@ -56,6 +58,9 @@ func newValues(d *codec.Decoder, e pipeline.Export) *values {
 	}
 	for i, t := range d.Inputs() {
 		add(t, e.Inputs[i], "")
+	}
+	for _, i := range d.Averaged() {
+		v.tensors[i].filled = true
 	}
 	for i, t := range d.Labels() {
 		add(t, e.Labels[i], "label ")
@@ -154,7 +159,7 @@ func (v *values) cause(records int64) (reason, hint string) {
 	for _, w := range v.tensors {
 		for i := range w.stats {
 			s := &w.stats[i]
-			if s.Missing > 0 {
+			if s.Missing > 0 && !w.filled {
 				missing = append(missing, v.lacks(s, records))
 			}
 			if s.Infinite > 0 {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/features"
 	"github.com/kafkaml/kafkaml/shared/framework/keras/kerasmodel"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
@@ -133,7 +134,7 @@ func TestValuesUnlikeOthers(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			d, err := codec.New(pipeline.JSON, json.RawMessage(`{"data_fields":["x"]}`), codec.Binding{Inputs: []pipeline.Tensor{{Name: "in", DType: "float64", Shape: []int{1}}}})
+			d, err := features.New(pipeline.JSON, json.RawMessage(`{"data_fields":["x"]}`), codec.Binding{Inputs: []pipeline.Tensor{{Name: "in", DType: "float64", Shape: []int{1}}}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -155,14 +156,14 @@ func TestValuesUnlikeOthers(t *testing.T) {
 // decoder has put them into 4-byte floats already.
 func TestRoundedFields(t *testing.T) {
 	in := []pipeline.Tensor{{Name: "in", DType: "float32", Shape: []int{2}}}
-	d, err := codec.New(pipeline.JSON, json.RawMessage(`{"data_fields":["at","degrees"]}`), codec.Binding{Inputs: in})
+	d, err := features.New(pipeline.JSON, json.RawMessage(`{"data_fields":["at","degrees"]}`), codec.Binding{Inputs: in})
 	if err != nil {
 		t.Fatal(err)
 	}
 	v := newValues(d, pipeline.Export{Inputs: in})
 	for i := range 20 {
 		stored := [][]byte{make([]byte, 8)}
-		if err := d.Sample(stored, fmt.Appendf(nil, `{"at":%d,"degrees":%d}`, 1764315123000+1000*i, i)); err != nil {
+		if err := d.Sample(stored, &stream.Record{Value: fmt.Appendf(nil, `{"at":%d,"degrees":%d}`, 1764315123000+1000*i, i)}); err != nil {
 			t.Fatal(err)
 		}
 		if err := v.add(stored, nil); err != nil {

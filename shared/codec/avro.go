@@ -34,11 +34,14 @@ func newAvro(config json.RawMessage, b Binding) (*Decoder, error) {
 	case c.Framing == Confluent || b.Registry && !present(c.DataScheme):
 		return newFramed(c, b)
 	}
-	sample, err := newAvroPart("input_config.data_scheme", c.DataScheme, b.Inputs)
-	if err != nil {
-		return nil, err
+	d := &Decoder{}
+	if b.samples() {
+		sample, err := newAvroPart("input_config.data_scheme", c.DataScheme, b.Inputs)
+		if err != nil {
+			return nil, err
+		}
+		d.inputs, d.sample = sample.tensors, sample
 	}
-	d := &Decoder{inputs: sample.tensors, sample: sample}
 	if len(b.Labels) == 0 {
 		return d, nil
 	}

@@ -32,13 +32,17 @@ func (t Tensor) Elements() int { return product(t.Shape) }
 // records differ in size.
 func (t Tensor) Bytes() int { return t.Elements() * t.DType.Size() }
 
-// Binding is what a model wants of each record. Labels is nil for inference.
+// Binding is what a model wants of each record. Labels is nil for inference;
+// Inputs is nil where something else reads them, and only labels are decoded.
 // Registry says that schemas of a registry can be had: whoever decodes asks it
 // for what is Missing.
 type Binding struct {
 	Inputs, Labels []pipeline.Tensor
 	Registry       bool
 }
+
+// samples reports whether the inputs are to be decoded.
+func (b Binding) samples() bool { return len(b.Inputs) > 0 || len(b.Labels) == 0 }
 
 func product(shape []int) int {
 	n := 1

@@ -88,6 +88,9 @@ func (d *Decoder) Labels() []Tensor { return d.labels }
 // that is text, another slice is put in its place, which may use its memory. On
 // an error, a *Fault, the contents of dst are undefined. RAW does not allocate.
 func (d *Decoder) Sample(dst [][]byte, value []byte) error {
+	if d.sample == nil {
+		return errors.New("no inputs are bound")
+	}
 	if err := d.sample.decode(dst, value); err != nil {
 		return explain(sideValue, d.sample, dst, value, err)
 	}

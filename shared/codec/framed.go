@@ -62,11 +62,14 @@ func newFramed(c avroConfig, b Binding) (*Decoder, error) {
 		return nil, pipeline.Invalidf("input_config", "the records are framed by a schema registry, and this installation knows of none").
 			WithHint("set SCHEMA_REGISTRY_URL for it; records without framing want a data_scheme and no framing")
 	}
-	sample, err := newFramedPart("input_config.data_scheme", "input_config.data_fields", c.DataScheme, c.DataFields, b.Inputs)
-	if err != nil {
-		return nil, err
+	d := &Decoder{}
+	if b.samples() {
+		sample, err := newFramedPart("input_config.data_scheme", "input_config.data_fields", c.DataScheme, c.DataFields, b.Inputs)
+		if err != nil {
+			return nil, err
+		}
+		d.inputs, d.sample = sample.tensors, sample
 	}
-	d := &Decoder{inputs: sample.tensors, sample: sample}
 	if len(b.Labels) == 0 {
 		return d, nil
 	}

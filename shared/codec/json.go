@@ -48,11 +48,14 @@ func newJSON(config json.RawMessage, b Binding) (*Decoder, error) {
 			return nil, err
 		}
 	}
-	sample, err := newJSONPart("input_config.data_fields", c.DataFields, b.Inputs)
-	if err != nil {
-		return nil, err
+	d := &Decoder{}
+	if b.samples() {
+		sample, err := newJSONPart("input_config.data_fields", c.DataFields, b.Inputs)
+		if err != nil {
+			return nil, err
+		}
+		d.inputs, d.sample = sample.tensors, sample
 	}
-	d := &Decoder{inputs: sample.tensors, sample: sample}
 	if len(b.Labels) == 0 {
 		return d, nil
 	}

@@ -21,12 +21,15 @@ func newRaw(config json.RawMessage, b Binding) (*Decoder, error) {
 	if err := unmarshalConfig(config, &c); err != nil {
 		return nil, err
 	}
-	inputs, err := rawTensors("data", c.DataType, c.DataReshape, b.Inputs)
-	if err != nil {
-		return nil, err
+	d := &Decoder{}
+	var err error
+	if b.samples() {
+		if d.inputs, err = rawTensors("data", c.DataType, c.DataReshape, b.Inputs); err != nil {
+			return nil, err
+		}
+		d.sample = rawPart{d.inputs, total(d.inputs)}
 	}
-	d := &Decoder{inputs: inputs, sample: rawPart{inputs, total(inputs)}}
-	if slices.ContainsFunc(inputs, func(t Tensor) bool { return t.DType == String }) {
+	if slices.ContainsFunc(d.inputs, func(t Tensor) bool { return t.DType == String }) {
 		d.sample = rawText{}
 	}
 	if len(b.Labels) == 0 {

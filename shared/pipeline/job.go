@@ -96,4 +96,6 @@ type PredictJob struct {
 	OutputTopic string          `json:"output_topic"`
 	DeadLetter  string          `json:"dead_letter_topic"`
 	Group       string          `json:"group"` // consumer group of the direct delivery
+	// Means are those of the result's SplitAudit.
+	Means map[string][]float64 `json:"means,omitempty"`
 }

@@ -41,6 +41,25 @@ type SplitAudit struct {
 	Seed       int64      `json:"seed,omitempty" description:"of that choice"`
 	Columns    []Column   `json:"columns,omitempty" description:"the values of the whole stream: by field where each is one number, else by tensor; of many the ones that are warned of"`
 	Warnings   []string   `json:"warnings,omitempty"`
+	LeftOut    int64      `json:"left_out,omitempty" description:"records that where of the input_config left out"`
+	Skipped    *Skipped   `json:"skipped,omitempty" description:"records at fault that on_bad let pass"`
+	// Means are kept to be used in serving, too.
+	Means map[string][]float64 `json:"means,omitempty" description:"what stands for missing values: of each input, the mean of each element over the training split"`
+}
+
+// Skipped are the records of a stream that were not trained on, as they are at
+// fault.
+type Skipped struct {
+	Records int64       `json:"records"`
+	First   []BadRecord `json:"first" nullable:"false" description:"the first of them, at most 100"`
+}
+
+// BadRecord is a record that could not be taken.
+type BadRecord struct {
+	Topic     string `json:"topic"`
+	Partition int    `json:"partition"`
+	Offset    int64  `json:"offset"`
+	Reason    string `json:"reason"`
 }
 
 // Column says what the values of one field or tensor of a stream are. Minimum,
@@ -116,4 +135,12 @@ type Result struct {
 	Created       time.Time    `json:"created"`
 	Started       *time.Time   `json:"started,omitempty" nullable:"false"`
 	Finished      *time.Time   `json:"finished,omitempty" nullable:"false"`
+}
+
+// Means are those of its SplitAudit, nil where there are none.
+func (r Result) Means() map[string][]float64 {
+	if r.Split == nil {
+		return nil
+	}
+	return r.Split.Means
 }

@@ -92,7 +92,27 @@ func showSplit(w io.Writer, s *pipeline.SplitAudit) error {
 	for _, warning := range s.Warnings {
 		fmt.Fprintf(w, "warning: %s\n", terminal.Plain(warning))
 	}
+	if s.LeftOut > 0 {
+		fmt.Fprintf(w, "left out by where: %s records\n", terminal.Count(s.LeftOut))
+	}
+	showSkipped(w, s.Skipped)
 	return nil
+}
+
+// showSkipped writes which records at fault were not trained on.
+func showSkipped(w io.Writer, s *pipeline.Skipped) {
+	if s == nil {
+		return
+	}
+	const most = 10
+	fmt.Fprintf(w, "skipped: %s records at fault\n", terminal.Count(s.Records))
+	for i, r := range s.First {
+		if i == most {
+			fmt.Fprintf(w, "  ... (see -o json)\n")
+			return
+		}
+		fmt.Fprintf(w, "  %s[%d]@%d: %s\n", terminal.Plain(r.Topic), r.Partition, r.Offset, terminal.Plain(r.Reason))
+	}
 }
 
 // showColumns writes what the values of the stream are.

@@ -1,0 +1,323 @@
+// Package features turns records into the tensors of a model by the mapping that
+// an input_config states: which path of a record, or which other part of it,
+// fills which input, what stands for a value that is missing, which records are
+// left out. Training, previews and serving use the same Decoder, so that a model
+// sees in production what it was trained on.
+//
+// An input_config without such members is read by the decoders of shared/codec
+// alone, which is as fast as they are. Records are untrusted: a malformed one is
+// an error, never a panic.
+package features
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/stream"
+)
+
+// ErrLeftOut is that a record is none of those that where keeps.
+var ErrLeftOut = errors.New("where of the input_config leaves the record out")
+
+// Decoder turns records of one format into the tensors of one model. Any number
+// of goroutines may use it at once.
+type Decoder struct {
+	inputs, labels []codec.Tensor
+	// plain reads what is not mapped: inputs, labels or both; nil where all is.
+	plain      *codec.Decoder
+	mapped     []target // of the inputs; nil where plain reads them
+	mappedTo   []target // of the labels; nil where plain reads them, or there are none
+	value, key codec.FieldReader
+	counts     [2]int // of fields of value and key
+	filter     *filter
+	bad        Tolerance
+	means      map[string][]float64
+	serves     bool      // means are what is known of them
+	states     sync.Pool // of *state
+}
+
+// state is what decoding one record takes.
+type state struct {
+	record     *stream.Record
+	value, key []codec.Field
+	scratch    [2]codec.Scratch
+	writers    []writer
+	where      variables
+}
+
+// members are those of an input_config that this package knows.
+type members struct {
+	Inputs     json.RawMessage `json:"inputs"`
+	Label      json.RawMessage `json:"label"`
+	Where      json.RawMessage `json:"where"`
+	OnBad      json.RawMessage `json:"on_bad"`
+	LabelField json.RawMessage `json:"label_field"`
+}
+
+// Option changes how a Decoder reads.
+type Option func(*Decoder)
+
+// WithMeans gives what stands for missing values whose mean is wanted, by the
+// name of the input, a number for each of its elements: those of a training.
+// Without it, as in training, they are NaN.
+func WithMeans(means map[string][]float64) Option {
+	return func(d *Decoder) { d.means, d.serves = means, true }
+}
+
+// Maps reports whether an input_config names inputs or label by a mapping.
+func Maps(config json.RawMessage) bool {
+	var m members
+	return json.Unmarshal(config, &m) == nil && (said(m.Inputs) || said(m.Label))
+}
+
+// ForServing is an input_config without what only a training takes: where the
+// label is, and what to do about records at fault.
+func ForServing(config json.RawMessage) json.RawMessage {
+	var all map[string]json.RawMessage
+	if json.Unmarshal(config, &all) != nil {
+		return config
+	}
+	n := len(all)
+	delete(all, "label")
+	delete(all, "on_bad")
+	if len(all) == n {
+		return config
+	}
+	plain, err := json.Marshal(all)
+	if err != nil {
+		return config
+	}
+	return plain
+}
+
+// New binds a format and its input_config to a model. What cannot be is refused
+// by the member at fault, with what there is instead where that is known.
+func New(format pipeline.Format, config json.RawMessage, b codec.Binding, options ...Option) (*Decoder, error) {
+	d := &Decoder{}
+	for _, o := range options {
+		o(d)
+	}
+	var m members
+	if len(config) > 0 {
+		_ = json.Unmarshal(config, &m) // what is no object, the formats refuse
+	}
+	var err error
+	if d.bad, err = parseTolerance(m.OnBad); err != nil {
+		return nil, err
+	}
+	if len(m.Label) == 0 && len(m.Inputs) > 0 && len(b.Labels) == 1 {
+		m.Label = m.LabelField // beside mapped inputs it is a path, too
+	}
+	build := &builder{format: format}
+	rest := b
+	if said(m.Inputs) {
+		if d.mapped, err = build.inputs(m.Inputs, b.Inputs); err != nil {
+			return nil, err
+		}
+		d.inputs, rest.Inputs = tensorsOf(d.mapped), nil
+	}
+	if said(m.Label) && len(b.Labels) > 0 {
+		if d.mappedTo, err = build.labels(m.Label, b.Labels); err != nil {
+			return nil, err
+		}
+		d.labels, rest.Labels = tensorsOf(d.mappedTo), nil
+	}
+	if said(m.Where) {
+		if d.filter, err = build.filter(m.Where); err != nil {
+			return nil, err
+		}
+	}
+	if len(rest.Inputs)+len(rest.Labels) > 0 {
+		if d.plain, err = codec.New(format, config, rest); err != nil {
+			return nil, err
+		}
+	}
+	d.unmapped()
+	d.states.New = func() any {
+		return &state{value: make([]codec.Field, d.counts[0]), key: make([]codec.Field, d.counts[1])}
+	}
+	if err := d.hasMeans(); err != nil {
+		return nil, err
+	}
+	return d, d.open(build, config, b)
+}
+
+// hasMeans refuses to serve what no training has computed the means for.
+func (d *Decoder) hasMeans() error {
+	for _, i := range d.Averaged() {
+		t := &d.mapped[i].tensor
+		if d.serves && len(d.means[t.Name]) != t.Elements() {
+			return pipeline.Invalidf(memberInputs, "the mean of the training split is to stand for missing values of %q, and the result was trained without", t.Name).
+				WithHint("give a constant, or serve a result that was trained with this input_config")
+		}
+	}
+	return nil
+}
+
+// said reports whether a member of an input_config says something.
+func said(raw json.RawMessage) bool {
+	text := string(raw)
+	return text != "" && text != "null" && text != `""`
+}
+
+// unmapped takes the tensors that are read without a mapping.
+func (d *Decoder) unmapped() {
+	if d.mapped == nil {
+		d.inputs = d.plain.Inputs()
+	}
+	if d.mappedTo == nil && d.plain != nil {
+		d.labels = d.plain.Labels()
+	}
+}
+
+// open makes the readers of the fields that are wanted.
+func (d *Decoder) open(build *builder, config json.RawMessage, b codec.Binding) (err error) {
+	d.counts = [2]int{len(build.value), len(build.key)}
+	if len(build.value) > 0 {
+		if d.value, err = codec.NewFields(build.format, config, codec.Value, build.value, b.Registry); err != nil {
+			return err
+		}
+	}
+	if len(build.key) > 0 {
+		if d.key, err = keyFields(build, config, b.Registry); err != nil {
+			return err
+		}
+	}
+	framed := build.format == pipeline.AVRO && d.value != nil && d.value.Kinds() == nil
+	for _, of := range [][]target{d.mapped, d.mappedTo} {
+		for i := range of {
+			if err := of[i].suits(d.value, framed); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// keyFields reads keys: by the format where it has fields, else as text.
+func keyFields(build *builder, config json.RawMessage, registry bool) (codec.FieldReader, error) {
+	whole := true
+	for _, p := range build.key {
+		whole = whole && len(p) == 0
+	}
+	format := build.format
+	if whole && (format == pipeline.RAW || format == pipeline.TelegrafJSON) {
+		format = pipeline.JSON // which takes any key
+	}
+	return codec.NewFields(format, config, codec.Key, build.key, registry)
+}
+
+// ForTraining is New for records that are to train a model, as codec.ForTraining.
+func ForTraining(format pipeline.Format, config json.RawMessage, e pipeline.Export, registry bool) (*Decoder, error) {
+	d, err := New(format, config, codec.Binding{Inputs: e.Inputs, Labels: e.Labels, Registry: registry})
+	var refusal *pipeline.Error
+	if errors.As(err, &refusal) && refusal.Hint == "" && strings.HasPrefix(refusal.Field, "input_config.label") {
+		refusal.Hint = codec.LabelHint(e)
+	}
+	return d, err
+}
+
+// Inputs are the tensors that Sample fills, in the model's input order.
+func (d *Decoder) Inputs() []codec.Tensor { return d.inputs }
+
+// Labels are the tensors that Record fills beside them, in the model's label
+// order; none for inference.
+func (d *Decoder) Labels() []codec.Tensor { return d.labels }
+
+// Tolerance is what on_bad says.
+func (d *Decoder) Tolerance() Tolerance { return d.bad }
+
+// Filters reports whether records may be left out.
+func (d *Decoder) Filters() bool { return d.filter != nil }
+
+// Mapped reports whether a mapping reads the inputs.
+func (d *Decoder) Mapped() bool { return d.mapped != nil }
+
+// Averaged are the places among Inputs of those in which NaN stands for a missing
+// value whose mean is wanted.
+func (d *Decoder) Averaged() []int {
+	var all []int
+	for i := range d.mapped {
+		if d.mapped[i].averaged {
+			all = append(all, i)
+		}
+	}
+	return all
+}
+
+// Sample decodes a record without its label: dst is as of codec.Decoder.Sample.
+// The error is ErrLeftOut for a record that where leaves out, *codec.Missing where
+// a schema is to be learned first, else why the record is at fault.
+func (d *Decoder) Sample(dst [][]byte, r *stream.Record) error {
+	if d.mapped == nil && d.filter == nil {
+		return d.plain.Sample(dst, r.Value)
+	}
+	s, err := d.read(r)
+	if err == nil {
+		err = d.fillInputs(s, dst)
+	}
+	d.states.Put(s)
+	return err
+}
+
+// Record decodes a whole training record. Its error is as that of Sample.
+func (d *Decoder) Record(inputs, labels [][]byte, r *stream.Record) error {
+	if d.mapped == nil && d.mappedTo == nil && d.filter == nil {
+		return d.plain.Record(inputs, labels, r.Key, r.Value)
+	}
+	s, err := d.read(r)
+	defer d.states.Put(s)
+	if err != nil {
+		return err
+	}
+	if d.mapped == nil && d.mappedTo == nil {
+		return d.plain.Record(inputs, labels, r.Key, r.Value)
+	}
+	if err := d.fillInputs(s, inputs); err != nil {
+		return fmt.Errorf("value: %w", err)
+	}
+	if len(d.labels) == 0 {
+		return nil
+	}
+	if d.mappedTo != nil {
+		err = d.fill(s, d.mappedTo, labels)
+	} else {
+		err = d.plain.Label(labels, r.Key)
+	}
+	if err != nil {
+		return fmt.Errorf("label: %w", err)
+	}
+	return nil
+}
+
+// read reads the fields of a record, and sees whether it is kept.
+func (d *Decoder) read(r *stream.Record) (*state, error) {
+	s := d.states.Get().(*state)
+	s.record = r
+	if d.value != nil {
+		if err := d.value.Read(s.value, &s.scratch[0], r.Value); err != nil {
+			return s, fmt.Errorf("value: %w", err)
+		}
+	}
+	if d.key != nil {
+		if err := d.key.Read(s.key, &s.scratch[1], r.Key); err != nil {
+			return s, fmt.Errorf("key: %w", err)
+		}
+	}
+	if d.filter == nil {
+		return s, nil
+	}
+	return s, d.filter.keep(s)
+}
+
+func (d *Decoder) fillInputs(s *state, dst [][]byte) error {
+	if d.mapped == nil {
+		return d.plain.Sample(dst, s.record.Value)
+	}
+	return d.fill(s, d.mapped, dst)
+}
