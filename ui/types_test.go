@@ -66,6 +66,7 @@ func TestTypesOfThePage(t *testing.T) {
 		"Epoch":             set.Answer(pipeline.Epoch{}, nil),
 		"ModelForm":         set.Form(pipeline.ModelForm{}),
 		"ConfigurationForm": set.Form(pipeline.ConfigurationForm{}),
+		"DatasourceForm":    set.Form(pipeline.DatasourceForm{}),
 		"DeploymentForm":    set.Form(pipeline.DeploymentForm{}),
 		"InferenceForm":     set.Form(pipeline.InferenceForm{}),
 	}

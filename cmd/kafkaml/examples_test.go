@@ -59,6 +59,7 @@ func (c *caller) create(t *testing.T) {
 	c.call(t, "post /deploy-training/deployments") // another one: the first has trained on the stream
 	c.command(t, "post /control-log/datasources/{id}/resend", eventing.DatasourceResend)
 	c.await(t, eventing.ResultFailed, 2)
+	c.call(t, "post /records/topics/{topic}/preview")
 	c.command(t, "post /control-log/datasources", eventing.DatasourceCreate)
 	c.await(t, eventing.ResultFailed, 3)
 	c.command(t, "post /deploy-training/results/{id}/retry", eventing.ResultRetry)

@@ -151,8 +151,8 @@ func (c *components) params(path string, query []Param) []object {
 		switch m[1] {
 		case "type":
 			p["schema"], p["example"] = object{"type": "string"}, eventing.ModelRegister
-		case "inference", "name", "version":
-			p["schema"], p["example"] = object{"type": "string"}, map[string]string{"inference": "inference-1", "name": "inference-1", "version": "1"}[m[1]]
+		case "inference", "name", "version", "topic":
+			p["schema"], p["example"] = object{"type": "string"}, map[string]string{"inference": "inference-1", "name": "inference-1", "version": "1", "topic": "points"}[m[1]]
 		}
 		all = append(all, p)
 	}

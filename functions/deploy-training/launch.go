@@ -108,9 +108,9 @@ func specOf(r pipeline.Result, dep pipeline.Deployment, d pipeline.Datasource, m
 // ineffective warns of members of a control message by which a producer of
 // Kafka-ML asks for what is not done here.
 func ineffective(d pipeline.Datasource) (warnings []string) {
-	for _, name := range []string{"unsupervised_topic", "incremental"} {
+	for _, name := range []string{"unsupervised_topic", "incremental", "dataset_restrictions"} {
 		switch v := string(d.Extra[name]); v {
-		case "", "null", "false", `""`:
+		case "", "null", "false", `""`, "{}", `"{}"`:
 		default:
 			warnings = append(warnings, fmt.Sprintf("%s of the control message has no effect: the training took the records of its ranges, and no others", name))
 		}

@@ -208,7 +208,7 @@ func TestMembersWithoutEffect(t *testing.T) {
 	r := newRig(t)
 	r.deploy(t, r.configuration(t, image))
 	d := r.stream(t, 1, 0)
-	d.Extra = map[string]json.RawMessage{"unsupervised_topic": json.RawMessage(`"more"`), "incremental": json.RawMessage("false"), "site": json.RawMessage(`"a"`)}
+	d.Extra = map[string]json.RawMessage{"unsupervised_topic": json.RawMessage(`"more"`), "incremental": json.RawMessage("false"), "dataset_restrictions": json.RawMessage(`"{}"`), "site": json.RawMessage(`"a"`)}
 	r.write(t, func(tx *registry.Tx) error { return tx.UpdateDatasource(&d) })
 	r.arrives(t, d)
 	if got := r.jobs.running["train-1-1"].Spec.Warnings; len(got) != 1 || !strings.Contains(got[0], "unsupervised_topic of the control message has no effect") {

@@ -250,6 +250,14 @@ func formRows() []row {
 	}
 	return []row{
 		change("D19", "refused: an end is wanted", "topic", "online", "rejected", "partition"),
+		change("D19 earliest", "what the log holds is taken where it is asked for", "since", "earliest", "rejected", "names its own offsets"),
+		{id: "D20 online sink", right: "refused: says whose message it is, and what to do", want: []string{"rejected", "online sinks", "since"}, try: func(a *attempt) string {
+			topic, _, _ := strings.Cut(a.sent(4), ":")
+			return a.trains(message{"topic": topic, "unsupervised_topic": nil, "input_format": "RAW", "description": "", "input_config": pointConfig, "validation_rate": 0.1, "test_rate": 0, "total_msg": nil, "dataset_restrictions": map[string]any{}, "incremental": true})
+		}},
+		{id: "D20 topic by time", right: "trains on what is there", want: []string{"finished"}, try: func(a *attempt) string {
+			return a.trains(message{"topic": a.sent(4), "since": "1h", "input_format": "RAW", "input_config": pointConfig})
+		}},
 		change("D20", "trains; what is not used is said", "unsupervised_topic", "other", "finished"),
 		change("X5 total as text", "taken", "total_msg", "4", "finished"),
 		change("X5 total is off", "both sums", "total_msg", 7, "rejected", "7", "4"),

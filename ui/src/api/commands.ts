@@ -2,8 +2,8 @@
 // what "as command" shows.
 import type { Command } from './client'
 import type { Step } from './config'
-export type { ConfigurationForm, DeploymentForm, InferenceForm, ModelForm } from './generated'
-import type { ConfigurationForm, DeploymentForm, InferenceForm, ModelForm } from './generated'
+export type { ConfigurationForm, DatasourceForm, DeploymentForm, InferenceForm, ModelForm } from './generated'
+import type { ConfigurationForm, DatasourceForm, DeploymentForm, InferenceForm, ModelForm } from './generated'
 
 const command = (step: Step, verb: string, data: unknown, subject?: number): Command => ({
   step,
@@ -29,6 +29,7 @@ export const retryResult = (id: number) => command('deploy-training', 'result.re
 export const stopResult = (id: number) => command('deploy-training', 'result.stop', {}, id)
 export const deleteResult = (id: number) => command('deploy-training', 'result.delete', {}, id)
 
+export const createDatasource = (f: DatasourceForm) => command('control-log', 'datasource.create', f)
 export const resendDatasource = (id: number, deployment: number) => command('control-log', 'datasource.resend', { deployment }, id)
 
 export const deployInference = (f: InferenceForm) => command('deploy-inference', 'inference.deploy', f)

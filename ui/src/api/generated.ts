@@ -101,6 +101,34 @@ export interface Datasource {
   unused?: Rejection
   validation_rate: number
 }
+export interface DatasourceForm {
+  /** deployment that is to train */
+  deployment: number
+  /** note for people */
+  description?: string
+  /** how the records are read: a JSON object */
+  input_config?: Record<string, unknown> | null
+  /** RAW, AVRO or JSON */
+  input_format: 'RAW' | 'AVRO' | 'JSON' | 'TELEGRAF_STR_JSON'
+  /** how several partitions are read: time (merged by the records' times) or partition (default: time) */
+  order?: 'time' | 'partition'
+  /** seed of shuffling and of a split that is random (default: 0) */
+  seed?: number
+  /** shuffle the records once before the split */
+  shuffle?: boolean
+  /** take records from this time on: RFC 3339, milliseconds since 1970, or how long ago (7d, 12h, last 30 minutes) (default: all that are kept) */
+  since?: string
+  /** which records are kept back: time (the last), random, or label (at random, of each class its share) (default: time) */
+  split?: 'time' | 'random' | 'label'
+  /** share of the records to test on, from 0 to 1 */
+  test_rate?: number
+  /** topics that hold the records, separated by commas: each whole (orders), one partition (orders:0), or a range (orders:0:100:5000, offset and length) */
+  topic: string
+  /** take records before this time (default: now) */
+  until?: string
+  /** share of the records to validate on, from 0 to 1 */
+  validation_rate?: number
+}
 export interface Decoded {
   /** a text is shown cut, or is not UTF-8 and shown with U+FFFD for each such byte */
   changed?: boolean

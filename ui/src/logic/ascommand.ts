@@ -87,15 +87,19 @@ export function kafkaml(command: Command, server: string, program = 'kafkaml'): 
   if (thing === 'model' && Object.keys(data).length > 0) {
     return `${line}${subject} -f - <<'END'\n${JSON.stringify(data, null, 2)}\nEND`
   }
-  return line + subject + flags(data)
+  return line + subject + flags(data, thing === 'datasource' ? { input_format: 'format' } : {})
 }
 
-function flags(data: Record<string, unknown>): string {
+function flags(data: Record<string, unknown>, named: Record<string, string>): string {
   let text = ''
   for (const [name, value] of Object.entries(data)) {
     if (value === '' || value === undefined || value === null || name === 'max_replicas' || name === 'framework') continue
+    if (typeof value === 'boolean' && name === 'shuffle') {
+      if (value) text += ' \\\n  --shuffle'
+      continue
+    }
     const word = Array.isArray(value) ? value.join(',') : typeof value === 'object' ? JSON.stringify(value) : String(value)
-    text += ` \\\n  --${name.replaceAll('_', '-')} ${quote(word)}`
+    text += ` \\\n  --${(named[name] ?? name).replaceAll('_', '-')} ${quote(word)}`
   }
   return text
 }
