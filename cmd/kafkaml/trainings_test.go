@@ -80,6 +80,11 @@ func epoch(n int) pipeline.Epoch {
 	}
 }
 
+func learned(layer, class string, a pipeline.Adapted) pipeline.Adapted {
+	a.Layer, a.Class, a.Records, a.Said = layer, class, 1600, a.Sentence()
+	return a
+}
+
 func finished(r *pipeline.Result) {
 	r.Status, r.EpochsDone, r.Seconds, r.Engine, r.EngineReason = pipeline.ResultFinished, 3, 1.234, kerasmodel.Graph, "graph 12 us a step, XLA 40 us"
 	r.Metrics = pipeline.SplitMetrics{Training: epoch(3).Training, Validation: epoch(3).Validation, Test: pipeline.Metrics{"loss": 0.5}}
@@ -88,6 +93,11 @@ func finished(r *pipeline.Result) {
 		Validation: pipeline.SplitCount{Records: 200, Labels: map[string]int64{"2": 200}},
 		Test:       pipeline.SplitCount{Records: 200, Labels: map[string]int64{"2": 100, "10": 100}},
 		Warnings:   []string{"validation holds no record of label 10"},
+		Adapted: []pipeline.Adapted{
+			learned("country", "StringLookup", pipeline.Adapted{Kind: pipeline.AdaptWords, Words: 183, Met: 200, Rarest: 12, Held: 200, Unknown: 6}),
+			learned("amounts", "Normalization", pipeline.Adapted{Kind: pipeline.AdaptMoments, Mean: []float64{1.5, -20000}, Variance: []float64{0.25, 1e9}, Columns: 2}),
+			learned("age", "Discretization", pipeline.Adapted{Kind: pipeline.AdaptQuantiles, Boundaries: []float64{20, 35, 50, 65, 80, 90}, Bins: 7}),
+		},
 	}
 	r.Confusion = &pipeline.Confusion{Split: "test", Labels: []string{"2", "10"}, Counts: [][]int64{{90, 10}, {5, 95}}}
 	r.Lineage = pipeline.Lineage{

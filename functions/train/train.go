@@ -4,7 +4,7 @@
 // training.progressed while it works, then one training.finished or
 // training.failed.
 //
-//	ranges -> decode -> cache -> split -> Trainer -> SavedModel, .keras
+//	ranges -> decode -> cache -> split -> adapt -> Trainer -> SavedModel, .keras
 //
 // The stream is read once whatever the number of epochs: decoded records lie
 // in a cache, in memory while they are few and else in a file.
@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/kafkaml/kafkaml/eventing"
@@ -35,6 +36,7 @@ type Config struct {
 	Kafka      stream.Config
 	Schemas    schemas.Config
 	Artifacts  string // URL of the store of models
+	Words      int    // how many different words of a layer are counted at most; 0: the default
 	Scratch    string // folder for the cache and the models; the system's when empty
 	Emitter    *eventing.Emitter
 	Log        *slog.Logger
@@ -42,7 +44,7 @@ type Config struct {
 
 // ConfigFromEnv reads KAFKAML_JOB (a pipeline.TrainingJob as JSON) or the file
 // that KAFKAML_JOB_FILE names, ARTIFACT_URL, the KAFKA_ and the SCHEMA_REGISTRY_
-// variables, K_SINK and K_CE_OVERRIDES.
+// variables, VOCABULARY_MAX, K_SINK and K_CE_OVERRIDES.
 func ConfigFromEnv(getenv func(string) string, frameworks framework.Frameworks, log *slog.Logger) (Config, error) {
 	c := Config{Frameworks: frameworks, Artifacts: getenv("ARTIFACT_URL"), Log: log}
 	if err := c.readJob(getenv); err != nil {
@@ -57,6 +59,11 @@ func ConfigFromEnv(getenv func(string) string, frameworks framework.Frameworks, 
 	}
 	if c.Schemas, err = schemas.FromEnv(getenv); err != nil {
 		return c, err
+	}
+	if text := getenv("VOCABULARY_MAX"); text != "" {
+		if c.Words, err = strconv.Atoi(text); err != nil || c.Words < 1 {
+			return c, pipeline.Invalidf("VOCABULARY_MAX", "%q is not a number of words", text)
+		}
 	}
 	c.Kafka, err = stream.FromEnv(getenv)
 	return c, err

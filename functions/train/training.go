@@ -48,7 +48,8 @@ func (t *training) close() error {
 	return errors.Join(errs...)
 }
 
-// prepare reads the stream and, meanwhile, loads the model.
+// prepare reads the stream and, meanwhile, loads the model, whose layers then
+// learn what the source leaves open.
 func (t *training) prepare(ctx context.Context) error {
 	decoder, err := features.ForTraining(t.Job.InputFormat, t.Job.InputConfig, t.Job.Export, t.schemas != nil)
 	if err != nil {
@@ -60,7 +61,10 @@ func (t *training) prepare(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	return t.split(ctx, decoder)
+	if err := t.split(ctx, decoder); err != nil {
+		return err
+	}
+	return t.adapt(ctx)
 }
 
 // open fetches the exported model and loads it.
@@ -111,6 +115,27 @@ func (t *training) split(ctx context.Context, d *features.Decoder) error {
 	audit.Warnings = slices.Concat(audit.Warnings, t.values.warnings(total), t.Job.Warnings)
 	t.outcome.Split = audit
 	return err
+}
+
+// adapt gives the layers that the source leaves open what they learn from the
+// training split.
+func (t *training) adapt(ctx context.Context) error {
+	if len(t.Job.Export.Adapt) == 0 {
+		return nil
+	}
+	t.report.stage(pipeline.StageAdapting)
+	learned, err := t.trainer.Adapt(ctx, t.train, framework.AdaptOptions{Held: t.validation, Words: t.Words})
+	if err != nil {
+		return err
+	}
+	t.outcome.Split.Adapted = learned
+	for i, a := range learned {
+		learned[i].Said = a.Sentence()
+		if a.Note != "" {
+			t.outcome.Split.Warnings = append(t.outcome.Split.Warnings, a.Note)
+		}
+	}
+	return nil
 }
 
 // fit trains, each epoch reported as it ends.

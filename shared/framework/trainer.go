@@ -22,6 +22,10 @@ type Trainer interface {
 	// Columns are what a Split must give: inputs, then labels, in the types and
 	// shapes that training feeds.
 	Columns() []codec.Tensor
+	// Adapt gives the layers of Export.Adapt what they learn from a split, as the
+	// framework's own adapt does on the same records, and says what that is. It is
+	// called once, before Fit, for a model that has such layers.
+	Adapt(context.Context, Split, AdaptOptions) ([]pipeline.Adapted, error)
 	// Fit trains as the framework's own fit does on arrays, shuffling left to
 	// the split.
 	Fit(context.Context, Split, Plan, Watch) (FitReport, error)
@@ -42,6 +46,12 @@ type Trainer interface {
 	Save(dir string) error
 	// Close frees the model.
 	Close() error
+}
+
+// AdaptOptions say what Adapt looks at beside the split, and where it ends.
+type AdaptOptions struct {
+	Held  Split // records held back, whose words that are not known are counted; nil or empty: none
+	Words int   // how many different words of one layer are counted at most; 0: the framework's default
 }
 
 // Split is one split of a stream as a Trainer reads it. It is read by one

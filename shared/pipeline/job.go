@@ -52,10 +52,12 @@ type Progress struct {
 // Stage is what a training is at.
 type Stage string
 
-// The stages, in order. An engine is chosen only where it has to be measured.
+// The stages, in order. Layers are adapted only where the source leaves that open, an
+// engine is chosen only where it has to be measured.
 const (
 	StageReading        Stage = "reading"
 	StageRegistryAway   Stage = "waiting-for-schema-registry" // within reading
+	StageAdapting       Stage = "adapting"                    // layers that the source leaves to be adapted
 	StageChoosingEngine Stage = "choosing-engine"
 	StageTraining       Stage = "training"
 	StageEvaluating     Stage = "evaluating"

@@ -91,6 +91,7 @@ type Export struct {
 	Weighted            bool      `json:"weighted" description:"class_weight can be used"`
 	LabelGuessed        bool      `json:"label_guessed,omitempty" description:"the loss is of one's own and takes the labels; whether others are meant only the author knows"`
 	Untested            bool      `json:"untested,omitempty" description:"it trains by a step of its own and has none to evaluate: it takes no validation and no test split"`
+	Adapt               []Adapt   `json:"adapt,omitempty" description:"layers that the training adapts, in the order in which the model calls them"`
 	Warnings            []Warning `json:"warnings,omitempty"`
 	Printed             string    `json:"printed,omitempty" description:"what the source printed, its beginning"`
 	Libraries           Libraries `json:"libraries"`

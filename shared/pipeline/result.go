@@ -40,6 +40,7 @@ type SplitAudit struct {
 	By         SplitBy    `json:"by,omitempty" description:"how the records were chosen: random, or label for a share of each class; by time when absent"`
 	Seed       int64      `json:"seed,omitempty" description:"of that choice"`
 	Columns    []Column   `json:"columns,omitempty" description:"the values of the whole stream: by field where each is one number, else by tensor; of many the ones that are warned of"`
+	Adapted    []Adapted  `json:"adapted,omitempty" description:"what the layers have learned that the source leaves to be adapted"`
 	Warnings   []string   `json:"warnings,omitempty"`
 	LeftOut    int64      `json:"left_out,omitempty" description:"records that where of the input_config left out"`
 	Skipped    *Skipped   `json:"skipped,omitempty" description:"records at fault that on_bad let pass"`

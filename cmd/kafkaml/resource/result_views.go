@@ -89,6 +89,9 @@ func showSplit(w io.Writer, s *pipeline.SplitAudit) error {
 	if err := showColumns(w, s.Columns); err != nil {
 		return err
 	}
+	if err := showAdapted(w, s.Adapted); err != nil {
+		return err
+	}
 	for _, warning := range s.Warnings {
 		fmt.Fprintf(w, "warning: %s\n", terminal.Plain(warning))
 	}
@@ -113,6 +116,19 @@ func showSkipped(w io.Writer, s *pipeline.Skipped) {
 		}
 		fmt.Fprintf(w, "  %s[%d]@%d: %s\n", terminal.Plain(r.Topic), r.Partition, r.Offset, terminal.Plain(r.Reason))
 	}
+}
+
+// showAdapted writes what layers have learned from the training split.
+func showAdapted(w io.Writer, layers []pipeline.Adapted) error {
+	if len(layers) == 0 {
+		return nil
+	}
+	rows := make([][]string, len(layers))
+	for i, a := range layers {
+		rows[i] = []string{terminal.Plain(a.Layer), terminal.Plain(a.Class), terminal.Plain(a.Said)}
+	}
+	fmt.Fprintln(w)
+	return terminal.Table(w, []string{"LAYER", "CLASS", "LEARNED"}, rows)
 }
 
 // showColumns writes what the values of the stream are.

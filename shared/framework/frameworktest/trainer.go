@@ -16,6 +16,7 @@ import (
 func (m Model) fitsAsItsOwn(t *testing.T, tr framework.Trainer, e pipeline.Engine) {
 	before := hash(t, tr)
 	held, plan := ArraysOf(tr, m.Held), m.Plan
+	m.adapts(t, tr, held)
 	plan.Validation, plan.Engine = held, e
 	got := map[string][]float64{}
 	last := plan.InitialEpoch
@@ -57,6 +58,30 @@ func (m Model) fitsAsItsOwn(t *testing.T, tr framework.Trainer, e pipeline.Engin
 	}
 	if hash(t, tr) != after {
 		t.Error("evaluating has changed the weights")
+	}
+}
+
+// adapts has the layers learn that the model leaves open: it is not trained before.
+func (m Model) adapts(t *testing.T, tr framework.Trainer, held framework.Split) {
+	t.Helper()
+	if len(m.Export.Adapt) == 0 {
+		return
+	}
+	training := ArraysOf(tr, m.Training)
+	if _, err := tr.Fit(t.Context(), training, m.Plan, framework.Watch{}); err == nil {
+		t.Error("a model trains whose layers are not adapted")
+	}
+	learned, err := tr.Adapt(t.Context(), training, framework.AdaptOptions{Held: held})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, a := range learned {
+		if want := m.Export.Adapt[i]; a.Layer != want.Layer || a.Class != want.Class || a.Kind != want.Kind || a.Records != training.Len() {
+			t.Errorf("%+v learned %+v", want, a)
+		}
+	}
+	if len(learned) != len(m.Export.Adapt) {
+		t.Errorf("%d layers learned, %d are to be adapted", len(learned), len(m.Export.Adapt))
 	}
 }
 

@@ -22,6 +22,10 @@ const (
 	maxOperations = 1 << 50 // of one record; a month of one processor
 	maxParents    = 1_000
 	maxLibraries  = 10
+	maxAdapt      = 1_000
+	maxColumns    = 10_000_000 // of a Normalization
+	maxBins       = 1_000_000
+	leastEpsilon  = 1e-6
 )
 
 // tensorName is what TensorFlow takes as the name of a placeholder.
@@ -63,7 +67,72 @@ func checkDescription(e pipeline.Export) error {
 			return fmt.Errorf("the version of a library is not a short line of text")
 		}
 	}
+	if err := checkAdapt(e); err != nil {
+		return err
+	}
 	return checkLayers(e.Layers)
+}
+
+// checkAdapt holds that each layer to be adapted is described as its kind is,
+// in an order in which none reads a later one.
+func checkAdapt(e pipeline.Export) error {
+	if len(e.Adapt) > maxAdapt {
+		return fmt.Errorf("%d layers to be adapted, %d are allowed", len(e.Adapt), maxAdapt)
+	}
+	highest := -1
+	for i, a := range e.Adapt {
+		if !validName(a.Layer) || !validName(a.Class) {
+			return fmt.Errorf("the layer %q to be adapted is not described in short lines of text", plain(a.Layer, 100))
+		}
+		if a.Level < 0 || a.Level > i || a.Input < -1 || a.Input >= len(e.Inputs) || !soundAdapt(a) || !entersAsIs(e, a) {
+			return fmt.Errorf("the layer %s to be adapted is described by numbers that cannot be", plain(a.Layer, 100))
+		}
+		highest = max(highest, a.Level)
+	}
+	for level := range highest + 1 {
+		if !slices.ContainsFunc(e.Adapt, func(a pipeline.Adapt) bool { return a.Level == level }) {
+			return fmt.Errorf("no layer to be adapted is of level %d", level)
+		}
+	}
+	return nil
+}
+
+// soundAdapt reports whether the numbers of a layer to be adapted are within bounds.
+func soundAdapt(a pipeline.Adapt) bool {
+	switch a.Kind {
+	case pipeline.AdaptMoments:
+		return a.Columns >= 0 && a.Columns <= maxColumns
+	case pipeline.AdaptQuantiles:
+		return a.Bins >= 1 && a.Bins <= maxBins && a.Epsilon >= leastEpsilon && a.Epsilon < 1
+	case pipeline.AdaptWords:
+		tooMany := len(a.Dropped) > 2 || slices.ContainsFunc(a.Dropped, func(d string) bool { return !validText(d, 1000) })
+		return a.Most >= 0 && a.Start >= 0 && !tooMany
+	}
+	return false
+}
+
+// entersAsIs reports whether the type of the input that a layer reads as it is,
+// if it does, is one that it reads so.
+func entersAsIs(e pipeline.Export, a pipeline.Adapt) bool {
+	if a.Input < 0 {
+		return true
+	}
+	in := e.Inputs[a.Input]
+	switch {
+	case a.Documents:
+		return false
+	case a.Kind != pipeline.AdaptWords:
+		n := 1
+		for _, d := range in.Shape {
+			if d > 0 {
+				n *= d
+			}
+		}
+		return (in.DType == "float32" || in.DType == "float64") && (a.Kind == pipeline.AdaptQuantiles || a.Columns > 0 && n%a.Columns == 0)
+	case a.Integers:
+		return in.DType == "int64"
+	}
+	return in.DType == "string"
 }
 
 func checkTensors(tensors []pipeline.Tensor) error {

@@ -32,6 +32,7 @@ func (g *graph) checkSignatures(want pipeline.Export) error {
 	if _, there := g.Signatures["finalize"]; there { // optimizers that average the variables
 		expected["finalize"] = side{}
 	}
+	g.addAdapting(expected, want)
 	for name := range g.Signatures {
 		if expected[name] == nil && name != initSignature {
 			return fmt.Errorf("the signature %q is not expected", plain(name, 100))
@@ -45,6 +46,9 @@ func (g *graph) checkSignatures(want pipeline.Export) error {
 		if err := g.checkSignature(s, inputs); err != nil {
 			return fmt.Errorf("the signature %s: %w", name, err)
 		}
+	}
+	if err := g.checkSeen(want); err != nil {
+		return err
 	}
 	return g.checkOutputs(want)
 }

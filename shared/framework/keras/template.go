@@ -23,11 +23,12 @@ const hdf5 = "\x89HDF\r\n\x1a\n"
 // variable lies in keras/model.weights.h5, contiguous and little-endian. The
 // entries are in the order of the outputs of the signature weights.
 type Variable struct {
-	Path   string `json:"path"`
-	Offset int64  `json:"offset"` // -1: the file does not hold it
-	Bytes  int64  `json:"bytes"`
-	DType  string `json:"dtype"`
-	Shape  []int  `json:"shape"`
+	Path   string  `json:"path"`
+	Offset int64   `json:"offset"` // -1: the file does not hold it
+	Copies []int64 `json:"copies"` // where it lies once more
+	Bytes  int64   `json:"bytes"`
+	DType  string  `json:"dtype"`
+	Shape  []int   `json:"shape"`
 }
 
 // checkTemplate holds the template of the .keras file, which a model that
@@ -96,6 +97,9 @@ func checkVariables(variables []Variable, weights map[string]savedmodel.TensorIn
 		}
 		if v.Offset >= 0 && v.Bytes > 0 {
 			held = append(held, v)
+			for _, at := range v.Copies {
+				held = append(held, Variable{Path: v.Path, Offset: at, Bytes: v.Bytes})
+			}
 		}
 	}
 	slices.SortFunc(held, func(a, b Variable) int { return int(min(max(a.Offset-b.Offset, -1), 1)) })

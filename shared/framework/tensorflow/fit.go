@@ -22,6 +22,9 @@ func (t *Trainer) Fit(ctx context.Context, s framework.Split, p framework.Plan, 
 	if err := checkPlan(s, p); err != nil {
 		return framework.FitReport{}, err
 	}
+	if len(t.options.Export.Adapt) > 0 && !t.adapted {
+		return framework.FitReport{}, fmt.Errorf("layer %s is to be adapted before training", t.options.Export.Adapt[0].Layer)
+	}
 	weigh, err := t.weigher(p.ClassWeight)
 	if err != nil {
 		return framework.FitReport{}, err

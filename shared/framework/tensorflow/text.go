@@ -72,29 +72,47 @@ func (t *texts) fill(stored []byte, n int) error {
 // mostText bounds the text that a model gives for one batch.
 const mostText = 64 << 20
 
-// readTexts copies the strings of a tensor that the library gave into the records of
-// an output, whose memory it uses again. The library frees them with the tensor.
-func readTexts(o *framework.Output, t *tf.Tensor, records int) error {
+// mostSeen bounds the words of some records that are counted.
+const mostSeen = 512 << 20
+
+// appendTexts copies the strings of a tensor that the library gave to dst, as
+// codec.AppendText stores them: at most most bytes. The library frees them with
+// the tensor.
+func appendTexts(dst []byte, t *tf.Tensor, most uint64) ([]byte, error) {
+	n := elements(t)
+	if n == 0 {
+		return dst, nil
+	}
+	memory := t.TensorData()
+	strings := unsafe.Pointer(&memory[0])
+	bytes := uint64(C.kafkaml_texts_size(strings, C.size_t(n)))
+	if bytes > most {
+		return dst, fmt.Errorf("%d bytes, more than %d", bytes, most)
+	}
+	from := len(dst)
+	dst = slices.Grow(dst, int(bytes))[:from+int(bytes)] // #nosec G115 -- bounded above
+	C.kafkaml_get_texts(strings, C.size_t(n), unsafe.Pointer(&dst[from]))
+	runtime.KeepAlive(t)
+	return dst, nil
+}
+
+// elements is how many values a tensor holds.
+func elements(t *tf.Tensor) int {
 	n := 1
 	for _, d := range t.Shape() {
 		n *= int(d)
 	}
-	o.Data, o.Ends, o.Size = o.Data[:0], o.Ends[:0], 0
-	if n > 0 {
-		memory := t.TensorData()
-		strings := unsafe.Pointer(&memory[0])
-		bytes := uint64(C.kafkaml_texts_size(strings, C.size_t(n)))
-		if bytes > mostText {
-			return fmt.Errorf("the texts that the model gives for %d records have %d bytes, more than %d", records, bytes, mostText)
-		}
-		if uint64(cap(o.Data)) < bytes {
-			o.Data = make([]byte, bytes)
-		}
-		o.Data = o.Data[:bytes]
-		C.kafkaml_get_texts(strings, C.size_t(n), unsafe.Pointer(&o.Data[0]))
+	return n
+}
+
+// readTexts copies the strings of a tensor into the records of an output, whose
+// memory it uses again.
+func readTexts(o *framework.Output, t *tf.Tensor, records int) (err error) {
+	o.Ends, o.Size = o.Ends[:0], 0
+	if o.Data, err = appendTexts(o.Data[:0], t, mostText); err != nil {
+		return fmt.Errorf("the texts that the model gives for %d records have %w", records, err)
 	}
-	runtime.KeepAlive(t)
-	rest := o.Data
+	n, rest := elements(t), o.Data
 	for range records {
 		for range n / records {
 			_, rest, _ = codec.CutText(rest)

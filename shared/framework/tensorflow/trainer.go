@@ -25,6 +25,10 @@ type Trainer struct {
 	options framework.TrainerOptions
 	columns []column
 	values  []*tf.Tensor // of the variables; nil while they may have changed
+
+	learners []*openLayer // layers that are adapted, in the order of the export
+	settings []setting    // what they have learned
+	adapted  bool
 	*session
 }
 

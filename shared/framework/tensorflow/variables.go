@@ -118,7 +118,7 @@ func (t *Trainer) Save(dir string) error {
 	}
 	template := filepath.Join(t.options.Dir, kerasmodel.Template)
 	raw, err := os.ReadFile(filepath.Join(template, "variables.json"))
-	if errors.Is(err, os.ErrNotExist) { // Keras itself could not save it
+	if errors.Is(err, os.ErrNotExist) || !t.kerasHolds() { // Keras itself could not save it
 		return nil
 	}
 	if err != nil {
@@ -154,9 +154,10 @@ func (t *Trainer) saveModel(dir string) error {
 // place is one entry of keras/variables.json: where a variable lies in the
 // template's model.weights.h5.
 type place struct {
-	Path   string `json:"path"`
-	Offset int64  `json:"offset"` // -1: not in the file
-	Bytes  int64  `json:"bytes"`
+	Path   string  `json:"path"`
+	Offset int64   `json:"offset"` // -1: not in the file
+	Copies []int64 `json:"copies"`
+	Bytes  int64   `json:"bytes"`
 }
 
 // saveKeras writes a .keras file: the template, the export's folder keras/,
@@ -175,20 +176,25 @@ func (t *Trainer) saveKeras(file, template string, raw []byte) (err error) {
 	if err != nil {
 		return err
 	}
+	config, err := t.kerasConfig(template)
+	if err != nil {
+		return err
+	}
 	f, err := os.Create(file) // #nosec G304 -- below a folder of ours
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	z := zip.NewWriter(f)
-	for _, name := range []string{"metadata.json", "config.json"} {
-		b, err := os.ReadFile(filepath.Join(template, name)) // #nosec G304 -- below a folder of ours
-		if err != nil {
-			return err
-		}
-		if err := store(z, name, b); err != nil {
-			return err
-		}
+	metadata, err := os.ReadFile(filepath.Join(template, "metadata.json")) // #nosec G304 -- below a folder of ours
+	if err != nil {
+		return err
+	}
+	if err := store(z, "metadata.json", metadata); err != nil {
+		return err
+	}
+	if err := store(z, "config.json", config); err != nil {
+		return err
 	}
 	if err := store(z, "model.weights.h5", weights); err != nil {
 		return err
@@ -220,10 +226,12 @@ func patched(file string, places []place, variables []*tf.Tensor) ([]byte, error
 			continue
 		}
 		b := Bytes(variables[i])
-		if int64(len(b)) != p.Bytes || p.Offset < 0 || p.Offset > int64(len(h5))-p.Bytes {
-			return nil, fmt.Errorf("variables.json: %s of %d bytes at %d does not fit", p.Path, p.Bytes, p.Offset)
+		for _, at := range append([]int64{p.Offset}, p.Copies...) {
+			if int64(len(b)) != p.Bytes || at < 0 || at > int64(len(h5))-p.Bytes {
+				return nil, fmt.Errorf("variables.json: %s of %d bytes at %d does not fit", p.Path, p.Bytes, at)
+			}
+			copy(h5[at:], b)
 		}
-		copy(h5[p.Offset:], b)
 	}
 	return h5, nil
 }

@@ -2,6 +2,66 @@
 // from the structs of shared/pipeline and client.Config, and the frameworks that
 // are registered: change those.
 
+export interface Adapt {
+  /** of quantiles */
+  bins?: number
+  class: string
+  /** of moments: means and variances */
+  columns?: number
+  /** of words: each has a weight by how many records it is in */
+  documents?: boolean
+  /** of words: those that are never kept */
+  dropped?: string[]
+  /** of quantiles: precision */
+  epsilon?: number
+  /** of quantiles: the output is as wide as there are bins */
+  exactly?: boolean
+  /** index of the input that enters it as it is; -1 where the graph computes what enters it */
+  input: number
+  /** of words: they are whole numbers */
+  integers?: boolean
+  kind: AdaptKind
+  layer: string
+  /** 0, or one more than the highest of the layers to be adapted that it reads */
+  level: number
+  /** of words: how many it keeps; 0: all */
+  most?: number
+  /** of words: index of the most frequent one */
+  start?: number
+}
+export type AdaptKind = 'moments' | 'quantiles' | 'words'
+export interface Adapted {
+  bins?: number
+  /** the first 20 */
+  boundaries?: number[]
+  class: string
+  /** how many means and variances there are */
+  columns?: number
+  /** the most frequent ones, the first 10 */
+  frequent?: string[]
+  /** words of the validation split, each as often as it is there */
+  held?: number
+  kind: AdaptKind
+  layer: string
+  /** by column, the first 20 */
+  mean?: number[]
+  /** different words in the training split */
+  met?: number
+  /** what to know of it */
+  note?: string
+  /** how often the rarest of those kept is there */
+  rarest?: number
+  /** of the training split */
+  records: number
+  /** what it has learned, in a sentence */
+  said: string
+  /** those of them that are not kept */
+  unknown?: number
+  /** by column, the first 20 */
+  variance?: number[]
+  /** kept */
+  words?: number
+}
 export interface Asked {
   /** from this time on; from the first record that was kept where absent */
   since?: string
@@ -202,6 +262,8 @@ export interface Epoch {
   validation?: Metrics
 }
 export interface Export {
+  /** layers that the training adapts, in the order in which the model calls them */
+  adapt?: Adapt[]
   /** classes of a classifier */
   classes?: number
   inputs: Tensor[]
@@ -323,6 +385,8 @@ export interface Lineage {
 }
 export type Metrics = Record<string, number | string | null>
 export interface Model {
+  /** layers that the training adapts, in the order in which the model calls them */
+  adapt?: Adapt[]
   /** key prefix of this version's export */
   artifact: string
   /** classes of a classifier */
@@ -507,6 +571,8 @@ export interface Skipped {
   records: number
 }
 export interface SplitAudit {
+  /** what the layers have learned that the source leaves to be adapted */
+  adapted?: Adapted[]
   /** how the records were chosen: random, or label for a share of each class; by time when absent */
   by?: SplitBy
   /** the values of the whole stream: by field where each is one number, else by tensor; of many the ones that are warned of */

@@ -30,6 +30,7 @@ def describe(model, exporter):
         "logits": logits,
         "weighted": exporter.weighted_step is not None,
         "untested": exporter.test_step is None,
+        "adapt": exporter.adapting.describe() or None,
         "libraries": libraries(),
     }
 

@@ -20,6 +20,7 @@ import tensorflow as tf
 from tensorflow.python.checkpoint import graph_view
 from tensorflow.python.trackable.resource import CapturableResource
 
+import adapt
 import describe
 import labels
 import shapes
@@ -37,7 +38,7 @@ def export(model, directory, label=None):
     exporter = Exporter(model, label)
     exporter.save(os.path.join(directory, "model"))
     warnings = list(exporter.warnings)
-    reason = template.write(model, exporter.variables, os.path.join(directory, "keras"))
+    reason = template.write(model, exporter.variables, os.path.join(directory, "keras"), exporter.adapting)
     if reason:
         warnings.append({"message": "no .keras file can be written of this model: " + reason})
     said = describe.describe(model, exporter)
@@ -102,6 +103,8 @@ class Exporter:
         self.labels, self.pack_labels, self.train_step = labels.settle(self)
         self.weighted_step = self._weighted()
         self.test_step = self._test_step()
+        specs = [spec([None], t, f"x{i}") for i, t in enumerate(self.inputs)]
+        self.adapting = adapt.Adapting(model, lambda xs: shapes.call(model, self.pack_inputs(xs)), specs)
         self.variables = self._variables()
 
     # Steps: one traced function each, shared by the loops.
@@ -155,13 +158,15 @@ class Exporter:
     def _variables(self):
         """Every variable of model and optimizers, in a lasting order."""
         metrics = {id(value(v)) for v in self.model.metrics_variables}
+        learned = {id(v) for v in self.adapting.variables()}
         known = list(self.model.variables)
         known += self.model.optimizer.variables if self.model.optimizer is not None else []
+        known += self.adapting.weights()
         tested = self.test_step.variables if self.test_step is not None else ()
         captured = {id(v): v for v in (*self.train_step.variables, *tested)}
         seen, out = set(), []
         for v in known + list(captured.values()):
-            if id(value(v)) not in seen | metrics:
+            if id(value(v)) not in seen | metrics | learned:
                 seen.add(id(value(v)))
                 out.append(v)
         return out
@@ -211,7 +216,7 @@ class Exporter:
             out["finalize"] = traced(self.finalize, [])
         if self.weighted_step is not None:
             out["train_weighted"] = traced(*self.loop(self.weighted_step, weighted=True))
-        return out
+        return out | self.adapting.signatures([spec([None], t, f"x{i}") for i, t in enumerate(self.inputs)], traced)
 
     def _serving_specs(self):
         return [spec([None], t, shapes.signature(t)) for t in self.inputs]
@@ -241,7 +246,7 @@ class Exporter:
         variables would be stored once more, under the names of its layers."""
         module = tf.Module()
         module.tables = self._tables()
-        module.held = [value(v) for v in self.variables + list(self.model.metrics_variables)]
+        module.held = [value(v) for v in self.variables + list(self.model.metrics_variables) + self.adapting.variables()]
         tf.saved_model.save(module, directory, signatures=self.signatures())
 
     def _tables(self):
@@ -265,6 +270,9 @@ def spec(lead, tensor, name):
     """The TensorSpec of a described tensor under leading axes."""
     shape = lead + [None if d < 0 else d for d in tensor["shape"]]
     return tf.TensorSpec(shape, tensor["dtype"], name)
+
+
+adapt.install()
 
 
 def traced(function, signature):

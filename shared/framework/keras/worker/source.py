@@ -40,10 +40,20 @@ def export(imports, source, out, label=None):
     except diagnosis.Refused as e:
         return {"error": e.report, "warnings": heard}
     except BaseException as e:  # SystemExit, KeyboardInterrupt and MemoryError are the person's too
+        _recall(e)
         report = person.describe(e)
         if place := layers.get(getattr(e, "layer", "")):
             report = {"reason": report["reason"], "hint": report["hint"], **place}
         return {"error": report, "warnings": heard}
+
+
+def _recall(error):
+    """Gives an error what was said of the one that Keras has raised it for, as it adds a layer's arguments."""
+    cause = error.__context__
+    while cause is not None:
+        if hasattr(cause, "hint") and not hasattr(error, "hint") and str(cause) in str(error):
+            error.hint, error.layer = cause.hint, getattr(cause, "layer", "")
+        cause = cause.__context__
 
 
 def _line(place):

@@ -20,12 +20,13 @@ import numpy as np
 PARTS = ("config.json", "metadata.json", "model.weights.h5")
 
 
-def write(model, variables, directory):
+def write(model, variables, directory, adapting):
     """Writes the template; returns why not where the model cannot be saved."""
     os.makedirs(directory)
     held = [v.numpy() for v in variables]
     try:
         unpack(model, directory)
+        adapting.check_config(directory)
         stamps = [stamp(i, h) for i, h in enumerate(held)]
         places = stamped(model, variables, stamps, directory)
     except Exception as e:
@@ -79,22 +80,24 @@ def stamped(model, variables, stamps, directory):
 
 
 def offsets(path):
-    """The file offset of each contiguous dataset, by its bytes."""
+    """The names and file offsets of contiguous datasets, by their bytes."""
     found = {}
 
     def visit(_, node):
         if isinstance(node, h5py.Dataset) and node.chunks is None and node.id.get_offset() is not None:
-            found[node[()].tobytes()] = (node.name, node.id.get_offset())
+            found.setdefault(node[()].tobytes(), []).append((node.name, node.id.get_offset()))
 
     with h5py.File(path, "r") as f:
         f.visititems(visit)
     return found
 
 
-def row(variable, held, place):
-    """One entry of variables.json; offset -1 where the file has it not."""
-    path, offset = place or (getattr(variable, "path", variable.name), -1)
-    return {
+def row(variable, held, places):
+    """One entry of variables.json; offset -1 where the file has it not. What two
+    layers save, as the lookup in a TextVectorization, lies there twice."""
+    (path, offset), *rest = places or [(getattr(variable, "path", variable.name), -1)]
+    copies = {"copies": [at for _, at in rest]} if rest else {}
+    return copies | {
         "path": path,
         "offset": offset,
         "bytes": held.nbytes,
@@ -109,6 +112,7 @@ def verify(rows, held, path):
         for r, h in zip(rows, held):
             if r["offset"] < 0:
                 continue
-            f.seek(r["offset"])
-            if f.read(r["bytes"]) != h.tobytes():
-                raise ValueError(f"variable {r['path']} does not lie where it was looked for")
+            for at in (r["offset"], *r.get("copies", ())):
+                f.seek(at)
+                if f.read(r["bytes"]) != h.tobytes():
+                    raise ValueError(f"variable {r['path']} does not lie where it was looked for")

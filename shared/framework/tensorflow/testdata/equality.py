@@ -4,7 +4,8 @@ usage: equality.py WORKER OUT, WORKER the folder of export.py. Leaves under
 OUT/<family>: the export, x0.bin .. and y0.bin .. of the training records,
 vx0.bin .. and vy0.bin .. of the validation records, export.json, fit.json (the
 arguments), history.json, and predict.json (the trained model's outputs on the
-first validation records).
+first validation records). Of a family of adapted.py also learned.json, what its
+layers learned by adapt, and under given/ the model that was adapted so.
 """
 
 import json
@@ -14,6 +15,7 @@ import sys
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 sys.path[:0] = [sys.argv[1], os.path.dirname(os.path.abspath(__file__))]
 
+import adapted  # noqa: E402
 import export  # noqa: E402
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
@@ -57,12 +59,24 @@ def keep(directory, name, value):
         json.dump(value, f)
 
 
-def run(family, out):
+def built(family):
+    """The model of a family, the same each time."""
     keras.utils.set_random_seed(7)
-    model, xs, ys, given = family()
+    keras.backend.clear_session()
+    adapted.RNG = np.random.default_rng(5)
+    model, xs, ys, *given = family()
+    return model, xs, ys, given[0] if given else {}
+
+
+def run(family, out):
+    model, xs, ys, given = built(family)
     directory = os.path.join(out, family.__name__)
     os.makedirs(directory)
     keep(directory, "export.json", export.export(model, directory))
+    if family in adapted.FAMILIES:  # and the same model, adapted in its source
+        model = built(family)[0]
+        keep(directory, "learned.json", adapted.adapt(model, part(xs, slice(0, -VALIDATION))))
+        keep(directory, "given.json", export.export(model, os.path.join(directory, "given")))
     piece, rest = slice(0, -VALIDATION), slice(-VALIDATION, None)
     for name, arrays in (("x", xs), ("y", ys)):
         write(directory, name, part(arrays, piece))
@@ -79,5 +93,5 @@ def run(family, out):
     keep(directory, "predict.json", [np.asarray(a, np.float64).ravel().tolist() for a in keras.tree.flatten(got)])
 
 
-for one in FAMILIES:
+for one in FAMILIES + adapted.FAMILIES:
     run(one, sys.argv[2])
