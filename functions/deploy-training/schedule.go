@@ -118,8 +118,11 @@ func Readable(m pipeline.Export, d pipeline.Datasource, registry bool) error {
 	if err := m.CheckSplit(d.Split); err != nil {
 		return err
 	}
-	_, err := features.ForTraining(d.InputFormat, d.InputConfig, m, registry)
-	return err
+	decoder, err := features.ForTraining(d.InputFormat, d.InputConfig, m, registry)
+	if err != nil || decoder.Join() == nil {
+		return err
+	}
+	return decoder.Join().Covers(d.Ranges)
 }
 
 // nextRound makes waiting results of the models that the deployment was made

@@ -86,7 +86,11 @@ func (s *Service) preview(ctx context.Context, id int64, limit int) (Preview, er
 	if err := s.Cluster.SameTopics(ctx, d.TopicIDs); err != nil {
 		return Preview{}, err
 	}
-	for _, g := range d.Ranges {
+	ranges := d.Ranges
+	if j := decoder.Join(); j != nil {
+		ranges, _ = j.Parts(ranges)
+	}
+	for _, g := range ranges {
 		err := s.Cluster.Read(ctx, g, func(r stream.Record) error { return p.add(ctx, r) })
 		if errors.Is(err, errEnough) {
 			break
@@ -155,13 +159,21 @@ func newPreviewer(d *features.Decoder, registry *schemas.Client, limit int) *pre
 		p.Inputs, p.inputs = append(p.Inputs, described(t)), append(p.inputs, make([]byte, t.Bytes()))
 		elements += weight(t)
 	}
-	for _, t := range d.Labels() {
+	for _, t := range labelsOf(d) {
 		p.Labels, p.labels = append(p.Labels, described(t)), append(p.labels, make([]byte, t.Bytes()))
 		elements += weight(t)
 	}
 	p.limit = max(1, min(limit, previewElements/elements))
-	p.countsAreOver = len(d.Labels()) != 1 || d.Labels()[0].Elements() != 1
+	p.countsAreOver = len(p.labels) != 1 || d.Labels()[0].Elements() != 1
 	return p
+}
+
+// labelsOf are the labels that the records themselves hold.
+func labelsOf(d *features.Decoder) []codec.Tensor {
+	if d.Join() != nil {
+		return nil
+	}
+	return d.Labels()
 }
 
 // weight is how many numbers the elements of a tensor count for.
@@ -218,7 +230,7 @@ func (p *previewer) append(r stream.Record, fault error) {
 	if fault != nil {
 		item.Error = explained(fault)
 	} else {
-		item.Sample, item.Label = p.values(&item, p.decoder.Inputs(), p.inputs), p.values(&item, p.decoder.Labels(), p.labels)
+		item.Sample, item.Label = p.values(&item, p.decoder.Inputs(), p.inputs), p.values(&item, labelsOf(p.decoder), p.labels)
 	}
 	p.Items = append(p.Items, item)
 }

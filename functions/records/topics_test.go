@@ -148,3 +148,14 @@ func (r *rig) try(t *testing.T, topic, body string, v any) int {
 	}
 	return answer.StatusCode
 }
+
+// Records whose labels come on another topic are shown without.
+func TestRecordsWhoseLabelsComeLaterAreShown(t *testing.T) {
+	r := newRig(t)
+	const config = `{"inputs": ["a", "b", "c"], "label": {"from": "topic", "topic": "outcomes", "path": "y", "on": "id"}}`
+	id := r.storedAs(t, r.deployment, []stream.Record{{Value: []byte(`{"id": 1, "a": 1, "b": 2, "c": 3}`)}}, pipeline.JSON, config)
+	var p preview
+	if status := r.read(t, fmt.Sprintf("/datasources/%d/records", id), &p); status != http.StatusOK || len(p.Items) != 1 || p.Items[0].Error != "" || *p.Items[0].Sample[0][2] != 3 || len(p.Items[0].Label) > 0 {
+		t.Errorf("status %d, %+v", status, p)
+	}
+}

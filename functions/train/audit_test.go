@@ -12,10 +12,10 @@ func TestMissingClassesComeInOrder(t *testing.T) {
 	}
 	have := slices.Clone(whole)
 	have[2], have[10] = 0, 0
-	if got, want := missing("test", have, whole), "the test split has no record of class [2 10]: send the stream in mixed order, or shuffle it"; len(got) != 1 || got[0] != want {
+	if got, want := missing("test", have, whole), "the test split has no record of class [2 10]: split the stream by label, or send it in mixed order"; len(got) != 1 || got[0] != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if got, want := missing("test", make([]int64, 30), whole), "the test split has no record of class [0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19] and 10 more: send the stream in mixed order, or shuffle it"; len(got) != 1 || got[0] != want {
+	if got, want := missing("test", make([]int64, 30), whole), "the test split has no record of class [0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19] and 10 more: split the stream by label, or send it in mixed order"; len(got) != 1 || got[0] != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if got := missing("test", whole, whole); got != nil {

@@ -60,7 +60,7 @@ func newCache(dir string, inputs, labels []codec.Tensor, total, memory int64) (*
 		c.memory = make([]byte, 0, total*int64(c.row))
 		return c, nil
 	}
-	if err := c.room(total); err != nil {
+	if err := room(dir, total*int64(c.row)); err != nil {
 		return nil, err
 	}
 	var err error
@@ -86,16 +86,16 @@ func unnamed(dir string) (*os.File, error) {
 }
 
 // room refuses a stream that the disk cannot hold, before it is read.
-func (c *cache) room(total int64) error {
+func room(dir string, need int64) error {
 	var fs syscall.Statfs_t
-	if err := syscall.Statfs(c.dir, &fs); err != nil {
+	if err := syscall.Statfs(dir, &fs); err != nil {
 		return op("look for room for the cache", err)
 	}
-	need, free := total*int64(c.row), int64(fs.Bavail)*fs.Bsize
+	free := int64(fs.Bavail) * fs.Bsize
 	if need > free {
 		return &pipeline.Error{
 			Op: "read the stream", Kind: pipeline.Unavailable,
-			Reason: fmt.Sprintf("its %d MiB of tensors do not fit the %d MiB free in %s", need>>20, free>>20, c.dir),
+			Reason: fmt.Sprintf("its %d MiB of tensors do not fit the %d MiB free in %s", need>>20, free>>20, dir),
 			Hint:   "free disk space, or set TMPDIR to a folder with more",
 		}
 	}

@@ -59,9 +59,16 @@ func (t *training) locate(ctx context.Context, columns [][]byte) (place string, 
 	for i, col := range want {
 		got[i] = make([]byte, col.Bytes())
 	}
-	err = cluster.ReadAll(ctx, t.Job.Ranges, t.Job.Order, func(r stream.Record) error {
+	ranges := t.Job.Ranges
+	if j := decoder.Join(); j != nil {
+		ranges, _ = j.Parts(ranges)
+	}
+	err = cluster.ReadAll(ctx, ranges, t.Job.Order, func(r stream.Record) error {
 		err := t.schemas.Decode(ctx, func() error { return decoder.Record(inputs, labels, &r) }, t.patience(ctx))
-		if errors.Is(err, features.ErrLeftOut) || err != nil && decoder.Tolerance().Skips() && pipeline.KindOf(err) != pipeline.Unavailable {
+		if err == nil {
+			_, err = t.joined.label(ctx, t.schemas, t.patience(ctx), labels, &r)
+		}
+		if errors.Is(err, features.ErrLeftOut) || errors.Is(err, features.ErrUnlabelled) || err != nil && decoder.Tolerance().Skips() && pipeline.KindOf(err) != pipeline.Unavailable {
 			return nil // none of those that were trained on
 		}
 		if err != nil {

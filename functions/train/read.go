@@ -34,7 +34,9 @@ func (t *training) read(ctx context.Context, d *features.Decoder) (err error) {
 	}
 	total := int64(0)
 	for _, r := range t.Job.Ranges {
-		total += r.Length
+		if j := d.Join(); j == nil || r.Topic != j.Topic {
+			total += r.Length
+		}
 	}
 	if t.cache, err = newCache(t.scratch, d.Inputs(), d.Labels(), total, memoryBytes); err != nil {
 		return err
@@ -43,7 +45,12 @@ func (t *training) read(ctx context.Context, d *features.Decoder) (err error) {
 	t.bad = newSkips(d.Tolerance(), total)
 	in := &intake{decoder: d, bad: t.bad, schemas: t.schemas, patience: t.patience(ctx), export: t.Job.Export, checks: newChecks(t.Job.Export, d), cache: t.cache, hash: newHasher(), values: t.values}
 	defer in.hash.close()
-	if err := cluster.ReadAll(ctx, t.Job.Ranges, t.Job.Order, func(rec stream.Record) error { return in.take(ctx, rec, t.report) }); err != nil {
+	ranges, err := t.join(ctx, cluster, in)
+	if err != nil {
+		return err
+	}
+	in.joined = t.joined
+	if err := cluster.ReadAll(ctx, ranges, t.Job.Order, func(rec stream.Record) error { return in.take(ctx, rec, t.report) }); err != nil {
 		return op("read the stream", err)
 	}
 	if err := cluster.SameTopics(ctx, t.Job.TopicIDs); err != nil { // made anew while it was read
@@ -58,6 +65,7 @@ func (t *training) read(ctx context.Context, d *features.Decoder) (err error) {
 // intake takes records from the stream into the cache.
 type intake struct {
 	decoder  *features.Decoder
+	joined   *joined
 	bad      *skips
 	schemas  *schemas.Client
 	patience schemas.Patience
@@ -82,6 +90,9 @@ func (in *intake) take(ctx context.Context, r stream.Record, report *reporter) e
 		if err = in.schemas.Decode(ctx, again, in.patience); err == nil {
 			report.stage(pipeline.StageReading)
 		}
+	}
+	if err == nil {
+		err = in.joined.counted(ctx, in, labels, &r)
 	}
 	if err == nil {
 		err = in.checks.record(inputs, labels, r.Key)

@@ -36,6 +36,9 @@ func (s *skips) take(r stream.Record, err error, refuse func(stream.Record, erro
 		s.leftOut++
 		return nil
 	}
+	if errors.Is(err, features.ErrUnlabelled) { // the join counts it
+		return nil
+	}
 	refusal := refuse(r, err)
 	if !s.tolerance.Skips() || pipeline.KindOf(refusal) != pipeline.Invalid {
 		return refusal

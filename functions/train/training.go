@@ -30,6 +30,7 @@ type training struct {
 	cache                   *cache
 	values                  *values // what the stream holds
 	bad                     *skips  // what of it is not trained on
+	joined                  *joined // where its labels come from another topic
 	train, validation, test *split
 	outcome                 pipeline.Outcome
 	lastEpoch               pipeline.Epoch
@@ -45,7 +46,7 @@ func (t *training) close() error {
 	if t.cache != nil {
 		errs = append(errs, t.cache.close())
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, t.joined.close())...)
 }
 
 // prepare reads the stream and, meanwhile, loads the model, whose layers then
@@ -93,6 +94,9 @@ func (t *training) split(ctx context.Context, d *features.Decoder) error {
 	total := t.cache.records
 	train, test, _ := pipeline.Split(total, t.Job.ValidationRate, t.Job.TestRate)
 	if train == 0 {
+		if err := t.joined.nothing(); err != nil && t.cache.records == 0 {
+			return err
+		}
 		return t.bad.nothing()
 	}
 	columns := t.trainer.Columns()
@@ -110,7 +114,7 @@ func (t *training) split(ctx context.Context, d *features.Decoder) error {
 	if audit.By != pipeline.SplitTime {
 		audit.Seed = t.Job.StreamSeed
 	}
-	audit.Means, audit.LeftOut, audit.Skipped = means, t.bad.leftOut, t.bad.audit()
+	audit.Means, audit.LeftOut, audit.Skipped, audit.Joined = means, t.bad.leftOut, t.bad.audit(), t.joined.result()
 	audit.Columns = t.values.columns()
 	audit.Warnings = slices.Concat(audit.Warnings, t.values.warnings(total), t.Job.Warnings)
 	t.outcome.Split = audit

@@ -34,6 +34,7 @@ type Decoder struct {
 	mappedTo   []target // of the labels; nil where plain reads them, or there are none
 	value, key codec.FieldReader
 	counts     [2]int // of fields of value and key
+	join       *Join  // where the label comes from another topic
 	filter     *filter
 	bad        Tolerance
 	means      map[string][]float64
@@ -121,7 +122,12 @@ func New(format pipeline.Format, config json.RawMessage, b codec.Binding, option
 		}
 		d.inputs, rest.Inputs = tensorsOf(d.mapped), nil
 	}
-	if said(m.Label) && len(b.Labels) > 0 {
+	if joins(m.Label) && len(b.Labels) > 0 {
+		if d.join, err = newJoin(format, config, m.Label, b); err != nil {
+			return nil, err
+		}
+		d.labels, rest.Labels = d.join.label.labels, nil
+	} else if said(m.Label) && len(b.Labels) > 0 {
 		if d.mappedTo, err = build.labels(m.Label, b.Labels); err != nil {
 			return nil, err
 		}
@@ -170,7 +176,7 @@ func (d *Decoder) unmapped() {
 	if d.mapped == nil {
 		d.inputs = d.plain.Inputs()
 	}
-	if d.mappedTo == nil && d.plain != nil {
+	if d.mappedTo == nil && d.join == nil && d.plain != nil {
 		d.labels = d.plain.Labels()
 	}
 }
@@ -229,6 +235,10 @@ func (d *Decoder) Inputs() []codec.Tensor { return d.inputs }
 // order; none for inference.
 func (d *Decoder) Labels() []codec.Tensor { return d.labels }
 
+// Join is nil unless the label comes from another topic: Record then leaves the
+// labels as they are.
+func (d *Decoder) Join() *Join { return d.join }
+
 // Tolerance is what on_bad says.
 func (d *Decoder) Tolerance() Tolerance { return d.bad }
 
@@ -267,6 +277,12 @@ func (d *Decoder) Sample(dst [][]byte, r *stream.Record) error {
 
 // Record decodes a whole training record. Its error is as that of Sample.
 func (d *Decoder) Record(inputs, labels [][]byte, r *stream.Record) error {
+	if d.join != nil {
+		if err := d.Sample(inputs, r); err != nil {
+			return fmt.Errorf("value: %w", err)
+		}
+		return nil
+	}
 	if d.mapped == nil && d.mappedTo == nil && d.filter == nil {
 		return d.plain.Record(inputs, labels, r.Key, r.Value)
 	}

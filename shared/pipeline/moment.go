@@ -30,6 +30,14 @@ func ParseMoment(field, text string, now time.Time) (time.Time, error) {
 		WithHint("write RFC 3339 (2026-01-31T08:00:00Z), milliseconds since 1970, or how long ago (7d, 12h, last 30 minutes)")
 }
 
+// ParseSpan reads a time that something takes: "2h", "7 days", "1h30m".
+func ParseSpan(field, text string) (time.Duration, error) {
+	if span, ok := parseAgo(strings.TrimSpace(text)); ok && span > 0 {
+		return span, nil
+	}
+	return 0, Invalidf(field, "%q is not a span of time", text).WithHint("write a number with its unit: 2h, 7d, 90 minutes")
+}
+
 // sinceEpoch reads milliseconds since 1970, and refuses what are seconds,
 // microseconds or nanoseconds by the look of them.
 func sinceEpoch(field, text string, n int64) (time.Time, error) {

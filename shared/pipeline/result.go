@@ -43,9 +43,20 @@ type SplitAudit struct {
 	Adapted    []Adapted  `json:"adapted,omitempty" description:"what the layers have learned that the source leaves to be adapted"`
 	Warnings   []string   `json:"warnings,omitempty"`
 	LeftOut    int64      `json:"left_out,omitempty" description:"records that where of the input_config left out"`
+	Joined     *Joined    `json:"joined,omitempty" description:"the labels, where they came from another topic"`
 	Skipped    *Skipped   `json:"skipped,omitempty" description:"records at fault that on_bad let pass"`
 	// Means are kept to be used in serving, too.
 	Means map[string][]float64 `json:"means,omitempty" description:"what stands for missing values: of each input, the mean of each element over the training split"`
+}
+
+// Joined says how the records of a stream met their labels.
+type Joined struct {
+	Topic      string `json:"topic"`
+	Labels     int64  `json:"labels" description:"records of that topic"`
+	Matched    int64  `json:"matched" description:"records of the stream that found a label"`
+	Doubled    int64  `json:"doubled" description:"of them, those that found several: the newest counts"`
+	Assumed    int64  `json:"assumed" description:"records that found none and took what the label's missing says"`
+	Unlabelled int64  `json:"unlabelled" description:"records that found none and were left out"`
 }
 
 // Skipped are the records of a stream that were not trained on, as they are at

@@ -98,6 +98,10 @@ func showSplit(w io.Writer, s *pipeline.SplitAudit) error {
 	if s.LeftOut > 0 {
 		fmt.Fprintf(w, "left out by where: %s records\n", terminal.Count(s.LeftOut))
 	}
+	if j := s.Joined; j != nil {
+		fmt.Fprintf(w, "labels of topic %s: %s; of the records %s found one (%s of them several), %s none and took the constant, %s none and were left out\n",
+			j.Topic, terminal.Count(j.Labels), terminal.Count(j.Matched), terminal.Count(j.Doubled), terminal.Count(j.Assumed), terminal.Count(j.Unlabelled))
+	}
 	showSkipped(w, s.Skipped)
 	return nil
 }

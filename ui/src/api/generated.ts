@@ -359,6 +359,19 @@ export interface InferenceForm {
   result: number
 }
 export type InferenceStatus = 'deploying' | 'running' | 'failed' | 'stopped'
+export interface Joined {
+  /** records that found none and took what the label's missing says */
+  assumed: number
+  /** of them, those that found several: the newest counts */
+  doubled: number
+  /** records of that topic */
+  labels: number
+  /** records of the stream that found a label */
+  matched: number
+  topic: string
+  /** records that found none and were left out */
+  unlabelled: number
+}
 export interface Layer {
   class: string
   /** names of the layers it reads */
@@ -577,6 +590,8 @@ export interface SplitAudit {
   by?: SplitBy
   /** the values of the whole stream: by field where each is one number, else by tensor; of many the ones that are warned of */
   columns?: Column[]
+  /** the labels, where they came from another topic */
+  joined?: Joined
   /** records that where of the input_config left out */
   left_out?: number
   /** what stands for missing values: of each input, the mean of each element over the training split */
