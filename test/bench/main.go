@@ -32,6 +32,7 @@ var rows = []row{
 	{"mnist", "train MNIST dense", trainMNIST},
 	{"cnn", "train a small CNN", trainCNN},
 	{"read", "read and decode a stream", readAndDecode},
+	{"fields", "take numbers out of nested records", takeFields},
 	{"latency", "topic to topic latency", latency},
 	{"burst", "topic to topic throughput", burst},
 	{"wide", "direct, 64 partitions against 4", wide},
