@@ -49,7 +49,7 @@ func (s *source) handle(ctx context.Context, in *stream.Record) (value []byte, e
 	return it.Value, nil
 }
 
-// whole gives a record the key and the headers that it has in the log. What
+// whole gives a record the key, the headers and the time that it has in the log. What
 // carries it over HTTP spoils headers: names in capitals, values that are no
 // text or empty, headers that repeat. Where the log does not give it now, the
 // record stays as it came.
@@ -60,7 +60,7 @@ func (s *source) whole(ctx context.Context, in *stream.Record) {
 		return
 	}
 	if bytes.Equal(r.Value, in.Value) {
-		in.Key, in.Headers = r.Key, r.Headers
+		in.Key, in.Headers, in.Time = r.Key, r.Headers, r.Time
 	}
 }
 

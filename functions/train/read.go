@@ -75,6 +75,7 @@ type intake struct {
 	hash     *hasher
 	values   *values
 	bytes    int64
+	record   stream.Record // the one that is being taken: what is pointed to is not to be made anew for each
 }
 
 func (in *intake) take(ctx context.Context, r stream.Record, report *reporter) error {
@@ -85,8 +86,9 @@ func (in *intake) take(ctx context.Context, r stream.Record, report *reporter) e
 	if err != nil {
 		return err
 	}
-	if err = in.decoder.Record(inputs, labels, &r); codec.Lacks(err) {
-		again := func() error { return in.decoder.Record(inputs, labels, &r) }
+	in.record = r
+	if err = in.decoder.Record(inputs, labels, &in.record); codec.Lacks(err) {
+		again := func() error { return in.decoder.Record(inputs, labels, &in.record) }
 		if err = in.schemas.Decode(ctx, again, in.patience); err == nil {
 			report.stage(pipeline.StageReading)
 		}

@@ -271,8 +271,14 @@ func (d *Decoder) Sample(dst [][]byte, r *stream.Record) error {
 	if err == nil {
 		err = d.fillInputs(s, dst)
 	}
-	d.states.Put(s)
+	d.release(s)
 	return err
+}
+
+// release lets another record have a state.
+func (d *Decoder) release(s *state) {
+	s.record = nil
+	d.states.Put(s)
 }
 
 // Record decodes a whole training record. Its error is as that of Sample.
@@ -287,7 +293,7 @@ func (d *Decoder) Record(inputs, labels [][]byte, r *stream.Record) error {
 		return d.plain.Record(inputs, labels, r.Key, r.Value)
 	}
 	s, err := d.read(r)
-	defer d.states.Put(s)
+	defer d.release(s)
 	if err != nil {
 		return err
 	}

@@ -102,7 +102,20 @@ const whereHint = `it is an expression in CEL that is true for the records to ke
 // whereRefusal says where in the expression what is wrong.
 func whereRefusal(issues *cel.Issues) error {
 	first := issues.Errors()[0]
-	return whereFault(first.Location.Line(), first.Location.Column(), strings.TrimPrefix(first.Message, "Syntax error: "))
+	return whereFault(first.Location.Line(), first.Location.Column(), plainWords(first.Message))
+}
+
+// plainWords is a message of the parser without its list of all that could be.
+func plainWords(message string) string {
+	message, _, _ = strings.Cut(strings.TrimPrefix(message, "Syntax error: "), " expecting ")
+	message = strings.ReplaceAll(message, " (in container '')", "")
+	switch {
+	case strings.HasSuffix(message, "'<EOF>'"):
+		return "the expression ends too early"
+	case strings.HasPrefix(message, "mismatched input "), strings.HasPrefix(message, "extraneous input "):
+		return message[len("mismatched input "):] + " cannot stand here"
+	}
+	return message
 }
 
 func whereFault(line, column int, reason string) error {
@@ -110,7 +123,6 @@ func whereFault(line, column int, reason string) error {
 	if line > 1 {
 		at = fmt.Sprintf("line %d, %s", line, at)
 	}
-	reason = strings.ReplaceAll(reason, " (in container '')", "")
 	return pipeline.Invalidf(memberWhere, "%s: %s", at, reason).WithHint("%s", whereHint)
 }
 
