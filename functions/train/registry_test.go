@@ -65,6 +65,42 @@ func plantBatches(rows [][3]float32, classes []byte) []schemastest.Batch {
 	return batches
 }
 
+// The plants of Protobuf: the second schema is another file's message, the second
+// of its own, with more fields at other numbers.
+const (
+	protoV1 = `syntax = "proto3"; package farm; message Plant { float a = 1; float b = 2; float c = 3; int32 y = 4; }`
+	protoV2 = `syntax = "proto3"; package farm; import "farm/site.proto"; import "google/protobuf/timestamp.proto";
+		message Other { int32 z = 1; }
+		message Plant { Site site = 1; map<string, string> tags = 2; google.protobuf.Timestamp at = 3; float c = 17; double b = 18; float a = 300; Class y = 5; }
+		enum Class { FERN = 0; TREE = 1; }`
+	siteProto = `syntax = "proto3"; package farm; message Site { string name = 1; Site near = 2; }`
+)
+
+func protoBatches(rows [][3]float32, classes []byte) []schemastest.Batch {
+	batches := []schemastest.Batch{
+		{Format: "PROTOBUF", Schema: protoV1, Message: "farm.Plant"},
+		{Format: "PROTOBUF", Schema: protoV2, Message: "farm.Plant", References: []schemastest.Reference{{Name: "farm/site.proto", Schema: siteProto}}},
+	}
+	for i, x := range rows {
+		value := map[string]any{"a": x[0], "b": x[1], "c": x[2], "y": classes[i]}
+		b := &batches[i*2/len(rows)]
+		if b.Schema == protoV2 {
+			value["site"] = map[string]any{"name": "north", "near": map[string]any{"name": "south"}}
+			value["tags"], value["at"] = map[string]string{"kind": "tree"}, "2024-05-06T07:08:09Z"
+		}
+		b.Records = append(b.Records, schemastest.Record{Value: value})
+	}
+	return batches
+}
+
+func jsonBatches(rows [][3]float32, classes []byte) []schemastest.Batch {
+	b := schemastest.Batch{Format: "JSON", Schema: `{"type":"object","title":"Plant","properties":{"a":{"type":"number"},"b":{"type":"number"},"c":{"type":"number"},"y":{"type":"integer"}}}`}
+	for i, x := range rows {
+		b.Records = append(b.Records, schemastest.Record{Value: map[string]any{"a": x[0], "b": x[1], "c": x[2], "y": classes[i]}})
+	}
+	return []schemastest.Batch{b}
+}
+
 // trained is the hash of the weights that a stream trains.
 func (r *rig) trained(t *testing.T, format pipeline.Format, config, topic string, n int) string {
 	t.Helper()
@@ -142,6 +178,24 @@ func TestTrainingFromASchemaRegistry(t *testing.T) {
 		t.Error("the training did not wait for the registry")
 	}
 	r.refuses(t, topic, n)
+	r.otherFormats(t, url, want, rows, classes)
+}
+
+// otherFormats holds that records of Protobuf and of JSON Schema train the same
+// weights, by names and by paths.
+func (r *rig) otherFormats(t *testing.T, url, want string, rows [][3]float32, classes []byte) {
+	t.Helper()
+	for format, batches := range map[pipeline.Format][]schemastest.Batch{pipeline.PROTOBUF: protoBatches(rows, classes), pipeline.JSON: jsonBatches(rows, classes)} {
+		topic := streamtest.Topic(t, r.cluster, 1)
+		schemastest.Produce(t, r.Kafka.Brokers, url, topic, batches...)
+		if got := r.trained(t, format, `{"data_fields":["a","b","c"],"label_field":"y"}`, topic, len(rows)); got != want {
+			t.Errorf("from the registry, %s trains %s, RAW %s", format, got, want)
+		}
+		const mapped = `{"inputs":["a","b",{"path":"c"}],"label":"y"}`
+		if got := r.trained(t, format, mapped, topic, len(rows)); got != want {
+			t.Errorf("from the registry, %s by path trains %s, RAW %s", format, got, want)
+		}
+	}
 }
 
 // refuses holds that a record which names no schema of the registry fails a

@@ -41,6 +41,8 @@ type part interface {
 //   - JSON: as AVRO, with the members that data_fields names; without it, those
 //     named as the model's inputs. The label is label_field of the value where
 //     the value has it, else the key, or label_field of it.
+//   - PROTOBUF: fields of a message by name, as for framed AVRO. Of proto3 a field
+//     that the wire leaves out is its default, one of explicit presence is not there.
 //   - TELEGRAF_STR_JSON: as JSON, the object being text in fields.value; for
 //     inference only.
 func New(format pipeline.Format, config json.RawMessage, b Binding) (*Decoder, error) {
@@ -54,11 +56,13 @@ func New(format pipeline.Format, config json.RawMessage, b Binding) (*Decoder, e
 		return newAvro(config, b)
 	case pipeline.JSON:
 		return newJSON(config, b)
+	case pipeline.PROTOBUF:
+		return newProto(config, b)
 	case pipeline.TelegrafJSON:
 		return newTelegraf(config, b)
 	}
 	return nil, pipeline.Invalidf("input_format", "%q is not a format", string(format)).
-		WithHint("use RAW, AVRO or JSON (TELEGRAF_STR_JSON for inference)")
+		WithHint("use RAW, AVRO, JSON or PROTOBUF (TELEGRAF_STR_JSON for inference)")
 }
 
 // decodable refuses tensors of types that are unknown, and labels of text.

@@ -149,6 +149,8 @@ func lookByFormat(of side, p part, record []byte, err error) (seen, hint string)
 		return "", "give in the input_config the schema that the records were written by"
 	case *framedPart:
 		return p.look(of, record, err)
+	case *protoPart:
+		return p.look(of, record, err)
 	case *jsonPart:
 		return p.look(of, record, err)
 	case telegrafPart:

@@ -105,6 +105,8 @@ type Scratch struct {
 	items []Field
 	seen  []uint32 // by node of the tree: the last record that had it
 	turn  uint32
+
+	counts, begins []int32 // of Protobuf, by list: items so far, and where they begin
 }
 
 func (s *Scratch) reset(nodes int) {
@@ -147,11 +149,13 @@ func NewFields(format pipeline.Format, config json.RawMessage, of Side, paths []
 		return newAvroFields(config, of, paths, registry)
 	case pipeline.JSON:
 		return &jsonFields{newFieldTree(paths), of}, nil
+	case pipeline.PROTOBUF:
+		return newProtoFields(config, of, paths, registry)
 	case pipeline.TelegrafJSON:
 		return &telegrafFields{jsonFields{newFieldTree(paths), of}}, nil
 	}
 	return nil, pipeline.Invalidf("input_format", "records of %s have no fields to choose from", format).
-		WithHint("use JSON or AVRO; of other formats, take key, headers or timestamp")
+		WithHint("use JSON, AVRO or PROTOBUF; of other formats, take key, headers or timestamp")
 }
 
 // fieldTree is the paths that are wanted, as a tree by their steps.

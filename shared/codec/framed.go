@@ -25,6 +25,7 @@ type Schema struct {
 	Type       string   // AVRO, JSON or PROTOBUF
 	Text       string   // of the schema itself
 	References []string // texts of those that it refers to, each after those that it refers to itself
+	Names      []string // by which it refers to each: of Protobuf, the path that it imports
 }
 
 // Missing is the error of a record that can be decoded once the schema that

@@ -42,8 +42,11 @@ func (o TreeObject) MarshalJSON() ([]byte, error) {
 // Tree reads the body of a record by the schema that wrote it, whole, for people
 // to look at. Decoders read far quicker what a model takes.
 func (s Schema) Tree(body []byte) (any, error) {
-	if s.Type == "JSON" {
+	switch s.Type {
+	case "JSON":
 		return JSONTree(body)
+	case "PROTOBUF":
+		return protoTree(s, body)
 	}
 	node, err := writersNode(s)
 	if err != nil {

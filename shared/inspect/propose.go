@@ -24,7 +24,7 @@ type Proposal struct {
 func Propose(r Report, e pipeline.Export) Proposal {
 	p := Proposal{Format: r.Format, Config: json.RawMessage("{}"), Inputs: map[string][]string{}, Notes: []string{}}
 	switch r.Format {
-	case pipeline.JSON, pipeline.AVRO, "PROTOBUF":
+	case pipeline.JSON, pipeline.AVRO, pipeline.PROTOBUF:
 		p.fields(r, e)
 	case pipeline.RAW:
 		p.raw(r, e)

@@ -29,7 +29,7 @@ func (r *Report) say() {
 	case KindAvro:
 		r.Format, r.Says = pipeline.AVRO, of+" are AVRO of the schema registry"+ids(v.Schemas)
 	case KindProtobuf:
-		r.Format, r.Says = "PROTOBUF", of+" are Protobuf of the schema registry"+ids(v.Schemas)
+		r.Format, r.Says = pipeline.PROTOBUF, of+" are Protobuf of the schema registry"+ids(v.Schemas)
 	case KindTelegraf:
 		r.Format, r.Says = pipeline.TelegrafJSON, of+" are JSON in Telegraf's fields.value"
 		r.Hint = "they are for inference: they hold no label"

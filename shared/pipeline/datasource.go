@@ -16,11 +16,12 @@ const (
 	RAW          Format = "RAW"
 	AVRO         Format = "AVRO"
 	JSON         Format = "JSON"
+	PROTOBUF     Format = "PROTOBUF"
 	TelegrafJSON Format = "TELEGRAF_STR_JSON"
 )
 
 // Enum lists the values for JSON Schema.
-func (Format) Enum() []any { return values(RAW, AVRO, JSON, TelegrafJSON) }
+func (Format) Enum() []any { return values(RAW, AVRO, JSON, PROTOBUF, TelegrafJSON) }
 
 // Range is a run of records of one partition: Length records from Offset on.
 type Range struct {
@@ -42,7 +43,7 @@ type DatasourceForm struct {
 	Topic          string          `json:"topic" required:"true" minLength:"1" maxLength:"1048576" arg:"TOPIC,..." example:"points" description:"topics that hold the records, separated by commas: each whole (orders), one partition (orders:0), or a range (orders:0:100:5000, offset and length)"`
 	Since          string          `json:"since,omitempty" maxLength:"64" arg:"TIME" example:"7d" description:"take records from this time on: RFC 3339, milliseconds since 1970, or how long ago (7d, 12h, last 30 minutes) (default: all that are kept)"`
 	Until          string          `json:"until,omitempty" maxLength:"64" arg:"TIME" description:"take records before this time (default: now)"`
-	InputFormat    Format          `json:"input_format" required:"true" flag:"format" example:"JSON" description:"RAW, AVRO or JSON"`
+	InputFormat    Format          `json:"input_format" required:"true" flag:"format" example:"JSON" description:"RAW, AVRO, JSON or PROTOBUF"`
 	InputConfig    json.RawMessage `json:"input_config,omitempty" types:"object,null" arg:"JSON" example:"{\"data_fields\":[\"a\",\"b\"],\"label_field\":\"y\"}" description:"how the records are read: a JSON object"`
 	ValidationRate float64         `json:"validation_rate" minimum:"0" maximum:"1" arg:"RATE" example:"0.2" description:"share of the records to validate on, from 0 to 1"`
 	TestRate       float64         `json:"test_rate" minimum:"0" maximum:"1" arg:"RATE" description:"share of the records to test on, from 0 to 1"`

@@ -28,7 +28,7 @@ type InferenceForm struct {
 	Replicas    int             `json:"replicas" minimum:"0" maximum:"1000" arg:"N" description:"replicas that always run (default: 1)"`
 	MaxReplicas int             `json:"max_replicas,omitempty" minimum:"1" maximum:"1000" flag:"-" description:"most replicas that records may start (default: replicas)"`
 	Delivery    Delivery        `json:"delivery,omitempty" description:"source (Knative scales it) or direct (replicas read the topic themselves) (default: source)"`
-	InputFormat Format          `json:"input_format,omitempty" description:"RAW, AVRO, JSON or TELEGRAF_STR_JSON (default: that of the training stream)"`
+	InputFormat Format          `json:"input_format,omitempty" description:"RAW, AVRO, JSON, PROTOBUF or TELEGRAF_STR_JSON (default: that of the training stream)"`
 	InputConfig json.RawMessage `json:"input_config,omitempty" types:"object,null" arg:"JSON" description:"members of the format, such as data_type (default: those of the training stream)"`
 	InputTopic  string          `json:"input_topic" required:"true" minLength:"1" maxLength:"249" arg:"TOPIC" example:"digits" description:"topic of records to predict"`
 	OutputTopic string          `json:"output_topic" required:"true" minLength:"1" maxLength:"249" arg:"TOPIC" example:"digits-predicted" description:"topic of predictions"`

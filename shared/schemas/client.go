@@ -207,7 +207,7 @@ func (c *Client) fetch(ctx context.Context, id uint32) (codec.Schema, error) {
 	if err := w.references(ctx, found.References, 0); err != nil {
 		return codec.Schema{}, c.trouble(err)
 	}
-	s.References = w.texts
+	s.References, s.Names = w.texts, w.names
 	return s, nil
 }
 
@@ -234,6 +234,7 @@ type walk struct {
 	client *Client
 	seen   map[sr.SchemaReference]bool
 	texts  []string
+	names  []string
 	bytes  int
 }
 
@@ -256,7 +257,7 @@ func (w *walk) references(ctx context.Context, all []sr.SchemaReference, depth i
 		if w.bytes += len(found.Schema.Schema); w.bytes > answerBytes {
 			return fmt.Errorf("a schema and what it refers to are larger than %d MiB", answerBytes>>20)
 		}
-		w.texts = append(w.texts, found.Schema.Schema)
+		w.texts, w.names = append(w.texts, found.Schema.Schema), append(w.names, r.Name)
 	}
 	return nil
 }

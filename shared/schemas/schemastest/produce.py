@@ -1,5 +1,6 @@
 """Sends records by confluent-kafka and its serializers, as a producer of a company does."""
 
+import base64
 import json
 import sys
 
@@ -7,7 +8,9 @@ from confluent_kafka import Producer
 from confluent_kafka.schema_registry import Schema, SchemaReference, SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroSerializer
 from confluent_kafka.schema_registry.json_schema import JSONSerializer
+from confluent_kafka.schema_registry.protobuf import ProtobufSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
+from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
 
 work = json.load(sys.stdin)
 registry = SchemaRegistryClient({"url": work["registry"]})
@@ -28,7 +31,19 @@ def references(batch):
     return all
 
 
+def protobuf(batch):
+    files = descriptor_pb2.FileDescriptorSet.FromString(base64.b64decode(batch["descriptors"]))
+    pool = descriptor_pool.DescriptorPool()
+    for f in files.file:
+        pool.Add(f)
+    kind = message_factory.GetMessageClass(pool.FindMessageTypeByName(batch["message"]))
+    write = ProtobufSerializer(kind, registry, {"use.deprecated.format": False})
+    return lambda value, context: write(json_format.ParseDict(value, kind()), context)
+
+
 def serializer(batch, schema, refs):
+    if batch.get("format") == "PROTOBUF":
+        return protobuf(batch)
     if batch.get("format") == "JSON":
         return JSONSerializer(schema, registry)
     return AvroSerializer(registry, Schema(schema, "AVRO", refs))
@@ -36,7 +51,7 @@ def serializer(batch, schema, refs):
 
 ids = []
 for batch in work["batches"]:
-    value = serializer(batch, batch["schema"], references(batch))
+    value = serializer(batch, batch["schema"], [] if batch.get("format") == "PROTOBUF" else references(batch))
     key = serializer(batch, batch["key_schema"], []) if batch.get("key_schema") else None
     for r in batch["records"]:
         v = value(r["value"], SerializationContext(topic, MessageField.VALUE))

@@ -18,6 +18,12 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/bufbuild/protocompile"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
+
 	"github.com/kafkaml/kafkaml/shared/toolchain"
 )
 
@@ -87,11 +93,14 @@ var produce []byte
 // Batch is records of one schema. Values and keys are what the schema makes of
 // JSON; a nil Key is none.
 type Batch struct {
-	Format     string      `json:"format,omitempty"` // AVRO unless given, or JSON
+	Format     string      `json:"format,omitempty"`  // AVRO unless given, JSON or PROTOBUF
+	Message    string      `json:"message,omitempty"` // of PROTOBUF: the name of the records' message
 	Schema     string      `json:"schema"`
 	KeySchema  string      `json:"key_schema,omitempty"`
 	References []Reference `json:"references,omitempty"` // of Schema
 	Records    []Record    `json:"records"`
+
+	Descriptors []byte `json:"descriptors,omitempty"` // of PROTOBUF: Produce makes them of Schema
 }
 
 // Reference is a schema that another refers to by name.
@@ -120,6 +129,11 @@ func Produce(t testing.TB, brokers []string, registry, topic string, batches ...
 	if err != nil {
 		t.Fatal(err)
 	}
+	for i := range batches {
+		if b := &batches[i]; b.Format == "PROTOBUF" {
+			b.Descriptors = descriptors(t, b)
+		}
+	}
 	script := filepath.Join(t.TempDir(), "produce.py")
 	if err := os.WriteFile(script, produce, 0o600); err != nil {
 		t.Fatal(err)
@@ -141,4 +155,37 @@ func Produce(t testing.TB, brokers []string, registry, topic string, batches ...
 		t.Fatal(fmt.Errorf("confluent-kafka: %w\n%s", err, trouble.String()))
 	}
 	return ids
+}
+
+// descriptors are a .proto file and what it imports, as protoc writes them.
+func descriptors(t testing.TB, b *Batch) []byte {
+	t.Helper()
+	const main = "records.proto"
+	texts := map[string]string{main: b.Schema}
+	for _, r := range b.References {
+		texts[r.Name] = r.Schema
+	}
+	c := protocompile.Compiler{Resolver: protocompile.WithStandardImports(&protocompile.SourceResolver{Accessor: protocompile.SourceAccessorFromMap(texts)})}
+	files, err := c.Compile(t.Context(), main)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, seen := &descriptorpb.FileDescriptorSet{}, map[string]bool{}
+	var add func(protoreflect.FileDescriptor)
+	add = func(f protoreflect.FileDescriptor) {
+		if seen[f.Path()] {
+			return
+		}
+		seen[f.Path()] = true
+		for i := range f.Imports().Len() {
+			add(f.Imports().Get(i).FileDescriptor)
+		}
+		set.File = append(set.File, protodesc.ToFileDescriptorProto(f))
+	}
+	add(files[0])
+	all, err := proto.Marshal(set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
 }

@@ -100,13 +100,13 @@ func (p *parser) format(v *message) {
 	}
 	switch p.d.InputFormat {
 	case "":
-		p.fail(pipeline.Invalidf("input_format", "is missing").WithHint("use RAW, AVRO or JSON"))
-	case pipeline.RAW, pipeline.AVRO, pipeline.JSON:
+		p.fail(pipeline.Invalidf("input_format", "is missing").WithHint("use RAW, AVRO, JSON or PROTOBUF"))
+	case pipeline.RAW, pipeline.AVRO, pipeline.JSON, pipeline.PROTOBUF:
 	case pipeline.TelegrafJSON:
 		p.fail(pipeline.Invalidf("input_format", "TELEGRAF_STR_JSON carries no labels: it is for inference").
 			WithHint("send the training stream as JSON, RAW or AVRO"))
 	default:
-		p.fail(pipeline.Invalidf("input_format", "%q is not a format", clip([]byte(p.d.InputFormat))).WithHint("use RAW, AVRO or JSON"))
+		p.fail(pipeline.Invalidf("input_format", "%q is not a format", clip([]byte(p.d.InputFormat))).WithHint("use RAW, AVRO, JSON or PROTOBUF"))
 	}
 	p.d.InputConfig = p.config(v)
 }

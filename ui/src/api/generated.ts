@@ -292,7 +292,7 @@ export interface Export {
   /** class_weight can be used */
   weighted: boolean
 }
-export type Format = 'RAW' | 'AVRO' | 'JSON' | 'TELEGRAF_STR_JSON'
+export type Format = 'RAW' | 'AVRO' | 'JSON' | 'PROTOBUF' | 'TELEGRAF_STR_JSON'
 export interface Inference {
   created: string
   /** topic of records that cannot be predicted */
@@ -304,7 +304,7 @@ export interface Inference {
   id: number
   /** members of the format, such as data_type */
   input_config: Record<string, unknown> | null
-  /** RAW, AVRO, JSON or TELEGRAF_STR_JSON */
+  /** RAW, AVRO, JSON, PROTOBUF or TELEGRAF_STR_JSON */
   input_format: Format
   /** topic of records to predict */
   input_topic: string
@@ -343,8 +343,8 @@ export interface InferenceForm {
   description?: string
   /** members of the format, such as data_type (default: those of the training stream) */
   input_config?: Record<string, unknown> | null
-  /** RAW, AVRO, JSON or TELEGRAF_STR_JSON (default: that of the training stream) */
-  input_format?: 'RAW' | 'AVRO' | 'JSON' | 'TELEGRAF_STR_JSON'
+  /** RAW, AVRO, JSON, PROTOBUF or TELEGRAF_STR_JSON (default: that of the training stream) */
+  input_format?: 'RAW' | 'AVRO' | 'JSON' | 'PROTOBUF' | 'TELEGRAF_STR_JSON'
   /** topic of records to predict */
   input_topic: string
   /** most replicas that records may start (default: replicas) */
