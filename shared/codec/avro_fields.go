@@ -149,7 +149,7 @@ func (r *avroFields) source(record []byte) (*avroSource, []byte, error) {
 func (r *avroFields) Read(dst []Field, s *Scratch, record []byte) error {
 	clear(dst)
 	s.reset(0)
-	if r.side == Key && r.text(record) {
+	if r.side == Key && (len(record) == 0 || r.text(record)) {
 		if record != nil {
 			r.tree.put(dst, textField(record))
 		}

@@ -27,10 +27,10 @@ func (r *jsonFields) Read(dst []Field, s *Scratch, record []byte) error {
 	clear(dst)
 	s.reset(*r.tree.nodes)
 	if r.side == Key && len(r.tree.wants) > 0 { // a key is often text that is no JSON
-		r.bare(dst, s, record)
-		if r.tree.leaf() {
-			return nil
-		}
+		defer r.bare(dst, s, record)
+	}
+	if r.side == Key && (len(record) == 0 || r.tree.leaf()) {
+		return nil
 	}
 	err := r.read(dst, s, record)
 	if err == nil {

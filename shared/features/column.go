@@ -111,10 +111,10 @@ func (b *builder) locate(t *target, c *column, form columnForm, path string) err
 		if len(p) == 0 {
 			return pipeline.Invalidf(t.member, "%s: the path of the field is missing", t.tensor.Name).WithHint(columnHint)
 		}
-		c.at = place(&b.value, p)
+		c.at = b.place(fromValue, p)
 	case fromKey:
 		c.name = strings.TrimSuffix("key."+path, ".")
-		c.at = place(&b.key, p)
+		c.at = b.place(fromKey, p)
 	case fromHeader:
 		if path == "" {
 			return pipeline.Invalidf(t.member, "%s: the name of the header is missing", t.tensor.Name).WithHint(`{"from": "header", "path": "device"}`)

@@ -73,7 +73,7 @@ func decode(t testing.TB, d *Decoder, r stream.Record) (string, error) {
 }
 
 const order = `{"payment":{"amount":12.5,"currency":"EUR","at":"2024-06-10T17:20:30.5Z"},"card":{"limit":null},
-	"items":[{"price":1},{"price":2.5}],"scores":[0.5,1,2],"text":"7","fraud":"yes","day":1718040030500,"member":true}`
+	"items":[{"price":1},{"price":2.5}],"scores":[0.5,1,2],"text":"7","nothing":"","fraud":"yes","day":1718040030500,"member":true}`
 
 var sent = stream.Record{
 	Topic: "orders", Key: []byte("device-7"), Value: []byte(order), Time: time.UnixMilli(1_718_040_000_123),
@@ -99,6 +99,7 @@ var mappings = []struct {
 	{"a constant for null", `{"inputs":[{"path":"card.limit","missing":-1},{"path":"none.there","missing":0.5}],"label":"member"}`, x(2), y(), "x[-1 0.5] -> y[1]"},
 	{"a constant for an array", `{"inputs":{"x":{"path":"none","missing":9}},"label":"member"}`, x(3), y(), "x[9 9 9] -> y[1]"},
 	{"a mask", `{"inputs":{"x":["payment.amount",{"path":"card.limit","mask":"there"},{"path":"text","parse":true,"mask":"there"}]},"label":"member"}`, []pipeline.Tensor{tensor("x", "float32", 3), tensor("there", "int32", 2)}, y(), "x[12.5 0 7] there[0 1] -> y[1]"},
+	{"a constant for an empty text", `{"inputs":[{"path":"nothing","parse":true,"missing":3}],"label":"member"}`, x(1), y(), "x[3] -> y[1]"},
 	{"a mean, not known yet", `{"inputs":["payment.amount",{"path":"card.limit","missing":"mean"}],"label":"member"}`, x(2), y(), "x[12.5 NaN] -> y[1]"},
 	{"classes to one-hot", `{"inputs":"payment.amount","label":{"path":"fraud","classes":["no","maybe","yes"]}}`, x(1), tensor("y", "float32", 3), "x[12.5] -> y[0 0 1]"},
 	{"classes of a number", `{"inputs":"payment.amount","label":{"path":"items[0].price","classes":["0","1"]}}`, x(1), y(), "x[12.5] -> y[1]"},
@@ -110,7 +111,7 @@ var mappings = []struct {
 	{"left out without a mapping", `{"data_fields":"day","label_field":"day","where":"value.day < 0.0"}`, x(1), y("float32"), "!where of the input_config leaves the record out"},
 	{"kept without a mapping", `{"data_fields":"day","label_field":"member","where":"value.day > 0.0"}`, []pipeline.Tensor{tensor("x", "float64", 1)}, y(), "x[1.7180400305e+12] -> y[1]"},
 
-	{"absent", `{"inputs":"payment.amont","label":"member"}`, x(1), y(), `!value: "payment.amont" is not there; the record has card.limit, day, fraud, items[0].price, member, payment.amount, payment.at, payment.currency, scores, text | say what stands for it`},
+	{"absent", `{"inputs":"payment.amont","label":"member"}`, x(1), y(), `!value: "payment.amont" is not there; the record has card.limit, day, fraud, items[0].price, member, nothing, payment.amount, payment.at, payment.currency, scores, text | say what stands for it`},
 	{"null", `{"inputs":"card.limit","label":"member"}`, x(1), y(), `!value: "card.limit" is null | say what stands for it`},
 	{"text for a number", `{"inputs":"payment.currency","label":"member"}`, x(1), y(), `!value: "payment.currency" is the text "EUR", numbers are wanted | number the texts by "classes"`},
 	{"a number in text", `{"inputs":"text","label":"member"}`, x(1), y(), `!value: "text" is the text "7", numbers are wanted | take numbers out of text by "parse": true`},
@@ -330,5 +331,22 @@ func BenchmarkMapping(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
 		})
+	}
+}
+
+// TestWithoutAKey: a record without a key is kept or not by a filter that asks for
+// one, and what stands for a missing value stands for what would be in the key.
+func TestWithoutAKey(t *testing.T) {
+	d, err := New(pipeline.JSON, json.RawMessage(`{"inputs":[{"from":"key","path":"id","missing":7}],"where":"key == '' || key == 'k'"}`), codec.Binding{Inputs: x(1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range [][]byte{nil, {}} {
+		if got, err := decode(t, d, stream.Record{Key: key, Value: []byte(`{}`)}); err != nil || got != "x[7]" {
+			t.Errorf("%s, %v", got, err)
+		}
+	}
+	if _, err := decode(t, d, stream.Record{Key: []byte(`{"id":5}`), Value: []byte(`{}`)}); !errors.Is(err, ErrLeftOut) {
+		t.Errorf("another key: %v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package features
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -121,6 +122,9 @@ func (d *Decoder) column(s *state, t *target, c *column, at int) error {
 // one writes one value, or what stands for it, and whether it is there.
 func (d *Decoder) one(s *state, t *target, c *column, w *writer, f codec.Field) error {
 	there := f.Kind > codec.Null
+	if c.parse && c.missing != missingRefuse && f.Kind == codec.Text && len(bytes.TrimSpace(f.Text)) == 0 {
+		there = false // as tables have it
+	}
 	if f.Kind == codec.Real && math.IsNaN(f.Float()) && (c.missing != missingRefuse || t.averaged) {
 		there = false
 	}

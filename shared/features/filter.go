@@ -168,6 +168,9 @@ func (*variables) Parent() cel.Activation { return nil }
 func (f *filter) value(of *filterField, is *codec.Field) ref.Val {
 	switch is.Kind {
 	case codec.Absent:
+		if of.path == "key" {
+			return types.String("")
+		}
 		return types.NewErr("the record has no %s", of.path)
 	case codec.Null:
 		return types.NullValue

@@ -102,15 +102,14 @@ func (c *fieldFinder) replace(e ast.Expr, root string, path codec.Path) {
 	if len(path) > 0 {
 		f.path = root + "." + path.String()
 	}
-	paths := &c.builder.value
 	if root == "key" {
-		f.of, paths = fromKey, &c.builder.key
+		f.of = fromKey
 	} else if len(path) == 0 {
 		at := c.info.GetStartLocation(e.ID())
 		c.err = whereFault(at.Line(), at.Column(), "value is the whole record: name a field of it, as value.amount")
 		return
 	}
-	f.at = place(paths, path)
+	f.at = c.builder.place(f.of, path)
 	f.name = fmt.Sprintf("@%d", len(c.filter.fields))
 	for _, known := range c.filter.fields {
 		if known.of == f.of && known.at == f.at && known.test == f.test {

@@ -21,18 +21,25 @@ const (
 type builder struct {
 	format     pipeline.Format
 	value, key []codec.Path
+	places     [2]map[string]int // of value and key
 }
 
 // place is where a path comes to lie among the fields of its side.
-func place(paths *[]codec.Path, p codec.Path) int {
-	text := p.String()
-	for i, known := range *paths {
-		if known.String() == text {
-			return i
-		}
+func (b *builder) place(of origin, p codec.Path) int {
+	paths, places := &b.value, &b.places[0]
+	if of == fromKey {
+		paths, places = &b.key, &b.places[1]
 	}
-	*paths = append(*paths, p)
-	return len(*paths) - 1
+	if *places == nil {
+		*places = map[string]int{}
+	}
+	text := p.String()
+	at, known := (*places)[text]
+	if !known {
+		at = len(*paths)
+		(*places)[text], *paths = at, append(*paths, p)
+	}
+	return at
 }
 
 // target is one tensor and what fills it.
