@@ -71,3 +71,10 @@ func (c *Client) Ready(ctx context.Context, function string) error {
 	_, err := c.saveTo(ctx, c.FunctionURL(function)+"/health/readiness", io.Discard)
 	return err
 }
+
+// Read reads what a function answers at a path below its URL, which the caller
+// has escaped, into the type that the caller knows it by.
+func Read[T any](ctx context.Context, c *Client, function, path string) (v T, err error) {
+	err = c.getJSON(ctx, c.FunctionURL(function)+"/"+path, &v)
+	return v, err
+}

@@ -62,12 +62,15 @@ func TestTypesOfThePage(t *testing.T) {
 		"Config":            set.Answer(client.Config{}, nil),
 		"Page<T>":           set.Answer(client.Page[T]{}, nil),
 		"Preview":           set.Answer(records.Preview{}, nil),
+		"Topic":             set.Answer(records.Topic{}, nil),
+		"Look":              set.Answer(records.Look{}, nil),
+		"Tried":             set.Answer(records.Tried{}, nil),
 		"Position":          set.Answer(pipeline.Position{}, nil),
 		"Epoch":             set.Answer(pipeline.Epoch{}, nil),
 		"ModelForm":         set.Form(pipeline.ModelForm{}),
 		"ConfigurationForm": set.Form(pipeline.ConfigurationForm{}),
-		"DatasourceForm":    set.Form(pipeline.DatasourceForm{}),
 		"DeploymentForm":    set.Form(pipeline.DeploymentForm{}),
+		"DatasourceForm":    set.Form(pipeline.DatasourceForm{}),
 		"InferenceForm":     set.Form(pipeline.InferenceForm{}),
 	}
 	delete(set.Definitions, "T")

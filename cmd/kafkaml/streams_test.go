@@ -52,9 +52,8 @@ func TestStreams(t *testing.T) {
 	s := servePrepared(t)
 	s.reconcile(t)
 	file := points(t)
-	s.ok(t, "configurations create --name single --models line")
 	s.ok(t, "deployments create --configuration pair --batch-size 8")
-	deployment := s.deployLine(t)
+	deployment := s.deployOf(t, "single")
 
 	t.Run("a stream that a model cannot read is not sent", func(t *testing.T) {
 		r := s.run(t, "stream send "+file+" --label y --topic points --deployment 1", "")
@@ -227,4 +226,46 @@ func TestRejectedDatasource(t *testing.T) {
 		}
 		time.Sleep(50 * time.Millisecond) // between polls, up to the deadline
 	}
+}
+
+// A topic that nobody made for a model is listed and looked at, and the command
+// that trains on it is said.
+func TestTopics(t *testing.T) {
+	s := servePrepared(t)
+	deployment := s.deployOf(t, "single")
+	var all []stream.Record
+	for i := range 30 {
+		all = append(all, stream.Record{Value: fmt.Appendf(nil, `{"sensor": "s\u001b[31m-%d", "x": %d.5, "target": %d}`, i, i, 2*i)})
+	}
+	if err := s.Cluster.EnsureTopic(t.Context(), "readings", 1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Cluster.Produce(t.Context(), "readings", 0, all); err != nil {
+		t.Fatal(err)
+	}
+	if list := s.ok(t, "topics list -q READ"); !strings.Contains(list, "readings") || !strings.Contains(list, "30") {
+		t.Error(list)
+	}
+	shown := s.ok(t, "topics show readings --deployment "+deployment)
+	for _, want := range []string{
+		"all of 30 records are JSON", "0.5 to 29.5", "label",
+		"kafkaml datasources create --topic readings --deployment " + deployment + " --format JSON", `--input-config '{"data_fields":["x"],"label_field":"target"}'`,
+	} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("no %q in:\n%s", want, shown)
+		}
+	}
+	if strings.Contains(shown, "\x1b") {
+		t.Errorf("a record steers the terminal: %q", shown)
+	}
+	if r := s.run(t, "topics show no-such-topic", ""); r.code == 0 || !strings.Contains(r.err, "no-such-topic") {
+		t.Errorf("exit %d: %s", r.code, r.err)
+	}
+}
+
+// deployOf deploys the model line in a configuration of its own.
+func (s *server) deployOf(t *testing.T, configuration string) string {
+	t.Helper()
+	s.ok(t, "configurations create --name "+configuration+" --models line")
+	return s.deployLine(t)
 }

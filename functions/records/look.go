@@ -25,16 +25,16 @@ const (
 	lookShown   = 50
 )
 
-// look is the answer of GET /topics/{topic}.
-type look struct {
-	topic
+// Look is the answer of GET /topics/{topic}.
+type Look struct {
+	Topic
 	inspect.Report
-	Items    []looked          `json:"items" nullable:"false" description:"the newest of the records, as they can be read"`
+	Items    []Looked          `json:"items" nullable:"false" description:"the newest of the records, as they can be read"`
 	Proposal *inspect.Proposal `json:"proposal,omitempty" description:"how a deployment's model might take them"`
 }
 
-// looked is a record of a topic.
-type looked struct {
+// Looked is a record of a topic.
+type Looked struct {
 	Partition int       `json:"partition"`
 	Offset    int64     `json:"offset"`
 	Time      time.Time `json:"time"`
@@ -53,7 +53,7 @@ func (s *Service) lookAt(w http.ResponseWriter, r *http.Request) {
 	door.WriteJSON(w, answer)
 }
 
-func (s *Service) looks(r *http.Request) (l look, err error) {
+func (s *Service) looks(r *http.Request) (l Look, err error) {
 	limit, err := door.Number(r, "limit", int64(lookDefault), 1, lookMost)
 	if err != nil {
 		return l, err
@@ -82,7 +82,7 @@ func (s *Service) looks(r *http.Request) (l look, err error) {
 	return l, nil
 }
 
-func (s *Service) look(ctx context.Context, a stream.About, limit int64) (l look, err error) {
+func (s *Service) look(ctx context.Context, a stream.About, limit int64) (l Look, err error) {
 	var sample []inspect.Record
 	bytes := 0
 	err = s.newestOf(ctx, a, limit, func(r stream.Record) error {
@@ -91,7 +91,7 @@ func (s *Service) look(ctx context.Context, a stream.About, limit int64) (l look
 		}
 		r = r.Clone()
 		sample = append(sample, inspect.Record{Key: r.Key, Value: r.Value})
-		item := looked{Partition: r.Partition, Offset: r.Offset, Time: r.Time}
+		item := Looked{Partition: r.Partition, Offset: r.Offset, Time: r.Time}
 		for _, h := range r.Headers {
 			item.Headers = append(item.Headers, h.Key)
 		}
@@ -105,12 +105,12 @@ func (s *Service) look(ctx context.Context, a stream.About, limit int64) (l look
 	if s.Schemas != nil {
 		known = func(id uint32) (codec.Schema, error) { return s.Schemas.Schema(ctx, id) }
 	}
-	l.topic, l.Report = topicOf(a), inspect.Look(sample, known)
+	l.Topic, l.Report = topicOf(a), inspect.Look(sample, known)
 	for i := range l.Items {
 		l.Items[i].Shown = l.Shown[i]
 	}
-	slices.SortStableFunc(l.Items, func(a, b looked) int { return b.Time.Compare(a.Time) })
-	l.Items = append([]looked{}, l.Items[:min(len(l.Items), lookShown)]...)
+	slices.SortStableFunc(l.Items, func(a, b Looked) int { return b.Time.Compare(a.Time) })
+	l.Items = append([]Looked{}, l.Items[:min(len(l.Items), lookShown)]...)
 	return l, nil
 }
 
@@ -122,8 +122,8 @@ type tryForm struct {
 	Limit      int             `json:"limit,omitempty" minimum:"1" maximum:"200" description:"records to show (default: 5)"`
 }
 
-// tried is the answer of POST /topics/{topic}/preview.
-type tried struct {
+// Tried is the answer of POST /topics/{topic}/preview.
+type Tried struct {
 	Preview
 	Tried  int64  `json:"tried" description:"records that were decoded, or could not be"`
 	Failed int64  `json:"failed" description:"of them, those that could not be decoded"`
@@ -142,7 +142,7 @@ func (s *Service) tryOut(w http.ResponseWriter, r *http.Request) {
 	door.WriteJSON(w, t)
 }
 
-func (s *Service) try(r *http.Request) (t tried, err error) {
+func (s *Service) try(r *http.Request) (t Tried, err error) {
 	form := tryForm{Limit: 5}
 	body, err := io.ReadAll(r.Body)
 	if err == nil {

@@ -17,7 +17,8 @@ type streamForm struct {
 	Label          string   `json:"label,omitempty" example:"y" description:"column of the label"`
 	Drop           string   `json:"drop,omitempty" description:"columns to leave out"`
 	Header         string   `json:"header,omitempty" enum:"names,record" description:"of CSV: what the first row is; as it seems unless given"`
-	As             string   `json:"as,omitempty" enum:"csv,jsonl,npy,npz,idx,avro" description:"what the file is, where its name does not say"`
+	As             string   `json:"as,omitempty" enum:"csv,jsonl,npy,npz,idx,avro,parquet,arrow,tfrecord,images" description:"what the file is, where its bytes do not say"`
+	Resize         string   `json:"resize,omitempty" example:"128x128" description:"of pictures: height x width that all are brought to"`
 	Format         string   `json:"format,omitempty" example:"RAW" description:"RAW, AVRO or JSON"`
 	DType          string   `json:"data_type,omitempty" example:"float32" description:"of the samples, for RAW"`
 	Limit          int64    `json:"limit,omitempty" description:"send at most so many records"`
@@ -29,7 +30,7 @@ type streamForm struct {
 	Split          string   `json:"split,omitempty" enum:"time,random,label"`
 	Description    string   `json:"description,omitempty"`
 	Example        string   `json:"example,omitempty" description:"a data set of GET /datasets, in place of files"`
-	Files          []string `json:"file,omitempty" nullable:"false" description:"one file, or two: samples and labels"`
+	Files          []string `json:"file,omitempty" nullable:"false" description:"one file, or two: samples and labels; a zip archive of pictures"`
 }
 
 // resources serves all that the step does.
@@ -54,16 +55,16 @@ func (s *Service) resources() []door.Resource {
 		api.Param{Name: "last", Value: 0, About: "earlier ones of each partition, at most 200", Example: 10}, api.Param{Name: "after", Value: "", About: "resume after the id of a message"},
 	)
 	tail.Answer.Media = api.Stream
-	preview := door.One("POST /topics/{topic}/preview", "The newest records of a topic as the tensors of a deployment's models.", tried{})
+	preview := door.One("POST /topics/{topic}/preview", "The newest records of a topic as the tensors of a deployment's models.", Tried{})
 	preview.Body = api.Content{Type: tryForm{}}
 	limit := func(most string) api.Param {
 		return api.Param{Name: "limit", Value: 0, About: "at most so many, up to " + most, Example: 10}
 	}
 	return []door.Resource{
 		{Operation: api.Operation{Pattern: "GET /datasets", About: "The data sets that this machine holds.", Answer: api.Content{Type: registry.Page[datasets.Set]{}}}, Handler: listDatasets},
-		{Operation: door.One("GET /topics", "The topics of the brokers.", registry.Page[topic]{},
+		{Operation: door.One("GET /topics", "The topics of the brokers.", registry.Page[Topic]{},
 			api.Param{Name: "q", Value: "", About: "part of the name"}, api.Param{Name: "after", Value: "", About: "next of the page before"}, limit("200")), Handler: s.listTopics},
-		{Operation: door.One("GET /topics/{topic}", "What the newest records of a topic are, and how a model might take them.", look{},
+		{Operation: door.One("GET /topics/{topic}", "What the newest records of a topic are, and how a model might take them.", Look{},
 			limit("1000"), api.Param{Name: "deployment", Value: int64(0), About: "whose models are to take them"}), Handler: s.lookAt},
 		{Operation: preview, Handler: s.tryOut},
 		{Operation: send, Handler: s.sendStream},

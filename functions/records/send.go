@@ -104,7 +104,7 @@ func readSendForm(r *http.Request, controlTopic string) (f sendForm, err error) 
 	}
 	f.file = files.Options{
 		Format: pipeline.Format(r.FormValue("format")), Label: r.FormValue("label"), Drop: r.FormValue("drop"),
-		Limit: p.whole("limit"), DType: r.FormValue("data_type"), As: r.FormValue("as"), Header: p.header("header"),
+		Limit: p.whole("limit"), DType: r.FormValue("data_type"), As: r.FormValue("as"), Header: p.header("header"), Resize: r.FormValue("resize"),
 	}
 	f.example = r.FormValue("example")
 	if p.err != nil {

@@ -215,7 +215,7 @@ func TestAStreamIsRefusedBeforeAnythingIsSent(t *testing.T) {
 		"not a topic":      {"a.csv", table, "topic", "a b", "topic"},
 		"rates above one":  {"a.csv", table, "validation_rate", "1.5", "validation_rate"},
 		"no file":          {"", "", "label", "class", "file"},
-		"no such format":   {"a.exe", table, "label", "class", "file"},
+		"no such format":   {"a.exe", "\x01\x02\x03", "label", "class", "file"},
 		"no such example":  {"", "", "example", "none", "example"},
 		"too few columns":  {"a.csv", "a,class\n1,0\n", "label", "class", "input_config"},
 	} {

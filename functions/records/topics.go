@@ -19,8 +19,8 @@ const (
 	topicsMost    = 200
 )
 
-// topic is a row of GET /topics.
-type topic struct {
+// Topic is a row of GET /topics.
+type Topic struct {
 	Name       string `json:"name"`
 	Partitions int    `json:"partitions" description:"0 where it cannot be looked up just now"`
 	Offsets    int64  `json:"offsets" description:"that it holds: its records, and what transactions leave between them"`
@@ -28,8 +28,8 @@ type topic struct {
 	Compacted  bool   `json:"compacted,omitempty" description:"records vanish from its middle, so that no stream can be announced of it"`
 }
 
-func topicOf(a stream.About) topic {
-	t := topic{Name: a.Name, Partitions: a.Partitions, Offsets: a.Offsets(), Compacted: a.Compacted, Retention: "for ever"}
+func topicOf(a stream.About) Topic {
+	t := Topic{Name: a.Name, Partitions: a.Partitions, Offsets: a.Offsets(), Compacted: a.Compacted, Retention: "for ever"}
 	if a.Retention > 0 {
 		t.Retention = spanOf(a.Retention)
 	}
@@ -70,7 +70,7 @@ func (s *Service) listTopics(w http.ResponseWriter, r *http.Request) {
 	door.WriteJSON(w, page)
 }
 
-func (s *Service) topics(ctx context.Context, q, after string, limit int) (page registry.Page[topic], err error) {
+func (s *Service) topics(ctx context.Context, q, after string, limit int) (page registry.Page[Topic], err error) {
 	names, err := s.Cluster.Topics(ctx)
 	if err != nil {
 		return page, err
@@ -84,7 +84,7 @@ func (s *Service) topics(ctx context.Context, q, after string, limit int) (page 
 		page.Next = names[limit-1]
 	}
 	all, err := s.Cluster.AboutAll(ctx, names)
-	page.Items = make([]topic, len(all))
+	page.Items = make([]Topic, len(all))
 	for i, a := range all {
 		page.Items[i] = topicOf(a)
 	}

@@ -51,8 +51,8 @@ type Report struct {
 	Format  pipeline.Format `json:"format,omitempty" description:"the input_format to announce them in; none where they cannot be used, or nobody can tell"`
 	Says    string          `json:"says" description:"what they are, in words"`
 	Hint    string          `json:"hint,omitempty"`
-	Shown   []Shown         `json:"shown" nullable:"false" description:"each record of the sample, as it can be read"`
 	Records int             `json:"records" description:"of the sample"`
+	Shown   []Shown         `json:"-"` // each record of the sample, as it can be read
 }
 
 // Shown is a record as JSON: objects, numbers, texts; bytes in hexadecimal.

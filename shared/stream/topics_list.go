@@ -11,6 +11,9 @@ import (
 // Topics are the names of the topics, in order. Those of the brokers' own, which
 // begin with two underscores, are left out.
 func (c *Cluster) Topics(ctx context.Context) ([]string, error) {
+	if err := c.refresh(ctx); err != nil { // one that was made a moment ago is what a person looks for
+		return nil, err
+	}
 	answer, err := c.client.Metadata(ctx, &kafka.MetadataRequest{})
 	if err != nil {
 		return nil, unavailable("list topics", err)

@@ -42,9 +42,16 @@ end one control message says where they lie, in which format and how to split
 them, which starts the trainings. With --predict they are for an inference: the
 label of --label, or of a second file, goes along as the key.
 
-Files: CSV, TSV, JSON lines, NPY, NPZ, IDX (the files of MNIST) and Avro
-containers; NPY and IDX as a pair: samples, then labels. Their layout gives the
-format and its config; --format RAW, AVRO or JSON asks for another.
+Files: CSV, TSV, JSON (objects by line, or in one array), Parquet, Arrow and
+Feather, Avro containers, TFRecord of tf.train.Example, NPY, NPZ and IDX (the
+files of MNIST); NPY and IDX as a pair: samples, then labels. What a file is its
+bytes say, whatever its name. Its layout gives the format and its config; --format
+RAW, AVRO or JSON asks for another. Members of nested columns are columns of their
+own, as payment.amount; times are sent as milliseconds since 1970.
+
+A folder that holds one of PNG and JPEG files for each class, or a zip archive of
+it, is sent as pixels, uint8 of height x width x channels, in a shuffled order that
+is the same each time. All must be of one size, or --resize brings them to one.
 
 Before the first record is sent it is said what was taken for the header, the
 label and the sample, with three rows as they are read, and what looks wrong in
@@ -63,10 +70,11 @@ func send(env *cli.Env, b *broker) *cobra.Command {
 		Use: "send FILE [LABELS]", Short: "Send a file as a stream, for training or for predictions", Long: sendAbout,
 		Example: "  " + env.Program + " stream send train-images-idx3-ubyte.gz train-labels-idx1-ubyte.gz --topic mnist --deployment 1 --validation-rate 0.1\n" +
 			"  " + env.Program + " stream send iris.csv --label species --topic iris --deployment 2 --test-rate 0.2\n" +
+			"  " + env.Program + " stream send flowers/ --topic flowers --deployment 3 --resize 64x64\n" +
 			"  " + env.Program + " stream send new.npy --topic digits --predict --rate 100",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) < 1 || len(args) > 2 {
-				return cli.Usagef("name one file, or the samples' and the labels'")
+				return cli.Usagef("name one file or folder, or the samples' and the labels'")
 			}
 			return nil
 		},
@@ -102,7 +110,8 @@ func (s *sending) flags(cmd *cobra.Command) {
 	flags.StringVar(&s.file.Text, "text", "", "`COLUMNS` that are sent as text, separated by commas (default: those that the deployment's models take as text)")
 	flags.BoolVar(&s.header, "header", false, "CSV: the first row names the columns (default: as it seems)")
 	flags.BoolVar(&s.noHeader, "no-header", false, "CSV: the first row is a record")
-	flags.StringVar(&s.file.As, "as", "", "read the file as `KIND`, where its name does not say: "+strings.Join(files.Kinds(), ", "))
+	flags.StringVar(&s.file.As, "as", "", "read the file as `KIND`, where its bytes do not say: "+strings.Join(files.Kinds(), ", "))
+	flags.StringVar(&s.file.Resize, "resize", "", "pictures: bring all to `SIZE`, height x width, such as 128x128")
 	flags.StringVar(&s.file.DType, "dtype", "", "RAW: `TYPE` on the wire in place of the file's, such as uint8 or float32")
 	flags.Int64Var(&s.file.Skip, "skip", 0, "leave out the first `N` rows")
 	flags.Int64Var(&s.file.Limit, "limit", 0, "send at most `N` rows")

@@ -123,13 +123,9 @@ func (c *cell) avro(v any, of json.RawMessage) error {
 	case int32:
 		c.add(number{float: float64(v)})
 	case int64:
-		n := number{float: float64(v)}
-		if v >= rounds || v <= -rounds {
-			n.exact = v
-		}
-		c.add(n)
+		c.add(integer(v))
 	case string:
-		c.avroText(v, aText)
+		c.addText(v, aText)
 	case map[string]any:
 		return c.union(v, of)
 	case []any:
@@ -144,21 +140,11 @@ func (c *cell) avro(v any, of json.RawMessage) error {
 			c.kind = anArray
 		}
 	case []byte:
-		c.avroText(string(v), aBytes)
+		c.addText(string(v), aBytes)
 	default:
 		c.kind = anObject
 	}
 	return nil
-}
-
-// avroText takes a text, alone or as one of an array.
-func (c *cell) avroText(text, kind string) {
-	if len(c.numbers) > 0 || c.kind != "" {
-		c.kind = anArray
-	} else {
-		c.text, c.kind = text, kind
-	}
-	c.texts = append(c.texts, text)
 }
 
 // union reads the one value of a union, which goavro names by its type.

@@ -29,7 +29,8 @@ type Options struct {
 	Skip   int64           // rows to leave out at the beginning
 	Limit  int64           // rows to read at most; 0 for all
 	DType  string          // RAW: the type on the wire, instead of the file's
-	As     string          // what the file is, such as csv, where its name does not say; one of Kinds
+	As     string          // what the file is, such as csv, where its bytes do not say; one of Kinds
+	Resize string          // of pictures: the size, as 128x128 (height x width), that all are brought to
 	Header Header          // of a table of text: what its first row is; the likely one unless given
 	Text   string          // columns or fields that are sent as text, comma-separated; those of Inputs that take text unless given
 	// Inputs are those of the models that the records are for; nil where they are
@@ -65,9 +66,9 @@ type source interface {
 const op = "read file"
 
 // Open opens one file that holds samples and labels, or a pair of files: the
-// samples', then the labels'. Which format it is o.As says, or its name: .csv,
-// .tsv, .jsonl, .ndjson, .json, .npy, .npz, .avro, or IDX (.idx..., -ubyte), or
-// its first bytes. Each but NPZ may be packed by gzip.
+// samples', then the labels'; or a folder of pictures. Which format it is o.As
+// says, else its first bytes. All but NPZ, Parquet, Arrow and archives of
+// pictures may be packed by gzip.
 func Open(paths []string, o Options) (*Reader, error) {
 	if len(paths) == 0 || len(paths) > 2 {
 		return nil, pipeline.Invalidf("file", "%d files were named", len(paths)).WithHint("name one file, or the samples' and the labels'")
@@ -91,6 +92,9 @@ func openSource(paths []string, o Options) (source, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Resize != "" && k != kindImages {
+		return nil, pipeline.Invalidf("resize", "only pictures can be brought to another size").WithHint("leave the option out")
+	}
 	if o.Header != "" && k != kindCSV {
 		return nil, pipeline.Invalidf("header", "only a table of text (CSV) has a first row that may be names").WithHint("leave the option out")
 	}
@@ -103,6 +107,14 @@ func openSource(paths []string, o Options) (source, error) {
 		return openNPZ(paths[0], o)
 	case kindAvro:
 		return openAvro(paths[0], o)
+	case kindParquet:
+		return openParquet(paths[0], o)
+	case kindArrow:
+		return openArrow(paths[0], o)
+	case kindTFRecord:
+		return openTFRecord(paths[0], o)
+	case kindImages:
+		return openPictures(paths[0], o)
 	}
 	return openCSV(paths[0], o)
 }

@@ -303,8 +303,8 @@ func TestOpenRefuses(t *testing.T) {
 	}{
 		"no file":             {nil, files.Options{}, "0 files"},
 		"absent":              {[]string{"absent.csv"}, files.Options{}, "absent.csv"},
-		"an unknown name":     {[]string{write(t, "a.bin", "\x01\x02\x03")}, files.Options{}, "does not say its format"},
-		"a folder":            {[]string{"testdata"}, files.Options{}, "is a folder"},
+		"an unknown name":     {[]string{write(t, "a.bin", "\x01\x02\x03")}, files.Options{}, "nor its name say its format"},
+		"a folder":            {[]string{"testdata"}, files.Options{}, "holds no pictures"},
 		"samples without":     {[]string{"testdata/x.npy"}, files.Options{}, "holds samples only"},
 		"unequal lengths":     {[]string{"testdata/x.npy", "testdata/short.npy"}, files.Options{}, "has 4 rows"},
 		"column by column":    {[]string{"testdata/fortran.npy"}, files.Options{Only: true}, "column by column"},
@@ -371,7 +371,11 @@ func TestNextExplains(t *testing.T) {
 // FuzzOpen feeds the readers files of every kind: none may panic or allocate
 // without bound.
 func FuzzOpen(f *testing.F) {
-	for _, name := range []string{"x.npy", "pair.npz", "y-idx1-ubyte", "x-idx3-ubyte.gz", "objects.npy"} {
+	for _, name := range []string{
+		"x.npy", "pair.npz", "y-idx1-ubyte", "x-idx3-ubyte.gz", "objects.npy",
+		"table.parquet", "gzip.parquet", "zstd.parquet", "brotli.parquet", "lz4.parquet", "old.parquet",
+		"table.feather", "zstd.feather", "table.arrows", "table.tfrecord", "packed.tfrecord",
+	} {
 		b, err := os.ReadFile("testdata/" + name)
 		if err != nil {
 			f.Fatal(err)

@@ -57,6 +57,10 @@ func (r *Reader) Found(inputs []pipeline.Tensor) []string {
 
 // CheckLabels refuses labels that name no class of a model.
 func (r *Reader) CheckLabels(e pipeline.Export) error {
+	if p, ok := r.inner().(*pictures); ok && e.Task == pipeline.Classification && len(p.classes) > e.Classes && len(e.Labels) == 1 && e.Labels[0].Elements() == 1 {
+		return pipeline.Invalidf("label", "there are %d folders of pictures (%s), the model has %d classes", len(p.classes), some(p.classes), e.Classes).
+			WithHint("give the model %d outputs", len(p.classes))
+	}
 	t, ok := r.inner().(*table)
 	if !ok || e.Task != pipeline.Classification || len(e.Labels) != 1 || e.Labels[0].Elements() != 1 || len(t.labels) != 1 {
 		return nil

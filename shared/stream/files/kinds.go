@@ -1,6 +1,7 @@
 package files
 
 import (
+	"archive/zip"
 	"bytes"
 	"fmt"
 	"os"
@@ -20,67 +21,149 @@ const (
 	kindNPZ
 	kindIDX
 	kindAvro
+	kindParquet
+	kindArrow
+	kindTFRecord
+	kindImages
+)
+
+// The first bytes of files that say what they are.
+const (
+	numpyMagic   = "\x93NUMPY"
+	avroMagic    = "Obj\x01"
+	parquetMagic = "PAR1"
+	arrowFile    = "ARROW1"
+	arrowStream  = "\xff\xff\xff\xff"
 )
 
 // Kinds are what a file can be said to be.
-func Kinds() []string { return []string{"csv", "jsonl", "npy", "npz", "idx", "avro"} }
+func Kinds() []string {
+	return []string{"csv", "jsonl", "npy", "npz", "idx", "avro", "parquet", "arrow", "tfrecord", "images"}
+}
 
-// kindOf tells what a file is: by as, else by its name, else by its first bytes.
+// kindOf tells what a file is: by as, else by its first bytes, whatever its
+// name. Only where those are no sign of anything its name counts.
 func kindOf(path, as string) (kind, error) {
 	if as != "" {
 		if i := slices.Index(Kinds(), strings.ToLower(as)); i >= 0 {
-			return []kind{kindCSV, kindJSON, kindNPY, kindNPZ, kindIDX, kindAvro}[i], nil
+			return kindCSV + kind(i), nil
 		}
 		return 0, pipeline.Invalidf("as", "%q is no kind of file", as).WithHint("use one of %s", strings.Join(Kinds(), ", "))
 	}
 	if about, err := os.Stat(path); err == nil && about.IsDir() {
-		return 0, folder(path)
+		return kindImages, nil
 	}
-	name := strings.TrimSuffix(strings.ToLower(filepath.Base(path)), ".gz")
-	switch filepath.Ext(name) {
-	case ".csv", ".tsv", ".tab":
-		return kindCSV, nil
-	case ".jsonl", ".ndjson", ".json":
-		return kindJSON, nil
-	case ".npy":
-		return kindNPY, nil
-	case ".npz":
-		return kindNPZ, nil
-	case ".avro":
-		return kindAvro, nil
-	}
-	if strings.Contains(name, "idx") || strings.HasSuffix(name, "ubyte") {
-		return kindIDX, nil
-	}
-	return byContent(path, name)
-}
-
-// byContent tells what a file is whose name does not say.
-func byContent(path, name string) (kind, error) {
 	from, closer, err := openPlain(path)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { _ = closer() }() // it was only read
 	start, _ := from.Peek(4 << 10)  // a shorter file gives what it has
-	switch {
-	case bytes.HasPrefix(start, []byte("\x93NUMPY")):
-		return kindNPY, nil
-	case bytes.HasPrefix(start, []byte("Obj\x01")):
-		return kindAvro, nil
+	if k := byBytes(start); k != 0 {
+		return k, nil
 	}
+	if bytes.HasPrefix(start, []byte("PK")) {
+		if k := archived(path); k != 0 {
+			return k, nil
+		}
+	}
+	name := strings.TrimSuffix(strings.ToLower(filepath.Base(path)), ".gz")
+	if k := byName(name); k != 0 {
+		return k, nil
+	}
+	return ofText(name, start)
+}
+
+// byBytes tells what a file of numbers in binary is.
+func byBytes(start []byte) kind {
+	begins := func(magic string) bool { return bytes.HasPrefix(start, []byte(magic)) }
+	switch {
+	case begins(numpyMagic):
+		return kindNPY
+	case begins(avroMagic):
+		return kindAvro
+	case begins(parquetMagic) && !readable(start), begins("PARE") && !readable(start):
+		return kindParquet
+	case begins(arrowFile) && !readable(start), begins(arrowStream):
+		return kindArrow
+	case isTFRecord(start):
+		return kindTFRecord
+	case len(start) > 4 && start[0] == 0 && start[1] == 0 && start[3] > 0 && start[3] < 9 && idxTypes[start[2]] != 0:
+		return kindIDX
+	}
+	return 0
+}
+
+// archived tells what a zip archive holds: arrays, or pictures.
+func archived(path string) kind {
+	z, err := zip.OpenReader(path)
+	if err != nil {
+		return 0
+	}
+	defer func() { _ = z.Close() }() // it was only read
+	if len(members(&z.Reader)) > 0 {
+		return kindNPZ
+	}
+	if slices.ContainsFunc(z.File, func(f *zip.File) bool { return f.Name == "[Content_Types].xml" }) {
+		return 0 // a document with pictures in it
+	}
+	for _, f := range z.File {
+		switch strings.ToLower(filepath.Ext(f.Name)) {
+		case ".png", ".jpg", ".jpeg":
+			return kindImages
+		}
+	}
+	return 0
+}
+
+// byName tells what a file is whose bytes do not: it is cut, damaged or empty,
+// or the text of a table, unless it is of JSON.
+func byName(name string) kind {
+	switch filepath.Ext(name) {
+	case ".npy":
+		return kindNPY
+	case ".npz":
+		return kindNPZ
+	case ".avro":
+		return kindAvro
+	case ".parquet", ".pq":
+		return kindParquet
+	case ".arrow", ".feather":
+		return kindArrow
+	case ".tfrecord", ".tfrecords":
+		return kindTFRecord
+	}
+	if strings.Contains(name, "idx") || strings.HasSuffix(name, "ubyte") {
+		return kindIDX
+	}
+	return 0
+}
+
+// ofText tells what a text is: JSON, or a table.
+func ofText(name string, start []byte) (kind, error) {
 	if err := foreign(name, start); err != nil {
 		return 0, err
 	}
-	e := pipeline.Invalidf("file", "its name does not say its format")
-	if text := strings.TrimLeft(strings.TrimPrefix(string(start), "\ufeff"), " \t\r\n"); readable(start) && text != "" {
-		as := "csv"
-		if text[0] == '{' || strings.HasPrefix(text, "[{") {
-			as = "jsonl"
-		}
-		return 0, e.WithHint("it is text: --as %s reads it as %s", as, map[string]string{"csv": "a table (CSV)", "jsonl": "JSON lines"}[as])
+	json := slices.Contains([]string{".jsonl", ".ndjson", ".json"}, filepath.Ext(name))
+	text := strings.TrimLeft(strings.TrimPrefix(string(start), "\ufeff"), " \t\r\n")
+	switch {
+	case strings.HasPrefix(text, "{"), strings.HasPrefix(strings.TrimLeft(strings.TrimPrefix(text, "["), " \t\r\n"), "{"):
+		return kindJSON, nil
+	case json && (!readable(start) || !looksLikeTable(text)):
+		return kindJSON, nil
+	case readable(start):
+		return kindCSV, nil
 	}
-	return 0, e.WithHint("name it with --as: one of %s", strings.Join(Kinds(), ", "))
+	return 0, pipeline.Invalidf("file", "neither its bytes nor its name say its format").WithHint("name it with --as: one of %s", strings.Join(Kinds(), ", "))
+}
+
+// looksLikeTable reports whether each of the first lines has as many separators.
+func looksLikeTable(text string) bool {
+	if strings.HasPrefix(text, "[") {
+		return false
+	}
+	lines := firstLines(text)
+	return len(lines) > 1 && slices.ContainsFunc(separators, func(s rune) bool { return steady(lines, s) > 0 })
 }
 
 // readable reports whether bytes are text.
@@ -89,19 +172,6 @@ func readable(start []byte) bool {
 		return true // UTF-16
 	}
 	return !bytes.ContainsFunc(start, func(r rune) bool { return r < ' ' && !strings.ContainsRune("\t\r\n\f", r) })
-}
-
-// folder refuses a folder by what it holds.
-func folder(path string) error {
-	e := pipeline.Invalidf("file", "is a folder")
-	pictures, _ := filepath.Glob(filepath.Join(path, "*", "*"))
-	for _, p := range pictures {
-		switch strings.ToLower(filepath.Ext(p)) {
-		case ".png", ".jpg", ".jpeg", ".bmp", ".gif":
-			return e.WithHint(`write its pictures into one file of arrays: python -c 'import keras, numpy; d = keras.utils.image_dataset_from_directory("%s", batch_size=None); x, y = zip(*d.as_numpy_iterator()); numpy.savez("images.npz", x=numpy.stack(x), y=y)'`, filepath.Base(path))
-		}
-	}
-	return e.WithHint("name the file within it that holds the records, or put them into one file")
 }
 
 // foreign refuses a file of another kind, known by its first bytes or its name,

@@ -68,6 +68,9 @@ func (t *table) show(r *row) shown {
 // as what, the first rows, and what looks wrong.
 func (t *table) report() []string {
 	notes := t.learnt.notes
+	if t.learnt.about != nil {
+		notes = append(notes, t.learnt.about(func(i int) bool { return slices.Contains(t.samples, i) || slices.Contains(t.labels, i) })...)
+	}
 	for _, s := range t.learnt.shown {
 		notes = append(notes, t.line(s))
 	}

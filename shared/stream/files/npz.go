@@ -30,7 +30,7 @@ func openNPZ(path string, o Options) (source, error) {
 		}
 		r := &rows{name: name, from: f, close: f.Close}
 		if err := r.npyHeader(); err != nil {
-			return nil, errors.Join(ofMember(name, err), f.Close())
+			return nil, errors.Join(ofMember("member "+name, err), f.Close())
 		}
 		return r, nil
 	}
@@ -41,11 +41,12 @@ func openNPZ(path string, o Options) (source, error) {
 	return &archive{p, z}, nil
 }
 
+// ofMember is an error of a file within another, or within a folder.
 func ofMember(name string, err error) error {
-	e := pipeline.Invalidf("file", "member %s %v", name, err)
+	e := pipeline.Invalidf("file", "%s %v", name, err)
 	var of *pipeline.Error
 	if errors.As(err, &of) {
-		e.Reason, e.Hint = fmt.Sprintf("member %s %s", name, of.Message()), of.Hint
+		e.Reason, e.Hint = fmt.Sprintf("%s %s", name, of.Message()), of.Hint
 	}
 	return e
 }

@@ -49,9 +49,10 @@ type learnt struct {
 	firstEmpty  place
 	shown       []shown
 	notes       []string
-	separator   string // of a table of text, as an argument of pandas; empty for a comma
-	recordFirst bool   // a table of text whose first row is no header
-	guessed     bool   // the first row of a table of text is one, as it seems
+	about       func(of func(column int) bool) []string // what the numbers of some columns are
+	separator   string                                  // of a table of text, as an argument of pandas; empty for a comma
+	recordFirst bool                                    // a table of text whose first row is no header
+	guessed     bool                                    // the first row of a table of text is one, as it seems
 }
 
 // openTable learns the columns by one reading and begins the second.
@@ -89,6 +90,11 @@ func (t *table) learn(open func() (rowReader, error), o Options) (drop []string,
 		if c.csv.Comma != ',' {
 			t.learnt.separator = fmt.Sprintf("sep=%q, ", string(c.csv.Comma))
 		}
+	}
+	if of, ok := r.(interface {
+		notes(of func(column int) bool) []string
+	}); ok {
+		t.learnt.about = of.notes
 	}
 	drop = list(o.Drop, r.columns())
 	if err := t.leave(r, drop); err != nil {

@@ -168,8 +168,8 @@ export interface DatasourceForm {
   description?: string
   /** how the records are read: a JSON object */
   input_config?: Record<string, unknown> | null
-  /** RAW, AVRO or JSON */
-  input_format: 'RAW' | 'AVRO' | 'JSON' | 'TELEGRAF_STR_JSON'
+  /** RAW, AVRO, JSON or PROTOBUF */
+  input_format: 'RAW' | 'AVRO' | 'JSON' | 'PROTOBUF' | 'TELEGRAF_STR_JSON'
   /** how several partitions are read: time (merged by the records' times) or partition (default: time) */
   order?: 'time' | 'partition'
   /** seed of shuffling and of a split that is random (default: 0) */
@@ -292,7 +292,43 @@ export interface Export {
   /** class_weight can be used */
   weighted: boolean
 }
+export interface Field {
+  /** how often each value comes, where they are few */
+  counts?: Record<string, number>
+  /** different values, counted up to 100 */
+  distinct: number
+  examples: unknown[]
+  holds: 'number' | 'boolean' | 'text' | 'numbers' | 'texts' | 'bytes' | 'nothing' | 'mixed'
+  least?: null | number
+  /** of its lists, the shortest and the longest */
+  length?: null | number[]
+  /** records that do not have it, or have null there */
+  missing: number
+  most?: null | number
+  /** empty for the whole value */
+  path: string
+  /** what it may be to a model, by its name and values */
+  role: 'input' | 'text' | 'label' | 'time' | 'id' | 'none'
+  /** records that have it, with a value */
+  seen: number
+  /** all of its numbers are whole */
+  whole?: boolean
+}
 export type Format = 'RAW' | 'AVRO' | 'JSON' | 'PROTOBUF' | 'TELEGRAF_STR_JSON'
+export interface Half {
+  /** why the first one that is of a kind, and not to be read, cannot be read */
+  fault?: string
+  /** of the records that can be read */
+  fields: Field[]
+  /** what most of them are */
+  kind: 'JSON' | 'AVRO' | 'PROTOBUF' | 'framed' | 'TELEGRAF_STR_JSON' | 'text' | 'binary' | 'none'
+  /** how many are of each kind */
+  of: Record<string, number>
+  /** ids of the registry's schemas that wrote them */
+  schemas?: number[]
+  /** bytes of the smallest and of the largest that is there */
+  sizes: number[] | null
+}
 export interface Inference {
   created: string
   /** topic of records that cannot be predicted */
@@ -395,6 +431,39 @@ export interface Lineage {
   source_hash: string
   /** SHA-256 over the trained variables */
   weights_hash?: string
+}
+export interface Look {
+  /** records vanish from its middle, so that no stream can be announced of it */
+  compacted?: boolean
+  /** the input_format to announce them in; none where they cannot be used, or nobody can tell */
+  format?: Format
+  hint?: string
+  /** the newest of the records, as they can be read */
+  items: Looked[]
+  key: Half
+  name: string
+  /** that it holds: its records, and what transactions leave between them */
+  offsets: number
+  /** 0 where it cannot be looked up just now */
+  partitions: number
+  /** how a deployment's model might take them */
+  proposal?: Proposal
+  /** of the sample */
+  records: number
+  /** how long records stay */
+  retention: string
+  /** what they are, in words */
+  says: string
+  value: Half
+}
+export interface Looked {
+  /** their names */
+  headers?: string[]
+  key: unknown
+  offset: number
+  partition: number
+  time: string
+  value: unknown
 }
 export type Metrics = Record<string, number | string | null>
 export interface Model {
@@ -506,6 +575,16 @@ export interface Preview {
   labels: Tensor[]
   /** records that where of the input_config leaves out, among those looked at */
   left_out?: number
+}
+export interface Proposal {
+  input_config: Record<string, unknown>
+  input_format: Format
+  /** the fields for each input of the model */
+  inputs: Record<string, string[]>
+  /** the field for the label; none where it is the record's key */
+  label?: string
+  /** what is to be decided, or does not fit */
+  notes: string[]
 }
 export interface Range {
   length: number
@@ -631,6 +710,17 @@ export interface Tensor {
   /** name in the SavedModel's serving signature, which takes word characters only; empty where it is the name */
   signature?: string
 }
+export interface Topic {
+  /** records vanish from its middle, so that no stream can be announced of it */
+  compacted?: boolean
+  name: string
+  /** that it holds: its records, and what transactions leave between them */
+  offsets: number
+  /** 0 where it cannot be looked up just now */
+  partitions: number
+  /** how long records stay */
+  retention: string
+}
 export interface TrainingKwargs {
   class_weight?: Record<string, number>
   epochs: number
@@ -639,6 +729,24 @@ export interface TrainingKwargs {
   steps_per_epoch?: number
   validation_freq?: number
   verbose: number
+}
+export interface Tried {
+  /** records that counts is about */
+  counted: number
+  /** of the labels, where they are few whole numbers */
+  counts?: Record<string, number>
+  /** of them, those that could not be decoded */
+  failed: number
+  /** the first of these: its place, and why */
+  first?: string
+  inputs: Tensor[]
+  /** the first records */
+  items: Decoded[]
+  labels: Tensor[]
+  /** records that where of the input_config leaves out, among those looked at */
+  left_out?: number
+  /** records that were decoded, or could not be */
+  tried: number
 }
 export interface ValidationKwargs {
   steps?: number

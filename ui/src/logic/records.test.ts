@@ -11,8 +11,8 @@ describe('records as commands', () => {
     expect(kafkaml?.text).toBe(`kafkaml --server http://h stream send 'it'\\''s.csv' \\\n  --topic digits --deployment 3 --label kind --format AVRO --validation-rate 0.1 --shuffle`)
   })
   it('says how a file is to be read', () => {
-    const ways = (header: string) => streamWays({ fields: { deployment: 3, topic: 't', drop: 'id,at', header, as: 'csv' }, files: ['a.txt'] }, 'u', 'http://h').map((w) => w.text)
-    expect(ways('names')[1]).toContain('--drop id,at --header --as csv')
+    const ways = (header: string) => streamWays({ fields: { deployment: 3, topic: 't', drop: 'id,at', header, as: 'csv', resize: '8x8' }, files: ['a.txt'] }, 'u', 'http://h').map((w) => w.text)
+    expect(ways('names')[1]).toContain('--drop id,at --header --as csv --resize 8x8')
     expect(ways('record')[1]).toContain('--no-header')
     expect(ways('')[1]).not.toContain('header ')
   })

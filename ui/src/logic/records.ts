@@ -12,12 +12,13 @@ export function streamWays(form: StreamForm, url: string, server: string): Termi
   const parts = [...Object.entries(form.fields).map(([name, value]) => `${name}=${value}`), ...form.files.map((f) => `file=@${f}`)]
   const ways = [{ name: 'curl', text: [`curl ${quote(url)}`, ...parts.map((p) => `  -F ${quote(p)}`)].join(' \\\n') }]
   if (form.files.length === 0) return ways
-  const { deployment, topic, validation_rate: validation, test_rate: test, shuffle, split, limit, label, drop, header, as, format } = form.fields
+  const { deployment, topic, validation_rate: validation, test_rate: test, shuffle, split, limit, label, drop, header, as, resize, format } = form.fields
   const flags = [`--topic ${quote(String(topic))}`, `--deployment ${deployment}`]
   if (label) flags.push(`--label ${quote(String(label))}`)
   if (drop) flags.push(`--drop ${quote(String(drop))}`)
   if (header) flags.push(header === 'names' ? '--header' : '--no-header')
   if (as) flags.push(`--as ${as}`)
+  if (resize) flags.push(`--resize ${resize}`)
   if (format) flags.push(`--format ${format}`)
   if (validation) flags.push(`--validation-rate ${validation}`)
   if (test) flags.push(`--test-rate ${test}`)
