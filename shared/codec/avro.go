@@ -58,6 +58,7 @@ func newAvro(config json.RawMessage, b Binding) (*Decoder, error) {
 type avroPart struct {
 	layout
 	fields []avroField
+	single string // before a record of the schema in the single-object encoding
 }
 
 func newAvroPart(config string, scheme json.RawMessage, wants []pipeline.Tensor) (*avroPart, error) {
@@ -73,7 +74,8 @@ func newAvroPart(config string, scheme json.RawMessage, wants []pipeline.Tensor)
 	if err != nil {
 		return nil, err
 	}
-	p := &avroPart{l, s.fields}
+	text, _ := schemaText(scheme) // it was read before
+	p := &avroPart{l, s.fields, avroSingle(text)}
 	return p, p.suits(config)
 }
 
@@ -109,7 +111,7 @@ func (p *avroPart) decode(dst [][]byte, record []byte) error {
 	if err != nil {
 		return err
 	}
-	c := avroCursor{record}
+	c := avroCursor{withoutSingle(record, p.single)}
 	for i := range p.fields {
 		f := &p.fields[i]
 		if err := c.value(&f.avroType, p.target(sinks, i)); err != nil {

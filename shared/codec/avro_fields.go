@@ -32,6 +32,8 @@ type avroSource struct {
 	node  *avroNode
 	walk  *avroWalk // nil: it has nothing that is wanted
 	unfit error     // why no record of it can be read; nil where they can
+
+	single string // before a record without framing, in the single-object encoding
 }
 
 func newAvroFields(config json.RawMessage, of Side, paths []Path, registry bool) (FieldReader, error) {
@@ -98,6 +100,7 @@ func (r *avroFields) given(member string, scheme json.RawMessage, paths []Path) 
 		}
 	}
 	if !r.framed {
+		source.single = avroSingle(text)
 		r.bare = source
 	}
 	return nil
@@ -132,6 +135,9 @@ func (r *avroFields) Paths(record []byte) []string {
 // source is the schema of a record, and the record without framing.
 func (r *avroFields) source(record []byte) (*avroSource, []byte, error) {
 	if !r.framed {
+		if r.bare != nil {
+			record = withoutSingle(record, r.bare.single)
+		}
 		return r.bare, record, nil
 	}
 	if len(record) < framingBytes || record[0] != 0 {

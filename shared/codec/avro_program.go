@@ -15,6 +15,9 @@ type avroProgram struct {
 	// places is how many fields are wanted where they are to be read in another
 	// order than they were written in; 0 where both are the same.
 	places int
+	// apart is the size of an element where each wanted field is one, so that it is
+	// written to its place in whatever order they come.
+	apart int
 }
 
 // avroStep is one field of the writer, several that are stepped over or copied, or
@@ -230,6 +233,15 @@ func (g *avroProgram) order(to DType) {
 			sorted, last, wanted = sorted && want > last, want, wanted+1
 		}
 	}
+	if !sorted && to != String && !slices.ContainsFunc(g.steps, avroStep.several) {
+		g.places, g.apart = wanted, to.Size()
+		for i := range g.steps {
+			if s := &g.steps[i]; s.alike(to) {
+				s.bytes = to.Size()
+			}
+		}
+		return
+	}
 	if !sorted {
 		g.places = wanted
 		for i := range g.steps {
@@ -242,11 +254,22 @@ func (g *avroProgram) order(to DType) {
 	g.join(to)
 }
 
+// several reports whether a wanted field may be another number of elements than
+// one.
+func (s avroStep) several() bool {
+	return s.want >= 0 && (s.kind == avroArray || slices.ContainsFunc(s.options, func(t avroType) bool { return t.kind == avroArray }))
+}
+
+// alike reports whether a wanted field lies in the record as in a tensor.
+func (s *avroStep) alike(to DType) bool {
+	return s.want >= 0 && s.constant == nil && s.branches == 0 && (s.kind == avroFloat && to == Float32 || s.kind == avroDouble && to == Float64)
+}
+
 // join makes one step of neighbours that lie in the record as in the tensor.
 func (g *avroProgram) join(to DType) {
 	var joined []avroStep
 	for _, s := range g.steps {
-		alike := s.want >= 0 && s.constant == nil && s.branches == 0 && (s.kind == avroFloat && to == Float32 || s.kind == avroDouble && to == Float64)
+		alike := s.alike(to)
 		if alike {
 			s.bytes = to.Size()
 		}
@@ -259,10 +282,13 @@ func (g *avroProgram) join(to DType) {
 	g.steps = joined
 }
 
-// run reads a record. One whose fields lie in another order is gone through
-// twice: to find them, and to read them.
+// run reads a record. One whose fields lie in another order, and may be several
+// elements each, is gone through twice: to find them, and to read them.
 func (g *avroProgram) run(l *layout, sinks []sink, record []byte) error {
 	c := skipper{avroCursor{record}, len(record) + skipWork}
+	if g.apart > 0 {
+		return g.eachApart(&sinks[0], &c)
+	}
 	if g.places > 0 {
 		return g.inOrder(l, sinks, &c)
 	}
@@ -283,6 +309,37 @@ func (g *avroProgram) run(l *layout, sinks []sink, record []byte) error {
 			return fmt.Errorf("field %q: %w", s.name, err)
 		}
 	}
+	return c.end()
+}
+
+// eachApart reads the wanted fields in the writer's order, each into its place.
+func (g *avroProgram) eachApart(to *sink, c *skipper) error {
+	for i := range g.steps {
+		s := &g.steps[i]
+		if at := s.want * g.apart; s.want >= 0 && s.bytes == 4 && s.constant == nil && len(c.rest) >= 4 && at+4 <= len(to.dst) {
+			*(*[4]byte)(to.dst[at:]) = [4]byte(c.rest) // of a float, by far the most
+			c.rest = c.rest[4:]
+			continue
+		}
+		var err error
+		if s.want < 0 {
+			err = c.step(s)
+		} else {
+			to.at = s.want * g.apart
+			switch {
+			case s.plain:
+				err = c.value(&s.avroType, to)
+			case s.constant != nil:
+				err = s.take(to)
+			default:
+				err = c.copy(s, to)
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("field %q: %w", s.name, err)
+		}
+	}
+	to.at = g.places * g.apart
 	return c.end()
 }
 

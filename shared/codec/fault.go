@@ -89,8 +89,8 @@ func look(p part, dst [][]byte, record []byte) (seen, hint string) {
 		return fmt.Sprintf("it begins with 00 and the id %d of a schema registry (Confluent's framing), and would fit without these 5 bytes", binary.BigEndian.Uint32(record[1:])),
 			framingHint(p)
 	case bytes.HasPrefix(record, []byte{0xc3, 0x01}) && len(record) > single:
-		return "it begins with C3 01, Avro's single-object encoding, with a fingerprint of the schema in 8 bytes",
-			"send the body alone, without its first 10 bytes"
+		return fmt.Sprintf("it begins with C3 01, Avro's single-object encoding, and with the fingerprint % X of another schema than the one that is given", record[2:single]),
+			"give as data_scheme the schema that the producer writes by, unchanged, with input_format AVRO; or send the body alone, without its first 10 bytes"
 	case record[0] == 3 && len(record) > glue && record[1] <= 5 && fits(glue):
 		return "it begins with the 18 bytes of the AWS Glue schema registry", "send it without the framing, the first 18 bytes"
 	case bytes.HasPrefix(record, []byte("Obj\x01")):

@@ -53,7 +53,7 @@ func FuzzAvroAgainstGoavro(f *testing.F) {
 			want = flatten(t, native.(map[string]any))
 		}
 		elements := max(len(want), everyFields+3)
-		p := &avroPart{layout{tensors: []Tensor{{Name: "x", DType: Float64, Shape: []int{elements}}}}, s.fields}
+		p := &avroPart{layout{tensors: []Tensor{{Name: "x", DType: Float64, Shape: []int{elements}}}}, s.fields, ""}
 		dst := buffers(p.tensors)
 		ours := p.decode(dst, record)
 		switch {
@@ -137,7 +137,7 @@ func FuzzAvroSchema(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := &avroPart{layout{tensors: []Tensor{{DType: Float32, Shape: []int{len(zeros)}}}}, s.fields}
+		p := &avroPart{layout{tensors: []Tensor{{DType: Float32, Shape: []int{len(zeros)}}}}, s.fields, ""}
 		if err := p.decode(buffers(p.tensors), b); err != nil {
 			t.Fatalf("%x: %v", b, err)
 		}

@@ -94,7 +94,7 @@ func FuzzTextOfAvro(f *testing.F) {
 		if whole {
 			want, null = wordsOf(t, native.(map[string]any))
 		}
-		p := &avroPart{layout{tensors: []Tensor{{Name: "x", DType: String, Shape: []int{max(len(want), 4)}}}}, s.fields}
+		p := &avroPart{layout{tensors: []Tensor{{Name: "x", DType: String, Shape: []int{max(len(want), 4)}}}}, s.fields, ""}
 		dst := buffers(p.tensors)
 		ours := p.decode(dst, record)
 		switch {
