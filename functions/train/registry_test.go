@@ -169,6 +169,9 @@ func TestTrainingFromASchemaRegistry(t *testing.T) {
 		`{"data_fields":["a","b","c"]}`,
 		`{"data_fields":"a, b, c","label_field":"y"}`,
 		`{"framing":"confluent","data_scheme":{"type":"record","name":"x","fields":[{"name":"a","type":"float"},{"name":"b","type":"float"},{"name":"c","type":"double"}]},"label_scheme":` + classKey + `}`,
+		`{"inputs":["a","b","c"],"label":"y","where":"value.c >= 0.0"}`,
+		`{"inputs":["a","b","c"],"label":{"from":"key","path":"y"}}`,
+		`{"inputs":["a","b","c"],"framing":"confluent","data_scheme":{"type":"record","name":"x","fields":[{"name":"a","type":"float"},{"name":"b","type":"float"},{"name":"c","type":"double"}]},"label_scheme":` + classKey + `}`,
 	} {
 		if got := r.trained(t, pipeline.AVRO, config, topic, n); got != want {
 			t.Errorf("from the registry, %s trains %s, RAW %s", config, got, want)

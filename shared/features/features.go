@@ -12,7 +12,6 @@ package features
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 
@@ -115,28 +114,9 @@ func New(format pipeline.Format, config json.RawMessage, b codec.Binding, option
 		m.Label = m.LabelField // beside mapped inputs it is a path, too
 	}
 	build := &builder{format: format}
-	rest := b
-	if said(m.Inputs) {
-		if d.mapped, err = build.inputs(m.Inputs, b.Inputs); err != nil {
-			return nil, err
-		}
-		d.inputs, rest.Inputs = tensorsOf(d.mapped), nil
-	}
-	if joins(m.Label) && len(b.Labels) > 0 {
-		if d.join, err = newJoin(format, config, m.Label, b); err != nil {
-			return nil, err
-		}
-		d.labels, rest.Labels = d.join.label.labels, nil
-	} else if said(m.Label) && len(b.Labels) > 0 {
-		if d.mappedTo, err = build.labels(m.Label, b.Labels); err != nil {
-			return nil, err
-		}
-		d.labels, rest.Labels = tensorsOf(d.mappedTo), nil
-	}
-	if said(m.Where) {
-		if d.filter, err = build.filter(m.Where); err != nil {
-			return nil, err
-		}
+	rest, err := d.compile(build, m, config, b)
+	if err != nil {
+		return nil, err
 	}
 	if len(rest.Inputs)+len(rest.Labels) > 0 {
 		if d.plain, err = codec.New(format, config, rest); err != nil {
@@ -163,6 +143,32 @@ func (d *Decoder) hasMeans() error {
 		}
 	}
 	return nil
+}
+
+// compile takes what the members say, and gives what they leave to the format.
+func (d *Decoder) compile(build *builder, m members, config json.RawMessage, b codec.Binding) (rest codec.Binding, err error) {
+	rest = b
+	if said(m.Inputs) {
+		if d.mapped, err = build.inputs(m.Inputs, b.Inputs); err != nil {
+			return rest, err
+		}
+		d.inputs, rest.Inputs = tensorsOf(d.mapped), nil
+	}
+	if joins(m.Label) && len(b.Labels) > 0 {
+		if d.join, err = newJoin(build.format, config, m.Label, b); err != nil {
+			return rest, err
+		}
+		d.labels, rest.Labels = d.join.label.labels, nil
+	} else if said(m.Label) && len(b.Labels) > 0 {
+		if d.mappedTo, err = build.labels(m.Label, b.Labels); err != nil {
+			return rest, err
+		}
+		d.labels, rest.Labels = tensorsOf(d.mappedTo), nil
+	}
+	if said(m.Where) {
+		d.filter, err = build.filter(m.Where)
+	}
+	return rest, err
 }
 
 // said reports whether a member of an input_config says something.
@@ -258,88 +264,4 @@ func (d *Decoder) Averaged() []int {
 		}
 	}
 	return all
-}
-
-// Sample decodes a record without its label: dst is as of codec.Decoder.Sample.
-// The error is ErrLeftOut for a record that where leaves out, *codec.Missing where
-// a schema is to be learned first, else why the record is at fault.
-func (d *Decoder) Sample(dst [][]byte, r *stream.Record) error {
-	if d.mapped == nil && d.filter == nil {
-		return d.plain.Sample(dst, r.Value)
-	}
-	s, err := d.read(r)
-	if err == nil {
-		err = d.fillInputs(s, dst)
-	}
-	d.release(s)
-	return err
-}
-
-// release lets another record have a state.
-func (d *Decoder) release(s *state) {
-	s.record = nil
-	d.states.Put(s)
-}
-
-// Record decodes a whole training record. Its error is as that of Sample.
-func (d *Decoder) Record(inputs, labels [][]byte, r *stream.Record) error {
-	if d.join != nil {
-		if err := d.Sample(inputs, r); err != nil {
-			return fmt.Errorf("value: %w", err)
-		}
-		return nil
-	}
-	if d.mapped == nil && d.mappedTo == nil && d.filter == nil {
-		return d.plain.Record(inputs, labels, r.Key, r.Value)
-	}
-	s, err := d.read(r)
-	defer d.release(s)
-	if err != nil {
-		return err
-	}
-	if d.mapped == nil && d.mappedTo == nil {
-		return d.plain.Record(inputs, labels, r.Key, r.Value)
-	}
-	if err := d.fillInputs(s, inputs); err != nil {
-		return fmt.Errorf("value: %w", err)
-	}
-	if len(d.labels) == 0 {
-		return nil
-	}
-	if d.mappedTo != nil {
-		err = d.fill(s, d.mappedTo, labels)
-	} else {
-		err = d.plain.Label(labels, r.Key)
-	}
-	if err != nil {
-		return fmt.Errorf("label: %w", err)
-	}
-	return nil
-}
-
-// read reads the fields of a record, and sees whether it is kept.
-func (d *Decoder) read(r *stream.Record) (*state, error) {
-	s := d.states.Get().(*state)
-	s.record = r
-	if d.value != nil {
-		if err := d.value.Read(s.value, &s.scratch[0], r.Value); err != nil {
-			return s, fmt.Errorf("value: %w", err)
-		}
-	}
-	if d.key != nil {
-		if err := d.key.Read(s.key, &s.scratch[1], r.Key); err != nil {
-			return s, fmt.Errorf("key: %w", err)
-		}
-	}
-	if d.filter == nil {
-		return s, nil
-	}
-	return s, d.filter.keep(s)
-}
-
-func (d *Decoder) fillInputs(s *state, dst [][]byte) error {
-	if d.mapped == nil {
-		return d.plain.Sample(dst, s.record.Value)
-	}
-	return d.fill(s, d.mapped, dst)
 }

@@ -69,15 +69,7 @@ func (b *builder) filter(raw json.RawMessage) (*filter, error) {
 	if c.visit(parsed.NativeRep().Expr(), nil); c.err != nil {
 		return nil, c.err
 	}
-	var variables []cel.EnvOption
-	for _, v := range f.fields {
-		of := cel.DynType
-		if v.test {
-			of = cel.BoolType
-		}
-		variables = append(variables, cel.Variable(v.name, of))
-	}
-	if env, err = env.Extend(variables...); err != nil {
+	if env, err = env.Extend(f.variables()...); err != nil {
 		return nil, &pipeline.Error{Op: "compile where", Err: err}
 	}
 	checked, issues := env.Check(parsed)
@@ -95,6 +87,18 @@ func (b *builder) filter(raw json.RawMessage) (*filter, error) {
 		return nil, pipeline.Invalidf(memberWhere, "%v", err).WithHint(whereHint)
 	}
 	return f, nil
+}
+
+// variables declares what stands for the fields.
+func (f *filter) variables() (all []cel.EnvOption) {
+	for _, v := range f.fields {
+		of := cel.DynType
+		if v.test {
+			of = cel.BoolType
+		}
+		all = append(all, cel.Variable(v.name, of))
+	}
+	return all
 }
 
 const whereHint = `it is an expression in CEL that is true for the records to keep, such as value.amount > 0 && key != ""`
