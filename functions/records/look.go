@@ -3,6 +3,7 @@ package records
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -119,6 +120,8 @@ type tryForm struct {
 	Deployment int64           `json:"deployment" example:"1" description:"deployment whose models are to take the records"`
 	Format     pipeline.Format `json:"input_format" example:"JSON"`
 	Config     json.RawMessage `json:"input_config,omitempty" types:"object,null"`
+	Since      string          `json:"since,omitempty" description:"of the records from this time on, as a datasource is made of them; the newest ones where neither is given"`
+	Until      string          `json:"until,omitempty" description:"of the records before this time"`
 	Limit      int             `json:"limit,omitempty" minimum:"1" maximum:"200" description:"records to show (default: 5)"`
 }
 
@@ -167,7 +170,10 @@ func (s *Service) try(r *http.Request) (t Tried, err error) {
 		return t, err
 	}
 	p := newPreviewer(decoder, s.Schemas, form.Limit)
-	err = s.newestOf(r.Context(), a, countedRecords, func(record stream.Record) error {
+	if decoder.Join() == nil {
+		p.checks = features.NewChecks(export, decoder)
+	}
+	err = s.some(r.Context(), a, form, func(record stream.Record) error {
 		fault, err := p.take(r.Context(), record)
 		if t.Tried++; fault != nil {
 			if t.Failed++; t.First == "" {
@@ -178,6 +184,53 @@ func (s *Service) try(r *http.Request) (t Tried, err error) {
 	})
 	t.Preview = p.Preview
 	return t, err
+}
+
+// some gives records of a topic to each, at most countedRecords: the newest, or
+// of the ranges between two times the first and the last of each.
+func (s *Service) some(ctx context.Context, a stream.About, form tryForm, each func(stream.Record) error) error {
+	if form.Since == "" && form.Until == "" {
+		return s.newestOf(ctx, a, countedRecords, each)
+	}
+	since, until, err := form.times()
+	if err != nil {
+		return err
+	}
+	ranges, err := s.Cluster.Between(ctx, a.Name, nil, since, until)
+	if err != nil {
+		return err
+	}
+	share := max(1, countedRecords/2/int64(len(ranges)))
+	for _, r := range ranges {
+		ends := []pipeline.Range{r}
+		if r.Length > 2*share {
+			first, last := r, r
+			first.Length, last.Length, last.Offset = share, share, r.Offset+r.Length-share
+			ends = []pipeline.Range{first, last}
+		}
+		for _, end := range ends {
+			err := s.Cluster.Read(ctx, end, each)
+			if errors.Is(err, errEnough) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// times are those between which records are to be tried.
+func (f tryForm) times() (since, until time.Time, err error) {
+	now := time.Now()
+	if f.Since != "" {
+		since, err = pipeline.ParseMoment("since", f.Since, now)
+	}
+	if f.Until != "" && err == nil {
+		until, err = pipeline.ParseMoment("until", f.Until, now)
+	}
+	return since, until, err
 }
 
 func number(n int64) string { return strconv.FormatInt(n, 10) }

@@ -144,6 +144,7 @@ func exportOf(tx *registry.Tx, deployment int64) (pipeline.Export, error) {
 type previewer struct {
 	Preview
 	decoder       *features.Decoder
+	checks        *features.Checks // what a training refuses beside; nil where nobody asks
 	schemas       *schemas.Client
 	inputs        [][]byte
 	labels        [][]byte
@@ -203,6 +204,9 @@ func (p *previewer) take(ctx context.Context, r stream.Record) (fault, err error
 	fault = p.schemas.Decode(ctx, func() error { return p.decoder.Record(p.inputs, p.labels, &r) }, schemas.Patience{})
 	if pipeline.KindOf(fault) == pipeline.Unavailable {
 		return nil, fault
+	}
+	if fault == nil && p.checks != nil {
+		fault = p.checks.Record(p.inputs, p.labels, r.Key)
 	}
 	if errors.Is(fault, features.ErrLeftOut) {
 		p.LeftOut++

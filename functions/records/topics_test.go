@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
@@ -97,6 +98,42 @@ func TestAProposalThatSuits(t *testing.T) {
 	}
 	if r.try(t, topic, fmt.Sprintf(`{"deployment": %d, "input_format": "JSON", "input_config": %s}`, r.deployment, l.Proposal.Config), &tried); tried.Failed != 0 || len(tried.Items) != 5 || !slices.Equal(tried.Items[1].Sample[0], []float64{1, 2, 1}) {
 		t.Errorf("%+v", tried)
+	}
+}
+
+// A try decodes what a datasource of the same times would train on, and refuses
+// what the training would: classes that the model does not have.
+func TestTriesByTime(t *testing.T) {
+	r := newRig(t)
+	r.deploys(t, "classifier", pipeline.Export{
+		Inputs: []pipeline.Tensor{{Name: "input", DType: "float32", Shape: []int{3}}},
+		Labels: []pipeline.Tensor{{Name: "output", DType: "int32", Shape: []int{}}}, Task: pipeline.Classification, Classes: 2,
+	})
+	topic := streamtest.Topic(t, r.cluster, 2)
+	for i, class := range []int{0, 1, 9} {
+		record := stream.Record{Value: fmt.Appendf(nil, `{"a": 1, "b": 2, "c": 3, "class": %d}`, class), Time: time.Now().Add(time.Duration(i-3) * time.Hour)}
+		if _, err := r.cluster.Produce(t.Context(), topic, i%2, []stream.Record{record}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for times, want := range map[string]struct {
+		tried, failed int64
+		says          string
+	}{
+		``:                                  {3, 1, "partition 0, offset 1: label 9: the model has the classes 0 to 1"},
+		`, "since": "150m", "until": "90m"`: {1, 0, ""},
+		`, "since": "last 90 minutes"`:      {1, 1, "partition 0, offset 1"},
+		`, "since": "10m"`:                  {0, 0, "holds no record"},
+		`, "until": "yesterday"`:            {0, 0, "is not a time"},
+	} {
+		var tried struct {
+			Tried, Failed int64
+			First, Detail string
+		}
+		r.try(t, topic, fmt.Sprintf(`{"deployment": %d, "input_format": "JSON", "input_config": {"data_fields": ["a", "b", "c"], "label_field": "class"}%s}`, r.deployment, times), &tried)
+		if tried.Tried != want.tried || tried.Failed != want.failed || !strings.Contains(tried.First+tried.Detail, want.says) {
+			t.Errorf("%s: %+v", times, tried)
+		}
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-	"math"
 	"strings"
 	"time"
 
@@ -43,7 +42,7 @@ func (t *training) read(ctx context.Context, d *features.Decoder) (err error) {
 	}
 	t.values = newValues(d, t.Job.Export)
 	t.bad = newSkips(d.Tolerance(), total)
-	in := &intake{decoder: d, bad: t.bad, schemas: t.schemas, patience: t.patience(ctx), export: t.Job.Export, checks: newChecks(t.Job.Export, d), cache: t.cache, hash: newHasher(), values: t.values}
+	in := &intake{decoder: d, bad: t.bad, schemas: t.schemas, patience: t.patience(ctx), export: t.Job.Export, checks: features.NewChecks(t.Job.Export, d), cache: t.cache, hash: newHasher(), values: t.values}
 	defer in.hash.close()
 	ranges, err := t.join(ctx, cluster, in)
 	if err != nil {
@@ -70,7 +69,7 @@ type intake struct {
 	schemas  *schemas.Client
 	patience schemas.Patience
 	export   pipeline.Export
-	checks   *checks
+	checks   *features.Checks
 	cache    *cache
 	hash     *hasher
 	values   *values
@@ -97,7 +96,7 @@ func (in *intake) take(ctx context.Context, r stream.Record, report *reporter) e
 		err = in.joined.counted(ctx, in, labels, &r)
 	}
 	if err == nil {
-		err = in.checks.record(inputs, labels, r.Key)
+		err = in.checks.Record(inputs, labels, r.Key)
 	}
 	if err != nil {
 		in.cache.undo()
@@ -140,92 +139,6 @@ func (t *training) patience(ctx context.Context) schemas.Patience {
 		t.report.stage(pipeline.StageRegistryAway)
 		t.Log.WarnContext(ctx, "waiting for the schema registry", "result", t.Job.Result, "attempt", t.Job.Attempt, "error", err)
 	}}
-}
-
-// checks refuse, while the place of the record is known, what training would
-// choke on later: values that the model's types cannot hold, and classes that
-// it does not have.
-type checks struct {
-	inputs, labels []check
-	classes        int // of an index label, 0: none
-}
-
-// check is one tensor's cast from what is stored to what the model takes; nil
-// scratch: it cannot fail.
-type check struct {
-	from, to codec.DType
-	scratch  []byte
-}
-
-func newChecks(e pipeline.Export, d *features.Decoder) *checks {
-	c := &checks{}
-	for i, have := range d.Inputs() {
-		c.inputs = append(c.inputs, newCheck(have, e.Inputs[i], false))
-	}
-	for i, have := range d.Labels() {
-		c.labels = append(c.labels, newCheck(have, e.Labels[i], true))
-	}
-	if e.Task == pipeline.Classification && len(e.Labels) == 1 && c.labels[0].to.Integer() {
-		c.classes = e.Classes
-	}
-	return c
-}
-
-func newCheck(have codec.Tensor, want pipeline.Tensor, always bool) check {
-	to, err := codec.ParseDType(want.DType)
-	if err != nil { // the decoder was made for it
-		to = have.DType
-	}
-	k := check{from: have.DType, to: to}
-	if always || have.DType != to && !to.Float() {
-		k.scratch = make([]byte, have.Elements()*to.Size())
-	}
-	return k
-}
-
-func (k *check) value(stored []byte) error {
-	if k.scratch == nil {
-		return nil
-	}
-	return codec.Cast(k.scratch, k.to, stored, k.from)
-}
-
-func (c *checks) record(inputs, labels [][]byte, key []byte) error {
-	for i := range c.inputs {
-		if err := c.inputs[i].value(inputs[i]); err != nil {
-			return fmt.Errorf("value: %w", err)
-		}
-	}
-	for i := range c.labels {
-		if err := c.labels[i].value(labels[i]); err != nil {
-			return fmt.Errorf("label: %w", err)
-		}
-	}
-	if c.classes > 0 {
-		return c.class(key)
-	}
-	return nil
-}
-
-// class refuses an index that the model has no output for.
-func (c *checks) class(key []byte) error {
-	k := &c.labels[0]
-	size := k.to.Size()
-	for i := 0; i+size <= len(k.scratch); i += size {
-		var v int64
-		switch size {
-		case 4:
-			v = int64(int32(binary.LittleEndian.Uint32(k.scratch[i:])))
-		case 8:
-			v = int64(min(binary.LittleEndian.Uint64(k.scratch[i:]), math.MaxInt64))
-		default:
-			return nil
-		}
-		if v < 0 || v >= int64(c.classes) {
-			return codec.Class(v, c.classes, key)
-		}
-	}
-	return nil
 }
 
 // hasher computes the content hash beside the reading: SHA-256 over each key

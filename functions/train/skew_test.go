@@ -115,7 +115,7 @@ func taken(t *testing.T, job *training, format pipeline.Format, config string, e
 		t.Fatal(err)
 	}
 	job.bad = newSkips(decoder.Tolerance(), int64(len(all)))
-	in := &intake{decoder: decoder, bad: job.bad, export: export, checks: newChecks(export, decoder), cache: job.cache, hash: newHasher(), values: newValues(decoder, export)}
+	in := &intake{decoder: decoder, bad: job.bad, export: export, checks: features.NewChecks(export, decoder), cache: job.cache, hash: newHasher(), values: newValues(decoder, export)}
 	defer in.hash.close()
 	var kept []stream.Record
 	for _, r := range all {
@@ -159,7 +159,7 @@ func TestRecordsAtFault(t *testing.T) {
 			t.Fatal(err)
 		}
 		bad := newSkips(decoder.Tolerance(), int64(len(all)))
-		in := &intake{decoder: decoder, bad: bad, export: export, checks: newChecks(export, decoder), cache: c, hash: newHasher(), values: newValues(decoder, export)}
+		in := &intake{decoder: decoder, bad: bad, export: export, checks: features.NewChecks(export, decoder), cache: c, hash: newHasher(), values: newValues(decoder, export)}
 		for _, r := range all {
 			if err := in.take(t.Context(), r, &reporter{}); err != nil {
 				t.Fatal(err)

@@ -3,38 +3,6 @@ import type { DatasourceForm } from '../api/commands'
 import type { Tensor } from '../api/types'
 import type { Terminal } from './ascommand'
 
-export interface Topic {
-  name: string
-  partitions: number
-  offsets: number
-  retention: string
-  compacted?: boolean
-}
-
-/** What lies at a path of a topic's records. */
-export interface TopicField {
-  path: string
-  holds: string
-  role: string
-  seen: number
-  missing: number
-  least?: number
-  most?: number
-  distinct: number
-  examples: unknown[]
-}
-
-/** The answer of GET /topics/{topic}. */
-export interface Look extends Topic {
-  format?: string
-  says: string
-  hint?: string
-  records: number
-  value: { kind: string; fields: TopicField[] | null }
-  items: { partition: number; offset: number; time: string; key: unknown; value: unknown }[]
-  proposal?: { input_format: string; input_config: Record<string, unknown>; inputs: Record<string, string[]>; label?: string; notes: string[] }
-}
-
 /** Which fields fill which input, in their order, and which one is the label. */
 export interface Choice {
   inputs: Record<string, string[]>

@@ -1,0 +1,98 @@
+package features
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// Checks refuse, while the place of the record is known, what training would
+// choke on later: values that the model's types cannot hold, and classes that
+// it does not have.
+type Checks struct {
+	inputs, labels []check
+	classes        int // of an index label, 0: none
+}
+
+// check is one tensor's cast from what is stored to what the model takes; nil
+// scratch: it cannot fail.
+type check struct {
+	from, to codec.DType
+	scratch  []byte
+}
+
+// NewChecks gives the checks of records that a Decoder reads for a model.
+func NewChecks(e pipeline.Export, d *Decoder) *Checks {
+	c := &Checks{}
+	for i, have := range d.Inputs() {
+		c.inputs = append(c.inputs, newCheck(have, e.Inputs[i], false))
+	}
+	for i, have := range d.Labels() {
+		c.labels = append(c.labels, newCheck(have, e.Labels[i], true))
+	}
+	if e.Task == pipeline.Classification && len(e.Labels) == 1 && c.labels[0].to.Integer() {
+		c.classes = e.Classes
+	}
+	return c
+}
+
+func newCheck(have codec.Tensor, want pipeline.Tensor, always bool) check {
+	to, err := codec.ParseDType(want.DType)
+	if err != nil { // the decoder was made for it
+		to = have.DType
+	}
+	k := check{from: have.DType, to: to}
+	if always || have.DType != to && !to.Float() {
+		k.scratch = make([]byte, have.Elements()*to.Size())
+	}
+	return k
+}
+
+func (k *check) value(stored []byte) error {
+	if k.scratch == nil {
+		return nil
+	}
+	return codec.Cast(k.scratch, k.to, stored, k.from)
+}
+
+// Record checks the tensors of a record; key is for the error.
+func (c *Checks) Record(inputs, labels [][]byte, key []byte) error {
+	for i := range c.inputs {
+		if err := c.inputs[i].value(inputs[i]); err != nil {
+			return fmt.Errorf("value: %w", err)
+		}
+	}
+	for i := range c.labels {
+		if err := c.labels[i].value(labels[i]); err != nil {
+			return fmt.Errorf("label: %w", err)
+		}
+	}
+	if c.classes > 0 {
+		return c.class(key)
+	}
+	return nil
+}
+
+// class refuses an index that the model has no output for.
+func (c *Checks) class(key []byte) error {
+	k := &c.labels[0]
+	size := k.to.Size()
+	for i := 0; i+size <= len(k.scratch); i += size {
+		var v int64
+		switch size {
+		case 4:
+			v = int64(int32(binary.LittleEndian.Uint32(k.scratch[i:])))
+		case 8:
+			v = int64(min(binary.LittleEndian.Uint64(k.scratch[i:]), math.MaxInt64))
+		default:
+			return nil
+		}
+		if v < 0 || v >= int64(c.classes) {
+			return codec.Class(v, c.classes, key)
+		}
+	}
+	return nil
+}
