@@ -153,7 +153,19 @@ func (c *treeCursor) bytes() ([]byte, error) {
 	return c.take(int(n))
 }
 
+// decimal reads the bytes of a decimal.
+func (c *treeCursor) decimal(t *avroNode) ([]byte, error) {
+	if t.kind == avroFixed {
+		return c.take(t.size)
+	}
+	return c.bytes()
+}
+
 func (c *treeCursor) scalar(t *avroNode) (any, error) {
+	if t.logical == "decimal" {
+		b, err := c.decimal(t)
+		return json.Number(strconv.FormatFloat(decimalOf(b, t.scale), 'f', -1, 64)), err
+	}
 	switch t.kind {
 	case avroFixed:
 		b, err := c.take(t.size)

@@ -15,7 +15,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-const payment = `{"type":"record","name":"Payment","fields":[{"name":"amount","type":"double"},
+const payment = `{"type":"record","name":"Payment","fields":[{"name":"amount","type":"double"},{"name":"fee","type":{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}},
 	{"name":"payer","type":{"type":"record","name":"Payer","fields":[{"name":"country","type":{"type":"enum","name":"C","symbols":["es","fr"]}},{"name":"age","type":["null","int"]}]}},
 	{"name":"tags","type":{"type":"map","values":"long"}},{"name":"items","type":{"type":"array","items":{"type":"record","name":"Item","fields":[{"name":"price","type":"float"}]}}},
 	{"name":"hash","type":{"type":"fixed","name":"H","size":2}},{"name":"is_fraud","type":"boolean"}]}`
@@ -61,7 +61,7 @@ func TestLook(t *testing.T) {
 		}
 		return all
 	}
-	avro := framed(7, "\x00\x00\x00\x00\x00\x00\xf8\x3f"+"\x02"+"\x02\x54"+"\x02\x02k\x06\x00"+"\x04\x00\x00\x80\x3f\x00\x00\x00\x40\x00"+"ab"+"\x01")
+	avro := framed(7, "\x00\x00\x00\x00\x00\x00\xf8\x3f"+"\x04\x04\xd2"+"\x02"+"\x02\x54"+"\x02\x02k\x06\x00"+"\x04\x00\x00\x80\x3f\x00\x00\x00\x40\x00"+"ab"+"\x01")
 	for name, test := range map[string]struct {
 		sample  []inspect.Record
 		schemas inspect.Schemas
@@ -78,7 +78,7 @@ func TestLook(t *testing.T) {
 			"readings[0].v": "number input", "readings[1].v": "number input", "on": "boolean input", "y": "number input", "class": "number label",
 		}},
 		"AVRO": {values(avro, avro), registry, inspect.KindAvro, pipeline.AVRO, "AVRO of the schema registry (schema 7)", map[string]string{
-			"amount": "number input", "payer.country": "text text", "payer.age": "number input", "tags.k": "number input",
+			"amount": "number input", "fee": "number input", "payer.country": "text text", "payer.age": "number input", "tags.k": "number input",
 			"items[0].price": "number input", "items[1].price": "number input", "hash": "bytes none", "is_fraud": "boolean label",
 		}},
 		"framed JSON":          {values(framed(9, `{"a": 1}`)), nil, inspect.KindJSON, pipeline.JSON, "JSON", map[string]string{"a": "number input"}},
@@ -140,6 +140,32 @@ func TestFields(t *testing.T) {
 	}
 	if c := at("c"); c.Missing != 1 || c.Distinct != 1 {
 		t.Errorf("%+v", c)
+	}
+}
+
+// Nested fields, words and numbers that some records do not have come to a
+// mapping; what is decided for a person is said.
+func TestProposalOfNestedFields(t *testing.T) {
+	var sample [][]byte
+	for i := range 30 {
+		age := "null"
+		if i%3 > 0 {
+			age = fmt.Sprint(i)
+		}
+		sample = append(sample, fmt.Appendf(nil, `{"amount": %d.5, "card": {"brand": "%s", "age": %s}, "risk": 0.5, "is_fraud": %v}`, i, []string{"visa", "amex", "mc"}[i%3], age, i%2 == 0))
+	}
+	tensor := func(name string, shape ...int) pipeline.Tensor {
+		return pipeline.Tensor{Name: name, DType: "float32", Shape: shape}
+	}
+	r := inspect.Look(values(sample...), nil)
+	p := inspect.Propose(r, pipeline.Export{Inputs: []pipeline.Tensor{tensor("numbers", 3), tensor("brand", 3)}, Labels: []pipeline.Tensor{tensor("fraud", 1)}})
+	const want = `{"inputs":{"brand":[{"classes":["amex","mc","visa"],"path":"card.brand"}],"numbers":["amount",{"missing":"mean","path":"card.age"},"risk"]},"label":"is_fraud"}`
+	if string(p.Config) != want || len(p.Notes) != 2 || !strings.Contains(strings.Join(p.Notes, "\n"), "10 of 30 records have no card.age") {
+		t.Errorf("%s\n%q", p.Config, p.Notes)
+	}
+	p = inspect.Propose(r, pipeline.Export{Inputs: []pipeline.Tensor{tensor("few", 2), tensor("brand", 3)}})
+	if len(p.Inputs["few"]) > 0 || !strings.Contains(strings.Join(p.Notes, "\n"), `the input "few" takes 2 values, and 3 fields may be meant: choose among amount, card.age, risk`) {
+		t.Errorf("%s\n%q", p.Config, p.Notes)
 	}
 }
 

@@ -3,6 +3,7 @@ package inspect
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -67,7 +68,7 @@ func (p *Proposal) fields(r Report, e pipeline.Export) {
 			take(path)
 		}
 	}
-	p.Config = configOf(p.Inputs, e, label)
+	p.Config = p.configOf(r.Value.Fields, e, label)
 }
 
 // keyed says where the label is to come from where no field looks like it.
@@ -97,7 +98,10 @@ func suits(f Field, want pipeline.Tensor) bool {
 	case HoldsNumber, HoldsBoolean:
 		return !text && (elements == 1 || elements < 0)
 	case HoldsText:
-		return text && (elements == 1 || elements < 0)
+		if !text { // by classes, one-hot where there are as many
+			return f.Counts != nil && (elements == 1 || elements == f.Distinct)
+		}
+		return elements == 1 || elements < 0
 	case HoldsNumbers:
 		return !text && f.Length != nil && f.Length[0] == elements && f.Length[1] == elements
 	case HoldsTexts:
@@ -116,9 +120,9 @@ func (p *Proposal) choose(free []Field, want pipeline.Tensor, alone bool) []stri
 	for _, f := range free {
 		switch {
 		case f.Role != role:
-		case f.Length != nil && suits(f, want) || f.Length == nil && !alone && suits(f, want):
+		case suits(f, want) && (f.Length != nil || !alone):
 			single = append(single, f.Path)
-		case f.Length == nil && alone:
+		case f.Length == nil && (alone || want.Elements() > 1):
 			all = append(all, f.Path)
 		}
 	}
@@ -154,25 +158,18 @@ func described(t pipeline.Tensor) string {
 
 // configOf is the input_config that takes the chosen fields: by their names
 // where those are enough, else by their paths.
-func configOf(chosen map[string][]string, e pipeline.Export, label *Field) json.RawMessage {
+func (p *Proposal) configOf(fields []Field, e pipeline.Export, label *Field) json.RawMessage {
 	config := map[string]any{}
-	if fields, plain := byName(chosen, e, label); plain {
-		config["data_fields"] = fields
+	columns, plain := p.columns(fields, e)
+	if names, named := byName(p.Inputs, e, label); named && plain {
+		config["data_fields"] = names
 		if label != nil {
 			config["label_field"] = label.Path
 		}
 	} else {
-		inputs := map[string]any{}
-		for name, paths := range chosen {
-			if len(paths) == 1 {
-				inputs[name] = paths[0]
-			} else {
-				inputs[name] = paths
-			}
-		}
-		config["inputs"] = inputs
+		config["inputs"] = columns
 		if label != nil {
-			config["label"] = labelOf(label)
+			config["label"] = numbered(label)
 		}
 	}
 	b, err := json.Marshal(config)
@@ -180,6 +177,48 @@ func configOf(chosen map[string][]string, e pipeline.Export, label *Field) json.
 		return json.RawMessage("{}")
 	}
 	return b
+}
+
+// columns are what fills each input: a field by its path, unless it is more. plain
+// reports whether none is.
+func (p *Proposal) columns(fields []Field, e pipeline.Export) (inputs map[string]any, plain bool) {
+	inputs, plain = map[string]any{}, true
+	for _, want := range e.Inputs {
+		all := []any{}
+		for _, path := range p.Inputs[want.Name] {
+			at := slices.IndexFunc(fields, func(f Field) bool { return f.Path == path })
+			c, is := p.column(&fields[at], want)
+			all, plain = append(all, c), plain && is
+		}
+		inputs[want.Name] = all
+		if _, path := first(all).(string); path && len(all) == 1 {
+			inputs[want.Name] = all[0]
+		}
+	}
+	return inputs, plain
+}
+
+func first(all []any) any {
+	if len(all) == 0 {
+		return nil
+	}
+	return all[0]
+}
+
+// column is a field for an input: words are numbered for one of numbers, and the
+// mean of the others stands for a number that some records do not have.
+func (p *Proposal) column(f *Field, want pipeline.Tensor) (column any, plain bool) {
+	dtype, err := codec.ParseDType(want.DType)
+	switch {
+	case err != nil || dtype == codec.String:
+	case f.Holds == HoldsText:
+		p.note("the words of %s are numbered as they came in the sample: add those that may come to classes", f.Path)
+		return numbered(f), false
+	case f.Missing > 0 && f.Holds != HoldsNumbers && dtype.Float():
+		p.note("%d of %d records have no %s: the mean of the training split is proposed for it", f.Missing, f.Seen+f.Missing, f.Path)
+		return map[string]any{"path": f.Path, "missing": "mean"}, false
+	}
+	return f.Path, true
 }
 
 // byName gives the fields in their order where data_fields can name them all.
@@ -198,18 +237,13 @@ func byName(chosen map[string][]string, e pipeline.Export, label *Field) (fields
 	return fields, label == nil || top(label.Path) && label.Holds != HoldsText
 }
 
-// labelOf names the label; classes that are words are numbered in the order of
-// the alphabet.
-func labelOf(f *Field) any {
+// numbered is a field whose words are classes, numbered in the order of the
+// alphabet.
+func numbered(f *Field) any {
 	if f.Holds != HoldsText || f.Counts == nil {
 		return f.Path
 	}
-	classes := make([]string, 0, len(f.Counts))
-	for class := range f.Counts {
-		classes = append(classes, class)
-	}
-	slices.Sort(classes)
-	return map[string]any{"path": f.Path, "classes": classes}
+	return map[string]any{"path": f.Path, "classes": slices.Sorted(maps.Keys(f.Counts))}
 }
 
 // raw finds the type whose bytes fill a model's only input.
