@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -128,10 +129,12 @@ func (t *training) adapt(ctx context.Context) error {
 		return nil
 	}
 	t.report.stage(pipeline.StageAdapting)
+	began := time.Now()
 	learned, err := t.trainer.Adapt(ctx, t.train, framework.AdaptOptions{Held: t.validation, Words: t.Words})
 	if err != nil {
 		return err
 	}
+	t.Log.InfoContext(ctx, "layers adapted", "result", t.Job.Result, "attempt", t.Job.Attempt, "layers", len(learned), "records", t.train.Len(), "seconds", time.Since(began).Seconds())
 	t.outcome.Split.Adapted = learned
 	for i, a := range learned {
 		learned[i].Said = a.Sentence()

@@ -39,6 +39,15 @@ func TestAdaptRefused(t *testing.T) {
 		"inverted": {
 			"i = keras.Input((1,), dtype='int64')\nback = layers.IntegerLookup(invert=True)  # here\n" + model("i", "back(i)"), "is inverted", "vocabulary=[...]",
 		},
+		"no place for others": {
+			text + "look = layers.StringLookup(max_tokens=3, num_oov_indices=0)  # here\n" + model("s", "layers.Flatten()(layers.Embedding(3, 2)(look(s)))"), "no place for words", "num_oov_indices=1",
+		},
+		"values turned back": {
+			numbers + "back = layers.Normalization(invert=True)  # here\n" + model("x", "back(x)"), "turns values back", "mean=",
+		},
+		"within another layer": {
+			"x = keras.Input((5, 3))\nscale = layers.Normalization()  # here\n" + model("x", "layers.TimeDistributed(scale)(x)"), "nobody sees what enters it", "outside of other layers",
+		},
 		"its own values": {
 			numbers + "scale = layers.Normalization()  # here\n" + model("x", "scale(scale(x))"), "reads what it has given itself", "a layer of its own",
 		},

@@ -3,6 +3,7 @@ package tensorflow_test
 import (
 	"archive/zip"
 	"encoding/json"
+	"errors"
 	"io"
 	"math"
 	"os"
@@ -82,6 +83,49 @@ func TestAdapt(t *testing.T) {
 	}
 	if said, err := python("testdata/reload.py", root, out); err != nil {
 		t.Errorf("Keras does not predict the same from the files: %v\n%s", err, said)
+	}
+}
+
+// TestAdaptStays holds that what layers have learned outlives the choice of an
+// engine, which sets all variables back.
+func TestAdaptStays(t *testing.T) {
+	for _, name := range []string{"adapted_words", "adapted_deep"} {
+		m := family(t, name)
+		tr := m.Open(t, tensorflow.Framework{})
+		split := frameworktest.ArraysOf(tr, m.Training)
+		if _, err := tr.Adapt(t.Context(), split, framework.AdaptOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		said := func() (all []byte) {
+			err := tr.Predict(t.Context(), split, func(p framework.Predicted) error {
+				all = append(all, p.Outputs[0].Data...)
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return all
+		}
+		before := said()
+		if err := tensorflow.Restore(tr); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(said(), before) {
+			t.Errorf("%s predicts otherwise", name)
+		}
+	}
+}
+
+// TestAdaptBound holds that a layer which meets more words than are counted says
+// so, with the way out.
+func TestAdaptBound(t *testing.T) {
+	m := family(t, "adapted_words")
+	tr := m.Open(t, tensorflow.Framework{})
+	_, err := tr.Adapt(t.Context(), frameworktest.ArraysOf(tr, m.Training), framework.AdaptOptions{Words: 11})
+	var e *pipeline.Error
+	if !errors.As(err, &e) || !strings.Contains(e.Reason, "more than 11 different words came in the training split") ||
+		!strings.HasPrefix(e.Reason, `StringLookup "string_lookup"`) || !strings.Contains(e.Hint, "Hashing") || !strings.Contains(e.Hint, "VOCABULARY_MAX") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -160,6 +160,9 @@ def _lookup_call(call, layer, inputs):
 def _normalize(call, layer, inputs):
     if not waits(layer):
         return call(layer, inputs)
+    if layer.invert:
+        raise refusal(layer, "turns values back (invert=True), and what enters it is not what they shall become",
+                      "give it mean=... and variance=...")
     _open.setdefault(id(layer), _State(layer))
     held = layer.mean, layer.variance
     layer.finalize_state()  # reads the variables in this graph
@@ -199,6 +202,9 @@ def _prepare_lookup(layer):
         return
     if layer.invert:
         raise refusal(layer, "is inverted, so no words enter it that it could learn", "give it vocabulary=[...]")
+    if layer.num_oov_indices == 0:
+        raise refusal(layer, "has no place for words that the training split lacks (num_oov_indices=0), and validation and predictions will have some",
+                      "write num_oov_indices=1, or give it vocabulary=[...]")
     start = layer._token_start_index()
     if layer.max_tokens is not None and layer.max_tokens <= start:
         raise refusal(layer, f"has no room for words: {start} of max_tokens={layer.max_tokens} are for those that it does not know",
@@ -251,8 +257,8 @@ class Adapting:
         known = {id(l) for learner in self.layers for l in (learner.layer, learner.lookup)}
         for l in own:
             if id(l) in _open and id(l) not in known:
-                raise refusal(l, "is not called where the model predicts, so there is nothing to adapt it from",
-                              "give it what it shall know, or take it out")
+                raise refusal(l, "is not called by itself where the model predicts, so nobody sees what enters it",
+                              "call it outside of other layers, or give it what it shall know")
 
     def _trace(self, call, specs):
         global _calls
