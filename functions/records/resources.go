@@ -18,7 +18,7 @@ type streamForm struct {
 	Drop           string   `json:"drop,omitempty" description:"columns to leave out"`
 	Header         string   `json:"header,omitempty" enum:"names,record" description:"of CSV: what the first row is; as it seems unless given"`
 	As             string   `json:"as,omitempty" enum:"csv,jsonl,npy,npz,idx,avro,parquet,arrow,tfrecord,images" description:"what the file is, where its bytes do not say"`
-	Resize         string   `json:"resize,omitempty" example:"128x128" description:"of pictures: height x width that all are brought to"`
+	Resize         string   `json:"resize,omitempty" description:"of pictures: height x width, as 128x128, that all are brought to"`
 	Format         string   `json:"format,omitempty" example:"RAW" description:"RAW, AVRO or JSON"`
 	DType          string   `json:"data_type,omitempty" example:"float32" description:"of the samples, for RAW"`
 	Limit          int64    `json:"limit,omitempty" description:"send at most so many records"`
