@@ -328,7 +328,11 @@ func (r *protoFields) learn(id uint32, s Schema) {
 	}
 	var err error
 	if w.file, err = protoOf(s); err != nil {
-		w.unfit = &Fault{fmt.Sprintf("schema %d of the registry: %v", id, err), Hint(err)}
+		hint := Hint(err)
+		if hint == "" {
+			hint = "mend the schema in the registry, or leave the records that it wrote out of the announced ranges"
+		}
+		w.unfit = &Fault{fmt.Sprintf("schema %d of the registry: %v", id, err), hint}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

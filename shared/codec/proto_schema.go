@@ -91,11 +91,44 @@ func (t protoTexts) FindFileByPath(path string) (found protocompile.SearchResult
 	if set, ok := descriptorSet(text); ok {
 		file := set.File[0]
 		file.Name = &path
+		nameJSON(file.MessageType)
 		found.Proto = file
 		return found, nil
 	}
 	found.Source = strings.NewReader(text)
 	return found, nil
+}
+
+// nameJSON gives fields the names of JSON that protoc leaves out of the code that it
+// generates for Python: the compiler takes an absent one for an empty one.
+func nameJSON(messages []*descriptorpb.DescriptorProto) {
+	for _, m := range messages {
+		for _, f := range m.Field {
+			if f.GetJsonName() == "" {
+				f.JsonName = new(camelCase(f.GetName()))
+			}
+		}
+		nameJSON(m.NestedType)
+	}
+}
+
+// camelCase is the name of a field in JSON (Protocol Buffers, "ProtoJSON Format").
+func camelCase(name string) string {
+	var b strings.Builder
+	up := false
+	for i := range len(name) {
+		c := name[i]
+		switch {
+		case c == '_':
+			up = true
+			continue
+		case up && c >= 'a' && c <= 'z':
+			c -= 'a' - 'A'
+		}
+		up = false
+		b.WriteByte(c)
+	}
+	return b.String()
 }
 
 // boundedProto refuses a text that would take a compiler too much.

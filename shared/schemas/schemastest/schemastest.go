@@ -180,7 +180,9 @@ func descriptors(t testing.TB, b *Batch) []byte {
 		for i := range f.Imports().Len() {
 			add(f.Imports().Get(i).FileDescriptor)
 		}
-		set.File = append(set.File, protodesc.ToFileDescriptorProto(f))
+		file := protodesc.ToFileDescriptorProto(f)
+		asInPython(file.MessageType)
+		set.File = append(set.File, file)
 	}
 	add(files[0])
 	all, err := proto.Marshal(set)
@@ -188,4 +190,15 @@ func descriptors(t testing.TB, b *Batch) []byte {
 		t.Fatal(err)
 	}
 	return all
+}
+
+// asInPython leaves out what protoc leaves out of the code that it generates for
+// Python.
+func asInPython(messages []*descriptorpb.DescriptorProto) {
+	for _, m := range messages {
+		for _, f := range m.Field {
+			f.JsonName = nil
+		}
+		asInPython(m.NestedType)
+	}
 }
