@@ -127,7 +127,7 @@ func (t *training) confusion(ctx context.Context) (*pipeline.Confusion, error) {
 		c.Split, over = "test", t.test
 	}
 	for i := range n {
-		c.Labels = append(c.Labels, strconv.Itoa(i))
+		c.Labels = append(c.Labels, t.className(i))
 		c.Counts[i] = make([]int64, n)
 	}
 	label := t.trainer.Columns()[len(t.Job.Export.Inputs)]
@@ -147,6 +147,15 @@ func (t *training) confusion(ctx context.Context) (*pipeline.Confusion, error) {
 		return nil, op("compute the confusion matrix", err)
 	}
 	return c, nil
+}
+
+// className is the text that the label of a class is numbered from, else its
+// number.
+func (t *training) className(class int) string {
+	if class < len(t.classNames) {
+		return t.classNames[class]
+	}
+	return strconv.Itoa(class)
 }
 
 // tally adds rows records to counts[true][predicted].

@@ -33,6 +33,7 @@ type training struct {
 	bad                     *skips  // what of it is not trained on
 	joined                  *joined // where its labels come from another topic
 	train, validation, test *split
+	classNames              []string // in the order of their numbers, where texts are numbered
 	outcome                 pipeline.Outcome
 	lastEpoch               pipeline.Epoch
 	diverged                *pipeline.Error // what a loss of NaN comes to; nil while it is a number
@@ -57,6 +58,7 @@ func (t *training) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	t.classNames = decoder.Classes()
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return t.open(gctx, decoder) })
 	g.Go(func() error { return t.read(gctx, decoder) })

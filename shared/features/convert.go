@@ -151,12 +151,17 @@ func (c *column) class(f codec.Field) (codec.Field, error) {
 	if at, known := c.classes[string(word)]; known {
 		return wholeField(at), nil
 	}
-	return f, &codec.Fault{Reason: fmt.Sprintf("is %s, which is none of the classes %s", shown(word), c.classNames()), Hint: "add it to classes, in the place that its number shall be"}
+	return f, &codec.Fault{Reason: fmt.Sprintf("is %s, which is none of the classes %s", shown(word), c.classList()), Hint: "add it to classes, in the place that its number shall be"}
 }
 
-func (c *column) classNames() string {
+// classNames are the classes by their numbers.
+func (c *column) classNames() []string {
+	return slices.SortedFunc(maps.Keys(c.classes), func(a, b string) int { return int(c.classes[a] - c.classes[b]) })
+}
+
+func (c *column) classList() string {
 	const most = 10
-	names := slices.SortedFunc(maps.Keys(c.classes), func(a, b string) int { return int(c.classes[a] - c.classes[b]) })
+	names := c.classNames()
 	if len(names) > most {
 		names = append(names[:most:most], "...")
 	}

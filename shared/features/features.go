@@ -254,6 +254,15 @@ func (d *Decoder) Filters() bool { return d.filter != nil }
 // Mapped reports whether a mapping reads the inputs.
 func (d *Decoder) Mapped() bool { return d.mapped != nil }
 
+// Classes are the texts that a mapped label is numbered from, by their numbers;
+// nil where it is none.
+func (d *Decoder) Classes() []string {
+	if len(d.mappedTo) != 1 || len(d.mappedTo[0].columns) != 1 {
+		return nil
+	}
+	return d.mappedTo[0].columns[0].classNames()
+}
+
 // Averaged are the places among Inputs of those in which NaN stands for a missing
 // value whose mean is wanted.
 func (d *Decoder) Averaged() []int {

@@ -60,7 +60,7 @@ func mappedRows() []row {
 		{
 			id: "MAP1", right: "trained and served from the same records, in both ways: one is predicted, one left out, one at fault", try: paymentsServed,
 			want: []string{
-				"finished, 17 records", `"left_out":1`, `"skipped":{"records":2`, `"offset":5,"reason":"label: \"fraud\" is null"`, `which is none of the classes no, yes`, `"means":{"x":[`,
+				"finished, 17 records", `"left_out":1`, `"skipped":{"records":2`, `"offset":5,"reason":"label: \"fraud\" is null"`, `which is none of the classes no, yes`, `"means":{"x":[`, "confusion of [no yes]",
 				"direct: 1 predictions, 1 dead letters:", "source: 1 predictions, 1 dead letters:", `"payment.amount" is not there; the record has`,
 			},
 		},
@@ -79,6 +79,7 @@ func paymentsServed(a *attempt) string {
 	if r.Status != pipeline.ResultFinished {
 		return said
 	}
+	said += fmt.Sprintf("; confusion of %v", r.Confusion.Labels)
 	for _, delivery := range []pipeline.Delivery{pipeline.Direct, pipeline.Source} {
 		i := a.serve(r, delivery)
 		a.produce(i.InputTopic, 0, []record{
