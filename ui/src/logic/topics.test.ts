@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { Field } from '../api/types'
 import { configOf, label, messageOf, topicWays, useOf, used, type Choice, type TopicForm } from './topics'
 
 const none: Choice = { inputs: { x: [] }, label: '' }
@@ -13,10 +14,21 @@ test('a field is used for one thing at a time', () => {
 })
 
 test('names are enough for flat records, nested ones go by path', () => {
-  expect(configOf({ inputs: { x: ['a', 'b'] }, label: 'y' }, [{ name: 'x' }])).toEqual({ data_fields: ['a', 'b'], label_field: 'y' })
-  expect(configOf({ inputs: { a: ['a'], b: ['b'] }, label: '' }, [{ name: 'a' }, { name: 'b' }])).toEqual({ data_fields: ['a', 'b'] })
-  expect(configOf({ inputs: { x: ['payment.amount', 'items[0]'] }, label: 'y' }, [{ name: 'x' }])).toEqual({ inputs: { x: ['payment.amount', 'items[0]'] }, label: 'y' })
-  expect(configOf({ inputs: { a: ['c'], b: ['d'] }, label: '' }, [{ name: 'a' }, { name: 'b' }])).toEqual({ inputs: { a: 'c', b: 'd' } })
+  expect(configOf({ inputs: { x: ['a', 'b'] }, label: 'y' }, [{ name: 'x', dtype: 'float32' }])).toEqual({ data_fields: ['a', 'b'], label_field: 'y' })
+  expect(configOf({ inputs: { a: ['a'], b: ['b'] }, label: '' }, [{ name: 'a', dtype: 'float32' }, { name: 'b', dtype: 'float32' }])).toEqual({ data_fields: ['a', 'b'] })
+  expect(configOf({ inputs: { x: ['payment.amount', 'items[0]'] }, label: 'y' }, [{ name: 'x', dtype: 'float32' }])).toEqual({ inputs: { x: ['payment.amount', 'items[0]'] }, label: 'y' })
+  expect(configOf({ inputs: { a: ['c'], b: ['d'] }, label: '' }, [{ name: 'a', dtype: 'float32' }, { name: 'b', dtype: 'float32' }])).toEqual({ inputs: { a: 'c', b: 'd' } })
+})
+
+test('words are numbered, and means stand for what is missing', () => {
+  const field = (path: string, more: Partial<Field>): Field => ({ path, holds: 'number', role: 'input', seen: 3, missing: 0, distinct: 3, examples: [], ...more })
+  const fields = [field('a', {}), field('age', { missing: 1 }), field('brand', { holds: 'text', counts: { visa: 1, amex: 2 } })]
+  const inputs = [{ name: 'n', dtype: 'float32' }, { name: 't', dtype: 'string' }]
+  expect(configOf({ inputs: { n: ['a', 'age'], t: ['brand'] }, label: 'brand' }, inputs, fields)).toEqual({
+    inputs: { n: ['a', { path: 'age', missing: 'mean' }], t: 'brand' }, label: { path: 'brand', classes: ['amex', 'visa'] },
+  })
+  expect(configOf({ inputs: { n: ['brand'] }, label: '' }, inputs.slice(0, 1), fields)).toEqual({ inputs: { n: [{ path: 'brand', classes: ['amex', 'visa'] }] } })
+  expect(configOf({ inputs: { n: ['a b'] }, label: 'a' }, inputs.slice(0, 1), fields)).toEqual({ data_fields: ['a b'], label_field: 'a' })
 })
 
 test('a form is a control message and a program', () => {

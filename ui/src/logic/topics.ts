@@ -1,6 +1,6 @@
 // Topics as they lie: what is told of one, and how a stream of it is announced.
 import type { DatasourceForm } from '../api/commands'
-import type { Tensor } from '../api/types'
+import type { Field as TopicField, Tensor } from '../api/types'
 import type { Terminal } from './ascommand'
 
 /** Which fields fill which input, in their order, and which one is the label. */
@@ -24,17 +24,32 @@ export function used(c: Choice, path: string, as: string): Choice {
   return { inputs, label: as === label ? path : c.label === path ? '' : c.label }
 }
 
-const plain = /^[\p{L}_][\p{L}\p{N}_-]*$/u
+/** Whether a path is the name of a member of the record itself. */
+const plain = (path: string) => /^[^.[\]*?"'$][^.[\]*?"']*$/.test(path)
+
+/** A field by its path; words for numbers as classes, in the order of the alphabet. */
+function numbered(path: string, fields: readonly TopicField[]): unknown {
+  const f = fields.find((one) => one.path === path)
+  return f?.holds === 'text' && f.counts ? { path, classes: Object.keys(f.counts).sort() } : path
+}
+
+/** What fills an input from a field: words are numbered, and the mean stands for a number that some records do not have. */
+function columnOf(path: string, input: Pick<Tensor, 'dtype'>, fields: readonly TopicField[]): unknown {
+  if (input.dtype === 'string') return path
+  const f = fields.find((one) => one.path === path)
+  return f?.holds === 'number' && f.missing > 0 && input.dtype.includes('float') ? { path, missing: 'mean' } : numbered(path, fields)
+}
 
 /** The input_config of a choice: by names where those are enough, else by paths. */
-export function configOf(c: Choice, inputs: Pick<Tensor, 'name'>[]): Record<string, unknown> {
-  const fields = inputs.flatMap((t) => c.inputs[t.name] ?? [])
-  const named = inputs.length === 1 || inputs.every((t) => c.inputs[t.name]?.length === 1 && c.inputs[t.name]?.[0] === t.name)
-  if (named && [...fields, ...(c.label ? [c.label] : [])].every((p) => plain.test(p))) {
-    return { data_fields: fields, ...(c.label ? { label_field: c.label } : {}) }
+export function configOf(c: Choice, inputs: Pick<Tensor, 'name' | 'dtype'>[], fields: readonly TopicField[] = []): Record<string, unknown> {
+  const columns = inputs.map((t) => (c.inputs[t.name] ?? []).map((path) => columnOf(path, t, fields)))
+  const label = c.label ? numbered(c.label, fields) : undefined
+  const named = inputs.length === 1 || inputs.every((t, i) => columns[i]?.length === 1 && columns[i]?.[0] === t.name)
+  if (named && [...columns.flat(), label ?? 'none'].every((v) => typeof v === 'string' && plain(v))) {
+    return { data_fields: columns.flat(), ...(label === undefined ? {} : { label_field: label }) }
   }
-  const paths = Object.fromEntries(inputs.map((t) => [t.name, c.inputs[t.name] ?? []]).map(([name, all]) => [name, all?.length === 1 ? all[0] : all]))
-  return { inputs: paths, ...(c.label ? { label: c.label } : {}) }
+  const by = inputs.map((t, i) => [t.name, columns[i]?.length === 1 && typeof columns[i]?.[0] === 'string' ? columns[i]?.[0] : (columns[i] ?? [])])
+  return { inputs: Object.fromEntries(by) as Record<string, unknown>, ...(label === undefined ? {} : { label }) }
 }
 
 /** The members of a datasource's form that a topic needs. */
