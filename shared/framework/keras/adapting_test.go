@@ -2,6 +2,7 @@ package keras
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -85,5 +86,43 @@ model.compile("adam", "mse")
 	e, err := w.Export(t.Context(), framework.Source{Imports: imports + "import numpy as np\n", Text: source}, t.TempDir())
 	if err != nil || len(e.Adapt) > 0 {
 		t.Errorf("%+v, %v", e.Adapt, err)
+	}
+}
+
+// TestAdaptDescription holds that what a child says of layers to be adapted is not
+// believed beyond what can be.
+func TestAdaptDescription(t *testing.T) {
+	sound := pipeline.Export{
+		Inputs: []pipeline.Tensor{{Name: "x", DType: "float32", Shape: []int{4}}, {Name: "s", DType: "string", Shape: []int{1}}},
+		Adapt: []pipeline.Adapt{
+			{Layer: "scale", Class: "Normalization", Kind: pipeline.AdaptMoments, Columns: 4},
+			{Layer: "words", Class: "StringLookup", Kind: pipeline.AdaptWords, Input: 1, Most: 9, Start: 1, Dropped: []string{"[UNK]"}},
+			{Layer: "bins", Class: "Discretization", Kind: pipeline.AdaptQuantiles, Level: 1, Input: -1, Bins: 4, Epsilon: 0.01},
+		},
+	}
+	if err := checkAdapt(sound); err != nil {
+		t.Error(err)
+	}
+	for name, spoil := range map[string]func(a []pipeline.Adapt){
+		"no kind":                  func(a []pipeline.Adapt) { a[0].Kind = "all" },
+		"no name":                  func(a []pipeline.Adapt) { a[0].Layer = "" },
+		"an input beyond":          func(a []pipeline.Adapt) { a[0].Input = 2 },
+		"an input of another type": func(a []pipeline.Adapt) { a[0].Input = 1 },
+		"numbers as words":         func(a []pipeline.Adapt) { a[1].Input = 0 },
+		"columns that do not fit":  func(a []pipeline.Adapt) { a[0].Columns = 3 },
+		"too many columns":         func(a []pipeline.Adapt) { a[0].Input, a[0].Columns = -1, maxColumns+1 },
+		"a level that is missing":  func(a []pipeline.Adapt) { a[2].Level = 2 },
+		"a level too high":         func(a []pipeline.Adapt) { a[0].Level = 1 },
+		"no precision":             func(a []pipeline.Adapt) { a[2].Epsilon = 0 },
+		"no bins":                  func(a []pipeline.Adapt) { a[2].Bins = 0 },
+		"documents of an input":    func(a []pipeline.Adapt) { a[1].Documents = true },
+		"much that is dropped":     func(a []pipeline.Adapt) { a[1].Dropped = []string{"a", "b", "c"} },
+	} {
+		e := sound
+		e.Adapt = slices.Clone(sound.Adapt)
+		spoil(e.Adapt)
+		if err := checkAdapt(e); err == nil {
+			t.Errorf("%s: no error", name)
+		}
 	}
 }

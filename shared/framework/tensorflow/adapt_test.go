@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -69,11 +70,11 @@ func TestAdapt(t *testing.T) {
 			for _, a := range got {
 				sameLearned(t, a, want[a.Layer], words[a.Layer])
 			}
-			if name == "adapted_texts" { // of which the weights by record are variables in the one and constants in the other
-				return
-			}
 			given := m
 			given.Dir = filepath.Join(m.Dir, "given")
+			if _, err := os.Stat(given.Dir); errors.Is(err, fs.ErrNotExist) {
+				return
+			}
 			given.Export = pipeline.Export{}
 			readJSON(t, filepath.Join(m.Dir, "given.json"), &given.Export)
 			if source := fitted(t, given, given.Open(t, tensorflow.Framework{})); source != trained {

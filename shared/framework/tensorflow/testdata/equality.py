@@ -5,7 +5,7 @@ OUT/<family>: the export, x0.bin .. and y0.bin .. of the training records,
 vx0.bin .. and vy0.bin .. of the validation records, export.json, fit.json (the
 arguments), history.json, and predict.json (the trained model's outputs on the
 first validation records). Of a family of adapted.py also learned.json, what its
-layers learned by adapt, and under given/ the model that was adapted so.
+layers learned by adapt, and of some under given/ the model that was adapted so.
 """
 
 import json
@@ -76,6 +76,7 @@ def run(family, out):
     if family in adapted.FAMILIES:  # and the same model, adapted in its source
         model = built(family)[0]
         keep(directory, "learned.json", adapted.adapt(model, part(xs, slice(0, -VALIDATION))))
+    if family in adapted.GIVEN:
         keep(directory, "given.json", export.export(model, os.path.join(directory, "given")))
     piece, rest = slice(0, -VALIDATION), slice(-VALIDATION, None)
     for name, arrays in (("x", xs), ("y", ys)):
