@@ -54,11 +54,14 @@ func TestTrainingOnLabelsThatComeLater(t *testing.T) {
 	}
 	want := r.trained(t, pipeline.JSON, `{"inputs": ["a", "b", "c"], "label": "y"}`, send(whole), n)
 	data, labels := send(events), send(outcomes)
-	train := func(column string) error {
+	announce := func(column string) {
 		r.Job.InputFormat = pipeline.JSON
 		r.Job.InputConfig = json.RawMessage(fmt.Sprintf(`{"inputs": ["a", "b", "c"], "label": {"from": "topic", "topic": %q, %s}}`, labels, column))
 		r.Job.Ranges = []pipeline.Range{{Topic: data, Length: int64(len(events))}, {Topic: labels, Length: int64(len(outcomes))}}
 		r.ends = nil
+	}
+	train := func(column string) error {
+		announce(column)
 		return Run(t.Context(), r.Config)
 	}
 	if err := train(`"path": "outcome.class", "on": "plant.id", "within": "3h"`); err != nil || !slices.Equal(r.ends, []string{eventing.TrainingFinished}) {
@@ -90,6 +93,7 @@ func TestTrainingOnLabelsThatComeLater(t *testing.T) {
 			t.Errorf("%s: %v, %q, hint %q", column, err, r.outcome.Reason, r.outcome.Hint)
 		}
 	}
+	announce(`"path": "outcome.class", "on": "plant.id"`)
 	r.Job.Ranges = r.Job.Ranges[:1]
 	if err := Run(t.Context(), r.Config); err == nil || !strings.Contains(r.outcome.Reason+r.outcome.Hint, "announce its ranges") {
 		t.Errorf("%q, %q", r.outcome.Reason, r.outcome.Hint)
