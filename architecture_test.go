@@ -86,6 +86,7 @@ var never = []struct {
 	{"shared/stream/files", "Kafka", []string{"shared/stream", "github.com/segmentio", "github.com/twmb"}},
 	{"shared/inspect", "Kafka", []string{"shared/stream", "github.com/segmentio", "github.com/twmb"}},
 	{"shared/codec", "Kafka", []string{"github.com/segmentio", "github.com/twmb"}},
+	{"shared/features", "asking a schema registry", []string{"shared/schemas"}},
 	{"shared/framework/keras", "training", []string{"shared/framework/tensorflow", "github.com/galeone"}},
 	{"shared/framework/tensorflow", "Kafka", []string{"shared/stream", "github.com/segmentio", "github.com/twmb"}},
 	{"shared/framework", "a library", []string{"github.com/galeone"}},
