@@ -228,8 +228,11 @@ func keyFields(build *builder, config json.RawMessage, registry bool) (codec.Fie
 func ForTraining(format pipeline.Format, config json.RawMessage, e pipeline.Export, registry bool) (*Decoder, error) {
 	d, err := New(format, config, codec.Binding{Inputs: e.Inputs, Labels: e.Labels, Registry: registry})
 	var refusal *pipeline.Error
-	if errors.As(err, &refusal) && refusal.Hint == "" && strings.HasPrefix(refusal.Field, "input_config.label") {
-		refusal.Hint = codec.LabelHint(e)
+	if errors.As(err, &refusal) && strings.HasPrefix(refusal.Field, memberLabel) {
+		own := refusal.Field == memberLabel || strings.HasPrefix(refusal.Field, memberLabel+".") // of a mapping, whose hints say more
+		if hint := codec.LabelHint(e); hint != "" && (refusal.Hint == "" || !own) {
+			refusal.Hint = hint
+		}
 	}
 	return d, err
 }

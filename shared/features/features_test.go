@@ -350,3 +350,26 @@ func TestWithoutAKey(t *testing.T) {
 		t.Errorf("another key: %v", err)
 	}
 }
+
+// A label that does not suit the loss is told the loss that it suits, also where
+// the format has a hint of its own; a mapping's own hints stay.
+func TestLabelsThatDoNotSuitTheLoss(t *testing.T) {
+	e := pipeline.Export{
+		Inputs: []pipeline.Tensor{{Name: "x", DType: "float32", Shape: []int{2}}}, Labels: []pipeline.Tensor{{Name: "y", DType: "float32", Shape: []int{10}}},
+		Task: pipeline.Classification, Classes: 10, Loss: "categorical_crossentropy",
+	}
+	for config, want := range map[string]string{
+		`{"data_type":"float32","data_reshape":"2","label_type":"uint8","label_reshape":"1"}`: "sparse_categorical_crossentropy",
+		`{"inputs":["a","b"],"label":{"from":"nowhere"}}`:                                     "use from: value",
+	} {
+		format := pipeline.RAW
+		if strings.Contains(config, "inputs") {
+			format = pipeline.JSON
+		}
+		_, err := ForTraining(format, json.RawMessage(config), e, false)
+		var refusal *pipeline.Error
+		if !errors.As(err, &refusal) || !strings.Contains(refusal.Hint, want) {
+			t.Errorf("%s: %v, %+v", config, err, refusal)
+		}
+	}
+}
