@@ -72,6 +72,8 @@ def refusal(layer, reason, hint, here=False):
 
 def waits(layer):
     """Whether the training is to adapt a layer."""
+    if getattr(layer, "_ready_made", False):
+        return False
     if id(layer) in _open:
         return True
     if isinstance(layer, keras.layers.TextVectorization):
@@ -83,6 +85,16 @@ def waits(layer):
         return layer.bin_boundaries is None
     if isinstance(layer, keras.layers.Normalization):
         return layer.input_mean is None and not getattr(layer, "_was_adapted", False) and not _set(layer)
+    return False
+
+
+def _of_applications():
+    """Whether a network of keras.applications is being made: Keras trains its Normalization as it stands."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").startswith("keras.src.applications."):
+            return True
+        frame = frame.f_back
     return False
 
 
@@ -99,6 +111,8 @@ def _set(layer):
 
 
 def _record(call, layer, *args, **kwargs):
+    if not hasattr(layer, "_ready_made"):
+        layer._ready_made = _of_applications()
     out = call(layer, *args, **kwargs)
     if _calls is not None and waits(layer):
         _calls.append((layer, args[0] if args else next(iter(kwargs.values())), out))
