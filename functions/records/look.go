@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/kafkaml/kafkaml/eventing/door"
@@ -232,5 +231,3 @@ func (f tryForm) times() (since, until time.Time, err error) {
 	}
 	return since, until, err
 }
-
-func number(n int64) string { return strconv.FormatInt(n, 10) }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -42,9 +43,9 @@ func spanOf(d time.Duration) string {
 	var text, unit string
 	switch {
 	case d%day == 0:
-		text, unit = number(int64(d/day)), "day"
+		text, unit = strconv.Itoa(int(d/day)), "day"
 	case d%time.Hour == 0:
-		text, unit = number(int64(d/time.Hour)), "hour"
+		text, unit = strconv.Itoa(int(d/time.Hour)), "hour"
 	default:
 		return d.String()
 	}

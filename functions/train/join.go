@@ -40,9 +40,7 @@ func (t *training) join(ctx context.Context, cluster *stream.Cluster, in *intake
 	}
 	label := make([]byte, size)
 	err = cluster.ReadAll(ctx, late, t.Job.Order, func(r stream.Record) error {
-		in.hash.add(r.Key)
-		in.hash.add(r.Value)
-		in.bytes += int64(len(r.Key) + len(r.Value))
+		in.note(&r)
 		err := t.joined.learn(ctx, in, label, &r)
 		if err != nil {
 			return in.bad.take(r, fmt.Errorf("label: %w", err), in.refuse)

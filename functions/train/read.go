@@ -77,10 +77,15 @@ type intake struct {
 	record   stream.Record // the one that is being taken: what is pointed to is not to be made anew for each
 }
 
-func (in *intake) take(ctx context.Context, r stream.Record, report *reporter) error {
+// note adds a record to the content hash and to the bytes that were read.
+func (in *intake) note(r *stream.Record) {
 	in.hash.add(r.Key)
 	in.hash.add(r.Value)
 	in.bytes += int64(len(r.Key) + len(r.Value))
+}
+
+func (in *intake) take(ctx context.Context, r stream.Record, report *reporter) error {
+	in.note(&r)
 	inputs, labels, err := in.cache.next()
 	if err != nil {
 		return err

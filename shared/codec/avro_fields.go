@@ -5,10 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"strings"
-	"sync"
-	"sync/atomic"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
@@ -23,8 +20,7 @@ type avroFields struct {
 	bare   *avroSource // of records without framing; nil: they are framed, or are a key of text
 
 	framed bool
-	known  atomic.Pointer[map[uint32]*avroSource]
-	mu     sync.Mutex // of who learns
+	known  learned[avroSource]
 }
 
 // avroSource is a writer's schema and how it is gone through.
@@ -58,7 +54,6 @@ func newAvroFields(config json.RawMessage, of Side, paths []Path, registry bool)
 	}
 	r := &avroFields{side: of, count: len(paths), tree: newFieldTree(paths)}
 	r.framed = c.Framing == Confluent || registry && !present(c.DataScheme)
-	r.known.Store(&map[uint32]*avroSource{})
 	switch {
 	case r.framed && !registry:
 		return nil, pipeline.Invalidf("input_config", "the records are framed by a schema registry, and this installation knows of none").
@@ -144,7 +139,7 @@ func (r *avroFields) source(record []byte) (*avroSource, []byte, error) {
 		return nil, nil, errUnframed
 	}
 	id := binary.BigEndian.Uint32(record[1:])
-	source := (*r.known.Load())[id]
+	source := r.known.get(id)
 	if source == nil {
 		return nil, nil, &Missing{id, r}
 	}
@@ -213,14 +208,7 @@ func (r *avroFields) learn(id uint32, s Schema) {
 	} else {
 		source.unfit = &Fault{fmt.Sprintf("schema %d of the registry: %v", id, source.unfit), Hint(source.unfit)}
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	known := maps.Clone(*r.known.Load())
-	if len(known) >= schemasKnown {
-		clear(known)
-	}
-	known[id] = source
-	r.known.Store(&known)
+	r.known.put(id, source)
 }
 
 // writersNode reads a schema of a registry, with those that it refers to.

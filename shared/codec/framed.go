@@ -5,10 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -91,8 +89,7 @@ type framedPart struct {
 	sole   bool   // the one field of a record is taken whatever its name
 
 	last  atomic.Pointer[avroProgram] // of the record before
-	known atomic.Pointer[map[uint32]*avroProgram]
-	mu    sync.Mutex // of who learns
+	known learned[avroProgram]
 }
 
 // readerField is what is wanted of a record.
@@ -103,7 +100,6 @@ type readerField struct {
 
 func newFramedPart(scheme, member string, text json.RawMessage, names fieldList, wants []pipeline.Tensor) (*framedPart, error) {
 	p := &framedPart{member: member}
-	p.known.Store(&map[uint32]*avroProgram{})
 	if present(text) {
 		plain, err := newAvroPart(scheme, text, wants)
 		if err != nil {
@@ -163,7 +159,7 @@ func (p *framedPart) decode(dst [][]byte, record []byte) error {
 	id := binary.BigEndian.Uint32(record[1:])
 	program := p.last.Load()
 	if program == nil || program.id != id {
-		if program = (*p.known.Load())[id]; program == nil {
+		if program = p.known.get(id); program == nil {
 			return &Missing{id, p}
 		}
 		p.last.Store(program)
@@ -182,24 +178,13 @@ func (p *framedPart) decode(dst [][]byte, record []byte) error {
 	return p.complete(sinks, dst)
 }
 
-// schemasKnown bounds the schemas that a part remembers: ids come with the
-// records.
-const schemasKnown = 1000
-
 func (p *framedPart) learn(id uint32, s Schema) {
 	program, err := p.compile(s)
 	if err != nil {
 		program = &avroProgram{unfit: p.unfit(id, err)}
 	}
 	program.id = id
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	known := maps.Clone(*p.known.Load())
-	if len(known) >= schemasKnown {
-		clear(known)
-	}
-	known[id] = program
-	p.known.Store(&known)
+	p.known.put(id, program)
 }
 
 // unfit is why no record of a schema can be decoded.

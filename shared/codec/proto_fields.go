@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -62,8 +61,7 @@ type protoFields struct {
 
 	framed bool
 	last   atomic.Pointer[protoSource] // of the record before
-	known  atomic.Pointer[map[uint32]*protoWriter]
-	mu     sync.Mutex // of who learns
+	known  learned[protoWriter]
 }
 
 // protoWriter is a schema of a registry, and its messages that were met.
@@ -92,7 +90,6 @@ func newProtoFields(config json.RawMessage, of Side, paths []Path, registry bool
 		return nil, err
 	}
 	r := &protoFields{side: of, paths: paths, tree: newFieldTree(paths), framed: framed}
-	r.known.Store(&map[uint32]*protoWriter{})
 	if framed {
 		return r, nil
 	}
@@ -256,7 +253,7 @@ func (r *protoFields) source(record []byte) (*protoSource, []byte, error) {
 	if s := r.last.Load(); s != nil && s.id == id && s.indexes == string(indexes) {
 		return s, body, s.unfit
 	}
-	writer := (*r.known.Load())[id]
+	writer := r.known.get(id)
 	if writer == nil {
 		return nil, nil, &Missing{id, r}
 	}
@@ -334,14 +331,7 @@ func (r *protoFields) learn(id uint32, s Schema) {
 		}
 		w.unfit = &Fault{fmt.Sprintf("schema %d of the registry: %v", id, err), hint}
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	known := maps.Clone(*r.known.Load())
-	if len(known) >= schemasKnown {
-		clear(known)
-	}
-	known[id] = w
-	r.known.Store(&known)
+	r.known.put(id, w)
 }
 
 // Read implements FieldReader.

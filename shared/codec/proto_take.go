@@ -335,22 +335,17 @@ func (c *protoTaker) entryOf(s *protoStep, b []byte, depth int) error {
 	}
 	var key, value []byte
 	wire := wireOf(s.entry[1])
-	for len(b) > 0 {
-		number, t, n := protowire.ConsumeTag(b)
-		if n < 0 {
-			return errProtoShort
-		}
-		size := protowire.ConsumeFieldValue(number, t, b[n:])
-		if size < 0 {
-			return errProtoShort
-		}
+	err := eachProto(b, func(number protowire.Number, t protowire.Type, field []byte) error {
 		switch {
 		case number == 1 && t == wireOf(s.entry[0]):
-			key = b[n : n+size]
+			key = field
 		case number == 2 && t == wire:
-			value = b[n : n+size]
+			value = field
 		}
-		b = b[n+size:]
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	var buf [32]byte
 	text, err := keyText(buf[:0], s.entry[0], key)
