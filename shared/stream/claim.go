@@ -18,14 +18,21 @@ type Claim struct {
 
 	commits   *commits
 	committed atomic.Int64
+	origin    Origin       // committed with the offset that it began at
+	began     int64        // at this offset
+	start     atomic.Int64 // see Start
 }
 
 // open begins to read at the offset that the group has committed, which may be
-// kafka.FirstOffset or kafka.LastOffset.
-func (c *Claim) open(ctx context.Context, cluster *Cluster, committed int64) error {
+// kafka.FirstOffset or kafka.LastOffset, and that has an origin.
+func (c *Claim) open(ctx context.Context, cluster *Cluster, committed int64, origin Origin) error {
 	from, err := c.begin(ctx, cluster, committed)
 	if err != nil {
 		return err
+	}
+	c.began = from
+	if from == committed {
+		c.origin = origin
 	}
 	c.lane = cluster.open(ctx, &lane{
 		topic: c.Topic, partition: c.Partition, offset: from, stop: forever, limits: cluster.claimLimits,
@@ -74,6 +81,7 @@ func (c *Claim) begin(ctx context.Context, cluster *Cluster, committed int64) (f
 		from = committed
 	}
 	c.committed.Store(from)
+	c.start.Store(from)
 	return from, nil
 }
 
@@ -81,7 +89,7 @@ func (c *Claim) begin(ctx context.Context, cluster *Cluster, committed int64) (f
 // within commitEvery, and at the latest when all handlers of the member have
 // returned.
 func (c *Claim) Done(next int64) {
-	c.commits.add(partitionOf{c.Topic, c.Partition}, mark{next, &c.committed})
+	c.DoneFrom(next, Origin{})
 }
 
 // Committed is the offset that the group would go on from, as far as this member

@@ -31,6 +31,7 @@ type commits struct {
 // mark is how far the handler of a partition has got.
 type mark struct {
 	next   int64
+	origin Origin
 	stored *atomic.Int64 // of its Claim
 }
 
@@ -84,8 +85,9 @@ func (c *commits) run(ended context.Context) {
 	<-ended.Done() // to return before would end the generation
 }
 
-// store commits what was added since, each offset with the id of its topic: it
-// means nothing in a topic that is made anew under the same name. The group
+// store commits what was added since, each offset with the id of its topic, as it
+// means nothing in a topic that is made anew under the same name, and with its
+// origin: both or neither, so that they always belong together. The group
 // refuses it once the partitions belong to other members, so that a late commit
 // cannot move it back.
 func (c *commits) store() {
@@ -126,7 +128,7 @@ func (c *commits) send(marks map[partitionOf]mark) error {
 	}
 	for of, m := range marks {
 		request.Topics[of.topic] = append(request.Topics[of.topic], kafka.OffsetCommit{
-			Partition: of.partition, Offset: m.next, Metadata: ofTopic(c.topicIDs[of.topic]),
+			Partition: of.partition, Offset: m.next, Metadata: metadata(c.topicIDs[of.topic], m.origin),
 		})
 	}
 	answer, err := c.cluster.client.OffsetCommit(ctx, request)

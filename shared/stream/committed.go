@@ -5,7 +5,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/segmentio/kafka-go"
 
@@ -40,26 +39,13 @@ func (c *Cluster) Committed(ctx context.Context, group, topic string) (map[int]i
 
 // committedMark is what a group has committed for a partition.
 type committedMark struct {
-	next int64  // negative: nothing
-	of   string // what ofTopic gave; empty where a program committed that does not say
+	next    int64  // negative: nothing
+	topicID string // empty where a program committed that does not say
+	origin  Origin
 }
 
 // another reports whether the mark is of another topic than that with this id.
-func (m committedMark) another(id string) bool {
-	was, ok := strings.CutPrefix(m.of, topicPrefix)
-	return ok && madeAnew(was, id)
-}
-
-// topicPrefix begins the metadata of a committed offset, which is free text.
-const topicPrefix = "topic-id:"
-
-// ofTopic says, in the metadata of a committed offset, which topic it is of.
-func ofTopic(id string) string {
-	if id == "" { // a broker that has no ids
-		return ""
-	}
-	return topicPrefix + id
-}
+func (m committedMark) another(id string) bool { return madeAnew(m.topicID, id) }
 
 // committed looks up what a group has committed, and then the ids of the topics:
 // in this order, an offset of a topic that is made anew meanwhile is told from
@@ -80,7 +66,8 @@ func (c *Cluster) committed(ctx context.Context, group string, topics map[string
 				if p.Error != nil {
 					return nil, nil, unavailable(op, p.Error)
 				}
-				marks[partitionOf{topic, p.Partition}] = committedMark{p.CommittedOffset, p.Metadata}
+				id, origin := readMetadata(p.Metadata)
+				marks[partitionOf{topic, p.Partition}] = committedMark{p.CommittedOffset, id, origin}
 			}
 		}
 	}

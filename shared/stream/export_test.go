@@ -19,3 +19,9 @@ func (c *Cluster) Intercept(wrap func(net.Conn) net.Conn) {
 
 // SlotsInUse is how many slots lie with lanes.
 func (c *Cluster) SlotsInUse() int { return slotCount - len(c.slots) }
+
+// The metadata of committed offsets.
+var (
+	Metadata     = metadata
+	ReadMetadata = readMetadata
+)

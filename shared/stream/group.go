@@ -211,15 +211,18 @@ func (m *membership) assign(generation *kafka.Generation) error {
 	m.handlers.Add(partitions)
 	for topic, assigned := range generation.Assignments {
 		for _, p := range assigned {
-			from := p.Offset
-			if of := marks[partitionOf{topic, p.ID}]; of.another(ids[topic]) {
+			from, of := p.Offset, marks[partitionOf{topic, p.ID}]
+			if of.another(ids[topic]) {
 				m.config.Log.Warn("the topic was made anew: consuming from its beginning", "group", m.config.ID, "topic", topic, "partition", p.ID, "committed", of.next)
 				from = kafka.FirstOffset
+			}
+			if of.next != from {
+				of.origin = Origin{}
 			}
 			generation.Start(func(ended context.Context) {
 				defer m.handlers.Done()
 				defer m.cluster.lanes.Add(-1)
-				m.runHandler(ended, &Claim{Topic: topic, Partition: p.ID, commits: commits}, from)
+				m.runHandler(ended, &Claim{Topic: topic, Partition: p.ID, commits: commits}, from, of.origin)
 			})
 		}
 	}
@@ -269,12 +272,12 @@ func (m *membership) anew(ids map[string]string) bool {
 // the library has ended the generation: before, it would join again, for a
 // member that is leaving, and look up its topics, which makes them where they
 // were deleted. Where the topic was made anew it is to join again.
-func (m *membership) runHandler(ended context.Context, claim *Claim, committed int64) {
+func (m *membership) runHandler(ended context.Context, claim *Claim, committed int64, origin Origin) {
 	ctx, cancel := context.WithCancel(m.ctx)
 	defer cancel()
 	stop := context.AfterFunc(ended, cancel)
 	defer stop()
-	err := claim.open(ctx, m.cluster, committed)
+	err := claim.open(ctx, m.cluster, committed, origin)
 	if err == nil {
 		err = m.handle(ctx, claim)
 		claim.close()

@@ -46,7 +46,7 @@ func (x *Transactions) Write(records []stream.Record) {
 	x.t.Helper()
 	var all []*kgo.Record
 	for _, r := range records {
-		one := &kgo.Record{Topic: x.topic, Partition: int32(x.partition), Key: r.Key, Value: r.Value} // #nosec G115 -- of a test
+		one := &kgo.Record{Topic: x.topic, Partition: int32(x.partition), Key: r.Key, Value: r.Value, Timestamp: r.Time} // #nosec G115 -- of a test
 		for _, h := range r.Headers {
 			one.Headers = append(one.Headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
 		}
