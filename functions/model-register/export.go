@@ -16,20 +16,30 @@ import (
 // goes on when the request that made it is gone.
 const cleanupTime = 30 * time.Second
 
-// build exports m's source as a version of model id and stores the export
+// build exports m's source as a version of the model that id gives, which is asked
+// once the source has been exported, and stores the export
 // under a key of its own, which it sets in m together with what the export
 // told. Two updates at once build the same version, so the version alone would
 // not do as a key. Nothing refers to the key yet: the caller commits a row that
 // does, or calls discard.
-func (s *Service) build(ctx context.Context, m *pipeline.Model, id int64, version int) error {
-	key := pipeline.ModelArtifact(id, version) + "-" + uuid.NewString()
+func (s *Service) build(ctx context.Context, m *pipeline.Model, id func() (int64, error), version int) error {
 	kind, err := s.Kinds.Get(m.Framework)
 	if err != nil {
 		return err
 	}
-	err = s.export(ctx, m, func(dir string) error { return kind.Bundle.Exported.Put(ctx, s.Artifacts, key, dir) })
+	key := ""
+	err = s.export(ctx, m, func(dir string) error {
+		model, err := id()
+		if err != nil {
+			return err
+		}
+		key = pipeline.ModelArtifact(model, version) + "-" + uuid.NewString()
+		return kind.Bundle.Exported.Put(ctx, s.Artifacts, key, dir)
+	})
 	if err != nil {
-		s.discard(ctx, key)
+		if key != "" {
+			s.discard(ctx, key)
+		}
 		return err
 	}
 	m.Artifact = key

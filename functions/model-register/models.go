@@ -40,15 +40,16 @@ func (s *Service) register(ctx context.Context, call *door.Call) error {
 	if err != nil {
 		return err
 	}
-	// The id that the model will have names its artifact before there is a row.
-	err = s.Store.Do(ctx, func(tx *registry.Tx) (err error) {
-		built.ID, err = tx.ReserveModel()
-		return err
-	})
-	if err != nil {
-		return err
+	// The id that the model will have names its artifact before there is a row. A
+	// source that is refused takes none.
+	reserve := func() (int64, error) {
+		err := s.Store.Do(ctx, func(tx *registry.Tx) (err error) {
+			built.ID, err = tx.ReserveModel()
+			return err
+		})
+		return built.ID, err
 	}
-	if err := s.build(ctx, &built, built.ID, 1); err != nil {
+	if err := s.build(ctx, &built, reserve, 1); err != nil {
 		return err
 	}
 	return s.commitBuilt(ctx, call, eventing.ModelRegistered, built.Artifact, func(tx *registry.Tx) (pipeline.Model, error) {
@@ -89,7 +90,7 @@ func (s *Service) rebuild(ctx context.Context, id int64, e event.Event) (pipelin
 		m.Artifact = ""
 		return m, nil
 	}
-	return m, s.build(ctx, &m, id, old.Version+1)
+	return m, s.build(ctx, &m, func() (int64, error) { return id, nil }, old.Version+1)
 }
 
 // revise stores an update. It starts from the row as it is now: another update

@@ -154,6 +154,7 @@ func TestDeleteNamesTheUser(t *testing.T) {
 
 func TestSameCommandTwiceIsOneModel(t *testing.T) {
 	r := newRig(t)
+	r.want(t, http.StatusUnprocessableEntity, "POST", "/models", form("refused", "x = 1\nmodel = (")) // takes no id
 	command := eventing.New(eventing.ModelRegister, "/test", "", form("a", small))
 	ids := make([]any, 8)
 	var all sync.WaitGroup
