@@ -62,6 +62,11 @@ func explain(of side, p part, dst [][]byte, record []byte, err error) error {
 	return &Fault{Reason: reason, Hint: hint}
 }
 
+// Tombstone is what is wrong with a record that has no value.
+func Tombstone() *Fault {
+	return &Fault{"the record has no value: it is a tombstone, which deletes its key", `leave tombstones out by "where": "value != null" in the input_config, or announce ranges without them`}
+}
+
 // nothing tells a record without a value or key from one whose is empty.
 func nothing(of side, absent bool) error {
 	const labelHint = "send the label as the record's key, or as JSON with label_field in the value"
@@ -71,7 +76,7 @@ func nothing(of side, absent bool) error {
 	case of == sideLabel:
 		return &Fault{"the label is the record's key, and the key of this record is empty (0 bytes)", labelHint}
 	case absent:
-		return &Fault{"the record has no value: it is a tombstone, which deletes its key", "announce ranges without it, or send the stream to a topic of its own"}
+		return Tombstone()
 	}
 	return &Fault{"the value is empty (0 bytes)", "leave such records out of the stream"}
 }

@@ -49,7 +49,7 @@ func TestFaultsSayWhatTheBytesAre(t *testing.T) {
 		"base64":                          {pipeline.RAW, raw, []byte{1}, []byte(base64.StdEncoding.EncodeToString(short)), "base64 of 8 bytes", "bytes themselves"},
 		"another type":                    {pipeline.RAW, raw, []byte{1}, point, "2 of float64 or int64", "data_type"},
 		"a digit for a wider label":       {pipeline.RAW, strings.Replace(raw, "uint8", "int32", 1), []byte("4"), short, `the text "4"`, "as JSON"},
-		"a tombstone":                     {pipeline.RAW, raw, []byte{1}, nil, "tombstone", "without it"},
+		"a tombstone":                     {pipeline.RAW, raw, []byte{1}, nil, "tombstone", "value != null"},
 		"an empty value":                  {pipeline.JSON, fields, []byte("1"), []byte{}, "the value is empty", "leave"},
 		"no key":                          {pipeline.RAW, raw, nil, short, "this record has no key", "label_field"},
 		"an empty key":                    {pipeline.RAW, raw, []byte{}, short, "is empty (0 bytes)", "label_field"},

@@ -1,8 +1,10 @@
 package features
 
 import (
+	"errors"
 	"fmt"
 
+	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
@@ -67,7 +69,10 @@ func (d *Decoder) Record(inputs, labels [][]byte, r *stream.Record) error {
 func (d *Decoder) read(r *stream.Record) (*state, error) {
 	s := d.states.Get().(*state)
 	s.record = r
-	if d.value != nil {
+	tombstone := r.Value == nil && d.filter != nil
+	if tombstone {
+		clear(s.value) // it has no fields, which where may ask
+	} else if d.value != nil {
 		if err := d.value.Read(s.value, &s.scratch[0], r.Value); err != nil {
 			return s, fmt.Errorf("value: %w", err)
 		}
@@ -80,7 +85,11 @@ func (d *Decoder) read(r *stream.Record) (*state, error) {
 	if d.filter == nil {
 		return s, nil
 	}
-	return s, d.filter.keep(s)
+	err := d.filter.keep(s)
+	if tombstone && !errors.Is(err, ErrLeftOut) {
+		err = fmt.Errorf("value: %w", codec.Tombstone())
+	}
+	return s, err
 }
 
 func (d *Decoder) fillInputs(s *state, dst [][]byte) error {

@@ -373,3 +373,45 @@ func TestLabelsThatDoNotSuitTheLoss(t *testing.T) {
 		}
 	}
 }
+
+// A record without a value has no fields: where can leave it out.
+func TestTombstones(t *testing.T) {
+	const told = "value: the record has no value: it is a tombstone, which deletes its key"
+	for where, want := range map[string]string{
+		`value != null`:                         ErrLeftOut.Error(),
+		`!(value == null) && value.x > 1.0`:     ErrLeftOut.Error(),
+		`has(value.x)`:                          ErrLeftOut.Error(),
+		`null != value && value.op != 'd'`:      ErrLeftOut.Error(),
+		`value == null`:                         told,
+		`value.op != 'd'`:                       told,
+		`key == 'other'`:                        ErrLeftOut.Error(),
+		`['value'].exists(v, v == 'a') || true`: told,
+	} {
+		for _, config := range []struct {
+			format pipeline.Format
+			text   string
+		}{
+			{pipeline.JSON, `{"inputs":"x","where":%q}`},
+			{pipeline.JSON, `{"data_fields":["x"],"where":%q}`},
+			{pipeline.RAW, `{"data_type":"uint8","data_reshape":"1","where":%q}`},
+		} {
+			if config.format == pipeline.RAW && strings.Contains(where, "value.") {
+				continue // it has no fields
+			}
+			d, err := New(config.format, fmt.Appendf(nil, config.text, where), codec.Binding{Inputs: x(1)})
+			if err != nil {
+				t.Fatalf("%s: %v", where, err)
+			}
+			if err := d.Sample(buffers(d.Inputs()), &stream.Record{Key: []byte("k")}); err == nil || err.Error() != want {
+				t.Errorf("%s %s: %v, not %s", config.format, where, err, want)
+			}
+		}
+	}
+	d, err := New(pipeline.RAW, json.RawMessage(`{"data_type":"uint8","data_reshape":"1","where":"value != null"}`), codec.Binding{Inputs: x(1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Sample(buffers(d.Inputs()), &stream.Record{Value: []byte{7}}); err != nil {
+		t.Error(err)
+	}
+}

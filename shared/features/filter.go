@@ -56,7 +56,7 @@ func (b *builder) filter(raw json.RawMessage) (*filter, error) {
 	env, err := cel.NewEnv(
 		cel.Variable("value", cel.DynType), cel.Variable("key", cel.DynType),
 		cel.Variable("headers", cel.MapType(cel.StringType, cel.StringType)), cel.Variable("timestamp", cel.TimestampType),
-		cel.CrossTypeNumericComparisons(true), cel.ParserRecursionLimit(100),
+		cel.Variable(thereName, cel.BoolType), cel.CrossTypeNumericComparisons(true), cel.ParserRecursionLimit(100),
 	)
 	if err != nil {
 		return nil, &pipeline.Error{Op: "compile where", Err: err}
@@ -147,6 +147,8 @@ func (v *variables) ResolveName(name string) (any, bool) {
 		return all, true
 	case "timestamp":
 		return types.Timestamp{Time: v.state.record.Time.UTC()}, true
+	case thereName:
+		return types.Bool(v.state.record.Value != nil), true
 	}
 	for i := range v.filter.fields {
 		f := &v.filter.fields[i]

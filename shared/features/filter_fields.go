@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
@@ -34,6 +35,9 @@ func (c *fieldFinder) visit(e ast.Expr, bound []string) {
 	switch e.Kind() {
 	case ast.CallKind:
 		call := e.AsCall()
+		if c.whole(e, call, bound) {
+			return
+		}
 		if call.IsMemberFunction() {
 			c.visit(call.Target(), bound)
 		}
@@ -96,6 +100,31 @@ func chain(e ast.Expr) (root string, path codec.Path, is bool) {
 	return "", nil, false
 }
 
+// thereName is the variable that says whether a record has a value: a tombstone
+// has none.
+const thereName = "@there"
+
+// whole puts that variable in the place of value != null and value == null.
+func (c *fieldFinder) whole(e ast.Expr, call ast.CallExpr, bound []string) bool {
+	equals := call.FunctionName() == operators.Equals
+	if !equals && call.FunctionName() != operators.NotEquals || slices.Contains(bound, "value") {
+		return false
+	}
+	a, b := call.Args()[0], call.Args()[1]
+	if a.Kind() == ast.LiteralKind {
+		a, b = b, a
+	}
+	if a.Kind() != ast.IdentKind || a.AsIdent() != "value" || b.Kind() != ast.LiteralKind || b.AsLiteral() != types.NullValue {
+		return false
+	}
+	if !equals {
+		e.SetKindCase(c.makes.NewIdent(e.ID(), thereName))
+		return true
+	}
+	e.SetKindCase(c.makes.NewCall(e.ID(), operators.LogicalNot, c.makes.NewIdent(a.ID(), thereName)))
+	return true
+}
+
 // replace puts a variable in the place of a path.
 func (c *fieldFinder) replace(e ast.Expr, root string, path codec.Path) {
 	f := filterField{of: fromValue, path: root, test: e.Kind() == ast.SelectKind && e.AsSelect().IsTestOnly()}
@@ -106,7 +135,7 @@ func (c *fieldFinder) replace(e ast.Expr, root string, path codec.Path) {
 		f.of = fromKey
 	} else if len(path) == 0 {
 		at := c.info.GetStartLocation(e.ID())
-		c.err = whereFault(at.Line(), at.Column(), "value is the whole record: name a field of it, as value.amount")
+		c.err = whereFault(at.Line(), at.Column(), "value is the whole record: name a field of it, as value.amount; only value != null is asked of the whole")
 		return
 	}
 	f.at = c.builder.place(f.of, path)

@@ -42,6 +42,7 @@ type Field struct {
 	Role     string            `json:"role" enum:"input,text,label,time,id,none" description:"what it may be to a model, by its name and values"`
 	Seen     int               `json:"seen" description:"records that have it, with a value"`
 	Missing  int               `json:"missing" description:"records that do not have it, or have null there"`
+	Parses   bool              `json:"parses,omitempty" description:"all of its texts are numbers, which parse reads"`
 	Whole    bool              `json:"whole,omitempty" description:"all of its numbers are whole"`
 	Least    *float64          `json:"least,omitempty"`
 	Most     *float64          `json:"most,omitempty"`
@@ -50,8 +51,9 @@ type Field struct {
 	Counts   map[string]int    `json:"counts,omitempty" description:"how often each value comes, where they are few"`
 	Examples []json.RawMessage `json:"examples" nullable:"false"`
 
-	kinds map[string]int
-	times int
+	kinds   map[string]int
+	times   int
+	numbers int // of its texts
 }
 
 // The bounds of what is told of a sample.
@@ -148,6 +150,9 @@ func (f *Field) add(v any) {
 		if _, err := time.Parse(time.RFC3339, v); err == nil {
 			f.times++
 		}
+		if numeral.MatchString(v) {
+			f.numbers++
+		}
 		f.counted(v)
 	case []byte:
 		f.kinds[HoldsBytes]++
@@ -160,6 +165,10 @@ func (f *Field) add(v any) {
 		}
 	}
 }
+
+// numeral is a number as programs write it. One that begins with zeros, or has the
+// length of a telephone or an account number, is more likely a name.
+var numeral = regexp.MustCompile(`^-?(0|[1-9][0-9]{0,8})(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
 
 func (f *Field) counted(text string) {
 	const long = 100
@@ -215,6 +224,7 @@ func (s *fieldSet) list() []Field {
 	for i, f := range s.fields {
 		f.Missing, f.Holds = s.records-f.Seen, f.holds()
 		f.Whole = f.Whole && f.Least != nil
+		f.Parses = f.Holds == HoldsText && f.numbers == f.Seen
 		f.Distinct = len(f.Counts)
 		f.Role = f.role()
 		if f.Distinct > fewValues || f.Distinct == 0 {
@@ -264,6 +274,8 @@ func (f *Field) role() string {
 		return RoleID
 	case f.Length == nil && labelName.MatchString(f.Path) && f.Distinct < mostDistinct:
 		return RoleLabel
+	case f.Parses:
+		return RoleInput
 	case f.Holds == HoldsText:
 		const sample = 20
 		if f.Seen >= sample && f.Distinct == f.Seen && !strings.Contains(string(f.Examples[0]), " ") {

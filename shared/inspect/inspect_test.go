@@ -169,6 +169,28 @@ func TestProposalOfNestedFields(t *testing.T) {
 	}
 }
 
+// Change data capture writes decimals as text and deletions as tombstones: the
+// text is parsed, and where leaves the tombstones out.
+func TestProposalOfChanges(t *testing.T) {
+	var sample [][]byte
+	for i := range 30 {
+		sample = append(sample, fmt.Appendf(nil, `{"after": {"amount": "%d.50", "zip": "0%d", "phone": "49301234567%02d", "fraud": "%d"}}`, i, 1000+i, i, i%2))
+	}
+	r := inspect.Look(values(append(sample, nil)...), nil)
+	want := map[string]string{"after.amount": "text input", "after.zip": "text id", "after.phone": "text id", "after.fraud": "text label"}
+	if diff := cmp.Diff(want, roles(r.Value)); diff != "" {
+		t.Error(diff)
+	}
+	one := func(name string) []pipeline.Tensor {
+		return []pipeline.Tensor{{Name: name, DType: "float32", Shape: []int{1}}}
+	}
+	p := inspect.Propose(r, pipeline.Export{Inputs: one("x"), Labels: one("y")})
+	const config = `{"inputs":{"x":[{"parse":true,"path":"after.amount"}]},"label":{"parse":true,"path":"after.fraud"},"where":"value != null"}`
+	if string(p.Config) != config || len(p.Notes) != 1 || !strings.Contains(p.Notes[0], "1 of 31 records are tombstones") {
+		t.Errorf("%s\n%q", p.Config, p.Notes)
+	}
+}
+
 // Whatever lies in a topic is looked at within bounds.
 func FuzzLook(f *testing.F) {
 	f.Add([]byte(`{"a": [1, {"b": null}]}`), uint32(7))

@@ -68,7 +68,7 @@ func (p *Proposal) fields(r Report, e pipeline.Export) {
 			take(path)
 		}
 	}
-	p.Config = p.configOf(r.Value.Fields, e, label)
+	p.Config = p.configOf(r, e, label)
 }
 
 // keyed says where the label is to come from where no field looks like it.
@@ -98,6 +98,9 @@ func suits(f Field, want pipeline.Tensor) bool {
 	case HoldsNumber, HoldsBoolean:
 		return !text && (elements == 1 || elements < 0)
 	case HoldsText:
+		if !text && f.Parses {
+			return elements == 1 || elements < 0
+		}
 		if !text { // by classes, one-hot where there are as many
 			return f.Counts != nil && (elements == 1 || elements == f.Distinct)
 		}
@@ -158,9 +161,13 @@ func described(t pipeline.Tensor) string {
 
 // configOf is the input_config that takes the chosen fields: by their names
 // where those are enough, else by their paths.
-func (p *Proposal) configOf(fields []Field, e pipeline.Export, label *Field) json.RawMessage {
+func (p *Proposal) configOf(r Report, e pipeline.Export, label *Field) json.RawMessage {
 	config := map[string]any{}
-	columns, plain := p.columns(fields, e)
+	if n := r.Value.Of[KindNone]; n > 0 {
+		config["where"] = "value != null"
+		p.note("%d of %d records are tombstones, which have no value: where leaves them out", n, r.Records)
+	}
+	columns, plain := p.columns(r.Value.Fields, e)
 	if names, named := byName(p.Inputs, e, label); named && plain {
 		config["data_fields"] = names
 		if label != nil {
@@ -211,6 +218,11 @@ func (p *Proposal) column(f *Field, want pipeline.Tensor) (column any, plain boo
 	dtype, err := codec.ParseDType(want.DType)
 	switch {
 	case err != nil || dtype == codec.String:
+	case f.Parses && f.Missing > 0 && dtype.Float():
+		p.note("%d of %d records have no %s: the mean of the training split is proposed for it", f.Missing, f.Seen+f.Missing, f.Path)
+		return map[string]any{"path": f.Path, "parse": true, "missing": "mean"}, false
+	case f.Parses:
+		return map[string]any{"path": f.Path, "parse": true}, false
 	case f.Holds == HoldsText:
 		p.note("the words of %s are numbered as they came in the sample: add those that may come to classes", f.Path)
 		return numbered(f), false
@@ -240,7 +252,10 @@ func byName(chosen map[string][]string, e pipeline.Export, label *Field) (fields
 // numbered is a field whose words are classes, numbered in the order of the
 // alphabet.
 func numbered(f *Field) any {
-	if f.Holds != HoldsText || f.Counts == nil {
+	switch {
+	case f.Parses:
+		return map[string]any{"path": f.Path, "parse": true}
+	case f.Holds != HoldsText || f.Counts == nil:
 		return f.Path
 	}
 	return map[string]any{"path": f.Path, "classes": slices.Sorted(maps.Keys(f.Counts))}

@@ -305,6 +305,8 @@ export interface Field {
   /** records that do not have it, or have null there */
   missing: number
   most?: null | number
+  /** all of its texts are numbers, which parse reads */
+  parses?: boolean
   /** empty for the whole value */
   path: string
   /** what it may be to a model, by its name and values */

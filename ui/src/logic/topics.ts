@@ -27,9 +27,10 @@ export function used(c: Choice, path: string, as: string): Choice {
 /** Whether a path is the name of a member of the record itself. */
 const plain = (path: string) => /^[^.[\]*?"'$][^.[\]*?"']*$/.test(path)
 
-/** A field by its path; words for numbers as classes, in the order of the alphabet. */
+/** A field by its path; numbers that are text are parsed, words are classes, in the order of the alphabet. */
 function numbered(path: string, fields: readonly TopicField[]): unknown {
   const f = fields.find((one) => one.path === path)
+  if (f?.parses) return { path, parse: true }
   return f?.holds === 'text' && f.counts ? { path, classes: Object.keys(f.counts).sort() } : path
 }
 
@@ -37,7 +38,8 @@ function numbered(path: string, fields: readonly TopicField[]): unknown {
 function columnOf(path: string, input: Pick<Tensor, 'dtype'>, fields: readonly TopicField[]): unknown {
   if (input.dtype === 'string') return path
   const f = fields.find((one) => one.path === path)
-  return f?.holds === 'number' && f.missing > 0 && input.dtype.includes('float') ? { path, missing: 'mean' } : numbered(path, fields)
+  const mean = f && (f.holds === 'number' || f.parses) && f.missing > 0 && input.dtype.includes('float')
+  return mean ? { path, ...(f.parses ? { parse: true } : {}), missing: 'mean' } : numbered(path, fields)
 }
 
 /** The input_config of a choice: by names where those are enough, else by paths. */
