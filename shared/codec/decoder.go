@@ -118,6 +118,12 @@ func (d *Decoder) Record(inputs, labels [][]byte, key, value []byte) error {
 	if err := d.Sample(inputs, value); err != nil {
 		return fmt.Errorf("value: %w", d.withLabel(err, key, value))
 	}
+	return d.LabelOf(labels, key, value)
+}
+
+// LabelOf decodes the label of a training record, which lies in the key, or where
+// the format lets a record hold it, in the value. Models without labels have none.
+func (d *Decoder) LabelOf(labels [][]byte, key, value []byte) error {
 	if d.label == nil {
 		return nil
 	}

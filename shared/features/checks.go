@@ -24,13 +24,15 @@ type check struct {
 	scratch  []byte
 }
 
-// NewChecks gives the checks of records that a Decoder reads for a model.
+// NewChecks gives the checks of records that a Decoder reads for a model, with
+// windows each by itself.
 func NewChecks(e pipeline.Export, d *Decoder) *Checks {
 	c := &Checks{}
-	for i, have := range d.Inputs() {
+	inputs, labels := d.Step()
+	for i, have := range inputs {
 		c.inputs = append(c.inputs, newCheck(have, e.Inputs[i], false))
 	}
-	for i, have := range d.Labels() {
+	for i, have := range labels {
 		c.labels = append(c.labels, newCheck(have, e.Labels[i], true))
 	}
 	if e.Task == pipeline.Classification && len(e.Labels) == 1 && c.labels[0].to.Integer() {

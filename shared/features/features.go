@@ -26,7 +26,9 @@ var ErrLeftOut = errors.New("where of the input_config leaves the record out")
 // Decoder turns records of one format into the tensors of one model. Any number
 // of goroutines may use it at once.
 type Decoder struct {
-	inputs, labels []codec.Tensor
+	inputs, labels []codec.Tensor // of one record
+	window         *Window        // nil where a record is a sample
+	by             []target       // the column that tells the keys of windows, if one does
 	// plain reads what is not mapped: inputs, labels or both; nil where all is.
 	plain      *codec.Decoder
 	mapped     []target // of the inputs; nil where plain reads them
@@ -56,6 +58,7 @@ type members struct {
 	Label      json.RawMessage `json:"label"`
 	Where      json.RawMessage `json:"where"`
 	OnBad      json.RawMessage `json:"on_bad"`
+	Window     json.RawMessage `json:"window"`
 	LabelField json.RawMessage `json:"label_field"`
 }
 
@@ -113,17 +116,16 @@ func New(format pipeline.Format, config json.RawMessage, b codec.Binding, option
 	if len(m.Label) == 0 && len(m.Inputs) > 0 && len(b.Labels) == 1 {
 		m.Label = m.LabelField // beside mapped inputs it is a path, too
 	}
-	build := &builder{format: format}
-	rest, err := d.compile(build, m, config, b)
-	if err != nil {
+	if d.window, err = parseWindow(m.Window); err != nil {
 		return nil, err
 	}
-	if len(rest.Inputs)+len(rest.Labels) > 0 {
-		if d.plain, err = codec.New(format, config, rest); err != nil {
-			return nil, err
-		}
+	if b, err = d.window.steps(b); err != nil {
+		return nil, err
 	}
-	d.unmapped()
+	build := &builder{format: format}
+	if err := d.bind(build, m, config, b); err != nil {
+		return nil, d.window.hinted(err)
+	}
 	d.states.New = func() any {
 		return &state{value: make([]codec.Field, d.counts[0]), key: make([]codec.Field, d.counts[1])}
 	}
@@ -131,6 +133,24 @@ func New(format pipeline.Format, config json.RawMessage, b codec.Binding, option
 		return nil, err
 	}
 	return d, d.open(build, config, b)
+}
+
+// bind takes what the members say, and has the format read the rest.
+func (d *Decoder) bind(build *builder, m members, config json.RawMessage, b codec.Binding) error {
+	rest, err := d.compile(build, m, config, b)
+	if err != nil {
+		return err
+	}
+	if len(rest.Inputs)+len(rest.Labels) > 0 {
+		if d.plain, err = codec.New(build.format, config, rest); err != nil {
+			return err
+		}
+	}
+	if d.by, err = build.windowKey(d.window); err != nil {
+		return err
+	}
+	d.unmapped()
+	return nil
 }
 
 // hasMeans refuses to serve what no training has computed the means for.
@@ -201,7 +221,7 @@ func (d *Decoder) open(build *builder, config json.RawMessage, b codec.Binding) 
 		}
 	}
 	framed := build.format == pipeline.AVRO && d.value != nil && d.value.Kinds() == nil
-	for _, of := range [][]target{d.mapped, d.mappedTo} {
+	for _, of := range [][]target{d.mapped, d.mappedTo, d.by} {
 		for i := range of {
 			if err := of[i].suits(d.value, framed); err != nil {
 				return err
@@ -227,6 +247,9 @@ func keyFields(build *builder, config json.RawMessage, registry bool) (codec.Fie
 // ForTraining is New for records that are to train a model, as codec.ForTraining.
 func ForTraining(format pipeline.Format, config json.RawMessage, e pipeline.Export, registry bool) (*Decoder, error) {
 	d, err := New(format, config, codec.Binding{Inputs: e.Inputs, Labels: e.Labels, Registry: registry})
+	if err == nil && d.window != nil {
+		return nil, pipeline.Invalidf(memberWindow, "trainings do not take windows yet").WithHint("leave it out")
+	}
 	var refusal *pipeline.Error
 	if errors.As(err, &refusal) && strings.HasPrefix(refusal.Field, memberLabel) {
 		own := refusal.Field == memberLabel || strings.HasPrefix(refusal.Field, memberLabel+".") // of a mapping, whose hints say more
@@ -237,12 +260,20 @@ func ForTraining(format pipeline.Format, config json.RawMessage, e pipeline.Expo
 	return d, err
 }
 
-// Inputs are the tensors that Sample fills, in the model's input order.
-func (d *Decoder) Inputs() []codec.Tensor { return d.inputs }
+// Inputs are the tensors of a sample, in the model's input order: of one record,
+// which Sample fills, or with a window of as many records as it has.
+func (d *Decoder) Inputs() []codec.Tensor { return d.window.inputs(d.inputs) }
 
-// Labels are the tensors that Record fills beside them, in the model's label
-// order; none for inference.
-func (d *Decoder) Labels() []codec.Tensor { return d.labels }
+// Labels are the tensors of a sample's label, in the model's label order; none for
+// inference.
+func (d *Decoder) Labels() []codec.Tensor { return d.window.labels(d.labels) }
+
+// Step are the tensors of one record, which Sample and Record fill: without a
+// window those of Inputs and Labels.
+func (d *Decoder) Step() (inputs, labels []codec.Tensor) { return d.inputs, d.labels }
+
+// Window is what the input_config says of windows, nil where it says nothing.
+func (d *Decoder) Window() *Window { return d.window }
 
 // Join is nil unless the label comes from another topic: Record then leaves the
 // labels as they are.
@@ -267,7 +298,7 @@ func (d *Decoder) Classes() []string {
 }
 
 // Averaged are the places among Inputs of those in which NaN stands for a missing
-// value whose mean is wanted.
+// value whose mean is wanted: a mean for each element of one record.
 func (d *Decoder) Averaged() []int {
 	var all []int
 	for i := range d.mapped {

@@ -94,10 +94,10 @@ func keyed(format pipeline.Format, config, key, label json.RawMessage, b codec.B
 			return nil, &pipeline.Error{Kind: pipeline.Invalid, Field: "input_config", Err: err}
 		}
 	}
-	for _, own := range []string{"inputs", "label", "where", "on_bad", "data_fields", "label_field"} {
+	for _, own := range []string{"inputs", "label", "where", "on_bad", "window", "data_fields", "label_field"} {
 		delete(all, own)
 	}
-	column, err := asWord(key)
+	column, err := asWord(memberLabel, joinHint, key)
 	if err != nil {
 		return nil, err
 	}
@@ -116,14 +116,14 @@ func keyed(format pipeline.Format, config, key, label json.RawMessage, b codec.B
 // asWord is a column that gives text, of numbers their digits: the same key may be
 // a number on one topic and text on the other. Without a column it is the
 // record's key.
-func asWord(column json.RawMessage) (json.RawMessage, error) {
+func asWord(member, hint string, column json.RawMessage) (json.RawMessage, error) {
 	form := map[string]any{"from": "key"}
 	if said(column) {
 		var path string
 		if json.Unmarshal(column, &path) == nil {
 			form = map[string]any{"path": path}
 		} else if form = nil; json.Unmarshal(column, &form) != nil {
-			return nil, pipeline.Invalidf(memberLabel, "%s is neither a path nor a column", clip(column)).WithHint(joinHint)
+			return nil, pipeline.Invalidf(member, "%s is neither a path nor a column", clip(column)).WithHint("%s", hint)
 		}
 	}
 	if _, given := form["as"]; !given {

@@ -45,6 +45,7 @@ type SplitAudit struct {
 	LeftOut    int64      `json:"left_out,omitempty" description:"records that where of the input_config left out"`
 	Joined     *Joined    `json:"joined,omitempty" description:"the labels, where they came from another topic"`
 	Skipped    *Skipped   `json:"skipped,omitempty" description:"records at fault that on_bad let pass"`
+	Windows    *Windows   `json:"windows,omitempty" description:"how records became windows, where input_config asks for them"`
 	// Means are kept to be used in serving, too.
 	Means map[string][]float64 `json:"means,omitempty" description:"what stands for missing values: of each input, the mean of each element over the training split"`
 }
@@ -57,6 +58,21 @@ type Joined struct {
 	Doubled    int64  `json:"doubled" description:"of them, those that found several: the newest counts"`
 	Assumed    int64  `json:"assumed" description:"records that found none and took what the label's missing says"`
 	Unlabelled int64  `json:"unlabelled" description:"records that found none and were left out"`
+}
+
+// Windows says how the records of a stream became windows, each of which is a
+// sample: the counts of a SplitCount are of windows, too.
+type Windows struct {
+	Size       int   `json:"size" description:"records of a window"`
+	Windows    int64 `json:"windows"`
+	Keys       int64 `json:"keys" description:"sequences; a key that was forgotten and came back is two"`
+	Records    int64 `json:"records" description:"records that were taken in"`
+	Unused     int64 `json:"unused" description:"of them, those of no window: most of keys that have too few"`
+	TooLong    int64 `json:"too_long" description:"windows that were none, as their records lie further apart than within allows"`
+	Unlabelled int64 `json:"unlabelled" description:"windows that were none, as a record that is to give a label has none"`
+	Forgotten  int64 `json:"forgotten" description:"keys that were forgotten, as there were more than are kept at once"`
+	Spread     int64 `json:"spread" description:"keys whose records lie in several partitions"`
+	Backwards  int64 `json:"backwards" description:"records whose time is before that of the record of their key before them"`
 }
 
 // Skipped are the records of a stream that were not trained on, as they are at

@@ -685,6 +685,8 @@ export interface SplitAudit {
   training: SplitCount
   validation: SplitCount
   warnings?: string[]
+  /** how records became windows, where input_config asks for them */
+  windows?: Windows
 }
 export type SplitBy = 'random' | 'label'
 export interface SplitCount {
@@ -760,6 +762,27 @@ export interface Warning {
   field?: string
   line?: number
   message: string
+}
+export interface Windows {
+  /** records whose time is before that of the record of their key before them */
+  backwards: number
+  /** keys that were forgotten, as there were more than are kept at once */
+  forgotten: number
+  /** sequences; a key that was forgotten and came back is two */
+  keys: number
+  /** records that were taken in */
+  records: number
+  /** records of a window */
+  size: number
+  /** keys whose records lie in several partitions */
+  spread: number
+  /** windows that were none, as their records lie further apart than within allows */
+  too_long: number
+  /** windows that were none, as a record that is to give a label has none */
+  unlabelled: number
+  /** of them, those of no window: most of keys that have too few */
+  unused: number
+  windows: number
 }
 /** The frameworks that models may be of, the default first. */
 export const frameworks: { name: string; engines: string[]; formats: { name: string; title: string }[] }[] = [
