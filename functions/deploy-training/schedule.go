@@ -119,10 +119,17 @@ func Readable(m pipeline.Export, d pipeline.Datasource, registry bool) error {
 		return err
 	}
 	decoder, err := features.ForTraining(d.InputFormat, d.InputConfig, m, registry)
-	if err != nil || decoder.Join() == nil {
+	if err != nil {
 		return err
 	}
-	return decoder.Join().Covers(d.Ranges)
+	ranges := d.Ranges
+	if j := decoder.Join(); j != nil {
+		if err := j.Covers(ranges); err != nil {
+			return err
+		}
+		ranges, _ = j.Parts(ranges)
+	}
+	return decoder.Window().Suits(ranges, d.Split)
 }
 
 // nextRound makes waiting results of the models that the deployment was made

@@ -17,6 +17,9 @@ func (t *training) classes() int {
 	if (e.Task != pipeline.Classification && e.Task != pipeline.BinaryClassification) || len(e.Labels) != 1 || e.Classes > pipeline.MaxClasses {
 		return 0
 	}
+	if t.window != nil && t.window.Ranges() { // a class for each of several records
+		return 0
+	}
 	return e.Classes
 }
 

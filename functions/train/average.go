@@ -17,14 +17,15 @@ func (t *training) average(ctx context.Context, d *features.Decoder) (map[string
 	if len(wanted) == 0 {
 		return nil, nil
 	}
-	sums, err := t.sums(ctx, wanted)
+	steps, _ := d.Step()
+	sums, err := t.sums(ctx, wanted, steps)
 	if err != nil {
 		return nil, err
 	}
 	means := map[string][]float64{}
 	fills := make([][]float64, len(t.cache.fields))
 	for i, at := range wanted {
-		f := t.cache.fields[at]
+		f := steps[at]
 		mean := make([]float64, f.Elements())
 		for k := range mean {
 			s := sums[i][k]
@@ -50,11 +51,12 @@ type running struct {
 	mean  float64
 }
 
-// sums reads the training split once, in its order.
-func (t *training) sums(ctx context.Context, wanted []int) ([][]running, error) {
+// sums reads the training split once, in its order. With windows an element has a
+// mean over all of a window's records.
+func (t *training) sums(ctx context.Context, wanted []int, steps []codec.Tensor) ([][]running, error) {
 	all := make([][]running, len(wanted))
 	for i, at := range wanted {
-		all[i] = make([]running, t.cache.fields[at].Elements())
+		all[i] = make([]running, steps[at].Elements())
 	}
 	columns := t.train.columns
 	const rows = 256

@@ -15,7 +15,7 @@ func (t *training) judge(e pipeline.Epoch) error {
 		return nil
 	}
 	reason := fmt.Sprintf("loss is NaN from epoch %d on", e.Epoch)
-	cause, hint := t.values.cause(t.cache.records)
+	cause, hint := t.values.cause()
 	if cause != "" {
 		reason += ": " + cause
 	}

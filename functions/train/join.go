@@ -34,7 +34,8 @@ func (t *training) join(ctx context.Context, cluster *stream.Cluster, in *intake
 		return nil, err
 	}
 	ranges, late := j.Parts(t.Job.Ranges)
-	size := in.decoder.Labels()[0].Bytes()
+	_, labels := in.decoder.Step()
+	size := labels[0].Bytes()
 	if t.joined, err = newJoined(j, t.scratch, late, size); err != nil {
 		return nil, err
 	}

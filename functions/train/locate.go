@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/features"
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -59,19 +60,17 @@ func (t *training) locate(ctx context.Context, columns [][]byte) (place string, 
 	for i, col := range want {
 		got[i] = make([]byte, col.Bytes())
 	}
+	re := newRereader(t, decoder)
 	ranges := t.Job.Ranges
 	if j := decoder.Join(); j != nil {
 		ranges, _ = j.Parts(ranges)
 	}
 	err = cluster.ReadAll(ctx, ranges, t.Job.Order, func(r stream.Record) error {
-		err := t.schemas.Decode(ctx, func() error { return decoder.Record(inputs, labels, &r) }, t.patience(ctx))
-		if err == nil {
-			_, err = t.joined.label(ctx, t.schemas, t.patience(ctx), labels, &r)
-		}
+		complete, err := re.take(ctx, t, inputs, labels, &r)
 		if errors.Is(err, features.ErrLeftOut) || errors.Is(err, features.ErrUnlabelled) || err != nil && decoder.Tolerance().Skips() && pipeline.KindOf(err) != pipeline.Unavailable {
 			return nil // none of those that were trained on
 		}
-		if err != nil {
+		if err != nil || !complete {
 			return err
 		}
 		if err := c.again(); err != nil {
@@ -88,7 +87,7 @@ func (t *training) locate(ctx context.Context, columns [][]byte) (place string, 
 				return nil
 			}
 		}
-		place = fmt.Sprintf("record %s[%d]@%d", r.Topic, r.Partition, r.Offset)
+		place = fmt.Sprintf("%s %s[%d]@%d", re.what, r.Topic, r.Partition, r.Offset)
 		return errFound
 	})
 	switch {
@@ -98,4 +97,56 @@ func (t *training) locate(ctx context.Context, columns [][]byte) (place string, 
 		return "", err
 	}
 	return "", errors.New("no record of the stream has these values")
+}
+
+// rereader decodes a stream again, as the training did.
+type rereader struct {
+	decoder *features.Decoder
+	checks  *features.Checks
+	windows *features.Windows // nil where each record is a sample
+	what    string            // a sample is, of which the last record's place is known
+}
+
+func newRereader(t *training, d *features.Decoder) rereader {
+	re := rereader{decoder: d, checks: features.NewChecks(t.Job.Export, d), what: "record"}
+	if d.Window() != nil {
+		re.windows, re.what = d.NewSamples(), "the window that is complete with record"
+	}
+	return re
+}
+
+// take reports whether inputs and labels now hold a sample.
+func (re *rereader) take(ctx context.Context, t *training, inputs, labels [][]byte, r *stream.Record) (complete bool, err error) {
+	if re.windows == nil {
+		err = t.schemas.Decode(ctx, func() error { return re.decoder.Record(inputs, labels, r) }, t.patience(ctx))
+		if err == nil {
+			_, err = t.joined.label(ctx, t.schemas, t.patience(ctx), labels, r)
+		}
+		return err == nil, err
+	}
+	var label error
+	err = t.schemas.Decode(ctx, func() (err error) {
+		if label, err = re.windows.Read(r); err == nil && codec.Lacks(label) {
+			return label
+		}
+		return err
+	}, t.patience(ctx))
+	steps, of := re.windows.Step()
+	if err == nil {
+		err = re.checks.Inputs(steps)
+	}
+	if err != nil {
+		return false, err
+	}
+	if label == nil {
+		_, label = t.joined.label(ctx, t.schemas, t.patience(ctx), of, r)
+	}
+	if label == nil {
+		label = re.checks.Labels(of, r.Key)
+	}
+	if !re.windows.Add(r, label == nil) {
+		return false, nil
+	}
+	re.windows.Put(inputs, labels)
+	return true, nil
 }

@@ -37,7 +37,7 @@ func (t *training) read(ctx context.Context, d *features.Decoder) (err error) {
 			total += r.Length
 		}
 	}
-	if t.cache, err = newCache(t.scratch, d.Inputs(), d.Labels(), total, memoryBytes); err != nil {
+	if t.cache, err = newCache(t.scratch, d.Inputs(), d.Labels(), samples(d, total), memoryBytes); err != nil {
 		return err
 	}
 	t.values = newValues(d, t.Job.Export)
@@ -49,15 +49,20 @@ func (t *training) read(ctx context.Context, d *features.Decoder) (err error) {
 		return err
 	}
 	in.joined = t.joined
-	if err := cluster.ReadAll(ctx, ranges, t.Job.Order, func(rec stream.Record) error { return in.take(ctx, rec, t.report) }); err != nil {
+	take := in.take
+	if t.window = d.Window(); t.window != nil {
+		t.windows = d.NewSamples()
+		in.windows, take = t.windows, in.takeStep
+	}
+	if err := cluster.ReadAll(ctx, ranges, t.Job.Order, func(rec stream.Record) error { return take(ctx, rec, t.report) }); err != nil {
 		return op("read the stream", err)
 	}
 	if err := cluster.SameTopics(ctx, t.Job.TopicIDs); err != nil { // made anew while it was read
 		return op("read the stream", err)
 	}
-	t.report.records(in.cache.records)
+	t.report.records(in.values.records)
 	l := &t.outcome.Lineage
-	l.Records, l.BytesRead, l.ContentHash = in.cache.records, in.bytes, in.hash.sum()
+	l.Records, l.BytesRead, l.ContentHash = in.values.records, in.bytes, in.hash.sum()
 	return t.cache.seal()
 }
 
@@ -65,6 +70,7 @@ func (t *training) read(ctx context.Context, d *features.Decoder) (err error) {
 type intake struct {
 	decoder  *features.Decoder
 	joined   *joined
+	windows  *features.Windows // nil where each record is a sample
 	bad      *skips
 	schemas  *schemas.Client
 	patience schemas.Patience

@@ -32,6 +32,8 @@ type training struct {
 	values                  *values // what the stream holds
 	bad                     *skips  // what of it is not trained on
 	joined                  *joined // where its labels come from another topic
+	window                  *features.Window
+	windows                 *features.Windows // that records are read into; nil where each is a sample
 	train, validation, test *split
 	classNames              []string // in the order of their numbers, where texts are numbered
 	outcome                 pipeline.Outcome
@@ -97,10 +99,7 @@ func (t *training) split(ctx context.Context, d *features.Decoder) error {
 	total := t.cache.records
 	train, test, _ := pipeline.Split(total, t.Job.ValidationRate, t.Job.TestRate)
 	if train == 0 {
-		if err := t.joined.nothing(); err != nil && t.cache.records == 0 {
-			return err
-		}
-		return t.bad.nothing()
+		return t.nothing()
 	}
 	columns := t.trainer.Columns()
 	part := func(from, to int64) *split { return newSplit(t.cache, columns, from, to) }
@@ -119,7 +118,9 @@ func (t *training) split(ctx context.Context, d *features.Decoder) error {
 	}
 	audit.Means, audit.LeftOut, audit.Skipped, audit.Joined = means, t.bad.leftOut, t.bad.audit(), t.joined.result()
 	audit.Columns = t.values.columns()
-	audit.Warnings = slices.Concat(audit.Warnings, t.values.warnings(total), t.Job.Warnings)
+	var ofWindows []string
+	audit.Windows, ofWindows = t.windowed()
+	audit.Warnings = slices.Concat(audit.Warnings, ofWindows, t.values.warnings(), t.Job.Warnings)
 	t.outcome.Split = audit
 	return err
 }

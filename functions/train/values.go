@@ -20,6 +20,7 @@ const (
 // is read.
 type values struct {
 	named   bool // by field: a missing one was not in the record
+	records int64
 	tensors []*watched
 	scratch []float64
 }
@@ -56,27 +57,29 @@ func newValues(d *features.Decoder, e pipeline.Export) *values {
 		}
 		v.tensors = append(v.tensors, w)
 	}
-	for i, t := range d.Inputs() {
+	inputs, labels := d.Step()
+	for i, t := range inputs {
 		add(t, e.Inputs[i], "")
 	}
 	for _, i := range d.Averaged() {
 		v.tensors[i].filled = true
 	}
-	for i, t := range d.Labels() {
+	for i, t := range labels {
 		add(t, e.Labels[i], "label ")
 	}
 	return v
 }
 
-// add takes the stored bytes of one record.
+// add takes the stored bytes of one record; labels are nil where it has none.
 func (v *values) add(inputs, labels [][]byte) (err error) {
+	v.records++
 	for i, w := range v.tensors {
 		stored := labels
 		at := i - len(inputs)
 		if i < len(inputs) {
 			stored, at = inputs, i
 		}
-		if w.stats == nil { // text
+		if w.stats == nil || stored == nil { // text, or there is none
 			continue
 		}
 		if !w.each && w.tensor.DType == codec.Uint8 {
@@ -124,9 +127,9 @@ func (v *values) columns() []pipeline.Column {
 }
 
 // warnings say what of the values a training may suffer from.
-func (v *values) warnings(records int64) []string {
+func (v *values) warnings() []string {
 	var all []string
-	if missing, _ := v.cause(records); missing != "" {
+	if missing, _ := v.cause(); missing != "" {
 		all = append(all, missing)
 	}
 	for _, w := range v.tensors {
@@ -154,16 +157,16 @@ func isOrAre(n int) string {
 
 // cause says how many records lack what, empty where none does, and what to do
 // about a loss of NaN.
-func (v *values) cause(records int64) (reason, hint string) {
+func (v *values) cause() (reason, hint string) {
 	var missing, infinite []string
 	for _, w := range v.tensors {
 		for i := range w.stats {
 			s := &w.stats[i]
 			if s.Missing > 0 && !w.filled {
-				missing = append(missing, v.lacks(s, records))
+				missing = append(missing, v.lacks(s))
 			}
 			if s.Infinite > 0 {
-				infinite = append(infinite, fmt.Sprintf("%d of %d records have an infinite %s", s.Infinite, records, s.Name))
+				infinite = append(infinite, fmt.Sprintf("%d of %d records have an infinite %s", s.Infinite, v.records, s.Name))
 			}
 		}
 	}
@@ -180,9 +183,9 @@ func (v *values) cause(records int64) (reason, hint string) {
 }
 
 // lacks says how many records have no number in a column.
-func (v *values) lacks(s *stat, records int64) string {
+func (v *values) lacks(s *stat) string {
 	if v.named {
-		return fmt.Sprintf("%d of %d records have no %s", s.Missing, records, s.Name)
+		return fmt.Sprintf("%d of %d records have no %s", s.Missing, v.records, s.Name)
 	}
-	return fmt.Sprintf("%d of %d records hold NaN in %s", s.Missing, records, s.Name)
+	return fmt.Sprintf("%d of %d records hold NaN in %s", s.Missing, v.records, s.Name)
 }

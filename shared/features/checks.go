@@ -62,11 +62,24 @@ func (k *check) value(stored []byte) error {
 
 // Record checks the tensors of a record; key is for the error.
 func (c *Checks) Record(inputs, labels [][]byte, key []byte) error {
+	if err := c.Inputs(inputs); err != nil {
+		return err
+	}
+	return c.Labels(labels, key)
+}
+
+// Inputs checks those of a record.
+func (c *Checks) Inputs(inputs [][]byte) error {
 	for i := range c.inputs {
 		if err := c.inputs[i].value(inputs[i]); err != nil {
 			return fmt.Errorf("value: %w", err)
 		}
 	}
+	return nil
+}
+
+// Labels checks those of a record, as Record does.
+func (c *Checks) Labels(labels [][]byte, key []byte) error {
 	for i := range c.labels {
 		if err := c.labels[i].value(labels[i]); err != nil {
 			return fmt.Errorf("label: %w", err)

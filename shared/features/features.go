@@ -247,9 +247,6 @@ func keyFields(build *builder, config json.RawMessage, registry bool) (codec.Fie
 // ForTraining is New for records that are to train a model, as codec.ForTraining.
 func ForTraining(format pipeline.Format, config json.RawMessage, e pipeline.Export, registry bool) (*Decoder, error) {
 	d, err := New(format, config, codec.Binding{Inputs: e.Inputs, Labels: e.Labels, Registry: registry})
-	if err == nil && d.window != nil {
-		return nil, pipeline.Invalidf(memberWindow, "trainings do not take windows yet").WithHint("leave it out")
-	}
 	var refusal *pipeline.Error
 	if errors.As(err, &refusal) && strings.HasPrefix(refusal.Field, memberLabel) {
 		own := refusal.Field == memberLabel || strings.HasPrefix(refusal.Field, memberLabel+".") // of a mapping, whose hints say more

@@ -59,6 +59,26 @@ func (w *Window) Ranges() bool { return w.listed }
 // late is how many records after a window its last label comes.
 func (w *Window) late() int { return max(0, w.Last) }
 
+// Suits refuses ranges that cannot hold a window, and a split by labels that are
+// several. A nil Window suits all.
+func (w *Window) Suits(ranges []pipeline.Range, by pipeline.SplitBy) error {
+	if w == nil {
+		return nil
+	}
+	if w.listed && by == pipeline.SplitLabel {
+		return pipeline.Invalidf("split", "a sample has the labels of %d records (horizon), and a stream is split by one", w.Last-w.First+1).WithHint("split it by time, or random")
+	}
+	records := int64(0)
+	for _, r := range ranges {
+		records += r.Length
+	}
+	if wants := int64(w.Size + w.late()); records < wants {
+		return pipeline.Invalidf(memberWindow+".size", "a window and its label take %d records one after the other, and the stream has %d in all", wants, records).
+			WithHint("make windows of fewer records, or announce more of the topic")
+	}
+	return nil
+}
+
 // parseWindow reads the member window, nil where nothing is said.
 func parseWindow(raw json.RawMessage) (*Window, error) {
 	if !said(raw) {

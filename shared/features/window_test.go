@@ -378,3 +378,26 @@ func hintOf(err error) string {
 	}
 	return ""
 }
+
+func TestRangesThatWindowsSuit(t *testing.T) {
+	stream := func(records int64) []pipeline.Range { return []pipeline.Range{{Length: records / 2}, {Length: records - records/2}} }
+	for _, c := range []struct {
+		window  string
+		records int64
+		by      pipeline.SplitBy
+		want    string
+	}{
+		{`{"size":24,"horizon":2}`, 26, pipeline.SplitLabel, ""},
+		{`{"size":24,"horizon":2}`, 25, pipeline.SplitTime, "take 26 records one after the other, and the stream has 25 in all"},
+		{`{"size":24,"horizon":[0,1]}`, 99, pipeline.SplitLabel, "the labels of 2 records"},
+		{`null`, 0, pipeline.SplitLabel, ""},
+	} {
+		w, err := parseWindow(json.RawMessage(c.window))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Suits(stream(c.records), c.by); c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s of %d records: %v, want %q", c.window, c.records, err, c.want)
+		}
+	}
+}

@@ -73,6 +73,29 @@ type Windows struct {
 	Forgotten  int64 `json:"forgotten" description:"keys that were forgotten, as there were more than are kept at once"`
 	Spread     int64 `json:"spread" description:"keys whose records lie in several partitions"`
 	Backwards  int64 `json:"backwards" description:"records whose time is before that of the record of their key before them"`
+	// Said is what Sentence gives.
+	Said string `json:"said,omitempty" description:"these numbers as a person reads them, without those that are 0"`
+}
+
+// Sentence is what a person reads of the counts.
+func (w Windows) Sentence() string {
+	text := fmt.Sprintf("%d windows of %d records, from %d records of %d keys", w.Windows, w.Size, w.Records, w.Keys)
+	for _, part := range []struct {
+		n    int64
+		what string
+	}{
+		{w.Unused, "%d records are in no window"},
+		{w.TooLong, "%d runs of records lie too far apart"},
+		{w.Unlabelled, "%d windows lack a label"},
+		{w.Forgotten, "%d keys were forgotten"},
+		{w.Spread, "%d keys lie in several partitions"},
+		{w.Backwards, "%d records are older than the one before them"},
+	} {
+		if part.n > 0 {
+			text += "; " + fmt.Sprintf(part.what, part.n)
+		}
+	}
+	return text
 }
 
 // Skipped are the records of a stream that were not trained on, as they are at

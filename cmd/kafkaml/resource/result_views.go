@@ -80,7 +80,11 @@ func showSplit(w io.Writer, s *pipeline.SplitAudit) error {
 		}
 	}
 	fmt.Fprintln(w)
-	if err := terminal.Table(w, append([]string{"SPLIT", "RECORDS"}, labels...), rows); err != nil {
+	of := "RECORDS"
+	if s.Windows != nil {
+		of = "WINDOWS"
+	}
+	if err := terminal.Table(w, append([]string{"SPLIT", of}, labels...), rows); err != nil {
 		return err
 	}
 	if s.By != pipeline.SplitTime {
@@ -97,6 +101,9 @@ func showSplit(w io.Writer, s *pipeline.SplitAudit) error {
 	}
 	if s.LeftOut > 0 {
 		fmt.Fprintf(w, "left out by where: %s records\n", terminal.Count(s.LeftOut))
+	}
+	if s.Windows != nil {
+		fmt.Fprintln(w, terminal.Plain(s.Windows.Said))
 	}
 	if j := s.Joined; j != nil {
 		fmt.Fprintf(w, "labels of topic %s: %s; of the records %s found one (%s of them several), %s none and took the constant, %s none and were left out\n",

@@ -772,6 +772,8 @@ export interface Windows {
   keys: number
   /** records that were taken in */
   records: number
+  /** these numbers as a person reads them, without those that are 0 */
+  said?: string
   /** records of a window */
   size: number
   /** keys whose records lie in several partitions */
