@@ -33,6 +33,7 @@ var rows = []row{
 	{"cnn", "train a small CNN", trainCNN},
 	{"read", "read and decode a stream", readAndDecode},
 	{"fields", "take numbers out of nested records", takeFields},
+	{"framed", "read records of a schema registry", takeFramed},
 	{"latency", "topic to topic latency", latency},
 	{"burst", "topic to topic throughput", burst},
 	{"wide", "direct, 64 partitions against 4", wide},
