@@ -4,14 +4,12 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
-	"fmt"
 	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/kafkaml/kafkaml/shared/framework"
@@ -21,28 +19,6 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/toolchain"
 )
-
-// families are model families trained by Keras' own fit in this run of the
-// tests; see testdata/equality.py.
-var families = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "families-")
-	if err != nil {
-		return "", err
-	}
-	out, err := python("testdata/equality.py", "../keras/worker", dir)
-	if err != nil {
-		return "", fmt.Errorf("%w\n%s", err, out)
-	}
-	return dir, nil
-})
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if dir, err := families(); err == nil {
-		_ = os.RemoveAll(dir)
-	}
-	os.Exit(code)
-}
 
 // python runs a script with the toolchain's Keras.
 func python(args ...string) ([]byte, error) {
