@@ -8,6 +8,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/shared/features"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
@@ -18,24 +19,24 @@ func (s *Service) deploy(ctx context.Context, call *door.Call) error {
 	if err != nil {
 		return err
 	}
-	i, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (i pipeline.Inference, err error) {
-		sub, err := subjectOf(tx, asked.Result)
-		if err != nil {
-			return i, err
+	p, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (p proposal, err error) {
+		if p.of, err = subjectOf(tx, asked.Result); err != nil {
+			return p, err
 		}
-		if i, err = over(call.Event, draft(sub)); err != nil {
-			return i, err
+		if p.Inference, err = over(call.Event, draft(p.of)); err != nil {
+			return p, err
 		}
-		return i, s.check(&i, sub)
+		p.window, err = s.check(&p.Inference, p.of)
+		return p, err
 	})
+	if err == nil {
+		err = s.topics(ctx, &p)
+	}
 	if err != nil {
 		return err
 	}
-	if i.Partitions, err = s.topics(ctx, i); err != nil {
-		return err
-	}
 	err = call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
-		made := i
+		made := p.Inference
 		made.Status, made.Wanted = pipeline.InferenceDeploying, max(1, made.Replicas)
 		if err := tx.CreateInference(&made); err != nil {
 			return nil, err
@@ -46,19 +47,31 @@ func (s *Service) deploy(ctx context.Context, call *door.Call) error {
 	return err
 }
 
+// proposal is an inference that was checked, and what it was checked against.
+type proposal struct {
+	pipeline.Inference
+	of     subject
+	window *features.Window // nil where a record is a sample
+}
+
 // topics makes the topics of an inference that are not there yet, and counts
 // the partitions of the input topic. A new input topic gets one for each
 // replica that there may be, so that each has records with direct delivery.
-func (s *Service) topics(ctx context.Context, i pipeline.Inference) (partitions int, err error) {
+func (s *Service) topics(ctx context.Context, p *proposal) (err error) {
+	i := &p.Inference
+	if err := s.checkPartitions(ctx, i, p.of, p.window); err != nil {
+		return err
+	}
 	for _, t := range []struct {
 		name       string
 		partitions int
 	}{{i.InputTopic, i.MaxReplicas}, {i.OutputTopic, i.MaxReplicas}, {i.DeadLetter, 1}} {
 		if err := s.Topics.EnsureTopic(ctx, t.name, t.partitions); err != nil {
-			return 0, fmt.Errorf("topics of the inference: %w", err)
+			return fmt.Errorf("topics of the inference: %w", err)
 		}
 	}
-	return s.Topics.Partitions(ctx, i.InputTopic)
+	i.Partitions, err = s.Topics.Partitions(ctx, i.InputTopic)
+	return err
 }
 
 // update changes replicas, or what is served: the Service is then replaced
@@ -69,44 +82,21 @@ func (s *Service) update(ctx context.Context, call *door.Call) error {
 	if err != nil {
 		return err
 	}
-	next := func(tx *registry.Tx) (pipeline.Inference, error) {
-		old, err := tx.Inference(id)
-		if err != nil {
-			return old, err
-		}
-		i, err := over(call.Event, old)
-		switch {
-		case err != nil:
-			return i, err
-		case i.Name != old.Name:
-			return i, pipeline.Invalidf("name", "cannot be changed").WithHint("deploy another inference")
-		case i.InputTopic != old.InputTopic:
-			return i, pipeline.Invalidf("input_topic", "cannot be changed").WithHint("deploy another inference")
-		}
-		sub, err := subjectOf(tx, i.Result)
-		if err != nil {
-			return i, err
-		}
-		named := i.Name
-		i.Name = ""
-		err = s.check(&i, sub)
-		i.Name = named
-		return i, err
+	next := func(tx *registry.Tx) (proposal, error) { return s.changed(tx, id, call.Event) }
+	p, err := registry.Read(ctx, s.Store, next)
+	if err == nil {
+		err = s.topics(ctx, &p)
 	}
-	i, err := registry.Read(ctx, s.Store, next)
-	if err != nil {
-		return err
-	}
-	partitions, err := s.topics(ctx, i)
 	if err != nil {
 		return err
 	}
 	err = call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
-		i, err := next(tx) // again: it may have changed since
+		again, err := next(tx) // it may have changed since
 		if err != nil {
 			return nil, err
 		}
-		i.Partitions = partitions
+		i := again.Inference
+		i.Partitions, i.Warnings = p.Partitions, p.Warnings
 		if i.Status != pipeline.InferenceStopped {
 			i.Wanted = max(1, i.Replicas)
 		}
@@ -117,6 +107,31 @@ func (s *Service) update(ctx context.Context, call *door.Call) error {
 	})
 	s.reconciler.trigger()
 	return err
+}
+
+// changed is an inference with the changes that a command asks for.
+func (s *Service) changed(tx *registry.Tx, id int64, asked event.Event) (p proposal, err error) {
+	old, err := tx.Inference(id)
+	if err != nil {
+		return p, err
+	}
+	p.Inference, err = over(asked, old)
+	switch {
+	case err != nil:
+		return p, err
+	case p.Name != old.Name:
+		return p, pipeline.Invalidf("name", "cannot be changed").WithHint("deploy another inference")
+	case p.InputTopic != old.InputTopic:
+		return p, pipeline.Invalidf("input_topic", "cannot be changed").WithHint("deploy another inference")
+	}
+	if p.of, err = subjectOf(tx, p.Result); err != nil {
+		return p, err
+	}
+	named := p.Name
+	p.Name = ""
+	p.window, err = s.check(&p.Inference, p.of)
+	p.Name = named
+	return p, err
 }
 
 // start serves a stopped inference again, from the offsets where it stopped.

@@ -23,11 +23,12 @@ type Sources interface {
 	Delete(ctx context.Context, namespace, name string) error
 }
 
-// Topics makes topics and counts their partitions: a stream.Cluster, of which
-// the step needs no more. It reads no record.
+// Topics makes topics, counts their partitions and knows which are compacted: a
+// stream.Cluster, of which the step needs no more. It reads no record.
 type Topics interface {
 	EnsureTopic(ctx context.Context, topic string, partitions int) error
 	Partitions(ctx context.Context, topic string) (int, error)
+	Compacted(ctx context.Context, topic string) (bool, error)
 }
 
 // Deps is what the step needs of the others.

@@ -38,17 +38,41 @@ func over(e event.Event, i pipeline.Inference) (pipeline.Inference, error) {
 	return next, nil
 }
 
-// draft is an inference of s before anything is said about it.
+// draft is an inference of s before anything is said about it. Its delivery
+// follows from its input_config: see deliveryOf.
 func draft(s subject) pipeline.Inference {
 	i := pipeline.Inference{
-		Result: s.result.ID, Replicas: 1, MaxReplicas: 1, Delivery: pipeline.Source,
+		Result: s.result.ID, Replicas: 1, MaxReplicas: 1,
 		InputFormat: s.stream.InputFormat, InputConfig: features.ForServing(s.stream.InputConfig),
 	}
 	return i
 }
 
-// check refuses an inference that could not be served.
-func (s *Service) check(i *pipeline.Inference, of subject) error {
+// check refuses an inference that could not be served, and gives the windows that
+// it takes, if any.
+func (s *Service) check(i *pipeline.Inference, of subject) (*features.Window, error) {
+	if i.Delivery == "" {
+		i.Delivery = deliveryOf(*i)
+	}
+	if err := checkNames(i); err != nil {
+		return nil, err
+	}
+	if err := checkReplicas(i); err != nil {
+		return nil, err
+	}
+	if i.InputFormat == "" {
+		return nil, pipeline.Invalidf("input_format", "is missing, and the stream that the result was trained on is not known any more")
+	}
+	i.Warnings = of.result.Doubts()
+	decoder, err := features.New(i.InputFormat, i.InputConfig, codec.Binding{Inputs: of.model.Inputs, Registry: s.Registry}, features.WithMeans(of.result.Means()))
+	if err != nil {
+		return nil, err
+	}
+	return decoder.Window(), checkDelivery(i, decoder.Window())
+}
+
+// checkNames refuses names of the Service and of topics.
+func checkNames(i *pipeline.Inference) error {
 	if i.DeadLetter == "" {
 		i.DeadLetter = pipeline.DeadLetterTopic(i.InputTopic)
 	}
@@ -70,15 +94,7 @@ func (s *Service) check(i *pipeline.Inference, of subject) error {
 	case i.DeadLetter == i.InputTopic || i.DeadLetter == i.OutputTopic:
 		return pipeline.Invalidf("dead_letter_topic", "must differ from input_topic and output_topic")
 	}
-	if err := checkReplicas(i); err != nil {
-		return err
-	}
-	if i.InputFormat == "" {
-		return pipeline.Invalidf("input_format", "is missing, and the stream that the result was trained on is not known any more")
-	}
-	i.Warnings = of.result.Doubts()
-	_, err := features.New(i.InputFormat, i.InputConfig, codec.Binding{Inputs: of.model.Inputs, Registry: s.Registry}, features.WithMeans(of.result.Means()))
-	return err
+	return nil
 }
 
 func checkReplicas(i *pipeline.Inference) error {

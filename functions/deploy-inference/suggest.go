@@ -24,7 +24,7 @@ func (s *Service) suggest(w http.ResponseWriter, r *http.Request) {
 	i := draft(sub)
 	topic := "result-" + itoa(id)
 	door.WriteJSON(w, pipeline.InferenceForm{
-		Result: id, Replicas: i.Replicas, Delivery: i.Delivery, InputFormat: i.InputFormat, InputConfig: i.InputConfig,
+		Result: id, Replicas: i.Replicas, Delivery: deliveryOf(i), InputFormat: i.InputFormat, InputConfig: i.InputConfig,
 		InputTopic: topic + "-in", OutputTopic: topic + "-out", DeadLetter: pipeline.DeadLetterTopic(topic + "-in"),
 	})
 }

@@ -3,7 +3,6 @@ package predict
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"runtime"
 	"sync"
 
@@ -43,13 +42,13 @@ func newChunks(m *model, out *writer) (*chunks, error) {
 // run predicts records of one partition and returns when their predictions, or
 // dead letters, are acknowledged. An error means that they may not be. The end
 // of ctx lets the write under way end.
-func (c *chunks) run(ctx context.Context, partition int, records []stream.Record, log *slog.Logger) error {
+func (c *chunks) run(ctx context.Context, from *held, records []stream.Record) error {
 	k := c.idle.Get().(*chunk)
 	defer func() {
-		k.in = nil // the caller's
+		k.held, k.in = nil, nil // the caller's
 		c.idle.Put(k)
 	}()
-	k.partition, k.in, k.log = partition, records, log
+	k.held, k.in = from, records
 	if err := k.predict(ctx); err != nil {
 		return err
 	}
@@ -62,15 +61,14 @@ func (c *chunks) run(ctx context.Context, partition int, records []stream.Record
 // chunk is some records of one partition on their way.
 type chunk struct {
 	*chunks
-	partition int
-	log       *slog.Logger
-	in        []stream.Record
-	failed    []error // by record
-	row       []int   // of the batch: the record's place in the chunk
-	values    []byte
-	arena     output.Arena
-	records   []stream.Record // to write
-	source    []int           // of records: the record's place in the chunk
+	held    *held
+	in      []stream.Record
+	failed  []error // by record
+	row     []int   // of the batch: the record's place in the chunk
+	values  []byte
+	arena   output.Arena
+	records []stream.Record // to write
+	source  []int           // of records: the record's place in the chunk
 }
 
 // predict makes the output records. An error is the end of ctx.
@@ -106,10 +104,14 @@ func (k *chunk) decode(ctx context.Context, batch framework.Batch) error {
 	batch.Reset()
 	k.row, k.failed = k.row[:0], append(k.failed[:0], make([]error, len(k.in))...)
 	for i := range k.in {
-		err := k.model.decode(ctx, batch.Next(), &k.in[i], k.away)
+		err := k.model.decode(ctx, k.held.windows, batch.Next(), &k.in[i], k.held.away)
 		if errors.Is(err, features.ErrLeftOut) {
 			batch.Drop()
 			k.out.metrics.leftOut.Inc()
+			continue
+		}
+		if errors.Is(err, errWaits) {
+			batch.Drop()
 			continue
 		}
 		if err != nil && pipeline.KindOf(err) != pipeline.Invalid {
@@ -125,17 +127,13 @@ func (k *chunk) decode(ctx context.Context, batch framework.Batch) error {
 	return nil
 }
 
-func (k *chunk) away(err error) {
-	k.log.Warn("waiting for the schema registry", "error", err)
-}
-
 // write writes the output records.
 func (k *chunk) write(ctx context.Context) error {
 	if len(k.records) == 0 {
 		return nil
 	}
 	refused := func(i int, err error) { k.failed[k.source[i]] = batching.Unfit(err) }
-	return k.out.predictions.Persist(ctx, k.partition, k.records, refused, k.warn)
+	return k.out.predictions.Persist(ctx, k.held.claim.Partition, k.records, refused, k.warn)
 }
 
 // bury writes the dead letters.
@@ -153,9 +151,9 @@ func (k *chunk) bury(ctx context.Context) error {
 	if len(letters) == 0 {
 		return nil
 	}
-	k.log.Warn("records go to the dead-letter topic", "records", len(letters), "first", first)
+	k.held.log.Warn("records go to the dead-letter topic", "records", len(letters), "first", first)
 	k.out.metrics.dead.Add(float64(len(letters)))
-	return k.out.letters.Persist(ctx, k.partition, letters, k.out.lost(letters), k.warn)
+	return k.out.letters.Persist(ctx, k.held.claim.Partition, letters, k.out.lost(letters), k.warn)
 }
 
-func (k *chunk) warn(err error) { k.log.Warn("writing predictions; trying again", "error", err) }
+func (k *chunk) warn(err error) { k.held.log.Warn("writing predictions; trying again", "error", err) }

@@ -21,6 +21,7 @@ type direct struct {
 	metrics *metrics
 	log     *slog.Logger
 	group   string
+	reader  string // see readerOf
 	joined  atomic.Bool
 	mu      sync.Mutex
 	claims  map[int]*stream.Claim // by partition
@@ -28,7 +29,7 @@ type direct struct {
 
 func newDirect(m *model, out *writer, c *stream.Cluster) (*direct, error) {
 	chunks, err := newChunks(m, out)
-	d := &direct{model: m, chunks: chunks, cluster: c, metrics: out.metrics, log: out.log, group: m.job.Group, claims: map[int]*stream.Claim{}}
+	d := &direct{model: m, chunks: chunks, cluster: c, metrics: out.metrics, log: out.log, group: m.job.Group, reader: readerOf(m.job), claims: map[int]*stream.Claim{}}
 	if d.group == "" {
 		d.group = pipeline.InferenceGroup(out.envelope.Inference())
 	}
@@ -66,22 +67,27 @@ func (d *direct) work(ctx context.Context, claim *stream.Claim) error {
 	defer log.Info("partition released")
 	d.watch(claim)
 	defer d.release(claim)
+	h, err := d.hold(ctx, claim, log)
+	if err != nil {
+		return err
+	}
 	for {
 		records, err := claim.Fetch(ctx)
 		if err != nil {
 			return err
 		}
 		began := time.Now()
+		h.next(records)
 		for len(records) > 0 {
 			n := min(len(records), d.model.predictor.Limit())
-			if err := d.chunks.run(ctx, claim.Partition, records[:n], log); err != nil {
+			if err := d.chunks.run(ctx, h, records[:n]); err != nil {
 				return err
 			}
 			next := records[n-1].Offset + 1
 			if records = records[n:]; len(records) == 0 {
 				next = claim.Next() // past the markers of transactions
 			}
-			claim.Done(next)
+			h.done(next)
 			d.metrics.done(wayDirect, n, began)
 		}
 	}

@@ -119,6 +119,12 @@ func (d *door) answerRecord(ctx context.Context, e event.Event) (event.Event, er
 	if d.source == nil {
 		return event.Event{}, &pipeline.Error{Op: "handle record", Kind: pipeline.Invalid, Reason: "this service has no output topic"}
 	}
+	if refusal := d.source.model.refuseSingle(); refusal != nil {
+		// Of a KafkaSource that is about to go: not refused for good, since the
+		// replicas read the record themselves from where it has committed.
+		refusal.Kind = pipeline.Unavailable
+		return event.Event{}, refusal
+	}
 	in, err := eventing.RecordOf(e)
 	if err != nil {
 		return event.Event{}, err

@@ -23,6 +23,10 @@ type metrics struct {
 	records  *prometheus.CounterVec
 	dead     prometheus.Counter
 	leftOut  prometheus.Counter
+	unready  prometheus.Counter
+	tooLong  prometheus.Counter
+	dropped  prometheus.Counter
+	rereads  *prometheus.GaugeVec
 	batches  prometheus.Histogram
 	seconds  *prometheus.HistogramVec
 	lag      *prometheus.GaugeVec
@@ -40,6 +44,18 @@ func newMetrics() *metrics {
 		leftOut: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "kafkaml_predict_left_out_total", Help: "Records that where of the input_config left out.",
 		}),
+		unready: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "kafkaml_predict_window_waiting_total", Help: "Records without a prediction, as their key had too few records for a window.",
+		}),
+		tooLong: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "kafkaml_predict_window_too_long_total", Help: "Records without a prediction, as those of their window lie further apart than within allows.",
+		}),
+		dropped: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "kafkaml_predict_window_forgotten_total", Help: "Keys whose records were forgotten, as there were more than are kept.",
+		}),
+		rereads: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "kafkaml_predict_window_restore_records", Help: "Offsets of a partition still to be read again for its windows, direct delivery.",
+		}, []string{"partition"}),
 		batches: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "kafkaml_predict_batch_records", Help: "Records predicted together.",
 			Buckets: prometheus.ExponentialBuckets(1, 2, 12),
@@ -52,7 +68,7 @@ func newMetrics() *metrics {
 			Name: "kafkaml_predict_lag_records", Help: "Records of a partition not yet predicted, direct delivery.",
 		}, []string{"partition"}),
 	}
-	m.registry.MustRegister(m.records, m.dead, m.leftOut, m.batches, m.seconds, m.lag,
+	m.registry.MustRegister(m.records, m.dead, m.leftOut, m.unready, m.tooLong, m.dropped, m.rereads, m.batches, m.seconds, m.lag,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, way := range []string{waySource, wayDirect, wayRequest} {
 		m.records.WithLabelValues(way)
@@ -77,3 +93,16 @@ func (m *metrics) behind(partition int, records int64) {
 }
 
 func (m *metrics) forget(partition int) { m.lag.DeleteLabelValues(strconv.Itoa(partition)) }
+
+// windows counts records without one, by why, and keys.
+func (m *metrics) windows(waiting, tooLong, forgotten int64) {
+	m.unready.Add(float64(waiting))
+	m.tooLong.Add(float64(tooLong))
+	m.dropped.Add(float64(forgotten))
+}
+
+func (m *metrics) restoring(partition int, left int64) {
+	m.rereads.WithLabelValues(strconv.Itoa(partition)).Set(float64(max(left, 0)))
+}
+
+func (m *metrics) restored(partition int) { m.rereads.DeleteLabelValues(strconv.Itoa(partition)) }

@@ -61,18 +61,32 @@ func (m *model) item(data [][]byte) *batching.Item {
 // decode fills a row with what a record holds. A schema registry
 // that is away is waited for until ctx ends where waiting is told of it; without
 // waiting the error is Unavailable. One that is Invalid is of the record;
-// features.ErrLeftOut is that no prediction is wanted of it.
-func (m *model) decode(ctx context.Context, row [][]byte, r *stream.Record, waiting func(error)) error {
-	err := m.decoder.Sample(row, r)
+// features.ErrLeftOut is that no prediction is wanted of it, and errWaits that it
+// ends none of the windows, to which it is added; without windows, which are nil,
+// a record is a row.
+func (m *model) decode(ctx context.Context, windows *features.Windows, row [][]byte, r *stream.Record, waiting func(error)) error {
+	err := m.sample(windows, row, r)
 	if codec.Lacks(err) {
-		again := func() error { return m.decoder.Sample(row, r) }
+		again := func() error { return m.sample(windows, row, r) }
 		err = m.schemas.Decode(ctx, again, schemas.Patience{Waiting: waiting})
 	}
 	var known *pipeline.Error
-	if err == nil || errors.Is(err, features.ErrLeftOut) || errors.As(err, &known) || ctx.Err() != nil {
+	if err == nil || errors.Is(err, features.ErrLeftOut) || errors.Is(err, errWaits) || errors.As(err, &known) || ctx.Err() != nil {
 		return err
 	}
 	return &pipeline.Error{Op: "decode record", Kind: pipeline.Invalid, Err: err, Hint: codec.Hint(err)}
+}
+
+// sample is decode without a word on what the error means.
+func (m *model) sample(windows *features.Windows, row [][]byte, r *stream.Record) error {
+	if windows == nil {
+		return m.decoder.Sample(row, r)
+	}
+	full, err := windows.Sample(row, r)
+	if err == nil && !full {
+		return errWaits
+	}
+	return err
 }
 
 // version of the model is the result that it came from.

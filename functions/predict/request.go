@@ -47,7 +47,7 @@ func (r *requests) decode(ctx context.Context, row [][]byte, e event.Event) erro
 	if key, err := types.Format(e.Extensions()["key"]); err == nil && key != "" {
 		record.Key = []byte(key)
 	}
-	err := r.model.decode(ctx, row, &record, nil)
+	err := r.model.decode(ctx, nil, row, &record, nil)
 	if errors.Is(err, features.ErrLeftOut) {
 		return pipeline.Invalidf("data", "%v: it is none to predict", err)
 	}
@@ -59,13 +59,20 @@ func (r *requests) decode(ctx context.Context, row [][]byte, e event.Event) erro
 //	{"values": [...]}                the numbers, flat or nested
 //	{"values": {"left": [...], ...}} of each input, by name
 //
-// or what a record's value would be, in the inference's input format. Data of
-// content type application/json is values, unless the input format is itself
+// or what a record's value would be, in the inference's input format, unless a
+// prediction takes a window of records. Data of content type application/json is values, unless the input format is itself
 // JSON and fits.
 func (r *requests) read(ctx context.Context, e event.Event) (lane *batching.Batcher, row [][]byte, err error) {
 	media, _, _ := mime.ParseMediaType(e.DataContentType())
 	asRecord := r.records.Row()
 	isJSON := media == event.ApplicationJSON || strings.HasSuffix(media, "+json")
+	if refusal := r.model.refuseSingle(); refusal != nil {
+		if !isJSON || !bytes.Contains(e.Data(), []byte(`"values"`)) {
+			return nil, nil, refusal
+		}
+		row = r.tensors.Row()
+		return r.tensors, row, readValues(e.Data(), r.tensors.Layout, row)
+	}
 	if !isJSON {
 		return r.records, asRecord, r.decode(ctx, asRecord, e)
 	}

@@ -35,7 +35,7 @@ func (s *source) handle(ctx context.Context, in *stream.Record) (value []byte, e
 	}
 	it := s.model.item(s.records.Row())
 	it.Record = in
-	if err = s.model.decode(ctx, it.Data, in, nil); err == nil {
+	if err = s.model.decode(ctx, nil, it.Data, in, nil); err == nil {
 		err = s.records.Do(ctx, it)
 	}
 	if errors.Is(err, features.ErrLeftOut) {

@@ -78,6 +78,12 @@ func Maps(config json.RawMessage) bool {
 	return json.Unmarshal(config, &m) == nil && (said(m.Inputs) || said(m.Label))
 }
 
+// Windowed reports whether an input_config makes windows of records.
+func Windowed(config json.RawMessage) bool {
+	var m members
+	return json.Unmarshal(config, &m) == nil && said(m.Window)
+}
+
 // ForServing is an input_config without what only a training takes: where the
 // label is, and what to do about records at fault.
 func ForServing(config json.RawMessage) json.RawMessage {

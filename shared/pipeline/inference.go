@@ -20,14 +20,15 @@ func (Delivery) Enum() []any { return values(Source, Direct) }
 
 // InferenceForm is what a person gives of an inference. A name is unique and
 // becomes inference-<id> unless given; MaxReplicas equals Replicas, with 1 at
-// least, unless given; Delivery is Source unless given; format and config are
-// those of the stream that the result was trained on unless given.
+// least, unless given; Delivery is Source, with a window Direct, unless given;
+// format and config are those of the stream that the result was trained on unless
+// given.
 type InferenceForm struct {
 	Name        string          `json:"name,omitempty" minLength:"1" maxLength:"128" arg:"NAME" description:"name of its predict function, unique (default: inference-<id>)"`
 	Result      int64           `json:"result" required:"true" minimum:"1" refers:"result" example:"1" description:"finished result to serve"`
 	Replicas    int             `json:"replicas" minimum:"0" maximum:"1000" arg:"N" description:"replicas that always run (default: 1)"`
 	MaxReplicas int             `json:"max_replicas,omitempty" minimum:"1" maximum:"1000" flag:"-" description:"most replicas that records may start (default: replicas)"`
-	Delivery    Delivery        `json:"delivery,omitempty" description:"source (Knative scales it) or direct (replicas read the topic themselves) (default: source)"`
+	Delivery    Delivery        `json:"delivery,omitempty" description:"source (Knative scales it) or direct (replicas read the topic themselves) (default: source, with windows direct)"`
 	InputFormat Format          `json:"input_format,omitempty" description:"RAW, AVRO, JSON, PROTOBUF or TELEGRAF_STR_JSON (default: that of the training stream)"`
 	InputConfig json.RawMessage `json:"input_config,omitempty" types:"object,null" arg:"JSON" description:"members of the format, such as data_type (default: those of the training stream)"`
 	InputTopic  string          `json:"input_topic" required:"true" minLength:"1" maxLength:"249" arg:"TOPIC" example:"digits" description:"topic of records to predict"`

@@ -119,6 +119,12 @@ func (c *Cluster) retention(ctx context.Context, topic string) (policy, error) {
 	return p, nil
 }
 
+// Compacted reports whether compaction takes records from the middle of a topic.
+func (c *Cluster) Compacted(ctx context.Context, topic string) (bool, error) {
+	p, err := c.retention(ctx, topic)
+	return p.compact, err
+}
+
 func (p *policy) set(name, value string) error {
 	if name == "cleanup.policy" {
 		p.compact = strings.Contains(value, "compact")

@@ -375,7 +375,7 @@ export interface Inference {
 export interface InferenceForm {
   /** topic of records that cannot be predicted (default: <input topic>.dead-letter) */
   dead_letter_topic?: string
-  /** source (Knative scales it) or direct (replicas read the topic themselves) (default: source) */
+  /** source (Knative scales it) or direct (replicas read the topic themselves) (default: source, with windows direct) */
   delivery?: 'source' | 'direct'
   /** note for people */
   description?: string
