@@ -64,7 +64,7 @@ func (m *model) item(data [][]byte) *batching.Item {
 // features.ErrLeftOut is that no prediction is wanted of it, and errWaits that it
 // ends none of the windows, to which it is added; without windows, which are nil,
 // a record is a row.
-func (m *model) decode(ctx context.Context, windows *features.Windows, row [][]byte, r *stream.Record, waiting func(error)) error {
+func (m *model) decode(ctx context.Context, windows *sequences, row [][]byte, r *stream.Record, waiting func(error)) error {
 	err := m.sample(windows, row, r)
 	if codec.Lacks(err) {
 		again := func() error { return m.sample(windows, row, r) }
@@ -78,15 +78,11 @@ func (m *model) decode(ctx context.Context, windows *features.Windows, row [][]b
 }
 
 // sample is decode without a word on what the error means.
-func (m *model) sample(windows *features.Windows, row [][]byte, r *stream.Record) error {
+func (m *model) sample(windows *sequences, row [][]byte, r *stream.Record) error {
 	if windows == nil {
 		return m.decoder.Sample(row, r)
 	}
-	full, err := windows.Sample(row, r)
-	if err == nil && !full {
-		return errWaits
-	}
-	return err
+	return windows.sample(row, r)
 }
 
 // version of the model is the result that it came from.

@@ -19,14 +19,46 @@ import (
 // they lie too far apart.
 var errWaits = errors.New("the record ends no window")
 
+// sequences makes windows of the records of one partition, as a training does: for
+// one goroutine at a time.
+type sequences struct {
+	*features.Windows
+	checks *features.Checks // whose refusal makes a record none of a window in training
+}
+
+func (m *model) newSequences() *sequences {
+	inputs := pipeline.Export{Inputs: m.job.Export.Inputs}
+	return &sequences{m.decoder.NewWindows(), features.NewChecks(inputs, m.decoder)}
+}
+
+// sample takes a record in and fills a row, unless it is nil, with the window that
+// the record ends; errWaits where it ends none. After any other error the record
+// can be given again.
+func (q *sequences) sample(row [][]byte, r *stream.Record) error {
+	if _, err := q.Read(r); err != nil {
+		return err
+	}
+	step, _ := q.Step()
+	if err := q.checks.Inputs(step); err != nil {
+		return err
+	}
+	if !q.Add(r, false) {
+		return errWaits
+	}
+	if row != nil {
+		q.Put(row, nil)
+	}
+	return nil
+}
+
 // held is a partition that this replica has claimed.
 type held struct {
 	*direct
 	claim   *stream.Claim
 	log     *slog.Logger
-	windows *features.Windows // of its records so far; nil where a record is a sample
-	start   int64             // of the claim, when windows began
-	noted   pipeline.Windows  // of windows, what the metrics know
+	windows *sequences       // of its records so far; nil where a record is a sample
+	start   int64            // of the claim, when windows began
+	noted   pipeline.Windows // of windows, what the metrics know
 }
 
 // hold restores what the windows of a partition need of the records before those
@@ -47,7 +79,7 @@ func (d *direct) hold(ctx context.Context, claim *stream.Claim, log *slog.Logger
 
 // begin forgets all records.
 func (h *held) begin() {
-	h.windows, h.noted, h.start = h.model.decoder.NewWindows(), pipeline.Windows{}, h.claim.Start()
+	h.windows, h.noted, h.start = h.model.newSequences(), pipeline.Windows{}, h.claim.Start()
 }
 
 // restore reads again, without predicting, what windows need of the records
@@ -65,13 +97,9 @@ func (h *held) restore(ctx context.Context) error {
 		}
 		h.begin()
 	}
-	var row [][]byte
-	for _, t := range h.model.decoder.Inputs() {
-		row = append(row, make([]byte, t.Bytes()))
-	}
 	err = h.claim.Replay(ctx, from, lost, func(records []stream.Record) error {
 		for i := range records {
-			if err := h.model.decode(ctx, h.windows, row, &records[i], h.away); err != nil && !skips(err) {
+			if err := h.model.decode(ctx, h.windows, nil, &records[i], h.away); err != nil && !skips(err) {
 				return err
 			}
 		}

@@ -3,6 +3,7 @@ package predict
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -17,6 +18,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/features"
 	"github.com/kafkaml/kafkaml/shared/framework/tensorflow"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
@@ -33,9 +36,9 @@ func windowJob(t *testing.T, c *stream.Cluster, partitions int) pipeline.Predict
 	return job
 }
 
-// sequences writes records of some keys, of which a key is always of the same
+// written writes records of some keys, of which a key is always of the same
 // partition, and knows the windows that they make.
-type sequences struct {
+type written struct {
 	t          *testing.T
 	cluster    *stream.Cluster
 	topic      string
@@ -49,7 +52,7 @@ const sequenceKeys = 5
 
 // write writes a record of each key a number of times; between them are some that
 // are no steps.
-func (q *sequences) write(times int) {
+func (q *written) write(times int) {
 	q.t.Helper()
 	for range times {
 		for k := range sequenceKeys {
@@ -73,10 +76,10 @@ func (q *sequences) write(times int) {
 }
 
 // forget has the windows of a key begin anew.
-func (q *sequences) forget() { q.last = map[string][]float32{} }
+func (q *written) forget() { q.last = map[string][]float32{} }
 
 // check wants each window's prediction, once, and no other.
-func (q *sequences) check(s *service, output string) {
+func (q *written) check(s *service, output string) {
 	q.t.Helper()
 	came := map[string]bool{}
 	for _, out := range await(q.t, q.cluster, output, int64(len(q.want))) {
@@ -142,7 +145,7 @@ func (l *text) String() string {
 func TestWindows(t *testing.T) {
 	c := streamtest.Kafka(t)
 	job := windowJob(t, c, 2)
-	q := &sequences{t: t, cluster: c, topic: job.InputTopic, partitions: 2, last: map[string][]float32{}, want: map[string][]float32{}}
+	q := &written{t: t, cluster: c, topic: job.InputTopic, partitions: 2, last: map[string][]float32{}, want: map[string][]float32{}}
 	said := &text{}
 	open := func(job pipeline.PredictJob) *service {
 		s, err := openService(tensorflow.Framework{}, Config{Job: job, Log: slog.New(slog.NewTextHandler(said, nil))}, modelDir(t, "small"), c)
@@ -192,7 +195,7 @@ func TestWindows(t *testing.T) {
 
 // commitPlainly has the group go on over some records as a program does that knows
 // nothing of windows, which then have no prediction.
-func commitPlainly(t *testing.T, c *stream.Cluster, job pipeline.PredictJob, q *sequences) {
+func commitPlainly(t *testing.T, c *stream.Cluster, job pipeline.PredictJob, q *written) {
 	t.Helper()
 	known := maps.Clone(q.want)
 	q.write(1)
@@ -264,5 +267,29 @@ func TestWindowsByRequest(t *testing.T) {
 	status, _ := post(t, url, eventing.FromRecord(stream.Record{Topic: "in", Value: floats(1)}, "/x", eventing.KeyByteArray))
 	if status != http.StatusServiceUnavailable {
 		t.Errorf("a record: %d", status)
+	}
+}
+
+// A record whose values the model's types cannot hold is no step of a window, as it
+// is none in training.
+func TestStepThatDoesNotFit(t *testing.T) {
+	inputs := []pipeline.Tensor{{Name: "x", DType: "int32", Shape: []int{2}}}
+	m := &model{job: pipeline.PredictJob{Export: pipeline.Export{Inputs: inputs}}}
+	var err error
+	if m.decoder, err = features.New(pipeline.RAW, json.RawMessage(`{"data_type":"int64","window":{"by":"key","size":2}}`), codec.Binding{Inputs: inputs}); err != nil {
+		t.Fatal(err)
+	}
+	windows, row := m.newSequences(), [][]byte{make([]byte, 16)}
+	for i, step := range []struct {
+		v    uint64
+		says string
+	}{{1, "ends no window"}, {1 << 40, "does not fit int32"}, {2, ""}} {
+		err := m.decode(t.Context(), windows, row, &stream.Record{Key: []byte("k"), Value: binary.LittleEndian.AppendUint64(nil, step.v)}, nil)
+		if (err == nil) != (step.says == "") || err != nil && !strings.Contains(err.Error(), step.says) {
+			t.Errorf("record %d: %v, want %q", i, err, step.says)
+		}
+	}
+	if first, second := binary.LittleEndian.Uint64(row[0]), binary.LittleEndian.Uint64(row[0][8:]); first != 1 || second != 2 {
+		t.Errorf("the window is %d, %d", first, second)
 	}
 }
