@@ -103,12 +103,20 @@ func (s *Service) decoderOf(ctx context.Context, i pipeline.Inference) (*feature
 }
 
 func (s *Service) decodes(ctx context.Context, d *features.Decoder, key, value []byte) error {
+	sample := d.Sample
+	if d.Window() != nil { // one record completes none: its values and its key are looked at
+		windows := d.NewWindows()
+		sample = func(dst [][]byte, r *stream.Record) error {
+			_, err := windows.Sample(dst, r)
+			return err
+		}
+	}
 	var room [][]byte
 	for _, t := range d.Inputs() {
 		room = append(room, make([]byte, t.Bytes()))
 	}
 	record := stream.Record{Key: key, Value: value, Time: time.Now()}
-	err := s.Schemas.Decode(ctx, func() error { return d.Sample(room, &record) }, schemas.Patience{})
+	err := s.Schemas.Decode(ctx, func() error { return sample(room, &record) }, schemas.Patience{})
 	if pipeline.KindOf(err) == pipeline.Unavailable {
 		return err
 	}

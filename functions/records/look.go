@@ -181,6 +181,7 @@ func (s *Service) try(r *http.Request) (t Tried, err error) {
 		}
 		return err
 	})
+	p.finish()
 	t.Preview = p.Preview
 	return t, err
 }

@@ -36,9 +36,12 @@ type Preview struct {
 	Counts  map[string]int64  `json:"counts,omitempty" description:"of the labels, where they are few whole numbers"`
 	Counted int64             `json:"counted" description:"records that counts is about"`
 	LeftOut int64             `json:"left_out,omitempty" description:"records that where of the input_config leaves out, among those looked at"`
+	Windows *pipeline.Windows `json:"windows,omitempty" description:"where the input_config has a window: each item is one, or a record at fault; what became of the records looked at"`
+	None    string            `json:"no_window,omitempty" description:"why none of the records looked at make one"`
 }
 
-// Decoded is a record as its tensors, or why it is none.
+// Decoded is a record as its tensors, or why it is none; or a window, by the record
+// that completes it.
 type Decoded struct {
 	Partition int      `json:"partition"`
 	Offset    int64    `json:"offset"`
@@ -99,6 +102,7 @@ func (s *Service) preview(ctx context.Context, id int64, limit int) (Preview, er
 			return Preview{}, err
 		}
 	}
+	p.finish()
 	return p.Preview, nil
 }
 
@@ -111,7 +115,7 @@ func (s *Service) bound(ctx context.Context, id int64) (d pipeline.Datasource, b
 		if d.Rejected != nil {
 			return b, &pipeline.Error{Kind: pipeline.Conflict, Field: "id", Reason: "the datasource was refused: " + d.Rejected.Reason, Hint: d.Rejected.Hint}
 		}
-		if !features.Maps(d.InputConfig) { // else by the names of the model
+		if !features.Maps(d.InputConfig) && !features.Windowed(d.InputConfig) { // else by the names and shapes of the model
 			b, err = codec.Declared(d.InputFormat, d.InputConfig)
 			if err != nil || b.Inputs != nil {
 				return b, err
@@ -144,7 +148,8 @@ func exportOf(tx *registry.Tx, deployment int64) (pipeline.Export, error) {
 type previewer struct {
 	Preview
 	decoder       *features.Decoder
-	checks        *features.Checks // what a training refuses beside; nil where nobody asks
+	checks        *features.Checks  // what a training refuses beside; nil where nobody asks
+	windows       *features.Windows // nil where each record is a sample
 	schemas       *schemas.Client
 	inputs        [][]byte
 	labels        [][]byte
@@ -165,6 +170,9 @@ func newPreviewer(d *features.Decoder, registry *schemas.Client, limit int) *pre
 		elements += weight(t)
 	}
 	p.limit = max(1, min(limit, previewElements/elements))
+	if d.Window() != nil {
+		p.windows = d.NewSamples()
+	}
 	p.countsAreOver = len(p.labels) != 1 || d.Labels()[0].Elements() != 1
 	return p
 }
@@ -191,34 +199,46 @@ func described(t codec.Tensor) pipeline.Tensor {
 }
 
 func (p *previewer) add(ctx context.Context, r stream.Record) error {
-	if len(p.Items) >= p.limit && (p.countsAreOver || p.Counted >= countedRecords) || p.LeftOut >= countedRecords {
+	if len(p.Items) >= p.limit && (p.countsAreOver || p.Counted >= countedRecords) || p.LeftOut >= countedRecords || p.looked() >= windowRecords {
 		return errEnough
 	}
 	_, err := p.take(ctx, r)
 	return err
 }
 
-// take shows a record, or counts its label, and gives why it cannot be decoded.
-// An error is of the registry of schemas.
+// take shows a record, or the window that it completes, or counts its label, and
+// gives why it cannot be decoded. An error is of the registry of schemas.
 func (p *previewer) take(ctx context.Context, r stream.Record) (fault, err error) {
-	fault = p.schemas.Decode(ctx, func() error { return p.decoder.Record(p.inputs, p.labels, &r) }, schemas.Patience{})
+	complete := false
+	fault = p.schemas.Decode(ctx, func() (err error) {
+		complete, err = p.decode(&r)
+		return err
+	}, schemas.Patience{})
 	if pipeline.KindOf(fault) == pipeline.Unavailable {
 		return nil, fault
-	}
-	if fault == nil && p.checks != nil {
-		fault = p.checks.Record(p.inputs, p.labels, r.Key)
 	}
 	if errors.Is(fault, features.ErrLeftOut) {
 		p.LeftOut++
 		return nil, nil
 	}
-	if len(p.Items) < p.limit {
+	if (fault != nil || complete) && len(p.Items) < p.limit {
 		p.append(r, fault)
 	}
-	if fault == nil {
+	if complete {
 		p.count()
 	}
 	return fault, nil
+}
+
+// decode reports whether inputs and labels now hold a sample.
+func (p *previewer) decode(r *stream.Record) (complete bool, err error) {
+	if p.windows != nil {
+		return p.step(r)
+	}
+	if err = p.decoder.Record(p.inputs, p.labels, r); err == nil && p.checks != nil {
+		err = p.checks.Record(p.inputs, p.labels, r.Key)
+	}
+	return err == nil, err
 }
 
 // explained is why a record cannot be decoded, with what to do.

@@ -78,7 +78,8 @@ func Maps(config json.RawMessage) bool {
 	return json.Unmarshal(config, &m) == nil && (said(m.Inputs) || said(m.Label))
 }
 
-// Windowed reports whether an input_config makes windows of records.
+// Windowed reports whether an input_config asks for windows: shapes that it states
+// are then those of one record.
 func Windowed(config json.RawMessage) bool {
 	var m members
 	return json.Unmarshal(config, &m) == nil && said(m.Window)

@@ -380,7 +380,9 @@ func hintOf(err error) string {
 }
 
 func TestRangesThatWindowsSuit(t *testing.T) {
-	stream := func(records int64) []pipeline.Range { return []pipeline.Range{{Length: records / 2}, {Length: records - records/2}} }
+	stream := func(records int64) []pipeline.Range {
+		return []pipeline.Range{{Length: records / 2}, {Length: records - records/2}}
+	}
 	for _, c := range []struct {
 		window  string
 		records int64

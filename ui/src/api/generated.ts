@@ -577,6 +577,10 @@ export interface Preview {
   labels: Tensor[]
   /** records that where of the input_config leaves out, among those looked at */
   left_out?: number
+  /** why none of the records looked at make one */
+  no_window?: string
+  /** where the input_config has a window: each item is one, or a record at fault; what became of the records looked at */
+  windows?: Windows
 }
 export interface Proposal {
   input_config: Record<string, unknown>
@@ -749,8 +753,12 @@ export interface Tried {
   labels: Tensor[]
   /** records that where of the input_config leaves out, among those looked at */
   left_out?: number
+  /** why none of the records looked at make one */
+  no_window?: string
   /** records that were decoded, or could not be */
   tried: number
+  /** where the input_config has a window: each item is one, or a record at fault; what became of the records looked at */
+  windows?: Windows
 }
 export interface ValidationKwargs {
   steps?: number

@@ -1,0 +1,57 @@
+package records
+
+import (
+	"fmt"
+
+	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/stream"
+)
+
+// windowRecords is how many records are looked at for windows, of which none may
+// come.
+const windowRecords = 50_000
+
+// step decodes a record of a window, and reports whether inputs and labels now hold
+// one that it completes. Its error may be that of its label alone, as a training
+// has it.
+func (p *previewer) step(r *stream.Record) (complete bool, err error) {
+	label, err := p.windows.Read(r)
+	if err == nil && codec.Lacks(label) {
+		err = label
+	}
+	inputs, labels := p.windows.Step()
+	if err == nil && p.checks != nil {
+		err = p.checks.Inputs(inputs)
+	}
+	if err != nil {
+		return false, err
+	}
+	if label == nil && p.checks != nil {
+		label = p.checks.Labels(labels, r.Key)
+	}
+	if complete = p.windows.Add(r, label == nil); complete {
+		p.windows.Put(p.inputs, p.labels)
+	}
+	return complete, label
+}
+
+// looked is how many records are of windows so far.
+func (p *previewer) looked() int64 {
+	if p.windows == nil {
+		return 0
+	}
+	return p.windows.Counts().Records
+}
+
+// finish says what became of the records, where windows are wanted.
+func (p *previewer) finish() {
+	if p.windows == nil {
+		return
+	}
+	c := p.windows.Counts()
+	c.Said = c.Sentence()
+	p.Windows = &c
+	if err := p.windows.Nothing(); err != nil {
+		p.None = fmt.Sprintf("of the %d records looked at, %v", c.Records, err)
+	}
+}
