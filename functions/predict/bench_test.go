@@ -2,6 +2,8 @@ package predict
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -9,6 +11,8 @@ import (
 	"time"
 
 	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/features"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
@@ -204,4 +208,43 @@ func pace(b *testing.B, c *stream.Cluster, job pipeline.PredictJob, rate, n int)
 		b.Fatalf("%d of %d records arrived", len(took), n)
 	}
 	return took[len(took)/10:]
+}
+
+// BenchmarkDecode is what one record costs before it is predicted: a record as a
+// row, and the window of 24 records that it ends, of 1,000 keys.
+func BenchmarkDecode(b *testing.B) {
+	for name, config := range map[string]string{"record": `{"data_type":"float32","data_reshape":"10"}`, "window": `{"data_type":"float32","data_reshape":"10","window":{"by":"key","size":24}}`} {
+		b.Run(name, func(b *testing.B) {
+			inputs := []pipeline.Tensor{{Name: "x", DType: "float32", Shape: []int{10}}}
+			if name == "window" {
+				inputs[0].Shape = []int{24, 10}
+			}
+			m := &model{job: pipeline.PredictJob{Export: pipeline.Export{Inputs: inputs}}}
+			var err error
+			if m.decoder, err = features.New(pipeline.RAW, json.RawMessage(config), codec.Binding{Inputs: inputs}); err != nil {
+				b.Fatal(err)
+			}
+			var windows *sequences
+			if m.decoder.Window() != nil {
+				windows = m.newSequences()
+			}
+			records := make([]stream.Record, 1000)
+			for i := range records {
+				records[i] = stream.Record{Key: fmt.Appendf(nil, "key-%d", i), Value: make([]byte, 40)}
+			}
+			row := [][]byte{make([]byte, m.decoder.Inputs()[0].Bytes())}
+			one := func(i int) {
+				if err := m.decode(b.Context(), windows, row, &records[i%len(records)], nil); err != nil && !errors.Is(err, errWaits) {
+					b.Fatal(err)
+				}
+			}
+			for i := range 24 * len(records) {
+				one(i)
+			}
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				one(i)
+			}
+		})
+	}
 }

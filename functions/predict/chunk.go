@@ -103,26 +103,23 @@ func (k *chunk) predict(ctx context.Context) error {
 func (k *chunk) decode(ctx context.Context, batch framework.Batch) error {
 	batch.Reset()
 	k.row, k.failed = k.row[:0], append(k.failed[:0], make([]error, len(k.in))...)
+	windows, away := k.held.windows, k.held.away
 	for i := range k.in {
-		err := k.model.decode(ctx, k.held.windows, batch.Next(), &k.in[i], k.held.away)
-		if errors.Is(err, features.ErrLeftOut) {
-			batch.Drop()
+		err := k.model.decode(ctx, windows, batch.Next(), &k.in[i], away)
+		if err == nil {
+			k.row = append(k.row, i)
+			continue
+		}
+		batch.Drop()
+		switch {
+		case errors.Is(err, errWaits):
+		case errors.Is(err, features.ErrLeftOut):
 			k.out.metrics.leftOut.Inc()
-			continue
-		}
-		if errors.Is(err, errWaits) {
-			batch.Drop()
-			continue
-		}
-		if err != nil && pipeline.KindOf(err) != pipeline.Invalid {
+		case pipeline.KindOf(err) != pipeline.Invalid:
 			return err
-		}
-		if err != nil {
-			batch.Drop()
+		default:
 			k.failed[i] = err
-			continue
 		}
-		k.row = append(k.row, i)
 	}
 	return nil
 }

@@ -70,8 +70,11 @@ func (m *model) decode(ctx context.Context, windows *sequences, row [][]byte, r 
 		again := func() error { return m.sample(windows, row, r) }
 		err = m.schemas.Decode(ctx, again, schemas.Patience{Waiting: waiting})
 	}
-	var known *pipeline.Error
-	if err == nil || errors.Is(err, features.ErrLeftOut) || errors.Is(err, errWaits) || errors.As(err, &known) || ctx.Err() != nil {
+	if err == nil || errors.Is(err, errWaits) || errors.Is(err, features.ErrLeftOut) || ctx.Err() != nil {
+		return err
+	}
+	var known *pipeline.Error // here, since it is allocated
+	if errors.As(err, &known) {
 		return err
 	}
 	return &pipeline.Error{Op: "decode record", Kind: pipeline.Invalid, Err: err, Hint: codec.Hint(err)}

@@ -97,9 +97,10 @@ func (h *held) restore(ctx context.Context) error {
 		}
 		h.begin()
 	}
+	away := h.away
 	err = h.claim.Replay(ctx, from, lost, func(records []stream.Record) error {
 		for i := range records {
-			if err := h.model.decode(ctx, h.windows, nil, &records[i], h.away); err != nil && !skips(err) {
+			if err := h.model.decode(ctx, h.windows, nil, &records[i], away); err != nil && !skips(err) {
 				return err
 			}
 		}
