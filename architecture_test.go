@@ -54,7 +54,7 @@ var mayImport = map[string][]string{
 	"eventing/door":                              {"shared/pipeline", "shared/registry", "eventing", "eventing/api"},
 	"client":                                     {"shared/pipeline", "eventing"},
 	// A step imports no other step: steps meet in events and in the registry.
-	"functions/model-register":   {"shared/pipeline", "shared/registry", "shared/artifact", "shared/framework", "shared/framework/keras/kerasmodel", "eventing", "eventing/api", "eventing/door"},
+	"functions/model-register":   {"shared/pipeline", "shared/registry", "shared/artifact", "shared/codec", "shared/framework", "shared/framework/keras/kerasmodel", "eventing", "eventing/api", "eventing/door"},
 	"functions/deploy-training":  {"shared/pipeline", "shared/registry", "shared/artifact", "shared/framework", "shared/codec", "shared/features", "shared/platform", "eventing", "eventing/api", "eventing/door"},
 	"functions/control-log":      {"shared/pipeline", "shared/registry", "shared/stream", "shared/stream/control", "eventing", "eventing/api", "eventing/door"},
 	"functions/deploy-inference": {"shared/pipeline", "shared/registry", "shared/codec", "shared/features", "shared/platform", "eventing", "eventing/api", "eventing/door"},

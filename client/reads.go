@@ -1,8 +1,11 @@
 package client
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"io"
+	"net/http"
 	"net/url"
 	"strconv"
 
@@ -77,4 +80,31 @@ func (c *Client) Ready(ctx context.Context, function string) error {
 func Read[T any](ctx context.Context, c *Client, function, path string) (v T, err error) {
 	err = c.getJSON(ctx, c.FunctionURL(function)+"/"+path, &v)
 	return v, err
+}
+
+// Ask posts a question to a function, at a path below its URL, which the caller has
+// escaped, and reads the answer. It is for what changes nothing; what does is a
+// Command.
+func Ask[T any](ctx context.Context, c *Client, function, path string, question any) (v T, err error) {
+	body, err := json.Marshal(question)
+	if err != nil {
+		return v, &pipeline.Error{Op: "ask " + function, Kind: pipeline.Invalid, Err: err}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.FunctionURL(function)+"/"+path, bytes.NewReader(body))
+	if err != nil {
+		return v, &pipeline.Error{Op: "ask " + function, Kind: pipeline.Invalid, Field: "server", Err: err}
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := c.client().Do(req)
+	if err != nil {
+		return v, unreachable(req, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode >= http.StatusMultipleChoices {
+		return v, problem(resp)
+	}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&v); err != nil {
+		return v, &pipeline.Error{Op: "read the answer of " + function, Err: err}
+	}
+	return v, nil
 }

@@ -65,6 +65,7 @@ func TestTypesOfThePage(t *testing.T) {
 		"Topic":             set.Answer(records.Topic{}, nil),
 		"Look":              set.Answer(records.Look{}, nil),
 		"Tried":             set.Answer(records.Tried{}, nil),
+		"Trial":             set.Answer(pipeline.Trial{}, nil),
 		"Position":          set.Answer(pipeline.Position{}, nil),
 		"Epoch":             set.Answer(pipeline.Epoch{}, nil),
 		"ModelForm":         set.Form(pipeline.ModelForm{}),

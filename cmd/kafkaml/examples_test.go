@@ -46,6 +46,7 @@ func TestTheExamplesOfTheDocumentsWork(t *testing.T) {
 func (c *caller) create(t *testing.T) {
 	c.command(t, "post /model-register/models/validate", eventing.ModelValidate)
 	c.command(t, "post /model-register/models", eventing.ModelRegister)
+	c.call(t, "post /model-register/models/{id}/try")
 	c.command(t, "put /model-register/models/{id}", eventing.ModelUpdate)
 	c.command(t, "post /model-register/configurations", eventing.ConfigurationCreate)
 	c.command(t, "put /model-register/configurations/{id}", eventing.ConfigurationUpdate)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kafkaml/kafkaml/client"
+	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/streaming"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
@@ -258,7 +259,32 @@ func TestTopics(t *testing.T) {
 	if strings.Contains(shown, "\x1b") {
 		t.Errorf("a record steers the terminal: %q", shown)
 	}
+	s.tries(t, deployment)
 	if r := s.run(t, "topics show no-such-topic", ""); r.code == 0 || !strings.Contains(r.err, "no-such-topic") {
+		t.Errorf("exit %d: %s", r.code, r.err)
+	}
+}
+
+// tries holds that records and models are tried before a training is asked for.
+func (s *server) tries(t *testing.T, deployment string) {
+	t.Helper()
+	shown := s.ok(t, "topics preview readings --deployment "+deployment)
+	for _, want := range []string{"records tried:", "30", "0:0", "model line: one training step on ", "loss "} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("no %q in:\n%s", want, shown)
+		}
+	}
+	if _, err := s.Cluster.Produce(t.Context(), "readings", 0, []stream.Record{{Value: []byte(`{"x": "many", "target": 1}`)}, {Value: []byte(`{"x": 1e30, "target": 1}`)}}); err != nil {
+		t.Fatal(err)
+	}
+	create := "datasources create --topic %s --deployment " + deployment + ` --format JSON --input-config {"data_fields":["x"],"label_field":"target"}`
+	if r := s.run(t, fmt.Sprintf(create, "readings"), ""); r.code != cli.Refused || !strings.Contains(r.err, "offset 30") || !strings.Contains(r.err, "--unchecked") {
+		t.Errorf("exit %d: %s", r.code, r.err)
+	}
+	if r := s.run(t, fmt.Sprintf(create, "readings:0:31:1"), ""); r.code != cli.Refused || !strings.Contains(r.err, "the loss of the step is infinite (partition 0, offset 31)") {
+		t.Errorf("exit %d: %s", r.code, r.err)
+	}
+	if r := s.run(t, fmt.Sprintf(create, "readings:0:0:30"), ""); r.code != 0 || !strings.Contains(r.err, "model line: one step on ") {
 		t.Errorf("exit %d: %s", r.code, r.err)
 	}
 }

@@ -47,7 +47,11 @@ func (s *Service) Function() door.Function {
 // resources serves what can be read.
 func (s *Service) resources() []door.Resource {
 	version := door.One("GET /models/{id}/versions/{n}", "One version of a model.", pipeline.Model{})
+	attempt := door.One("POST /models/{id}/try", "One training step of a model on a few records, before a training is spent on more. Nothing is kept.", pipeline.Trial{})
+	attempt.Body = api.Content{Type: pipeline.TrialForm{}}
+	attempt.Errors = append(attempt.Errors, http.StatusRequestEntityTooLarge)
 	return []door.Resource{
+		{Operation: attempt, Handler: s.try},
 		door.ListOf("GET /models", "Models.", s.Store, (*registry.Tx).Models, "configuration"),
 		door.GetOf("GET /models/{id}", "A model.", s.Store, (*registry.Tx).Model),
 		door.GetOf("GET /models/{id}/versions", "All versions of a model, the newest first.", s.Store, versions),

@@ -15,7 +15,9 @@ import (
 	"github.com/kafkaml/kafkaml/shared/features"
 	"github.com/kafkaml/kafkaml/shared/inspect"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/control"
 )
 
 const (
@@ -114,14 +116,23 @@ func (s *Service) look(ctx context.Context, a stream.About, limit int64) (l Look
 	return l, nil
 }
 
-// tryForm is the body of POST /topics/{topic}/preview.
-type tryForm struct {
+// TryForm is the body of POST /topics/{topic}/preview.
+type TryForm struct {
 	Deployment int64           `json:"deployment" example:"1" description:"deployment whose models are to take the records"`
 	Format     pipeline.Format `json:"input_format" example:"JSON"`
 	Config     json.RawMessage `json:"input_config,omitempty" types:"object,null"`
 	Since      string          `json:"since,omitempty" description:"of the records from this time on, as a datasource is made of them; the newest ones where neither is given"`
 	Until      string          `json:"until,omitempty" description:"of the records before this time"`
+	Ranges     []Span          `json:"ranges,omitempty" description:"of these records, in place of times"`
 	Limit      int             `json:"limit,omitempty" minimum:"1" maximum:"200" description:"records to show (default: 5)"`
+	Batch      int             `json:"batch,omitempty" minimum:"0" maximum:"32" description:"records to give as a batch, for POST /models/{id}/try (default: none)"`
+}
+
+// Span is a run of records of one partition of the topic.
+type Span struct {
+	Partition int   `json:"partition" minimum:"0"`
+	Offset    int64 `json:"offset" minimum:"0"`
+	Length    int64 `json:"length" minimum:"1"`
 }
 
 // Tried is the answer of POST /topics/{topic}/preview.
@@ -130,6 +141,17 @@ type Tried struct {
 	Tried  int64  `json:"tried" description:"records that were decoded, or could not be"`
 	Failed int64  `json:"failed" description:"of them, those that could not be decoded"`
 	First  string `json:"first,omitempty" description:"the first of these: its place, and why"`
+	Fatal  bool   `json:"fatal,omitempty" description:"a training on them would fail: on_bad of the input_config does not take so many"`
+
+	Batch  *pipeline.Batch `json:"batch,omitempty" nullable:"false" description:"some of the records as a model takes them: the first of each partition, and those of the smallest and the largest numbers; absent where none was asked for, or one record is too large"`
+	Models []Trainee       `json:"models" nullable:"false" description:"the models of the deployment, each with the version that it trains"`
+}
+
+// Trainee is a model of a deployment.
+type Trainee struct {
+	Model   int64  `json:"model"`
+	Version int    `json:"version"`
+	Name    string `json:"name"`
 }
 
 // tryOut serves POST /topics/{topic}/preview: the newest records of a topic as
@@ -145,7 +167,7 @@ func (s *Service) tryOut(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Service) try(r *http.Request) (t Tried, err error) {
-	form := tryForm{Limit: 5}
+	form := TryForm{Limit: 5}
 	body, err := io.ReadAll(r.Body)
 	if err == nil {
 		err = json.Unmarshal(body, &form)
@@ -156,8 +178,14 @@ func (s *Service) try(r *http.Request) (t Tried, err error) {
 	if form.Limit < 1 || form.Limit > previewMost {
 		return t, pipeline.Invalidf("limit", "%d is not from 1 to %d", form.Limit, previewMost)
 	}
+	if form.Batch < 0 || form.Batch > batchMost {
+		return t, pipeline.Invalidf("batch", "%d is not from 0 to %d", form.Batch, batchMost)
+	}
 	export, err := s.models(r.Context(), form.Deployment)
 	if err != nil {
+		return t, err
+	}
+	if t.Models, err = s.trainees(r.Context(), form.Deployment); err != nil {
 		return t, err
 	}
 	decoder, err := features.ForTraining(form.Format, form.Config, export, s.Schemas != nil)
@@ -171,6 +199,9 @@ func (s *Service) try(r *http.Request) (t Tried, err error) {
 	p := newPreviewer(decoder, s.Schemas, form.Limit)
 	if decoder.Join() == nil {
 		p.checks = features.NewChecks(export, decoder)
+		if form.Batch > 0 {
+			p.sampler = newSampler(decoder, form.Batch, a.Partitions)
+		}
 	}
 	err = s.some(r.Context(), a, form, func(record stream.Record) error {
 		fault, err := p.take(r.Context(), record)
@@ -182,23 +213,28 @@ func (s *Service) try(r *http.Request) (t Tried, err error) {
 		return err
 	})
 	p.finish()
-	t.Preview = p.Preview
+	t.Preview, t.Batch, t.Fatal = p.Preview, p.sampler.batch(), fatal(decoder.Tolerance(), t.Tried, t.Failed)
 	return t, err
+}
+
+// fatal reports whether so many records at fault, of so many, end a training.
+func fatal(t features.Tolerance, tried, failed int64) bool {
+	if !t.Skips() {
+		return failed > 0
+	}
+	most := t.Most(0) // 0 where it is a share of all records, which nobody has counted
+	return failed > 0 && (failed == tried || most > 0 && failed > most)
 }
 
 // some gives records of a topic to each, at most countedRecords: the newest, or
 // of the ranges between two times the first and the last of each.
-func (s *Service) some(ctx context.Context, a stream.About, form tryForm, each func(stream.Record) error) error {
-	if form.Since == "" && form.Until == "" {
+func (s *Service) some(ctx context.Context, a stream.About, form TryForm, each func(stream.Record) error) error {
+	ranges, err := s.ranges(ctx, a, form)
+	if err != nil {
+		return err
+	}
+	if ranges == nil {
 		return s.newestOf(ctx, a, countedRecords, each)
-	}
-	since, until, err := form.times()
-	if err != nil {
-		return err
-	}
-	ranges, err := s.Cluster.Between(ctx, a.Name, nil, since, until)
-	if err != nil {
-		return err
 	}
 	share := max(1, countedRecords/2/int64(len(ranges)))
 	for _, r := range ranges {
@@ -221,14 +257,43 @@ func (s *Service) some(ctx context.Context, a stream.About, form tryForm, each f
 	return nil
 }
 
+// ranges are those that a form names, nil where it names none.
+func (s *Service) ranges(ctx context.Context, a stream.About, form TryForm) (all []pipeline.Range, err error) {
+	for i, r := range form.Ranges {
+		if r.Partition < 0 || r.Partition >= a.Partitions || r.Offset < 0 || r.Length < 1 {
+			return nil, pipeline.Invalidf(fmt.Sprintf("ranges.%d", i), "%d:%d:%d is no range of the %d partitions of %s", r.Partition, r.Offset, r.Length, a.Partitions, a.Name)
+		}
+		all = append(all, pipeline.Range{Topic: a.Name, Partition: r.Partition, Offset: r.Offset, Length: r.Length})
+	}
+	if all != nil || (form.Since == "" || form.Since == control.Earliest) && form.Until == "" {
+		return all, nil
+	}
+	since, until, err := form.times()
+	if err != nil {
+		return nil, err
+	}
+	return s.Cluster.Between(ctx, a.Name, nil, since, until)
+}
+
 // times are those between which records are to be tried.
-func (f tryForm) times() (since, until time.Time, err error) {
+func (f TryForm) times() (since, until time.Time, err error) {
 	now := time.Now()
-	if f.Since != "" {
+	if f.Since != "" && f.Since != control.Earliest {
 		since, err = pipeline.ParseMoment("since", f.Since, now)
 	}
 	if f.Until != "" && err == nil {
 		until, err = pipeline.ParseMoment("until", f.Until, now)
 	}
 	return since, until, err
+}
+
+// trainees are the models of a deployment.
+func (s *Service) trainees(ctx context.Context, deployment int64) (all []Trainee, err error) {
+	return registry.Read(ctx, s.Store, func(tx *registry.Tx) ([]Trainee, error) {
+		page, err := tx.Results(registry.Query{By: map[string]int64{"deployment": deployment}})
+		for _, r := range page.Items {
+			all = append(all, Trainee{r.Model, r.ModelVersion, r.ModelName})
+		}
+		return all, err
+	})
 }

@@ -150,6 +150,7 @@ type previewer struct {
 	decoder       *features.Decoder
 	checks        *features.Checks  // what a training refuses beside; nil where nobody asks
 	windows       *features.Windows // nil where each record is a sample
+	sampler       *sampler
 	schemas       *schemas.Client
 	inputs        [][]byte
 	labels        [][]byte
@@ -226,6 +227,7 @@ func (p *previewer) take(ctx context.Context, r stream.Record) (fault, err error
 	}
 	if complete {
 		p.count()
+		p.sampler.add(r, p.inputs, p.labels)
 	}
 	return fault, nil
 }

@@ -56,7 +56,7 @@ func (s *Service) resources() []door.Resource {
 	)
 	tail.Answer.Media = api.Stream
 	preview := door.One("POST /topics/{topic}/preview", "The newest records of a topic as the tensors of a deployment's models.", Tried{})
-	preview.Body = api.Content{Type: tryForm{}}
+	preview.Body = api.Content{Type: TryForm{}}
 	limit := func(most string) api.Param {
 		return api.Param{Name: "limit", Value: 0, About: "at most so many, up to " + most, Example: 10}
 	}

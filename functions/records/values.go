@@ -21,6 +21,12 @@ func (Values) JSONSchemaBytes() ([]byte, error) {
 // MarshalJSON implements json.Marshaler.
 func (v Values) MarshalJSON() ([]byte, error) { return v, nil }
 
+// UnmarshalJSON implements json.Unmarshaler.
+func (v *Values) UnmarshalJSON(b []byte) error {
+	*v = append((*v)[:0], b...)
+	return nil
+}
+
 // values are those of the tensors of a record that is shown as item.
 func (p *previewer) values(item *Decoded, tensors []codec.Tensor, data [][]byte) []Values {
 	all := make([]Values, len(tensors))

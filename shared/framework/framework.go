@@ -118,6 +118,10 @@ type Builder interface {
 	// be absent or empty: the files of Bundle.Exported. An error of the person's
 	// source is an Invalid *pipeline.Error with its position.
 	Export(ctx context.Context, s Source, dir string) (pipeline.Export, error)
+	// Try runs a source and one training step of its model on a batch. What is
+	// wrong with the step is part of the Trial; what is wrong with the source is an
+	// error as of Export.
+	Try(ctx context.Context, s Source, b TrialBatch) (Trial, error)
 	// Health is nil while it can build, or says what is missing.
 	Health() error
 	// Close ends it and what it runs.

@@ -34,6 +34,7 @@ test('a topic that lies there is trained on', async ({ tab, given, machine }) =>
   const tensors = tab.region('Tensors').last()
   await expect(tensors.getByRole('row')).toHaveCount(6) // a head, five records
   await expect(page.getByRole('list', { name: 'Labels' }).getByRole('listitem')).toHaveText(['0 150', '1 150'])
+  await expect(page.getByRole('list', { name: 'Models' })).toHaveText(/trains: loss [\d.]+, .* in .* s/) // one step of it, on some of them
   await accessible(page, 'a topic and its tensors', ['dark'])
   await page.getByLabel('Use rest as', { exact: true }).selectOption({ label: '–' })
   await expect(page.getByRole('status').last()).toContainText('300 of them could not be. The first: partition 0, offset 0') // before anything is sent

@@ -138,9 +138,15 @@ func datasources(env *cli.Env) *cobra.Command {
 }
 
 func createDatasource(env *cli.Env, k kind[pipeline.Datasource]) *cobra.Command {
-	var watch bool
+	var watch, unchecked bool
 	create := k.create(edit[pipeline.Datasource]{
 		verb: "create", past: "created",
+		check: func(ctx context.Context, c *client.Client, data map[string]any) error {
+			if unchecked || env.AsCurl() {
+				return nil
+			}
+			return checkDatasource(ctx, env, c, data)
+		},
 		done: func(ctx context.Context, c *client.Client, d pipeline.Datasource) error {
 			if watch {
 				return watchTraining(ctx, env, c, d.Deployment)
@@ -150,8 +156,12 @@ func createDatasource(env *cli.Env, k kind[pipeline.Datasource]) *cobra.Command 
 		},
 	}, membersUsage)
 	create.Short = "Train on records that lie in topics already"
+	create.Long = `Train on records that lie in topics already. First some of them are decoded, and
+each model makes one training step on a few, as "topics preview" shows; what
+would not train is refused before anything is sent.`
 	create.Example = "  " + env.Program + ` datasources create --topic orders --since 7d --deployment 1 --format JSON \
     --input-config '{"data_fields": ["amount", "items"], "label_field": "returned"}' --validation-rate 0.2`
+	create.Flags().BoolVar(&unchecked, "unchecked", false, "do not try the records and the models first")
 	create.Flags().BoolVarP(&watch, "watch", "w", false, "follow the trainings until they end")
 	return create
 }

@@ -21,7 +21,7 @@ import (
 // topics are those of the brokers, as a training might use them.
 func topics(env *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{Use: "topics", Aliases: []string{"topic"}, Short: "Topics that a model might train on, and what lies in them"}
-	return cli.Group(cmd, listTopics(env), showTopic(env))
+	return cli.Group(cmd, listTopics(env), showTopic(env), previewTopic(env))
 }
 
 func listTopics(env *cli.Env) *cobra.Command {

@@ -41,11 +41,12 @@ var (
 	errDisk = errors.New("the model writes too many files")
 )
 
-// run has one child build and export the model into scratch and returns its
-// exit code when it is dead. A killed child's error says why it was killed.
-func (j *job) run(ctx context.Context, z *zygote, s framework.Source, scratch string) (int, error) {
+// run has one child build the model, and export it into scratch or train it one
+// step on a batch, and returns its exit code when it is dead. A killed child's
+// error says why it was killed.
+func (j *job) run(ctx context.Context, z *zygote, s framework.Source, b *batch, scratch string) (int, error) {
 	texts, err := json.Marshal(map[string]any{
-		"imports": s.Imports, "source": s.Text, "label": map[string]any{"dtype": s.Label.DType, "shape": s.Label.Shape},
+		"imports": s.Imports, "source": s.Text, "label": map[string]any{"dtype": s.Label.DType, "shape": s.Label.Shape}, "batch": b,
 	})
 	if err != nil {
 		return 0, err

@@ -104,40 +104,62 @@ func Build(ctx context.Context, log *slog.Logger) (framework.Builder, error) {
 // SavedModel) and keras/ (the template of a .keras file). What is wrong with
 // the person's texts is an Invalid *pipeline.Error with field and position; a
 // worker that cannot run them now is an Unavailable one.
-func (w *Worker) Export(ctx context.Context, s framework.Source, dir string) (pipeline.Export, error) {
+func (w *Worker) Export(ctx context.Context, s framework.Source, dir string) (export pipeline.Export, err error) {
+	err = w.child(ctx, s, nil, func(c *done) error {
+		var places *places
+		if export, places, err = c.export(); err != nil {
+			return err
+		}
+		export.Libraries = c.zygote.hello.Libraries // not the child's word
+		if err := collect(c.scratch, dir, export); err != nil {
+			export = pipeline.Export{}
+			return places.locate(err, c.texts)
+		}
+		return nil
+	})
+	return export, err
+}
+
+// done is a child that has ended.
+type done struct {
+	*job
+	zygote  *zygote
+	scratch string
+	texts   lines
+	report  report
+}
+
+// child has a child do what s and b ask for, and judge look at what it leaves
+// while that is there.
+func (w *Worker) child(ctx context.Context, s framework.Source, b *batch, judge func(*done) error) error {
 	if err := checkTexts(s.Imports, s.Text); err != nil {
-		return pipeline.Export{}, err
+		return err
 	}
 	select {
 	case w.slots <- struct{}{}:
 		defer func() { <-w.slots }()
 	case <-ctx.Done():
-		return pipeline.Export{}, ctx.Err()
+		return ctx.Err()
 	}
 	z, err := w.ready(ctx)
 	if err != nil {
-		return pipeline.Export{}, unavailable(err)
+		return unavailable(err)
 	}
 	if err := z.fenced(); err != nil {
-		return pipeline.Export{}, err
+		return err
 	}
 	scratch, err := w.place.scratch()
 	if err != nil {
-		return pipeline.Export{}, unavailable(err)
+		return unavailable(err)
 	}
 	defer w.removeScratch(scratch)
 	j := &job{id: w.ids.Add(1), limits: w.limits, started: make(chan int, 1), exited: make(chan int, 1)}
-	code, err := j.run(ctx, z, s, scratch)
-	texts := lines{s.Imports, s.Text}
-	export, places, err := j.judge(ctx, code, err, texts)
-	if err != nil {
-		return pipeline.Export{}, err
+	code, err := j.run(ctx, z, s, b, scratch)
+	c := &done{job: j, zygote: z, scratch: scratch, texts: lines{s.Imports, s.Text}}
+	if c.report, err = j.judge(ctx, code, err, c.texts); err != nil {
+		return err
 	}
-	export.Libraries = z.hello.Libraries // not the child's word
-	if err := collect(scratch, dir, export); err != nil {
-		return pipeline.Export{}, places.locate(err, texts)
-	}
-	return export, nil
+	return judge(c)
 }
 
 func (w *Worker) removeScratch(dir string) {

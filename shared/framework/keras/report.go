@@ -24,6 +24,7 @@ const maxWarnings = 50
 type report struct {
 	Missing  string             `json:"missing"` // the fence that could not be put up
 	Export   *pipeline.Export   `json:"export"`
+	Trial    *trial             `json:"trial"`
 	Error    *complaint         `json:"error"`
 	Warnings []pipeline.Warning `json:"warnings"`
 	Places   places             `json:"places"`
@@ -65,38 +66,46 @@ func (l lines) text(field string) string {
 	return l.source
 }
 
-// judge turns a dead child's exit code, kill reason and report into an export
-// or into an error that a person can read. The report is the child's word: it
-// is bounded here and checked against the files by Verify.
-func (j *job) judge(ctx context.Context, code int, err error, texts lines) (pipeline.Export, *places, error) {
+// judge turns a dead child's exit code, kill reason and report into what it has
+// done or into an error that a person can read. The report is the child's word:
+// its parts are bounded by who takes them.
+func (j *job) judge(ctx context.Context, code int, err error, texts lines) (r report, _ error) {
 	switch {
 	case errors.Is(err, errWall):
-		return pipeline.Export{}, nil, refuse(err.Error(), "build a smaller model, or try again when this machine is less busy; the source should only define and compile it")
+		return r, refuse(err.Error(), "build a smaller model, or try again when this machine is less busy; the source should only define and compile it")
 	case errors.Is(err, errDisk):
-		return pipeline.Export{}, nil, refuse(err.Error(), "build a smaller model; the source should only define and compile it")
+		return r, refuse(err.Error(), "build a smaller model; the source should only define and compile it")
 	case ctx.Err() != nil:
-		return pipeline.Export{}, nil, ctx.Err()
+		return r, ctx.Err()
 	case err != nil:
-		return pipeline.Export{}, nil, unavailable(err)
+		return r, unavailable(err)
 	}
-	r, err := j.report(code)
-	if err != nil {
-		return pipeline.Export{}, nil, err
+	if r, err = j.read(code); err != nil {
+		return r, err
 	}
 	if r.Missing != "" {
-		return pipeline.Export{}, nil, unavailable(fmt.Errorf("a fence is missing: %s", plain(r.Missing, 500)))
+		return r, unavailable(fmt.Errorf("a fence is missing: %s", plain(r.Missing, 500)))
 	}
 	if r.Error != nil {
-		return pipeline.Export{}, nil, r.Error.refusal(texts)
+		return r, r.Error.refusal(texts)
 	}
-	e := *r.Export
-	e.Warnings = warnings(slices.Concat(r.Warnings, e.Warnings))
-	e.Printed = plain(string(j.output), maxOutput)
-	return e, &r.Places, nil
+	return r, nil
 }
 
-// report reads the result pipe's bytes.
-func (j *job) report(code int) (r report, err error) {
+// export is what the child says that it has exported; Verify checks it against the
+// files.
+func (c *done) export() (pipeline.Export, *places, error) {
+	if c.report.Export == nil {
+		return pipeline.Export{}, nil, interfered()
+	}
+	e := *c.report.Export
+	e.Warnings = warnings(slices.Concat(c.report.Warnings, e.Warnings))
+	e.Printed = plain(string(c.output), maxOutput)
+	return e, &c.report.Places, nil
+}
+
+// read reads the result pipe's bytes.
+func (j *job) read(code int) (r report, err error) {
 	if len(j.result) > maxResult {
 		return r, refuse("the model's description is larger than 1 MiB", "use fewer layers")
 	}
@@ -105,8 +114,8 @@ func (j *job) report(code int) (r report, err error) {
 	}
 	d := json.NewDecoder(bytes.NewReader(j.result))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&r); err != nil || d.More() || (r.Missing == "" && r.Export == nil && r.Error == nil) {
-		return r, refuse("the source interfered with the process that reads it", "the source should only define and compile the model")
+	if err := d.Decode(&r); err != nil || d.More() || (r.Missing == "" && r.Export == nil && r.Trial == nil && r.Error == nil) {
+		return r, interfered()
 	}
 	return r, nil
 }
@@ -127,6 +136,10 @@ func (j *job) ended(code int) error {
 
 func refuse(reason, hint string) *pipeline.Error {
 	return &pipeline.Error{Op: op, Kind: pipeline.Invalid, Field: "source", Reason: reason, Hint: hint}
+}
+
+func interfered() error {
+	return refuse("the source interfered with the process that reads it", "the source should only define and compile the model")
 }
 
 func unavailable(err error) *pipeline.Error {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -15,18 +16,33 @@ func FuzzReport(f *testing.F) {
 	f.Add([]byte(`{"export": {"inputs": []}, "warnings": [{"field": "source", "line": 1, "message": "m"}]}`), "out", 0)
 	f.Add([]byte(`{"error": {"field": "imports", "line": 1, "column": 2, "end_line": 1, "end_column": 3, "reason": "r", "hint": "h"}}`), "", 0)
 	f.Add([]byte(`{"error": {"field": "x", "line": -1, "end_line": 99999999, "reason": "\u0000\u001b[2J"}}`), "\xff\x00", 0)
+	f.Add([]byte(`{"trial": {"records": 2, "seconds": 0.1, "metrics": {"loss": 1}, "fault": {"reason": "r", "line": 2, "record": 1, "failing": 1, "tried": 2}}}`), "", 0)
+	f.Add([]byte(`{"trial": {"records": 2, "seconds": -1, "metrics": {"loss": "NaN"}}}`), "", 0)
 	f.Add([]byte(`{"missing": "Landlock"}`), "", 0)
 	f.Add([]byte(`{} {}`), "", 0)
 	f.Add([]byte(``), "", -9)
 	f.Fuzz(func(t *testing.T, result []byte, output string, code int) {
 		j := &job{result: result, output: []byte(output)}
 		texts := lines{"import keras\n", "x = 1\ny = 2\n"}
-		e, _, err := j.judge(t.Context(), code, nil, texts)
-		if err == nil {
-			if !utf8.ValidString(e.Printed) || len(e.Warnings) > maxWarnings || code != 0 {
-				t.Errorf("took %+v", e)
+		r, err := j.judge(t.Context(), code, nil, texts)
+		c := &done{job: j, texts: texts, report: r}
+		switch {
+		case err != nil:
+		case r.Export != nil:
+			e, _, err := c.export()
+			if err != nil || !utf8.ValidString(e.Printed) || len(e.Warnings) > maxWarnings || code != 0 {
+				t.Errorf("took %+v, %v", e, err)
 			}
 			return
+		default:
+			const records = 2
+			var said framework.Trial
+			if said, err = r.Trial.checked(records, texts); err == nil {
+				if loss := said.Metrics["loss"]; said.Fault == nil && loss-loss != 0 || said.Fault != nil && (said.Fault.Record < -1 || said.Fault.Record >= records) {
+					t.Errorf("took %+v", said)
+				}
+				return
+			}
 		}
 		var refusal *pipeline.Error
 		if !errors.As(err, &refusal) || refusal.Message() == "" || strings.ContainsRune(refusal.Reason, '\x1b') {

@@ -65,6 +65,12 @@ export async function send<T>(command: Command, options: { keepalive?: boolean }
   return event.data as T
 }
 
+/** Posts a question, which changes nothing, and gives the answer. */
+export async function ask<T>(step: Step, path: string, question: unknown, signal?: AbortSignal): Promise<T> {
+  const answer = await request(urlOf(step, path), { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(question), ...(signal ? { signal } : {}) })
+  return (await answer.json()) as T
+}
+
 /** Fetches and throws a Refusal for anything but a 2xx. */
 export async function request(url: string, init: RequestInit = {}): Promise<Response> {
   let answer: Response

@@ -76,6 +76,13 @@ export interface BadRecord {
   reason: string
   topic: string
 }
+export interface Batch {
+  inputs: Packed[]
+  /** none where the model trains without, or no label is known yet */
+  labels: Packed[]
+  /** where each of them lies */
+  records: Place[]
+}
 export interface Column {
   /** records in which it is infinite */
   infinite?: number
@@ -553,10 +560,25 @@ export interface Origin {
   /** Kafka's id of the topic, by which one that was made anew is told apart */
   topic_id?: string
 }
+export interface Packed {
+  /** in base64: little-endian, row-major; of text each element as its length in 4 bytes and its UTF-8 */
+  data: string
+  /** NumPy's name: float32, int64, bool, string ... */
+  dtype: string
+  name: string
+  /** sizes of one record, without the batch; -1 where it is not known yet; empty for a scalar */
+  shape: number[]
+  /** name in the SavedModel's serving signature, which takes word characters only; empty where it is the name */
+  signature?: string
+}
 export interface Page<T> {
   items: T[]
   /** cursor of the next part */
   next?: string
+}
+export interface Place {
+  offset: number
+  partition: number
 }
 export interface Position {
   column?: number
@@ -729,6 +751,11 @@ export interface Topic {
   /** how long records stay */
   retention: string
 }
+export interface Trainee {
+  model: number
+  name: string
+  version: number
+}
 export interface TrainingKwargs {
   class_weight?: Record<string, number>
   epochs: number
@@ -738,7 +765,36 @@ export interface TrainingKwargs {
   validation_freq?: number
   verbose: number
 }
+export interface Trial {
+  /** layers that were adapted on these records; a training adapts them on its training split */
+  adapted?: string[]
+  /** why the model would not train; absent where it would */
+  fault?: TrialFault
+  /** of the step, loss first among them; none where it failed */
+  metrics: Metrics
+  model: number
+  records: number
+  /** that the step took, with what the first one has to prepare */
+  seconds: number
+  version: number
+}
+export interface TrialFault {
+  /** place in the model's source */
+  at?: Position
+  /** records with which it fails when they are alone */
+  failing: number
+  /** imports or source, where the fault has a place in it */
+  field?: string
+  hint?: string
+  reason: string
+  /** the first record with which the step fails when it is alone; absent where each alone is well */
+  record?: Place
+  /** records that were tried alone */
+  tried: number
+}
 export interface Tried {
+  /** some of the records as a model takes them: the first of each partition, and those of the smallest and the largest numbers; absent where none was asked for, or one record is too large */
+  batch?: Batch
   /** records that counts is about */
   counted: number
   /** of the labels, where they are few whole numbers */
@@ -755,6 +811,8 @@ export interface Tried {
   left_out?: number
   /** why none of the records looked at make one */
   no_window?: string
+  /** the models of the deployment, each with the version that it trains */
+  models: Trainee[]
   /** records that were decoded, or could not be */
   tried: number
   /** where the input_config has a window: each item is one, or a record at fault; what became of the records looked at */

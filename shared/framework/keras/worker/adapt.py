@@ -320,10 +320,15 @@ class Adapting:
             if level in self._pruned:
                 out[f"seen{level}"] = traced(lambda *xs, p=self._pruned[level]: p(*xs), specs)
             taken = [s for l in self.of(level) for s in l.takes()]
-            out[f"set{level}"] = traced(lambda *given, level=level: self._set(level, given), taken)
+            out[f"set{level}"] = traced(lambda *given, level=level: self.set(level, given), taken)
         return out
 
-    def _set(self, level, given):
+    def see(self, level, inputs):
+        """What enters the layers of a level, of a batch of inputs, by the names of the signature."""
+        return self._pruned[level](*inputs) if level in self._pruned else {}
+
+    def set(self, level, given):
+        """Gives the layers of a level what was counted."""
         given, done = list(given), []
         for l in self.of(level):
             count = len(l.takes())

@@ -1,4 +1,4 @@
-"""One request: the fences, the person's source, the export, the result.
+"""One request: the fences, the person's source, the export or one training step, the result.
 
 From the first line of the person's source on, nothing in this process can be
 believed; the Go side checks what it says and what it leaves.
@@ -18,6 +18,7 @@ _RESULT = 3  # file descriptor, after settle()
 def preload():
     """Imports what a request would import, without starting the eager context."""
     import export  # noqa: F401
+    import trial  # noqa: F401
     import keras  # noqa: F401
     import numpy.random  # noqa: F401
     import tensorflow  # noqa: F401
@@ -86,7 +87,10 @@ def main(request, descriptors, zygote, site, worker):
     except fences.Missing as e:
         report = {"missing": str(e)}
     else:
-        report = source.export(texts["imports"], texts["source"], os.path.join(scratch, "export"), texts["label"])
+        if texts.get("batch"):
+            report = source.attempt(texts["imports"], texts["source"], texts["batch"], texts["label"])
+        else:
+            report = source.export(texts["imports"], texts["source"], os.path.join(scratch, "export"), texts["label"])
     _flush()
     data = memoryview(json.dumps(report).encode())
     while data:

@@ -20,6 +20,32 @@ def export(imports, source, out, label=None):
     "warnings": list}; never raises. places has the lines of layers, of nodes that
     will be refused, and of compile.
     """
+    def use(model, person, layers, nodes):
+        import export as exporter
+
+        said = exporter.export(model, out, label)
+        _check_classes(said, person)
+        return {"export": said, "places": {"layers": layers, "nodes": nodes, "compile": _line(person.compile_call())}}
+
+    return _with_model(imports, source, use)
+
+
+def attempt(imports, source, batch, label=None):
+    """Runs the texts as export does, and one training step of the model on a batch.
+
+    Gives {"trial": dict, "warnings": list} or {"error": dict, "warnings": list};
+    never raises.
+    """
+    def use(model, person, *_):
+        import trial
+
+        return {"trial": trial.run(model, person, batch, label)}
+
+    return _with_model(imports, source, use)
+
+
+def _with_model(imports, source, use):
+    """Gives what use(model, person, layers, nodes) says of the model that the texts build, or the error, with the warnings heard."""
     import keras
 
     person = diagnosis.Person(imports=_unmarked(imports), source=_unmarked(source))
@@ -30,13 +56,7 @@ def export(imports, source, out, label=None):
         _ignore_scopes(person, heard)
         _stay_eager(person, heard)
         keras.utils.set_random_seed(0)  # the same source gives the same initial weights
-        model = _model(_run(person), person)
-        import export as exporter
-
-        said = exporter.export(model, out, label)
-        _check_classes(said, person)
-        return {"export": said, "warnings": heard,
-                "places": {"layers": layers, "nodes": nodes, "compile": _line(person.compile_call())}}
+        return {**use(_model(_run(person), person), person, layers, nodes), "warnings": heard}
     except diagnosis.Refused as e:
         return {"error": e.report, "warnings": heard}
     except BaseException as e:  # SystemExit, KeyboardInterrupt and MemoryError are the person's too
