@@ -143,6 +143,8 @@ type Tried struct {
 	First  string `json:"first,omitempty" description:"the first of these: its place, and why"`
 	Fatal  bool   `json:"fatal,omitempty" description:"a training on them would fail: on_bad of the input_config does not take so many"`
 
+	Joined *pipeline.Joined `json:"joined,omitempty" nullable:"false" description:"what became of labels that come later, on another topic, among the newest 20,000 of both"`
+
 	Batch  *pipeline.Batch `json:"batch,omitempty" nullable:"false" description:"some of the records as a model takes them: the first of each partition, and those of the smallest and the largest numbers; absent where none was asked for, or one record is too large"`
 	Models []Trainee       `json:"models" nullable:"false" description:"the models of the deployment, each with the version that it trains"`
 }
@@ -197,24 +199,61 @@ func (s *Service) try(r *http.Request) (t Tried, err error) {
 		return t, err
 	}
 	p := newPreviewer(decoder, s.Schemas, form.Limit)
-	if decoder.Join() == nil {
-		p.checks = features.NewChecks(export, decoder)
-		if form.Batch > 0 {
-			p.sampler = newSampler(decoder, form.Batch, a.Partitions)
+	most := int64(countedRecords)
+	if decoder.Join() != nil {
+		if err := s.learn(r.Context(), p, form, &t); err != nil {
+			return t, err
 		}
+		most = joinedRecords
 	}
-	err = s.some(r.Context(), a, form, func(record stream.Record) error {
+	p.checks = features.NewChecks(export, decoder)
+	if form.Batch > 0 {
+		p.sampler = newSampler(decoder, form.Batch, a.Partitions)
+	}
+	err = s.some(r.Context(), a, form, most, func(record stream.Record) error {
 		fault, err := p.take(r.Context(), record)
-		if t.Tried++; fault != nil {
-			if t.Failed++; t.First == "" {
-				t.First = fmt.Sprintf("partition %d, offset %d: %s", record.Partition, record.Offset, explained(fault))
-			}
-		}
+		t.took(record, fault, "")
 		return err
 	})
 	p.finish()
 	t.Preview, t.Batch, t.Fatal = p.Preview, p.sampler.batch(), fatal(decoder.Tolerance(), t.Tried, t.Failed)
 	return t, err
+}
+
+// learn reads the labels that come later, on another topic.
+func (s *Service) learn(ctx context.Context, p *previewer, form TryForm, t *Tried) error {
+	j := newJoined(p.decoder.Join(), s.Schemas)
+	a, err := s.about(ctx, j.Topic)
+	if err != nil {
+		var refusal *pipeline.Error
+		if errors.As(err, &refusal) && refusal.Field == "topic" {
+			refusal.Field = "input_config.label.topic"
+		}
+		return err
+	}
+	_, labels := p.decoder.Step()
+	size := labels[0].Bytes()
+	err = s.some(ctx, a, TryForm{Since: form.Since, Until: form.Until}, joinedRecords, func(r stream.Record) error {
+		fault, err := j.learn(ctx, r, size)
+		if fault != nil {
+			t.took(r, fault, "topic "+j.Topic+", ")
+		}
+		return err
+	})
+	p.joins(j)
+	t.Joined = &j.Joined
+	return err
+}
+
+// took counts a record that was tried; the place of one at fault begins by prefix.
+func (t *Tried) took(r stream.Record, fault error, prefix string) {
+	t.Tried++
+	if fault == nil {
+		return
+	}
+	if t.Failed++; t.First == "" {
+		t.First = fmt.Sprintf("%spartition %d, offset %d: %s", prefix, r.Partition, r.Offset, explained(fault))
+	}
 }
 
 // fatal reports whether so many records at fault, of so many, end a training.
@@ -226,17 +265,17 @@ func fatal(t features.Tolerance, tried, failed int64) bool {
 	return failed > 0 && (failed == tried || most > 0 && failed > most)
 }
 
-// some gives records of a topic to each, at most countedRecords: the newest, or
-// of the ranges between two times the first and the last of each.
-func (s *Service) some(ctx context.Context, a stream.About, form TryForm, each func(stream.Record) error) error {
+// some gives records of a topic to each, about most of them: the newest, or of the
+// ranges between two times the first and the last of each.
+func (s *Service) some(ctx context.Context, a stream.About, form TryForm, most int64, each func(stream.Record) error) error {
 	ranges, err := s.ranges(ctx, a, form)
 	if err != nil {
 		return err
 	}
 	if ranges == nil {
-		return s.newestOf(ctx, a, countedRecords, each)
+		return s.newestOf(ctx, a, most, each)
 	}
-	share := max(1, countedRecords/2/int64(len(ranges)))
+	share := max(1, most/2/int64(len(ranges)))
 	for _, r := range ranges {
 		ends := []pipeline.Range{r}
 		if r.Length > 2*share {

@@ -151,6 +151,7 @@ type previewer struct {
 	checks        *features.Checks  // what a training refuses beside; nil where nobody asks
 	windows       *features.Windows // nil where each record is a sample
 	sampler       *sampler
+	joined        *joined // nil where records hold their labels, or nobody looks for those of another topic
 	schemas       *schemas.Client
 	inputs        [][]byte
 	labels        [][]byte
@@ -166,24 +167,37 @@ func newPreviewer(d *features.Decoder, registry *schemas.Client, limit int) *pre
 		p.Inputs, p.inputs = append(p.Inputs, described(t)), append(p.inputs, make([]byte, t.Bytes()))
 		elements += weight(t)
 	}
-	for _, t := range labelsOf(d) {
-		p.Labels, p.labels = append(p.Labels, described(t)), append(p.labels, make([]byte, t.Bytes()))
+	for _, t := range d.Labels() {
 		elements += weight(t)
 	}
 	p.limit = max(1, min(limit, previewElements/elements))
 	if d.Window() != nil {
 		p.windows = d.NewSamples()
 	}
-	p.countsAreOver = len(p.labels) != 1 || d.Labels()[0].Elements() != 1
+	p.makeRoom()
 	return p
 }
 
-// labelsOf are the labels that the records themselves hold.
-func labelsOf(d *features.Decoder) []codec.Tensor {
-	if d.Join() != nil {
+// joins lets labels come from another topic.
+func (p *previewer) joins(j *joined) {
+	p.joined = j
+	p.makeRoom()
+}
+
+// makeRoom makes room for the labels that are shown.
+func (p *previewer) makeRoom() {
+	for _, t := range p.labelled() {
+		p.Labels, p.labels = append(p.Labels, described(t)), append(p.labels, make([]byte, t.Bytes()))
+	}
+	p.countsAreOver = len(p.labels) != 1 || p.decoder.Labels()[0].Elements() != 1
+}
+
+// labelled are the labels that are known of records.
+func (p *previewer) labelled() []codec.Tensor {
+	if p.decoder.Join() != nil && p.joined == nil {
 		return nil
 	}
-	return d.Labels()
+	return p.decoder.Labels()
 }
 
 // weight is how many numbers the elements of a tensor count for.
@@ -212,13 +226,16 @@ func (p *previewer) add(ctx context.Context, r stream.Record) error {
 func (p *previewer) take(ctx context.Context, r stream.Record) (fault, err error) {
 	complete := false
 	fault = p.schemas.Decode(ctx, func() (err error) {
-		complete, err = p.decode(&r)
+		complete, err = p.decode(ctx, &r)
 		return err
 	}, schemas.Patience{})
 	if pipeline.KindOf(fault) == pipeline.Unavailable {
 		return nil, fault
 	}
-	if errors.Is(fault, features.ErrLeftOut) {
+	switch {
+	case errors.Is(fault, features.ErrUnlabelled): // counted by joined; it may be a step of a window
+		fault = nil
+	case errors.Is(fault, features.ErrLeftOut):
 		p.LeftOut++
 		return nil, nil
 	}
@@ -233,14 +250,36 @@ func (p *previewer) take(ctx context.Context, r stream.Record) (fault, err error
 }
 
 // decode reports whether inputs and labels now hold a sample.
-func (p *previewer) decode(r *stream.Record) (complete bool, err error) {
+func (p *previewer) decode(ctx context.Context, r *stream.Record) (complete bool, err error) {
 	if p.windows != nil {
-		return p.step(r)
+		return p.step(ctx, r)
 	}
-	if err = p.decoder.Record(p.inputs, p.labels, r); err == nil && p.checks != nil {
-		err = p.checks.Record(p.inputs, p.labels, r.Key)
+	if err = p.decoder.Record(p.inputs, p.labels, r); err != nil {
+		return false, err
+	}
+	if err := p.find(ctx, p.labels, r); err != nil {
+		return false, err
+	}
+	if p.checks != nil {
+		err = p.checks.Record(p.inputs, p.labels, p.keyOf(r))
 	}
 	return err == nil, err
+}
+
+// find looks for the label of a record on another topic, if it comes from one.
+func (p *previewer) find(ctx context.Context, labels [][]byte, r *stream.Record) error {
+	if p.joined == nil {
+		return nil
+	}
+	return p.joined.find(ctx, labels, *r)
+}
+
+// keyOf is the key that may hold the label, nil where the label comes from elsewhere.
+func (p *previewer) keyOf(r *stream.Record) []byte {
+	if p.joined != nil {
+		return nil
+	}
+	return r.Key
 }
 
 // explained is why a record cannot be decoded, with what to do.
@@ -256,7 +295,7 @@ func (p *previewer) append(r stream.Record, fault error) {
 	if fault != nil {
 		item.Error = explained(fault)
 	} else {
-		item.Sample, item.Label = p.values(&item, p.decoder.Inputs(), p.inputs), p.values(&item, labelsOf(p.decoder), p.labels)
+		item.Sample, item.Label = p.values(&item, p.decoder.Inputs(), p.inputs), p.values(&item, p.labelled(), p.labels)
 	}
 	p.Items = append(p.Items, item)
 }

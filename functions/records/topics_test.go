@@ -196,3 +196,54 @@ func TestRecordsWhoseLabelsComeLaterAreShown(t *testing.T) {
 		t.Errorf("status %d, %+v", status, p)
 	}
 }
+
+// A try looks for labels on their topic, as a training does: the newest within the
+// time counts, and what matches none is counted.
+func TestTriesWithLateLabels(t *testing.T) {
+	r := newRig(t)
+	topic, outcomes := streamtest.Topic(t, r.cluster, 1), streamtest.Topic(t, r.cluster, 1)
+	began := time.Now().Add(-3 * time.Hour)
+	var sent, late []stream.Record
+	for i := range 6 {
+		at := began.Add(time.Duration(i) * time.Minute)
+		sent = append(sent, stream.Record{Time: at, Value: fmt.Appendf(nil, `{"id": %d, "a": %d, "b": 2, "c": 3}`, i, i)})
+		label := func(class int, after time.Duration) {
+			late = append(late, stream.Record{Time: at.Add(after), Key: fmt.Append(nil, i), Value: fmt.Appendf(nil, `{"fraud": %d}`, class)})
+		}
+		if i < 4 {
+			label(0, 30*time.Minute)
+		}
+		if i == 1 {
+			label(1, 40*time.Minute)
+		}
+		if i == 4 {
+			label(1, 2*time.Hour) // too late
+		}
+	}
+	late = append(late, stream.Record{Key: []byte("9"), Value: []byte(`{"fraud": "maybe"}`)})
+	for name, records := range map[string][]stream.Record{topic: sent, outcomes: late} {
+		if _, err := r.cluster.Produce(t.Context(), name, 0, records); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var tried struct {
+		Tried, Failed int64
+		First, Field  string
+		Joined        *pipeline.Joined
+		Counts        map[string]int64
+		Items         []struct{ Label [][]float64 }
+		Batch         *pipeline.Batch
+	}
+	config := `{"deployment": %d, "input_format": "JSON", "batch": 8, "input_config": {"inputs": ["a", "b", "c"], "label": {"from": "topic", "topic": "%s", "on": "id", "path": "fraud", "within": "1h"}}}`
+	r.try(t, topic, fmt.Sprintf(config, r.deployment, outcomes), &tried)
+	want := pipeline.Joined{Topic: outcomes, Labels: 6, Matched: 4, Doubled: 1, Unlabelled: 2}
+	if tried.Joined == nil || *tried.Joined != want || tried.Counts["0"] != 3 || tried.Counts["1"] != 1 || len(tried.Items) != 4 || tried.Items[1].Label[0][0] != 1 {
+		t.Errorf("%+v %+v", tried, tried.Joined)
+	}
+	if tried.Failed != 1 || !strings.HasPrefix(tried.First, "topic "+outcomes+", partition 0, offset 6: label: ") || tried.Batch == nil || len(tried.Batch.Records) != 4 || len(tried.Batch.Labels) != 1 {
+		t.Errorf("%+v", tried)
+	}
+	if status := r.try(t, topic, fmt.Sprintf(config, r.deployment, "no-such-topic"), &tried); status < 400 || tried.Field != "input_config.label.topic" {
+		t.Errorf("status %d: %+v", status, tried)
+	}
+}

@@ -1,6 +1,7 @@
 package records
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
@@ -14,7 +15,7 @@ const windowRecords = 50_000
 // step decodes a record of a window, and reports whether inputs and labels now hold
 // one that it completes. Its error may be that of its label alone, as a training
 // has it.
-func (p *previewer) step(r *stream.Record) (complete bool, err error) {
+func (p *previewer) step(ctx context.Context, r *stream.Record) (complete bool, err error) {
 	label, err := p.windows.Read(r)
 	if err == nil && codec.Lacks(label) {
 		err = label
@@ -26,8 +27,11 @@ func (p *previewer) step(r *stream.Record) (complete bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	if label == nil {
+		label = p.find(ctx, labels, r)
+	}
 	if label == nil && p.checks != nil {
-		label = p.checks.Labels(labels, r.Key)
+		label = p.checks.Labels(labels, p.keyOf(r))
 	}
 	if complete = p.windows.Add(r, label == nil); complete {
 		p.windows.Put(p.inputs, p.labels)

@@ -801,18 +801,22 @@ export interface Tried {
   counts?: Record<string, number>
   /** of them, those that could not be decoded */
   failed: number
+  /** a training on them would fail: on_bad of the input_config does not take so many */
+  fatal?: boolean
   /** the first of these: its place, and why */
   first?: string
   inputs: Tensor[]
   /** the first records */
   items: Decoded[]
+  /** what became of labels that come later, on another topic, among the newest 20,000 of both */
+  joined?: Joined
   labels: Tensor[]
   /** records that where of the input_config leaves out, among those looked at */
   left_out?: number
-  /** why none of the records looked at make one */
-  no_window?: string
   /** the models of the deployment, each with the version that it trains */
   models: Trainee[]
+  /** why none of the records looked at make one */
+  no_window?: string
   /** records that were decoded, or could not be */
   tried: number
   /** where the input_config has a window: each item is one, or a record at fault; what became of the records looked at */

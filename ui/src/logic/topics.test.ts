@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Field } from '../api/types'
-import { configOf, label, messageOf, topicWays, useOf, used, type Choice, type TopicForm } from './topics'
+import { configOf, guessLate, label, messageOf, topicWays, useOf, used, type Choice, type TopicForm } from './topics'
 
 const none: Choice = { inputs: { x: [] }, label: '' }
 
@@ -29,6 +29,18 @@ test('words are numbered, and means stand for what is missing', () => {
   })
   expect(configOf({ inputs: { n: ['brand'] }, label: '' }, inputs.slice(0, 1), fields)).toEqual({ inputs: { n: [{ path: 'brand', classes: ['amex', 'visa'] }] } })
   expect(configOf({ inputs: { n: ['a b'] }, label: 'a' }, inputs.slice(0, 1), fields)).toEqual({ data_fields: ['a b'], label_field: 'a' })
+})
+
+test('a label may come later, on another topic', () => {
+  const field = (path: string, more: Partial<Field> = {}): Field => ({ path, holds: 'number', role: 'input', seen: 3, missing: 0, distinct: 3, examples: [], ...more })
+  const labels = [field('payment_id'), field('fraud', { holds: 'text', role: 'label', counts: { no: 2, yes: 1 } })]
+  expect(guessLate('outcomes', undefined, labels, [field('amount'), field('payment_id')])).toMatchObject({ on: 'payment_id', match: 'payment_id', path: 'fraud' })
+  const late = { ...guessLate('outcomes', 'AVRO', labels.slice(1), [field('amount'), field('payment.id')]), within: '24h' }
+  expect(late).toMatchObject({ on: 'payment.id', match: '', path: 'fraud' })
+  expect(configOf({ inputs: { x: ['amount'] }, label: '', late }, [{ name: 'x', dtype: 'float32' }])).toEqual({
+    inputs: { x: 'amount' },
+    label: { from: 'topic', topic: 'outcomes', on: 'payment.id', path: 'fraud', classes: ['no', 'yes'], within: '24h', input_format: 'AVRO' },
+  })
 })
 
 test('a form is a control message and a program', () => {

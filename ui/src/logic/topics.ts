@@ -7,6 +7,41 @@ import type { Terminal } from './ascommand'
 export interface Choice {
   inputs: Record<string, string[]>
   label: string
+  /** Where the label comes later, on another topic. */
+  late?: Late
+}
+
+/** A label of another topic: "" as on and match is the record's key. */
+export interface Late {
+  topic: string
+  on: string
+  match: string
+  path: string
+  within: string
+  /** Of its records, where it is not that of the others. */
+  format?: TopicForm['input_format']
+  fields: TopicField[]
+}
+
+/** A first guess at how records and labels meet: by a field that both have, else by what the key is on one side. */
+export function guessLate(topic: string, format: TopicForm['input_format'] | undefined, fields: readonly TopicField[], others: readonly TopicField[]): Late {
+  const names = fields.map((f) => f.path)
+  const like = (path: string) => /(^|[._])id$|_id$|^id|key|uuid/i.test(path)
+  const both = others.map((f) => f.path).filter((path) => path && names.includes(path))
+  const on = both.find(like) ?? both[0] ?? others.find((f) => like(f.path))?.path ?? ''
+  const match = both.includes(on) ? on : (names.find(like) ?? '')
+  const rest = fields.filter((f) => f.path !== match)
+  const path = (rest.find((f) => f.role === 'label') ?? rest.find((f) => f.counts && !like(f.path)) ?? rest.find((f) => f.holds === 'number' && !like(f.path)) ?? rest[0])?.path ?? ''
+  return { topic, on, match, path, within: '', fields: [...fields], ...(format ? { format } : {}) }
+}
+
+/** The member label of a label that comes later. */
+function lateOf(l: Late): Record<string, unknown> {
+  const label = numbered(l.path, l.fields)
+  return {
+    from: 'topic', topic: l.topic, ...(l.on ? { on: l.on } : {}), ...(l.match ? { match: l.match } : {}),
+    ...(typeof label === 'string' ? { path: label } : (label as object)), ...(l.within ? { within: l.within } : {}), ...(l.format ? { input_format: l.format } : {}),
+  }
 }
 
 /** What a field is used for, so far: an input's name, "" or label. */
@@ -21,7 +56,7 @@ export function used(c: Choice, path: string, as: string): Choice {
   const inputs: Record<string, string[]> = {}
   for (const [name, paths] of Object.entries(c.inputs)) inputs[name] = paths.filter((p) => p !== path)
   if (as && as !== label) inputs[as] = [...(inputs[as] ?? []), path]
-  return { inputs, label: as === label ? path : c.label === path ? '' : c.label }
+  return { ...c, inputs, label: as === label ? path : c.label === path ? '' : c.label }
 }
 
 /** Whether a path is the name of a member of the record itself. */
@@ -45,7 +80,7 @@ function columnOf(path: string, input: Pick<Tensor, 'dtype'>, fields: readonly T
 /** The input_config of a choice: by names where those are enough, else by paths. */
 export function configOf(c: Choice, inputs: Pick<Tensor, 'name' | 'dtype'>[], fields: readonly TopicField[] = []): Record<string, unknown> {
   const columns = inputs.map((t) => (c.inputs[t.name] ?? []).map((path) => columnOf(path, t, fields)))
-  const label = c.label ? numbered(c.label, fields) : undefined
+  const label = c.late ? lateOf(c.late) : c.label ? numbered(c.label, fields) : undefined
   const named = inputs.length === 1 || inputs.every((t, i) => columns[i]?.length === 1 && columns[i]?.[0] === t.name)
   if (named && [...columns.flat(), label ?? 'none'].every((v) => typeof v === 'string' && plain(v))) {
     return { data_fields: columns.flat(), ...(label === undefined ? {} : { label_field: label }) }
