@@ -34,6 +34,7 @@ var rows = []row{
 	{"read", "read and decode a stream", readAndDecode},
 	{"fields", "take numbers out of nested records", takeFields},
 	{"framed", "read records of a schema registry", takeFramed},
+	{"windows", "make windows of 24 records over 1,000 keys", takeWindows},
 	{"latency", "topic to topic latency", latency},
 	{"burst", "topic to topic throughput", burst},
 	{"wide", "direct, 64 partitions against 4", wide},

@@ -99,6 +99,7 @@ func trainings() map[string]training {
 		"M8 subclass":              {file: "subclass-called", records: 16, batch: 8, fit: "epochs=2", x: one(x(6)), y: one(number())},
 		"M9 one device":            {file: "mirrored", records: 16, batch: 8, fit: "epochs=2", x: one(x(6)), y: one(number())},
 		"M10 CTC":                  {file: "ctc-loss", records: 16, batch: 8, fit: "epochs=2", x: one(x(8, 4)), y: one(column{dtype: "int32", shape: []int{3}, fill: func(r, e int) float64 { return 1 + classes(4)(r, e) }}), near: near},
+		"WIN1 arrays":              machineWindows(),
 		"A60":                      {file: "60", records: 16, batch: 8, fit: "epochs=2", x: one(x(6)), y: one(number())},
 	}
 	for id, engine := range map[string]string{"A35": "xla", "A37": "xla", "A64": "xla", "A61": "xla"} {
