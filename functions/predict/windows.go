@@ -57,7 +57,7 @@ type held struct {
 	claim   *stream.Claim
 	log     *slog.Logger
 	windows *sequences       // of its records so far; nil where a record is a sample
-	start   int64            // of the claim, when windows began
+	at      int64            // the offset after the last of them
 	noted   pipeline.Windows // of windows, what the metrics know
 }
 
@@ -65,7 +65,7 @@ type held struct {
 // to come: the process that held it before may have died. Nothing is kept but in
 // the log.
 func (d *direct) hold(ctx context.Context, claim *stream.Claim, log *slog.Logger) (*held, error) {
-	h := &held{direct: d, claim: claim, log: log}
+	h := &held{direct: d, claim: claim, log: log, at: claim.Next()}
 	if d.model.decoder.Window() == nil {
 		return h, nil
 	}
@@ -79,7 +79,7 @@ func (d *direct) hold(ctx context.Context, claim *stream.Claim, log *slog.Logger
 
 // begin forgets all records.
 func (h *held) begin() {
-	h.windows, h.noted, h.start = h.model.newSequences(), pipeline.Windows{}, h.claim.Start()
+	h.windows, h.noted = h.model.newSequences(), pipeline.Windows{}
 }
 
 // restore reads again, without predicting, what windows need of the records
@@ -89,7 +89,7 @@ func (h *held) restore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p := progress{held: h, from: from, to: h.claim.Start(), began: time.Now()}
+	p := progress{held: h, from: from, to: h.at, began: time.Now()}
 	defer h.metrics.restored(h.claim.Partition)
 	lost := func(first, next int64) {
 		if known || first > from { // else it is that the log begins later
@@ -155,13 +155,18 @@ func (p *progress) tell(n int, next int64) {
 	}
 }
 
-// next takes note that records were fetched: what came before records that have
-// expired unread is no longer followed by the next one.
+// next takes note of records that were fetched: where some before them had expired
+// unread, windows do not reach over these.
 func (h *held) next(records []stream.Record) {
-	if h.windows != nil && h.claim.Start() > h.start && records[0].Offset >= h.claim.Start() {
+	if h.windows != nil && skipped(h.at, h.claim.Start(), records[0].Offset) {
 		h.begin()
 	}
 }
+
+// skipped reports whether records are lost between an offset up to which they were
+// taken and those that begin at first, where the claim went on at start: it may
+// have gone on there while others were yet to be taken.
+func skipped(at, start, first int64) bool { return at < start && start <= first }
 
 // done commits that the records before next are handled, with where to read again
 // for the windows as they are now: the state is ahead of a commit at most while
@@ -171,6 +176,7 @@ func (h *held) done(next int64) {
 		h.claim.Done(next)
 		return
 	}
+	h.at = next
 	h.claim.DoneFrom(next, stream.Origin{From: h.windows.From(next), By: h.reader})
 	now := h.windows.Counts()
 	waiting := (now.Records - h.noted.Records) - (now.Windows - h.noted.Windows) - (now.TooLong - h.noted.TooLong)

@@ -293,3 +293,23 @@ func TestStepThatDoesNotFit(t *testing.T) {
 		t.Errorf("the window is %d, %d", first, second)
 	}
 }
+
+// Windows begin anew where records have expired unread, before the first fetch or
+// between two, and nowhere else.
+func TestSkipped(t *testing.T) {
+	for name, c := range map[string]struct {
+		at, start, first int64
+		want             bool
+	}{
+		"the first records":                         {10, 10, 10, false},
+		"behind the marker of a transaction":        {10, 10, 12, false},
+		"expired before the first fetch":            {10, 20, 20, true},
+		"expired, and then a marker":                {10, 20, 21, true},
+		"it went on, but these were fetched before": {10, 20, 15, false},
+		"long after it went on":                     {25, 20, 25, false},
+	} {
+		if got := skipped(c.at, c.start, c.first); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
