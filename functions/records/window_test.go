@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
 )
@@ -55,5 +56,26 @@ func TestWindowsAreShown(t *testing.T) {
 	raw := r.stored(t, r.deployment, []stream.Record{{Key: []byte{0}, Value: []byte{0, 0, 0, 0}}}, `{"data_type": "float32", "data_reshape": "", "label_type": "uint8", "window": {"size": 3}}`)
 	if status := r.read(t, fmt.Sprintf("/datasources/%d/records", raw), &p); status != http.StatusOK || !strings.Contains(p.None, "the stream has 1 records for windows of 3 records") {
 		t.Errorf("RAW: status %d, %+v", status, p)
+	}
+}
+
+// A record that is sent by hand to an inference of windows is a step of one: it has
+// a key, or says why it needs one.
+func TestAStepOfAWindowIsSentByHand(t *testing.T) {
+	r := newRig(t)
+	i := r.idle(t)
+	i.InputConfig = []byte(`{"data_type":"uint8","data_reshape":"","window":{"by":"key","size":3}}`)
+	i.Name = "windows"
+	if err := r.store.Do(t.Context(), func(tx *registry.Tx) error { return tx.CreateInference(&i) }); err != nil {
+		t.Fatal(err)
+	}
+	path := fmt.Sprintf("/inferences/%d/records", i.ID)
+	if status, body := r.post(t, path+"?key=a", []byte{1}); status != http.StatusOK {
+		t.Errorf("%d %s", status, body)
+	}
+	for body, says := range map[string]string{"\x01": "the record has no key, which tells the sequences apart", "\x01\x02\x03": "has 3 bytes, 1 are wanted"} {
+		if status, answer := r.post(t, path, []byte(body)); status != http.StatusUnprocessableEntity || !strings.Contains(answer, says) {
+			t.Errorf("%q: %d %s", body, status, answer)
+		}
 	}
 }
