@@ -62,8 +62,9 @@ func TestWindowsSurviveKills(t *testing.T) {
 	}
 
 	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
 	var load sync.WaitGroup
+	defer load.Wait()
+	defer cancel()
 	load.Go(func() {
 		tick := time.NewTicker(pace)
 		defer tick.Stop()
