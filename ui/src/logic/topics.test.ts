@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Field } from '../api/types'
-import { configOf, guessLate, label, messageOf, topicWays, useOf, used, type Choice, type TopicForm } from './topics'
+import { classesOf, configOf, guessLate, guessWindow, label, messageOf, topicWays, useOf, used, type Choice, type TopicForm } from './topics'
 
 const none: Choice = { inputs: { x: [] }, label: '' }
 
@@ -43,12 +43,37 @@ test('a label may come later, on another topic', () => {
   })
 })
 
+test('records become windows as long as the model takes them', () => {
+  const window = guessWindow([{ shape: [] }, { shape: [12, 3] }], true)
+  expect(window).toEqual({ by: 'key', size: '12', stride: '1', horizon: '0', within: '' })
+  const config = (w: Partial<typeof window>) => configOf({ inputs: { x: ['a'] }, label: 'y', window: { ...window, ...w } }, [{ name: 'x', dtype: 'float32' }])
+  expect(config({})).toEqual({ data_fields: ['a'], label_field: 'y', window: { by: 'key', size: 12 } })
+  expect(config({ by: '', stride: '12', horizon: '-11 0', within: '2h' }).window).toEqual({ size: 12, stride: 12, horizon: [-11, 0], within: '2h' })
+  expect([config({ by: 'field:site' }).window, config({ by: 'field:key' }).window]).toEqual([{ by: 'site', size: 12 }, { by: { path: 'key' }, size: 12 }])
+  expect(config({ size: 'many', horizon: '1' }).window).toEqual({ by: 'key', size: 'many', horizon: 1 })
+})
+
+test('classes are named by their texts', () => {
+  expect(classesOf({ label: { path: 'a', classes: ['no', 'yes'] } })).toEqual(['no', 'yes'])
+  expect([classesOf({ label: 'a' }), classesOf({}), classesOf(null)]).toEqual([[], [], []])
+})
+
 test('a form is a control message and a program', () => {
   const form: TopicForm = { deployment: 3, topic: 'orders', since: '7d', input_format: 'JSON', input_config: { data_fields: ['a'] }, validation_rate: 0.2, test_rate: 0 }
   expect(messageOf(form)).toEqual({ deployment_id: 3, topic: 'orders', since: '7d', input_format: 'JSON', input_config: { data_fields: ['a'] }, validation_rate: 0.2, test_rate: 0 })
   expect(messageOf({ ...form, since: '' }).since).toBe('earliest')
-  const [message, python] = topicWays(form, { a: "it's", b: [1] }, 'k:9092', 'CONTROL')
+  const item = { partition: 0, offset: 0, time: '', key: 'k1', value: { a: "it's", b: [1] } }
+  const look = { items: [item], value: { kind: 'JSON' as const, of: {}, sizes: null, fields: [] } }
+  const [message, python] = topicWays(form, look, 'k:9092', 'CONTROL')
   expect(JSON.parse(message?.text ?? '')).toEqual(messageOf(form))
   expect(python?.text).toContain('from confluent_kafka import Producer')
+  expect(python?.text).toContain('producer.produce(TOPIC, key="k1", value=json.dumps(record))')
+  const program = (more: Partial<TopicForm>, schemas?: number[]) => topicWays({ ...form, ...more }, { ...look, value: { ...look.value, ...(schemas ? { schemas } : {}) } }, 'k:9092', 'CONTROL')[1]?.text
+  expect(program({}, [7])).toContain('serialize = JSONSerializer(schema, registry')
+  expect(program({ input_format: 'AVRO' }, [7])).toContain('schema = registry.get_schema(7)')
+  expect(program({ input_format: 'AVRO', input_config: { data_scheme: { type: 'int' } } })).toContain(String.raw`parse_schema(json.loads("{\"type\":\"int\"}"))`)
+  expect(program({ input_format: 'PROTOBUF' }, [7])).toContain('ProtobufSerializer(Record, registry')
+  expect(program({ input_format: 'PROTOBUF' })).toContain('python -m grpc_tools.protoc')
+  expect(program({ input_format: 'RAW', input_config: { data_type: 'uint8', data_reshape: '28 28' } })).toContain('np.zeros((28, 28,), "uint8")')
   expect(python?.text).toContain('producer.produce("CONTROL", key=b"3"')
 })

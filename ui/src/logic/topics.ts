@@ -2,6 +2,7 @@
 import type { DatasourceForm } from '../api/commands'
 import type { Field as TopicField, Tensor } from '../api/types'
 import type { Terminal } from './ascommand'
+import { pythonOf, type Written } from './topicpython'
 
 /** Which fields fill which input, in their order, and which one is the label. */
 export interface Choice {
@@ -9,6 +10,46 @@ export interface Choice {
   label: string
   /** Where the label comes later, on another topic. */
   late?: Late
+  /** Where a sample is several records. */
+  window?: Window
+}
+
+/** How records become windows: by is "" for all records as one sequence, "key", or "field:" and a path; the rest as it is typed. */
+export interface Window {
+  by: string
+  size: string
+  stride: string
+  horizon: string
+  within: string
+}
+
+/** A first guess at a window: as long as the model's inputs are, of each key's records. */
+export function guessWindow(inputs: readonly Pick<Tensor, 'shape'>[], keyed: boolean): Window {
+  const size = inputs.find((t) => (t.shape[0] ?? 0) > 1)?.shape[0]
+  return { by: keyed ? 'key' : '', size: String(size ?? 24), stride: '1', horizon: '0', within: '' }
+}
+
+/** A field of the name key is told apart from the record's key. */
+function byOf(by: string): unknown {
+  const path = by.replace(/^field:/, '')
+  return by === 'field:key' ? { path } : path
+}
+
+/** The member window; what is no number is sent as it is, to be refused by its name. */
+function windowOf(w: Window): Record<string, unknown> {
+  const number = (s: string) => (/^-?\d+$/.test(s) ? Number(s) : s)
+  const all = w.horizon.split(/[\s,]+|(?<=\d)-|\.\./).filter(Boolean).map(number)
+  const horizon = all.length > 1 ? all : (all[0] ?? 0)
+  return {
+    ...(w.by ? { by: byOf(w.by) } : {}), size: number(w.size), ...(w.stride && w.stride !== '1' ? { stride: number(w.stride) } : {}),
+    ...(horizon === 0 ? {} : { horizon }), ...(w.within ? { within: w.within } : {}),
+  }
+}
+
+/** The texts that a label is numbered from, by its number; none where it is a number already. */
+export function classesOf(config: unknown): string[] {
+  const label = (config as { label?: { classes?: unknown } } | null | undefined)?.label
+  return label && typeof label === 'object' && Array.isArray(label.classes) ? label.classes.map(String) : []
 }
 
 /** A label of another topic: "" as on and match is the record's key. */
@@ -79,6 +120,10 @@ function columnOf(path: string, input: Pick<Tensor, 'dtype'>, fields: readonly T
 
 /** The input_config of a choice: by names where those are enough, else by paths. */
 export function configOf(c: Choice, inputs: Pick<Tensor, 'name' | 'dtype'>[], fields: readonly TopicField[] = []): Record<string, unknown> {
+  return { ...mappingOf(c, inputs, fields), ...(c.window ? { window: windowOf(c.window) } : {}) }
+}
+
+function mappingOf(c: Choice, inputs: Pick<Tensor, 'name' | 'dtype'>[], fields: readonly TopicField[]): Record<string, unknown> {
   const columns = inputs.map((t) => (c.inputs[t.name] ?? []).map((path) => columnOf(path, t, fields)))
   const label = c.late ? lateOf(c.late) : c.label ? numbered(c.label, fields) : undefined
   const named = inputs.length === 1 || inputs.every((t, i) => columns[i]?.length === 1 && columns[i]?.[0] === t.name)
@@ -99,27 +144,10 @@ export function messageOf(f: TopicForm): Record<string, unknown> {
 }
 
 /** The form as a control message, and as a program that writes such records and announces them. */
-export function topicWays(f: TopicForm, example: unknown, brokers: string, controlTopic: string): Terminal[] {
+export function topicWays(f: TopicForm, look: Written | undefined, brokers: string, controlTopic: string): Terminal[] {
   const message = JSON.stringify(messageOf(f), null, 2)
   return [
     { name: 'control message', text: message },
-    { name: 'Python', text: pythonOf(f, example, brokers, controlTopic) },
+    { name: 'Python', text: pythonOf(f, messageOf(f), look, brokers, controlTopic) },
   ]
-}
-
-function pythonOf(f: TopicForm, example: unknown, brokers: string, controlTopic: string): string {
-  const record =
-    f.input_format === 'JSON' && example !== null && typeof example === 'object'
-      ? `\n# one record as the topic holds them\nrecord = json.loads(${JSON.stringify(JSON.stringify(example))})\nproducer.produce(${JSON.stringify(f.topic)}, value=json.dumps(record))\nproducer.flush()\n`
-      : `\n# the records of ${f.topic} are there already\n`
-  return `# pip install confluent-kafka
-import json
-from confluent_kafka import Producer
-
-producer = Producer({"bootstrap.servers": ${JSON.stringify(brokers)}, "acks": "all"})
-${record}
-# train on what the topic holds
-message = json.loads(${JSON.stringify(JSON.stringify(messageOf(f)))})
-producer.produce(${JSON.stringify(controlTopic)}, key=b"${f.deployment}", value=json.dumps(message))
-producer.flush()`
 }
