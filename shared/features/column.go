@@ -247,7 +247,7 @@ func (c *column) takeConstant(t *target, raw json.RawMessage, number bool) error
 }
 
 // suits refuses what the schema of the values shows not to fit.
-func (t *target) suits(value codec.FieldReader, framed bool) error {
+func (t *target) suits(value codec.FieldReader, framed bool, w *Window) error {
 	var kinds []codec.FieldKind
 	if value != nil {
 		kinds = value.Kinds()
@@ -265,7 +265,7 @@ func (t *target) suits(value codec.FieldReader, framed bool) error {
 		}
 	}
 	if n := t.tensor.Elements(); !lists && !t.masked && !t.oneHot() && len(t.columns) != n {
-		return pipeline.Invalidf(t.member, "%d columns do not fill %q, which takes %d", len(t.columns), t.tensor.Name, n)
+		return pipeline.Invalidf(t.member, "%d columns do not fill %q, which takes %d", len(t.columns), t.tensor.Name, n).WithHint("name as many columns as the model takes numbers%s", w.instead(t, len(t.columns)))
 	}
 	return nil
 }

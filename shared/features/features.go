@@ -230,7 +230,7 @@ func (d *Decoder) open(build *builder, config json.RawMessage, b codec.Binding) 
 	framed := build.format == pipeline.AVRO && d.value != nil && d.value.Kinds() == nil
 	for _, of := range [][]target{d.mapped, d.mappedTo, d.by} {
 		for i := range of {
-			if err := of[i].suits(d.value, framed); err != nil {
+			if err := of[i].suits(d.value, framed, d.window); err != nil {
 				return err
 			}
 		}

@@ -118,6 +118,7 @@ var mappings = []struct {
 	{"a time in text", `{"inputs":"payment.at","label":"member"}`, x(1), y(), `!numbers are wanted | read it as a time by "as": "seconds"`},
 	{"an object", `{"inputs":"payment","label":"member"}`, x(1), y(), `!value: "payment" is an object | give the path to a value within it`},
 	{"too few", `{"inputs":["scores"],"label":"member"}`, x(4), y(), `!x: 1 of 4 values are missing | name as many columns`},
+	{"a step of a window", `{"inputs":["scores"],"label":"member"}`, []pipeline.Tensor{tensor("x", "float32", 24, 3)}, y(), `!x: 69 of 72 values are missing | name as many columns as the model takes numbers, or arrays that hold as many; where 24 records of a key are one sample, ask for windows of them: "window": {"by": "key", "size": 24}`},
 	{"too many", `{"inputs":["scores"],"label":"member"}`, x(2), y(), `!"scores" item 2: holds more values than the tensor has elements`},
 	{"no class", `{"inputs":"payment.amount","label":{"path":"payment.currency","classes":["USD","GBP"]}}`, x(1), y(), `!label: "payment.currency" is "EUR", which is none of the classes USD, GBP | add it`},
 	{"a label that does not fit", `{"inputs":"payment.amount","label":"payment.amount"}`, x(1), y(), `!label: "payment.amount" 12.5 does not fit int64`},

@@ -64,7 +64,7 @@ func (d *Decoder) fill(s *state, all []target, dst [][]byte) error {
 	for i := range all {
 		w := &s.writers[i]
 		if w.left > 0 {
-			return &codec.Fault{Reason: fmt.Sprintf("%s: %d of %d values are missing", all[i].tensor.Name, w.left, w.at+w.left), Hint: "name as many columns as the model takes numbers, or arrays that hold as many"}
+			return &codec.Fault{Reason: fmt.Sprintf("%s: %d of %d values are missing", all[i].tensor.Name, w.left, w.at+w.left), Hint: "name as many columns as the model takes numbers, or arrays that hold as many" + d.window.instead(&all[i], w.at)}
 		}
 		if w.dtype == codec.String {
 			dst[i] = w.dst

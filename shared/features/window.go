@@ -294,6 +294,16 @@ func (w *Window) hinted(err error) error {
 	return err
 }
 
+// instead is that records that fill but a part of an input may be meant as those of
+// a window, where none is asked for; empty where they cannot be.
+func (w *Window) instead(t *target, values int) string {
+	shape := t.tensor.Shape
+	if w != nil || t.member != memberInputs || len(shape) == 0 || shape[0] < 2 || values*shape[0] != t.tensor.Elements() {
+		return ""
+	}
+	return fmt.Sprintf(`; where %d records of a key are one sample, ask for windows of them: "window": {"by": "key", "size": %d}`, shape[0], shape[0])
+}
+
 // sizes writes a shape for errors: 24x3, ?x3.
 func sizes(shape []int) string {
 	if len(shape) == 0 {
