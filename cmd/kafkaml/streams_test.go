@@ -274,6 +274,16 @@ func (s *server) tries(t *testing.T, deployment string) {
 			t.Errorf("no %q in:\n%s", want, shown)
 		}
 	}
+	file := filepath.Join(t.TempDir(), "config.json")
+	if err := os.WriteFile(file, []byte(`{"data_fields": ["x"], "label_field": "target"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if shown := s.ok(t, "topics preview readings --format JSON --input-config @"+file+" --deployment "+deployment); !strings.Contains(shown, "model line: one training step on ") {
+		t.Error(shown)
+	}
+	if r := s.run(t, "topics preview readings --format JSON --input-config {x --deployment "+deployment, ""); r.code != cli.Misused || !strings.Contains(r.err, "--input-config") {
+		t.Errorf("exit %d: %s", r.code, r.err)
+	}
 	if _, err := s.Cluster.Produce(t.Context(), "readings", 0, []stream.Record{{Value: []byte(`{"x": "many", "target": 1}`)}, {Value: []byte(`{"x": 1e30, "target": 1}`)}}); err != nil {
 		t.Fatal(err)
 	}

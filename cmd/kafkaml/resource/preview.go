@@ -49,7 +49,10 @@ trained. Without --format and --input-config, as "topics show" proposes.`,
 			if err != nil {
 				return err
 			}
-			form.Format, form.Config = pipeline.Format(format), json.RawMessage(config)
+			form.Format = pipeline.Format(format)
+			if form.Config, err = configGiven(config); err != nil {
+				return err
+			}
 			if format == "" {
 				if form, err = proposed(cmd.Context(), c, args[0], form); err != nil {
 					return err
@@ -68,12 +71,24 @@ trained. Without --format and --input-config, as "topics show" proposes.`,
 	flags := cmd.Flags()
 	flags.Int64Var(&form.Deployment, "deployment", 0, "`DEPLOYMENT` whose models are to take the records: its id")
 	flags.StringVar(&format, "format", "", "RAW, AVRO, JSON or PROTOBUF")
-	flags.StringVar(&config, "input-config", "", "how the records are read: a `JSON` object")
+	flags.StringVar(&config, "input-config", "", "how the records are read: a `JSON` object, or @FILE")
 	flags.StringVar(&form.Since, "since", "", "take records from this `TIME` on, as datasources create does")
 	flags.StringVar(&form.Until, "until", "", "take records before this `TIME`")
 	flags.IntVar(&form.Limit, "limit", 5, "show `N` records")
 	env.OutputFlag(cmd)
 	return cmd
+}
+
+// configGiven reads the flag --input-config, nil where it was not given.
+func configGiven(text string) (json.RawMessage, error) {
+	if text == "" {
+		return nil, nil
+	}
+	config, err := object(text)
+	if err != nil {
+		return nil, cli.Usagef("--input-config: %v", err)
+	}
+	return json.Marshal(config)
 }
 
 // proposed takes format and config as the topic's records suggest them.
