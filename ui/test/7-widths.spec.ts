@@ -1,6 +1,7 @@
 // Long names and many figures: no list and no detail is wider than its place.
 import { contained, drawn, fits, shown } from './checks'
 import { table } from './given'
+import type { Page } from '@playwright/test'
 import { artefacts, expect, test } from './setup'
 
 const widths = [1024, 1280, 1400, 1920, 2560]
@@ -16,23 +17,10 @@ model.compile("adam", "mse", metrics=["mean_absolute_error", "mean_squared_error
     "mean_squared_logarithmic_error", "root_mean_squared_error", "cosine_similarity"])
 `
 
-test('names of 60 characters and six metrics have room at every width', async ({ tab, given }) => {
-  const { page } = tab
-  const models = [await given.model(long('model_a'), { source }), await given.model(long('model_b'), { source })]
-  const made = await given.trained(long('topic'), models, { table: table(200) })
-  const [one, other] = made.results
-  const inference = await given.inference('inference'.padEnd(50, 'x'), one ?? 0, { input_topic: long('input'), output_topic: long('output') })
-  const waiting = await given.deployment(made.configuration)
-  const busy = await given.deployment(await given.configuration(long('busy'), models.slice(0, 1)), 'epochs=100000')
-  await given.stream(busy, long('topic'), { table: table(100) })
-  await tab.go(`#/deployments/${busy}`)
-  await expect(tab.heading(/training/)).toBeVisible()
-  for (const place of [
-    '', 'models', `models/${models[0]}`, 'configurations', `configurations/${made.configuration}`, `configurations/${made.configuration}?edit=1`,
-    'deployments', `deployments/${made.deployment}`, `deployments/${waiting}`, `deployments/${busy}`, 'deployments/new', 'training', `training/${one}`, `training/compare?ids=${one},${other}`,
-    'inference', `inference/${inference}`, `inference/new?result=${one}`, 'datasources', `datasources/${made.datasource}`,
-  ]) {
-    await tab.go(`#/${place}`)
+/** Wants all that lies at some places to have room at every width. */
+async function roomy(page: Page, places: string[]) {
+  for (const place of places) {
+    await page.goto(`${new URL(page.url()).origin}/#/${place}`)
     await expect(page.locator(shown).first()).toBeVisible()
     for (const width of widths) {
       await page.setViewportSize({ width, height: 900 })
@@ -42,5 +30,25 @@ test('names of 60 characters and six metrics have room at every width', async ({
       if (width === 1400) await page.screenshot({ path: `${artefacts}long-${place.replace(/\W+/g, '-') || 'start'}-${width}.png` })
     }
   }
+}
+
+test('names of 60 characters and six metrics have room at every width', async ({ tab, given }) => {
+  const { page } = tab
+  const models = [await given.model(long('model_a'), { source }), await given.model(long('model_b'), { source })]
+  const made = await given.trained(long('topic'), models, { table: table(200) })
+  const [one, other] = made.results
+  const inference = await given.inference('inference'.padEnd(50, 'x'), one ?? 0, { input_topic: long('input'), output_topic: long('output') })
+  const waiting = await given.deployment(made.configuration)
+  await roomy(page, [
+    '', 'models', `models/${models[0]}`, 'configurations', `configurations/${made.configuration}`, `configurations/${made.configuration}?edit=1`,
+    'deployments', `deployments/${made.deployment}`, `deployments/${waiting}`, 'deployments/new', `training/${one}`, `training/compare?ids=${one},${other}`,
+    'inference', `inference/${inference}`, `inference/new?result=${one}`, 'datasources', `datasources/${made.datasource}`,
+  ])
+  // Last, since it takes a processor of the machine.
+  const busy = await given.deployment(await given.configuration(long('busy'), models.slice(0, 1)), 'epochs=100000')
+  await given.stream(busy, long('topic'), { table: table(100) })
+  await tab.go(`#/deployments/${busy}`)
+  await expect(tab.heading(/training/)).toBeVisible()
+  await roomy(page, [`deployments/${busy}`, 'training'])
   await given.ask(`deploy-training/deployments/${busy}/stop`, { method: 'POST' })
 })
