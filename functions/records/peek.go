@@ -35,6 +35,7 @@ type Preview struct {
 	Items   []Decoded         `json:"items" nullable:"false" description:"the first records"`
 	Counts  map[string]int64  `json:"counts,omitempty" description:"of the labels, where they are few whole numbers"`
 	Counted int64             `json:"counted" description:"records that counts is about"`
+	Alike   string            `json:"alike,omitempty" description:"what to know where all of these labels are the same"`
 	LeftOut int64             `json:"left_out,omitempty" description:"records that where of the input_config leaves out, among those looked at"`
 	Windows *pipeline.Windows `json:"windows,omitempty" description:"where the input_config has a window: each item is one, or a record at fault; what became of the records looked at"`
 	None    string            `json:"no_window,omitempty" description:"why none of the records looked at make one"`

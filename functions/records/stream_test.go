@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,6 +27,7 @@ type preview struct {
 	}
 	Counts  map[string]int64
 	Counted int64
+	Alike   string
 }
 
 // stored puts a datasource over n records that are in the data topic.
@@ -75,8 +77,24 @@ func TestTheFirstRecordsAreShownAsDeclared(t *testing.T) {
 	if !strings.Contains(p.Items[2].Error, "1 bytes, 4 are wanted") {
 		t.Errorf("the short record: %q", p.Items[2].Error)
 	}
+	if p.Alike != "" {
+		t.Errorf("two classes are alike: %q", p.Alike)
+	}
 	if p.Counted != 3 || p.Counts["3"] != 2 || p.Counts["1"] != 1 {
 		t.Errorf("counts %v of %d, want two of 3 and one of 1", p.Counts, p.Counted)
+	}
+}
+
+func TestLabelsThatAreAllTheSameAreTold(t *testing.T) {
+	r := newRig(t)
+	one := stream.Record{Key: []byte{1}, Value: []byte{1, 2, 3}}
+	for n, want := range map[int]string{1: "", 3: "all 3 labels looked at are 1: "} {
+		id := r.stored(t, r.deployment, slices.Repeat([]stream.Record{one}, n), `{"data_type": "uint8", "data_reshape": "3", "label_type": "uint8", "label_reshape": ""}`)
+		var p preview
+		r.read(t, fmt.Sprintf("/datasources/%d/records", id), &p)
+		if !strings.HasPrefix(p.Alike, want) || (p.Alike == "") != (want == "") {
+			t.Errorf("%d records: %q", n, p.Alike)
+		}
 	}
 }
 

@@ -47,8 +47,13 @@ func (p *previewer) looked() int64 {
 	return p.windows.Counts().Records
 }
 
-// finish says what became of the records, where windows are wanted.
+// finish says what is to be known of all records that were looked at.
 func (p *previewer) finish() {
+	for label := range p.Counts {
+		if len(p.Counts) == 1 && p.Counted > 1 {
+			p.Alike = fmt.Sprintf("all %d labels looked at are %s: a model learns nothing from them but to say so. Look at the label, or at another time", p.Counted, label)
+		}
+	}
 	if p.windows == nil {
 		return
 	}

@@ -55,7 +55,22 @@ func (t *training) audit(ctx context.Context) (*pipeline.SplitAudit, error) {
 			a.Warnings = append(a.Warnings, missing(p.name, counts[i], whole)...)
 		}
 	}
+	a.Warnings = append(a.Warnings, t.alike(whole)...)
 	return a, nil
+}
+
+// alike warns of a stream whose records are all of one class.
+func (t *training) alike(whole []int64) []string {
+	var of []int
+	for class, n := range whole {
+		if n > 0 {
+			of = append(of, class)
+		}
+	}
+	if len(of) != 1 || whole[of[0]] < 2 {
+		return nil
+	}
+	return []string{fmt.Sprintf("all %d records are of class %s: nothing can be learned from them but to say so; look at the label, or at another time", whole[of[0]], t.className(of[0]))}
 }
 
 // missing warns of classes that the stream has and a split lacks.

@@ -2,6 +2,7 @@ package train
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -20,5 +21,18 @@ func TestMissingClassesComeInOrder(t *testing.T) {
 	}
 	if got := missing("test", whole, whole); got != nil {
 		t.Errorf("got %q", got)
+	}
+}
+
+// A stream of one class is told by the text that its label was numbered from.
+func TestRecordsOfOneClass(t *testing.T) {
+	u := &training{classNames: []string{"no", "yes"}}
+	if got := u.alike([]int64{0, 40}); len(got) != 1 || !strings.HasPrefix(got[0], "all 40 records are of class yes:") {
+		t.Errorf("got %q", got)
+	}
+	for _, whole := range [][]int64{nil, {1, 39}, {1, 0}, {0, 0}} {
+		if got := u.alike(whole); got != nil {
+			t.Errorf("%v: got %q", whole, got)
+		}
 	}
 }

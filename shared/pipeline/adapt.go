@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -76,9 +77,18 @@ func (a Adapted) Sentence() string {
 		text = fmt.Sprintf("the most frequent %d of %d words, the rarest %d times", a.Words, a.Met, a.Rarest)
 	}
 	if a.Held > 0 {
-		text += fmt.Sprintf("; %s %% of validation out of vocabulary", strconv.FormatFloat(100*float64(a.Unknown)/float64(a.Held), 'g', 2, 64))
+		text += fmt.Sprintf("; %s %% of validation out of vocabulary", percent(a.Unknown, a.Held))
 	}
 	return text
+}
+
+// percent is a share of some in a hundred, which is 100 for all alone.
+func percent(part, of int64) string {
+	p := 100 * float64(part) / float64(of)
+	if p < 10 {
+		return strconv.FormatFloat(p, 'g', 2, 64)
+	}
+	return strconv.FormatFloat(math.Floor(p), 'f', 0, 64)
 }
 
 // some writes the first of n numbers.

@@ -131,10 +131,14 @@ func tryTopic(ctx context.Context, c *client.Client, topic string, form records.
 // refusal is why a training on such records would fail, nil where nothing was found.
 func (run dryRun) refusal(topic string) error {
 	if run.Fatal {
+		hint := `mend the input_config, or let "on_bad": "skip" leave such records out`
+		if run.Failed == run.Tried.Tried {
+			hint = "mend the input_config: it suits none of them"
+		}
 		return &pipeline.Error{
 			Op: "try records of " + topic, Kind: pipeline.Invalid,
 			Reason: fmt.Sprintf("%d of %d cannot be decoded; the first: %s", run.Failed, run.Tried.Tried, run.First),
-			Hint:   `mend the input_config, or let "on_bad": "skip" leave such records out`,
+			Hint:   hint,
 		}
 	}
 	for _, t := range run.Trials {
@@ -179,7 +183,7 @@ func printRun(w io.Writer, form records.TryForm, run dryRun) error {
 		leftOut = terminal.Count(run.LeftOut)
 	}
 	err := facts(w, "format", string(form.Format), "config", terminal.Plain(string(form.Config)), "records tried", terminal.Count(run.Tried.Tried),
-		"cannot be decoded", failed, "left out by where", leftOut, "labels", labelCounts(run.Preview))
+		"cannot be decoded", failed, "left out by where", leftOut, "labels", labelCounts(run.Preview), "warning", run.Alike)
 	if err != nil {
 		return err
 	}
@@ -295,6 +299,9 @@ func checkDatasource(ctx context.Context, env *cli.Env, c *client.Client, data m
 		}
 		if err := run.refusal(topic); err != nil {
 			return unchecked(err)
+		}
+		if run.Alike != "" {
+			env.Note("warning: %s: %s", topic, run.Alike)
 		}
 		for _, t := range run.Trials {
 			env.Note("model %s: one step on %d records of %s: %s", run.name(t), t.Records, topic, metricsOf(t.Metrics))

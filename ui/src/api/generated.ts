@@ -589,6 +589,8 @@ export interface Position {
   line: number
 }
 export interface Preview {
+  /** what to know where all of these labels are the same */
+  alike?: string
   /** records that counts is about */
   counted: number
   /** of the labels, where they are few whole numbers */
@@ -793,6 +795,8 @@ export interface TrialFault {
   tried: number
 }
 export interface Tried {
+  /** what to know where all of these labels are the same */
+  alike?: string
   /** some of the records as a model takes them: the first of each partition, and those of the smallest and the largest numbers; absent where none was asked for, or one record is too large */
   batch?: Batch
   /** records that counts is about */
