@@ -33,7 +33,7 @@ var mayImport = map[string][]string{
 	"shared/stream/broker":              {"shared/pipeline"},
 	"shared/stream/streamtest":          {"shared/pipeline", "shared/stream", "shared/stream/broker", "shared/toolchain"},
 	"shared/registry":                   {"shared/pipeline"},
-	"shared/registry/registrytest":      {"shared/toolchain"},
+	"shared/registry/registrytest":      {"shared/toolchain", "shared/pipeline", "shared/registry"},
 	"shared/artifact":                   {"shared/pipeline"},
 	"shared/artifact/artifacttest":      {"shared/toolchain"},
 	"shared/framework":                  {"shared/pipeline", "shared/codec"},

@@ -17,6 +17,7 @@ import (
 	"github.com/kafkaml/kafkaml/functions"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/registry/registrytest"
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
 )
@@ -63,30 +64,21 @@ func trainable(t *testing.T, dir string, cluster *stream.Cluster) (deployment, d
 		t.Fatal(err)
 	}
 	err = store.Do(t.Context(), func(tx *registry.Tx) error {
-		m := pipeline.Model{Name: "m", Framework: "tensorflow", Version: 1, Export: pipeline.Export{
+		d, _, err := registrytest.Deployed(tx, pipeline.Model{Name: "m", Export: pipeline.Export{
 			Inputs: []pipeline.Tensor{{Name: "input", DType: "float32", Shape: []int{2}}},
 			Labels: []pipeline.Tensor{{Name: "output", DType: "int32", Shape: []int{}}},
-		}}
-		if err := tx.CreateModel(&m); err != nil {
-			return err
-		}
-		c := pipeline.Configuration{Name: "c", Models: []int64{m.ID}}
-		if err := tx.CreateConfiguration(&c); err != nil {
-			return err
-		}
-		d := pipeline.Deployment{Configuration: c.ID}
-		if err := tx.CreateDeployment(&d); err != nil {
+		}})
+		if err != nil {
 			return err
 		}
 		s := pipeline.Datasource{
 			Deployment: d.ID, InputFormat: pipeline.RAW, InputConfig: json.RawMessage(`{"data_type":"uint8","data_reshape":"2"}`), TotalMsg: 1,
 			Ranges: []pipeline.Range{{Topic: topic, Length: 1}}, Origin: pipeline.Origin{Topic: "before"},
 		}
-		if err := tx.CreateDatasource(&s); err != nil {
-			return err
-		}
-		deployment, datasource = d.ID, s.ID
-		return tx.CreateResult(&pipeline.Result{Deployment: d.ID, Configuration: c.ID, Model: m.ID, ModelName: m.Name, ModelVersion: m.Version})
+		deployment = d.ID
+		err = tx.CreateDatasource(&s)
+		datasource = s.ID
+		return err
 	})
 	if err != nil {
 		t.Fatal(err)

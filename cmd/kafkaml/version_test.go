@@ -12,7 +12,7 @@ import (
 func TestVersionIsThatOfTheBuild(t *testing.T) {
 	for _, program := range []string{"kafkaml", "kafkaml-tensorflow"} {
 		binary := filepath.Join(t.TempDir(), program)
-		build := exec.Command("go", "build", "-ldflags", "-X main.version=v1.2.3-test", "-o", binary, "../"+program)
+		build := exec.Command("go", "build", "-ldflags", "-s -w -X main.version=v1.2.3-test", "-o", binary, "../"+program)
 		if out, err := build.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}

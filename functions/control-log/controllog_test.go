@@ -25,6 +25,7 @@ import (
 	controllog "github.com/kafkaml/kafkaml/functions/control-log"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/registry/registrytest"
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
 )
@@ -384,20 +385,9 @@ func TestResend(t *testing.T) {
 func (r *rig) deployment(t *testing.T) (id int64) {
 	t.Helper()
 	err := r.store.Do(t.Context(), func(tx *registry.Tx) error {
-		m := pipeline.Model{Name: "m", Source: "s", Framework: "tensorflow"}
-		if err := tx.CreateModel(&m); err != nil {
-			return err
-		}
-		c := pipeline.Configuration{Name: "c", Models: []int64{m.ID}}
-		if err := tx.CreateConfiguration(&c); err != nil {
-			return err
-		}
-		d := pipeline.Deployment{Configuration: c.ID, BatchSize: 1, TrainingKwargs: pipeline.TrainingKwargs{Epochs: 1}}
-		if err := tx.CreateDeployment(&d); err != nil {
-			return err
-		}
+		d, _, err := registrytest.Deployed(tx, pipeline.Model{Name: "m", Source: "s"})
 		id = d.ID
-		return tx.CreateResult(&pipeline.Result{Deployment: d.ID, Configuration: c.ID, Model: m.ID, ModelVersion: m.Version})
+		return err
 	})
 	if err != nil {
 		t.Fatal(err)

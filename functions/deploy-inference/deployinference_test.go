@@ -27,6 +27,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/platform"
 	"github.com/kafkaml/kafkaml/shared/platform/local"
 	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/registry/registrytest"
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
 )
@@ -140,33 +141,24 @@ func (r *rig) begin(t *testing.T) {
 func (r *rig) fill(t *testing.T, inputs []pipeline.Tensor, format pipeline.Format, config string) {
 	t.Helper()
 	err := r.store.Do(t.Context(), func(tx *registry.Tx) error {
-		m := pipeline.Model{Name: "m", Source: "s", Framework: "tensorflow", Artifact: "models/1"}
+		m := pipeline.Model{Name: "m", Source: "s", Artifact: "models/1"}
 		m.Inputs = inputs
 		m.Outputs = []pipeline.Tensor{{Name: "y", DType: "float32", Shape: []int{1}}}
-		c := pipeline.Configuration{Name: "c"}
-		d := pipeline.Deployment{BatchSize: 1, TrainingKwargs: pipeline.TrainingKwargs{Epochs: 1}}
 		src := pipeline.Datasource{
 			Ranges: []pipeline.Range{{Topic: "t", Length: 10}}, InputFormat: format, TotalMsg: 10, InputConfig: json.RawMessage(config),
 		}
-		if err := tx.CreateModel(&m); err != nil {
+		d, result, err := registrytest.Deployed(tx, m)
+		if err != nil {
 			return err
-		}
-		if c.Models = []int64{m.ID}; tx.CreateConfiguration(&c) != nil {
-			return errors.New("configuration")
-		}
-		if d.Configuration = c.ID; tx.CreateDeployment(&d) != nil {
-			return errors.New("deployment")
 		}
 		if err := tx.CreateDatasource(&src); err != nil {
 			return err
 		}
-		for _, id := range []*int64{&r.result, &r.waiting} {
-			res := pipeline.Result{Deployment: d.ID, Configuration: c.ID, Model: m.ID, ModelName: m.Name, ModelVersion: 1, Status: pipeline.ResultWaiting}
-			if err := tx.CreateResult(&res); err != nil {
-				return err
-			}
-			*id = res.ID
+		waiting := pipeline.Result{Deployment: d.ID, Configuration: d.Configuration, Model: result.Model, ModelName: m.Name, ModelVersion: 1, Status: pipeline.ResultWaiting}
+		if err := tx.CreateResult(&waiting); err != nil {
+			return err
 		}
+		r.result, r.waiting = result.ID, waiting.ID
 		return r.finish(tx, src.ID)
 	})
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/kafkaml/kafkaml/functions/records"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/registry/registrytest"
 	"github.com/kafkaml/kafkaml/shared/schemas"
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
@@ -66,21 +67,9 @@ func (r *rig) fill(t *testing.T) {
 // deploys makes the deployment one of a model of its own, which is finished.
 func (r *rig) deploys(t *testing.T, name string, e pipeline.Export) {
 	t.Helper()
-	m := pipeline.Model{Name: name, Framework: "tensorflow", Version: 1, Export: e}
 	err := r.store.Do(t.Context(), func(tx *registry.Tx) error {
-		if err := tx.CreateModel(&m); err != nil {
-			return err
-		}
-		c := pipeline.Configuration{Name: "of " + name, Models: []int64{m.ID}}
-		if err := tx.CreateConfiguration(&c); err != nil {
-			return err
-		}
-		d := pipeline.Deployment{Configuration: c.ID}
-		if err := tx.CreateDeployment(&d); err != nil {
-			return err
-		}
-		result := pipeline.Result{Deployment: d.ID, Configuration: c.ID, Model: m.ID, ModelName: m.Name, ModelVersion: m.Version}
-		if err := tx.CreateResult(&result); err != nil {
+		d, result, err := registrytest.Deployed(tx, pipeline.Model{Name: name, Export: e})
+		if err != nil {
 			return err
 		}
 		r.deployment, r.result = d.ID, result.ID
