@@ -236,7 +236,7 @@ func TestTopics(t *testing.T) {
 	deployment := s.deployOf(t, "single")
 	var all []stream.Record
 	for i := range 30 {
-		all = append(all, stream.Record{Value: fmt.Appendf(nil, `{"sensor": "s\u001b[31m-%d", "x": %d.5, "target": %d}`, i, i, 2*i)})
+		all = append(all, stream.Record{Value: fmt.Appendf(nil, `{"sensor": "s\u001b[31m-%d", "x": %d.5, "kind": "%s", "target": %d}`, i, i, []string{"cold", "warm"}[i%2], 2*i)})
 	}
 	if err := s.Cluster.EnsureTopic(t.Context(), "readings", 1); err != nil {
 		t.Fatal(err)
@@ -275,10 +275,10 @@ func (s *server) tries(t *testing.T, deployment string) {
 		}
 	}
 	file := filepath.Join(t.TempDir(), "config.json")
-	if err := os.WriteFile(file, []byte(`{"data_fields": ["x"], "label_field": "target"}`), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(`{"inputs": "x", "label": {"path": "kind", "classes": ["cold", "warm"]}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if shown := s.ok(t, "topics preview readings --format JSON --input-config @"+file+" --deployment "+deployment); !strings.Contains(shown, "model line: one training step on ") {
+	if shown := s.ok(t, "topics preview readings --format JSON --input-config @"+file+" --deployment "+deployment); !strings.Contains(shown, "model line: one training step on ") || !strings.Contains(shown, "cold: 15, warm: 15") {
 		t.Error(shown)
 	}
 	if r := s.run(t, "topics preview readings --format JSON --input-config {x --deployment "+deployment, ""); r.code != cli.Misused || !strings.Contains(r.err, "--input-config") {

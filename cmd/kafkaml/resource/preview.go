@@ -183,7 +183,7 @@ func printRun(w io.Writer, form records.TryForm, run dryRun) error {
 		leftOut = terminal.Count(run.LeftOut)
 	}
 	err := facts(w, "format", string(form.Format), "config", terminal.Plain(string(form.Config)), "records tried", terminal.Count(run.Tried.Tried),
-		"cannot be decoded", failed, "left out by where", leftOut, "labels", labelCounts(run.Preview), "warning", run.Alike)
+		"cannot be decoded", failed, "left out by where", leftOut, "labels", labelCounts(run.Preview, classesOf(form.Config)), "warning", run.Alike)
 	if err != nil {
 		return err
 	}
@@ -203,8 +203,20 @@ func printRun(w io.Writer, form records.TryForm, run dryRun) error {
 	return nil
 }
 
-// labelCounts are the classes of a preview with their records.
-func labelCounts(p records.Preview) string {
+// classesOf are the texts that an input_config numbers its label from, if it does.
+func classesOf(config json.RawMessage) []string {
+	var c struct {
+		Label struct {
+			Classes []string `json:"classes"`
+		} `json:"label"`
+	}
+	_ = json.Unmarshal(config, &c) // a label that is a path alone numbers nothing
+	return c.Label.Classes
+}
+
+// labelCounts are the classes of a preview, by their texts where they have some,
+// with their records.
+func labelCounts(p records.Preview, classes []string) string {
 	if p.Counted == 0 {
 		return ""
 	}
@@ -214,7 +226,11 @@ func labelCounts(p records.Preview) string {
 		y, _ := strconv.ParseFloat(b, 64)
 		return cmp.Compare(x, y)
 	}) {
-		all = append(all, fmt.Sprintf("%s: %s", l, terminal.Count(p.Counts[l])))
+		name := l
+		if i, err := strconv.Atoi(l); err == nil && i >= 0 && i < len(classes) {
+			name = terminal.Plain(classes[i])
+		}
+		all = append(all, fmt.Sprintf("%s: %s", name, terminal.Count(p.Counts[l])))
 	}
 	return strings.Join(all, ", ")
 }
