@@ -66,7 +66,8 @@ function framed(format: TopicForm['input_format'], id: number, record: string): 
     return {
       install: ['confluent-kafka[protobuf,schemaregistry]', ...made.install],
       imports: [...imports('protobuf', 'ProtobufSerializer'), ...made.imports],
-      before: `${registry}${made.before}serialize = ProtobufSerializer(Record, registry, {"auto.register.schemas": False, "use.deprecated.format": False})\n`,
+      // By its class's schema, which registries other than Confluent's do not find as the text that is there.
+      before: `${registry}${made.before}serialize = ProtobufSerializer(Record, registry, {"use.deprecated.format": False})  # registers the schema of the class\n`,
       value: value('ParseDict(record, Record())'),
     }
   }
