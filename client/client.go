@@ -158,15 +158,24 @@ func (c *Client) open(ctx context.Context, address, accept string) (io.ReadClose
 		return nil, 0, &pipeline.Error{Op: "read " + address, Kind: pipeline.Invalid, Field: "server", Err: err}
 	}
 	req.Header.Set("Accept", accept)
+	resp, err := c.do(req)
+	if err != nil {
+		return nil, 0, err
+	}
+	return resp.Body, resp.ContentLength, nil
+}
+
+// do sends a request; a status of 300 or more is an error.
+func (c *Client) do(req *http.Request) (*http.Response, error) {
 	resp, err := c.client().Do(req)
 	if err != nil {
-		return nil, 0, unreachable(req, err)
+		return nil, unreachable(req, err)
 	}
 	if resp.StatusCode >= 300 {
 		defer resp.Body.Close()
-		return nil, 0, problem(resp)
+		return nil, problem(resp)
 	}
-	return resp.Body, resp.ContentLength, nil
+	return resp, nil
 }
 
 // saveTo writes what address holds to w and returns the bytes written.

@@ -95,14 +95,11 @@ func Ask[T any](ctx context.Context, c *Client, function, path string, question 
 		return v, &pipeline.Error{Op: "ask " + function, Kind: pipeline.Invalid, Field: "server", Err: err}
 	}
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := c.client().Do(req)
+	resp, err := c.do(req)
 	if err != nil {
-		return v, unreachable(req, err)
+		return v, err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode >= http.StatusMultipleChoices {
-		return v, problem(resp)
-	}
 	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&v); err != nil {
 		return v, &pipeline.Error{Op: "read the answer of " + function, Err: err}
 	}

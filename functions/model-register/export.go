@@ -48,11 +48,7 @@ func (s *Service) build(ctx context.Context, m *pipeline.Model, id func() (int64
 
 // export builds m's source in a folder that is there while use runs.
 func (s *Service) export(ctx context.Context, m *pipeline.Model, use func(dir string) error) error {
-	builder, ok := s.Builders[m.Framework]
-	if !ok {
-		return &pipeline.Error{Kind: pipeline.Internal, Field: "framework", Reason: fmt.Sprintf("nothing builds models of %q here", m.Framework)}
-	}
-	label, err := pipeline.ParseLabel(m.LabelType, m.LabelReshape)
+	builder, source, err := s.builderOf(*m)
 	if err != nil {
 		return err
 	}
@@ -61,10 +57,20 @@ func (s *Service) export(ctx context.Context, m *pipeline.Model, use func(dir st
 		return fmt.Errorf("make a folder for the export: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // what is left of it is the scratch folder's to clear
-	if m.Export, err = builder.Export(ctx, framework.Source{Imports: m.Imports, Text: m.Source, Label: label}, dir); err != nil {
+	if m.Export, err = builder.Export(ctx, source, dir); err != nil {
 		return err
 	}
 	return use(dir)
+}
+
+// builderOf gives who reads m's source, and the source as it is read.
+func (s *Service) builderOf(m pipeline.Model) (framework.Builder, framework.Source, error) {
+	builder, ok := s.Builders[m.Framework]
+	if !ok {
+		return nil, framework.Source{}, &pipeline.Error{Kind: pipeline.Internal, Field: "framework", Reason: fmt.Sprintf("nothing builds models of %q here", m.Framework)}
+	}
+	label, err := pipeline.ParseLabel(m.LabelType, m.LabelReshape)
+	return builder, framework.Source{Imports: m.Imports, Text: m.Source, Label: label}, err
 }
 
 // discard removes what lies under a key that no row refers to. That it failed is logged

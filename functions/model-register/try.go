@@ -14,9 +14,6 @@ import (
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
 
-// maxTried is how many records a batch may hold.
-const maxTried = 32
-
 // try serves POST /models/{id}/try: one training step of a model on a few records,
 // before a training is spent on all of them. Nothing of it is kept.
 func (s *Service) try(w http.ResponseWriter, r *http.Request) {
@@ -46,11 +43,7 @@ func (s *Service) trial(r *http.Request) (t pipeline.Trial, err error) {
 	if err != nil {
 		return t, err
 	}
-	builder, ok := s.Builders[m.Framework]
-	if !ok {
-		return t, &pipeline.Error{Kind: pipeline.Internal, Field: "framework", Reason: fmt.Sprintf("nothing builds models of %q here", m.Framework)}
-	}
-	label, err := pipeline.ParseLabel(m.LabelType, m.LabelReshape)
+	builder, source, err := s.builderOf(m)
 	if err != nil {
 		return t, err
 	}
@@ -58,7 +51,7 @@ func (s *Service) trial(r *http.Request) (t pipeline.Trial, err error) {
 	if err != nil {
 		return t, err
 	}
-	got, err := builder.Try(r.Context(), framework.Source{Imports: m.Imports, Text: m.Source, Label: label}, batch)
+	got, err := builder.Try(r.Context(), source, batch)
 	if err != nil {
 		return t, err
 	}
@@ -73,8 +66,8 @@ func readTrial(body io.Reader) (form pipeline.TrialForm, err error) {
 	if err := json.Unmarshal(data, &form); err != nil {
 		return form, pipeline.Invalidf("body", "%v", err).WithHint(`send {"batch": ...} with the batch that POST /topics/{topic}/preview gives for {"batch": 32, ...}`)
 	}
-	if n := len(form.Batch.Records); n < 1 || n > maxTried {
-		return form, pipeline.Invalidf("batch.records", "names %d records, 1 to %d can be tried", n, maxTried)
+	if n := len(form.Batch.Records); n < 1 || n > pipeline.MostTried {
+		return form, pipeline.Invalidf("batch.records", "names %d records, 1 to %d can be tried", n, pipeline.MostTried)
 	}
 	return form, nil
 }

@@ -60,8 +60,8 @@ func (r *requests) decode(ctx context.Context, row [][]byte, e event.Event) erro
 //	{"values": {"left": [...], ...}} of each input, by name
 //
 // or what a record's value would be, in the inference's input format, unless a
-// prediction takes a window of records. Data of content type application/json is values, unless the input format is itself
-// JSON and fits.
+// prediction takes a window of records. Data of content type application/json is
+// values, unless the input format is itself JSON and fits.
 func (r *requests) read(ctx context.Context, e event.Event) (lane *batching.Batcher, row [][]byte, err error) {
 	media, _, _ := mime.ParseMediaType(e.DataContentType())
 	asRecord := r.records.Row()

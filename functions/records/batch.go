@@ -14,7 +14,6 @@ import (
 
 // The bounds of a batch that a model is to be tried on.
 const (
-	batchMost    = 32
 	batchBytes   = 2 << 20 // of all tensors; a request may hold 4 MiB, and base64 takes a third more
 	batchTracked = 8       // elements that each have their extremes; of larger tensors all have one pair
 )
@@ -24,9 +23,10 @@ const (
 // numbers, which are what a table of ids or a logarithm has no room for. A nil
 // sampler chooses none.
 type sampler struct {
-	decoder  *features.Decoder
-	most     int // records in all
-	share    int // first records of each partition
+	tensors  []codec.Tensor // of a row
+	inputs   int            // of tensors
+	most     int            // records in all
+	share    int            // first records of each partition
 	first    map[int]int
 	rows     []row
 	extremes []extreme
@@ -49,8 +49,9 @@ type extreme struct {
 }
 
 func newSampler(d *features.Decoder, most, partitions int) *sampler {
-	s := &sampler{decoder: d, most: most, share: max(1, most/2/max(1, partitions)), first: map[int]int{}, averaged: d.Averaged()}
-	for i, t := range s.tensors() {
+	inputs, labels := d.Inputs(), d.Labels()
+	s := &sampler{tensors: slices.Concat(inputs, labels), inputs: len(inputs), most: most, share: max(1, most/2/max(1, partitions)), first: map[int]int{}, averaged: d.Averaged()}
+	for i, t := range s.tensors {
 		if t.DType == codec.String {
 			continue
 		}
@@ -66,11 +67,6 @@ func newSampler(d *features.Decoder, most, partitions int) *sampler {
 		}
 	}
 	return s
-}
-
-// tensors are those of a row.
-func (s *sampler) tensors() []codec.Tensor {
-	return slices.Concat(s.decoder.Inputs(), s.decoder.Labels())
 }
 
 // add looks at a record that was decoded.
@@ -99,7 +95,7 @@ func (s *sampler) add(r stream.Record, inputs, labels [][]byte) {
 		x := &s.extremes[i]
 		if x.tensor != of {
 			of = x.tensor
-			numbers, _ = codec.Floats(all[of], s.tensors()[of].DType) // none of a type without numbers
+			numbers, _ = codec.Floats(all[of], s.tensors[of].DType) // none of a type without numbers
 		}
 		x.see(numbers, slices.Contains(s.averaged, of), keep)
 	}
@@ -171,8 +167,7 @@ func (s *sampler) packed(rows []row) *pipeline.Batch {
 	for _, r := range rows {
 		b.Records = append(b.Records, r.place)
 	}
-	inputs := len(s.decoder.Inputs())
-	for i, t := range s.tensors() {
+	for i, t := range s.tensors {
 		p := pipeline.Packed{Tensor: described(t)}
 		for _, r := range rows {
 			p.Data = append(p.Data, r.tensors[i]...)
@@ -180,7 +175,7 @@ func (s *sampler) packed(rows []row) *pipeline.Batch {
 		if slices.Contains(s.averaged, i) {
 			fill(p.Data, t)
 		}
-		if i < inputs {
+		if i < s.inputs {
 			b.Inputs = append(b.Inputs, p)
 		} else {
 			b.Labels = append(b.Labels, p)

@@ -2,7 +2,6 @@ package records
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -74,18 +73,10 @@ func (j *joined) find(ctx context.Context, labels [][]byte, r stream.Record) err
 		}
 	}
 	if newest == nil {
-		err := j.join.None(labels[0])
-		if errors.Is(err, features.ErrUnlabelled) {
-			j.Unlabelled++
-		} else {
-			j.Assumed++
-		}
-		return err
+		err = j.join.None(labels[0])
+	} else {
+		copy(labels[0], newest.label)
 	}
-	j.Matched++
-	if matches > 1 {
-		j.Doubled++
-	}
-	copy(labels[0], newest.label)
-	return nil
+	j.Count(matches, err == nil)
+	return err
 }

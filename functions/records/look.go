@@ -180,8 +180,8 @@ func (s *Service) try(r *http.Request) (t Tried, err error) {
 	if form.Limit < 1 || form.Limit > previewMost {
 		return t, pipeline.Invalidf("limit", "%d is not from 1 to %d", form.Limit, previewMost)
 	}
-	if form.Batch < 0 || form.Batch > batchMost {
-		return t, pipeline.Invalidf("batch", "%d is not from 0 to %d", form.Batch, batchMost)
+	if form.Batch < 0 || form.Batch > pipeline.MostTried {
+		return t, pipeline.Invalidf("batch", "%d is not from 0 to %d", form.Batch, pipeline.MostTried)
 	}
 	export, err := s.models(r.Context(), form.Deployment)
 	if err != nil {

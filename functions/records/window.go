@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
@@ -17,9 +16,6 @@ const windowRecords = 50_000
 // has it.
 func (p *previewer) step(ctx context.Context, r *stream.Record) (complete bool, err error) {
 	label, err := p.windows.Read(r)
-	if err == nil && codec.Lacks(label) {
-		err = label
-	}
 	inputs, labels := p.windows.Step()
 	if err == nil && p.checks != nil {
 		err = p.checks.Inputs(inputs)

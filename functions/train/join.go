@@ -112,17 +112,8 @@ func (j *joined) counted(ctx context.Context, in *intake, labels [][]byte, r *st
 		return nil
 	}
 	matches, err := j.label(ctx, in.schemas, in.patience, labels, r)
-	switch {
-	case errors.Is(err, features.ErrUnlabelled):
-		j.audit.Unlabelled++
-	case err != nil:
-	case matches == 0:
-		j.audit.Assumed++
-	default:
-		j.audit.Matched++
-		if matches > 1 {
-			j.audit.Doubled++
-		}
+	if unlabelled := errors.Is(err, features.ErrUnlabelled); err == nil || unlabelled {
+		j.audit.Count(matches, !unlabelled)
 	}
 	return err
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/features"
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -126,9 +125,7 @@ func (re *rereader) take(ctx context.Context, t *training, inputs, labels [][]by
 	}
 	var label error
 	err = t.schemas.Decode(ctx, func() (err error) {
-		if label, err = re.windows.Read(r); err == nil && codec.Lacks(label) {
-			return label
-		}
+		label, err = re.windows.Read(r)
 		return err
 	}, t.patience(ctx))
 	steps, of := re.windows.Step()

@@ -25,11 +25,9 @@ func (in *intake) takeStep(ctx context.Context, r stream.Record, report *reporte
 	in.note(&r)
 	in.record = r
 	label, err := in.windows.Read(&in.record)
-	if codec.Lacks(err) || codec.Lacks(label) {
+	if codec.Lacks(err) {
 		again := func() (err error) {
-			if label, err = in.windows.Read(&in.record); err == nil && codec.Lacks(label) {
-				return label
-			}
+			label, err = in.windows.Read(&in.record)
 			return err
 		}
 		if err = in.schemas.Decode(ctx, again, in.patience); err == nil {

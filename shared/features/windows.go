@@ -113,10 +113,13 @@ func (w *Windows) fits(dst [][]byte) error {
 }
 
 // Read decodes a training record, its key and its label, for Add. Its errors are
-// as those of Sample; that of the label alone is kept apart: the record can be of
-// a window all the same.
+// as those of Sample; that of the label alone is kept apart, unless a schema is to
+// be learned for it: the record can be of a window all the same.
 func (w *Windows) Read(r *stream.Record) (label, err error) {
-	return w.decoder.readStep(&w.step, r, true)
+	if label, err = w.decoder.readStep(&w.step, r, true); err == nil && codec.Lacks(label) {
+		return nil, label
+	}
+	return label, err
 }
 
 // Step is what Read has decoded: the tensors of Decoder.Step, until the next

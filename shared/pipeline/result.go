@@ -60,6 +60,22 @@ type Joined struct {
 	Unlabelled int64  `json:"unlabelled" description:"records that found none and were left out"`
 }
 
+// Count notes what came of a record's label, for which so many came; labelled is
+// false where none did and none is assumed.
+func (j *Joined) Count(matches int, labelled bool) {
+	switch {
+	case !labelled:
+		j.Unlabelled++
+	case matches == 0:
+		j.Assumed++
+	default:
+		j.Matched++
+		if matches > 1 {
+			j.Doubled++
+		}
+	}
+}
+
 // Windows says how the records of a stream became windows, each of which is a
 // sample: the counts of a SplitCount are of windows, too.
 type Windows struct {

@@ -1,5 +1,8 @@
 package pipeline
 
+// MostTried is how many records a Batch may hold, as its schema says.
+const MostTried = 32
+
 // Batch is a few decoded records of a topic: what a training would be given, to
 // try a model on. Each tensor holds all records, one after the other.
 type Batch struct {

@@ -21,9 +21,6 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// triedRecords is how many records a model makes its step on, at most.
-const triedRecords = 32
-
 // dryRun is a preview of a topic's records, and a training step of each model on
 // some of them.
 type dryRun struct {
@@ -110,7 +107,7 @@ func proposed(ctx context.Context, c *client.Client, topic string, form records.
 
 // tryTopic decodes records of a topic and lets each model make a step on some.
 func tryTopic(ctx context.Context, c *client.Client, topic string, form records.TryForm) (run dryRun, err error) {
-	form.Batch = triedRecords
+	form.Batch = pipeline.MostTried
 	run.Trials = []pipeline.Trial{}
 	run.Tried, err = client.Ask[records.Tried](ctx, c, pipeline.StepRecords, "topics/"+url.PathEscape(topic)+"/preview", form)
 	if err != nil || run.Batch == nil {
@@ -183,7 +180,7 @@ func printRun(w io.Writer, form records.TryForm, run dryRun) error {
 		leftOut = terminal.Count(run.LeftOut)
 	}
 	err := facts(w, "format", string(form.Format), "config", terminal.Plain(string(form.Config)), "records tried", terminal.Count(run.Tried.Tried),
-		"cannot be decoded", failed, "left out by where", leftOut, "labels", labelCounts(run.Preview, classesOf(form.Config)), "warning", run.Alike)
+		"cannot be decoded", failed, "left out by where", leftOut, "labels", labelCounts(run.Preview, labelOf(form.Config).Classes), "warning", run.Alike)
 	if err != nil {
 		return err
 	}
@@ -203,15 +200,20 @@ func printRun(w io.Writer, form records.TryForm, run dryRun) error {
 	return nil
 }
 
-// classesOf are the texts that an input_config numbers its label from, if it does.
-func classesOf(config json.RawMessage) []string {
-	var c struct {
-		Label struct {
-			Classes []string `json:"classes"`
-		} `json:"label"`
+// labelForm is what an input_config says of a label that is more than a path.
+type labelForm struct {
+	Topic   string   `json:"topic"`   // that it comes from later; empty: from the record
+	Classes []string `json:"classes"` // texts that it is numbered from
+}
+
+func labelOf(config json.RawMessage) labelForm {
+	var said struct {
+		Label labelForm `json:"label"`
 	}
-	_ = json.Unmarshal(config, &c) // a label that is a path alone numbers nothing
-	return c.Label.Classes
+	if json.Unmarshal(config, &said) != nil {
+		return labelForm{}
+	}
+	return said.Label
 }
 
 // labelCounts are the classes of a preview, by their texts where they have some,
@@ -237,15 +239,7 @@ func labelCounts(p records.Preview, classes []string) string {
 
 // metricsOf are the metrics of a step, loss first.
 func metricsOf(m pipeline.Metrics) string {
-	names := slices.SortedFunc(maps.Keys(m), func(a, b string) int {
-		if (a == "loss") != (b == "loss") {
-			if a == "loss" {
-				return -1
-			}
-			return 1
-		}
-		return strings.Compare(a, b)
-	})
+	names := metricNames(m)
 	for i, name := range names {
 		names[i] = fmt.Sprintf("%s %.5g", name, m[name])
 	}
@@ -299,7 +293,7 @@ func checkDatasource(ctx context.Context, env *cli.Env, c *client.Client, data m
 		return nil //nolint:nilerr // the functions refuse it by its member
 	}
 	for topic, spans := range spansOf(form.Topic) {
-		if topic == labelTopic(form.InputConfig) {
+		if topic == labelOf(form.InputConfig).Topic {
 			continue
 		}
 		run, err := tryTopic(ctx, c, topic, records.TryForm{
@@ -357,17 +351,4 @@ func spansOf(topics string) map[string][]records.Span {
 		}
 	}
 	return all
-}
-
-// labelTopic is the topic that labels come from later, empty where they do not.
-func labelTopic(config json.RawMessage) string {
-	var said struct {
-		Label struct {
-			Topic string `json:"topic"`
-		} `json:"label"`
-	}
-	if json.Unmarshal(config, &said) != nil {
-		return ""
-	}
-	return said.Label.Topic
 }
