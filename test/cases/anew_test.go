@@ -14,11 +14,21 @@ func kafkaRecord(topic string, r record) *kgo.Record {
 	return &kgo.Record{Topic: topic, Key: r.key, Value: r.value}
 }
 
+// deleteTopic deletes a topic and waits until it is gone: the broker answers
+// before that, and its records can be read for a moment longer.
+func (a *attempt) deleteTopic(topic string) {
+	_, err := kadm.NewClient(a.kafka).DeleteTopic(a.ctx, topic)
+	a.must(err)
+	a.must(a.within(waitTime, func() (string, bool, error) {
+		_, err := a.cluster.Partitions(a.ctx, topic)
+		return "the topic is still there", pipeline.KindOf(err) == pipeline.NotFound && err != nil, nil
+	}))
+}
+
 // makeAnew deletes a topic and makes it again.
 func (a *attempt) makeAnew(topic string) {
 	ctx := a.ctx
-	_, err := kadm.NewClient(a.kafka).DeleteTopic(ctx, topic)
-	a.must(err)
+	a.deleteTopic(topic)
 	a.must(a.within(waitTime, func() (string, bool, error) {
 		_, err := kadm.NewClient(a.kafka).CreateTopic(ctx, 1, 1, nil, topic)
 		return fmt.Sprint(err), err == nil, nil
@@ -47,8 +57,7 @@ func madeAnewRows() []row {
 			d := a.deployed(points)
 			a.announce(d, pointMessage(topic+":0:0:4", 4))
 			r, _ := a.result(d)
-			_, err := kadm.NewClient(a.kafka).DeleteTopic(a.ctx, topic)
-			a.must(err)
+			a.deleteTopic(topic)
 			return a.resend(r.Datasource, a.deployed(points))
 		}},
 		{id: "D10", right: "predicts again", want: []string{"5 predictions, 0 dead letters", "10 predictions"}, try: func(a *attempt) string {
