@@ -50,14 +50,14 @@ build: bin/kafkaml bin/kafkaml-tensorflow ## both binaries into bin/
 bin/kafkaml: ui FORCE
 	CGO_ENABLED=0 go build -ldflags '$(LDFLAGS)' -o $@ ./cmd/kafkaml
 
-bin/kafkaml-tensorflow: tensorflow FORCE
+bin/kafkaml-tensorflow: tensorflow onnx FORCE
 	@[ -e $@ ] || echo "building $@ (the first time about a minute)"
 	go build -ldflags '$(LDFLAGS)' -o $@ ./cmd/kafkaml-tensorflow
 
-tensorflow kafka schemas mnist tabular: ## fetch TensorFlow, Apache Kafka, a schema registry, or the data of the examples
+tensorflow onnx kafka schemas mnist tabular: ## fetch TensorFlow, ONNX Runtime, Apache Kafka, a schema registry, or the data of the examples
 	@$(FETCH) $@
 
-schemas: tensorflow
+schemas onnx: tensorflow
 
 ui: FORCE
 	@ui/build.sh
@@ -76,4 +76,4 @@ clean: ## remove what was built here; the toolchain's cache stays
 	rm -rf bin ui/dist/assets ui/node_modules
 
 FORCE:
-.PHONY: help cases images e2e manifests run test test-go demo bench build tensorflow kafka schemas mnist tabular ui test-ui lint format clean FORCE
+.PHONY: help cases images e2e manifests run test test-go demo bench build tensorflow onnx kafka schemas mnist tabular ui test-ui lint format clean FORCE

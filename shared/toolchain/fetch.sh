@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Fetches what kafkaml needs beside Go, once, into the toolchain folder:
 #   fetch.sh tensorflow   TensorFlow's wheel: its library for cgo, and Keras for the worker that reads model source
+#   fetch.sh onnx         ONNX Runtime's library, which serves, and the packages that convert for it (after tensorflow)
 #   fetch.sh kafka        Apache Kafka's jars (BROKER=kafka, tests and benchmarks)
 #   fetch.sh schemas      Apicurio Registry, and Confluent's serializers for Python (tests)
 #   fetch.sh mnist        60,000 + 10,000 handwritten digits as IDX files (examples, demo, benchmarks)
@@ -14,6 +15,9 @@ TENSORFLOW=2.21.0
 KAFKA=4.3.1
 APICURIO=2.5.11.Final
 CONFLUENT=2.16.1
+ONNXRUNTIME=1.32.0
+ONNX=1.23.2
+TF2ONNX=1.17.0
 say() { echo "toolchain: $*" >&2; }
 fail() { echo "toolchain: $*" >&2; exit 1; }
 
@@ -66,6 +70,24 @@ tensorflow() {
   echo "$python" > "$to.part/python"
   rm -rf "$to"; mv "$to.part" "$to"
   say "TensorFlow $TENSORFLOW is ready"
+}
+
+# The wheel of ONNX Runtime is fetched for its library alone. What the converter
+# needs beside itself lies with TensorFlow.
+onnx() {
+  local to=$dir/onnx-$ONNXRUNTIME-$ONNX-$TF2ONNX python
+  [ -e "$to/lib" ] && return
+  python=$(cat "$dir/tensorflow-$TENSORFLOW/python")
+  say "fetching ONNX Runtime $ONNXRUNTIME and the converter for it (50 MB to fetch, 75 MB on disk)"
+  rm -rf "$to.part"; mkdir -p "$to.part/lib"
+  python3 -m pip --python "$python" install --quiet --disable-pip-version-check --root-user-action ignore --no-deps --no-compile \
+    --target "$to.part/site" "onnxruntime==$ONNXRUNTIME" "onnx==$ONNX" "tf2onnx==$TF2ONNX" ||
+    fail "pip could not install onnxruntime==$ONNXRUNTIME, onnx==$ONNX and tf2onnx==$TF2ONNX (above)"
+  mv "$to.part/site/onnxruntime/capi/libonnxruntime.so.$ONNXRUNTIME" "$to.part/lib/libonnxruntime.so"
+  (cd "$to.part/site" && rm -rf onnxruntime onnxruntime-* bin examples tests tools onnx/backend/test)
+  "$python" -m compileall -q -j 2 "$to.part/site" >/dev/null 2>&1 || true
+  chmod -R a+rX "$to.part"; rm -rf "$to"; mv "$to.part" "$to"
+  say "ONNX Runtime $ONNXRUNTIME is ready"
 }
 
 kafka() {
@@ -153,6 +175,6 @@ bench() {
 }
 
 case "${1:-}" in
-  tensorflow | bench | kafka | schemas | mnist | tabular) "$1" ;;
-  *) echo "usage: fetch.sh dir|bench|tensorflow|kafka|schemas|mnist|tabular" >&2; exit 2 ;;
+  tensorflow | onnx | bench | kafka | schemas | mnist | tabular) "$1" ;;
+  *) echo "usage: fetch.sh dir|bench|tensorflow|onnx|kafka|schemas|mnist|tabular" >&2; exit 2 ;;
 esac

@@ -1,5 +1,6 @@
-// Package toolchain finds what fetch.sh has fetched: TensorFlow's library, the
-// Python that reads model source, Apache Kafka, and the schema registry of tests.
+// Package toolchain finds what fetch.sh has fetched: the libraries of TensorFlow
+// and ONNX Runtime, the Python that reads model source, Apache Kafka, and the
+// schema registry of tests.
 package toolchain
 
 import (
@@ -17,6 +18,10 @@ const (
 	KafkaVersion      = "4.3.1"
 	ApicurioVersion   = "2.5.11.Final"
 	ConfluentVersion  = "2.16.1" // of confluent-kafka for Python
+
+	ONNXRuntimeVersion = "1.32.0"
+	ONNXVersion        = "1.23.2" // of onnx for Python
+	TF2ONNXVersion     = "1.17.0"
 )
 
 // Dir is the toolchain's folder: KAFKAML_TOOLCHAIN, else a cache that a
@@ -49,6 +54,21 @@ func Python() (interpreter, sitePackages string, err error) {
 // TensorFlow gives the folder of libtensorflow.so and its companions.
 func TensorFlow() (libDir string, err error) {
 	return folder("TensorFlow", "tensorflow-"+TensorFlowVersion, "tensorflow")
+}
+
+const onnxFolder = "onnx-" + ONNXRuntimeVersion + "-" + ONNXVersion + "-" + TF2ONNXVersion
+
+// ONNXRuntime gives the library, a file.
+func ONNXRuntime() (string, error) {
+	dir, err := folder("ONNX Runtime", onnxFolder, "onnx")
+	return filepath.Join(dir, "libonnxruntime.so"), err
+}
+
+// ONNXPackages gives the folder of packages that holds the converter from
+// TensorFlow to ONNX. It stands beside the one that Python gives.
+func ONNXPackages() (string, error) {
+	dir, err := folder("the converter to ONNX", onnxFolder, "onnx")
+	return filepath.Join(filepath.Dir(dir), "site"), err
 }
 
 // Kafka gives the folder of Apache Kafka's jars.

@@ -22,10 +22,11 @@ func TestVersionsAgree(t *testing.T) {
 		t.Fatal(err)
 	}
 	for file, line := range map[string]string{
-		string(script):        "\nTENSORFLOW=" + toolchain.TensorFlowVersion + "\n",
-		string(script) + " ":  "\nKAFKA=" + toolchain.KafkaVersion + "\n",
-		string(script) + "  ": "\nAPICURIO=" + toolchain.ApicurioVersion + "\nCONFLUENT=" + toolchain.ConfluentVersion + "\n",
-		string(makefile):      "/tensorflow-" + toolchain.TensorFlowVersion + "\n",
+		string(script):         "\nTENSORFLOW=" + toolchain.TensorFlowVersion + "\n",
+		string(script) + " ":   "\nKAFKA=" + toolchain.KafkaVersion + "\n",
+		string(script) + "  ":  "\nAPICURIO=" + toolchain.ApicurioVersion + "\nCONFLUENT=" + toolchain.ConfluentVersion + "\n",
+		string(script) + "   ": "\nONNXRUNTIME=" + toolchain.ONNXRuntimeVersion + "\nONNX=" + toolchain.ONNXVersion + "\nTF2ONNX=" + toolchain.TF2ONNXVersion + "\n",
+		string(makefile):       "/tensorflow-" + toolchain.TensorFlowVersion + "\n",
 	} {
 		if !strings.Contains(file, line) {
 			t.Errorf("%q is not where it should be", line)
@@ -39,6 +40,8 @@ func TestMissingPartsNameTheirCommand(t *testing.T) {
 	for command, find := range map[string]func() error{
 		"make tensorflow":  func() error { _, _, err := toolchain.Python(); return err },
 		"make tensorflow ": func() error { _, err := toolchain.TensorFlow(); return err },
+		"make onnx":        func() error { _, err := toolchain.ONNXRuntime(); return err },
+		"make onnx ":       func() error { _, err := toolchain.ONNXPackages(); return err },
 		"make kafka":       func() error { _, err := toolchain.Kafka(); return err },
 		"make schemas":     func() error { _, _, err := toolchain.Schemas(); return err },
 		"make mnist":       func() error { _, err := toolchain.Data("mnist"); return err },
