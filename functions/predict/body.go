@@ -28,11 +28,11 @@ func boundBodies(next http.Handler) http.Handler {
 			return
 		}
 		share := int64(maxBody)
-		if r.ContentLength >= 0 {
+		if r.ContentLength >= 0 && r.Header.Get("Content-Encoding") == "" {
 			share = min(maxBody, smallBody+r.ContentLength)
 		}
 		if err := bodies.Acquire(r.Context(), share); err != nil {
-			writeProblem(w, http.StatusServiceUnavailable, batching.Busy("too many requests wait"))
+			writeUnavailable(w, r, batching.Busy("too many requests wait"))
 			return
 		}
 		defer bodies.Release(share)

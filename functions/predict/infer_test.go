@@ -21,10 +21,13 @@ type inferred struct {
 	ModelVersion string `json:"model_version"`
 	ID           string `json:"id"`
 	Outputs      []struct {
-		Name     string
-		Datatype string
-		Shape    []int
-		Data     json.RawMessage
+		Name       string
+		Datatype   string
+		Shape      []int
+		Data       json.RawMessage
+		Parameters struct {
+			BinarySize int `json:"binary_data_size"`
+		}
 	}
 	Error string
 }
@@ -131,7 +134,7 @@ func TestInferRefuses(t *testing.T) {
 		status     int
 		want       string
 	}{
-		"not JSON":        {"", `{`, 400, "EOF"},
+		"not JSON":        {"", `{`, 400, "not JSON"},
 		"no inputs":       {"", `{}`, 400, "takes 1"},
 		"another input":   {"", `{"inputs":[{"name":"x"}]}`, 400, "missing"},
 		"no shape":        {"", input(`"datatype":"INT32","data":[1,2,3,4]`), 400, "first size"},
@@ -147,7 +150,7 @@ func TestInferRefuses(t *testing.T) {
 		"the graph fails": {"", input(`"shape":[1,4],"datatype":"INT32","data":[1,2,3,99]`), 400, "99"},
 		"no such output":  {"", fmt.Sprintf(`{"outputs":[{"name":"x"}],"inputs":[{"name":%q,"shape":[1,4],"datatype":"INT32","data":[1,2,3,4]}]}`, name), 400, "no output"},
 		"another model":   {"/v2/models/other/infer", `{}`, 404, "inference-7"},
-		"another version": {"/v2/models/inference-7/versions/9/infer", `{}`, 404, "version 3"},
+		"another version": {"/v2/models/inference-7/versions/9/infer", `{}`, 404, "the version is 3"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -34,6 +35,15 @@ func writeProblem(w http.ResponseWriter, status int, err error) {
 		Type: "urn:kafkaml:problem:" + string(r.Kind), Title: http.StatusText(status), Status: status,
 		Detail: r.Reason, Op: r.Op, Kind: r.Kind, Field: r.Field, Hint: r.Hint,
 	})
+}
+
+// writeUnavailable writes what may be sent again, in the form of what was asked.
+func writeUnavailable(w http.ResponseWriter, r *http.Request, err error) {
+	if strings.HasPrefix(r.URL.Path, "/v2/") {
+		writeRefusalOf(w, http.StatusServiceUnavailable, err)
+		return
+	}
+	writeProblem(w, http.StatusServiceUnavailable, err)
 }
 
 // statusOf is the status of an error outside the model: what may be sent again

@@ -162,9 +162,12 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		(*h).ServeHTTP(w, r)
 		return
 	}
-	if r.URL.Path == "/health/liveness" {
+	switch r.URL.Path {
+	case "/health/liveness":
 		alive(w, r)
-		return
+	case "/v2/health/live":
+		protocolLive(w, r)
+	default:
+		writeUnavailable(w, r, &pipeline.Error{Op: "predict", Kind: pipeline.Unavailable, Reason: "the model is being opened"})
 	}
-	writeProblem(w, http.StatusServiceUnavailable, &pipeline.Error{Op: "predict", Kind: pipeline.Unavailable, Reason: "the model is being opened"})
 }
