@@ -20,10 +20,7 @@ import (
 // registry does not know says so, and a registry that is away fails the preview.
 func TestRecordsOfASchemaRegistryAreShown(t *testing.T) {
 	url := schemastest.Registry(t)
-	registry, err := sr.NewClient(sr.URLs(url))
-	if err != nil {
-		t.Fatal(err)
-	}
+	registry := schemastest.Client(t, url)
 	added, err := registry.CreateSchema(t.Context(), "plants-value", sr.Schema{
 		Schema: `{"type":"record","name":"Plant","fields":[{"name":"y","type":"int"},{"name":"x","type":{"type":"array","items":"float"}}]}`,
 	})

@@ -40,10 +40,7 @@ func client(t *testing.T, c schemas.Config) *schemas.Client {
 // one that holds itself, and says which it does not know.
 func TestSchemasOfARegistry(t *testing.T) {
 	url := schemastest.Registry(t)
-	registry, err := sr.NewClient(sr.URLs(url))
-	if err != nil {
-		t.Fatal(err)
-	}
+	registry := schemastest.Client(t, url)
 	register := func(subject string, s sr.Schema) uint32 {
 		t.Helper()
 		added, err := registry.CreateSchema(t.Context(), subject, s)
@@ -71,7 +68,7 @@ func TestSchemasOfARegistry(t *testing.T) {
 		t.Errorf("%d bytes of %s, %v", len(s.Text), s.Type, err)
 	}
 	for _, id := range []uint32{0, 999_999, math.MaxInt32, 4_000_000_000} {
-		_, err = c.Schema(t.Context(), id)
+		_, err := c.Schema(t.Context(), id)
 		if pipeline.KindOf(err) != pipeline.Invalid || !strings.Contains(err.Error(), fmt.Sprintf("knows no schema %d", id)) {
 			t.Errorf("an unknown id: %v", err)
 		}

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,6 +20,7 @@ import (
 	"testing"
 
 	"github.com/bufbuild/protocompile"
+	"github.com/twmb/franz-go/pkg/sr"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -32,6 +34,17 @@ var javaFlags = []string{"-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=
 
 // listening is what the registry says once it answers.
 var listening = regexp.MustCompile(`Listening on: (http://[0-9.:]+)`)
+
+// Client is a client of a registry that waits for an answer as long as the test
+// lasts: by default one gives up after 5 seconds.
+func Client(t testing.TB, url string) *sr.Client {
+	t.Helper()
+	c, err := sr.NewClient(sr.URLs(url), sr.HTTPClient(&http.Client{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
 
 // Registry starts a registry, empty, for the length of a test and gives the URL
 // of its Confluent API.
