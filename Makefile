@@ -70,7 +70,7 @@ lint: tensorflow
 	test/lint.sh
 
 format: ## gofumpt over the tree
-	go tool -modfile=lint.mod gofumpt -w $$(git ls-files '*.go')
+	go tool -modfile=lint.mod gofumpt -w $$(git ls-files '*.go' ':!*.pb.go')
 
 clean: ## remove what was built here; the toolchain's cache stays
 	rm -rf bin ui/dist/assets ui/node_modules

@@ -1,6 +1,9 @@
 package predict
 
 import (
+	"bytes"
+	"encoding/binary"
+	"io"
 	"net/http"
 
 	"golang.org/x/sync/semaphore"
@@ -17,6 +20,9 @@ const (
 	allBodies = 4 * maxBody
 	// smallBody is the least share: what a request takes beside its body.
 	smallBody = 8 << 10
+	// grpcHead is what stands before a message of gRPC: whether it is
+	// compressed, and its length in 4 bytes.
+	grpcHead = 5
 )
 
 // boundBodies limits a body and all bodies together.
@@ -27,16 +33,39 @@ func boundBodies(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		share := int64(maxBody)
-		if r.ContentLength >= 0 && r.Header.Get("Content-Encoding") == "" {
-			share = min(maxBody, smallBody+r.ContentLength)
-		}
+		share := shareOf(r)
 		if err := bodies.Acquire(r.Context(), share); err != nil {
 			writeUnavailable(w, r, batching.Busy("too many requests wait"))
 			return
 		}
 		defer bodies.Release(share)
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		limit := int64(maxBody)
+		if isGRPC(r) {
+			limit += grpcHead
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, limit)
 		next.ServeHTTP(w, r)
 	})
+}
+
+// shareOf is what a request may come to once it is read. A gRPC request does not
+// say its length, but that of the one message in it: its head is read.
+func shareOf(r *http.Request) int64 {
+	length := r.ContentLength
+	if isGRPC(r) {
+		head := make([]byte, grpcHead)
+		n, err := io.ReadFull(r.Body, head)
+		r.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.MultiReader(bytes.NewReader(head[:n]), r.Body), r.Body}
+		length = -1
+		if err == nil && head[0] == 0 { // not compressed
+			length = int64(binary.BigEndian.Uint32(head[1:]))
+		}
+	}
+	if length < 0 || length > maxBody || r.Header.Get("Content-Encoding") != "" {
+		return maxBody
+	}
+	return min(maxBody, smallBody+length)
 }

@@ -15,7 +15,7 @@ import (
 const readyTime = 3 * time.Second
 
 // handler is the HTTP side of the service: the event door at /, the Open
-// Inference Protocol under /v2, health and metrics.
+// Inference Protocol under /v2 and over gRPC, health and metrics.
 func (s *service) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("POST /{$}", s.door)
@@ -24,6 +24,7 @@ func (s *service) handler() http.Handler {
 	mux.Handle("GET /metrics", s.metrics.handler())
 	p := &protocol{model: s.model, requests: s.door.requests, ready: s.ready}
 	p.route(mux)
+	p.routeGRPC(mux)
 	mux.HandleFunc("GET /openapi.json", document(api.OpenAPI))
 	mux.HandleFunc("GET /asyncapi.json", document(api.AsyncAPI))
 	mux.HandleFunc("/", noSuchPath)

@@ -45,8 +45,8 @@ func postBinary(t testing.TB, url, text string, data []byte, header http.Header)
 	return resp, body
 }
 
-// stored are records of an input in a type, as binary data has them.
-func stored(t testing.TB, model, input string, d codec.DType, records []int) []byte {
+// recorded are records of an input in a type, as binary data has them.
+func recorded(t testing.TB, model, input string, d codec.DType, records []int) []byte {
 	t.Helper()
 	var all []byte
 	for _, i := range records {
@@ -99,11 +99,11 @@ func TestInferBinary(t *testing.T) {
 	url := servedOfJSON(t, "several") + "/versions/latest/infer"
 	records := []int{4, 0, 2}
 	left := func(d codec.DType) (string, []byte) {
-		data := stored(t, "several", "left", d, records)
+		data := recorded(t, "several", "left", d, records)
 		return fmt.Sprintf(`{"name":"left","shape":[3,2],"datatype":%q,"parameters":{"binary_data_size":%d}}`, datatypeOf(d), len(data)), data
 	}
 	right := func(d codec.DType) (string, []byte) {
-		data := stored(t, "several", "right", d, records)
+		data := recorded(t, "several", "right", d, records)
 		return fmt.Sprintf(`{"name":"right","shape":[3,3],"datatype":%q,"parameters":{"binary_data_size":%d}}`, datatypeOf(d), len(data)), data
 	}
 	for _, d := range []codec.DType{codec.Int8, codec.Int16, codec.Int32, codec.Int64, codec.Float32, codec.Float64} {
@@ -138,7 +138,7 @@ func TestInferBinary(t *testing.T) {
 func TestInferRawAndCompressed(t *testing.T) {
 	url := serveHTTP(t, start(t, nil, "small", newJob(t, nil, "small", 0))).URL + "/v2/models/inference-7/infer"
 	name, records := tensorflowtest.Load(t, "small").Export.Inputs[0].Name, []int{3, 1}
-	data := stored(t, "small", name, codec.Float32, records)
+	data := recorded(t, "small", name, codec.Float32, records)
 	resp, body := postBinary(t, url, "", data, nil)
 	checkRows(t, "small", readBinary(t, resp, body), records)
 	text := fmt.Sprintf(`{"inputs":[{"name":%q,"shape":[2,3],"datatype":"FP32","parameters":{"binary_data_size":%d}}]}`, name, len(data))

@@ -29,7 +29,7 @@ func open(ctx context.Context, c Config) (*service, *stream.Cluster, error) {
 	both, bothCtx := errgroup.WithContext(ctx)
 	both.Go(func() error { return fetch(bothCtx, c, f.Kind().Bundle.Served, dir) })
 	both.Go(func() (err error) {
-		cluster, err = connect(bothCtx, c)
+		cluster, err = dial(bothCtx, c)
 		return err
 	})
 	var s *service
@@ -64,9 +64,9 @@ func fetch(ctx context.Context, c Config, files framework.Blobs, dir string) err
 	return files.Get(ctx, store, c.Job.Artifact, dir)
 }
 
-// connect dials Kafka, as long as it takes, and makes the topics that are
+// dial connects to Kafka, as long as it takes, and makes the topics that are
 // missing.
-func connect(ctx context.Context, c Config) (*stream.Cluster, error) {
+func dial(ctx context.Context, c Config) (*stream.Cluster, error) {
 	for {
 		cluster, err := stream.Dial(ctx, c.Kafka)
 		if err == nil {

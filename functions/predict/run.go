@@ -85,10 +85,8 @@ func Run(ctx context.Context, c Config) error {
 		return err
 	}
 	front := &front{}
-	server := &http.Server{
-		Handler: eventing.AllowOrigins(c.Origins, front), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
-		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn),
-	}
+	server := newServer(eventing.AllowOrigins(c.Origins, front))
+	server.ErrorLog = slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var serving sync.WaitGroup
@@ -101,6 +99,17 @@ func Run(ctx context.Context, c Config) error {
 	_ = server.Close() // after serve has drained it
 	serving.Wait()
 	return err
+}
+
+// newServer serves HTTP/1 and, for gRPC, HTTP/2 without TLS on the same port.
+func newServer(handler http.Handler) *http.Server {
+	protocols := &http.Protocols{}
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	return &http.Server{
+		Handler: handler, Protocols: protocols,
+		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+	}
 }
 
 func listen(ctx context.Context, address string) (net.Listener, error) {

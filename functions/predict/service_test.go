@@ -128,7 +128,9 @@ func readAll(t testing.TB, c *stream.Cluster, topic string, first, next map[int]
 }
 
 func serveHTTP(t testing.TB, s *service) *httptest.Server {
-	server := httptest.NewServer(s.handler())
+	server := httptest.NewUnstartedServer(nil)
+	server.Config = newServer(s.handler())
+	server.Start()
 	t.Cleanup(server.Close)
 	return server
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kafkaml/kafkaml/functions/predict/output"
 	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
@@ -55,7 +56,7 @@ func readTensors(given []inferInput, inputs []pipeline.Tensor) (rowsOf, error) {
 		in.rows = g.Shape[0]
 		layout, data, err := readTensor(&g, want)
 		if err != nil {
-			return in, pipeline.Invalidf("inputs", "%q: %v", g.Name, err)
+			return in, pipeline.Invalidf("inputs", "%q: %s", g.Name, output.ReasonOf(err))
 		}
 		in.layout, in.data = append(in.layout, layout), append(in.data, data)
 	}
