@@ -9,6 +9,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/framework/rows"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -87,21 +88,21 @@ func (t *Trainer) servingFeeds(b *buffer) (map[tf.Output]*tf.Tensor, error) {
 	return t.serve.Feeds(named)
 }
 
-// outputOf is a tensor of rows records as the output name.
-func outputOf(name string, t *tf.Tensor, rows int) (framework.Output, error) {
+// outputOf is a tensor of some records as the output name.
+func outputOf(name string, t *tf.Tensor, records int) (framework.Output, error) {
 	d, err := outputType(t.DataType())
 	if err != nil {
 		return framework.Output{}, fmt.Errorf("output %q: %w", name, err)
 	}
 	shape := t.Shape()
-	if len(shape) == 0 || shape[0] != int64(rows) {
-		return framework.Output{}, notARowEach(name, shape, rows)
+	if len(shape) == 0 || shape[0] != int64(records) {
+		return framework.Output{}, rows.NotARowEach(name, shape, records)
 	}
 	o := framework.Output{Name: name, DType: d, Shape: make([]int, len(shape)-1)}
 	for i, d := range shape[1:] {
 		o.Shape[i] = int(d)
 	}
-	return o, readOutput(&o, t, rows)
+	return o, readOutput(&o, t, records)
 }
 
 // readOutput makes what a tensor holds the data of an output of some records:

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/framework/rows"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -56,11 +57,11 @@ func (p *Predictor) bind(e pipeline.Export) error {
 			len(signature.Inputs), len(signature.Outputs), len(e.Inputs), len(e.Outputs))
 	}
 	for _, t := range e.Inputs {
-		in, err := p.bindInput(signature.Inputs, t)
+		in, at, err := p.bindInput(signature.Inputs, t)
 		if err != nil {
 			return err
 		}
-		p.inputs = append(p.inputs, in)
+		p.inputs, p.feeds = append(p.inputs, in), append(p.feeds, at)
 	}
 	for _, t := range e.Outputs {
 		info, ok := signature.Outputs[t.SignatureName()]
@@ -80,25 +81,25 @@ func (p *Predictor) bind(e pipeline.Export) error {
 	return nil
 }
 
-func (p *Predictor) bindInput(inputs map[string]tf.TensorInfo, t pipeline.Tensor) (feed, error) {
+func (p *Predictor) bindInput(inputs map[string]tf.TensorInfo, t pipeline.Tensor) (in rows.Input, at tf.Output, err error) {
 	name := t.Name
 	info, ok := inputs[t.SignatureName()]
 	if !ok {
-		return feed{}, unservable("its signature has no input %q", name)
+		return in, at, unservable("its signature has no input %q", name)
 	}
 	dtype, err := inputType(info.DType)
 	if err != nil {
-		return feed{}, unservable("input %q: %v", name, err)
+		return in, at, unservable("input %q: %v", name, err)
 	}
-	in := feed{name: name, dtype: dtype}
+	in = rows.Input{Name: name, DType: dtype}
 	if n := info.Shape.NumDimensions(); n < 1 {
-		return feed{}, unservable("input %q has no batch dimension", name)
+		return in, at, unservable("input %q has no batch dimension", name)
 	}
 	for i := 1; i < info.Shape.NumDimensions(); i++ {
-		in.shape = append(in.shape, int(info.Shape.Size(i)))
+		in.Shape = append(in.Shape, int(info.Shape.Size(i)))
 	}
-	in.at, err = p.tensor(info.Name)
-	return in, err
+	at, err = p.tensor(info.Name)
+	return in, at, err
 }
 
 // outputType is the codec's type for one that can be read.

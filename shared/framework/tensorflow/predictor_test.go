@@ -11,6 +11,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/framework/rows"
 	"github.com/kafkaml/kafkaml/shared/framework/tensorflow/tensorflowtest"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
@@ -201,7 +202,7 @@ func TestLimitGrowsWhileBatchesAreQuick(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if p.Limit() <= firstLimit {
+	if p.Limit() <= rows.FirstLimit {
 		t.Errorf("the limit stays at %d for a net of 26 parameters", p.Limit())
 	}
 }

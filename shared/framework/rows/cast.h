@@ -1,7 +1,7 @@
 // Element-wise casts to float32, written so that the compiler vectorises them.
 // The source may lie unaligned: memcpy of one element is a plain load.
-#ifndef KAFKAML_PREDICTOR_CAST_H
-#define KAFKAML_PREDICTOR_CAST_H
+#ifndef KAFKAML_ROWS_CAST_H
+#define KAFKAML_ROWS_CAST_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
-package tensorflow
+package rows
 
 // #cgo CFLAGS: -O3
-// #include "predictor_cast.h"
+// #include "cast.h"
 import "C"
 
 import (
@@ -36,8 +36,8 @@ func castC(dst, src unsafe.Pointer, n C.size_t, from codec.DType) bool {
 	return true
 }
 
-// cast is codec.Cast, with the common casts to float32 done in C.
-func cast(dst []byte, to codec.DType, src []byte, from codec.DType) error {
+// Cast is codec.Cast, with the common casts to float32 done in C.
+func Cast(dst []byte, to codec.DType, src []byte, from codec.DType) error {
 	if to != codec.Float32 || from == to || len(src) == 0 {
 		return codec.Cast(dst, to, src, from)
 	}
