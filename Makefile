@@ -21,9 +21,9 @@ help: ## print this help
 run: build $(if $(filter kafka,$(BROKER)),kafka) $(if $(filter 0,$(EXAMPLE)),,mnist) ## start everything on this machine and print the URL; Ctrl-C ends it
 	bin/kafkaml run --data $(DATA) $(if $(PORT),--port $(PORT)) $(if $(BROKER),--broker $(BROKER)) $(if $(filter 0,$(EXAMPLE)),,--example) $(ARGS)
 
-test: lint build kafka schemas mnist tabular test-go test-ui ## every test: lint, unit, contract, conformance, end to end, browser
+test: lint build kafka schemas clients mnist tabular test-go test-ui ## every test: lint, unit, contract, conformance, end to end, browser
 
-test-go: build kafka schemas mnist tabular ## the Go tests alone
+test-go: build kafka schemas clients mnist tabular ## the Go tests alone
 	go test -shuffle=on -timeout 60m $(ARGS) ./...
 
 cases: build kafka ## the table of what people meet, the large models, too
@@ -54,10 +54,10 @@ bin/kafkaml-tensorflow: tensorflow onnx FORCE
 	@[ -e $@ ] || echo "building $@ (the first time about a minute)"
 	go build -ldflags '$(LDFLAGS)' -o $@ ./cmd/kafkaml-tensorflow
 
-tensorflow onnx kafka schemas mnist tabular: ## fetch TensorFlow, ONNX Runtime, Apache Kafka, a schema registry, or the data of the examples
+tensorflow onnx kafka schemas clients mnist tabular: ## fetch TensorFlow, ONNX Runtime, Apache Kafka, a schema registry, Triton's clients, or the data of the examples
 	@$(FETCH) $@
 
-schemas onnx: tensorflow
+schemas onnx clients: tensorflow
 
 ui: FORCE
 	@ui/build.sh
@@ -76,4 +76,4 @@ clean: ## remove what was built here; the toolchain's cache stays
 	rm -rf bin ui/dist/assets ui/node_modules
 
 FORCE:
-.PHONY: help cases images e2e manifests run test test-go demo bench build tensorflow onnx kafka schemas mnist tabular ui test-ui lint format clean FORCE
+.PHONY: help cases images e2e manifests run test test-go demo bench build tensorflow onnx kafka schemas clients mnist tabular ui test-ui lint format clean FORCE

@@ -3,6 +3,7 @@ package predict
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
 	"strings"
 
@@ -48,7 +49,8 @@ func unary[Request, Response any](mux *http.ServeMux, method string, call func(c
 		}
 		return response, nil
 	}
-	handler := connect.NewUnaryHandlerSimple(grpcService+method, answer, connect.WithReadMaxBytes(maxBody), connect.WithCodec(messages{}))
+	handler := connect.NewUnaryHandlerSimple(grpcService+method, answer, connect.WithReadMaxBytes(maxBody), connect.WithCodec(messages{}),
+		connect.WithCompressMinBytes(math.MaxInt)) // an answer is too small to be worth the time
 	mux.HandleFunc("POST "+grpcService+method, func(w http.ResponseWriter, r *http.Request) {
 		if !isGRPC(r) {
 			writeProblem(w, http.StatusUnsupportedMediaType, pipeline.Invalidf("Content-Type", "is not that of gRPC").WithHint("over REST the protocol is at /v2"))

@@ -18,6 +18,7 @@ const (
 	KafkaVersion      = "4.3.1"
 	ApicurioVersion   = "2.5.11.Final"
 	ConfluentVersion  = "2.16.1" // of confluent-kafka for Python
+	TritonVersion     = "2.73.0" // of tritonclient for Python
 
 	ONNXRuntimeVersion = "1.32.0"
 	ONNXVersion        = "1.23.2" // of onnx for Python
@@ -85,6 +86,16 @@ func Schemas() (jar, sitePackages string, err error) {
 		return "", "", missing("Apicurio Registry", dir, "schemas")
 	}
 	return jar, filepath.Join(dir, "site"), nil
+}
+
+// Clients gives the folder of packages that holds Triton's clients for Python. It
+// stands beside the one that Python gives.
+func Clients() (sitePackages string, err error) {
+	site := filepath.Join(Dir(), "clients-"+TritonVersion, "site")
+	if _, err := os.Stat(site); err != nil {
+		return "", missing("Triton's clients", site, "clients")
+	}
+	return site, nil
 }
 
 func folder(what, name, verb string) (string, error) {
