@@ -138,6 +138,9 @@ func TestKnativeService(t *testing.T) {
 				t.Errorf("scale: %v", a)
 			}
 			checkRestricted(t, s.Spec.Template.Spec.PodSpec)
+			if ports := s.Spec.Template.Spec.Containers[0].Ports; len(ports) != 1 || ports[0].Name != "h2c" {
+				t.Errorf("gRPC is not routed to %v", ports)
+			}
 			same, err := serviceOf(inNamespace(t), c.s)
 			if err != nil || same.Annotations[specHash] != s.Annotations[specHash] {
 				t.Errorf("the same service has another hash: %v", err)

@@ -25,6 +25,10 @@ const (
 	specHash = "kafkaml.io/spec-hash"
 )
 
+// http2 tells Knative that a port takes HTTP/2 without TLS, which gRPC needs, as
+// well as HTTP/1.
+const http2 = "h2c"
+
 // What a replica requests: it is a Go process with TensorFlow's library.
 const (
 	predictCPU    = "100m"
@@ -79,7 +83,7 @@ func (k *Platform) predictTemplate(s platform.Service, image string, work descri
 				ServiceAccountName: k.c.Account, AutomountServiceAccountToken: &no, EnableServiceLinks: &no, Volumes: volumes,
 				Containers: []corev1.Container{{
 					Image: image, Args: []string{"predict"}, Env: env, EnvFrom: from,
-					Ports:          []corev1.ContainerPort{{ContainerPort: 8080}},
+					Ports:          []corev1.ContainerPort{{Name: http2, ContainerPort: 8080}},
 					ReadinessProbe: probe("/health/readiness", 1, 3), LivenessProbe: probe("/health/liveness", 10, 6),
 					VolumeMounts: mounts, SecurityContext: restricted(),
 					Resources: corev1.ResourceRequirements{

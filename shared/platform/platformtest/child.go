@@ -138,7 +138,10 @@ func predict() int {
 	if address == "" {
 		address = ":" + os.Getenv("PORT")
 	}
-	return serve(&http.Server{Addr: address, Handler: mux, ReadHeaderTimeout: 10 * time.Second})
+	protocols := &http.Protocols{} // Knative speaks HTTP/2 to replicas
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	return serve(&http.Server{Addr: address, Handler: mux, Protocols: protocols, ReadHeaderTimeout: 10 * time.Second})
 }
 
 // serve serves until SIGTERM, and returns after the last answer.
