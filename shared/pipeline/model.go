@@ -94,6 +94,7 @@ type Export struct {
 	Adapt               []Adapt   `json:"adapt,omitempty" description:"layers that the training adapts, in the order in which the model calls them"`
 	Warnings            []Warning `json:"warnings,omitempty"`
 	Printed             string    `json:"printed,omitempty" description:"what the source printed, its beginning"`
+	NoONNX              string    `json:"no_onnx,omitempty" description:"why the model has no ONNX form, so that TensorFlow serves it"`
 	Libraries           Libraries `json:"libraries"`
 }
 

@@ -31,14 +31,21 @@ var (
 )
 
 // collect copies the exported files of a dead child from its scratch folder to
-// dir and verifies the copy. Nothing is left in dir when that fails.
-func collect(scratch, dir string, want pipeline.Export) error {
-	err := copyExport(scratch, dir)
-	if err == nil {
-		err = Verify(dir, want)
+// dir and verifies the copy. Nothing is left in dir when that fails. An ONNX
+// graph that is not what it should be is left out, and the reason noted in want:
+// the model is the SavedModel.
+func collect(scratch, dir string, want *pipeline.Export) error {
+	root, err := os.OpenRoot(scratch)
+	if err != nil {
+		return unavailable(err)
 	}
-	if err == nil {
-		return nil
+	defer root.Close()
+	if err = copyExport(root, dir); err == nil {
+		weights, wrong := verify(dir, *want)
+		if wrong == nil {
+			return collectONNX(root, dir, want, weights)
+		}
+		err = refusalOf(wrong)
 	}
 	for _, part := range []string{"model", "keras"} {
 		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, part)))
@@ -46,18 +53,13 @@ func collect(scratch, dir string, want pipeline.Export) error {
 	return err
 }
 
-func copyExport(scratch, dir string) error {
-	root, err := os.OpenRoot(scratch)
-	if err != nil {
-		return unavailable(err)
-	}
-	defer root.Close()
+func copyExport(root *os.Root, dir string) error {
 	names := graphFiles
 	if _, err := root.Lstat("export/keras/variables.json"); err == nil {
 		names = slices.Concat(graphFiles, templateFiles)
 	}
 	for _, name := range names {
-		if err := copyFile(root, filepath.Join("export", name), filepath.Join(dir, name)); err != nil {
+		if err := copyFile(root, filepath.Join("export", name), filepath.Join(dir, name), maxFile); err != nil {
 			return fmt.Errorf("export %s: %w", name, err)
 		}
 	}
@@ -66,7 +68,7 @@ func copyExport(scratch, dir string) error {
 
 // copyFile copies one regular file of a child. Nothing it may have put in the
 // file's place is followed or waited for: O_NOFOLLOW, O_NONBLOCK, one link.
-func copyFile(root *os.Root, from, to string) error {
+func copyFile(root *os.Root, from, to string, most int64) error {
 	in, err := root.OpenFile(from, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return refuse("the export is not complete", "the source should only define and compile the model")
@@ -76,8 +78,8 @@ func copyFile(root *os.Root, from, to string) error {
 	if err != nil {
 		return err
 	}
-	if links := info.Sys().(*syscall.Stat_t).Nlink; !info.Mode().IsRegular() || links != 1 || info.Size() > maxFile {
-		return refuse("the export holds something that is not a plain file of at most 1 GiB", "build a smaller model")
+	if links := info.Sys().(*syscall.Stat_t).Nlink; !info.Mode().IsRegular() || links != 1 || info.Size() > most {
+		return refuse(fmt.Sprintf("the export holds something that is not a plain file of at most %d MiB", most>>20), "build a smaller model")
 	}
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err

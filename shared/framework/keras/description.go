@@ -57,6 +57,8 @@ func checkDescription(e pipeline.Export) error {
 		return fmt.Errorf("%d classes", e.Classes)
 	case !validText(e.Loss, 2000) || !validText(e.Optimizer, 200):
 		return fmt.Errorf("the name of the loss or of the optimizer is not a short line of text")
+	case !validText(e.NoONNX, 1000):
+		return fmt.Errorf("why it has no ONNX form is not a short line of text")
 	case len(e.Libraries) > maxLibraries:
 		return fmt.Errorf("%d libraries", len(e.Libraries))
 	case len(e.Metrics) > maxMetrics || slices.ContainsFunc(e.Metrics, func(m string) bool { return !validName(m) }):

@@ -38,6 +38,7 @@ const (
 type Options struct {
 	Python       string       // the interpreter, 3.10 or later
 	SitePackages string       // the folder that holds tensorflow and keras
+	ONNXPackages string       // the folder that holds onnx and tf2onnx; without it no model gets an ONNX form
 	Scratch      string       // where requests get their folders; a temporary folder when empty or when the worker cannot reach it
 	Concurrency  int          // requests served at once, 2 when 0; together they may use a third of the memory
 	Log          *slog.Logger // slog.Default when nil
@@ -92,7 +93,11 @@ func Build(ctx context.Context, log *slog.Logger) (framework.Builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := Start(ctx, Options{Python: python, SitePackages: packages, Log: log})
+	onnx, err := toolchain.ONNXPackages()
+	if err != nil {
+		log.Warn("models get no ONNX form, TensorFlow will serve them", "error", err)
+	}
+	w, err := Start(ctx, Options{Python: python, SitePackages: packages, ONNXPackages: onnx, Log: log})
 	if err != nil { // a nil *Worker would be no nil Builder
 		return nil, err
 	}
@@ -101,7 +106,8 @@ func Build(ctx context.Context, log *slog.Logger) (framework.Builder, error) {
 
 // Export runs imports and then the text of s in a fenced child, verifies what it
 // exports and leaves that in dir, which must be absent or empty: model/ (the
-// SavedModel) and keras/ (the template of a .keras file). What is wrong with
+// SavedModel), keras/ (the template of a .keras file) and open.onnx, or why the
+// model has no ONNX form in NoONNX of the export. What is wrong with
 // the person's texts is an Invalid *pipeline.Error with field and position; a
 // worker that cannot run them now is an Unavailable one.
 func (w *Worker) Export(ctx context.Context, s framework.Source, dir string) (export pipeline.Export, err error) {
@@ -111,7 +117,7 @@ func (w *Worker) Export(ctx context.Context, s framework.Source, dir string) (ex
 			return err
 		}
 		export.Libraries = c.zygote.hello.Libraries // not the child's word
-		if err := collect(c.scratch, dir, export); err != nil {
+		if err := collect(c.scratch, dir, &export); err != nil {
 			export = pipeline.Export{}
 			return places.locate(err, c.texts)
 		}

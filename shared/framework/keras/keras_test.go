@@ -56,7 +56,11 @@ func options(t *testing.T) Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Options{Python: python, SitePackages: site}
+	onnx, err := toolchain.ONNXPackages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Options{Python: python, SitePackages: site, ONNXPackages: onnx}
 }
 
 // startWorker starts a Worker of the test's own.

@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"slices"
 	"strings"
 	"syscall"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -28,6 +30,13 @@ type report struct {
 	Error    *complaint         `json:"error"`
 	Warnings []pipeline.Warning `json:"warnings"`
 	Places   places             `json:"places"`
+
+	noONNX string // why there is no ONNX form: what the conversion, which comes after the rest, says or how it ended
+}
+
+// conversion is what a child writes after the report of an export.
+type conversion struct {
+	NoONNX string `json:"no_onnx"`
 }
 
 // places are where the source makes what a graph consists of. They are the
@@ -72,6 +81,9 @@ func (l lines) text(field string) string {
 func (j *job) judge(ctx context.Context, code int, err error, texts lines) (r report, _ error) {
 	switch {
 	case errors.Is(err, errWall):
+		if r, err := j.read(-int(syscall.SIGKILL)); err == nil && r.Export != nil {
+			return r, nil
+		}
 		return r, refuse(err.Error(), "build a smaller model, or try again when this machine is less busy; the source should only define and compile it")
 	case errors.Is(err, errDisk):
 		return r, refuse(err.Error(), "build a smaller model; the source should only define and compile it")
@@ -101,6 +113,7 @@ func (c *done) export() (pipeline.Export, *places, error) {
 	e := *c.report.Export
 	e.Warnings = warnings(slices.Concat(c.report.Warnings, e.Warnings))
 	e.Printed = plain(string(c.output), maxOutput)
+	e.NoONNX = line(c.report.noONNX)
 	return e, &c.report.Places, nil
 }
 
@@ -109,15 +122,40 @@ func (j *job) read(code int) (r report, err error) {
 	if len(j.result) > maxResult {
 		return r, refuse("the model's description is larger than 1 MiB", "use fewer layers")
 	}
-	if code != 0 || len(j.result) == 0 {
-		return r, j.ended(code)
-	}
 	d := json.NewDecoder(bytes.NewReader(j.result))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&r); err != nil || d.More() || (r.Missing == "" && r.Export == nil && r.Trial == nil && r.Error == nil) {
-		return r, interfered()
+	err = d.Decode(&r)
+	exported := err == nil && r.Export != nil // a child that ends after that loses its ONNX form alone
+	if (code != 0 || len(j.result) == 0) && !exported {
+		return report{}, j.ended(code)
+	}
+	if exported {
+		r.noONNX, err = j.conversion(d, code)
+	}
+	if err != nil || d.More() || (r.Missing == "" && r.Export == nil && r.Trial == nil && r.Error == nil) {
+		return report{}, interfered()
 	}
 	return r, nil
+}
+
+// conversion reads what follows the report of an export: why there is no ONNX
+// form, empty where there is one.
+func (j *job) conversion(d *json.Decoder, code int) (no string, err error) {
+	var said conversion
+	err = d.Decode(&said)
+	switch {
+	case err == nil && code == 0:
+		return said.NoONNX, nil
+	case err != nil && !errors.Is(err, io.EOF):
+		return "", err
+	case syscall.Signal(-code) == syscall.SIGXCPU:
+		return fmt.Sprintf("its conversion ran into the %d s of processor time that building a model may take", j.limits.CPU), nil
+	case syscall.Signal(-code) == syscall.SIGKILL:
+		return "its conversion took too much memory or time and was ended", nil
+	case code == 0:
+		return "its conversion ended early", nil
+	}
+	return "its conversion crashed", nil
 }
 
 // ended explains a child that ended without a report.
@@ -231,6 +269,17 @@ func plain(text string, most int) string {
 		return text
 	}
 	return strings.ToValidUTF8(text[:most], "")
+}
+
+// line is text of a child as one short line.
+func line(text string) string {
+	printable := func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}
+	return strings.Join(strings.Fields(strings.Map(printable, plain(text, 500))), " ")
 }
 
 // warnings bounds what the child heard.

@@ -14,6 +14,9 @@ import (
 // texts or an error that a person can read, with a place inside of the texts.
 func FuzzReport(f *testing.F) {
 	f.Add([]byte(`{"export": {"inputs": []}, "warnings": [{"field": "source", "line": 1, "message": "m"}]}`), "out", 0)
+	f.Add([]byte("{\"export\": {\"inputs\": []}}\n{\"no_onnx\": \"\u001b[2J StringLookup\\n has no ONNX form\"}\n"), "", 0)
+	f.Add([]byte(`{"export": {"inputs": [], "no_onnx": "forged"}}`), "", -9)
+	f.Add([]byte(`{"export": {"inputs": []}} {"no_onnx": ""} {}`), "", 0)
 	f.Add([]byte(`{"error": {"field": "imports", "line": 1, "column": 2, "end_line": 1, "end_column": 3, "reason": "r", "hint": "h"}}`), "", 0)
 	f.Add([]byte(`{"error": {"field": "x", "line": -1, "end_line": 99999999, "reason": "\u0000\u001b[2J"}}`), "\xff\x00", 0)
 	f.Add([]byte(`{"trial": {"records": 2, "seconds": 0.1, "metrics": {"loss": 1}, "fault": {"reason": "r", "line": 2, "record": 1, "failing": 1, "tried": 2}}}`), "", 0)
@@ -30,7 +33,7 @@ func FuzzReport(f *testing.F) {
 		case err != nil:
 		case r.Export != nil:
 			e, _, err := c.export()
-			if err != nil || !utf8.ValidString(e.Printed) || len(e.Warnings) > maxWarnings || code != 0 {
+			if err != nil || !utf8.ValidString(e.Printed) || len(e.Warnings) > maxWarnings || !validText(e.NoONNX, 500) || code != 0 && e.NoONNX == "" {
 				t.Errorf("took %+v, %v", e, err)
 			}
 			return

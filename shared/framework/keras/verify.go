@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/kafkaml/kafkaml/shared/framework/keras/savedmodel"
+	"github.com/kafkaml/kafkaml/shared/framework/onnx/onnxmodel"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -20,14 +21,23 @@ const maxGraph = 64 << 20
 // through its saver, the promised signatures with the types and shapes of want,
 // sizes within bounds. The error is an Invalid *pipeline.Error.
 func Verify(dir string, want pipeline.Export) error {
-	if err := verify(dir, want); err != nil {
-		return &pipeline.Error{
-			Op: op, Kind: pipeline.Invalid, Field: "source", Err: err,
-			Reason: "the exported model is refused: " + plain(err.Error(), 1000),
-			Hint:   compute(err),
-		}
+	weights, err := verify(dir, want)
+	if err == nil {
+		err = verifyONNX(dir, want, weights)
 	}
-	return nil
+	return refusalOf(err)
+}
+
+// refusalOf is what is wrong with an export, for a person.
+func refusalOf(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &pipeline.Error{
+		Op: op, Kind: pipeline.Invalid, Field: "source", Err: err,
+		Reason: "the exported model is refused: " + plain(err.Error(), 1000),
+		Hint:   compute(err),
+	}
 }
 
 // compute says what to do about an operation that may not be exported.
@@ -44,32 +54,35 @@ func compute(err error) string {
 	return "use layers and operations of Keras and TensorFlow that only compute"
 }
 
-func verify(dir string, want pipeline.Export) error {
+// verify checks the SavedModel and the template, and gives the tensors of the
+// signature weights.
+func verify(dir string, want pipeline.Export) (weights map[string]savedmodel.TensorInfo, _ error) {
 	if err := checkDescription(want); err != nil {
-		return fmt.Errorf("its description: %w", err)
+		return nil, fmt.Errorf("its description: %w", err)
 	}
 	if err := checkFiles(dir); err != nil {
-		return err
+		return nil, err
 	}
 	data, err := readBounded(filepath.Join(dir, "model", "saved_model.pb"), maxGraph)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	m, err := savedmodel.Parse(data)
 	if err != nil {
-		return fmt.Errorf("saved_model.pb: %w", err)
+		return nil, fmt.Errorf("saved_model.pb: %w", err)
 	}
 	g, err := checkGraph(m)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := g.checkSignatures(want); err != nil {
-		return err
+		return nil, err
 	}
-	if err := checkTemplate(filepath.Join(dir, "keras"), g.Signatures["weights"].Outputs); err != nil {
-		return fmt.Errorf("the template of the .keras file: %w", err)
+	weights = g.Signatures["weights"].Outputs
+	if err := checkTemplate(filepath.Join(dir, "keras"), weights); err != nil {
+		return nil, fmt.Errorf("the template of the .keras file: %w", err)
 	}
-	return nil
+	return weights, nil
 }
 
 // checkFiles holds that dir has the exported files, plain and bounded, and
@@ -91,10 +104,12 @@ func checkFiles(dir string) error {
 		if err != nil {
 			return err
 		}
-		if !info.Mode().IsRegular() || info.Size() > maxFile || !slices.Contains(slices.Concat(graphFiles, templateFiles), filepath.ToSlash(name)) {
+		if !info.Mode().IsRegular() || info.Size() > maxFile || !slices.Contains(append(slices.Concat(graphFiles, templateFiles), onnxmodel.Open.Path), filepath.ToSlash(name)) {
 			return fmt.Errorf("the file %q is not expected", plain(name, 200))
 		}
-		found++
+		if name != onnxmodel.Open.Path {
+			found++
+		}
 		return nil
 	})
 	if err == nil && found != len(graphFiles) && found != len(graphFiles)+len(templateFiles) {

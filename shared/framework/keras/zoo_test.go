@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/framework/onnx/onnxmodel"
 )
 
 // zoo is every source under testdata/zoo; between them they use all of Keras'
@@ -28,16 +29,35 @@ func zoo(t *testing.T) map[string]string {
 	return models
 }
 
+// withoutONNX are the families that have no ONNX form, and why. All others have one.
+var withoutONNX = map[string]string{
+	"adapted":         "StringLookup has no ONNX form",
+	"custom_layer":    "the layer wild (Wild) draws random numbers where the model predicts (RandomStandardNormal)",
+	"generator":       "the layer sample (Sample) draws random numbers where the model predicts (StatelessRandomGetKeyCounter)",
+	"keras_ops":       "the operation Svd of the layer ops has no ONNX form",
+	"mixed_precision": "the layer dense_1 (Dense) computes in bfloat16, which ONNX Runtime rounds otherwise",
+	"preprocessed":    "IntegerLookup has no ONNX form",
+	"text":            "StringLookup has no ONNX form",
+}
+
 // TestZoo exports and verifies every family of models. It fails where Keras
-// uses an operation that the allow list lacks.
+// uses an operation that the allow list lacks, and where a family has no ONNX
+// form that should have one.
 func TestZoo(t *testing.T) {
 	w := sharedWorker(t)
 	for name, source := range zoo(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e, err := w.Export(t.Context(), framework.Source{Imports: imports, Text: source}, t.TempDir())
+			dir := t.TempDir()
+			e, err := w.Export(t.Context(), framework.Source{Imports: imports, Text: source}, dir)
 			if err != nil {
 				t.Fatal(err)
+			}
+			if e.NoONNX != withoutONNX[name] {
+				t.Errorf("no ONNX form: %q, want %q", e.NoONNX, withoutONNX[name])
+			}
+			if _, err := os.Stat(filepath.Join(dir, onnxmodel.Open.Path)); (err == nil) != (e.NoONNX == "") {
+				t.Errorf("%s: %v, and the reason is %q", onnxmodel.Open.Path, err, e.NoONNX)
 			}
 			if len(e.Layers) == 0 || e.Parameters == 0 || len(e.Metrics) == 0 || e.Metrics[0] != "loss" {
 				t.Errorf("description is thin: %+v", e)

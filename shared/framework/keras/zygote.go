@@ -89,7 +89,11 @@ func startZygote(ctx context.Context, o Options, p *place) (*zygote, error) {
 // spawn starts the process. It ends when ctx does, by the end of its socket as
 // a rule: then it takes its children along.
 func (z *zygote) spawn(ctx context.Context, o Options, p *place, control *os.File) error {
-	z.command = exec.CommandContext(ctx, o.Python, "-I", "-S", "-B", filepath.Join(p.worker(), "zygote.py"), o.SitePackages)
+	args := []string{"-I", "-S", "-B", filepath.Join(p.worker(), "zygote.py"), o.SitePackages}
+	if o.ONNXPackages != "" {
+		args = append(args, o.ONNXPackages)
+	}
+	z.command = exec.CommandContext(ctx, o.Python, args...) // #nosec G204 -- the toolchain's
 	z.command.Cancel = z.control.Close
 	z.command.WaitDelay = closeTime
 	z.command.Dir = p.dir

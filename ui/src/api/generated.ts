@@ -284,6 +284,8 @@ export interface Export {
   loss: string
   /** names as Keras reports them, loss first */
   metrics: string[]
+  /** why the model has no ONNX form, so that TensorFlow serves it */
+  no_onnx?: string
   /** floating-point operations of one record forward, estimated by the layers' kernels */
   operations?: number
   optimizer: string
@@ -507,6 +509,8 @@ export interface Model {
   metrics: string[]
   /** name, unique */
   name: string
+  /** why the model has no ONNX form, so that TensorFlow serves it */
+  no_onnx?: string
   /** floating-point operations of one record forward, estimated by the layers' kernels */
   operations?: number
   optimizer: string

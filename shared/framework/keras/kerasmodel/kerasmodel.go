@@ -5,6 +5,7 @@ package kerasmodel
 import (
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/framework/keras/fitargs"
+	"github.com/kafkaml/kafkaml/shared/framework/onnx/onnxmodel"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -37,6 +38,7 @@ func Kind() framework.Kind {
 			Exported: framework.Blobs{
 				{Name: "model.zip", Path: Exported, Folder: true},
 				{Name: "keras.zip", Path: Template, Folder: true, Optional: true},
+				onnxmodel.Open,
 			},
 			Trained: framework.Blobs{trained, file},
 			Served:  framework.Blobs{trained},

@@ -8,16 +8,20 @@ import os
 import platform
 import sys
 import tempfile
+import threading
+import time
 
 import fences
 import source
 
 _RESULT = 3  # file descriptor, after settle()
+_CONVERSION = 20  # seconds of processor time
 
 
 def preload():
     """Imports what a request would import, without starting the eager context."""
     import export  # noqa: F401
+    import onnx_form  # noqa: F401
     import trial  # noqa: F401
     import keras  # noqa: F401
     import numpy.random  # noqa: F401
@@ -43,7 +47,7 @@ def settle(descriptors, scratch):
     text, output, result = descriptors
     with os.fdopen(text, "rb") as pipe:
         texts = json.load(pipe)
-    null = os.open(os.devnull, os.O_RDONLY)
+    null = os.open(os.devnull, os.O_RDWR)
     for fd, to in ((null, 0), (output, 1), (output, 2), (result, _RESULT)):
         os.dup2(fd, to)
     os.closerange(_RESULT + 1, 4096)
@@ -74,14 +78,44 @@ def _flush():
             pass
 
 
-def main(request, descriptors, zygote, site, worker):
+def _tell(message):
+    """Writes one line of the result."""
+    data = memoryview(json.dumps(message).encode() + b"\n")
+    while data:
+        data = data[os.write(_RESULT, data):]
+
+
+def _convert(exporter, path):
+    """Writes the ONNX form of what was exported and tells of it. The result is
+    there by then, and stands whatever becomes of this."""
+    import onnx_form
+
+    os.dup2(0, 1)  # what a model prints was printed before
+    os.dup2(0, 2)
+    one = threading.Lock()  # tells, and does not give it back
+
+    def watch(until):
+        while time.process_time() < until:
+            time.sleep(0.1)
+        if one.acquire(blocking=False):
+            _tell({"no_onnx": f"its conversion takes more than {_CONVERSION} s of processor time"})
+            os._exit(0)
+
+    threading.Thread(target=watch, args=(time.process_time() + _CONVERSION,), daemon=True).start()
+    reason = onnx_form.write(exporter, path)
+    if one.acquire(blocking=False):
+        _tell({"no_onnx": reason})
+
+
+def main(request, descriptors, zygote, sites, worker):
     """Serves one request in a fresh fork of the zygote. Returns when the result is written."""
     fences.die_with(zygote)
-    read = fences.readable(site, worker)
+    read = fences.readable(sites, worker)
     scratch = request["scratch"]
     texts = settle(descriptors, scratch)
     volunteer()
     fences.limit(request["limits"])
+    exporter, out = None, os.path.join(scratch, "export")
     try:
         fences.close_off(scratch, read)
     except fences.Missing as e:
@@ -90,8 +124,8 @@ def main(request, descriptors, zygote, site, worker):
         if texts.get("batch"):
             report = source.attempt(texts["imports"], texts["source"], texts["batch"], texts["label"])
         else:
-            report = source.export(texts["imports"], texts["source"], os.path.join(scratch, "export"), texts["label"])
+            report, exporter = source.export(texts["imports"], texts["source"], out, texts["label"])
     _flush()
-    data = memoryview(json.dumps(report).encode())
-    while data:
-        data = data[os.write(_RESULT, data):]
+    _tell(report)
+    if exporter is not None:
+        _convert(exporter, os.path.join(out, "onnx", "open.onnx"))

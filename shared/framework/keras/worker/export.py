@@ -1,12 +1,12 @@
 """Exports a compiled Keras model as a SavedModel that trains without Python.
 
-`export(model, directory)` writes
+`write(model, directory)` writes
 
     model/   a SavedModel with the signatures of `Exporter.signatures`
     keras/   the parts of a .keras file, whose weights are patched after training
 
-and returns a description of the model as JSON-able members. It raises
-ValueError with a text for the person who wrote the model.
+and gives a description of the model as JSON-able members, and the Exporter. It
+raises ValueError with a text for the person who wrote the model.
 
 Nothing here starts TensorFlow's eager context at import: the worker forks
 after importing this module.
@@ -28,7 +28,12 @@ import template
 
 
 def export(model, directory, label=None):
-    """Writes `model` under `directory` and describes it.
+    """Writes `model` as write does and gives its description."""
+    return write(model, directory, label)[0]
+
+
+def write(model, directory, label=None):
+    """Writes `model` under `directory`; gives its description and the Exporter.
 
     label is what its author states of the label: {"dtype", "shape"}, each None
     or empty where it is to be found.
@@ -44,7 +49,7 @@ def export(model, directory, label=None):
     said = describe.describe(model, exporter)
     if warnings:
         said["warnings"] = warnings
-    return said
+    return said, exporter
 
 
 def check(model):
@@ -103,8 +108,7 @@ class Exporter:
         self.labels, self.pack_labels, self.train_step = labels.settle(self)
         self.weighted_step = self._weighted()
         self.test_step = self._test_step()
-        specs = [spec([None], t, f"x{i}") for i, t in enumerate(self.inputs)]
-        self.adapting = adapt.Adapting(model, lambda xs: shapes.call(model, self.pack_inputs(xs)), specs)
+        self.adapting = adapt.Adapting(model, lambda xs: shapes.call(model, self.pack_inputs(xs)), self.batch_specs())
         self.variables = self._variables()
 
     # Steps: one traced function each, shared by the loops.
@@ -121,8 +125,7 @@ class Exporter:
                 data = data[:1] if isinstance(data[0], (tuple, list)) else data[0]
             return shapes.flat_logs(function(data))
 
-        signature = [spec([None], t, f"x{i}") for i, t in enumerate(self.inputs)]
-        signature += [spec([None], t, f"y{i}") for i, t in enumerate(specs)]
+        signature = self.batch_specs() + [spec([None], t, f"y{i}") for i, t in enumerate(specs)]
         if weighted:
             signature.append(tf.TensorSpec([None], tf.float32, "w"))
         traced_step = tf.function(run, input_signature=signature, autograph=False).get_concrete_function()
@@ -216,7 +219,11 @@ class Exporter:
             out["finalize"] = traced(self.finalize, [])
         if self.weighted_step is not None:
             out["train_weighted"] = traced(*self.loop(self.weighted_step, weighted=True))
-        return out | self.adapting.signatures([spec([None], t, f"x{i}") for i, t in enumerate(self.inputs)], traced)
+        return out | self.adapting.signatures(self.batch_specs(), traced)
+
+    def batch_specs(self):
+        """The inputs as one batch of any size."""
+        return [spec([None], t, f"x{i}") for i, t in enumerate(self.inputs)]
 
     def _serving_specs(self):
         return [spec([None], t, shapes.signature(t)) for t in self.inputs]
@@ -238,8 +245,12 @@ class Exporter:
 
     def weights(self):
         """Every variable, `v000` on, in the order of keras/variables.json."""
+        return {name: tf.identity(v) for name, v in self.named_variables().items()}
+
+    def named_variables(self):
+        """The variables of the signature `weights`, by their names there."""
         width = max(3, len(str(len(self.variables) - 1)))
-        return {f"v{i:0{width}d}": tf.identity(value(v)) for i, v in enumerate(self.variables)}
+        return {f"v{i:0{width}d}": value(v) for i, v in enumerate(self.variables)}
 
     def save(self, directory):
         """Writes the SavedModel. The model itself is no part of the module: its

@@ -24,9 +24,9 @@ def die_with(parent):
         os._exit(1)
 
 
-def readable(site, worker):
+def readable(sites, worker):
     """What building a model reads: the interpreter's library, the packages, these files, random numbers."""
-    paths = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), site, worker}
+    paths = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), *sites, worker}
     files = ["/dev/urandom", "/dev/null", "/proc/self/cmdline"]
     return [(p, landlock.READ) for p in sorted(paths)] + [(f, landlock.READ_FILE) for f in files]
 
@@ -61,14 +61,14 @@ def close_off(scratch, read):
         raise Missing(f"seccomp: {e!r}") from e
 
 
-def probe(site, worker):
+def probe(sites, worker):
     """Puts the fences up in a process of its own and tells which is missing, "" when none."""
     read_end, write_end = os.pipe()
     pid = os.fork()
     if pid == 0:
         why = ""
         try:
-            close_off(None, readable(site, worker))
+            close_off(None, readable(sites, worker))
         except BaseException as e:
             why = str(e) or repr(e)
         os.write(write_end, why.encode())

@@ -17,17 +17,21 @@ def export(imports, source, out, label=None):
     """Runs imports, then source, in one namespace and exports its `model` into out.
 
     Gives {"export": dict, "warnings": list, "places": dict} or {"error": dict,
-    "warnings": list}; never raises. places has the lines of layers, of nodes that
-    will be refused, and of compile.
+    "warnings": list}, and the Exporter or None; never raises. places has the lines
+    of layers, of nodes that will be refused, and of compile.
     """
-    def use(model, person, layers, nodes):
-        import export as exporter
+    exporter = None
 
-        said = exporter.export(model, out, label)
+    def use(model, person, layers, nodes):
+        nonlocal exporter
+        import export as exports
+
+        said, exporter = exports.write(model, out, label)
         _check_classes(said, person)
         return {"export": said, "places": {"layers": layers, "nodes": nodes, "compile": _line(person.compile_call())}}
 
-    return _with_model(imports, source, use)
+    report = _with_model(imports, source, use)
+    return report, exporter if "export" in report else None
 
 
 def attempt(imports, source, batch, label=None):

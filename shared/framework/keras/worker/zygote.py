@@ -1,6 +1,7 @@
 """The warm process: imports TensorFlow and Keras once, then forks one child a request.
 
-Run as: python -I -S zygote.py SITE. File descriptor 3 is a SOCK_SEQPACKET
+Run as: python -I -S zygote.py SITE [SITE ...]: the folder of TensorFlow and Keras,
+and that of the converter to ONNX where there is one. File descriptor 3 is a SOCK_SEQPACKET
 socket to the Go side; its end ends this process, and with it the children.
 A request is JSON with three descriptors: source, output, result. It is answered
 twice: {"id", "pid"} with a pidfd, then {"id", "exit"} when the child has ended.
@@ -17,9 +18,9 @@ import socket
 import sys
 import traceback
 
-SITE = sys.argv[1]
+SITES = sys.argv[1:]
 WORKER = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [WORKER, SITE]
+sys.path[:0] = [WORKER, *SITES]
 
 import child
 import fences
@@ -55,7 +56,7 @@ def start(control, request, descriptors):
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            child.main(request, descriptors, zygote, SITE, WORKER)
+            child.main(request, descriptors, zygote, SITES, WORKER)
             code = 0
         except BaseException:
             traceback.print_exc()
@@ -94,7 +95,7 @@ def main():
     threads = len(os.listdir("/proc/self/task"))
     if threads != 1:
         raise RuntimeError(f"{threads} threads after the imports, a fork would hang")
-    missing = fences.probe(SITE, WORKER)
+    missing = fences.probe(SITES, WORKER)
     gc.collect()
     gc.freeze()  # the children share these pages until they write
     answer(control, ready=True, landlock=landlock.abi(), missing=missing, libraries=child.libraries())

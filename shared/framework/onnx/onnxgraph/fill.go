@@ -163,3 +163,16 @@ func tensorHead(x Weight) []byte {
 	member = protowire.AppendVarint(member, uint64(len(t)+len(x.Data))) // #nosec G115 -- a length
 	return append(member, t...)
 }
+
+// Inputs names the inputs of a graph in their order, weights among them.
+func Inputs(model []byte) ([]string, error) {
+	m, err := parse(model)
+	if err != nil {
+		return nil, refused(err)
+	}
+	names := make([]string, len(m.graph.inputs))
+	for i, in := range m.graph.inputs {
+		names[i] = in.name
+	}
+	return names, nil
+}

@@ -1,0 +1,158 @@
+"""The ONNX form of an exported model, whose weights are inputs still.
+
+`write(exporter, path)` writes the forward pass of `Exporter.serve` as one ONNX
+graph. Its inputs and outputs have the names, types and order of the serving
+signature. Further inputs are the weights that it reads, named as the outputs of
+the signature `weights`: a program without Python puts their values in after
+training.
+
+Nothing here starts TensorFlow's eager context at import: the worker forks
+after importing this module.
+"""
+
+import logging
+import os
+
+import numpy as np
+import tensorflow as tf
+
+import onnx_trace
+import shapes
+
+OPSET = 18
+# Those of tf2onnx that change what runs; ONNX Runtime does the others' work as it loads a graph.
+_OPTIMIZED = ("optimize_transpose", "fold_constants", "loop_optimizer", "reshape_optimizer", "global_pool_optimizer", "remove_identity", "remove_back_to_back")
+
+try:
+    import onnx
+    from onnx import helper
+    from tf2onnx import optimizer, tfonnx
+
+    import onnx_ops  # noqa: F401
+    _OPTIMIZERS = {name: o for name, o in optimizer._get_optimizers().items() if name in _OPTIMIZED}
+except ImportError as e:
+    onnx, _absent = None, str(e)
+
+_MOST = 64 << 20  # bytes of a file, as the Go side takes it; most is constants
+
+
+def write(exporter, path):
+    """Writes the ONNX form of an exported model; gives why there is none, empty where it is written. Raises nothing."""
+    if onnx is None:
+        return f"the converter to ONNX is not installed here ({_absent})"
+    logging.disable(logging.CRITICAL)  # the converter's own lines
+    try:
+        graph = convert(exporter)
+        if len(graph) > _MOST:
+            raise onnx_trace.Unfit(f"its graph takes {len(graph) >> 20} MiB beside the weights, {_MOST >> 20} are allowed")
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as f:
+            f.write(graph)
+        return ""
+    except onnx_trace.Unfit as e:
+        return str(e)
+    except MemoryError:
+        return "its conversion takes more memory than there is"
+    except Exception as e:
+        return f"its conversion failed: {type(e).__name__}: {e}".splitlines()[0][:500]
+
+
+def convert(exporter):
+    """The bytes of the ONNX form. Raises Unfit where there is none."""
+    traced = onnx_trace.Traced(exporter)
+    graph = _converted(traced)
+    _rename(graph, dict(traced.names))
+    used = {name for n in _nodes(graph) for name in n.input}
+    weights = {name: v for name, v in exporter.named_variables().items() if name in used}
+    del graph.input[:], graph.output[:], graph.value_info[:]
+    graph.input.extend(_described(exporter.inputs))
+    graph.input.extend(helper.make_tensor_value_info(name, _type(v.dtype), v.shape.as_list()) for name, v in weights.items())
+    graph.output.extend(_described(exporter.outputs))
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="kafkaml", ir_version=8)
+    onnx.checker.check_model(model, full_check=True)
+    return model.SerializeToString(deterministic=True)
+
+
+def _converted(traced):
+    """The graph of ONNX operations that tf2onnx makes of a traced model."""
+    unknown = set()
+    try:  # an optimizer that fails leaves the graph half changed; to catch that is to copy the graph for each of them
+        graph = optimizer.optimize_graph(_mapped(traced, unknown), catch_errors=False, optimizers=_OPTIMIZERS)
+    except onnx_trace.Unfit:
+        raise
+    except Exception:
+        graph = optimizer.optimize_graph(_mapped(traced, unknown), catch_errors=True, optimizers=_OPTIMIZERS)
+    graph = graph.make_graph("", "model")
+    for n in _nodes(graph):
+        if n.op_type in unknown:
+            raise onnx_trace.Unfit(traced.lacking(n.name, n.op_type))
+    return graph
+
+
+def _mapped(traced, unknown):
+    """tf2onnx's graph, before it is optimized; the operations that it does not know are added to unknown."""
+    mapping = tfonnx.tensorflow_onnx_mapping
+
+    def strict(*args, **kwargs):
+        mapped, unmapped, exceptions = mapping(*args, **kwargs)
+        unknown.update(unmapped)
+        if exceptions:  # the operation stays as it was, and tf2onnx would go on
+            raise exceptions[0]
+        return mapped, unmapped, exceptions
+
+    tfonnx.tensorflow_onnx_mapping = strict
+    try:
+        with tf.Graph().as_default() as source:
+            tf.import_graph_def(traced.graph, name="")
+            return tfonnx.process_tf_graph(source, continue_on_error=True, opset=OPSET, input_names=traced.feeds, output_names=traced.fetches)
+    except Exception as e:
+        if (node := _blamed(e)) is None:
+            raise
+        raise onnx_trace.Unfit(traced.lacking(node.name)) from e
+    finally:
+        tfonnx.tensorflow_onnx_mapping = mapping
+
+
+def _blamed(error):
+    """The node at whose conversion an error was raised, None where it was elsewhere."""
+    at = error.__traceback__
+    while at is not None:
+        node = at.tb_frame.f_locals.get("node")
+        if at.tb_frame.f_code.co_name.startswith("version_") and hasattr(node, "name"):
+            return node
+        at = at.tb_next
+    return None
+
+
+def _nodes(graph):
+    """The nodes of a graph and of those within it."""
+    for n in graph.node:
+        yield n
+        for a in n.attribute:
+            if a.type == onnx.AttributeProto.GRAPH:
+                yield from _nodes(a.g)
+
+
+def _rename(graph, names):
+    """Gives each value its name in names, or a short one that no input, output or weight has."""
+    def name(old):
+        return old and names.setdefault(old, f"{len(names)}.")
+
+    for v in (*graph.input, *graph.output, *graph.initializer):
+        v.name = name(v.name)
+    del graph.value_info[:]
+    for n in graph.node:
+        n.input[:], n.output[:] = map(name, n.input), map(name, n.output)
+        for a in n.attribute:
+            if a.type == onnx.AttributeProto.GRAPH:
+                _rename(a.g, names)
+
+
+def _described(tensors):
+    """Inputs or outputs of a graph as they are described; all have the same open batch axis."""
+    return [helper.make_tensor_value_info(shapes.signature(t), _type(t["dtype"]), ["batch"] + [None if d < 0 else d for d in t["shape"]])
+            for t in tensors]
+
+
+def _type(dtype):
+    return helper.np_dtype_to_tensor_dtype(np.dtype(tf.as_dtype(dtype).as_numpy_dtype))

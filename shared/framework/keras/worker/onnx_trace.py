@@ -1,0 +1,189 @@
+"""The forward pass of a model as a plain graph that takes its variables as arguments.
+
+What an ONNX graph cannot keep is refused here, with the layer that wants it.
+"""
+
+import contextlib
+import re
+
+import keras
+import tensorflow as tf
+from tensorflow.core.protobuf import config_pb2, meta_graph_pb2, rewriter_config_pb2
+from tensorflow.python.framework import ops
+from tensorflow.python.grappler import tf_optimizer
+from tensorflow.python.ops import resource_variable_ops
+
+import shapes
+
+_NUMBERED = re.compile(r"_\d+$")
+_RANDOM = re.compile(r"Random|Multinomial|Stateful(Standard|Truncated|Uniform)|TruncatedNormal|StatelessShuffle|NonDeterministic|Timestamp")
+_CHECKS = ("Assert", "CheckNumerics", "CheckNumericsV2")
+# What a type of half precision may pass through: nothing is computed there.
+_MOVES = ("Cast", "Placeholder", "Const", "Identity", "Reshape", "Transpose", "Squeeze", "ExpandDims", "ConcatV2", "StridedSlice",
+          "Pack", "Unpack", "NoOp")  # fmt: skip
+_HALF = {t.as_datatype_enum: t.name for t in (tf.float16, tf.bfloat16)}
+
+
+class Unfit(Exception):
+    """Why a model has no ONNX form, for a person."""
+
+
+class Traced:
+    """The forward pass as a GraphDef, with the names of what it takes and gives."""
+
+    def __init__(self, exporter):
+        self.layers = {l.name: l for l in exporter.model._flatten_layers()}
+        variables, self._written = exporter.named_variables(), set()
+        self.inputs = [shapes.signature(t) for t in exporter.inputs]
+        self.outputs = [shapes.signature(t) for t in exporter.outputs]
+        self._check_names(variables)
+        specs = exporter.batch_specs()
+        specs += [tf.TensorSpec(v.shape, v.dtype, name) for name, v in variables.items()]
+        run = self._forward(exporter, list(variables.values()))
+        concrete = tf.function(run, input_signature=specs, autograph=False).get_concrete_function()
+        feeds = [t.name for t in concrete.inputs[: len(specs)]]
+        self.names = dict(zip(feeds, [*self.inputs, *variables]))  # of the graph's inputs and outputs, by their tensors
+        self.names.update((t.name, n) for t, n in zip(concrete.outputs, self.outputs))
+        self.feeds, self.fetches = feeds, [t.name for t in concrete.outputs]
+        self.graph = _inlined(_closed(concrete), self.feeds, self.fetches)
+        self._check({inner.op.name for _, inner in concrete.graph.captures if inner.dtype == tf.resource})
+
+    def _check_names(self, variables):
+        """Refuses what would be one name of two values."""
+        for name in self.inputs:
+            if name in self.outputs or name in variables:
+                raise Unfit(f"the input {name} has the name of an output or of a weight")
+        for name in self.outputs:
+            if name in variables:
+                raise Unfit(f"the output {name} has the name of a weight")
+
+    def _forward(self, exporter, variables):
+        """What is traced. A device function, which changes nothing here, keeps a
+        person's own tf.function from being taken as it was traced before, with
+        its variables."""
+        n = len(self.inputs)
+
+        def run(*args):
+            with ops.get_default_graph().device(lambda op: ""), _given(variables, args[n:], self._written):
+                out = exporter.serve(*args[:n])
+            return [tf.identity(out[name]) for name in self.outputs]
+
+        return run
+
+    def _check(self, resources):
+        """Refuses what is more than a function of a record and of weights."""
+        nodes = [*self.graph.node, *(n for f in self.graph.library.function for n in f.node_def)]
+        self.operations = {n.name: n.op for n in nodes}
+        for n in nodes:
+            if _RANDOM.search(n.op):
+                raise Unfit(f"{self.layer(n.name)} draws random numbers where the model predicts ({n.op})")
+            if n.op in _CHECKS:
+                raise Unfit(f"{self.layer(n.name)} refuses records by their values ({n.op}), which an ONNX graph does not")
+            taken = {i.partition(":")[0].removeprefix("^") for i in n.input}
+            if taken & resources:
+                raise Unfit(self.lacking(n.name, n.op))
+            if n.op not in _MOVES and (half := {a.type for a in n.attr.values()} & _HALF.keys()):
+                raise Unfit(f"{self.layer(n.name)} computes in {_HALF[half.pop()]}, which ONNX Runtime rounds otherwise")
+        read = {i.partition(":")[0] for n in nodes for i in n.input}
+        for feed in self.feeds:
+            if self.names[feed] in self._written and feed.partition(":")[0] in read:
+                raise Unfit("the model changes its own variables where it predicts, which an ONNX graph does not")
+
+    def lacking(self, node, op=""):
+        """That an operation has no ONNX form. Layers that prepare data are one operation each to a person."""
+        l, op = self._layer(node), op or self.operations.get(node) or node.rpartition("/")[2]
+        if l is not None and type(l).__module__.startswith("keras.src.layers.preprocessing."):
+            return f"{type(l).__name__} has no ONNX form"
+        return f"the operation {op}{f' of the layer {l.name}' if l is not None else ''} has no ONNX form"
+
+    def layer(self, node):
+        """The layer that a node is a part of, as a person reads it."""
+        l = self._layer(node)
+        return "the model" if l is None else f"the layer {l.name} ({type(l).__name__})"
+
+    def _layer(self, node):
+        """The innermost layer whose name is a part of a node's."""
+        for scope in reversed(node.split("/")):
+            l = self.layers.get(scope) or self.layers.get(_NUMBERED.sub("", scope))
+            if l is not None and not isinstance(l, keras.Model):
+                return l
+        return None
+
+
+@contextlib.contextmanager
+def _given(variables, values, written):
+    """Has a graph that is traced read values in the place of variables. What it
+    writes to a variable it reads from then on; that is noted in written."""
+    now = {id(v): t for v, t in zip(variables, values)}
+    names = {id(v): t.op.name for v, t in zip(variables, values)}
+
+    def read(original, self, *args, **kwargs):
+        return original(self, *args, **kwargs) if tf.executing_eagerly() or id(self) not in now else now[id(self)]
+
+    def gather(original, self, indices, name=None):
+        return original(self, indices, name) if id(self) not in now else tf.gather(now[id(self)], indices, name=name)
+
+    def gather_nd(original, self, indices, name=None):
+        return original(self, indices, name) if id(self) not in now else tf.gather_nd(now[id(self)], indices, name=name)
+
+    def write(change):
+        def assign(original, self, value, *args, **kwargs):
+            if tf.executing_eagerly() or id(self) not in now:
+                return original(self, value, *args, **kwargs)
+            written.add(names[id(self)])
+            now[id(self)] = tf.ensure_shape(change(now[id(self)], tf.cast(value, self.dtype)), self.shape)
+            return now[id(self)]
+
+        return assign
+
+    methods = {"_read_variable_op": read, "sparse_read": gather, "gather_nd": gather_nd, "assign": write(lambda _, v: v),
+               "assign_add": write(tf.add), "assign_sub": write(tf.subtract)}  # fmt: skip
+    originals = [(kind, name, getattr(kind, name)) for kind in (resource_variable_ops.BaseResourceVariable, resource_variable_ops.ResourceVariable)
+                 for name in methods if name in vars(kind)]  # fmt: skip
+    try:
+        for kind, name, original in originals:
+            setattr(kind, name, _bound(methods[name], original))
+        yield
+    finally:
+        for kind, name, original in originals:
+            setattr(kind, name, original)
+
+
+def _bound(method, original):
+    return lambda self, *args, **kwargs: method(original, self, *args, **kwargs)
+
+
+def _closed(concrete):
+    """The GraphDef of a function, the numbers that it captures as constants. Tables stay placeholders."""
+    graph = concrete.graph.as_graph_def()
+    held = {inner.op.name: outer for outer, inner in concrete.graph.captures if inner.dtype not in (tf.resource, tf.variant)}
+    for n in graph.node:
+        if n.name in held:
+            n.op = "Const"
+            n.attr.clear()
+            n.attr["dtype"].type = held[n.name].dtype.as_datatype_enum
+            n.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(held[n.name].numpy()))
+    for f in graph.library.function:
+        f.attr.pop("_XlaMustCompile", None)  # such a function would not be written out
+    for n in [*graph.node, *(n for f in graph.library.function for n in f.node_def)]:
+        n.attr.pop("_XlaMustCompile", None)
+        n.attr.pop("_lower_using_switch_merge", None)  # loops and branches stay operations
+    return graph
+
+
+def _inlined(graph, feeds, fetches):
+    """The graph with its functions written out, without what nothing reads."""
+    config = config_pb2.ConfigProto()
+    options = config.graph_options.rewrite_options
+    options.optimizers[:] = ["constfold", "function", "dependency"]
+    options.function_optimization = rewriter_config_pb2.RewriterConfig.AGGRESSIVE
+    options.experimental_disable_folding_quantization_emulation = True
+    options.min_graph_nodes = -1  # small ones, too
+    config.graph_options.infer_shapes = True
+    wanted = meta_graph_pb2.CollectionDef()
+    wanted.node_list.value.extend([*feeds, *fetches])
+    with tf.Graph().as_default():
+        tf.import_graph_def(graph, name="")
+        meta = tf.compat.v1.train.export_meta_graph(graph_def=graph)
+    meta.collection_def["train_op"].CopyFrom(wanted)
+    return tf_optimizer.OptimizeGraph(config, meta)
