@@ -51,6 +51,7 @@ var mayImport = map[string][]string{
 	"shared/framework/onnx/onnxmodel": {"shared/framework"},
 	"shared/framework/onnx/onnxgraph": {"shared/pipeline", "shared/codec"},
 	"shared/framework/onnx/onnxtest":  {},
+	"shared/framework/onnx":           {"shared/pipeline", "shared/codec", "shared/framework", "shared/framework/rows", "shared/framework/onnx/onnxmodel", "shared/framework/onnx/onnxgraph", "shared/toolchain"},
 	"shared/platform":                 {"shared/pipeline"},
 	"eventing":                        {"shared/pipeline", "shared/stream", "eventing/schema"},
 	"eventing/schema":                 {},
@@ -94,10 +95,14 @@ var never = []struct {
 	{"shared/features", "asking a schema registry", []string{"shared/schemas"}},
 	{"shared/framework/keras", "training", []string{"shared/framework/tensorflow", "github.com/galeone"}},
 	{"shared/framework/tensorflow", "Kafka", []string{"shared/stream", "github.com/segmentio", "github.com/twmb"}},
-	{"shared/framework", "a library", []string{"github.com/galeone"}},
+	{"shared/framework/onnx", "Kafka", []string{"shared/stream", "github.com/segmentio", "github.com/twmb"}},
+	{"shared/framework/onnx", "TensorFlow", []string{"github.com/galeone"}},
+	{"shared/framework/onnx/onnxgraph", "a library", []string{"github.com/galeone", "github.com/yalue"}},
+	{"shared/framework/rows", "a library", []string{"github.com/galeone", "github.com/yalue"}},
+	{"shared/framework", "a library", []string{"github.com/galeone", "github.com/yalue"}},
 	{"shared/platform", "the registry", []string{"shared/registry"}},
 	{"client", "the functions", []string{"functions"}},
-	{"cmd/kafkaml", "libtensorflow", []string{"github.com/galeone"}},
+	{"cmd/kafkaml", "libtensorflow or ONNX Runtime", []string{"github.com/galeone", "github.com/yalue"}},
 }
 
 // linkTensorFlow are the rooms that link libtensorflow, which takes a process
@@ -192,8 +197,10 @@ func TestOnlySomeRoomsLinkTensorFlow(t *testing.T) {
 			t.Errorf("%s links libtensorflow", pkg)
 		}
 		for _, i := range imported {
-			if strings.HasPrefix(i, "github.com/galeone/") && room(pkg) != "shared/framework/tensorflow" {
-				t.Errorf("%s imports the binding: only shared/framework/tensorflow does", pkg)
+			for binding, only := range map[string]string{"github.com/galeone/": "shared/framework/tensorflow", "github.com/yalue/": "shared/framework/onnx"} {
+				if strings.HasPrefix(i, binding) && room(pkg) != only {
+					t.Errorf("%s imports a binding: only %s does", pkg, only)
+				}
 			}
 		}
 	}

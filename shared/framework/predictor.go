@@ -2,6 +2,7 @@ package framework
 
 import (
 	"context"
+	"time"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -16,6 +17,9 @@ type PredictorOptions struct {
 	Stored   []codec.Tensor
 	MaxBatch int // the most records of one call; the framework's choice when 0
 	Threads  int // that share one operation; the framework's choice when 0
+	// Deadline ends a call that takes longer, where the framework can; its choice
+	// when 0.
+	Deadline time.Duration
 }
 
 // Predictor runs a trained model. It may be used by any number of goroutines,

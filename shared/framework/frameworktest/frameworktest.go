@@ -1,5 +1,6 @@
 // Package frameworktest holds every framework against the contract of
-// shared/framework. A new framework is done when Exercise passes over it.
+// shared/framework. A new framework is done when Exercise passes over it, or
+// ExercisePredictor where it only serves.
 package frameworktest
 
 import (

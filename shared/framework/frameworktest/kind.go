@@ -15,10 +15,9 @@ import (
 
 // exerciseKind holds a kind against what the steps rely on.
 func exerciseKind(t *testing.T, k framework.Kind) {
-	for what, text := range map[string]string{"name": k.Name, "program": k.Program, "protocol": k.Protocol, "source": k.Source} {
-		if text == "" {
-			t.Errorf("the kind has no %s", what)
-		}
+	exerciseNames(t, k)
+	if k.Source == "" {
+		t.Error("the kind does not say what a person pastes")
 	}
 	exerciseBundle(t, k.Bundle)
 	s := k.Settings
@@ -57,6 +56,14 @@ func exerciseKind(t *testing.T, k framework.Kind) {
 	refused(t, err, "validation_kwargs.no_such_argument")
 	if err := s.Suit(pipeline.DefaultTrainingKwargs(), pipeline.Export{}); err != nil {
 		t.Error("the default arguments do not suit every model:", err)
+	}
+}
+
+func exerciseNames(t *testing.T, k framework.Kind) {
+	for what, text := range map[string]string{"name": k.Name, "program": k.Program, "protocol": k.Protocol} {
+		if text == "" {
+			t.Errorf("the kind has no %s", what)
+		}
 	}
 }
 

@@ -223,6 +223,10 @@ func (g *Gather) Shape(input, n int) []int64 {
 	return shape
 }
 
+// Dims are those of a tensor of one record of an input, the batch first. They
+// are not to be changed.
+func (g *Gather) Dims(input int) []int64 { return g.columns[input].shape }
+
 // Elements is how many values a record has of an input.
 func (g *Gather) Elements(input int) int { return g.columns[input].elements }
 
