@@ -3,6 +3,7 @@ package onnx
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -227,6 +228,9 @@ func TestModelsThatAreNotOpened(t *testing.T) {
 	forged.Graph.Nodes[0].Op = "Evil"
 	wrong := ox.Small() // verified, and refused by the library
 	wrong.Graph.Nodes[0].In = []string{"x", "nowhere"}
+	computed := ox.Exploding() // its constant is made by its own operators
+	computed.Graph.Nodes[0].In[0] = "many"
+	computed.Graph.Initializers = append(computed.Graph.Initializers, ox.Floats("many", nil, 1<<30))
 	text := export(3, 2)
 	text.Inputs[0].DType = "string"
 	half := export(3, 2)
@@ -239,6 +243,7 @@ func TestModelsThatAreNotOpened(t *testing.T) {
 		"forged":           {forged, export(3, 2), "the operator Evil"},
 		"open weights":     {ox.OpenSmall(), export(3, 2), "5 inputs"},
 		"wrong":            {wrong, export(3, 2), "ONNX Runtime cannot load the model: "},
+		"large constant":   {computed, export(1, 1), "asks for more memory"},
 		"text":             {ox.Small(), text, "text has no place"},
 		"halves of a size": {ox.Small(), half, "of a size that is not known"},
 		"type of a dream":  {ox.Small(), pipeline.Export{Inputs: []pipeline.Tensor{{DType: "float33"}}}, "float33"},
@@ -336,5 +341,33 @@ func TestLibrary(t *testing.T) {
 	t.Setenv("KAFKAML_ONNXRUNTIME", "/of/mine.so")
 	if file, err := library(); err != nil || file != "/of/mine.so" {
 		t.Error(file, err)
+	}
+}
+
+func BenchmarkPredict(b *testing.B) {
+	for name, sizes := range map[string][]int64{"small": {3, 4, 2}, "mnist": {784, 128, 10}} {
+		in := int(sizes[0])
+		p := opened(b, ox.Dense(sizes...), framework.PredictorOptions{Export: export(in, int(sizes[len(sizes)-1]))})
+		for _, d := range []codec.DType{codec.Float32, codec.Uint8} {
+			for _, n := range []int{1, 32, 512, 2048} {
+				b.Run(fmt.Sprintf("%s/%s/%d", name, d, n), func(b *testing.B) {
+					batch, err := p.NewBatch([]codec.Tensor{{Name: "the input", DType: d, Shape: []int{in}}})
+					if err != nil {
+						b.Fatal(err)
+					}
+					record := make([]byte, in*d.Size())
+					for b.Loop() {
+						batch.Reset()
+						for range n {
+							copy(batch.Next()[0], record)
+						}
+						if err := batch.Predict(b.Context(), 0, n); err != nil {
+							b.Fatal(err)
+						}
+					}
+					b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/record")
+				})
+			}
+		}
 	}
 }

@@ -152,6 +152,7 @@ var forgeries = map[string]struct {
 		}})(m)
 		m.Graph.Initializers = append(m.Graph.Initializers, ox.Longs("s", 1<<40))
 	}, ""},
+	"no trip count":   {feed(ox.Node{Op: "Loop", In: []string{"s", "", "x"}, Attributes: []ox.Attribute{ox.Body("body", ox.Graph{})}}, ox.Longs("s")), "has 0 values, not one"},
 	"large attribute": {feed(ox.Node{Op: "RandomNormal", Attributes: []ox.Attribute{ox.Ints("shape", 1<<31, 4)}}), "elements, more than"},
 
 	"another input":        {func(m *ox.Model) { m.Graph.Inputs[0].Name = "z" }, `no input "x", but "z" (float32 of shape [-1 3])`},

@@ -56,14 +56,11 @@ type constants struct {
 	around *constants         // of the graph that this one is within; nil for the outermost
 }
 
-// values are the first values of a constant, nil where it is none.
-func (c *constants) values(name string) []float64 {
+// find gives a constant, nil where the name is of none.
+func (c *constants) find(name string) *tensor {
 	for ; c != nil; c = c.around {
 		if t, ok := c.own[name]; ok {
-			if t == nil {
-				return nil
-			}
-			return t.values
+			return t
 		}
 	}
 	return nil
@@ -102,7 +99,7 @@ func (n *node) constant() *tensor {
 			return &a.tensors[0]
 		}
 	case "value_int", "value_ints":
-		t := &tensor{dtype: 7}
+		t := &tensor{dtype: 7, elements: int64(len(a.ints))}
 		for _, v := range a.ints {
 			t.values = append(t.values, float64(v))
 		}

@@ -36,6 +36,31 @@ var asked = map[string]func(n *node, in func(int) []float64) float64{
 	},
 }
 
+// single are the inputs of operators that are one value, which the runtime
+// reads of an empty tensor too.
+var single = map[string][]int{
+	"If": {0}, "Loop": {0, 1}, "Range": {0, 1, 2}, "OneHot": {1}, "CumSum": {1}, "CumProd": {1}, "TopK": {1}, "Trilu": {1},
+	"Dropout": {1, 2}, "NonMaxSuppression": {2, 3, 4}, "Clip": {1, 2}, "Pad": {2}, "DFT": {1, 2}, "STFT": {1, 3},
+	"HannWindow": {0}, "HammingWindow": {0}, "BlackmanWindow": {0}, "MelWeightMatrix": {0, 1, 2, 3, 4},
+	"SequenceAt": {1}, "SequenceInsert": {2}, "SequenceErase": {1},
+}
+
+// checkSingle refuses constants of another number of values where one is read.
+func (n *node) checkSingle(known *constants) error {
+	if n.domain != onnx {
+		return nil
+	}
+	for _, i := range single[n.op] {
+		if i >= len(n.inputs) {
+			continue
+		}
+		if t := known.find(n.inputs[i]); t != nil && t.elements != 1 {
+			return fmt.Errorf("its input %.100q has %d values, not one", n.inputs[i], t.elements)
+		}
+	}
+	return nil
+}
+
 // checkSize refuses a node that would make too large a tensor.
 func (n *node) checkSize(known *constants) error {
 	of := asked[n.op]
@@ -44,7 +69,9 @@ func (n *node) checkSize(known *constants) error {
 	}
 	size := of(n, func(i int) []float64 {
 		if i < len(n.inputs) {
-			return known.values(n.inputs[i])
+			if t := known.find(n.inputs[i]); t != nil {
+				return t.values
+			}
 		}
 		return nil
 	})

@@ -69,11 +69,12 @@ func typeOf(d codec.DType) (int32, bool) {
 
 // tensor is a TensorProto or, dense, a SparseTensorProto.
 type tensor struct {
-	name   string
-	dtype  int32
-	dims   []int64
-	bytes  int64 // of all elements, as the runtime keeps them
-	values []float64
+	name     string
+	dtype    int32
+	dims     []int64
+	elements int64
+	bytes    int64     // of all elements, as the runtime keeps them
+	values   []float64 // of few elements
 }
 
 // elements is the product of the sizes, an error where it is no size of a
@@ -174,7 +175,7 @@ func (t *tensor) hold(s stored) error {
 	if err != nil {
 		return err
 	}
-	t.bytes = (n*k.bits + 7) / 8
+	t.elements, t.bytes = n, (n*k.bits+7)/8
 	want := n
 	if k.halves {
 		want = 2 * n
@@ -247,5 +248,5 @@ func (p *parser) sparse(b []byte) (t tensor, err error) {
 	if indices.dtype != 7 || values.dtype == typeString {
 		return values, fmt.Errorf("tensor %.100q: no sparse tensor of numbers", values.name)
 	}
-	return tensor{name: values.name, dtype: values.dtype, dims: dims, bytes: (n*kinds[values.dtype].bits + 7) / 8}, nil
+	return tensor{name: values.name, dtype: values.dtype, dims: dims, elements: n, bytes: (n*kinds[values.dtype].bits + 7) / 8}, nil
 }

@@ -214,5 +214,8 @@ func (c *checker) node(n *node, known *constants) error {
 			}
 		}
 	}
+	if err := n.checkSingle(known); err != nil {
+		return err
+	}
 	return n.checkSize(known)
 }

@@ -1,5 +1,7 @@
 package onnxtest
 
+import "fmt"
+
 // Small is a net of x[3] to y[2]: a layer of 4 with ReLU and one of 2, whose
 // weights are w0 to w3.
 func Small() Model {
@@ -38,6 +40,35 @@ func SmallOutputs(x [3]float64) [2]float64 {
 		}
 	}
 	return y
+}
+
+// Dense is a net of x to y with a layer of each size after the first, ReLU
+// between them, and small weights.
+func Dense(sizes ...int64) Model {
+	m := Model{}
+	last := len(sizes) - 1
+	at := "x"
+	for i := range last {
+		in, out := sizes[i], sizes[i+1]
+		name := func(of string) string { return fmt.Sprint(of, i) }
+		w, b := make([]float32, in*out), make([]float32, out)
+		for k := range w {
+			w[k] = float32(k%13-6) / 64
+		}
+		m.Graph.Initializers = append(m.Graph.Initializers, Floats(name("w"), []int64{in, out}, w...), Floats(name("b"), []int64{out}, b...))
+		next := name("layer")
+		if i == last-1 {
+			next = "y"
+		}
+		m.Graph.Nodes = append(m.Graph.Nodes,
+			Node{Op: "MatMul", In: []string{at, name("w")}, Out: []string{name("product")}},
+			Node{Op: "Add", In: []string{name("product"), name("b")}, Out: []string{name("sum")}},
+			Node{Op: "Relu", In: []string{name("sum")}, Out: []string{next}})
+		at = next
+	}
+	m.Graph.Inputs = []Value{{Name: "x", DType: Float32, Dims: []int64{-1, sizes[0]}}}
+	m.Graph.Outputs = []Value{{Name: "y", DType: Float32, Dims: []int64{-1, sizes[last]}}}
+	return m
 }
 
 // OpenSmall is Small with its weights as inputs.
