@@ -48,6 +48,17 @@ func branch(g ox.Graph) func(*ox.Model) {
 
 func one(n ox.Node) ox.Graph { return ox.Graph{Nodes: []ox.Node{n}} }
 
+// doubling is the body of a loop.
+var doubling = ox.Graph{
+	Nodes:   []ox.Node{{Op: "Add", In: []string{"a", "a"}, Out: []string{"a2"}}},
+	Inputs:  []ox.Value{{Name: "i", DType: ox.Int64}, {Name: "on", DType: ox.Bool}, {Name: "a", DType: ox.Float32, Rankless: true}},
+	Outputs: []ox.Value{{Name: "on", DType: ox.Bool}, {Name: "a2", DType: ox.Float32, Rankless: true}},
+}
+
+func loop(body ox.Graph) func(*ox.Model) {
+	return feed(ox.Node{Op: "Loop", In: []string{"", "", "x"}, Attributes: []ox.Attribute{ox.Body("body", body)}})
+}
+
 var (
 	external = ox.Tensor{Name: "e", DType: ox.Float32, Dims: []int64{1}, Extra: ox.Bytes(nil, 13, entry("location", "/etc/passwd"))}
 	elsewhat = ox.Tensor{Name: "e", DType: ox.Float32, Dims: []int64{1}, Raw: make([]byte, 4), Extra: ox.Number(nil, 14, 1)}
@@ -152,7 +163,17 @@ var forgeries = map[string]struct {
 		}})(m)
 		m.Graph.Initializers = append(m.Graph.Initializers, ox.Longs("s", 1<<40))
 	}, ""},
-	"no trip count":   {feed(ox.Node{Op: "Loop", In: []string{"s", "", "x"}, Attributes: []ox.Attribute{ox.Body("body", ox.Graph{})}}, ox.Longs("s")), "has 0 values, not one"},
+	"no trip count":   {feed(ox.Node{Op: "Loop", In: []string{"s", "", "x"}, Attributes: []ox.Attribute{ox.Body("body", doubling)}}, ox.Longs("s")), "has 0 values, not one"},
+	"loop of nothing": {loop(ox.Graph{Inputs: doubling.Inputs, Outputs: doubling.Inputs[1:]}), "a loop whose body computes nothing"},
+	"loop of constants": {loop(ox.Graph{
+		Nodes:  []ox.Node{{Op: "Constant", Out: []string{"one"}, Attributes: []ox.Attribute{ox.Int("value_int", 1)}}, {Op: "Neg", In: []string{"one"}, Out: []string{"a2"}}},
+		Inputs: doubling.Inputs, Outputs: doubling.Outputs,
+	}), "a loop whose body computes nothing"},
+	"loop of shapes": {loop(ox.Graph{
+		Nodes:  []ox.Node{{Op: "Shape", In: []string{"a"}, Out: []string{"s"}}, {Op: "Cast", In: []string{"s"}, Out: []string{"a2"}, Attributes: []ox.Attribute{ox.Int("to", 1)}}},
+		Inputs: doubling.Inputs, Outputs: doubling.Outputs,
+	}), "a loop whose body computes nothing"},
+	"loop":            {loop(doubling), ""},
 	"large attribute": {feed(ox.Node{Op: "RandomNormal", Attributes: []ox.Attribute{ox.Ints("shape", 1<<31, 4)}}), "elements, more than"},
 
 	"another input":        {func(m *ox.Model) { m.Graph.Inputs[0].Name = "z" }, `no input "x", but "z" (float32 of shape [-1 3])`},

@@ -212,6 +212,9 @@ func (c *checker) node(n *node, known *constants) error {
 			if err := c.graph(body, known); err != nil {
 				return err
 			}
+			if err := n.checkLoop(body); err != nil {
+				return err
+			}
 		}
 	}
 	if err := n.checkSingle(known); err != nil {
