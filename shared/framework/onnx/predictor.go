@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	ort "github.com/yalue/onnxruntime_go"
@@ -25,6 +26,10 @@ const (
 	// defaultDeadline ends a call: no model that keeps up with a stream takes so
 	// long for a batch.
 	defaultDeadline = 10 * time.Second
+	// leastPatience is how long a batch of several records may take at least.
+	leastPatience = time.Second
+	// patientFor is how many times longer than the last one a batch may take.
+	patientFor = 20
 	// largeFile is how large a model's file is for its memory to be given back at
 	// once.
 	largeFile = 8 << 20
@@ -40,7 +45,8 @@ type Predictor struct {
 	stored   []codec.Tensor
 	pace     *rows.Pace
 	deadline time.Duration
-	calls    []*call // by the number that pace gives
+	usual    atomic.Int64 // nanoseconds a record that the last run took
+	calls    []*call      // by the number that pace gives
 }
 
 // output is one output of the graph.
@@ -224,24 +230,43 @@ func (b *Batch) Predict(ctx context.Context, from, to int) error {
 	if err != nil {
 		return fmt.Errorf("predict %d records: %w", to-from, err)
 	}
-	c.watch.begin(p.deadline)
+	patience := p.patience(to - from)
+	c.watch.begin(patience)
 	began := time.Now()
 	err = p.session.RunWithOptions(inputs, outputs, c.watch.options)
 	took, late := time.Since(began), c.watch.end()
 	runtime.KeepAlive(b) // it owns the tensors' memory
 	if err != nil {
-		return p.fault(err, to-from, late)
+		return p.fault(err, to-from, late, patience)
 	}
-	p.pace.Learn(to-from, took)
+	p.learn(to-from, took)
 	return b.take(outputs, to-from)
 }
 
+// patience is how long a run of n records may take. Several are stopped soon
+// after they are much slower than the last ones: each is tried again in a smaller
+// batch, at last alone with the whole of the deadline, and the others of the
+// batch should not wait a deadline for each time that it is halved.
+func (p *Predictor) patience(n int) time.Duration {
+	if n == 1 {
+		return p.deadline
+	}
+	usual := time.Duration(p.usual.Load() * int64(n))
+	return min(p.deadline, max(leastPatience, patientFor*usual))
+}
+
+// learn notes how long a run of n records took.
+func (p *Predictor) learn(n int, took time.Duration) {
+	p.pace.Learn(n, took)
+	p.usual.Store(took.Nanoseconds() / int64(n))
+}
+
 // fault is the error of a run of n records.
-func (p *Predictor) fault(err error, n int, late bool) error {
+func (p *Predictor) fault(err error, n int, late bool, patience time.Duration) error {
 	var reason string
 	switch text := err.Error(); {
 	case late:
-		reason = fmt.Sprintf("the model was stopped after %v: it had not come to an end", p.deadline)
+		reason = fmt.Sprintf("the model was stopped after %v: it had not come to an end", patience)
 	case strings.Contains(text, "Available memory of"), strings.Contains(text, "bad_alloc"), strings.Contains(text, "llocate memory"):
 		reason = fmt.Sprintf("the model asks for more memory than %d MiB", mostMemory>>20)
 	default:
