@@ -2,8 +2,10 @@ package keras
 
 import (
 	"bytes"
+	"encoding/json"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"syscall"
@@ -43,6 +45,44 @@ func TestConversionThatEnds(t *testing.T) {
 				t.Error("a graph is left")
 			}
 		})
+	}
+}
+
+// TestONNXForms converts small models of what is particular in conversion, and
+// has onnx's own evaluator run them beside Keras.
+func TestONNXForms(t *testing.T) {
+	t.Parallel()
+	const fits = 1e-5
+	reasons := map[string]string{
+		"same name":           "the input a has the name of an output or of a weight",
+		"remembers":           "the model changes its own variables where it predicts, which an ONNX graph does not",
+		"checks":              "the layer own (Layer) refuses records by their values (Assert), which an ONNX graph does not",
+		"bicubic":             "Resizing has no ONNX form",
+		"boundaries to learn": "Discretization has no ONNX form where the training adapts it",
+	}
+	o := options(t)
+	c := exec.CommandContext(t.Context(), o.Python, "-I", "-S", "-B", "testdata/onnx_forms.py", "worker", o.SitePackages, o.ONNXPackages)
+	c.Env = append(os.Environ(), "TF_CPP_MIN_LOG_LEVEL=3")
+	var wrong bytes.Buffer
+	c.Stderr = &wrong
+	out, err := c.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, wrong.Bytes())
+	}
+	var said map[string]struct {
+		Reason     string
+		Difference *float64
+	}
+	if err := json.Unmarshal(out, &said); err != nil || len(said) <= len(reasons) {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for name, got := range said {
+		if got.Reason != reasons[name] {
+			t.Errorf("%s has no ONNX form: %q, want %q", name, got.Reason, reasons[name])
+		}
+		if got.Difference != nil && !(*got.Difference <= fits) {
+			t.Errorf("%s differs by %g", name, *got.Difference)
+		}
 	}
 }
 

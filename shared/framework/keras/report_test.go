@@ -3,6 +3,7 @@ package keras
 import (
 	"errors"
 	"strings"
+	"syscall"
 	"testing"
 	"unicode/utf8"
 
@@ -55,6 +56,40 @@ func FuzzReport(f *testing.F) {
 			t.Errorf("the place is %+v", at)
 		}
 	})
+}
+
+// TestEndOfConversion holds what becomes of a child's word on its ONNX form.
+func TestEndOfConversion(t *testing.T) {
+	const export = `{"export": {"inputs": []}}` + "\n"
+	cases := map[string]struct {
+		result string
+		code   int
+		err    error // that its run ended with
+		says   string
+	}{
+		"there":            {export + `{"no_onnx": ""}`, 0, nil, ""},
+		"not there":        {export + `{"no_onnx": "Svd"}`, 0, nil, "Svd"},
+		"nothing":          {export, 0, nil, "its conversion ended early"},
+		"processor time":   {export, -int(syscall.SIGXCPU), nil, "its conversion ran into the 60 s of processor time that building a model may take"},
+		"memory":           {export, -int(syscall.SIGKILL), nil, "its conversion took too much memory or time and was ended"},
+		"crash":            {export, -int(syscall.SIGSEGV), nil, "its conversion crashed"},
+		"crash after that": {export + `{"no_onnx": ""}`, -int(syscall.SIGSEGV), nil, "its conversion crashed"},
+		"time":             {export, 0, errWall, "its conversion took too much memory or time and was ended"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			j := &job{result: []byte(c.result), limits: limits{CPU: 60}}
+			r, err := j.judge(t.Context(), c.code, c.err, lines{})
+			if err != nil || r.noONNX != c.says {
+				t.Errorf("got %q, %v, want %q", r.noONNX, err, c.says)
+			}
+		})
+	}
+	for name, j := range map[string]*job{"time": {}, "half a report": {result: []byte(export[:20])}} {
+		if _, err := j.judge(t.Context(), 0, errWall, lines{}); pipeline.KindOf(err) != pipeline.Invalid {
+			t.Errorf("%s before the report: %v", name, err)
+		}
+	}
 }
 
 func TestPlain(t *testing.T) {

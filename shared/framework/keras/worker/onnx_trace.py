@@ -8,16 +8,20 @@ import re
 
 import keras
 import tensorflow as tf
+from keras.src.backend.tensorflow import numpy as keras_numpy
 from tensorflow.core.protobuf import config_pb2, meta_graph_pb2, rewriter_config_pb2
-from tensorflow.python.framework import ops
 from tensorflow.python.grappler import tf_optimizer
 from tensorflow.python.ops import resource_variable_ops
+from tensorflow.python.saved_model import save_context
 
+import adapt
 import shapes
 
 _NUMBERED = re.compile(r"_\d+$")
 _RANDOM = re.compile(r"Random|Multinomial|Stateful(Standard|Truncated|Uniform)|TruncatedNormal|StatelessShuffle|NonDeterministic|Timestamp")
 _CHECKS = ("Assert", "CheckNumerics", "CheckNumericsV2")
+# Those that tf2onnx converts to what gives other numbers, or what ONNX Runtime does not take.
+_WRONG = ("ResizeArea", "ResizeBicubic")
 # What a type of half precision may pass through: nothing is computed there.
 _MOVES = ("Cast", "Placeholder", "Const", "Identity", "Reshape", "Transpose", "Squeeze", "ExpandDims", "ConcatV2", "StridedSlice",
           "Pack", "Unpack", "NoOp")  # fmt: skip
@@ -58,13 +62,14 @@ class Traced:
                 raise Unfit(f"the output {name} has the name of a weight")
 
     def _forward(self, exporter, variables):
-        """What is traced. A device function, which changes nothing here, keeps a
-        person's own tf.function from being taken as it was traced before, with
-        its variables."""
+        """What is traced. The context of saving, which changes nothing else here,
+        keeps a person's own tf.function from being taken as it was traced before,
+        with its variables: the policy is a part of its key."""
         n = len(self.inputs)
+        options = tf.saved_model.SaveOptions(experimental_variable_policy=tf.saved_model.experimental.VariablePolicy.SAVE_VARIABLE_DEVICES)
 
         def run(*args):
-            with ops.get_default_graph().device(lambda op: ""), _given(variables, args[n:], self._written):
+            with save_context.save_context(options), _given(variables, args[n:], self._written), _without_bits():
                 out = exporter.serve(*args[:n])
             return [tf.identity(out[name]) for name in self.outputs]
 
@@ -80,7 +85,7 @@ class Traced:
             if n.op in _CHECKS:
                 raise Unfit(f"{self.layer(n.name)} refuses records by their values ({n.op}), which an ONNX graph does not")
             taken = {i.partition(":")[0].removeprefix("^") for i in n.input}
-            if taken & resources:
+            if taken & resources or n.op in _WRONG:
                 raise Unfit(self.lacking(n.name, n.op))
             if n.op not in _MOVES and (half := {a.type for a in n.attr.values()} & _HALF.keys()):
                 raise Unfit(f"{self.layer(n.name)} computes in {_HALF[half.pop()]}, which ONNX Runtime rounds otherwise")
@@ -93,7 +98,8 @@ class Traced:
         """That an operation has no ONNX form. Layers that prepare data are one operation each to a person."""
         l, op = self._layer(node), op or self.operations.get(node) or node.rpartition("/")[2]
         if l is not None and type(l).__module__.startswith("keras.src.layers.preprocessing."):
-            return f"{type(l).__name__} has no ONNX form"
+            learns = isinstance(l, keras.layers.Discretization) and adapt.waits(l)  # what it learns is no weight
+            return f"{type(l).__name__} has no ONNX form" + (" where the training adapts it" if learns else "")
         return f"the operation {op}{f' of the layer {l.name}' if l is not None else ''} has no ONNX form"
 
     def layer(self, node):
@@ -147,6 +153,22 @@ def _given(variables, values, written):
     finally:
         for kind, name, original in originals:
             setattr(kind, name, original)
+
+
+@contextlib.contextmanager
+def _without_bits():
+    """Has Keras' argmax, which orders -0 below 0, find the sign without looking at bits: ONNX cannot."""
+    original = keras_numpy.signbit
+
+    def signbit(x):
+        x = tf.convert_to_tensor(x)
+        return tf.less(tf.where(tf.equal(x, 0), 1 / x, x), 0) if x.dtype.is_floating else original(x)
+
+    keras_numpy.signbit = signbit
+    try:
+        yield
+    finally:
+        keras_numpy.signbit = original
 
 
 def _bound(method, original):
