@@ -48,7 +48,7 @@ func start() error {
 		return err
 	}
 	ort.SetSharedLibraryPath(file)
-	err = ort.InitializeEnvironment()
+	err = ort.InitializeEnvironment(ort.WithLogLevelFatal()) // what goes wrong comes back as an error
 	if err == nil {
 		if err = bound(); err != nil {
 			_ = ort.DestroyEnvironment()
