@@ -11,6 +11,7 @@ export CGO_LDFLAGS := -L$(TF)/lib -Wl,-rpath,$(TF)/lib -ltensorflow -ltensorflow
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export KAFKAML_BIN := $(CURDIR)/bin
 export KAFKAML_TENSORFLOW := $(CURDIR)/bin/kafkaml-tensorflow
+export KAFKAML_ONNX := $(CURDIR)/bin/kafkaml-predict
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
@@ -36,8 +37,8 @@ bench: build kafka schemas mnist ## one table: kafkaml against Keras and plain P
 	@$(FETCH) bench
 	go run ./test/bench $(ARGS)
 
-images: build ## the three images as OCI tars, without a container engine
-	manifests/images/build.sh $(TOOLCHAIN)/images bin/kafkaml bin/kafkaml-tensorflow $(TOOLCHAIN) e2e
+images: build ## the four images as OCI tars, without a container engine
+	manifests/images/build.sh $(TOOLCHAIN)/images bin $(TOOLCHAIN) e2e
 
 e2e: $(if $(KUBECONFIG),build,images kafka mnist) ## walk through the pipeline in a real cluster: a node of its own, or KUBECONFIG's
 	test/cluster/e2e.sh
@@ -45,7 +46,7 @@ e2e: $(if $(KUBECONFIG),build,images kafka mnist) ## walk through the pipeline i
 manifests: ## write anew what the overlays render to
 	go test ./manifests -update
 
-build: bin/kafkaml bin/kafkaml-tensorflow ## both binaries into bin/
+build: bin/kafkaml bin/kafkaml-tensorflow bin/kafkaml-predict ## the programs into bin/
 
 bin/kafkaml: ui FORCE
 	CGO_ENABLED=0 go build -ldflags '$(LDFLAGS)' -o $@ ./cmd/kafkaml
@@ -53,6 +54,9 @@ bin/kafkaml: ui FORCE
 bin/kafkaml-tensorflow: tensorflow onnx FORCE
 	@[ -e $@ ] || echo "building $@ (the first time about a minute)"
 	go build -ldflags '$(LDFLAGS)' -o $@ ./cmd/kafkaml-tensorflow
+
+bin/kafkaml-predict: onnx FORCE
+	CGO_LDFLAGS= go build -ldflags '$(LDFLAGS)' -o $@ ./cmd/kafkaml-predict
 
 tensorflow onnx kafka schemas clients mnist tabular: ## fetch TensorFlow, ONNX Runtime, Apache Kafka, a schema registry, Triton's clients, or the data of the examples
 	@$(FETCH) $@

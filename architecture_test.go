@@ -45,7 +45,7 @@ var mayImport = map[string][]string{
 	"shared/framework/keras/fitargs":    {"shared/pipeline"},
 	// What the framework is to every process: it starts nothing and links nothing.
 	"shared/framework/keras/kerasmodel":          {"shared/pipeline", "shared/framework", "shared/framework/keras/fitargs", "shared/framework/onnx/onnxmodel"},
-	"shared/framework/tensorflow":                {"shared/pipeline", "shared/codec", "shared/framework", "shared/framework/adapt", "shared/framework/rows", "shared/framework/keras/kerasmodel"},
+	"shared/framework/tensorflow":                {"shared/pipeline", "shared/codec", "shared/framework", "shared/framework/adapt", "shared/framework/rows", "shared/framework/keras/kerasmodel", "shared/framework/onnx/onnxgraph", "shared/framework/onnx/onnxmodel"},
 	"shared/framework/tensorflow/tensorflowtest": {"shared/pipeline", "shared/toolchain"},
 	// A kind that other kinds keep their models in too.
 	"shared/framework/onnx/onnxmodel": {"shared/framework"},
@@ -102,6 +102,7 @@ var never = []struct {
 	{"shared/framework", "a library", []string{"github.com/galeone", "github.com/yalue"}},
 	{"shared/platform", "the registry", []string{"shared/registry"}},
 	{"client", "the functions", []string{"functions"}},
+	{"cmd/kafkaml-predict", "libtensorflow", []string{"github.com/galeone"}},
 	{"cmd/kafkaml", "libtensorflow or ONNX Runtime", []string{"github.com/galeone", "github.com/yalue"}},
 }
 

@@ -8,13 +8,15 @@ import (
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/framework/keras"
 	"github.com/kafkaml/kafkaml/shared/framework/keras/kerasmodel"
+	"github.com/kafkaml/kafkaml/shared/framework/onnx/onnxmodel"
 )
 
 // New makes the instance that func-go runs.
 func New() *functions.Instance { return functions.NewInstance(Frameworks(), nil) }
 
-// Frameworks are those that models may be of; the first is the default. Each has
-// a program beside this one that links it.
+// Frameworks are those that models may be of, the first by default, and those
+// that only serve what another has trained. Each has a program beside this one
+// that links it.
 func Frameworks() framework.Registry {
-	return framework.Registry{{Kind: kerasmodel.Kind(), Start: keras.Build}}
+	return framework.Registry{{Kind: kerasmodel.Kind(), Start: keras.Build}, {Kind: onnxmodel.Kind()}}
 }

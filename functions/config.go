@@ -65,7 +65,7 @@ var readKafka = []string{pipeline.StepDeployTraining, pipeline.StepControlLog, p
 //	CORS_ORIGINS             pages that may call, separated by commas
 //	KAFKAML_TENSORFLOW       the program for training and inference with TensorFlow;
 //	                         kafkaml-tensorflow beside this one when empty; so for
-//	                         each framework by its name
+//	                         each framework by its name, as KAFKAML_ONNX
 //	PORT                     where this process serves; 8080 when empty
 //	BASE_URL                 the same as a URL; http://127.0.0.1:PORT when empty
 //	PLATFORM                 kubernetes or local: where trainings and inferences run;
@@ -128,9 +128,9 @@ func readCluster(getenv func(string) string, kinds framework.Kinds) (*ClusterCon
 func imageOf(getenv func(string) string, kind framework.Kind) kubernetes.Image {
 	own := programVariable(kind)
 	if name := getenv(own + "_IMAGE"); name != "" {
-		return kubernetes.Image{Name: name, GPU: getenv(own + "_GPU_IMAGE")}
+		return kubernetes.Image{Name: name, GPU: getenv(own + "_GPU_IMAGE"), Memory: kind.Memory}
 	}
-	return kubernetes.Image{Name: getenv("KAFKAML_IMAGE"), GPU: getenv("KAFKAML_GPU_IMAGE")}
+	return kubernetes.Image{Name: getenv("KAFKAML_IMAGE"), GPU: getenv("KAFKAML_GPU_IMAGE"), Memory: kind.Memory}
 }
 
 // complete checks c and fills in what was left out.

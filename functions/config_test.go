@@ -58,7 +58,7 @@ func TestAClusterIsRecognised(t *testing.T) {
 		t.Errorf("%+v, %v", c, err)
 	}
 	pod["KAFKAML_TENSORFLOW_IMAGE"], pod["KAFKAML_TENSORFLOW_GPU_IMAGE"] = "own", "cuda"
-	if c, err = read(pod); err != nil || c.Cluster.Images[kerasmodel.Name] != (kubernetes.Image{Name: "own", GPU: "cuda"}) {
+	if c, err = read(pod); err != nil || c.Cluster.Images[kerasmodel.Name] != (kubernetes.Image{Name: "own", GPU: "cuda", Memory: "512Mi"}) {
 		t.Errorf("%+v, %v", c, err)
 	}
 	pod["PLATFORM"] = "local"

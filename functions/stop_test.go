@@ -52,7 +52,7 @@ func TestTrainingsAreHeardUntilTheyHaveEnded(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(i.Handle))
 	defer server.Close()
 	if err := i.Start(t.Context(), map[string]string{
-		"KAFKAML_DATA": dir, "KAFKA_BROKERS": strings.Join(cluster.Config().Brokers, ","), "BASE_URL": server.URL, "KAFKAML_TENSORFLOW": program,
+		"KAFKAML_DATA": dir, "KAFKA_BROKERS": strings.Join(cluster.Config().Brokers, ","), "BASE_URL": server.URL, "KAFKAML_TENSORFLOW": program, "KAFKAML_ONNX": program,
 	}); err != nil {
 		t.Fatal(err)
 	}

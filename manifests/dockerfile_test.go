@@ -35,7 +35,7 @@ func TestDockerfile(t *testing.T) {
 			users[stage] = words[1]
 		}
 	}
-	for _, target := range []string{"kafkaml", "kafkaml-tensorflow", "kafkaml-keras", "kafkaml-tensorflow-gpu"} {
+	for _, target := range []string{"kafkaml", "kafkaml-predict", "kafkaml-tensorflow", "kafkaml-keras", "kafkaml-tensorflow-gpu"} {
 		if user := users[target]; user != "65532:65532" {
 			t.Errorf("image %s runs as %q", target, user)
 		}

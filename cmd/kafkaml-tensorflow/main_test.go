@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -30,20 +29,8 @@ import (
 const asCommand = "KAFKAML_TEST_AS_COMMAND"
 
 func TestMain(m *testing.M) {
-	switch os.Getenv(asCommand) {
-	case "1":
-		os.Exit(run(os.Args[1:]))
-	case "told":
-		os.Exit(carryOut(func(ctx context.Context, _ *slog.Logger) error {
-			_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
-			<-ctx.Done()
-			return fmt.Errorf("train: %w", context.Cause(ctx))
-		}))
-	case "abort":
-		_, _ = openLog()
-		_, _ = os.Stderr.WriteString("F0000 00:00:1.5   1 session.cc:7] the last words\n")
-		_ = syscall.Kill(os.Getpid(), syscall.SIGABRT)
-		select {}
+	if os.Getenv(asCommand) != "" {
+		os.Exit(program().Run(os.Args[1:]))
 	}
 	os.Exit(streamtest.Main(m))
 }
@@ -66,8 +53,8 @@ func (l *log) String() string {
 	return l.b.String()
 }
 
-// process is the command at work.
-type process struct {
+// command is the program at work.
+type command struct {
 	cmd   *exec.Cmd
 	out   *log
 	stdin io.WriteCloser
@@ -75,9 +62,9 @@ type process struct {
 	err   error
 }
 
-func begin(t testing.TB, env []string, args ...string) *process {
+func begin(t testing.TB, env []string, args ...string) *command {
 	t.Helper()
-	p := &process{cmd: exec.Command(os.Args[0], args...), out: new(log), done: make(chan struct{})}
+	p := &command{cmd: exec.Command(os.Args[0], args...), out: new(log), done: make(chan struct{})}
 	p.cmd.Env = append(append(os.Environ(), asCommand+"=1"), env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	var err error
@@ -102,7 +89,7 @@ func begin(t testing.TB, env []string, args ...string) *process {
 }
 
 // code waits for the end and gives the exit code.
-func (p *process) code(t testing.TB) int {
+func (p *command) code(t testing.TB) int {
 	t.Helper()
 	select {
 	case <-p.done:
@@ -177,10 +164,10 @@ func ready(address string) func() bool {
 func TestPredictEnds(t *testing.T) {
 	c := streamtest.Cluster(t)
 	_, env := trained(t, c, pipeline.Direct, 1)
-	ends := map[string]func(p *process) error{
-		"SIGTERM":   func(p *process) error { return p.cmd.Process.Signal(syscall.SIGTERM) },
-		"SIGINT":    func(p *process) error { return p.cmd.Process.Signal(syscall.SIGINT) },
-		"no parent": func(p *process) error { return p.stdin.Close() },
+	ends := map[string]func(p *command) error{
+		"SIGTERM":   func(p *command) error { return p.cmd.Process.Signal(syscall.SIGTERM) },
+		"SIGINT":    func(p *command) error { return p.cmd.Process.Signal(syscall.SIGINT) },
+		"no parent": func(p *command) error { return p.stdin.Close() },
 	}
 	for name, end := range ends {
 		t.Run(name, func(t *testing.T) {
@@ -363,48 +350,4 @@ func read(t testing.TB, c *stream.Cluster, topic string, each func(stream.Record
 			t.Fatal(err)
 		}
 	}
-}
-
-// A training that is told to end has not failed: a cluster runs it again.
-func TestToldToEnd(t *testing.T) {
-	p := begin(t, []string{asCommand + "=told"})
-	if code := p.code(t); code != exitTold {
-		t.Errorf("exit code %d, want %d: %s", code, exitTold, p.out)
-	}
-}
-
-func TestLastWords(t *testing.T) {
-	p := begin(t, []string{asCommand + "=abort"})
-	if p.code(t) == 0 {
-		t.Error("an abort ended well")
-	}
-	if !strings.Contains(p.out.String(), "the last words") {
-		t.Errorf("lost: %q", p.out)
-	}
-}
-
-func TestParseLine(t *testing.T) {
-	cases := map[string]struct{ line, level, message, at string }{
-		"dated":   {"2026-11-22 05:56:25.123456: W tensorflow/core/framework/op.cc:227] slow kernel", "WARN", "slow kernel", "op.cc:227"},
-		"absl":    {"E0000 00:00:1795326815.850906   12683 port.cc:153] oneDNN is off", "ERROR", "oneDNN is off", "port.cc:153"},
-		"neither": {"terminate called", "INFO", "terminate called", ""},
-		"noise":   {"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR", "DEBUG", "", ""},
-	}
-	for name, c := range cases {
-		t.Run(name, func(t *testing.T) {
-			if level, message, at := parseLine(c.line); level.String() != c.level || message != c.message || at != c.at {
-				t.Errorf("%v %q %q", level, message, at)
-			}
-		})
-	}
-}
-
-func FuzzParseLine(f *testing.F) {
-	f.Add("2026-11-22 05:56:25.123456: W a.cc:2] m")
-	f.Add("I0000 00:00:1 2 a.cc:3] ")
-	f.Fuzz(func(t *testing.T, line string) {
-		if _, message, _ := parseLine(line); len(message) > len(line) {
-			t.Errorf("%q grew to %q", line, message)
-		}
-	})
 }

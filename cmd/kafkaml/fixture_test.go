@@ -28,6 +28,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/framework/keras"
 	"github.com/kafkaml/kafkaml/shared/framework/keras/kerasmodel"
+	"github.com/kafkaml/kafkaml/shared/framework/onnx/onnxmodel"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
@@ -136,7 +137,7 @@ func serveFolder(t *testing.T, dir string) *server {
 	h := httptest.NewUnstartedServer(nil)
 	s.URL, s.cut = "http://"+h.Listener.Addr().String(), h.CloseClientConnections
 	s.host, err = functions.Open(t.Context(), functions.Config{
-		Data: dir, Kafka: s.Cluster.Config(), URL: s.URL, Programs: map[string]string{kerasmodel.Name: program}, Frameworks: function.Frameworks(), Builders: framework.Builders{kerasmodel.Name: worker},
+		Data: dir, Kafka: s.Cluster.Config(), URL: s.URL, Programs: map[string]string{kerasmodel.Name: program, onnxmodel.Name: program}, Frameworks: function.Frameworks(), Builders: framework.Builders{kerasmodel.Name: worker},
 	}, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if err != nil {
 		t.Fatal(err)

@@ -23,6 +23,7 @@ type versions struct {
 	Go         string `json:"go"`
 	Platform   string `json:"platform"`
 	TensorFlow string `json:"tensorflow"`
+	ONNX       string `json:"onnxruntime"`
 	Kafka      string `json:"kafka"`
 }
 
@@ -32,8 +33,8 @@ func newVersion(env *cli.Env) *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			v := readVersions()
 			return env.Print(v, v.Version, func(w io.Writer) error {
-				_, err := fmt.Fprintf(w, "kafkaml %s (%s, %s; TensorFlow %s, Apache Kafka %s)\n",
-					strings.TrimSpace(v.Version+" "+v.Revision), v.Go, v.Platform, v.TensorFlow, v.Kafka)
+				_, err := fmt.Fprintf(w, "kafkaml %s (%s, %s; TensorFlow %s, ONNX Runtime %s, Apache Kafka %s)\n",
+					strings.TrimSpace(v.Version+" "+v.Revision), v.Go, v.Platform, v.TensorFlow, v.ONNX, v.Kafka)
 				return err
 			})
 		},
@@ -45,7 +46,7 @@ func newVersion(env *cli.Env) *cobra.Command {
 func readVersions() versions {
 	v := versions{
 		Version: "devel", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
-		TensorFlow: toolchain.TensorFlowVersion, Kafka: toolchain.KafkaVersion,
+		TensorFlow: toolchain.TensorFlowVersion, ONNX: toolchain.ONNXRuntimeVersion, Kafka: toolchain.KafkaVersion,
 	}
 	if version != "" {
 		v.Version = version

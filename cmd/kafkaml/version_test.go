@@ -10,7 +10,7 @@ import (
 // The programs say the version that the build gives them, as Makefile and
 // Dockerfile do.
 func TestVersionIsThatOfTheBuild(t *testing.T) {
-	for _, program := range []string{"kafkaml", "kafkaml-tensorflow"} {
+	for _, program := range []string{"kafkaml", "kafkaml-tensorflow", "kafkaml-predict"} {
 		binary := filepath.Join(t.TempDir(), program)
 		build := exec.Command("go", "build", "-ldflags", "-s -w -X main.version=v1.2.3-test", "-o", binary, "../"+program)
 		if out, err := build.CombinedOutput(); err != nil {

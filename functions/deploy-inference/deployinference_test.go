@@ -116,7 +116,7 @@ func newRigOf(t *testing.T, inputs []pipeline.Tensor, format pipeline.Format, co
 func (r *rig) begin(t *testing.T) {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	processes, err := local.New(local.Config{Programs: map[string]string{"tensorflow": os.Args[0]}, Dir: r.dir, Log: log, BaseURL: "http://here/predict"})
+	processes, err := local.New(local.Config{Programs: map[string]string{"tensorflow": os.Args[0], "onnx": os.Args[0]}, Dir: r.dir, Log: log, BaseURL: "http://here/predict"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -387,22 +387,62 @@ func TestDescriptionIsKeptUntilItChanges(t *testing.T) {
 	}
 }
 
+// change changes the finished result.
+func (r *rig) change(t *testing.T, how func(*pipeline.Result)) {
+	t.Helper()
+	err := r.store.Do(t.Context(), func(tx *registry.Tx) error {
+		res, err := tx.Result(r.result)
+		if err == nil {
+			how(&res)
+			err = tx.UpdateResult(&res)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What serves an inference is what its result was found to be served best by,
+// unless it asks for another that can.
+func TestTheEngineThatServes(t *testing.T) {
+	r := newRig(t)
+	put := func(change members) (int, pipeline.Inference, string) {
+		status, body := r.call(t, "PUT", "/inferences/1", change)
+		var i pipeline.Inference
+		if status == 200 {
+			if err := json.Unmarshal(body, &i); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return status, i, string(body)
+	}
+	if i := r.deploy(t, nil); i.ServedBy != "tensorflow" || i.Engine != "" { // of an earlier version
+		t.Errorf("served by %q, asked for %q", i.ServedBy, i.Engine)
+	}
+	if status, _, body := put(members{"engine": "onnx"}); status != 422 || !strings.Contains(body, "engine") || !strings.Contains(body, "use tensorflow") {
+		t.Errorf("%d %s", status, body)
+	}
+	r.change(t, func(res *pipeline.Result) {
+		res.Serving = &pipeline.Serving{Engine: "onnx", Engines: []string{"tensorflow", "onnx"}}
+	})
+	for _, step := range []struct {
+		asked any
+		want  string
+	}{{"", "onnx"}, {"tensorflow", "tensorflow"}, {"auto", "onnx"}} {
+		if status, i, body := put(members{"engine": step.asked}); status != 200 || i.ServedBy != step.want {
+			t.Errorf("%v: %d %s", step, status, body)
+		}
+	}
+	r.await(t, 1, "ready", ready(1))
+}
+
 // A model whose numbers are none is served as asked, and warned of: after an
 // update, too, and no longer once another result is served.
 func TestInferenceOfAnUnsoundResultIsWarnedOf(t *testing.T) {
 	r := newRig(t)
 	change := func(unsound string, metrics pipeline.Metrics) {
-		err := r.store.Do(t.Context(), func(tx *registry.Tx) error {
-			res, err := tx.Result(r.result)
-			if err == nil {
-				res.Unsound, res.Metrics.Training = unsound, metrics
-				err = tx.UpdateResult(&res)
-			}
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		r.change(t, func(res *pipeline.Result) { res.Unsound, res.Metrics.Training = unsound, metrics })
 	}
 	change("the loss is NaN from epoch 2 on", nil)
 	i := r.deploy(t, nil)

@@ -60,6 +60,10 @@ func (s *Service) check(i *pipeline.Inference, of subject) (*features.Window, er
 	if err := checkReplicas(i); err != nil {
 		return nil, err
 	}
+	var err error
+	if i.ServedBy, err = of.result.ServedBy(i.Engine, of.model.Framework); err != nil {
+		return nil, err
+	}
 	if i.InputFormat == "" {
 		return nil, pipeline.Invalidf("input_format", "is missing, and the stream that the result was trained on is not known any more")
 	}

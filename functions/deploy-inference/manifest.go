@@ -10,10 +10,14 @@ import (
 
 // service is the Service of an inference.
 func (d Deps) service(i pipeline.Inference, sub subject) platform.Service {
+	engine := i.ServedBy
+	if engine == "" { // made by an earlier version
+		engine = sub.model.Framework
+	}
 	return platform.Service{
 		Name: i.Name, Env: d.Env, MinScale: i.Replicas, MaxScale: i.MaxReplicas, Delivery: i.Delivery,
 		Spec: pipeline.PredictJob{
-			Inference: i.ID, Name: i.Name, Result: i.Result, Framework: sub.model.Framework, Artifact: sub.result.Artifact, Export: sub.model.Export,
+			Inference: i.ID, Name: i.Name, Result: i.Result, Framework: engine, Artifact: sub.result.Artifact, Export: sub.model.Export,
 			Delivery: i.Delivery, InputFormat: i.InputFormat, InputConfig: i.InputConfig,
 			InputTopic: i.InputTopic, OutputTopic: i.OutputTopic, DeadLetter: i.DeadLetter, Group: pipeline.InferenceGroup(strconv.FormatInt(i.ID, 10)),
 			Means: sub.result.Means(),

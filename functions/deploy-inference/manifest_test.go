@@ -15,6 +15,17 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
+// A replica is told the engine that the inference is served by; a row of an
+// earlier version has none, and means the model's own.
+func TestServiceOfAnInference(t *testing.T) {
+	sub := subject{model: pipeline.Model{Framework: "tensorflow"}}
+	for by, want := range map[string]string{"onnx": "onnx", "tensorflow": "tensorflow", "": "tensorflow"} {
+		if got := (Deps{}).service(pipeline.Inference{ServedBy: by}, sub).Spec.Framework; got != want {
+			t.Errorf("served by %q: %q", by, got)
+		}
+	}
+}
+
 // The KafkaSource of an inference fits the schema of its kind, gives no record up
 // while a replica or a topic comes back, and holds a partition up no longer than
 // half an hour.

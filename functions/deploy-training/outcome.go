@@ -129,6 +129,7 @@ func (s *Service) conclude(ctx context.Context, o pipeline.Outcome, last func(*p
 	err := s.changeAttempt(ctx, o.Result, o.Attempt, func(r *pipeline.Result) {
 		r.Engine, r.EngineReason, r.Seconds = o.Engine, o.EngineReason, o.Seconds
 		r.Split, r.Confusion, r.Unsound = o.Split, o.Confusion, o.Unsound
+		r.Serving = o.Serving
 		if o.Metrics.Training != nil {
 			r.Metrics.Training = o.Metrics.Training
 		}

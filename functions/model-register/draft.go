@@ -36,6 +36,9 @@ func modelOf(kinds framework.Kinds, e event.Event, m pipeline.Model) (pipeline.M
 	if err != nil {
 		return m, err
 	}
+	if kind.Source == "" {
+		return m, pipeline.Invalidf("framework", "%s serves models of others and reads no source", kind.Name).WithHint("leave framework out")
+	}
 	m.Framework = kind.Name
 	if err := checkSource(kind, m.Imports, m.Source); err != nil {
 		return m, err

@@ -23,6 +23,8 @@ import (
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/artifact"
 	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/framework/keras/kerasmodel"
+	"github.com/kafkaml/kafkaml/shared/framework/onnx"
 	"github.com/kafkaml/kafkaml/shared/framework/tensorflow"
 	"github.com/kafkaml/kafkaml/shared/framework/tensorflow/tensorflowtest"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -32,7 +34,7 @@ import (
 )
 
 // linked are the frameworks of the program that trains.
-var linked = framework.Frameworks{tensorflow.Framework{}}
+var linked = framework.Frameworks{tensorflow.Framework{}, onnx.Framework{}}
 
 // rig is a broker, a store and a sink for one test.
 type rig struct {
@@ -74,11 +76,8 @@ func rigOf(t *testing.T, model, config string) *rig {
 		Frameworks: linked, Kafka: r.cluster.Config(), Artifacts: "file://" + t.TempDir(), Scratch: t.TempDir(),
 		Emitter: eventing.NewEmitter(sink.URL, eventing.Overrides{}, nil), Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
-	store := r.store(t)
-	for key, dir := range map[string]string{"models/1/model.zip": m.SavedModel(), "models/1/keras.zip": filepath.Join(m.Dir, "keras")} {
-		if err := store.PutDir(t.Context(), key, dir); err != nil {
-			t.Fatal(err)
-		}
+	if err := kerasmodel.Kind().Bundle.Exported.Put(t.Context(), r.store(t), "models/1", m.Dir); err != nil {
+		t.Fatal(err)
 	}
 	return r
 }

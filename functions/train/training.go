@@ -221,6 +221,9 @@ func (t *training) save(ctx context.Context) (err error) {
 	if err := t.trainer.Save(dir); err != nil {
 		return op("save the trained model", err)
 	}
+	if err := t.chooseServing(ctx, dir); err != nil {
+		return err
+	}
 	if err := t.framework.Kind().Bundle.Trained.Put(ctx, t.store, t.Job.Output, dir); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
@@ -82,6 +83,18 @@ func (bs Blobs) Put(ctx context.Context, s Store, key, dir string) error {
 		}
 	}
 	return nil
+}
+
+// have reports whether all of others, by name, are among them.
+func (bs Blobs) have(others Blobs) bool {
+	return !slices.ContainsFunc(others, func(o Blob) bool {
+		return !slices.ContainsFunc(bs, func(b Blob) bool { return b.Name == o.Name })
+	})
+}
+
+// In reports whether all blobs that are not optional lie in dir.
+func (bs Blobs) In(dir string) bool {
+	return !slices.ContainsFunc(bs, func(b Blob) bool { return !b.Optional && absent(filepath.Join(dir, b.Path)) })
 }
 
 // absent reports whether nothing is at path, or an empty folder.

@@ -28,7 +28,8 @@ type Kind struct {
 	Name     string // as pipeline.Model.Framework names it
 	Program  string // file name of the program that trains and predicts
 	Protocol string // its models' platform in the Open Inference Protocol
-	Source   string // what a person pastes, to be read after "paste"
+	Source   string // what a person pastes, to be read after "paste"; empty: it only serves
+	Memory   string // that a replica requests in a cluster, as Kubernetes writes it
 	Bundle   Bundle
 	Settings Settings
 }
@@ -105,6 +106,14 @@ func (f Frameworks) Get(name string) (Framework, error) {
 	return lookup(f, name, func(one Framework) string { return one.Kind().Name })
 }
 
+// Servers are those beside the one of a kind that can serve what it trains: all
+// that they open is among what it saves.
+func (f Frameworks) Servers(kind Kind) []Framework {
+	return slices.DeleteFunc(slices.Clone(f), func(one Framework) bool {
+		return one.Kind().Name == kind.Name || !kind.Bundle.Trained.have(one.Kind().Bundle.Served)
+	})
+}
+
 // Source is what a person gives of a model to be built.
 type Source struct {
 	Imports, Text string // run one after the other
@@ -152,7 +161,7 @@ func (b Builders) Close() error {
 // Registration is what a main of the functions registers of a framework.
 type Registration struct {
 	Kind  Kind
-	Start func(ctx context.Context, log *slog.Logger) (Builder, error) // ctx bounds the start only
+	Start func(ctx context.Context, log *slog.Logger) (Builder, error) // ctx bounds the start only; nil where nothing is built
 }
 
 // Registry are the frameworks of such a main; the first is the default.
@@ -167,10 +176,13 @@ func (r Registry) Kinds() Kinds {
 	return kinds
 }
 
-// Build starts a builder for each framework. The caller closes them.
+// Build starts a builder for each framework that has one. The caller closes them.
 func (r Registry) Build(ctx context.Context, log *slog.Logger) (Builders, error) {
 	builders := Builders{}
 	for _, one := range r {
+		if one.Start == nil {
+			continue
+		}
 		b, err := one.Start(ctx, log)
 		if err != nil {
 			return nil, errors.Join(err, builders.Close())

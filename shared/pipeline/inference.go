@@ -28,6 +28,7 @@ type InferenceForm struct {
 	Result      int64           `json:"result" required:"true" minimum:"1" refers:"result" example:"1" description:"finished result to serve"`
 	Replicas    int             `json:"replicas" minimum:"0" maximum:"1000" arg:"N" description:"replicas that always run (default: 1)"`
 	MaxReplicas int             `json:"max_replicas,omitempty" minimum:"1" maximum:"1000" flag:"-" description:"most replicas that records may start (default: replicas)"`
+	Engine      string          `json:"engine,omitempty" maxLength:"64" arg:"ENGINE" description:"what serves it: onnx, tensorflow or auto (default: auto, what the training found to be faster)"`
 	Delivery    Delivery        `json:"delivery,omitempty" description:"source (Knative scales it) or direct (replicas read the topic themselves) (default: source, with windows direct)"`
 	InputFormat Format          `json:"input_format,omitempty" description:"RAW, AVRO, JSON, PROTOBUF or TELEGRAF_STR_JSON (default: that of the training stream)"`
 	InputConfig json.RawMessage `json:"input_config,omitempty" types:"object,null" arg:"JSON" description:"members of the format, such as data_type (default: those of the training stream)"`
@@ -44,6 +45,8 @@ type Inference struct {
 	Result        int64           `json:"result"`
 	Replicas      int             `json:"replicas"`
 	MaxReplicas   int             `json:"max_replicas"`
+	Engine        string          `json:"engine,omitempty" description:"what was asked to serve it; absent: left to the result"`
+	ServedBy      string          `json:"served_by,omitempty" description:"what serves it: onnx or tensorflow"`
 	Delivery      Delivery        `json:"delivery"`
 	InputFormat   Format          `json:"input_format"`
 	InputConfig   json.RawMessage `json:"input_config" types:"object,null"`

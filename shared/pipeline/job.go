@@ -79,6 +79,7 @@ type Outcome struct {
 	Lineage      Lineage      `json:"lineage"`
 	Unsound      string       `json:"unsound,omitempty"` // see Result
 	Artifact     string       `json:"artifact,omitempty"`
+	Serving      *Serving     `json:"serving,omitempty"`
 	Seconds      float64      `json:"seconds,omitempty"`
 }
 

@@ -198,6 +198,7 @@ type Result struct {
 	Unsound       string       `json:"unsound,omitempty" description:"what of its model is NaN or infinite, so that its predictions will be, too"`
 	Lineage       Lineage      `json:"lineage"`
 	Artifact      string       `json:"artifact,omitempty" description:"key prefix of the trained model"`
+	Serving       *Serving     `json:"serving,omitempty" description:"what its model can be served by"`
 	Seconds       float64      `json:"seconds,omitempty" description:"from the Job's start to its end"`
 	Created       time.Time    `json:"created"`
 	Started       *time.Time   `json:"started,omitempty" nullable:"false"`

@@ -181,13 +181,13 @@ PY
 }
 
 bench() {
-  local to=$dir/bench-1 python
+  local to=$dir/bench-2 python
   [ -e "$to/site" ] && return
   python=$(cat "$dir/tensorflow-$TENSORFLOW/python")
   say "fetching the Python clients that the benchmark compares with"
   rm -rf "$to.part"
   python3 -m pip --python "$python" install --quiet --disable-pip-version-check --root-user-action ignore --no-deps \
-    --target "$to.part/site" confluent-kafka==2.16.1 orjson==3.13.0 || fail "pip could not install confluent-kafka and orjson (above)"
+    --target "$to.part/site" confluent-kafka==2.16.1 orjson==3.13.0 onnxruntime==1.32.0 || fail "pip could not install confluent-kafka, orjson and onnxruntime (above)"
   chmod -R a+rX "$to.part"; rm -rf "$to"; mv "$to.part" "$to"
 }
 

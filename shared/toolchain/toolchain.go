@@ -68,8 +68,11 @@ func ONNXRuntime() (string, error) {
 // ONNXPackages gives the folder of packages that holds the converter from
 // TensorFlow to ONNX. It stands beside the one that Python gives.
 func ONNXPackages() (string, error) {
-	dir, err := folder("the converter to ONNX", onnxFolder, "onnx")
-	return filepath.Join(filepath.Dir(dir), "site"), err
+	dir := filepath.Join(Dir(), onnxFolder, "site")
+	if _, err := os.Stat(dir); err != nil {
+		return "", missing("the converter to ONNX", dir, "onnx")
+	}
+	return dir, nil
 }
 
 // Kafka gives the folder of Apache Kafka's jars.

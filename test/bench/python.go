@@ -54,10 +54,11 @@ func (w *lastWords) String() string {
 	return string(w.text)
 }
 
-// loop serves by a Python program, which does not end by itself.
-func loop(script string, arguments ...string) func(context.Context, *bench, *served, string, string) (*running, error) {
+// loop serves a file of a model by a Python program, which does not end by
+// itself.
+func loop(script string, file func(*served) string, arguments ...string) func(context.Context, *bench, *served, string, string) (*running, error) {
 	return func(ctx context.Context, b *bench, v *served, in, out string) (*running, error) {
-		args := append([]string{b.broker.Addr, in, out, v.keras, v.data.dtype.String()}, arguments...)
+		args := append([]string{b.broker.Addr, in, out, file(v), v.data.dtype.String()}, arguments...)
 		cmd, words := b.script(ctx, script, append(args, v.data.sizes()...)...)
 		r := &running{}
 		if err := cmd.Start(); err != nil {

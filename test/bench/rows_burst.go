@@ -18,17 +18,19 @@ func burst(ctx context.Context, b *bench) ([]finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(small.findings("small net", 2.5), mnist.findings("MNIST dense", 1.3)...), nil
+	return append(small.findings("small net", 2.5, 3), mnist.findings("MNIST dense", 1.3, 2.5)...), nil
 }
 
 // rates are the records a second of each contender, by run.
 type rates map[string][]float64
 
-func (r rates) findings(model string, mark float64) []finding {
+// findings are held to two marks: against (b) and against (c).
+func (r rates) findings(model string, mark, markC float64) []finding {
 	what := func(c contender) string { return "burst, 4 partitions, " + model + ", " + c.name }
 	a, bb := median(r[single.name]), median(r[batched.name])
 	return []finding{
 		more(what(direct), median(r[direct.name]), batched.name, bb, mark),
+		more(what(direct), median(r[direct.name]), pipelined.name, median(r[pipelined.name]), markC),
 		more(what(direct), median(r[direct.name]), single.name, a, 0).with("1 run of (a)"),
 		more(what(source), median(r[source.name]), single.name, a, 500).with("1 run of (a)"),
 		more(what(source), median(r[source.name]), batched.name, bb, 0),
@@ -57,7 +59,7 @@ func (b *bench) blast(ctx context.Context, model string, n int) (rates, error) {
 			contender
 			in string
 			n  int
-		}{{direct, long, n}, {batched, long, n}, {source, short, few}, {single, short, b.scaled(150, 20)}} {
+		}{{direct, long, n}, {batched, long, n}, {pipelined, long, n}, {source, short, few}, {single, short, b.scaled(150, 20)}} {
 			if c.name == single.name && run > 0 {
 				continue // it is slower by orders of magnitude
 			}

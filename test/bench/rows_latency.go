@@ -36,7 +36,7 @@ func latency(ctx context.Context, b *bench) ([]finding, error) {
 	}
 	figures := map[string]map[int]*quantiles{}
 	for run := range b.runs {
-		for _, c := range []contender{direct, source, batched, single} {
+		for _, c := range []contender{direct, source, batched, pipelined, single} {
 			if c.name == single.name && run > 0 {
 				continue // it is slower by orders of magnitude
 			}
@@ -53,16 +53,25 @@ func latency(ctx context.Context, b *bench) ([]finding, error) {
 		for _, ours := range []contender{direct, source} {
 			what := fmt.Sprintf("latency of MNIST dense, %d records/s, %s", p.perSecond, ours.name)
 			our := figures[ours.name][p.perSecond]
-			for _, against := range []contender{single, batched} {
+			for _, against := range []contender{single, batched, pipelined} {
 				their := figures[against.name][p.perSecond]
 				f := finding{what: what, ours: our.String(), against: against.name, theirs: their.String()}
 				f.ratio = float64(median(their.p50)) / float64(median(our.p50))
 				f.mark, f.rule = 1, "p50 no higher"
-				if against.name == single.name {
+				switch {
+				case against.name == single.name:
 					f.mark, f.rule = 15, "p50 15x lower"
 					f = f.with("1 run of (a), fed %d records", p.single)
+				case against.name == pipelined.name && ours.name == direct.name && p.perSecond == 500:
+					f.mark, f.rule = 2, "p50 2x lower"
 				}
 				all = append(all, f)
+				if ours.name == direct.name && against.name != single.name {
+					tail := finding{what: what + ": p99", ours: seconds(median(our.p99)), against: against.name, theirs: seconds(median(their.p99))}
+					tail.ratio = float64(median(their.p99)) / float64(median(our.p99))
+					tail.mark, tail.rule = 1, "no higher"
+					all = append(all, tail)
+				}
 			}
 		}
 	}

@@ -22,7 +22,7 @@ func start(ctx context.Context, b *bench) ([]finding, error) {
 	}
 	took, memory := map[string][]time.Duration{}, map[string][]int64{}
 	for range b.runs {
-		for _, c := range []contender{direct, batched} {
+		for _, c := range []contender{direct, batched, pipelined} {
 			first, rss, err := b.begin(ctx, v, c, in, n)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", c.name, err)
@@ -33,11 +33,19 @@ func start(ctx context.Context, b *bench) ([]finding, error) {
 	ours, theirs := median(memory[direct.name]), median(memory[batched.name])
 	return []finding{
 		faster("start of a predict process to its first prediction", median(took[direct.name]), batched.name, median(took[batched.name]), 5),
+		faster("start of a predict process to its first prediction", median(took[direct.name]), pipelined.name, median(took[pipelined.name]), 0),
+		atMost("start of a predict process to its first prediction", seconds(median(took[direct.name])), "80 ms", float64(80*time.Millisecond)/float64(median(took[direct.name]))),
 		{
 			what: fmt.Sprintf("its RSS after %d records", n), ours: mebibytes(ours), against: batched.name, theirs: mebibytes(theirs),
 			ratio: float64(theirs) / float64(ours), mark: 1 / 0.75, rule: "at most 0.75 of theirs",
 		},
+		atMost(fmt.Sprintf("its RSS after %d records", n), mebibytes(ours), "80 MiB", float64(80<<20)/float64(ours)),
 	}, nil
+}
+
+// atMost holds a figure of ours against what it may be at most.
+func atMost(what, ours, most string, ratio float64) finding {
+	return finding{what: what, ours: ours, against: "at most", theirs: most, ratio: ratio, mark: 1}
 }
 
 // begin starts a contender on a filled topic: when was its first prediction

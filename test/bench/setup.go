@@ -96,7 +96,7 @@ func (b *bench) findPython(ctx context.Context) error {
 		return err
 	}
 	b.python = python
-	b.extra = filepath.Join(toolchain.Dir(), "bench-1", "site")
+	b.extra = filepath.Join(toolchain.Dir(), "bench-2", "site")
 	b.env = append(os.Environ(), "PYTHONPATH="+site+string(os.PathListSeparator)+b.extra, "PYTHONDONTWRITEBYTECODE=1", "TF_CPP_MIN_LOG_LEVEL=3")
 	out, err := b.printed(ctx, "models.py")
 	if err != nil {

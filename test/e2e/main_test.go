@@ -58,9 +58,9 @@ func given(name string) (set bool) {
 	return set
 }
 
-// build builds both programs into dir; cgo's flags are the caller's.
+// build builds the programs into dir; cgo's flags are the caller's.
 func build(dir string) error {
-	for _, program := range []string{"kafkaml", "kafkaml-tensorflow"} {
+	for _, program := range []string{"kafkaml", "kafkaml-tensorflow", "kafkaml-predict"} {
 		out, err := exec.Command("go", "build", "-o", filepath.Join(dir, program), "../../cmd/"+program).CombinedOutput()
 		if err != nil {
 			return fmt.Errorf("build %s: %w\n%s", program, err, out)

@@ -66,7 +66,7 @@ func descendants(pid int) (found []child) {
 const (
 	zygote     = "zygote.py"
 	trainer    = "kafkaml-tensorflow train"
-	predictor  = "kafkaml-tensorflow predict"
+	predictor  = "kafkaml-predict predict"
 	apacheJava = "kafka.Kafka"
 )
 

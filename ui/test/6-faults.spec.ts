@@ -10,7 +10,7 @@ test('a predict function is killed and back', async ({ own }) => {
   // The first death is mended faster than a page can show it: it dies again
   // until the pause before its next start is long enough to be seen.
   await expect(async () => {
-    for (const pid of machine.processes(/kafkaml-tensorflow predict/)) process.kill(pid, 'SIGKILL')
+    for (const pid of machine.processes(/kafkaml-predict predict/)) process.kill(pid, 'SIGKILL')
     await expect(tab.heading(/ready 0 of 1/)).toBeVisible({ timeout: 500 })
     await expect(page.getByText('Replicas are starting')).toBeVisible({ timeout: 500 }) // what it means
   }).toPass({ intervals: [0] })

@@ -56,10 +56,33 @@ func library(context.Context, *cli.Env) Finding {
 	return ok(name, "%s in %s", toolchain.TensorFlowVersion, dir)
 }
 
-// binary looks for kafkaml-tensorflow, which trains and predicts: beside this
-// program, then on PATH.
-func binary(ctx context.Context, _ *cli.Env) Finding {
-	const name, program = "kafkaml-tensorflow", "kafkaml-tensorflow"
+// onnxLibrary looks for ONNX Runtime's library.
+func onnxLibrary(context.Context, *cli.Env) Finding {
+	const name = "ONNX Runtime library"
+	path, err := toolchain.ONNXRuntime()
+	if err != nil {
+		return found(name, Missing, err)
+	}
+	return ok(name, "%s, %s", toolchain.ONNXRuntimeVersion, path)
+}
+
+// programs looks for what trains and predicts, a program of each framework.
+func programs(ctx context.Context, env *cli.Env) Finding {
+	const name = "programs"
+	var paths []string
+	for _, kind := range env.Frameworks.Kinds() {
+		f := binary(ctx, kind.Program)
+		if f.State != OK {
+			return f
+		}
+		paths = append(paths, f.Detail)
+	}
+	return ok(name, "%s", strings.Join(paths, ", "))
+}
+
+// binary looks for a program of ours: beside this one, then on PATH.
+func binary(ctx context.Context, program string) Finding {
+	name := program
 	path, err := exec.LookPath(program)
 	if self, selfErr := os.Executable(); selfErr == nil {
 		beside := filepath.Join(filepath.Dir(self), program)

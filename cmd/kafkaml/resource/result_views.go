@@ -25,6 +25,7 @@ func showResult(w io.Writer, r pipeline.Result) error {
 		"model", fmt.Sprintf("%s (%d), version %d", r.ModelName, r.Model, r.ModelVersion), "datasource", datasource,
 		"status", fmt.Sprintf("%s since %s", r.Status, stamp(r.StatusChanged)), "reason", r.Reason, "hint", r.Hint,
 		"attempt", fmt.Sprint(r.Attempt), "engine", strings.TrimSpace(string(r.Engine)+" "+parenthesis(r.EngineReason)),
+		"served by", servedBy(r.Serving),
 		"epochs", fmt.Sprintf("%d of %d", r.EpochsDone, r.EpochsTotal), "took", took(r.Seconds),
 		"training", metrics(r.Metrics.Training), "validation", metrics(r.Metrics.Validation), "test", metrics(r.Metrics.Test))
 	if err != nil {
@@ -37,6 +38,14 @@ func showResult(w io.Writer, r pipeline.Result) error {
 		return err
 	}
 	return showLineage(w, r.Lineage)
+}
+
+// servedBy says what serves a trained model, and why.
+func servedBy(s *pipeline.Serving) string {
+	if s == nil {
+		return ""
+	}
+	return strings.TrimSpace(s.Engine + " " + parenthesis(s.Reason))
 }
 
 func parenthesis(s string) string {

@@ -20,6 +20,9 @@ type Subject struct {
 	// Models are exported by the framework's Builder. The first trains in every
 	// engine and is small: the suite trains it several times.
 	Models []Model
+	// Servers serve what Framework trains, unless NoONNX of the export says why a
+	// model has no such form.
+	Servers framework.Frameworks
 }
 
 // Model is an exported model, records to train it on, and what the framework's
@@ -45,7 +48,7 @@ func Exercise(t *testing.T, s Subject) {
 				tr := m.Open(t, s.Framework)
 				m.fitsAsItsOwn(t, tr, e)
 				if i == 0 {
-					m.servesWhatItSaved(t, s.Framework, tr)
+					m.servesWhatItSaved(t, s, tr)
 				}
 			})
 		}

@@ -48,7 +48,8 @@ func ExercisePredictor(t *testing.T, f framework.Framework, models ...Served) {
 
 // servesWhatItSaved saves a trained model, stores it, fetches what is served of
 // it, and holds the predictions against the framework's own.
-func (m Model) servesWhatItSaved(t *testing.T, f framework.Framework, tr framework.Trainer) {
+func (m Model) servesWhatItSaved(t *testing.T, subject Subject, tr framework.Trainer) {
+	f := subject.Framework
 	before := hash(t, tr)
 	s := Served{Dir: saved(t, f, tr), Export: m.Export, Outputs: m.Outputs}
 	if hash(t, tr) != before {
@@ -58,6 +59,15 @@ func (m Model) servesWhatItSaved(t *testing.T, f framework.Framework, tr framewo
 	columns := len(m.Export.Inputs)
 	s.Layout, s.Inputs = named(tr.Columns()[:columns], m.Export.Inputs), held.columns[:columns]
 	s.serves(t, f)
+	for _, other := range subject.Servers {
+		kept := other.Kind().Bundle.Served.In(s.Dir)
+		if kept == (m.Export.NoONNX != "") {
+			t.Errorf("a form for %s: %v, of a model with the reason %q against one", other.Kind().Name, kept, m.Export.NoONNX)
+		}
+		if kept {
+			s.serves(t, other)
+		}
+	}
 }
 
 // serves holds the predictions for records in batches of several sizes against
@@ -102,7 +112,7 @@ func (s Served) serves(t *testing.T, f framework.Framework) {
 	}
 }
 
-// saved is a folder with what is served of a trained model, by way of a store.
+// saved is a folder with all that is kept of a trained model, by way of a store.
 func saved(t *testing.T, f framework.Framework, tr framework.Trainer) string {
 	t.Helper()
 	dir, bundle := t.TempDir(), f.Kind().Bundle
@@ -125,7 +135,7 @@ func saved(t *testing.T, f framework.Framework, tr framework.Trainer) string {
 		t.Fatal("a blob is missing in the store:", err)
 	}
 	served := filepath.Join(t.TempDir(), "served")
-	if err := bundle.Served.Get(t.Context(), s, "results/1", served); err != nil {
+	if err := bundle.Trained.Get(t.Context(), s, "results/1", served); err != nil {
 		t.Fatal(err)
 	}
 	return served

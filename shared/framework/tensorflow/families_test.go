@@ -50,7 +50,7 @@ var processor = regexp.MustCompile(`(?m)^(model name|flags|Features)\s*:.*$`)
 
 func hashOfFamilies() (string, error) {
 	h := sha256.New()
-	fmt.Fprintln(h, toolchain.TensorFlowVersion)
+	fmt.Fprintln(h, toolchain.TensorFlowVersion, toolchain.ONNXVersion, toolchain.TF2ONNXVersion)
 	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		fmt.Fprintf(h, "%s\n", processor.FindAll(info, 2)) // of the first of several
 	}

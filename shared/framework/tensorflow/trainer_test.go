@@ -15,6 +15,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/framework/frameworktest"
 	"github.com/kafkaml/kafkaml/shared/framework/keras/kerasmodel"
+	"github.com/kafkaml/kafkaml/shared/framework/onnx"
 	"github.com/kafkaml/kafkaml/shared/framework/tensorflow"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/toolchain"
@@ -26,8 +27,12 @@ func python(args ...string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	packages, err := toolchain.ONNXPackages()
+	if err != nil {
+		return nil, err
+	}
 	cmd := exec.Command(interpreter, args...)
-	cmd.Env = append(os.Environ(), "PYTHONPATH="+site, "PYTHONDONTWRITEBYTECODE=1", "TF_CPP_MIN_LOG_LEVEL=3")
+	cmd.Env = append(os.Environ(), "PYTHONPATH="+site+string(os.PathListSeparator)+packages, "PYTHONDONTWRITEBYTECODE=1", "TF_CPP_MIN_LOG_LEVEL=3")
 	return cmd.CombinedOutput()
 }
 
@@ -92,7 +97,7 @@ func TestFramework(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	subject := frameworktest.Subject{Framework: tensorflow.Framework{}, Models: []frameworktest.Model{family(t, "dense")}}
+	subject := frameworktest.Subject{Framework: tensorflow.Framework{}, Models: []frameworktest.Model{family(t, "dense")}, Servers: framework.Frameworks{onnx.Framework{}}}
 	for _, dir := range dirs {
 		if name := filepath.Base(dir); name != "dense" {
 			subject.Models = append(subject.Models, family(t, name))

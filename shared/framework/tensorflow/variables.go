@@ -110,11 +110,14 @@ func allFinite(v *tf.Tensor) bool {
 	return true
 }
 
-// Save writes the trained model to dir in both forms: the SavedModel, and the
-// .keras file where the model has a template of one.
+// Save writes the trained model to dir in all its forms: the SavedModel, and
+// where the model was exported for them the ONNX file and the .keras file.
 func (t *Trainer) Save(dir string) error {
 	if err := t.saveModel(filepath.Join(dir, kerasmodel.Trained)); err != nil {
 		return err
+	}
+	if err := t.saveONNX(dir); err != nil {
+		return fmt.Errorf("write the ONNX file: %w", err)
 	}
 	template := filepath.Join(t.options.Dir, kerasmodel.Template)
 	raw, err := os.ReadFile(filepath.Join(template, "variables.json"))

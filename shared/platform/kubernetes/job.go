@@ -80,9 +80,13 @@ func (k *Platform) trainingPod(j platform.Job, work description) (corev1.PodSpec
 	if err != nil {
 		return corev1.PodSpec{}, err
 	}
-	image, err := k.image(j.Spec.Framework, j.GPUs)
+	image, err := k.image(j.Spec.Framework)
 	if err != nil {
 		return corev1.PodSpec{}, err
+	}
+	name := image.Name
+	if j.GPUs > 0 {
+		name = image.GPU
 	}
 	env, from := k.environment(append([]string{work.variable, "TMPDIR=/tmp"}, j.Env...))
 	volumes, mounts := work.mount(k.volumes())
@@ -93,7 +97,7 @@ func (k *Platform) trainingPod(j platform.Job, work description) (corev1.PodSpec
 		NodeSelector: j.Resources.NodeSelector, Tolerations: tolerations, PriorityClassName: j.Resources.PriorityClass,
 		Volumes: volumes,
 		Containers: []corev1.Container{{
-			Name: jobContainer, Image: image, Args: []string{"train"}, Env: env, EnvFrom: from,
+			Name: jobContainer, Image: name, Args: []string{"train"}, Env: env, EnvFrom: from,
 			Resources: resources, VolumeMounts: mounts, SecurityContext: restricted(),
 			TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
 		}},

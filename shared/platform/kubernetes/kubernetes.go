@@ -51,6 +51,8 @@ type Config struct {
 type Image struct {
 	Name string
 	GPU  string // the build for GPUs, which Jobs with GPUs run; Name when empty
+	// Memory is what a replica of an inference requests; 512Mi when empty.
+	Memory string
 }
 
 // tlsFolder is where pods find the files of Config.TLSSecret.
@@ -109,16 +111,19 @@ func New(c Config) (*Platform, error) {
 	return k, nil
 }
 
-// image is what runs the work of a framework, with GPUs or without.
-func (k *Platform) image(framework string, gpus int) (string, error) {
+// image is what runs the work of a framework.
+func (k *Platform) image(framework string) (Image, error) {
 	image, ok := k.c.Images[framework]
 	if !ok {
-		return "", pipeline.Invalidf("framework", "no image is known for %q", framework)
+		return image, pipeline.Invalidf("framework", "no image is known for %q", framework)
 	}
-	if gpus > 0 && image.GPU != "" {
-		return image.GPU, nil
+	if image.GPU == "" {
+		image.GPU = image.Name
 	}
-	return image.Name, nil
+	if image.Memory == "" {
+		image.Memory = predictMemory
+	}
+	return image, nil
 }
 
 // Watch calls OnEnded for each Job that ends, or that ended before and was not

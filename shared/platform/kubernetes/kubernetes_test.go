@@ -21,7 +21,7 @@ import (
 func inNamespace(t *testing.T) *Platform {
 	t.Helper()
 	k, err := New(Config{
-		Client: &rest.Config{Host: "127.0.0.1:1"}, Namespace: "ns", Images: map[string]Image{"": {"image", "cuda"}}, Account: "worker",
+		Client: &rest.Config{Host: "127.0.0.1:1"}, Namespace: "ns", Images: map[string]Image{"": {Name: "image", GPU: "cuda"}}, Account: "worker",
 		ConfigMaps: []string{"settings"}, Secrets: []string{"kafka"}, TLSSecret: "tls",
 	})
 	if err != nil {

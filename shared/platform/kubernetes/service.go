@@ -29,7 +29,8 @@ const (
 // well as HTTP/1.
 const http2 = "h2c"
 
-// What a replica requests: it is a Go process with TensorFlow's library.
+// What a replica requests unless its image says another memory: it is a Go
+// process with TensorFlow's library.
 const (
 	predictCPU    = "100m"
 	predictMemory = "512Mi"
@@ -38,7 +39,7 @@ const (
 
 // knativeService returns the serving.knative.dev/v1 object of a Service.
 func (k *Platform) knativeService(s platform.Service, work description) (*servingv1.Service, error) {
-	image, err := k.image(s.Spec.Framework, 0)
+	image, err := k.image(s.Spec.Framework)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +62,7 @@ func serviceLabels(s platform.Service) map[string]string {
 }
 
 // predictTemplate is what each revision runs.
-func (k *Platform) predictTemplate(s platform.Service, image string, work description) servingv1.RevisionTemplateSpec {
+func (k *Platform) predictTemplate(s platform.Service, image Image, work description) servingv1.RevisionTemplateSpec {
 	env, from := k.environment(append([]string{work.variable, "TMPDIR=/tmp"}, s.Env...))
 	volumes, mounts := work.mount(k.volumes())
 	probe := func(path string, period, failures int32) *corev1.Probe {
@@ -82,12 +83,12 @@ func (k *Platform) predictTemplate(s platform.Service, image string, work descri
 			PodSpec: corev1.PodSpec{
 				ServiceAccountName: k.c.Account, AutomountServiceAccountToken: &no, EnableServiceLinks: &no, Volumes: volumes,
 				Containers: []corev1.Container{{
-					Image: image, Args: []string{"predict"}, Env: env, EnvFrom: from,
+					Image: image.Name, Args: []string{"predict"}, Env: env, EnvFrom: from,
 					Ports:          []corev1.ContainerPort{{Name: http2, ContainerPort: 8080}},
 					ReadinessProbe: probe("/health/readiness", 1, 3), LivenessProbe: probe("/health/liveness", 10, 6),
 					VolumeMounts: mounts, SecurityContext: restricted(),
 					Resources: corev1.ResourceRequirements{
-						Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(predictCPU), corev1.ResourceMemory: resource.MustParse(predictMemory)},
+						Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(predictCPU), corev1.ResourceMemory: resource.MustParse(image.Memory)},
 						Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse(memoryLimit)},
 					},
 				}},

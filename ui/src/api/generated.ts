@@ -348,6 +348,8 @@ export interface Inference {
   delivery: Delivery
   /** note for people */
   description?: string
+  /** what was asked to serve it; absent: left to the result */
+  engine?: string
   id: number
   /** members of the format, such as data_type */
   input_config: Record<string, unknown> | null
@@ -371,6 +373,8 @@ export interface Inference {
   replicas: number
   /** finished result to serve */
   result: number
+  /** what serves it: onnx or tensorflow */
+  served_by?: string
   status: InferenceStatus
   status_changed: string
   updated: string
@@ -388,6 +392,8 @@ export interface InferenceForm {
   delivery?: 'source' | 'direct'
   /** note for people */
   description?: string
+  /** what serves it: onnx, tensorflow or auto (default: auto, what the training found to be faster) */
+  engine?: string
   /** members of the format, such as data_type (default: those of the training stream) */
   input_config?: Record<string, unknown> | null
   /** RAW, AVRO, JSON, PROTOBUF or TELEGRAF_STR_JSON (default: that of the training stream) */
@@ -676,6 +682,8 @@ export interface Result {
   reason?: string
   /** from the Job's start to its end */
   seconds?: number
+  /** what its model can be served by */
+  serving?: Serving
   split?: SplitAudit
   started?: string
   status: ResultStatus
@@ -691,6 +699,14 @@ export interface Retention {
   until?: string
 }
 export type RetentionState = 'available' | 'partly-expired' | 'expired' | 'unknown'
+export interface Serving {
+  /** serves it unless an inference asks for another: onnx or tensorflow */
+  engine: string
+  /** those that can serve it */
+  engines: string[]
+  /** the figures that chose it, or why there is no other */
+  reason?: string
+}
 export interface Skipped {
   /** the first of them, at most 100 */
   first: BadRecord[]
@@ -881,6 +897,20 @@ export const frameworks: { name: string; engines: string[]; formats: { name: str
       {
         "name": "keras",
         "title": ".keras"
+      },
+      {
+        "name": "onnx",
+        "title": "ONNX"
+      }
+    ]
+  },
+  {
+    "name": "onnx",
+    "engines": [],
+    "formats": [
+      {
+        "name": "onnx",
+        "title": "ONNX"
       }
     ]
   }

@@ -33,6 +33,7 @@ func Kind() framework.Kind {
 	file := framework.Blob{Name: "model.keras", Path: KerasFile, Optional: true}
 	return framework.Kind{
 		Name: Name, Program: "kafkaml-tensorflow", Protocol: "tensorflow_savedmodel",
+		Memory: "512Mi",
 		Source: "Keras code that leaves a compiled model in the variable model",
 		Bundle: framework.Bundle{
 			Exported: framework.Blobs{
@@ -40,13 +41,17 @@ func Kind() framework.Kind {
 				{Name: "keras.zip", Path: Template, Folder: true, Optional: true},
 				onnxmodel.Open,
 			},
-			Trained: framework.Blobs{trained, file},
+			Trained: framework.Blobs{trained, file, onnxmodel.Model},
 			Served:  framework.Blobs{trained},
 			Formats: []framework.Format{
 				{Name: "savedmodel", Title: "SavedModel", Blob: trained.Name, Extension: ".zip", Media: "application/zip"},
 				{
 					Name: "keras", Title: ".keras", Blob: file.Name, Extension: ".keras", Media: "application/octet-stream",
 					Lacking: "a model that Keras cannot save as .keras is kept as SavedModel only",
+				},
+				{
+					Name: "onnx", Title: "ONNX", Blob: onnxmodel.Model.Name, Extension: ".onnx", Media: "application/octet-stream",
+					Lacking: "not every model has an ONNX form, and those trained by earlier versions have none",
 				},
 			},
 		},

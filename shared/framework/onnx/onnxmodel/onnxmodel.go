@@ -21,7 +21,7 @@ func Kind() framework.Kind {
 	open, model := Open, Model
 	open.Optional, model.Optional = false, false // what is of this kind has them
 	return framework.Kind{
-		Name: Name, Program: "kafkaml-predict", Protocol: "onnx_onnxv1",
+		Name: Name, Program: "kafkaml-predict", Protocol: "onnx_onnxv1", Memory: "96Mi",
 		Bundle: framework.Bundle{
 			Exported: framework.Blobs{open},
 			Trained:  framework.Blobs{model},

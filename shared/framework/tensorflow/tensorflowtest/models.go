@@ -19,7 +19,7 @@ import (
 
 // Model is an exported model and what Keras says of a few records.
 type Model struct {
-	Dir     string // holds model/ and keras/
+	Dir     string // holds model/ and keras/, and open.onnx where it has that form
 	Export  pipeline.Export
 	Inputs  map[string][]json.RawMessage // by name, one nested array a record
 	Outputs map[string][]json.RawMessage
@@ -99,12 +99,16 @@ func exported(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	onnx, err := toolchain.ONNXPackages()
+	if err != nil {
+		t.Fatal(err)
+	}
 	fresh, err := os.MkdirTemp(os.TempDir(), "kafkaml-test-models-")
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(python, filepath.Join(here, "models.py"), worker, fresh) // #nosec G204 -- our own script
-	cmd.Env = append(os.Environ(), "PYTHONPATH="+site, "TF_CPP_MIN_LOG_LEVEL=3", "PYTHONDONTWRITEBYTECODE=1")
+	cmd.Env = append(os.Environ(), "PYTHONPATH="+site+string(os.PathListSeparator)+onnx, "TF_CPP_MIN_LOG_LEVEL=3", "PYTHONDONTWRITEBYTECODE=1")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("export the models: %v\n%s", err, out)
 	}

@@ -15,6 +15,7 @@ sys.path.insert(0, sys.argv[1])
 import export
 import keras
 import numpy as np
+import onnx_form
 import tensorflow as tf
 
 
@@ -164,7 +165,8 @@ for make in (small, mnist, several, words, sequence, distance, own_classes, stru
     model, inputs = make()
     folder = os.path.join(sys.argv[2], make.__name__)
     os.makedirs(folder)
-    said = export.export(model, folder)
+    said, exporter = export.write(model, folder)
+    said["no_onnx"] = onnx_form.write(exporter, os.path.join(folder, "open.onnx"))
     outputs = model(tensors(inputs), training=False)
     if not isinstance(outputs, dict):
         outputs = {said["outputs"][0]["name"]: outputs}

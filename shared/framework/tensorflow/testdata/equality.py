@@ -19,6 +19,7 @@ import adapted  # noqa: E402
 import export  # noqa: E402
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
+import onnx_form  # noqa: E402
 from families import FAMILIES  # noqa: E402
 
 VALIDATION = 14
@@ -72,7 +73,9 @@ def run(family, out):
     model, xs, ys, given = built(family)
     directory = os.path.join(out, family.__name__)
     os.makedirs(directory)
-    keep(directory, "export.json", export.export(model, directory))
+    said, exporter = export.write(model, directory)
+    said["no_onnx"] = onnx_form.write(exporter, os.path.join(directory, "open.onnx"))
+    keep(directory, "export.json", said)
     if family in adapted.FAMILIES:  # and the same model, adapted in its source
         model = built(family)[0]
         keep(directory, "learned.json", adapted.adapt(model, part(xs, slice(0, -VALIDATION))))

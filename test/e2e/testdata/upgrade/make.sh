@@ -19,6 +19,7 @@ here=$(dirname "$(readlink -f "$0")")
 bin=$(readlink -f "$1")
 out=$(readlink -f "$2")
 export KAFKAML_TENSORFLOW=$bin/kafkaml-tensorflow
+export KAFKAML_ONNX=$bin/kafkaml-predict
 database=$DATABASE_URL
 unset DATABASE_URL KAFKA_BROKERS KAFKAML_URL BROKER
 work=$(mktemp -d)

@@ -1,4 +1,4 @@
-package main
+package process
 
 // #include "stderr.h"
 import "C"

@@ -1,4 +1,4 @@
-package main
+package process
 
 import (
 	"bufio"
@@ -13,7 +13,7 @@ import (
 )
 
 // openLog sends the structured log to standard error, and with it what
-// TensorFlow writes there: its lines become entries of their level. flush
+// a library writes there: its lines become entries of their level. flush
 // waits until the last of them is out.
 func openLog() (log *slog.Logger, flush func()) {
 	if os.Getenv("TF_CPP_MIN_LOG_LEVEL") == "" {
@@ -26,7 +26,7 @@ func openLog() (log *slog.Logger, flush func()) {
 	lines, own, err := divertStderr()
 	if err != nil {
 		log = slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-		log.Warn("TensorFlow's log goes to standard error as it is", "error", err)
+		log.Warn("the library's log goes to standard error as it is", "error", err)
 		return log, func() {}
 	}
 	log = slog.New(slog.NewJSONHandler(own, &slog.HandlerOptions{Level: level}))
@@ -48,7 +48,7 @@ func relay(r io.Reader, log *slog.Logger) {
 		if message == "" {
 			continue
 		}
-		attributes := []any{"component", "tensorflow"}
+		attributes := []any{"component", "library"}
 		if at != "" {
 			attributes = append(attributes, "at", at)
 		}
@@ -57,20 +57,23 @@ func relay(r io.Reader, log *slog.Logger) {
 	_, _ = io.Copy(io.Discard, r) // a line too long to scan must not block its writer
 }
 
-// The two forms of TensorFlow's log lines:
+// The two forms of TensorFlow's log lines, and ONNX Runtime's, which may be in
+// colour:
 //
 //	2026-11-22 05:56:25.123456: W tensorflow/core/file.cc:227] message
 //	W0000 00:00:1795326815.850906   12683 file.cc:153] message
+//	2026-11-22 05:56:25.123456789 [W:onnxruntime:session, file.cc:227 Function] message
 var (
 	datedLine = regexp.MustCompile(`^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: ([IWEF]) (\S+:\d+)\] (.*)$`)
+	onnxLine  = regexp.MustCompile(`^(?:\x1b\[[\d;]*m)?\d{4}-\d\d-\d\d \S+ \[([VIWEF]):onnxruntime:[^,]*, (\S+:\d+) [^\]]*\] (.*?)(?:\x1b\[m)?$`)
 	abslLine  = regexp.MustCompile(`^([IWEF])\d{4} \S+\s+\d+ (\S+:\d+)\] (.*)$`)
 )
 
-var levels = map[string]slog.Level{"I": slog.LevelInfo, "W": slog.LevelWarn, "E": slog.LevelError, "F": slog.LevelError}
+var levels = map[string]slog.Level{"V": slog.LevelDebug, "I": slog.LevelInfo, "W": slog.LevelWarn, "E": slog.LevelError, "F": slog.LevelError}
 
 // parseLine reads a line of the library; any other line is information.
 func parseLine(line string) (level slog.Level, message, at string) {
-	for _, form := range []*regexp.Regexp{datedLine, abslLine} {
+	for _, form := range []*regexp.Regexp{datedLine, abslLine, onnxLine} {
 		if m := form.FindStringSubmatch(line); m != nil {
 			return levels[m[1]], m[3], path.Base(m[2])
 		}

@@ -1,0 +1,23 @@
+// Command kafkaml-predict is the process that serves a model by ONNX Runtime's
+// library, which it loads as it starts to serve. It links neither TensorFlow nor
+// Python.
+package main
+
+import (
+	"os"
+
+	"github.com/kafkaml/kafkaml/cmd/process"
+	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/framework/onnx"
+	"github.com/kafkaml/kafkaml/shared/toolchain"
+)
+
+// version is set by the linker (-X main.version=...), where the build gives one.
+var version string
+
+func main() {
+	os.Exit(process.Program{
+		Name: "kafkaml-predict", Version: version, Library: "ONNX Runtime " + toolchain.ONNXRuntimeVersion,
+		Verbs: []process.Verb{process.Predict(framework.Frameworks{onnx.Framework{}})},
+	}.Run(os.Args[1:]))
+}
