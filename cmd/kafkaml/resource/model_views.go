@@ -67,7 +67,8 @@ func showExport(w io.Writer, e pipeline.Export) error {
 	err := facts(w,
 		"inputs", tensors(e.Inputs), "outputs", tensors(e.Outputs), "labels", tensors(e.Labels),
 		"task", string(e.Task), "loss", e.Loss, "optimizer", e.Optimizer, "metrics", strings.Join(e.Metrics, ", "),
-		"parameters", fmt.Sprintf("%s, %s of them trainable", terminal.Count(e.Parameters), terminal.Count(e.TrainableParameters)))
+		"parameters", fmt.Sprintf("%s, %s of them trainable", terminal.Count(e.Parameters), terminal.Count(e.TrainableParameters)),
+		"served by TensorFlow", e.NoONNX)
 	if err != nil {
 		return err
 	}
