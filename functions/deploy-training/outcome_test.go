@@ -190,7 +190,7 @@ func TestDownload(t *testing.T) {
 			t.Errorf("%s: %q with %q", format, got, body)
 		}
 	}
-	want[problem](t, r, http.StatusUnprocessableEntity, "GET", "/results/1/model?format=onnx", nil)
+	want[problem](t, r, http.StatusUnprocessableEntity, "GET", "/results/1/model?format=h5", nil)
 	if err := r.Artifacts.Delete(t.Context(), "results/1/attempt-1/model.keras"); err != nil {
 		t.Fatal(err)
 	}

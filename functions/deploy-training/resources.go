@@ -57,7 +57,7 @@ func (s *Service) resources() []door.Resource {
 	)
 	logs := door.One("GET /results/{id}/logs", "The last lines that the training wrote.", nil)
 	logs.Answer.Media = api.Text
-	model := door.One("GET /results/{id}/model", "The trained model, as a file.", nil, api.Param{Name: "format", Value: "", About: "of the file: savedmodel or keras for TensorFlow"})
+	model := door.One("GET /results/{id}/model", "The trained model, as a file.", nil, api.Param{Name: "format", Value: "", About: "of the file: savedmodel, keras or onnx"})
 	model.Answer.Media = "application/zip," + api.Binary
 	model.Errors = append(model.Errors, http.StatusConflict)
 	return []door.Resource{

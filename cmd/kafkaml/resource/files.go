@@ -55,7 +55,7 @@ func download(env *cli.Env, k kind[pipeline.Result]) *cobra.Command {
 		},
 	}
 	env.CurlFlag(cmd)
-	cmd.Flags().StringVar(&f.format, "format", formats[0], strings.Join(formats, " or "))
+	cmd.Flags().StringVar(&f.format, "format", formats[0], "one of "+strings.Join(formats, ", "))
 	cmd.Flags().StringVar(&f.to, "to", "", "`FILE` to write; - is standard output (default: the model's name and the result's id)")
 	cmd.Flags().BoolVar(&f.force, "force", false, "write over a file that is there")
 	// The flag exists, so this cannot fail.
