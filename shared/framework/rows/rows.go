@@ -4,6 +4,7 @@
 package rows
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -27,9 +28,13 @@ func Tensors(inputs []Input) []pipeline.Tensor {
 	return all
 }
 
-// Zeros is the layout of a record in the model's own types, where a size that
-// the model leaves open is 1.
-func Zeros(inputs []Input) []codec.Tensor {
+// FirstLayout is the layout of the record that a model is warmed with: that of
+// the stored records, or where each batch has another one, that of the model's own
+// types, where a size that the model leaves open is 1.
+func FirstLayout(inputs []Input, stored []codec.Tensor) []codec.Tensor {
+	if stored != nil {
+		return stored
+	}
 	all := make([]codec.Tensor, len(inputs))
 	for i, in := range inputs {
 		shape := make([]int, len(in.Shape))
@@ -170,6 +175,20 @@ func (g *Gather) Blank() {
 			g.rows[i] = row
 		}
 	}
+}
+
+// Warm predicts one record of zeros by an empty batch, so that the first record
+// does not pay for what a library does at the first run.
+func Warm(b interface {
+	Blank()
+	Predict(ctx context.Context, from, to int) error
+},
+) error {
+	b.Blank()
+	if err := b.Predict(context.Background(), 0, 1); err != nil {
+		return &pipeline.Error{Op: "open model", Kind: pipeline.Internal, Reason: "the model fails on zeros: " + err.Error(), Err: err}
+	}
+	return nil
 }
 
 // Drop takes the last record off again.

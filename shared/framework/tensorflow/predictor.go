@@ -109,17 +109,12 @@ func (p *Predictor) spent(bytes int) {
 // warm runs one record of zeros, where a size that the model leaves open is 1,
 // and settles how large a batch may get.
 func (p *Predictor) warm() error {
-	layout := p.stored
-	if layout == nil {
-		layout = rows.Zeros(p.inputs)
-	}
-	b, err := p.newBatch(layout)
+	b, err := p.newBatch(rows.FirstLayout(p.inputs, p.stored))
 	if err != nil {
 		return err
 	}
-	b.Blank()
-	if err := b.Predict(context.Background(), 0, 1); err != nil {
-		return &pipeline.Error{Op: "open model", Kind: pipeline.Internal, Reason: "the model fails on zeros: " + err.Error(), Err: err}
+	if err := rows.Warm(b); err != nil {
+		return err
 	}
 	p.pace.Start(b.held)
 	return nil
