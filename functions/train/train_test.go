@@ -21,6 +21,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/eventing/validate"
 	"github.com/kafkaml/kafkaml/shared/artifact"
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/framework/keras/kerasmodel"
@@ -102,7 +103,7 @@ func (r *rig) take(q *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := eventing.Validate(e); err != nil {
+	if err := validate.Event(e); err != nil {
 		return err
 	}
 	r.mu.Lock()
@@ -334,7 +335,7 @@ func TestRunFailsWithReasons(t *testing.T) {
 }
 
 func TestConfigFromEnv(t *testing.T) {
-	env := map[string]string{"ARTIFACT_URL": "mem://", "KAFKA_BROKERS": "localhost:1", "KAFKAML_JOB": `{"result":4,"export":{"metrics":["loss"]},"training_kwargs":"epochs=2"}`}
+	env := map[string]string{"ARTIFACT_URL": "file://" + t.TempDir(), "KAFKA_BROKERS": "localhost:1", "KAFKAML_JOB": `{"result":4,"export":{"metrics":["loss"]},"training_kwargs":"epochs=2"}`}
 	c, err := ConfigFromEnv(func(k string) string { return env[k] }, linked, slog.Default())
 	if err != nil || c.Job.Result != 4 || c.Job.TrainingKwargs.Epochs != 2 {
 		t.Error(c.Job, err)

@@ -8,20 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"iter"
 	"maps"
 	"net/url"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
-
-	"gocloud.dev/blob"
-	"gocloud.dev/blob/fileblob"
-	"gocloud.dev/blob/memblob"
-	"gocloud.dev/blob/s3blob"
-	"gocloud.dev/gcerrors"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
@@ -30,9 +24,25 @@ import (
 // dots, dashes and underscores with slashes between: "models/1/v2/model.zip".
 // A Store is safe for concurrent use.
 type Store struct {
-	bucket *blob.Bucket
-	where  string // for messages: scheme, host and path of the URL
-	folder string // of a file store, else empty
+	blobs
+	where string // for messages: scheme, host and path of the URL
+}
+
+// blobs is what a kind of store does with keys that have been checked. A blob
+// that is not there is fs.ErrNotExist.
+type blobs interface {
+	// put stores what fill writes, in place of what was there, where fill ends
+	// well; else nothing has changed.
+	put(ctx context.Context, key string, fill func(io.Writer) error) error
+	get(ctx context.Context, key string) (content io.ReadCloser, size int64, err error)
+	has(ctx context.Context, key string) (bool, error)
+	// remove deletes the blob under prefix and those whose keys begin with it
+	// and a slash.
+	remove(ctx context.Context, prefix string) error
+	// below gives the keys that begin with prefix and a slash, and when each
+	// was written.
+	below(ctx context.Context, prefix string) iter.Seq2[Entry, error]
+	close() error
 }
 
 // Open opens the store that a URL names and looks whether it answers:
@@ -40,10 +50,10 @@ type Store struct {
 //	file:///folder         a folder, made if there is none
 //	s3://bucket?region=eu-west-1
 //	s3://bucket?endpoint=http://host:9000&region=us-east-1&use_path_style=true&prefix=kafkaml/
-//	mem://                 the memory of this process
 //
-// The credentials of S3 come from where the AWS SDK looks for them:
-// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or the pod's role.
+// The credentials of S3 come from where AWS has them: AWS_ACCESS_KEY_ID and
+// AWS_SECRET_ACCESS_KEY, a profile (also profile=name in the URL), or the role
+// of the pod or the machine.
 func Open(ctx context.Context, address string) (*Store, error) {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -52,14 +62,11 @@ func Open(ctx context.Context, address string) (*Store, error) {
 	s := &Store{where: (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()}
 	switch u.Scheme {
 	case "file":
-		err = s.openFolder(u)
-	case "s3", "mem":
-		mux := new(blob.URLMux)
-		mux.RegisterBucket("s3", new(s3blob.URLOpener))
-		mux.RegisterBucket("mem", new(memblob.URLOpener))
-		s.bucket, err = mux.OpenBucketURL(ctx, u)
+		s.blobs, err = openFolder(u)
+	case "s3":
+		s.blobs, err = openBucket(ctx, u)
 	default:
-		return nil, pipeline.Invalidf("artifacts", "%q is none of file, s3 and mem", u.Scheme).
+		return nil, pipeline.Invalidf("artifacts", "%q is neither file nor s3", u.Scheme).
 			WithHint("set ARTIFACT_URL, for example to file:///var/lib/kafkaml/artifacts")
 	}
 	if err != nil {
@@ -68,31 +75,11 @@ func Open(ctx context.Context, address string) (*Store, error) {
 			Reason: fmt.Sprintf("%s cannot be opened: %v", s.where, err), Hint: "check ARTIFACT_URL",
 		}
 	}
-	if found, err := s.bucket.IsAccessible(ctx); err != nil || !found {
-		if err == nil {
-			err = errors.New("there is no such bucket")
-		}
-		return nil, errors.Join(s.explain("open artifacts", "", err), s.bucket.Close())
-	}
 	return s, nil
 }
 
-// openFolder keeps temporary files beside the final ones, so that a rename
-// puts them in place on any file system. What a killed process leaves is
-// deleted with the prefix it lies under.
-func (s *Store) openFolder(u *url.URL) (err error) {
-	if u.Path == "" || u.Host != "" && u.Host != "localhost" {
-		return errors.New("the path of a folder begins with a slash: file:///folder")
-	}
-	s.folder = filepath.Clean(u.Path)
-	s.bucket, err = fileblob.OpenBucket(s.folder, &fileblob.Options{
-		CreateDir: true, DirFileMode: 0o750, NoTempDir: true, Metadata: fileblob.MetadataDontWrite,
-	})
-	return err
-}
-
 // Close ends the connections of the store.
-func (s *Store) Close() error { return s.bucket.Close() }
+func (s *Store) Close() error { return s.close() }
 
 // Put stores what r has under key, in place of what was there, when r has
 // ended well; after an error nothing has changed.
@@ -103,48 +90,18 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader) error {
 	})
 }
 
-// write stores what fill writes. A blob that is not filled is given up by
-// ending the context of its writer before closing it.
+// write stores what fill writes.
 func (s *Store) write(ctx context.Context, key string, fill func(io.Writer) error) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var file *os.File // of a file store
-	w, err := s.bucket.NewWriter(ctx, key, &blob.WriterOptions{
-		ContentType:                 "application/octet-stream",
-		DisableContentTypeDetection: true,
-		BeforeWrite:                 func(as func(any) bool) error { as(&file); return nil },
-	})
-	if err != nil {
+	if err := context.Cause(ctx); err != nil {
 		return s.explain("store", key, err)
 	}
-	err = fill(w)
-	if err == nil && file != nil {
-		err = file.Sync() // on the disk before it gets its name
-	}
-	if err != nil {
-		cancel()
-		_ = w.Close() // says only that the context has ended
+	if err := s.put(ctx, key, fill); err != nil {
 		return s.explain("store", key, err)
 	}
-	if err := w.Close(); err != nil {
-		return s.explain("store", key, err)
-	}
-	return s.syncFolder(key)
-}
-
-// syncFolder puts the name of a new file on the disk.
-func (s *Store) syncFolder(key string) error {
-	if s.folder == "" {
-		return nil
-	}
-	d, err := os.Open(filepath.Dir(filepath.Join(s.folder, filepath.FromSlash(key))))
-	if err != nil {
-		return s.explain("store", key, err)
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return nil
 }
 
 // Get opens the blob under key and gives its size in bytes. The caller closes
@@ -153,11 +110,10 @@ func (s *Store) Get(ctx context.Context, key string) (content io.ReadCloser, siz
 	if err := checkKey(key); err != nil {
 		return nil, 0, err
 	}
-	r, err := s.bucket.NewReader(ctx, key, nil)
-	if err != nil {
+	if content, size, err = s.get(ctx, key); err != nil {
 		return nil, 0, s.explain("read", key, err)
 	}
-	return r, r.Size(), nil
+	return content, size, nil
 }
 
 // Exists reports whether there is a blob under key.
@@ -165,7 +121,7 @@ func (s *Store) Exists(ctx context.Context, key string) (bool, error) {
 	if err := checkKey(key); err != nil {
 		return false, err
 	}
-	found, err := s.bucket.Exists(ctx, key)
+	found, err := s.has(ctx, key)
 	if err != nil {
 		return false, s.explain("look for", key, err)
 	}
@@ -178,36 +134,7 @@ func (s *Store) Delete(ctx context.Context, prefix string) error {
 	if err := checkKey(prefix); err != nil {
 		return err
 	}
-	if s.folder != "" {
-		return s.deleteFolder(prefix)
-	}
-	keys := []string{prefix}
-	for list := s.bucket.List(&blob.ListOptions{Prefix: prefix + "/"}); ; {
-		o, err := list.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return s.explain("delete", prefix, err)
-		}
-		keys = append(keys, o.Key)
-	}
-	for _, key := range keys {
-		if err := s.bucket.Delete(ctx, key); err != nil && gcerrors.Code(err) != gcerrors.NotFound {
-			return s.explain("delete", key, err)
-		}
-	}
-	return nil
-}
-
-// deleteFolder deletes also what a killed writer left, and empty folders.
-func (s *Store) deleteFolder(prefix string) error {
-	root, err := os.OpenRoot(s.folder)
-	if err != nil {
-		return s.explain("delete", prefix, err)
-	}
-	err = errors.Join(root.RemoveAll(filepath.FromSlash(prefix)), root.Close())
-	if err != nil {
+	if err := s.remove(ctx, prefix); err != nil {
 		return s.explain("delete", prefix, err)
 	}
 	return nil
@@ -227,17 +154,13 @@ func (s *Store) List(ctx context.Context, prefix string) ([]Entry, error) {
 		return nil, err
 	}
 	newest := map[string]time.Time{}
-	for list := s.bucket.List(&blob.ListOptions{Prefix: prefix + "/"}); ; {
-		o, err := list.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			break
-		}
+	for blob, err := range s.below(ctx, prefix) {
 		if err != nil {
 			return nil, s.explain("list", prefix, err)
 		}
-		name, _, _ := strings.Cut(o.Key[len(prefix)+1:], "/")
-		if key := prefix + "/" + name; o.ModTime.After(newest[key]) {
-			newest[key] = o.ModTime
+		name, _, _ := strings.Cut(blob.Key[len(prefix)+1:], "/")
+		if key := prefix + "/" + name; blob.Modified.After(newest[key]) {
+			newest[key] = blob.Modified
 		}
 	}
 	var entries []Entry
@@ -265,7 +188,7 @@ func (s *Store) explain(op, key string, err error) error {
 	if errors.As(err, &known) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("%s artifact %s: %w", op, key, err)
 	}
-	if gcerrors.Code(err) == gcerrors.NotFound && key != "" {
+	if errors.Is(err, fs.ErrNotExist) && (op == "read" || op == "download") {
 		return &pipeline.Error{Op: op + " artifact", Kind: pipeline.NotFound, Reason: fmt.Sprintf("there is no artifact %s", key), Err: err}
 	}
 	return &pipeline.Error{
