@@ -14,7 +14,8 @@ import (
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
-// open fetches and opens the model while it connects to Kafka.
+// open fetches the model while it connects to Kafka and opens the library that
+// will run it.
 func open(ctx context.Context, c Config) (*service, *stream.Cluster, error) {
 	f, err := c.Frameworks.Get(c.Job.Framework)
 	if err != nil {
@@ -26,14 +27,17 @@ func open(ctx context.Context, c Config) (*service, *stream.Cluster, error) {
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // once loaded, the model is in memory
 	var cluster *stream.Cluster
-	both, bothCtx := errgroup.WithContext(ctx)
-	both.Go(func() error { return fetch(bothCtx, c, f.Kind().Bundle.Served, dir) })
-	both.Go(func() (err error) {
-		cluster, err = dial(bothCtx, c)
+	all, allCtx := errgroup.WithContext(ctx)
+	if l, ok := f.(framework.Loader); ok {
+		all.Go(l.Load)
+	}
+	all.Go(func() error { return fetch(allCtx, c, f.Kind().Bundle.Served, dir) })
+	all.Go(func() (err error) {
+		cluster, err = dial(allCtx, c)
 		return err
 	})
 	var s *service
-	if err = both.Wait(); err == nil {
+	if err = all.Wait(); err == nil {
 		s, err = openService(f, c, dir, cluster)
 	}
 	if err != nil {

@@ -97,6 +97,11 @@ type Framework interface {
 	OpenPredictor(PredictorOptions) (Predictor, error)
 }
 
+// Loader is a Framework whose library is not linked. Load opens it, which
+// opening a model does otherwise, so that it may be done while the model is
+// fetched.
+type Loader interface{ Load() error }
+
 // Frameworks are those that a program links; the first is the default.
 type Frameworks []Framework
 

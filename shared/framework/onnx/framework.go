@@ -11,7 +11,10 @@ import (
 // Framework serves ONNX graphs.
 type Framework struct{}
 
-var _ framework.Framework = Framework{}
+var (
+	_ framework.Framework = Framework{}
+	_ framework.Loader    = Framework{}
+)
 
 // Kind implements framework.Framework.
 func (Framework) Kind() framework.Kind { return onnxmodel.Kind() }
@@ -24,6 +27,9 @@ func (Framework) Library() string {
 	}
 	return "ONNX Runtime " + ort.GetVersion()
 }
+
+// Load implements framework.Loader.
+func (Framework) Load() error { return start() }
 
 // OpenTrainer refuses: an ONNX graph has no training step.
 func (Framework) OpenTrainer(framework.TrainerOptions) (framework.Trainer, error) {

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -46,6 +47,11 @@ func start() error {
 	file, err := library()
 	if err != nil {
 		return err
+	}
+	// The official builds send Microsoft what models they run, unless they are told
+	// not to before they start.
+	if err := os.Setenv("ORT_DISABLE_TELEMETRY", "1"); err != nil {
+		return fmt.Errorf("open ONNX Runtime: %w", err)
 	}
 	ort.SetSharedLibraryPath(file)
 	err = ort.InitializeEnvironment(ort.WithLogLevelFatal()) // what goes wrong comes back as an error
