@@ -64,7 +64,7 @@ func mediaError(media, hint string) error {
 
 func notAnEvent(err error) error {
 	return &pipeline.Error{
-		Op: "read event", Kind: pipeline.Invalid, Reason: "is not a CloudEvent: " + flat(err),
+		Op: "read event", Kind: pipeline.Invalid, Reason: "is not a CloudEvent: " + Flat(err),
 		Hint: "set ce-specversion, ce-id, ce-type and ce-source, or send " + event.ApplicationCloudEventsJSON, Err: err,
 	}
 }
@@ -74,7 +74,7 @@ func notAnEvent(err error) error {
 // passes.
 func NewRequest(ctx context.Context, url string, e event.Event) (*http.Request, error) {
 	if err := e.Validate(); err != nil {
-		return nil, &pipeline.Error{Op: "send event", Kind: pipeline.Invalid, Reason: flat(err), Err: err}
+		return nil, &pipeline.Error{Op: "send event", Kind: pipeline.Invalid, Reason: Flat(err), Err: err}
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(e.Data()))
 	if err != nil {
@@ -164,3 +164,6 @@ func unescape(e *event.Event) {
 		}
 	}
 }
+
+// Flat puts an error of several lines on one.
+func Flat(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }

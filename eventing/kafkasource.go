@@ -85,7 +85,7 @@ const (
 func ParseKafkaSource(manifest []byte) (KafkaSource, error) {
 	var s KafkaSource
 	if err := yaml.UnmarshalStrict(manifest, &s); err != nil {
-		return s, &pipeline.Error{Op: "read KafkaSource", Kind: pipeline.Invalid, Reason: flat(err), Err: err}
+		return s, &pipeline.Error{Op: "read KafkaSource", Kind: pipeline.Invalid, Reason: Flat(err), Err: err}
 	}
 	return s, s.Validate()
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/eventing/validate"
 )
 
 // A case of the matrix that both modes must pass.
@@ -111,7 +112,7 @@ func (c conformance) holdAnswer(t *testing.T, mode string, res *http.Response, b
 	if reply.Type() != c.answer || reply.Source() != "/kafkaml/model-register" {
 		t.Errorf("answer %s", reply)
 	}
-	if err := eventing.Validate(reply); err != nil {
+	if err := validate.Event(reply); err != nil {
 		t.Errorf("the answer is off its schema: %v", err)
 	}
 	if strings.HasSuffix(c.answer, ".rejected.v1") {

@@ -14,6 +14,7 @@ import (
 	"github.com/cloudevents/sdk-go/v2/event"
 
 	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/eventing/validate"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
@@ -106,7 +107,7 @@ func (d *door) command(ctx context.Context, e event.Event, run Command) (reply *
 	case before.found:
 		return before.event, outcomeRepeated, nil
 	}
-	if err := eventing.ValidateData(e.Type(), e.Data()); err != nil {
+	if err := validate.Data(e.Type(), e.Data()); err != nil {
 		return nil, outcomeSchema, err
 	}
 	c := &Call{Event: e, store: d.Store}
@@ -129,7 +130,7 @@ func (d *door) command(ctx context.Context, e event.Event, run Command) (reply *
 
 // event runs the handler of an event that is no command.
 func (d *door) event(ctx context.Context, e event.Event, run EventHandler) (reply *event.Event, outcome string, err error) {
-	if err := eventing.ValidateData(e.Type(), e.Data()); err != nil {
+	if err := validate.Data(e.Type(), e.Data()); err != nil {
 		return nil, outcomeSchema, err
 	}
 	return d.record(ctx, e, run)

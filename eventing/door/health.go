@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/eventing/validate"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -45,7 +46,7 @@ func (d *door) listTypes(w http.ResponseWriter, _ *http.Request) {
 // showSchema answers with the JSON Schema of a type's data.
 func showSchema(w http.ResponseWriter, r *http.Request) {
 	typ := r.PathValue("type")
-	body, ok := eventing.Schema(typ)
+	body, ok := validate.Schema(typ)
 	if !ok {
 		Problem(w, &pipeline.Error{Kind: pipeline.NotFound, Field: "type", Reason: typ + " has no schema", Hint: "GET /schemas lists the types"})
 		return

@@ -22,6 +22,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/eventing/validate"
 	controllog "github.com/kafkaml/kafkaml/functions/control-log"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
@@ -190,7 +191,7 @@ func (r *rig) send(t *testing.T, e event.Event) (int, event.Event) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := eventing.Validate(reply); err != nil {
+	if err := validate.Event(reply); err != nil {
 		t.Errorf("the answer is off its schema: %v", err)
 	}
 	return res.StatusCode, reply
@@ -263,7 +264,7 @@ func TestRecordIsRefusedVisibly(t *testing.T) {
 				Reason     string
 				Datasource int64
 			}
-			if status != 200 || reply.Type() != eventing.DatasourceRejected || eventing.Validate(reply) != nil {
+			if status != 200 || reply.Type() != eventing.DatasourceRejected || validate.Event(reply) != nil {
 				t.Fatalf("%d %s", status, reply)
 			}
 			if err := json.Unmarshal(reply.Data(), &data); err != nil || data.Reason == "" || !strings.Contains(data.Reason, c.reason) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/eventing/validate"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
@@ -158,7 +159,7 @@ func TestStreamThatTrainsNothing(t *testing.T) {
 	for _, s := range stored {
 		if s.Event.Type() == eventing.DatasourceRejected {
 			told++
-			if err := eventing.Validate(s.Event); err != nil {
+			if err := validate.Event(s.Event); err != nil {
 				t.Error(err)
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/eventing/validate"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/stream"
@@ -321,7 +322,7 @@ func TestNoEventIsTaken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := eventing.Validate(reply); err != nil || strings.Contains(string(reply.Data()), "null") {
+	if err := validate.Event(reply); err != nil || strings.Contains(string(reply.Data()), "null") {
 		t.Errorf("%s, %v", reply.Data(), err)
 	}
 }
