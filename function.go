@@ -8,6 +8,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/framework/keras"
 	"github.com/kafkaml/kafkaml/shared/framework/keras/kerasmodel"
+	"github.com/kafkaml/kafkaml/shared/framework/onnx/onnximport"
 	"github.com/kafkaml/kafkaml/shared/framework/onnx/onnxmodel"
 )
 
@@ -18,5 +19,5 @@ func New() *functions.Instance { return functions.NewInstance(Frameworks(), nil)
 // that only serve what another has trained. Each has a program beside this one
 // that links it.
 func Frameworks() framework.Registry {
-	return framework.Registry{{Kind: kerasmodel.Kind(), Start: keras.Build}, {Kind: onnxmodel.Kind()}}
+	return framework.Registry{{Kind: kerasmodel.Kind(), Start: keras.Build}, {Kind: onnxmodel.Kind(), Importer: onnximport.Importer{}}}
 }

@@ -16,10 +16,12 @@ type payload struct {
 var payloads = map[string]payload{
 	ModelValidate:   change("Build the source and say what it is, keeping nothing.", pipeline.ModelForm{}).requiring("source"),
 	ModelRegister:   form("Build the source and keep it under a name.", pipeline.ModelForm{}),
+	ModelImport:     form("Keep a model that was trained elsewhere, and a finished result of it.", pipeline.ImportForm{}),
 	ModelUpdate:     change("Change members of a model; other source or imports make a new version.", pipeline.ModelForm{}),
 	ModelDelete:     reference("Delete a model that nothing uses."),
 	ModelValidated:  fact("What the source builds.", Validated{}, nil),
 	ModelRegistered: fact("A model that is new.", pipeline.Model{}, pipeline.ModelForm{}),
+	ModelImported:   fact("A model that was imported, and the result that can be served.", pipeline.ImportedModel{}, nil),
 	ModelUpdated:    fact("A model as it now is.", pipeline.Model{}, pipeline.ModelForm{}),
 	ModelDeleted:    gone("A model that is gone."),
 	ModelRejected:   rejected,

@@ -10,6 +10,7 @@ import (
 const (
 	ModelValidate = "io.kafkaml.model.validate.v1"
 	ModelRegister = "io.kafkaml.model.register.v1"
+	ModelImport   = "io.kafkaml.model.import.v1"
 	ModelUpdate   = "io.kafkaml.model.update.v1"
 	ModelDelete   = "io.kafkaml.model.delete.v1"
 
@@ -42,6 +43,7 @@ const (
 const (
 	ModelValidated  = "io.kafkaml.model.validated.v1"
 	ModelRegistered = "io.kafkaml.model.registered.v1"
+	ModelImported   = "io.kafkaml.model.imported.v1"
 	ModelUpdated    = "io.kafkaml.model.updated.v1"
 	ModelDeleted    = "io.kafkaml.model.deleted.v1"
 	ModelRejected   = "io.kafkaml.model.rejected.v1"
@@ -134,7 +136,7 @@ func Operation(typ string) string {
 
 // answers are the facts that answer commands which are carried out.
 var answers = map[string]string{
-	ModelValidate: ModelValidated, ModelRegister: ModelRegistered, ModelUpdate: ModelUpdated, ModelDelete: ModelDeleted,
+	ModelValidate: ModelValidated, ModelRegister: ModelRegistered, ModelImport: ModelImported, ModelUpdate: ModelUpdated, ModelDelete: ModelDeleted,
 	ConfigurationCreate: ConfigurationCreated, ConfigurationUpdate: ConfigurationUpdated, ConfigurationDelete: ConfigurationDeleted,
 	DeploymentCreate: DeploymentCreated, DeploymentStop: DeploymentStopped, DeploymentDelete: DeploymentDeleted,
 	ResultRetry: ResultScheduled, ResultStop: ResultStopped, ResultDelete: ResultDeleted,
@@ -153,7 +155,7 @@ func Answer(typ string) string { return answers[typ] }
 // so that its event has no subject.
 func Makes(typ string) bool {
 	switch typ {
-	case ModelValidate, ModelRegister, ConfigurationCreate, DeploymentCreate, DatasourceCreate, InferenceDeploy, PredictionMake:
+	case ModelValidate, ModelRegister, ModelImport, ConfigurationCreate, DeploymentCreate, DatasourceCreate, InferenceDeploy, PredictionMake:
 		return true
 	}
 	return false

@@ -36,7 +36,7 @@ func (h *Host) modelRegister(ctx context.Context, log *slog.Logger) (door.Functi
 	}
 	s := modelregister.NewService(modelregister.Deps{
 		Store: h.parts.store, Artifacts: h.parts.artifacts, Scratch: os.TempDir(), Log: log,
-		Kinds: h.config.Frameworks.Kinds(), Builders: h.parts.builders,
+		Kinds: h.config.Frameworks.Kinds(), Builders: h.parts.builders, Importers: h.config.Frameworks.Importers(h.parts.builders),
 	})
 	h.loops = append(h.loops, s.Run)
 	return s.Function(), nil

@@ -60,7 +60,11 @@ func One(pattern, about string, v any, query ...api.Param) api.Operation {
 func (f Function) Part(prefix string) api.Part {
 	p := api.Part{Name: f.Name, Prefix: prefix, Takes: f.types(), Facts: append([]string{}, f.Facts...), Flows: f.Flows}
 	for _, r := range f.Routes {
-		p.Operations = append(p.Operations, api.Command(r.Pattern, r.Type, r.Made != ""))
+		op := api.Command(r.Pattern, r.Type, r.Made != "")
+		if u := r.Upload; u != nil {
+			op.Body, op.Query = api.Content{Media: api.Binary}, append(op.Query, u.Query...)
+		}
+		p.Operations = append(p.Operations, op)
 	}
 	for _, r := range f.Resources {
 		p.Operations = append(p.Operations, r.Operation)

@@ -31,9 +31,10 @@ type EventHandler func(ctx context.Context, e event.Event) (*event.Event, error)
 // Route is a command as a REST request: the body of the request becomes the
 // data of an event of Type, the path's {id} its subject.
 type Route struct {
-	Pattern string // of http.ServeMux: "POST /models", "DELETE /models/{id}"
-	Type    string // of the command
-	Made    string // collection in which the command makes a thing ("/models"): the answer is 201 with its Location
+	Pattern string  // of http.ServeMux: "POST /models", "DELETE /models/{id}"
+	Type    string  // of the command
+	Made    string  // collection in which the command makes a thing ("/models"): the answer is 201 with its Location
+	Upload  *Upload // nil: the body is the command's data
 }
 
 // Function is what a step offers at its door.
@@ -91,7 +92,7 @@ func New(f Function, c Config) http.Handler {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	d := &door{Config: c, f: f, metrics: newMetrics(reg), streams: NewStreams(maxStreams)}
-	d.mux = d.cors(d.limit(d.routes(promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))))
+	d.mux = d.cors(d.uploads(d.limit(d.routes(promhttp.HandlerFor(reg, promhttp.HandlerOpts{})))))
 	return d
 }
 
@@ -108,7 +109,9 @@ func (d *door) routes(metrics http.Handler) *http.ServeMux {
 	mux.HandleFunc("GET /health/readiness", d.ready)
 	mux.Handle("GET /metrics", metrics)
 	for _, r := range d.f.Routes {
-		mux.HandleFunc(r.Pattern, d.rest(r))
+		if r.Upload == nil {
+			mux.HandleFunc(r.Pattern, d.rest(r))
+		}
 	}
 	for _, r := range d.f.Resources {
 		mux.HandleFunc(r.Pattern, r.Handler)
@@ -116,6 +119,19 @@ func (d *door) routes(metrics http.Handler) *http.ServeMux {
 	mux.HandleFunc("GET /openapi.json", Document(api.OpenAPI, d.f.Part("")))
 	mux.HandleFunc("GET /asyncapi.json", Document(api.AsyncAPI, d.f.Part("")))
 	mux.HandleFunc("/", noSuchPath)
+	return mux
+}
+
+// uploads serves the routes that take files, whose bodies have bounds of their
+// own, and gives all other requests to next.
+func (d *door) uploads(next http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", next)
+	for _, r := range d.f.Routes {
+		if r.Upload != nil {
+			mux.HandleFunc(r.Pattern, d.upload(r))
+		}
+	}
 	return mux
 }
 

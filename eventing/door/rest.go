@@ -32,23 +32,27 @@ func (d *door) rest(route Route) http.HandlerFunc {
 			Problem(w, err)
 			return
 		}
-		reply, outcome, err := d.handle(r.Context(), e)
-		d.metrics.observe(route.Type, outcome, start)
-		switch {
-		case err != nil:
-			Problem(w, err)
-		case reply == nil:
-			w.WriteHeader(http.StatusNoContent)
-		case reply.Type() == eventing.Rejected(route.Type):
-			Problem(w, errorOf(*reply))
-		default:
-			writeResource(w, r, route, *reply)
-		}
+		d.answer(w, r, route, e, start)
 	}
 }
 
-// eventOf makes a route's event. The header Idempotency-Key is its id where
-// the client gives one.
+// answer carries out the command of a route's event.
+func (d *door) answer(w http.ResponseWriter, r *http.Request, route Route, e event.Event, start time.Time) {
+	reply, outcome, err := d.handle(r.Context(), e)
+	d.metrics.observe(route.Type, outcome, start)
+	switch {
+	case err != nil:
+		Problem(w, err)
+	case reply == nil:
+		w.WriteHeader(http.StatusNoContent)
+	case reply.Type() == eventing.Rejected(route.Type):
+		Problem(w, errorOf(*reply))
+	default:
+		writeResource(w, r, route, *reply)
+	}
+}
+
+// eventOf makes a route's event.
 func (d *door) eventOf(route Route, r *http.Request) (event.Event, error) {
 	body, err := readBody(r)
 	if err != nil {
@@ -66,6 +70,12 @@ func (d *door) eventOf(route Route, r *http.Request) (event.Event, error) {
 	if len(body) > 0 {
 		data = json.RawMessage(body)
 	}
+	return d.newCommand(route, r, subject, data), nil
+}
+
+// newCommand is the event of a route with data. The header Idempotency-Key is
+// its id where the client gives one.
+func (d *door) newCommand(route Route, r *http.Request, subject string, data any) event.Event {
 	e := eventing.New(route.Type, d.source()+"/rest", subject, data)
 	if key := r.Header.Get("Idempotency-Key"); key != "" {
 		// One key belongs to one route: a client may number its requests.
@@ -73,7 +83,7 @@ func (d *door) eventOf(route Route, r *http.Request) (event.Event, error) {
 	} else {
 		e.SetID(uuid.NewString())
 	}
-	return e, nil
+	return e
 }
 
 // readBody reads a JSON body, or none.

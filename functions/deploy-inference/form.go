@@ -2,7 +2,9 @@ package deployinference
 
 import (
 	"encoding/json"
+	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/cloudevents/sdk-go/v2/event"
 
@@ -64,6 +66,10 @@ func (s *Service) check(i *pipeline.Inference, of subject) (*features.Window, er
 	if i.ServedBy, err = of.result.ServedBy(i.Engine, of.model.Framework); err != nil {
 		return nil, err
 	}
+	if i.InputFormat == "" && of.result.Imported != nil {
+		return nil, pipeline.Invalidf("input_format", "is missing: result %d was imported, so there is no training stream to take it from", i.Result).
+			WithHint("say what the records are, such as JSON with a member for each input: %s", inputs(of.model.Inputs))
+	}
 	if i.InputFormat == "" {
 		return nil, pipeline.Invalidf("input_format", "is missing, and the stream that the result was trained on is not known any more")
 	}
@@ -73,6 +79,15 @@ func (s *Service) check(i *pipeline.Inference, of subject) (*features.Window, er
 		return nil, err
 	}
 	return decoder.Window(), checkDelivery(i, decoder.Window())
+}
+
+// inputs names inputs as a person reads them.
+func inputs(all []pipeline.Tensor) string {
+	texts := make([]string, len(all))
+	for i, t := range all {
+		texts[i] = fmt.Sprintf("%s (%s %v)", t.Name, t.DType, t.Shape)
+	}
+	return strings.Join(texts, ", ")
 }
 
 // checkNames refuses names of the Service and of topics.

@@ -23,6 +23,7 @@ const (
 // modelOf gives m with the members that a command gives, checked. A member that
 // is left out stays as it is; a new model is of the first framework.
 func modelOf(kinds framework.Kinds, e event.Event, m pipeline.Model) (pipeline.Model, error) {
+	old := m
 	if err := eventing.Apply[pipeline.ModelForm](e, &m); err != nil {
 		return m, err
 	}
@@ -31,6 +32,9 @@ func modelOf(kinds framework.Kinds, e event.Event, m pipeline.Model) (pipeline.M
 	}
 	if err := atMost("description", m.Description, maxDescription); err != nil {
 		return m, err
+	}
+	if m.Imported != nil {
+		return m, sourceless(old, m)
 	}
 	kind, err := kinds.Get(m.Framework)
 	if err != nil {
@@ -48,6 +52,15 @@ func modelOf(kinds framework.Kinds, e event.Event, m pipeline.Model) (pipeline.M
 	}
 	m.SourceHash = sourceHash(m)
 	return m, nil
+}
+
+// sourceless refuses source of a model that was imported.
+func sourceless(old, m pipeline.Model) error {
+	if m.Source+m.Imports+m.LabelType+m.LabelReshape != "" || m.Framework != old.Framework {
+		return pipeline.Invalidf("source", "model %d was imported from %s and has no source", m.ID, m.Imported.File).
+			WithHint("register the source as a model of its own")
+	}
+	return nil
 }
 
 // checkSource refuses what the builder need not be asked about.

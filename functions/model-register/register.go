@@ -22,7 +22,8 @@ type Deps struct {
 	Artifacts *artifact.Store
 	Kinds     framework.Kinds
 	Builders  framework.Builders // of Kinds
-	Scratch   string             // folder for exports under way; the system's when empty
+	Importers framework.Importers
+	Scratch   string // folder for exports under way; the system's when empty
 	Log       *slog.Logger
 }
 

@@ -23,6 +23,7 @@ func (s *Service) Function() door.Function {
 		Commands: map[string]door.Command{
 			eventing.ModelValidate:       s.validate,
 			eventing.ModelRegister:       s.register,
+			eventing.ModelImport:         s.importModel,
 			eventing.ModelUpdate:         s.update,
 			eventing.ModelDelete:         s.remove,
 			eventing.ConfigurationCreate: s.createConfiguration,
@@ -32,6 +33,7 @@ func (s *Service) Function() door.Function {
 		Routes: []door.Route{
 			{Pattern: "POST /models/validate", Type: eventing.ModelValidate},
 			{Pattern: "POST /models", Type: eventing.ModelRegister, Made: "/models"},
+			{Pattern: "POST /models/import", Type: eventing.ModelImport, Made: "/models", Upload: s.upload()},
 			{Pattern: "PUT /models/{id}", Type: eventing.ModelUpdate},
 			{Pattern: "DELETE /models/{id}", Type: eventing.ModelDelete},
 			{Pattern: "POST /configurations", Type: eventing.ConfigurationCreate, Made: "/configurations"},

@@ -21,6 +21,8 @@ import (
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/framework/keras"
 	"github.com/kafkaml/kafkaml/shared/framework/keras/kerasmodel"
+	"github.com/kafkaml/kafkaml/shared/framework/onnx/onnximport"
+	"github.com/kafkaml/kafkaml/shared/framework/onnx/onnxmodel"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
 
@@ -72,7 +74,11 @@ func newRig(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := NewService(Deps{Store: store, Artifacts: artifacts, Kinds: framework.Kinds{kerasmodel.Kind()}, Builders: framework.Builders{kerasmodel.Name: w}, Scratch: dir, Log: quiet})
+	known := framework.Registry{{Kind: kerasmodel.Kind()}, {Kind: onnxmodel.Kind(), Importer: onnximport.Importer{}}}
+	builders := framework.Builders{kerasmodel.Name: w}
+	s := NewService(Deps{
+		Store: store, Artifacts: artifacts, Kinds: known.Kinds(), Builders: builders, Importers: known.Importers(builders), Scratch: dir, Log: quiet,
+	})
 	server := httptest.NewServer(door.Handler(s.Function(), store, quiet))
 	t.Cleanup(func() {
 		server.Close()

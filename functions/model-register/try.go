@@ -43,6 +43,10 @@ func (s *Service) trial(r *http.Request) (t pipeline.Trial, err error) {
 	if err != nil {
 		return t, err
 	}
+	if m.Imported != nil {
+		return t, pipeline.Invalidf("id", "model %d was imported from %s and has no source to be tried", m.ID, m.Imported.File).
+			WithHint("what it gives for a record shows once its result is served")
+	}
 	builder, source, err := s.builderOf(m)
 	if err != nil {
 		return t, err

@@ -167,6 +167,9 @@ func (b Builders) Close() error {
 type Registration struct {
 	Kind  Kind
 	Start func(ctx context.Context, log *slog.Logger) (Builder, error) // ctx bounds the start only; nil where nothing is built
+	// Importer reads trained models of the kind; nil where the Builder does, or
+	// nobody.
+	Importer Importer
 }
 
 // Registry are the frameworks of such a main; the first is the default.

@@ -94,6 +94,7 @@ type Export struct {
 	Adapt               []Adapt   `json:"adapt,omitempty" description:"layers that the training adapts, in the order in which the model calls them"`
 	Warnings            []Warning `json:"warnings,omitempty"`
 	Printed             string    `json:"printed,omitempty" description:"what the source printed, its beginning"`
+	Untrainable         string    `json:"untrainable,omitempty" description:"why an imported model serves only; absent: it can be trained"`
 	NoONNX              string    `json:"no_onnx,omitempty" description:"why the model has no ONNX form, so that TensorFlow serves it"`
 	Libraries           Libraries `json:"libraries"`
 }
@@ -124,7 +125,33 @@ type ConfigurationForm struct {
 	Models      []int64 `json:"models" required:"true" nullable:"false" minItems:"1" maxItems:"1000" uniqueItems:"true" refers:"model" example:"[1]" description:"models that train on one stream"`
 }
 
-// Model is a version of a named piece of Keras source and what it builds.
+// ImportForm is what a person gives of a trained model beside its file. Name is
+// that of the file unless given. Content is of an event: a request has the file
+// as its body.
+type ImportForm struct {
+	Name        string `json:"name,omitempty" maxLength:"128" arg:"NAME" example:"iris" description:"name, unique (default: that of the file)"`
+	Description string `json:"description,omitempty" maxLength:"4096" arg:"TEXT" description:"note for people"`
+	File        string `json:"file,omitempty" maxLength:"255" flag:"-" example:"iris.onnx" description:"name of the file, to be shown"`
+	Content     string `json:"content,omitempty" flag:"-" description:"the file in base64; POST /models/import takes larger ones as its body"`
+}
+
+// Imported says which file a model was imported from.
+type Imported struct {
+	File   string `json:"file" description:"its name"`
+	Format string `json:"format" description:"onnx, keras or savedmodel"`
+	Bytes  int64  `json:"bytes" minimum:"0"`
+	SHA256 string `json:"sha256"`
+}
+
+// ImportedModel is what an import makes: the model, and the finished result that
+// can be served.
+type ImportedModel struct {
+	Model  Model  `json:"model"`
+	Result Result `json:"result"`
+}
+
+// Model is a version of a named piece of Keras source, or of a file that was
+// imported, and what it builds.
 type Model struct {
 	ID           int64  `json:"id" minimum:"1"`
 	Name         string `json:"name"`
@@ -137,6 +164,8 @@ type Model struct {
 	LabelType    string `json:"label_type,omitempty"`
 	LabelReshape string `json:"label_reshape,omitempty"`
 	Artifact     string `json:"artifact" description:"key prefix of this version's export"`
+	// Imported is nil of a model that has source.
+	Imported *Imported `json:"imported,omitempty" description:"the file that it was imported from, in place of source"`
 	Export
 	Created time.Time `json:"created"`
 	Updated time.Time `json:"updated"`

@@ -172,15 +172,17 @@ func (r Result) Doubts() []string {
 	return []string{fmt.Sprintf("of result %d, %s: its predictions will be NaN", r.ID, what)}
 }
 
-// Result is the training of one model of a deployment on a datasource.
+// Result is the training of one model of a deployment on a datasource, or a model
+// that was trained elsewhere and imported, which is of none of them.
 type Result struct {
 	ID            int64        `json:"id" minimum:"1"`
-	Deployment    int64        `json:"deployment"`
-	Configuration int64        `json:"configuration"`
+	Deployment    int64        `json:"deployment" description:"0 where the model was imported"`
+	Configuration int64        `json:"configuration" description:"0 where the model was imported"`
 	Model         int64        `json:"model"`
 	ModelName     string       `json:"model_name"`
 	ModelVersion  int          `json:"model_version"`
 	Datasource    int64        `json:"datasource,omitempty" description:"absent while it waits for one"`
+	Imported      *Imported    `json:"imported,omitempty" description:"the file that the model was imported from, which is finished at once"`
 	Status        ResultStatus `json:"status"`
 	StatusChanged time.Time    `json:"status_changed"`
 	Reason        string       `json:"reason,omitempty"`

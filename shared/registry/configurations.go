@@ -101,6 +101,13 @@ func (tx *Tx) checkModels(ids []int64) error {
 		if err := models.refers(tx, "models", id); err != nil {
 			return err
 		}
+		m, err := models.get(tx, id)
+		if err != nil {
+			return err
+		}
+		if m.Untrainable != "" {
+			return pipeline.Invalidf("models", "model %d %q cannot be trained", id, m.Name).WithHint("%s", m.Untrainable)
+		}
 	}
 	return nil
 }

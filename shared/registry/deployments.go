@@ -76,8 +76,12 @@ func byID(ds []*pipeline.Deployment) (of map[int64]*pipeline.Deployment, ids []i
 	return of, ids
 }
 
-// sumUp stores the state of a deployment where lists look for it.
+// sumUp stores the state of a deployment where lists look for it; 0 is of
+// imported results, which have none.
 func (tx *Tx) sumUp(deployment int64) error {
+	if deployment == 0 {
+		return nil
+	}
 	d := &pipeline.Deployment{ID: deployment}
 	if err := fillResults(tx, []*pipeline.Deployment{d}); err != nil {
 		return err

@@ -34,6 +34,9 @@ func fillModels(tx *Tx, ms []*pipeline.Model) error {
 // never used is lost, which is no harm.
 func (tx *Tx) ReserveModel() (int64, error) { return tx.next(models.noun, 1) }
 
+// ModelNameFree refuses a name that a model has, as CreateModel does.
+func (tx *Tx) ModelNameFree(name string) error { return models.unique(tx, name, 0) }
+
 // CreateModel stores m as version 1 under a new id, or under m.ID where that
 // was reserved, and sets ID, Version, Created and Updated. A taken name is a
 // Conflict.

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"database/sql"
 	"fmt"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -10,7 +11,7 @@ var results = kind[pipeline.Result]{
 	noun: "result", table: "results",
 	columns: []string{"deployment", "configuration", "model", "datasource", "attempt", "status"},
 	values: func(r *pipeline.Result) []any {
-		return []any{r.Deployment, r.Configuration, r.Model, r.Datasource, r.Attempt, string(r.Status)}
+		return []any{sql.NullInt64{Int64: r.Deployment, Valid: r.Deployment != 0}, r.Configuration, r.Model, r.Datasource, r.Attempt, string(r.Status)}
 	},
 	search: func(r *pipeline.Result) []string { return []string{r.ModelName, r.Reason} },
 	id:     func(r *pipeline.Result) *int64 { return &r.ID },
@@ -23,12 +24,22 @@ var results = kind[pipeline.Result]{
 	status: true,
 }
 
+// ReserveResult gives an id that no other result will have, as ReserveModel
+// does.
+func (tx *Tx) ReserveResult() (int64, error) { return tx.next(results.noun, 1) }
+
 // CreateResult stores r and sets ID, Created and StatusChanged, and Status to
 // waiting where it is empty. A deployment or a model that does not exist is
-// Invalid.
+// Invalid. That of an imported model has no deployment, is finished, and may have
+// an ID that was reserved.
 func (tx *Tx) CreateResult(r *pipeline.Result) error {
-	if err := deployments.refers(tx, "deployment", r.Deployment); err != nil {
-		return err
+	if r.Imported == nil {
+		r.ID = 0
+		if err := deployments.refers(tx, "deployment", r.Deployment); err != nil {
+			return err
+		}
+	} else if r.Deployment != 0 || r.Status != pipeline.ResultFinished {
+		return pipeline.Invalidf("imported", "an imported model is finished and of no deployment")
 	}
 	if err := models.refers(tx, "model", r.Model); err != nil {
 		return err
@@ -36,7 +47,7 @@ func (tx *Tx) CreateResult(r *pipeline.Result) error {
 	if r.Status == "" {
 		r.Status = pipeline.ResultWaiting
 	}
-	r.ID, r.Created = 0, now()
+	r.Created = now()
 	r.StatusChanged = r.Created
 	if err := results.insert(tx, r); err != nil {
 		return err

@@ -46,7 +46,7 @@ func shape(sizes []int) string {
 func showModel(w io.Writer, m pipeline.Model) error {
 	err := facts(w,
 		"id", fmt.Sprint(m.ID), "name", m.Name, "description", m.Description,
-		"version", fmt.Sprint(m.Version), "source hash", m.SourceHash, "used by", ids(m.UsedBy),
+		"version", fmt.Sprint(m.Version), "imported", importedFrom(m.Imported), "source hash", m.SourceHash, "used by", ids(m.UsedBy),
 		"created", stamp(m.Created), "updated", stamp(m.Updated))
 	if err != nil {
 		return err
@@ -54,6 +54,9 @@ func showModel(w io.Writer, m pipeline.Model) error {
 	fmt.Fprintln(w)
 	if err := showExport(w, m.Export); err != nil {
 		return err
+	}
+	if m.Imported != nil {
+		return nil
 	}
 	text := m.Source
 	if m.Imports != "" {
@@ -63,12 +66,20 @@ func showModel(w io.Writer, m pipeline.Model) error {
 	return err
 }
 
+// importedFrom says which file a model came from, empty of one that has source.
+func importedFrom(i *pipeline.Imported) string {
+	if i == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s (%s, %s, SHA-256 %s)", i.File, i.Format, terminal.Bytes(i.Bytes), i.SHA256[:min(12, len(i.SHA256))])
+}
+
 func showExport(w io.Writer, e pipeline.Export) error {
 	err := facts(w,
 		"inputs", tensors(e.Inputs), "outputs", tensors(e.Outputs), "labels", tensors(e.Labels),
 		"task", string(e.Task), "loss", e.Loss, "optimizer", e.Optimizer, "metrics", strings.Join(e.Metrics, ", "),
 		"parameters", fmt.Sprintf("%s, %s of them trainable", terminal.Count(e.Parameters), terminal.Count(e.TrainableParameters)),
-		"served by TensorFlow", e.NoONNX)
+		"cannot be trained", e.Untrainable, "served by TensorFlow", e.NoONNX)
 	if err != nil {
 		return err
 	}

@@ -37,13 +37,13 @@ func modelKind(env *cli.Env) kind[pipeline.Model] {
 
 func models(env *cli.Env) *cobra.Command {
 	k := modelKind(env)
-	cmd := &cobra.Command{Use: "models", Aliases: []string{"model"}, Short: "Keras source and what it builds"}
+	cmd := &cobra.Command{Use: "models", Aliases: []string{"model"}, Short: "Keras source, or files of trained models, and what they build"}
 	create := k.create(sourced("register", "registered"), sourceUsage)
 	create.Short = "Build Keras source and keep it under a name"
 	create.Example = "  " + env.Program + " models create --name mnist -f mnist.py"
 	update := k.update(sourced("update", "updated"), sourceUsage)
 	update.Short = "Change a model; other source makes a new version"
-	return cli.Group(cmd, create, validate(env, k), k.list(), k.show(), update, k.delete(), versions(env, k), examples(env))
+	return cli.Group(cmd, create, importModel(env), validate(env, k), k.list(), k.show(), update, k.delete(), versions(env, k), examples(env))
 }
 
 // sourced is an edit whose -f may be Python source, and whose refusals are

@@ -16,17 +16,19 @@ import (
 )
 
 func showResult(w io.Writer, r pipeline.Result) error {
-	datasource := ""
-	if r.Datasource != 0 {
-		datasource = fmt.Sprint(r.Datasource)
+	known := func(id int64) string {
+		if id == 0 {
+			return ""
+		}
+		return fmt.Sprint(id)
 	}
 	err := facts(w,
-		"id", fmt.Sprint(r.ID), "deployment", fmt.Sprint(r.Deployment), "configuration", fmt.Sprint(r.Configuration),
-		"model", fmt.Sprintf("%s (%d), version %d", r.ModelName, r.Model, r.ModelVersion), "datasource", datasource,
+		"id", fmt.Sprint(r.ID), "deployment", known(r.Deployment), "configuration", known(r.Configuration), "imported", importedFrom(r.Imported),
+		"model", fmt.Sprintf("%s (%d), version %d", r.ModelName, r.Model, r.ModelVersion), "datasource", known(r.Datasource),
 		"status", fmt.Sprintf("%s since %s", r.Status, stamp(r.StatusChanged)), "reason", r.Reason, "hint", r.Hint,
 		"attempt", fmt.Sprint(r.Attempt), "engine", strings.TrimSpace(string(r.Engine)+" "+parenthesis(r.EngineReason)),
 		"served by", servedBy(r.Serving),
-		"epochs", fmt.Sprintf("%d of %d", r.EpochsDone, r.EpochsTotal), "took", took(r.Seconds),
+		"epochs", epochsOf(r, " of "), "took", took(r.Seconds),
 		"training", metrics(r.Metrics.Training), "validation", metrics(r.Metrics.Validation), "test", metrics(r.Metrics.Test))
 	if err != nil {
 		return err

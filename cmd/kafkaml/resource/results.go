@@ -21,10 +21,10 @@ func resultKind(env *cli.Env) kind[pipeline.Result] {
 		env: env, of: (*client.Client).Results, one: "result", many: "results",
 		columns: []column[pipeline.Result]{
 			{"ID", func(r pipeline.Result, _ *names) string { return fmt.Sprint(r.ID) }},
-			{"DEPLOYMENT", func(r pipeline.Result, _ *names) string { return fmt.Sprint(r.Deployment) }},
+			{"DEPLOYMENT", func(r pipeline.Result, _ *names) string { return origin(r) }},
 			{"MODEL", func(r pipeline.Result, _ *names) string { return r.ModelName + " v" + strconv.Itoa(r.ModelVersion) }},
 			{"STATUS", func(r pipeline.Result, _ *names) string { return string(r.Status) }},
-			{"EPOCHS", func(r pipeline.Result, _ *names) string { return fmt.Sprintf("%d/%d", r.EpochsDone, r.EpochsTotal) }},
+			{"EPOCHS", func(r pipeline.Result, _ *names) string { return epochsOf(r, "/") }},
 			{"TRAINING", func(r pipeline.Result, _ *names) string { return metrics(r.Metrics.Training) }},
 			{"VALIDATION", func(r pipeline.Result, _ *names) string { return metrics(r.Metrics.Validation) }},
 			{"TEST", func(r pipeline.Result, _ *names) string { return metrics(r.Metrics.Test) }},
@@ -40,6 +40,23 @@ func resultKind(env *cli.Env) kind[pipeline.Result] {
 			{name: "status", usage: "only those in `STATUS`", words: []string{"waiting", "scheduled", "running", "finished", "failed", "stopped"}},
 		},
 	}
+}
+
+// origin is the deployment that trained a result, or that it was imported.
+func origin(r pipeline.Result) string {
+	if r.Imported != nil {
+		return "imported"
+	}
+	return fmt.Sprint(r.Deployment)
+}
+
+// epochsOf is how many of its epochs a result has trained, empty of an imported
+// model.
+func epochsOf(r pipeline.Result, of string) string {
+	if r.Imported != nil {
+		return ""
+	}
+	return fmt.Sprintf("%d%s%d", r.EpochsDone, of, r.EpochsTotal)
 }
 
 // metrics are values as a person reads them: "loss 0.1203, accuracy 0.9651",

@@ -297,6 +297,8 @@ export interface Export {
   trainable_parameters: number
   /** it trains by a step of its own and has none to evaluate: it takes no validation and no test split */
   untested?: boolean
+  /** why an imported model serves only; absent: it can be trained */
+  untrainable?: string
   warnings?: Warning[]
   /** class_weight can be used */
   weighted: boolean
@@ -339,6 +341,14 @@ export interface Half {
   schemas?: number[]
   /** bytes of the smallest and of the largest that is there */
   sizes: number[] | null
+}
+export interface Imported {
+  bytes: number
+  /** its name */
+  file: string
+  /** onnx, keras or savedmodel */
+  format: string
+  sha256: string
 }
 export interface Inference {
   created: string
@@ -496,6 +506,8 @@ export interface Model {
   /** name of the framework of the source */
   framework: string
   id: number
+  /** the file that it was imported from, in place of source */
+  imported?: Imported
   /** import statements that stand before the source */
   imports: string
   inputs: Tensor[]
@@ -532,6 +544,8 @@ export interface Model {
   trainable_parameters: number
   /** it trains by a step of its own and has none to evaluate: it takes no validation and no test split */
   untested?: boolean
+  /** why an imported model serves only; absent: it can be trained */
+  untrainable?: string
   updated: string
   /** configurations that hold it */
   used_by: number[] | null
@@ -656,6 +670,7 @@ export interface Result {
   artifact?: string
   /** 1 for the first Job; a retry or a restart adds one */
   attempt: number
+  /** 0 where the model was imported */
   configuration: number
   confusion?: Confusion
   created: string
@@ -663,6 +678,7 @@ export interface Result {
   cut?: boolean
   /** absent while it waits for one */
   datasource?: number
+  /** 0 where the model was imported */
   deployment: number
   engine?: string
   /** the figures that chose the engine */
@@ -672,6 +688,8 @@ export interface Result {
   finished?: string
   hint?: string
   id: number
+  /** the file that the model was imported from, which is finished at once */
+  imported?: Imported
   lineage: Lineage
   /** Jobs that vanished since the last retry */
   lost?: number

@@ -10,9 +10,12 @@ const (
 
 // model is what is looked at of a ModelProto.
 type model struct {
-	ir     int64
-	opsets map[string]int64 // version by domain
-	graph  *graph
+	ir       int64
+	opsets   map[string]int64 // version by domain
+	graph    *graph
+	producer string // that wrote it
+
+	producerVersion string
 }
 
 type graph struct {

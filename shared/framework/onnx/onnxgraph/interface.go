@@ -8,12 +8,8 @@ import (
 
 // checkInterface holds a graph's inputs and outputs against those wanted.
 func (g *graph) checkInterface(want Want) error {
-	defaults := map[string]bool{}
-	for _, t := range g.initializers {
-		defaults[t.name] = true
-	}
-	inputs := slices.DeleteFunc(slices.Clone(g.inputs), func(v value) bool { return defaults[v.name] })
-	if len(inputs) != len(want.Inputs)+len(want.Open) || len(g.outputs) != len(want.Outputs) {
+	inputs := g.open()
+	if len(inputs) != len(want.Inputs)+len(want.Open) || len(g.outputs) < len(want.Outputs) {
 		return fmt.Errorf("it has %d inputs and %d outputs, %d and %d are expected: it takes %s and gives %s",
 			len(inputs), len(g.outputs), len(want.Inputs)+len(want.Open), len(want.Outputs), list(inputs), list(g.outputs))
 	}
@@ -53,7 +49,7 @@ func find(values []value, w Tensor, what string, batch bool, fits func(size, wan
 	for _, d := range w.Shape {
 		shape = append(shape, int64(d))
 	}
-	same := slices.EqualFunc(v.dims, shape, fits) && (!batch || v.dims[0] == -1)
+	same := slices.EqualFunc(v.dims, shape, fits) && (!batch || v.anyRecords(what))
 	if what == "output" && !v.shaped {
 		same = true
 	}
@@ -61,6 +57,13 @@ func find(values []value, w Tensor, what string, batch bool, fits func(size, wan
 		return fmt.Errorf("its %s %q is %s, expected is %s of shape %v", what, w.Name, v, w.DType, shape)
 	}
 	return nil
+}
+
+// anyRecords reports whether the first size leaves the number of records open.
+// LightGBM's exporter says 1 of its labels, which are one for each record: what a
+// run gives is checked.
+func (v value) anyRecords(what string) bool {
+	return len(v.dims) > 0 && (v.dims[0] == -1 || what == "output" && v.dims[0] == 1)
 }
 
 func matches(size, want int64) bool { return size == want }

@@ -70,6 +70,10 @@ func parse(b []byte) (*model, error) {
 		switch v.number {
 		case 1:
 			m.ir = v.int64()
+		case 2:
+			m.producer = string(v.bytes)
+		case 3:
+			m.producerVersion = string(v.bytes)
 		case 7:
 			m.graph, err = p.graph(v.bytes)
 		case 8:
@@ -100,8 +104,8 @@ func (m *model) opset(b []byte) error {
 		}
 		return nil
 	})
-	if _, double := m.opsets[domain]; err == nil && double {
-		return fmt.Errorf("the operators of %.100q are named twice", domain)
+	if other, double := m.opsets[domain]; err == nil && double && other != version { // skl2onnx names one twice
+		return fmt.Errorf("the operators of %.100q are named in two versions", domain)
 	}
 	m.opsets[domain] = version
 	return err

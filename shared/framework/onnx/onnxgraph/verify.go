@@ -77,25 +77,31 @@ func refused(err error) error {
 }
 
 // Verify checks a graph before anything loads it: only operators that compute,
-// nothing outside of the file, sizes within bounds, and just the inputs and
-// outputs of want. It reads the file as any protobuf parser does, or refuses it.
+// nothing outside of the file, sizes within bounds, just the inputs of want, and
+// its outputs, beside which it may have others. It reads the file as any protobuf parser does, or refuses it.
 // The error is an Invalid *pipeline.Error.
 func Verify(file []byte, want Want) error {
-	if len(file) > mostModel {
-		return refused(fmt.Errorf("%d bytes, more than %d", len(file), mostModel))
-	}
-	m, err := parse(file)
+	m, err := check(file)
 	if err != nil {
 		return refused(err)
 	}
+	return refused(m.graph.checkInterface(want))
+}
+
+// check reads a file and checks all but its inputs and outputs.
+func check(file []byte) (*model, error) {
+	if len(file) > mostModel {
+		return nil, fmt.Errorf("%d bytes, more than %d", len(file), mostModel)
+	}
+	m, err := parse(file)
+	if err != nil {
+		return nil, err
+	}
 	if err := m.checkVersions(); err != nil {
-		return refused(err)
+		return nil, err
 	}
 	c := checker{opsets: m.opsets}
-	if err := c.graph(m.graph, nil); err != nil {
-		return refused(err)
-	}
-	return refused(m.graph.checkInterface(want))
+	return m, c.graph(m.graph, nil)
 }
 
 func (m *model) checkVersions() error {

@@ -1,0 +1,200 @@
+package modelregister
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/registry"
+)
+
+// fileOf is a model that scikit-learn trained and skl2onnx wrote.
+func fileOf(t *testing.T) []byte {
+	t.Helper()
+	b, err := os.ReadFile("../../shared/framework/onnx/onnximport/testdata/logistic.onnx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// upload posts a file as the body of an import.
+func (r *rig) sendFile(t *testing.T, query string, body io.Reader, header ...string) (int, map[string]any) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.url+"/models/import?"+query, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	return do(t, req)
+}
+
+// empty wants nothing to be stored: no row, no artifact, nothing in the scratch
+// folder.
+func (r *rig) empty(t *testing.T) {
+	t.Helper()
+	if list := r.want(t, http.StatusOK, "GET", "/models", nil)["items"].([]any); len(list) > 0 {
+		t.Errorf("models are stored: %v", list)
+	}
+	for _, pattern := range []string{filepath.Join(r.blobs, "*", "*", "*", "*"), filepath.Join(r.Scratch, "import-*"), filepath.Join(r.Scratch, "export-*")} {
+		if left, err := filepath.Glob(pattern); err != nil || len(left) > 0 {
+			t.Errorf("something is left: %v, %v", left, err)
+		}
+	}
+}
+
+func TestImport(t *testing.T) {
+	r := newRig(t)
+	file := fileOf(t)
+	for range 2 { // the same key again: the same answer, nothing more
+		status, made := r.sendFile(t, "file=logistic.onnx&description=by+hand", bytes.NewReader(file), "Idempotency-Key", "1")
+		model, result := made["model"].(map[string]any), made["result"].(map[string]any)
+		if status != http.StatusCreated || model["name"] != "logistic" || model["description"] != "by hand" || result["status"] != "finished" || result["model"] != model["id"] {
+			t.Fatalf("status %d: %v", status, made)
+		}
+		from := result["imported"].(map[string]any)
+		if from["file"] != "logistic.onnx" || from["format"] != "onnx" || from["bytes"] != float64(len(file)) || from["sha256"] != model["source_hash"] {
+			t.Errorf("imported is %v", from)
+		}
+	}
+	kept, err := os.ReadFile(filepath.Join(r.blobs, "results", "1", "attempt-1", "model.onnx"))
+	if err != nil || !bytes.Equal(kept, file) {
+		t.Error("the file is not kept as it is:", err)
+	}
+	types := map[string]int{}
+	found, err := registry.Read(t.Context(), r.Store, func(tx *registry.Tx) (registry.Page[pipeline.Result], error) { return tx.Results(registry.Query{}) })
+	if err != nil || len(found.Items) != 1 {
+		t.Errorf("results %v, %v", found.Items, err)
+	}
+	stored, err := r.Store.Events(t.Context(), 0, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range stored {
+		types[e.Event.Type()]++
+	}
+	for _, typ := range []string{eventing.ModelRegistered, eventing.ModelImported, eventing.ResultFinished} {
+		if types[typ] != 1 {
+			t.Errorf("%d events of %s", types[typ], typ)
+		}
+	}
+}
+
+func TestImportByEvent(t *testing.T) {
+	r := newRig(t)
+	e := eventing.New(eventing.ModelImport, "test", "", pipeline.ImportForm{Name: "iris", Content: base64.StdEncoding.EncodeToString(fileOf(t))})
+	if status, made := r.send(t, e); status != http.StatusOK || made["model"].(map[string]any)["name"] != "iris" {
+		t.Errorf("status %d: %v", status, made)
+	}
+	e = eventing.New(eventing.ModelImport, "test", "", pipeline.ImportForm{Name: "other"})
+	if _, refusal := r.send(t, e); refusal["field"] != "content" || !strings.Contains(refusal["hint"].(string), "POST /models/import") {
+		t.Errorf("an event without a file: %v", refusal)
+	}
+	e = eventing.New(eventing.ModelImport, "test", "", map[string]any{"name": "other", "content": "https://example.org/model.onnx"})
+	if _, refusal := r.send(t, e); refusal["field"] != "content" || !strings.Contains(refusal["hint"].(string), "URL") {
+		t.Errorf("an event with a URL: %v", refusal)
+	}
+}
+
+func TestImportedModelHasNoSource(t *testing.T) {
+	r := newRig(t)
+	if status, made := r.sendFile(t, "name=iris", bytes.NewReader(fileOf(t))); status != http.StatusCreated {
+		t.Fatal(made)
+	}
+	r.want(t, http.StatusOK, "PUT", "/models/1", map[string]any{"name": "flowers", "description": "of Fisher"})
+	if m := r.want(t, http.StatusOK, "GET", "/models/1", nil); m["version"] != 1.0 || m["imported"] == nil {
+		t.Errorf("after an update: %v", m)
+	}
+	for what, problem := range map[string]map[string]any{
+		"source":        r.want(t, http.StatusUnprocessableEntity, "PUT", "/models/1", map[string]any{"source": small}),
+		"configuration": r.want(t, http.StatusUnprocessableEntity, "POST", "/configurations", map[string]any{"name": "c", "models": []int{1}}),
+	} {
+		if problem["hint"] == nil {
+			t.Errorf("%s: refused without a hint: %v", what, problem)
+		}
+	}
+}
+
+func TestFilesThatAreNoModels(t *testing.T) {
+	r := newRig(t)
+	tests := map[string]struct{ file, says, hint string }{
+		"empty":           {"", "empty", "POST /models/import"},
+		"text":            {"import keras\n\nmodel = ...\n", "text", "models create"},
+		"JSON":            {`{"learner": {}}`, "text", ".onnx"},
+		"Keras 2":         {"\x89HDF\r\n\x1a\n\x00\x00\x00", "HDF5", "model.keras"},
+		"pickle":          {"\x80\x04\x95\x1c", "pickle", "skl2onnx"},
+		"compressed":      {"\x1f\x8b\x08\x00\x00", "compressed", ".zip"},
+		"TensorFlow Lite": {"\x1c\x00\x00\x00TFL3\x14\x00", "TensorFlow Lite", "converted from"},
+		"noise":           {"\xff\xfe\x00\x12\x00", "refused", "export"},
+		"cut off":         {string(fileOf(t)[:300]), "refused", "export"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			status, problem := r.sendFile(t, "name=x", strings.NewReader(tt.file))
+			if status != http.StatusUnprocessableEntity || !strings.Contains(problem["detail"].(string), tt.says) || !strings.Contains(problem["hint"].(string), tt.hint) {
+				t.Errorf("status %d, %v: want %q and the hint %q", status, problem, tt.says, tt.hint)
+			}
+			r.empty(t)
+		})
+	}
+}
+
+// sized is a body that says nothing but its length.
+type sized struct{ left int64 }
+
+func (s *sized) Read(p []byte) (int, error) {
+	if s.left <= 0 {
+		return 0, io.EOF
+	}
+	n := int(min(s.left, int64(len(p))))
+	s.left -= int64(n)
+	return n, nil
+}
+
+func TestUploadsThatAreRefused(t *testing.T) {
+	r := newRig(t)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.url+"/models/import?name=x", &sized{maxImport + 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.ContentLength = maxImport + 1
+	req.Header.Set("Expect", "100-continue") // the refusal comes before the file is sent
+	if status, problem := do(t, req); status != http.StatusRequestEntityTooLarge || problem["hint"] == "" {
+		t.Errorf("more than 2 GB: status %d, %v", status, problem)
+	}
+	for name, header := range map[string]string{"JSON": "application/json", "a form": "multipart/form-data; boundary=x"} {
+		status, problem := r.sendFile(t, "name=x", strings.NewReader("{}"), "Content-Type", header)
+		if status != http.StatusUnsupportedMediaType || !strings.Contains(problem["hint"].(string), "--data-binary") {
+			t.Errorf("%s: status %d, %v", name, status, problem)
+		}
+	}
+	for query, field := range map[string]string{"": "name", "name=x&url=http://a": "url", "file=a%00b": "file"} {
+		if status, problem := r.sendFile(t, query, bytes.NewReader(fileOf(t))); status != http.StatusUnprocessableEntity || problem["field"] != field {
+			t.Errorf("query %q: status %d, %v", query, status, problem)
+		}
+	}
+	broken := io.MultiReader(bytes.NewReader(fileOf(t)[:200]), &failing{})
+	req, err = http.NewRequestWithContext(t.Context(), http.MethodPost, r.url+"/models/import?name=x", broken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := http.DefaultClient.Do(req); err == nil { //nolint:bodyclose // there is none
+		t.Error("a request that broke off was answered")
+	}
+	r.empty(t)
+}
+
+// failing is where an upload breaks off.
+type failing struct{}
+
+func (*failing) Read([]byte) (int, error) { return 0, errors.New("the line is dead") }

@@ -1,0 +1,107 @@
+package registry_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/registry"
+)
+
+// imported stores a model that was imported and its result.
+func imported(t *testing.T, s *registry.Store) (m pipeline.Model, r pipeline.Result) {
+	t.Helper()
+	from := &pipeline.Imported{File: "iris.onnx", Format: "onnx", Bytes: 518, SHA256: "83"}
+	do(t, s, func(tx *registry.Tx) (err error) {
+		m = pipeline.Model{Name: "iris", Framework: "onnx", Imported: from, Export: pipeline.Export{Untrainable: "import the .keras file"}}
+		if err := tx.CreateModel(&m); err != nil {
+			return err
+		}
+		r = pipeline.Result{Model: m.ID, ModelName: m.Name, ModelVersion: 1, Imported: from, Status: pipeline.ResultFinished, Attempt: 1}
+		if r.ID, err = tx.ReserveResult(); err != nil {
+			return err
+		}
+		return tx.CreateResult(&r)
+	})
+	return m, r
+}
+
+func TestImportedResult(t *testing.T) {
+	contract(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		w := populate(t, s)
+		m, r := imported(t, s)
+		if r.ID != w.result.ID+1 {
+			t.Errorf("it has the id %d, which was not the reserved one", r.ID)
+		}
+		do(t, s, func(tx *registry.Tx) error {
+			page, err := tx.Results(registry.Query{By: map[string]int64{"model": m.ID}})
+			if err != nil || len(page.Items) != 1 || page.Items[0].Deployment != 0 || *page.Items[0].Imported != *r.Imported {
+				t.Errorf("listed %+v, %v", page.Items, err)
+			}
+			d, err := tx.Deployment(w.deployment.ID)
+			if err != nil || len(d.Results) != 1 {
+				t.Errorf("the deployment has the results %v, %v", d.Results, err)
+			}
+			return tx.UpdateResult(&r)
+		})
+		i := pipeline.Inference{Result: r.ID, InputTopic: "a", OutputTopic: "b"}
+		do(t, s, func(tx *registry.Tx) error { return tx.CreateInference(&i) })
+		refused(t, s.Do(t.Context(), func(tx *registry.Tx) error { return tx.DeleteResult(r.ID) }), pipeline.InUse, i.Name)
+		refused(t, s.Do(t.Context(), func(tx *registry.Tx) error { return tx.DeleteModel(m.ID) }), pipeline.InUse, "result")
+		do(t, s, func(tx *registry.Tx) error {
+			return errors.Join(tx.DeleteInference(i.ID), tx.DeleteResult(r.ID), tx.DeleteModel(m.ID))
+		})
+	})
+}
+
+func TestImportedModelThatOnlyServes(t *testing.T) {
+	contract(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		m, r := imported(t, s)
+		refused(t, s.Do(t.Context(), func(tx *registry.Tx) error {
+			return tx.CreateConfiguration(&pipeline.Configuration{Name: "c", Models: []int64{m.ID}})
+		}), pipeline.Invalid, "iris", "cannot be trained")
+		for name, wrong := range map[string]pipeline.Result{
+			"of no deployment": {Model: m.ID, Status: pipeline.ResultFinished},
+			"not finished":     {Model: m.ID, Imported: r.Imported},
+			"of a deployment":  {Model: m.ID, Imported: r.Imported, Status: pipeline.ResultFinished, Deployment: 1},
+		} {
+			if err := s.Do(t.Context(), func(tx *registry.Tx) error { return tx.CreateResult(&wrong) }); pipeline.KindOf(err) != pipeline.Invalid {
+				t.Errorf("%s: got %v, want a refusal", name, err)
+			}
+		}
+	})
+}
+
+// TestMigrationToImportedResults runs the migration once more over results that
+// are there, with all that refers to them.
+func TestMigrationToImportedResults(t *testing.T) {
+	contract(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		w := populate(t, s)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		statement(t, url, "DELETE FROM goose_db_version WHERE version_id = 2")
+		s, err := registry.Open(t.Context(), url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		do(t, s, func(tx *registry.Tx) error {
+			page, err := tx.Results(registry.Query{By: map[string]int64{"deployment": w.deployment.ID}})
+			if err != nil || len(page.Items) != 1 {
+				t.Errorf("the deployment has the results %v, %v", page.Items, err)
+			}
+			_, err = tx.Inference(w.inference.ID)
+			return err
+		})
+		err = s.Do(t.Context(), func(tx *registry.Tx) error {
+			return tx.CreateResult(&pipeline.Result{Deployment: w.deployment.ID + 1, Model: w.model.ID})
+		})
+		refused(t, err, pipeline.Invalid, "there is no deployment")
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
