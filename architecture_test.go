@@ -40,7 +40,7 @@ var mayImport = map[string][]string{
 	"shared/framework/adapt":            {},
 	"shared/framework/rows":             {"shared/pipeline", "shared/codec"},
 	"shared/framework/frameworktest":    {"shared/pipeline", "shared/codec", "shared/framework", "shared/artifact"},
-	"shared/framework/keras":            {"shared/pipeline", "shared/codec", "shared/framework", "shared/framework/keras/savedmodel", "shared/framework/onnx/onnxgraph", "shared/framework/onnx/onnxmodel", "shared/toolchain"},
+	"shared/framework/keras":            {"shared/pipeline", "shared/codec", "shared/framework", "shared/framework/keras/savedmodel", "shared/framework/keras/kerasmodel", "shared/framework/onnx/onnxgraph", "shared/framework/onnx/onnxmodel", "shared/toolchain"},
 	"shared/framework/keras/savedmodel": {},
 	"shared/framework/keras/fitargs":    {"shared/pipeline"},
 	// What the framework is to every process: it starts nothing and links nothing.
@@ -63,7 +63,7 @@ var mayImport = map[string][]string{
 	"client":                           {"shared/pipeline", "eventing"},
 	// A step imports no other step: steps meet in events and in the registry.
 	"functions/model-register":   {"shared/pipeline", "shared/registry", "shared/artifact", "shared/codec", "shared/framework", "shared/framework/keras/kerasmodel", "shared/framework/onnx/onnxmodel", "eventing", "eventing/api", "eventing/door"},
-	"functions/deploy-training":  {"shared/pipeline", "shared/registry", "shared/artifact", "shared/framework", "shared/codec", "shared/features", "shared/platform", "eventing", "eventing/api", "eventing/door"},
+	"functions/deploy-training":  {"shared/pipeline", "shared/registry", "shared/artifact", "shared/framework", "shared/framework/onnx/onnxmodel", "shared/codec", "shared/features", "shared/platform", "eventing", "eventing/api", "eventing/door"},
 	"functions/control-log":      {"shared/pipeline", "shared/registry", "shared/stream", "shared/stream/control", "eventing", "eventing/api", "eventing/door"},
 	"functions/deploy-inference": {"shared/pipeline", "shared/registry", "shared/codec", "shared/features", "shared/platform", "eventing", "eventing/api", "eventing/door"},
 	"functions/records":          {"shared/pipeline", "shared/registry", "shared/codec", "shared/features", "shared/inspect", "shared/schemas", "shared/datasets", "shared/stream", "shared/stream/control", "shared/stream/files", "eventing/api", "eventing/door"},

@@ -49,6 +49,14 @@ func (c *Client) RetryResult(id int64) Command { return c.Results().Command("ret
 // StopResult ends one training. Answer: pipeline.Result.
 func (c *Client) StopResult(id int64) Command { return c.Results().Command("stop", id, nil) }
 
+// ConvertResult converts the model of a finished result to a format that it is not
+// kept in, unless it is. Answer: pipeline.Result.
+func (c *Client) ConvertResult(id int64, form pipeline.ConversionForm) Command {
+	m := c.Results().Command("convert", id, form)
+	m.Function = pipeline.StepModelRegister // whose worker converts
+	return m
+}
+
 // CreateDatasource trains on records that lie in topics already. Answer:
 // pipeline.Datasource, with the ranges that they are.
 func (c *Client) CreateDatasource(form pipeline.DatasourceForm) Command {

@@ -50,9 +50,19 @@ func (c *Client) Logs(ctx context.Context, result int64, w io.Writer) error {
 	return err
 }
 
-// Download writes a finished result's model in a format and returns its bytes.
-func (c *Client) Download(ctx context.Context, result int64, format string, w io.Writer) (int64, error) {
-	return c.saveTo(ctx, c.Results().URL(decimal(result), "model")+"?format="+url.QueryEscape(format), w)
+// Download writes a finished result's model in a format that is kept and returns
+// its bytes.
+func (c *Client) Download(ctx context.Context, result int64, format pipeline.FormatKey, w io.Writer) (int64, error) {
+	return c.saveTo(ctx, c.ModelURL(result, format), w)
+}
+
+// ModelURL is where a finished result's model is downloaded from.
+func (c *Client) ModelURL(result int64, format pipeline.FormatKey) string {
+	query := "?format=" + url.QueryEscape(format.Name)
+	if format.Quantize != pipeline.NotQuantized {
+		query += "&quantize=" + url.QueryEscape(string(format.Quantize))
+	}
+	return c.Results().URL(decimal(result), "model") + query
 }
 
 // Suggest reads how an inference of a result would best read its records.

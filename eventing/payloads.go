@@ -50,6 +50,9 @@ var payloads = map[string]payload{
 	ResultFinished:   fact("A result whose model is trained.", pipeline.Result{}, nil),
 	ResultFailed:     fact("A result whose training failed.", pipeline.Result{}, nil),
 	ResultStopped:    fact("A result whose training was ended.", pipeline.Result{}, nil),
+	ResultConvert:    change("Convert the model of a result to a format that it is not kept in.", pipeline.ConversionForm{}).requiring("format"),
+	ResultConverting: fact("A result, and where the conversion of its model is.", pipeline.Converting{}, nil),
+	ResultConverted:  fact("A result whose model was converted, or cannot be.", pipeline.Result{}, nil),
 	ResultDeleted:    gone("A result that is gone."),
 	ResultRejected:   rejected,
 

@@ -22,9 +22,10 @@ const (
 	DeploymentStop   = "io.kafkaml.deployment.stop.v1"
 	DeploymentDelete = "io.kafkaml.deployment.delete.v1"
 
-	ResultRetry  = "io.kafkaml.result.retry.v1"
-	ResultStop   = "io.kafkaml.result.stop.v1"
-	ResultDelete = "io.kafkaml.result.delete.v1"
+	ResultRetry   = "io.kafkaml.result.retry.v1"
+	ResultStop    = "io.kafkaml.result.stop.v1"
+	ResultDelete  = "io.kafkaml.result.delete.v1"
+	ResultConvert = "io.kafkaml.result.convert.v1"
 
 	DatasourceCreate = "io.kafkaml.datasource.create.v1"
 	DatasourceResend = "io.kafkaml.datasource.resend.v1"
@@ -63,6 +64,8 @@ const (
 	ResultFinished   = "io.kafkaml.result.finished.v1"
 	ResultFailed     = "io.kafkaml.result.failed.v1"
 	ResultStopped    = "io.kafkaml.result.stopped.v1"
+	ResultConverting = "io.kafkaml.result.converting.v1"
+	ResultConverted  = "io.kafkaml.result.converted.v1"
 	ResultDeleted    = "io.kafkaml.result.deleted.v1"
 	ResultRejected   = "io.kafkaml.result.rejected.v1"
 
@@ -139,7 +142,7 @@ var answers = map[string]string{
 	ModelValidate: ModelValidated, ModelRegister: ModelRegistered, ModelImport: ModelImported, ModelUpdate: ModelUpdated, ModelDelete: ModelDeleted,
 	ConfigurationCreate: ConfigurationCreated, ConfigurationUpdate: ConfigurationUpdated, ConfigurationDelete: ConfigurationDeleted,
 	DeploymentCreate: DeploymentCreated, DeploymentStop: DeploymentStopped, DeploymentDelete: DeploymentDeleted,
-	ResultRetry: ResultScheduled, ResultStop: ResultStopped, ResultDelete: ResultDeleted,
+	ResultRetry: ResultScheduled, ResultStop: ResultStopped, ResultDelete: ResultDeleted, ResultConvert: ResultConverted,
 	DatasourceCreate: DatasourceReceived,
 	DatasourceResend: DatasourceReceived,
 	InferenceDeploy:  InferenceDeployed, InferenceUpdate: InferenceUpdated, InferenceStart: InferenceStarted,

@@ -95,7 +95,7 @@ func ReadConfig(getenv func(string) string, frameworks framework.Registry) (Conf
 	if c.Schemas, err = schemas.FromEnv(getenv); err != nil {
 		return c, err
 	}
-	if c.Step == "" || slices.Contains(readKafka, c.Step) {
+	if c.Step == "" || slices.Contains(readKafka, c.Step) || c.Step == pipeline.StepModelRegister && getenv("KAFKA_BROKERS") != "" {
 		c.Kafka, err = stream.FromEnv(getenv)
 	}
 	return c, err

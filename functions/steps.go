@@ -13,6 +13,8 @@ import (
 	deploytraining "github.com/kafkaml/kafkaml/functions/deploy-training"
 	modelregister "github.com/kafkaml/kafkaml/functions/model-register"
 	"github.com/kafkaml/kafkaml/functions/records"
+	"github.com/kafkaml/kafkaml/functions/train"
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/schemas"
 )
@@ -37,6 +39,9 @@ func (h *Host) modelRegister(ctx context.Context, log *slog.Logger) (door.Functi
 	s := modelregister.NewService(modelregister.Deps{
 		Store: h.parts.store, Artifacts: h.parts.artifacts, Scratch: os.TempDir(), Log: log,
 		Kinds: h.config.Frameworks.Kinds(), Builders: h.parts.builders, Importers: h.config.Frameworks.Importers(h.parts.builders),
+		Reread: func(ctx context.Context, job pipeline.TrainingJob, samples, tests int) (framework.Reread, error) {
+			return train.Reread(ctx, train.Config{Job: job, Kafka: h.config.Kafka, Schemas: h.config.Schemas, Log: log}, samples, tests)
+		},
 	})
 	h.loops = append(h.loops, s.Run)
 	return s.Function(), nil

@@ -72,6 +72,15 @@ func (c *caller) create(t *testing.T) {
 	if err := c.Artifacts.Put(t.Context(), pipeline.ResultArtifact(1, 1)+"/savedmodel.zip", strings.NewReader("a model")); err != nil {
 		t.Fatal(err)
 	}
+	c.do(t, func(tx *registry.Tx) error { // functions/model-register converts a real model
+		r, err := tx.Result(1)
+		if err != nil {
+			return err
+		}
+		r.SetFormat(pipeline.ModelFormat{FormatKey: pipeline.FormatKey{Name: pipeline.TFLite, Quantize: pipeline.QuantizeInt8}, Size: 7, Samples: pipeline.DefaultSamples})
+		return tx.UpdateResult(&r)
+	})
+	c.command(t, "post /model-register/results/{id}/convert", eventing.ResultConvert)
 	c.command(t, "post /deploy-inference/inferences", eventing.InferenceDeploy)
 	c.command(t, "put /deploy-inference/inferences/{id}", eventing.InferenceUpdate)
 	c.command(t, "post /deploy-inference/inferences/{id}/stop", eventing.InferenceStop)

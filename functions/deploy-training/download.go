@@ -3,10 +3,7 @@ package deploytraining
 import (
 	"context"
 	"fmt"
-	"io"
-	"mime"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/kafkaml/kafkaml/eventing/door"
@@ -24,46 +21,6 @@ func (s *Service) kindOf(ctx context.Context, r pipeline.Result) (framework.Kind
 	return s.Kinds.Get(m.Framework)
 }
 
-// download streams a trained model.
-func (s *Service) download(w http.ResponseWriter, r *http.Request) {
-	result, err := s.trained(r)
-	if err != nil {
-		door.Problem(w, err)
-		return
-	}
-	f, err := s.format(r.Context(), result, r.URL.Query().Get("format"))
-	if err != nil {
-		door.Problem(w, err)
-		return
-	}
-	body, size, err := s.Artifacts.Get(r.Context(), result.Artifact+"/"+f.Blob)
-	if err != nil {
-		door.Problem(w, missing(err, result, f))
-		return
-	}
-	defer func() { _ = body.Close() }() // it was only read
-	w.Header().Set("Content-Type", f.Media)
-	w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
-	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": fileName(result) + f.Extension}))
-	if _, err := io.Copy(w, body); err != nil {
-		s.Log.DebugContext(r.Context(), "a download was broken off", "result", result.ID, "error", err)
-	}
-}
-
-// format looks up a format of a result's framework, the default where name is
-// empty.
-func (s *Service) format(ctx context.Context, r pipeline.Result, name string) (framework.Format, error) {
-	kind, err := s.kindOf(ctx, r)
-	if err != nil {
-		return framework.Format{}, err
-	}
-	f, ok := kind.Bundle.Format(name)
-	if !ok {
-		return f, pipeline.Invalidf("format", "%q is not known", name).WithHint("use %s", strings.Join(kind.Bundle.FormatNames(), " or "))
-	}
-	return f, nil
-}
-
 // trained reads the result of a request's path, which must have a model.
 func (s *Service) trained(r *http.Request) (result pipeline.Result, err error) {
 	id, err := door.PathID(r)
@@ -78,17 +35,6 @@ func (s *Service) trained(r *http.Request) (result pipeline.Result, err error) {
 		}
 	}
 	return result, err
-}
-
-// missing says why a finished result has no file of a format.
-func missing(err error, r pipeline.Result, f framework.Format) error {
-	if pipeline.KindOf(err) != pipeline.NotFound {
-		return err
-	}
-	return &pipeline.Error{
-		Kind: pipeline.NotFound, Field: "format", Reason: fmt.Sprintf("result %d has no %s file", r.ID, f.Name),
-		Hint: f.Lacking, Err: err,
-	}
 }
 
 // fileName is a name for a result's file that every file system takes.

@@ -82,7 +82,7 @@ func (s *Service) finished(ctx context.Context, e event.Event) (*event.Event, er
 		return nil, err
 	}
 	key := pipeline.ResultArtifact(o.Result, o.Attempt)
-	stored, err := s.stored(ctx, o.Result, key)
+	formats, err := s.stored(ctx, o, key)
 	if pipeline.KindOf(err) == pipeline.NotFound { // the result was deleted meanwhile
 		return nil, nil
 	}
@@ -90,26 +90,13 @@ func (s *Service) finished(ctx context.Context, e event.Event) (*event.Event, er
 		return nil, fmt.Errorf("end result %d: %w", o.Result, err)
 	}
 	return nil, s.conclude(ctx, o, func(r *pipeline.Result) {
-		if !stored {
+		if formats == nil {
 			fail(r, &pipeline.Error{Reason: "the training ended well but stored no model", Hint: "try again"})
 			return
 		}
-		r.Artifact = key
+		r.Artifact, r.Formats = key, formats
 		setStatus(r, pipeline.ResultFinished)
 	})
-}
-
-// stored reports whether the trained model of a result lies below key.
-func (s *Service) stored(ctx context.Context, id int64, key string) (bool, error) {
-	r, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (pipeline.Result, error) { return tx.Result(id) })
-	if err != nil {
-		return false, err
-	}
-	kind, err := s.kindOf(ctx, r)
-	if err != nil {
-		return false, err
-	}
-	return kind.Bundle.Trained.Exist(ctx, s.Artifacts, key)
 }
 
 // failed ends a result for the reason that its training gives.

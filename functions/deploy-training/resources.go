@@ -57,7 +57,9 @@ func (s *Service) resources() []door.Resource {
 	)
 	logs := door.One("GET /results/{id}/logs", "The last lines that the training wrote.", nil)
 	logs.Answer.Media = api.Text
-	model := door.One("GET /results/{id}/model", "The trained model, as a file.", nil, api.Param{Name: "format", Value: "", About: "of the file: savedmodel, keras or onnx"})
+	model := door.One("GET /results/{id}/model", "The trained model, as a file.", nil,
+		api.Param{Name: "format", Value: "", About: "of the file: savedmodel, keras, onnx, tflite or tflite-c"},
+		api.Param{Name: "quantize", Value: "", About: "of tflite and tflite-c, which are made by POST /results/{id}/convert first: float16 or int8"})
 	model.Answer.Media = "application/zip," + api.Binary
 	model.Errors = append(model.Errors, http.StatusConflict)
 	return []door.Resource{

@@ -214,6 +214,9 @@ func (s *Service) keep(ctx context.Context, call *door.Call, m pipeline.Model, r
 	if err := b.Trained.Put(ctx, s.Artifacts, r.Artifact, filepath.Join(dir, framework.ImportedTrained)); err != nil {
 		return err
 	}
+	if r.Formats, err = b.Have(ctx, s.Artifacts, r.Artifact, m.Export); err != nil {
+		return err
+	}
 	if m.Untrainable == "" {
 		m.Artifact = pipeline.ModelArtifact(m.ID, 1)
 		if err := b.Exported.Put(ctx, s.Artifacts, m.Artifact, filepath.Join(dir, framework.ImportedExported)); err != nil {

@@ -9,10 +9,12 @@
 package modelregister
 
 import (
+	"context"
 	"log/slog"
 
 	"github.com/kafkaml/kafkaml/shared/artifact"
 	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
 
@@ -25,10 +27,16 @@ type Deps struct {
 	Importers framework.Importers
 	Scratch   string // folder for exports under way; the system's when empty
 	Log       *slog.Logger
+	// Reread reads records of the stream of a training again: so many of those
+	// that trained, and so many of those that did not.
+	Reread func(ctx context.Context, job pipeline.TrainingJob, samples, tests int) (framework.Reread, error)
 }
 
 // Service holds the rules of models and configurations.
-type Service struct{ Deps }
+type Service struct {
+	Deps
+	converting chan struct{} // holds the conversion that is under way
+}
 
 // NewService gives the step without its HTTP side.
-func NewService(deps Deps) *Service { return &Service{Deps: deps} }
+func NewService(deps Deps) *Service { return &Service{Deps: deps, converting: make(chan struct{}, 1)} }

@@ -26,6 +26,7 @@ func (s *Service) Function() door.Function {
 			eventing.ModelImport:         s.importModel,
 			eventing.ModelUpdate:         s.update,
 			eventing.ModelDelete:         s.remove,
+			eventing.ResultConvert:       s.convert,
 			eventing.ConfigurationCreate: s.createConfiguration,
 			eventing.ConfigurationUpdate: s.updateConfiguration,
 			eventing.ConfigurationDelete: s.deleteConfiguration,
@@ -36,12 +37,13 @@ func (s *Service) Function() door.Function {
 			{Pattern: "POST /models/import", Type: eventing.ModelImport, Made: "/models", Upload: s.upload()},
 			{Pattern: "PUT /models/{id}", Type: eventing.ModelUpdate},
 			{Pattern: "DELETE /models/{id}", Type: eventing.ModelDelete},
+			{Pattern: "POST /results/{id}/convert", Type: eventing.ResultConvert},
 			{Pattern: "POST /configurations", Type: eventing.ConfigurationCreate, Made: "/configurations"},
 			{Pattern: "PUT /configurations/{id}", Type: eventing.ConfigurationUpdate},
 			{Pattern: "DELETE /configurations/{id}", Type: eventing.ConfigurationDelete},
 		},
 		Resources: s.resources(),
-		Facts:     []string{"io.kafkaml.model.", "io.kafkaml.configuration."},
+		Facts:     []string{"io.kafkaml.model.", "io.kafkaml.configuration.", eventing.ResultConverting, eventing.ResultConverted},
 		Ready:     func(context.Context) error { return s.Builders.Health() },
 	}
 }

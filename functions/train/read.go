@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -37,7 +38,7 @@ func (t *training) read(ctx context.Context, d *features.Decoder) (err error) {
 			total += r.Length
 		}
 	}
-	if t.cache, err = newCache(t.scratch, d.Inputs(), d.Labels(), samples(d, total), memoryBytes); err != nil {
+	if t.cache, err = newCache(t.scratch, d.Inputs(), d.Labels(), samples(d, total), cmp.Or(t.Memory, memoryBytes)); err != nil {
 		return err
 	}
 	t.values = newValues(d, t.Job.Export)

@@ -37,6 +37,7 @@ type Config struct {
 	Schemas    schemas.Config
 	Artifacts  string // URL of the store of models
 	Words      int    // how many different words of a layer are counted at most; 0: the default
+	Memory     int64  // bytes that a decoded stream may take in memory; 0: the default
 	Scratch    string // folder for the cache and the models; the system's when empty
 	Emitter    *eventing.Emitter
 	Log        *slog.Logger

@@ -7,8 +7,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
@@ -29,6 +31,19 @@ type Format struct {
 	Extension string
 	Media     string // media type
 	Lacking   string // why a finished result may have none; empty: it always has one
+	// Made says that a Converter makes it when it is asked for, in any of
+	// pipeline.Quantizes: Blob is then the name of its first part.
+	Made  bool
+	Unfit func(pipeline.Export) string // why no model of such an export has it; empty where it may
+}
+
+// Key is the blob that keeps the format, in such numbers.
+func (f Format) Key(q pipeline.Quantize) string {
+	if !f.Made || q == pipeline.NotQuantized {
+		return f.Blob
+	}
+	ext := path.Ext(f.Blob)
+	return strings.TrimSuffix(f.Blob, ext) + "." + string(q) + ext
 }
 
 // Format looks up a format, the default where name is empty.

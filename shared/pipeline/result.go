@@ -175,36 +175,37 @@ func (r Result) Doubts() []string {
 // Result is the training of one model of a deployment on a datasource, or a model
 // that was trained elsewhere and imported, which is of none of them.
 type Result struct {
-	ID            int64        `json:"id" minimum:"1"`
-	Deployment    int64        `json:"deployment" description:"0 where the model was imported"`
-	Configuration int64        `json:"configuration" description:"0 where the model was imported"`
-	Model         int64        `json:"model"`
-	ModelName     string       `json:"model_name"`
-	ModelVersion  int          `json:"model_version"`
-	Datasource    int64        `json:"datasource,omitempty" description:"absent while it waits for one"`
-	Imported      *Imported    `json:"imported,omitempty" description:"the file that the model was imported from, which is finished at once"`
-	Status        ResultStatus `json:"status"`
-	StatusChanged time.Time    `json:"status_changed"`
-	Reason        string       `json:"reason,omitempty"`
-	Hint          string       `json:"hint,omitempty"`
-	Attempt       int          `json:"attempt" description:"1 for the first Job; a retry or a restart adds one"`
-	Lost          int          `json:"lost,omitempty" description:"Jobs that vanished since the last retry"`
-	Cut           bool         `json:"cut,omitempty" description:"the service ended in order while it trained: its next start is no loss"`
-	Engine        Engine       `json:"engine,omitempty"`
-	EngineReason  string       `json:"engine_reason,omitempty" description:"the figures that chose the engine"`
-	EpochsDone    int          `json:"epochs_done"`
-	EpochsTotal   int          `json:"epochs_total"`
-	Metrics       SplitMetrics `json:"metrics"`
-	Split         *SplitAudit  `json:"split,omitempty"`
-	Confusion     *Confusion   `json:"confusion,omitempty"`
-	Unsound       string       `json:"unsound,omitempty" description:"what of its model is NaN or infinite, so that its predictions will be, too"`
-	Lineage       Lineage      `json:"lineage"`
-	Artifact      string       `json:"artifact,omitempty" description:"key prefix of the trained model"`
-	Serving       *Serving     `json:"serving,omitempty" description:"what its model can be served by"`
-	Seconds       float64      `json:"seconds,omitempty" description:"from the Job's start to its end"`
-	Created       time.Time    `json:"created"`
-	Started       *time.Time   `json:"started,omitempty" nullable:"false"`
-	Finished      *time.Time   `json:"finished,omitempty" nullable:"false"`
+	ID            int64         `json:"id" minimum:"1"`
+	Deployment    int64         `json:"deployment" description:"0 where the model was imported"`
+	Configuration int64         `json:"configuration" description:"0 where the model was imported"`
+	Model         int64         `json:"model"`
+	ModelName     string        `json:"model_name"`
+	ModelVersion  int           `json:"model_version"`
+	Datasource    int64         `json:"datasource,omitempty" description:"absent while it waits for one"`
+	Imported      *Imported     `json:"imported,omitempty" description:"the file that the model was imported from, which is finished at once"`
+	Status        ResultStatus  `json:"status"`
+	StatusChanged time.Time     `json:"status_changed"`
+	Reason        string        `json:"reason,omitempty"`
+	Hint          string        `json:"hint,omitempty"`
+	Attempt       int           `json:"attempt" description:"1 for the first Job; a retry or a restart adds one"`
+	Lost          int           `json:"lost,omitempty" description:"Jobs that vanished since the last retry"`
+	Cut           bool          `json:"cut,omitempty" description:"the service ended in order while it trained: its next start is no loss"`
+	Engine        Engine        `json:"engine,omitempty"`
+	EngineReason  string        `json:"engine_reason,omitempty" description:"the figures that chose the engine"`
+	EpochsDone    int           `json:"epochs_done"`
+	EpochsTotal   int           `json:"epochs_total"`
+	Metrics       SplitMetrics  `json:"metrics"`
+	Split         *SplitAudit   `json:"split,omitempty"`
+	Confusion     *Confusion    `json:"confusion,omitempty"`
+	Unsound       string        `json:"unsound,omitempty" description:"what of its model is NaN or infinite, so that its predictions will be, too"`
+	Lineage       Lineage       `json:"lineage"`
+	Artifact      string        `json:"artifact,omitempty" description:"key prefix of the trained model"`
+	Serving       *Serving      `json:"serving,omitempty" description:"what its model can be served by"`
+	Formats       []ModelFormat `json:"formats,omitempty" description:"in which its model is kept, can be made, or cannot be had"`
+	Seconds       float64       `json:"seconds,omitempty" description:"from the Job's start to its end"`
+	Created       time.Time     `json:"created"`
+	Started       *time.Time    `json:"started,omitempty" nullable:"false"`
+	Finished      *time.Time    `json:"finished,omitempty" nullable:"false"`
 }
 
 // Means are those of its SplitAudit, nil where there are none.

@@ -53,7 +53,7 @@ func (b *bench) download(ctx context.Context, v *served, format, path string) (e
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	_, err = b.client.Download(ctx, v.result.ID, format, f)
+	_, err = b.client.Download(ctx, v.result.ID, pipeline.FormatKey{Name: format}, f)
 	return err
 }
 

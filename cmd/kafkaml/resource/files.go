@@ -16,25 +16,73 @@ import (
 	"github.com/kafkaml/kafkaml/client"
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/terminal"
+	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
 // fetching is one invocation of download.
 type fetching struct {
-	env        *cli.Env
-	format, to string
-	force      bool
+	env     *cli.Env
+	key     pipeline.FormatKey
+	format  framework.Format // of key
+	samples int
+	to      string
+	force   bool
+}
+
+// check completes and checks what the flags say.
+func (f *fetching) check(quantize string) error {
+	kinds := f.env.Frameworks.Kinds()
+	formats := kinds.Formats()
+	f.key.Quantize = pipeline.Quantize(quantize)
+	var known bool
+	if f.format, known = kinds.Format(f.key.Name); !known || !slices.Contains(formats, f.key.Name) {
+		return cli.Usagef("--format %q is none of %s", f.key.Name, strings.Join(formats, ", "))
+	}
+	switch {
+	case !slices.Contains(pipeline.Quantizes(), f.key.Quantize):
+		return cli.Usagef("--quantize %q is neither %s nor %s", quantize, pipeline.QuantizeFloat16, pipeline.QuantizeInt8)
+	case quantize != "" && !f.format.Made:
+		return cli.Usagef("--quantize is for %s and %s: %s is kept as it was trained", pipeline.TFLite, pipeline.TFLiteC, f.key.Name)
+	case f.samples != 0 && f.key.Quantize != pipeline.QuantizeInt8:
+		return cli.Usagef("--samples is for --quantize %s, which takes the ranges of values from them", pipeline.QuantizeInt8)
+	case f.samples < 0:
+		return cli.Usagef("--samples is a number of records")
+	}
+	return nil
+}
+
+// made has the model converted where it is not kept as asked.
+func (f *fetching) made(ctx context.Context, c *client.Client, r pipeline.Result) error {
+	if !f.format.Made {
+		return nil
+	}
+	form := pipeline.ConversionForm{Format: f.key.Name, Quantize: f.key.Quantize, Samples: f.samples}
+	kept, _ := r.Format(f.key)
+	if kept.Size == 0 || f.samples != 0 && kept.Samples != f.samples {
+		r, err := convert(ctx, f.env, c, r, form)
+		if err != nil {
+			return err
+		}
+		kept, _ = r.Format(f.key)
+	}
+	for _, said := range append([]string{costs(kept)}, kept.Notes...) {
+		if said != "" {
+			f.env.Note("%s: %s", f.key, terminal.Plain(said))
+		}
+	}
+	return nil
 }
 
 func download(env *cli.Env, k kind[pipeline.Result]) *cobra.Command {
-	f, formats := fetching{env: env}, env.Frameworks.Kinds().Formats()
+	f, formats, quantize := fetching{env: env}, env.Frameworks.Kinds().Formats(), ""
 	cmd := &cobra.Command{
 		Use: "download RESULT", Short: "Save a trained model", Args: cli.Args("RESULT"),
-		Example:           "  " + env.Program + " results download 3 --format keras",
+		Example:           "  " + env.Program + " results download 3 --format keras\n  " + env.Program + " results download 3 --format tflite --quantize int8 --samples 100",
 		ValidArgsFunction: cli.First(k.complete()),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !slices.Contains(formats, f.format) {
-				return cli.Usagef("--format %q is none of %s", f.format, strings.Join(formats, ", "))
+			if err := f.check(quantize); err != nil {
+				return err
 			}
 			c, err := env.Client(cmd.Context())
 			if err != nil {
@@ -45,21 +93,27 @@ func download(env *cli.Env, k kind[pipeline.Result]) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return k.printRead(c.Results().URL(fmt.Sprint(id), "model") + "?format=" + f.format)
+				return k.printRead(c.ModelURL(id, f.key))
 			}
 			r, err := k.find(cmd.Context(), c, args[0])
 			if err != nil {
+				return err
+			}
+			if err := f.made(cmd.Context(), c, r); err != nil {
 				return err
 			}
 			return f.save(cmd.Context(), c, r)
 		},
 	}
 	env.CurlFlag(cmd)
-	cmd.Flags().StringVar(&f.format, "format", formats[0], "one of "+strings.Join(formats, ", "))
+	cmd.Flags().StringVar(&f.key.Name, "format", formats[0], "one of "+strings.Join(formats, ", ")+"; tflite and tflite-c, an array for C, are made at the first download and kept")
+	cmd.Flags().StringVar(&quantize, "quantize", "", "numbers of a tflite: float16, or int8 for all of them (default: as trained)")
+	cmd.Flags().IntVar(&f.samples, "samples", 0, fmt.Sprintf("`RECORDS` of the result's stream that int8 takes the ranges of values from (default: %d)", pipeline.DefaultSamples))
 	cmd.Flags().StringVar(&f.to, "to", "", "`FILE` to write; - is standard output (default: the model's name and the result's id)")
 	cmd.Flags().BoolVar(&f.force, "force", false, "write over a file that is there")
 	// The flag exists, so this cannot fail.
 	_ = cmd.RegisterFlagCompletionFunc("format", cli.Choices(formats...))
+	_ = cmd.RegisterFlagCompletionFunc("quantize", cli.Choices(string(pipeline.QuantizeFloat16), string(pipeline.QuantizeInt8)))
 	return cmd
 }
 
@@ -67,13 +121,15 @@ func download(env *cli.Env, k kind[pipeline.Result]) *cobra.Command {
 // name is whole.
 func (f fetching) save(ctx context.Context, c *client.Client, r pipeline.Result) error {
 	if f.to == "-" {
-		_, err := c.Download(ctx, r.ID, f.format, f.env.Out)
+		_, err := c.Download(ctx, r.ID, f.key, f.env.Out)
 		return err
 	}
 	file := f.to
 	if file == "" {
-		format, _ := f.env.Frameworks.Kinds().Format(f.format) // it was checked
-		file = fileName(r, format.Extension)
+		file = fileName(r, f.format.Extension)
+		if f.key.Quantize != pipeline.NotQuantized {
+			file = fileName(r, "-"+string(f.key.Quantize)+f.format.Extension)
+		}
 	}
 	if _, err := os.Lstat(file); err == nil && !f.force {
 		return &pipeline.Error{
@@ -99,7 +155,7 @@ func (f fetching) write(ctx context.Context, c *client.Client, r pipeline.Result
 			err = errors.Join(err, ignoreAbsent(os.Remove(part.Name())))
 		}
 	}()
-	n, err = c.Download(ctx, r.ID, f.format, part)
+	n, err = c.Download(ctx, r.ID, f.key, part)
 	if err := errors.Join(err, part.Chmod(0o644), part.Close()); err != nil {
 		return n, err
 	}

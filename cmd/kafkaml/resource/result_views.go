@@ -39,6 +39,12 @@ func showResult(w io.Writer, r pipeline.Result) error {
 	if err := showConfusion(w, r.Confusion); err != nil {
 		return err
 	}
+	if len(r.Formats) > 0 {
+		fmt.Fprintln(w)
+		if err := terminal.Table(w, []string{"FORMAT", "QUANTIZE", "SIZE", ""}, formatsView(r)); err != nil {
+			return err
+		}
+	}
 	return showLineage(w, r.Lineage)
 }
 

@@ -13,8 +13,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/kafkaml/kafkaml/shared/framework"
 )
 
 // startTime is how long the zygote may take to fork before it counts as hung.
@@ -41,13 +39,10 @@ var (
 	errDisk = errors.New("the model writes too many files")
 )
 
-// run has one child build the model, and export it into scratch or train it one
-// step on a batch, and returns its exit code when it is dead. A killed child's
-// error says why it was killed.
-func (j *job) run(ctx context.Context, z *zygote, s framework.Source, b *batch, scratch string) (int, error) {
-	texts, err := json.Marshal(map[string]any{
-		"imports": s.Imports, "source": s.Text, "label": map[string]any{"dtype": s.Label.DType, "shape": s.Label.Shape}, "batch": b,
-	})
+// run has one child do what is asked and returns its exit code when it is dead.
+// A killed child's error says why it was killed.
+func (j *job) run(ctx context.Context, z *zygote, asked any, scratch string) (int, error) {
+	texts, err := json.Marshal(asked)
 	if err != nil {
 		return 0, err
 	}

@@ -141,6 +141,23 @@ func (w *Worker) child(ctx context.Context, s framework.Source, b *batch, judge 
 	if err := checkTexts(s.Imports, s.Text); err != nil {
 		return err
 	}
+	texts := lines{s.Imports, s.Text}
+	asked := map[string]any{
+		"imports": s.Imports, "source": s.Text, "label": map[string]any{"dtype": s.Label.DType, "shape": s.Label.Shape}, "batch": b,
+	}
+	return w.fork(ctx, func(string) (any, error) { return asked, nil }, func(c *done, code int, err error) error {
+		c.texts = texts
+		if c.report, err = c.judge(ctx, code, err, texts); err != nil {
+			return err
+		}
+		return judge(c)
+	})
+}
+
+// fork has a child do what lay asks for, which may put files for it into its
+// scratch folder, and judge look at how it ended and at what it leaves while
+// that is there.
+func (w *Worker) fork(ctx context.Context, lay func(scratch string) (any, error), judge func(c *done, code int, err error) error) error {
 	select {
 	case w.slots <- struct{}{}:
 		defer func() { <-w.slots }()
@@ -159,13 +176,13 @@ func (w *Worker) child(ctx context.Context, s framework.Source, b *batch, judge 
 		return unavailable(err)
 	}
 	defer w.removeScratch(scratch)
-	j := &job{id: w.ids.Add(1), limits: w.limits, started: make(chan int, 1), exited: make(chan int, 1)}
-	code, err := j.run(ctx, z, s, b, scratch)
-	c := &done{job: j, zygote: z, scratch: scratch, texts: lines{s.Imports, s.Text}}
-	if c.report, err = j.judge(ctx, code, err, c.texts); err != nil {
+	asked, err := lay(scratch)
+	if err != nil {
 		return err
 	}
-	return judge(c)
+	j := &job{id: w.ids.Add(1), limits: w.limits, started: make(chan int, 1), exited: make(chan int, 1)}
+	code, err := j.run(ctx, z, asked, scratch)
+	return judge(&done{job: j, zygote: z, scratch: scratch}, code, err)
 }
 
 func (w *Worker) removeScratch(dir string) {

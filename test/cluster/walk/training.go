@@ -224,7 +224,7 @@ func (w *walk) train(ctx context.Context, r *row) (err error) {
 // download fetches the trained model in both formats.
 func (w *walk) download(ctx context.Context, r *row) error {
 	for _, format := range []string{"savedmodel", "keras"} {
-		n, err := w.client.Download(ctx, w.results[0].ID, format, io.Discard)
+		n, err := w.client.Download(ctx, w.results[0].ID, pipeline.FormatKey{Name: format}, io.Discard)
 		if err != nil {
 			return err
 		}

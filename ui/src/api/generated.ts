@@ -328,6 +328,15 @@ export interface Field {
   whole?: boolean
 }
 export type Format = 'RAW' | 'AVRO' | 'JSON' | 'PROTOBUF' | 'TELEGRAF_STR_JSON'
+export interface FormatTensor {
+  dtype: string
+  name: string
+  /** value = scale * (number - zero_point); absent where numbers are values */
+  scale?: number
+  /** with the batch, -1 where a size is open */
+  shape: number[]
+  zero_point?: number
+}
 export interface Half {
   /** why the first one that is of a kind, and not to be read, cannot be read */
   fault?: string
@@ -571,6 +580,26 @@ export interface ModelForm {
   /** Keras code that leaves a compiled model in the variable model */
   source: string
 }
+export interface ModelFormat {
+  /** in the order of the file */
+  inputs?: FormatTensor[]
+  /** of the format: savedmodel, keras, onnx, tflite or tflite-c */
+  name: string
+  /** what a person should know of it */
+  notes?: string[]
+  /** in the order of the file */
+  outputs?: FormatTensor[]
+  /** what the conversion costs */
+  quality?: Quality
+  /** numbers of the weights: float16 or int8; absent: as trained */
+  quantize?: string
+  /** records that quantization took the ranges of values from */
+  samples?: number
+  /** bytes of the file; absent where it is not kept */
+  size?: number
+  /** why the model does not have it */
+  why?: string
+}
 export type OnNaN = 'fail' | 'keep'
 export type Order = 'partition'
 export interface Origin {
@@ -640,6 +669,17 @@ export interface Proposal {
   /** what is to be decided, or does not fit */
   notes: string[]
 }
+export interface Quality {
+  after: number
+  before: number
+  /** root mean square of the outputs' differences, relative to that of the outputs */
+  difference: number
+  /** accuracy or mean_absolute_error; absent for a model that has neither */
+  metric?: string
+  records: number
+  /** test or validation */
+  split: string
+}
 export interface Range {
   length: number
   offset: number
@@ -686,6 +726,8 @@ export interface Result {
   epochs_done: number
   epochs_total: number
   finished?: string
+  /** in which its model is kept, can be made, or cannot be had */
+  formats?: ModelFormat[]
   hint?: string
   id: number
   /** the file that the model was imported from, which is finished at once */
@@ -919,6 +961,14 @@ export const frameworks: { name: string; engines: string[]; formats: { name: str
       {
         "name": "onnx",
         "title": "ONNX"
+      },
+      {
+        "name": "tflite",
+        "title": "TFLite"
+      },
+      {
+        "name": "tflite-c",
+        "title": "TFLite for C"
       }
     ]
   },

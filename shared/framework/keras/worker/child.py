@@ -1,4 +1,4 @@
-"""One request: the fences, the person's source, the export or one training step, the result.
+"""One request: the fences, the person's source, the export or one training step, the result; or the conversion of a trained model.
 
 From the first line of the person's source on, nothing in this process can be
 believed; the Go side checks what it says and what it leaves.
@@ -20,6 +20,7 @@ _CONVERSION = 20  # seconds of processor time
 
 def preload():
     """Imports what a request would import, without starting the eager context."""
+    import convert  # noqa: F401
     import export  # noqa: F401
     import onnx_form  # noqa: F401
     import trial  # noqa: F401
@@ -121,7 +122,11 @@ def main(request, descriptors, zygote, sites, worker):
     except fences.Missing as e:
         report = {"missing": str(e)}
     else:
-        if texts.get("batch"):
+        if texts.get("convert"):
+            import convert
+
+            report = convert.run(texts["convert"], scratch)
+        elif texts.get("batch"):
             report = source.attempt(texts["imports"], texts["source"], texts["batch"], texts["label"])
         else:
             report, exporter = source.export(texts["imports"], texts["source"], out, texts["label"])
