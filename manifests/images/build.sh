@@ -7,7 +7,7 @@
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 out=$1 bin=$2 toolchain=$3 tag=${4:-local}
-tf=$toolchain/tensorflow-2.21.0 onnx=$toolchain/onnx-1.32.0-1.23.2-1.17.0
+tf=$toolchain/tensorflow-2.21.0 onnx=$toolchain/onnx-1.28.0-1.23.2-1.17.0
 mkdir -p "$out"
 mkimage=$out/mkimage
 (cd "$here/../../test/cluster/src/tools" && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$mkimage" ./cmd/mkimage)
@@ -37,7 +37,7 @@ layer tensorflow-2.21.0-onnx "$l/libtensorflow_cc.so.2=$site/site/tensorflow/lib
   "$onnx/lib/libonnxruntime.so=/usr/local/lib/libonnxruntime.so" \
   $(libraries "$l/libtensorflow_cc.so.2" "$l/libtensorflow_framework.so.2") $names
 # ONNX Runtime lies where the programs look for it: in ../lib.
-layer onnxruntime-1.32.0 "$onnx/lib/libonnxruntime.so=/usr/local/lib/libonnxruntime.so" \
+layer onnxruntime-1.28.0 "$onnx/lib/libonnxruntime.so=/usr/local/lib/libonnxruntime.so" \
   $(libraries "$bin/kafkaml-predict" "$onnx/lib/libonnxruntime.so") $names
 python=$(cat "$tf/python"); minor=${python##*python}
 layer "keras-$minor-onnx" "$python=$python" "/usr/lib/python$minor=/usr/lib/python$minor=-test,idlelib,ensurepip,config-*" \
@@ -48,7 +48,7 @@ layer "keras-$minor-onnx" "$python=$python" "/usr/lib/python$minor=/usr/lib/pyth
 
 "$mkimage" -name "dev.local/kafkaml:$tag" -o "$out/kafkaml.tar" -entrypoint /usr/local/bin/kafkaml "$base" "$bin/kafkaml=/usr/local/bin/kafkaml"
 "$mkimage" -name "dev.local/kafkaml-predict:$tag" -o "$out/kafkaml-predict.tar" -entrypoint /usr/local/bin/kafkaml-predict \
-  -env "PATH=/usr/local/bin" -base "$out/onnxruntime-1.32.0.layer" "$base" "$bin/kafkaml-predict=/usr/local/bin/kafkaml-predict"
+  -env "PATH=/usr/local/bin" -base "$out/onnxruntime-1.28.0.layer" "$base" "$bin/kafkaml-predict=/usr/local/bin/kafkaml-predict"
 "$mkimage" -name "dev.local/kafkaml-tensorflow:$tag" -o "$out/kafkaml-tensorflow.tar" -entrypoint /usr/local/bin/kafkaml-tensorflow \
   -env "PATH=/usr/local/bin,LD_LIBRARY_PATH=$site/lib,TF_CPP_MIN_LOG_LEVEL=2" -base "$out/tensorflow-2.21.0-onnx.layer" \
   "$base" "$bin/kafkaml-tensorflow=/usr/local/bin/kafkaml-tensorflow"

@@ -20,7 +20,7 @@ const (
 	ConfluentVersion  = "2.16.1" // of confluent-kafka for Python
 	TritonVersion     = "2.73.0" // of tritonclient for Python
 
-	ONNXRuntimeVersion = "1.32.0"
+	ONNXRuntimeVersion = "1.28.0"
 	ONNXVersion        = "1.23.2" // of onnx for Python
 	TF2ONNXVersion     = "1.17.0"
 )

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -30,9 +29,6 @@ const (
 	leastPatience = time.Second
 	// patientFor is how many times longer than the last one a batch may take.
 	patientFor = 20
-	// largeFile is how large a model's file is for its memory to be given back at
-	// once.
-	largeFile = 8 << 20
 )
 
 // Predictor runs an ONNX graph. It may be used by any number of goroutines, each
@@ -71,17 +67,14 @@ func openPredictor(o framework.PredictorOptions) (*Predictor, error) {
 	if err := p.describe(o.Export); err != nil {
 		return nil, err
 	}
-	size, err := p.load(filepath.Join(o.Dir, onnxmodel.Model.Path), o)
-	if err != nil {
+	if err := p.load(filepath.Join(o.Dir, onnxmodel.Model.Path), o); err != nil {
 		return nil, err
-	}
-	if size > largeFile {
-		debug.FreeOSMemory()
 	}
 	if err := p.warm(); err != nil {
 		_ = p.Close()
 		return nil, err
 	}
+	giveBack()
 	return p, nil
 }
 
@@ -132,34 +125,34 @@ func typeOf(what string, t pipeline.Tensor) (codec.DType, error) {
 	return d, nil
 }
 
-// load opens the session and gives the size of the file, from which nothing is
-// read once it is open.
-func (p *Predictor) load(file string, o framework.PredictorOptions) (size int, err error) {
+// load opens the session.
+func (p *Predictor) load(file string, o framework.PredictorOptions) error {
 	want, err := onnxgraph.WantOf(o.Export)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	model, err := os.ReadFile(file) // #nosec G304 -- below a folder of ours
 	if err != nil {
-		return 0, &pipeline.Error{Op: "open model", Kind: pipeline.Internal, Reason: "the model cannot be read: " + err.Error(), Err: err}
+		return &pipeline.Error{Op: "open model", Kind: pipeline.Internal, Reason: "the model cannot be read: " + err.Error(), Err: err}
 	}
 	if err := onnxgraph.Verify(model, want); err != nil {
-		return 0, err
+		return err
 	}
 	if err := start(); err != nil {
-		return 0, err
+		return err
 	}
-	if p.session, err = open(model, want, o.Threads); err != nil {
-		return 0, &pipeline.Error{Op: "open model", Kind: pipeline.Internal, Reason: "ONNX Runtime cannot load the model: " + plain(err), Err: err}
+	p.session, err = open(model, want, o.Threads)
+	if err != nil {
+		return &pipeline.Error{Op: "open model", Kind: pipeline.Internal, Reason: "ONNX Runtime cannot load the model: " + plain(err), Err: err}
 	}
 	for range p.pace.Calls() {
 		c, err := newCall(len(p.inputs))
 		if err != nil {
-			return 0, errors.Join(err, p.Close())
+			return errors.Join(err, p.Close())
 		}
 		p.calls = append(p.calls, c)
 	}
-	return len(model), nil
+	return nil
 }
 
 // open loads a graph whose calls run on their caller's thread, an operation on
