@@ -80,10 +80,24 @@ func (t *training) open(ctx context.Context, d *features.Decoder) error {
 	if err != nil {
 		return err
 	}
+	plan, records := t.plan(), int64(0)
+	for _, r := range t.Job.Ranges {
+		records += r.Length
+	}
 	t.trainer, err = t.framework.OpenTrainer(framework.TrainerOptions{
 		Dir: dir, Export: t.Job.Export, Inputs: d.Inputs(), Labels: d.Labels(), Batch: t.Job.BatchSize, GPU: t.Job.GPUs > 0,
+		Plan: &plan, Records: records,
 	})
 	return err
+}
+
+// plan is the training that the Job describes, without its splits.
+func (t *training) plan() framework.Plan {
+	k, v := t.Job.TrainingKwargs, t.Job.ValidationKwargs
+	return framework.Plan{
+		BatchSize: t.Job.BatchSize, Epochs: k.Epochs, InitialEpoch: k.InitialEpoch, StepsPerEpoch: k.StepsPerEpoch,
+		ClassWeight: k.ClassWeight, ValidationSteps: v.Steps, ValidationFreq: k.ValidationFreq, Engine: t.Job.Engine,
+	}
 }
 
 // split divides the cache and counts what each part holds.
@@ -150,15 +164,12 @@ func (t *training) adapt(ctx context.Context) error {
 
 // fit trains, each epoch reported as it ends.
 func (t *training) fit(parent context.Context) error {
-	k, v := t.Job.TrainingKwargs, t.Job.ValidationKwargs
-	t.report.total(k.Epochs)
+	plan := t.plan()
+	plan.Validation = t.validation
+	t.report.total(plan.Epochs)
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
-	report, err := t.trainer.Fit(ctx, t.train, framework.Plan{
-		BatchSize: t.Job.BatchSize, Epochs: k.Epochs, InitialEpoch: k.InitialEpoch, StepsPerEpoch: k.StepsPerEpoch,
-		ClassWeight: k.ClassWeight, Validation: t.validation, ValidationSteps: v.Steps, ValidationFreq: k.ValidationFreq,
-		Engine: t.Job.Engine,
-	}, framework.Watch{Stage: t.report.stage, Epoch: func(e pipeline.Epoch) {
+	report, err := t.trainer.Fit(ctx, t.train, plan, framework.Watch{Stage: t.report.stage, Epoch: func(e pipeline.Epoch) {
 		t.lastEpoch = e
 		t.report.epoch(e)
 		if err := t.judge(e); err != nil {

@@ -15,6 +15,11 @@ type TrainerOptions struct {
 	Inputs, Labels []codec.Tensor // as the stream holds them, in the model's order
 	Batch          int            // records of a step
 	GPU            bool
+
+	// Plan is what Fit will be told of, but for its splits, on at most so many
+	// records, where that is known: what it has no use for need not be loaded.
+	Plan    *Plan
+	Records int64
 }
 
 // Trainer trains one exported model. It is not safe for concurrent use.

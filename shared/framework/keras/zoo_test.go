@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/framework/keras/savedmodel"
 	"github.com/kafkaml/kafkaml/shared/framework/onnx/onnxmodel"
 )
 
@@ -40,6 +41,48 @@ var withoutONNX = map[string]string{
 	"text":            "StringLookup has no ONNX form",
 }
 
+// draws counts the random draws in what XLA compiles of an export, and those that
+// leave the algorithm open, on which XLA spends 100 times as long.
+func draws(t *testing.T, dir string) (left, all int) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, "model", "saved_model.pb"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := savedmodel.Parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	var count func(name string)
+	count = func(name string) {
+		f := m.Functions[name]
+		if f == nil || seen[name] {
+			return
+		}
+		seen[name] = true
+		for _, n := range f.Nodes {
+			switch {
+			case n.Op == "StatelessRandomGetKeyCounter":
+				left++
+			case strings.HasPrefix(n.Op, "StatelessRandom"):
+				all++
+			}
+			for _, a := range n.Attrs {
+				for _, called := range a.Calls {
+					count(called)
+				}
+			}
+		}
+	}
+	for name, f := range m.Functions {
+		if _, compiled := f.Attrs["_XlaMustCompile"]; compiled {
+			count(name)
+		}
+	}
+	return left, all
+}
+
 // TestZoo exports and verifies every family of models. It fails where Keras
 // uses an operation that the allow list lacks, and where a family has no ONNX
 // form that should have one.
@@ -58,6 +101,9 @@ func TestZoo(t *testing.T) {
 			}
 			if _, err := os.Stat(filepath.Join(dir, onnxmodel.Open.Path)); (err == nil) != (e.NoONNX == "") {
 				t.Errorf("%s: %v, and the reason is %q", onnxmodel.Open.Path, err, e.NoONNX)
+			}
+			if left, all := draws(t, dir); left > 0 || name == "convolutions" && all == 0 {
+				t.Errorf("of %d random draws in what XLA compiles, %d leave the algorithm open", all, left)
 			}
 			if len(e.Layers) == 0 || e.Parameters == 0 || len(e.Metrics) == 0 || e.Metrics[0] != "loss" {
 				t.Errorf("description is thin: %+v", e)

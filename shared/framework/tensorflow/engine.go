@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/kafkaml/kafkaml/shared/framework"
@@ -29,19 +31,21 @@ const (
 	// no less with three.
 	atOnce = 2
 
-	// xlaOperations is how many matrix operations a second XLA reaches on a
-	// core: some times fewer than Eigen's, which the graph uses. What XLA
-	// does away with is the dispatch of operations, 100 to 200 us a step: a
-	// step that it would compute for longer is not for it.
-	xlaOperations = 10e9
-	xlaLongest    = 200 * time.Microsecond
+	// xlaConvolved is how many operations a second XLA reaches on a core where
+	// layers convolve: 15 times fewer than the graph, which a step that it would
+	// compute for longer than xlaLongest cannot make good. Matrix products it
+	// computes as fast as the graph does.
+	xlaConvolved = 10e9
+	xlaLongest   = 200 * time.Microsecond
 
-	// worthCompiling is from how many steps on XLA's compilation, a second or
-	// more, is repaid.
-	worthCompiling = 15_000
-	compileMargin  = 1.3 // how much faster than the graph it must be
+	// worthCompiling is from how many steps on XLA's compilation is repaid, 0.3 s
+	// to a second or more: what XLA does away with is the dispatch of operations,
+	// 100 to 200 us a step.
+	worthCompiling = 6_000
+	compileMargin  = 1.2 // how much faster than the graph it must be
+	hopeless       = 2   // how much slower it is where nothing more is measured
 
-	measureFor   = 40 * time.Millisecond // of steps, for one figure
+	measureFor   = 10 * time.Millisecond // of steps, for one figure
 	measureTurns = 3                     // figures, of which the least counts
 )
 
@@ -62,13 +66,23 @@ func ThreadsFor(e pipeline.Export, batch int) Threads {
 	return Threads{IntraOp: 1, InterOp: 1}
 }
 
+// xlaAlone estimates how long XLA would take for what it computes slowly of a
+// step, whatever else it saves: 0 where no layer convolves, as far as the layers
+// tell.
+func xlaAlone(e pipeline.Export, batch int) time.Duration {
+	if !slices.ContainsFunc(e.Layers, func(l pipeline.Layer) bool { return strings.Contains(l.Class, "Conv") }) {
+		return 0
+	}
+	return time.Duration(operations(e, batch) / xlaConvolved * float64(time.Second))
+}
+
 // choose decides what runs the steps, the plain graph or XLA, and fills
 // report.
 func (t *Trainer) choose(ctx context.Context, f *feeder, p framework.Plan, w framework.Watch, report *framework.FitReport) (runner, error) {
 	report.Engine = kerasmodel.Graph
 	e := t.options.Export
 	later := report.Steps - int64(batches(f.split.Len(), f.batch)) // those after the first pass
-	alone := time.Duration(operations(e, p.BatchSize) / xlaOperations * float64(time.Second))
+	alone := xlaAlone(e, p.BatchSize)
 	switch {
 	case p.Engine == kerasmodel.XLA && t.holdsText():
 		return runner{}, pipeline.Invalidf("engine", "xla cannot run a model that takes or gives text").WithHint("leave the engine at auto")
@@ -82,14 +96,14 @@ func (t *Trainer) choose(ctx context.Context, f *feeder, p framework.Plan, w fra
 		report.Reason = "pinned by the deployment"
 	case t.holdsText():
 		report.Reason = "text runs in the graph"
+	case f.weigh == nil && later < worthCompiling:
+		report.Reason = fmt.Sprintf("%d steps after the first pass would not repay compiling", max(0, later))
 	case t.xla == nil || f.weigh != nil:
 		report.Reason = "class weights run in the graph"
 	case f.split.Len() < int64(f.batch):
 		report.Reason = "less than one batch of records"
-	case later < worthCompiling:
-		report.Reason = fmt.Sprintf("%d steps after the first pass would not repay compiling", max(0, later))
 	case alone > xlaLongest && !t.options.GPU:
-		report.Reason = fmt.Sprintf("XLA would take %s a step for its matrix products alone", round(alone))
+		report.Reason = fmt.Sprintf("XLA would take %s a step for its convolutions alone", round(alone))
 	default:
 		if err := t.measure(ctx, f, w, report); err != nil {
 			return runner{}, err
@@ -143,7 +157,7 @@ func (t *Trainer) measure(ctx context.Context, f *feeder, w framework.Watch, rep
 	if err := b.fill(ctx, f.cols, f.split, call{steps: f.most, rows: f.batch}, nil); err != nil {
 		return err
 	}
-	tr := &trial{t: t, b: b, most: f.most}
+	tr := &trial{t: t, b: b, most: f.most, now: clockOf(t.threads)}
 	compile, err := tr.compile()
 	if err != nil { // of the graph: its own
 		return t.blame(ctx, t.train, b, call{steps: f.most, rows: f.batch}, err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/framework/keras/kerasmodel"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -87,6 +88,44 @@ func TestColumnTakesOpenSizesFromTheStream(t *testing.T) {
 				t.Errorf("%v, %v, want %v", got.shape, err, c.want)
 			}
 		})
+	}
+}
+
+// A training loads the loops that it may run, all of them where it is not known.
+func TestUses(t *testing.T) {
+	every := []string{"train", "train_weighted", "train_xla", "evaluate", "reset", "weights", serving}
+	without := func(names ...string) []string {
+		return slices.DeleteFunc(slices.Clone(every), func(s string) bool { return slices.Contains(names, s) })
+	}
+	cases := []struct {
+		name    string
+		plan    *framework.Plan
+		records int64
+		want    []string
+	}{
+		{"not known", nil, 0, every},
+		{"a few steps", &framework.Plan{BatchSize: 10, Epochs: 2}, 220, without("train_weighted", "train_xla")},
+		{"many steps", &framework.Plan{BatchSize: 10, Epochs: 1000}, 220, without("train_weighted")},
+		{"many steps in the graph", &framework.Plan{BatchSize: 10, Epochs: 1000, Engine: kerasmodel.Graph}, 220, without("train_weighted", "train_xla")},
+		{"a few steps under XLA", &framework.Plan{BatchSize: 10, Epochs: 2, Engine: kerasmodel.XLA}, 220, without("train_weighted")},
+		{"class weights", &framework.Plan{BatchSize: 10, Epochs: 2, ClassWeight: map[int]float64{0: 2}}, 220, without("train_xla")},
+	}
+	for _, c := range cases {
+		tr := &Trainer{options: framework.TrainerOptions{Plan: c.plan, Records: c.records}}
+		if got := slices.DeleteFunc(slices.Clone(every), func(s string) bool { return !tr.uses(s) }); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+func TestXLAAlone(t *testing.T) {
+	dense := pipeline.Export{Operations: 4_881_920, Layers: []pipeline.Layer{{Class: "Dense"}}}
+	convolved := pipeline.Export{Operations: 4_881_920, Layers: []pipeline.Layer{{Class: "Dense"}, {Class: "DepthwiseConv2D"}}}
+	if got := xlaAlone(dense, 32); got != 0 {
+		t.Errorf("dense: %s", got)
+	}
+	if got := xlaAlone(convolved, 32); got <= xlaLongest {
+		t.Errorf("convolutions: %s", got)
 	}
 }
 

@@ -66,6 +66,7 @@ func sessionConfig(t Threads, gpu bool) []byte {
 		UsePerSessionThreads:      t.InterOp >= 0,
 		GpuOptions:                &for_core_protos_go_proto.GPUOptions{AllowGrowth: true},
 		AllowSoftPlacement:        true,
+		GraphOptions:              &for_core_protos_go_proto.GraphOptions{RewriteOptions: rewriting()},
 	}
 	if !gpu {
 		c.DeviceCount = map[string]int32{"GPU": 0}
@@ -75,6 +76,19 @@ func sessionConfig(t Threads, gpu bool) []byte {
 		return nil // a message of plain fields always marshals
 	}
 	return b
+}
+
+// noSecondOptimizer is RewriterConfig.disable_tfg_optimizer, which the binding is
+// too old to know.
+const noSecondOptimizer = 32
+
+// rewriting is how graphs are optimized: as by default, but for the optimizer that
+// takes each graph through MLIR. At each signature's first run that took as long
+// as all others together, and it changes nothing that these would leave.
+func rewriting() *for_core_protos_go_proto.RewriterConfig {
+	c := &for_core_protos_go_proto.RewriterConfig{}
+	c.ProtoReflect().SetUnknown(protowire.AppendVarint(protowire.AppendTag(nil, noSecondOptimizer, protowire.VarintType), 1))
+	return c
 }
 
 // Function is a signature of a model, ready to be called.

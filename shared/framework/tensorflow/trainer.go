@@ -61,7 +61,12 @@ func openTrainer(o framework.TrainerOptions) (*Trainer, error) {
 
 // open loads the model into a session.
 func (t *Trainer) open(threads Threads) (*session, error) {
-	m, err := Load(t.dir, threads, t.options.GPU)
+	folder, err := pruned(t.dir, true, t.uses)
+	if err != nil {
+		return nil, fmt.Errorf("load SavedModel: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	m, err := Load(folder, threads, t.options.GPU)
 	if err != nil {
 		return nil, err
 	}
@@ -80,6 +85,23 @@ func (t *Trainer) open(threads Threads) (*session, error) {
 		*f = got
 	}
 	return s, nil
+}
+
+// uses reports whether the training has a use for a signature. The loops that it
+// has none for are most of a graph, all of which TensorFlow copies and optimizes
+// at each signature's first run.
+func (t *Trainer) uses(signature string) bool {
+	p := t.options.Plan
+	if p == nil {
+		return true
+	}
+	switch signature {
+	case "train_weighted":
+		return len(p.ClassWeight) > 0
+	case "train_xla":
+		return p.Engine == kerasmodel.XLA || p.Engine != kerasmodel.Graph && stepsOf(*p, t.options.Records) >= worthCompiling
+	}
+	return true
 }
 
 // optional reports whether a model may lack a signature: those of class

@@ -23,13 +23,19 @@ const (
 	initOp    = "__saved_model_init_op"
 )
 
-// forServing writes, in a new folder, the SavedModel of dir with what serving
-// needs alone: of the graph what its outputs, its restoring and its
-// initialisation depend on. A trained model's graph is mostly training loops,
-// which TensorFlow would import, optimise and hold at each session's first run;
-// without them a small model loads in a third of the time. The caller removes
-// the folder; variables and assets are links to those of dir.
+// forServing is the SavedModel of dir with what serving needs alone; see pruned.
+// A trained model's graph is mostly training loops: without them a small model
+// loads in a third of the time.
 func forServing(dir string) (folder string, err error) {
+	return pruned(dir, false, func(signature string) bool { return signature == serving })
+}
+
+// pruned writes, in a new folder, the SavedModel of dir with the signatures that
+// keep takes: of the graph what they, its restoring, its initialisation and, where
+// it is to be saved, its saving depend on. TensorFlow would import, optimize and
+// hold the rest at each signature's first run. The caller removes the folder;
+// variables and assets are links to those of dir.
+func pruned(dir string, saved bool, keep func(signature string) bool) (folder string, err error) {
 	b, err := os.ReadFile(filepath.Join(dir, graphFile))
 	if err != nil {
 		return "", err
@@ -39,12 +45,12 @@ func forServing(dir string) (folder string, err error) {
 		return "", fmt.Errorf("%s: %w", graphFile, err)
 	}
 	for _, g := range m.MetaGraphs {
-		prune(g)
+		prune(g, saved, keep)
 	}
 	if b, err = proto.Marshal(&m); err != nil {
 		return "", err
 	}
-	if folder, err = os.MkdirTemp("", "kafkaml-serving-"); err != nil {
+	if folder, err = os.MkdirTemp("", "kafkaml-model-"); err != nil {
 		return "", err
 	}
 	err = os.WriteFile(filepath.Join(folder, graphFile), b, 0o600)
@@ -69,11 +75,12 @@ func link(dir, folder, name string) error {
 	return os.Symlink(target, filepath.Join(folder, name))
 }
 
-// prune leaves of a graph the signatures of serving and initialisation, and the
-// nodes and functions that these and the restoring of variables need.
-func prune(m *corepb.MetaGraphDef) {
+// prune leaves of a graph the signatures that keep takes and initialisation, and
+// the nodes and functions that these and the restoring of variables need, and the
+// saving of them where saved.
+func prune(m *corepb.MetaGraphDef, saved bool, keep func(signature string) bool) {
 	m.ObjectGraphDef = nil // for Python alone
-	maps.DeleteFunc(m.SignatureDef, func(name string, _ *corepb.SignatureDef) bool { return name != serving && name != initOp })
+	maps.DeleteFunc(m.SignatureDef, func(name string, _ *corepb.SignatureDef) bool { return name != initOp && !keep(name) })
 	var roots []string
 	for _, s := range m.SignatureDef {
 		for _, t := range s.Inputs {
@@ -85,6 +92,9 @@ func prune(m *corepb.MetaGraphDef) {
 	}
 	if s := m.SaverDef; s != nil {
 		roots = append(roots, s.FilenameTensorName, s.RestoreOpName)
+		if saved {
+			roots = append(roots, s.SaveTensorName)
+		}
 	}
 	for _, c := range m.CollectionDef {
 		roots = append(roots, c.GetNodeList().GetValue()...)
