@@ -71,6 +71,7 @@ func TestTypesOfThePage(t *testing.T) {
 		"ModelForm":         set.Form(pipeline.ModelForm{}),
 		"ConfigurationForm": set.Form(pipeline.ConfigurationForm{}),
 		"DeploymentForm":    set.Form(pipeline.DeploymentForm{}),
+		"ConversionForm":    set.Form(pipeline.ConversionForm{}),
 		"DatasourceForm":    set.Form(pipeline.DatasourceForm{}),
 		"InferenceForm":     set.Form(pipeline.InferenceForm{}),
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/framework/keras/savedmodel"
 	"github.com/kafkaml/kafkaml/shared/framework/onnx/onnxmodel"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
 // zoo is every source under testdata/zoo; between them they use all of Keras'
@@ -84,8 +85,8 @@ func draws(t *testing.T, dir string) (left, all int) {
 }
 
 // TestZoo exports and verifies every family of models. It fails where Keras
-// uses an operation that the allow list lacks, and where a family has no ONNX
-// form that should have one.
+// uses an operation that the allow list lacks, and where a family has no ONNX or
+// TFLite form that should have one.
 func TestZoo(t *testing.T) {
 	w := sharedWorker(t)
 	for name, source := range zoo(t) {
@@ -107,6 +108,13 @@ func TestZoo(t *testing.T) {
 			}
 			if len(e.Layers) == 0 || e.Parameters == 0 || len(e.Metrics) == 0 || e.Metrics[0] != "loss" {
 				t.Errorf("description is thin: %+v", e)
+			}
+			c := framework.Conversion{Form: pipeline.FormatKey{Name: pipeline.TFLite}, Dir: asTrained(t, dir), Export: e}
+			got, err := w.Convert(t.Context(), c, filepath.Join(dir, "converted"))
+			if reason := reasonWithout(t, err); reason != withoutTFLite[name] {
+				t.Errorf("no TFLite form: %q, want %q", reason, withoutTFLite[name])
+			} else if reason == "" && len(got.Inputs) != len(e.Inputs) {
+				t.Errorf("the inputs are %+v", got.Inputs)
 			}
 		})
 	}

@@ -2,8 +2,8 @@
 // what "as command" shows.
 import type { Command } from './client'
 import type { Step } from './config'
-export type { ConfigurationForm, DatasourceForm, DeploymentForm, InferenceForm, ModelForm } from './generated'
-import type { ConfigurationForm, DatasourceForm, DeploymentForm, InferenceForm, ModelForm } from './generated'
+export type { ConfigurationForm, ConversionForm, DatasourceForm, DeploymentForm, InferenceForm, ModelForm } from './generated'
+import type { ConfigurationForm, ConversionForm, DatasourceForm, DeploymentForm, InferenceForm, ModelForm } from './generated'
 
 const command = (step: Step, verb: string, data: unknown, subject?: number): Command => ({
   step,
@@ -27,6 +27,8 @@ export const deleteDeployment = (id: number) => command('deploy-training', 'depl
 
 export const retryResult = (id: number) => command('deploy-training', 'result.retry', {}, id)
 export const stopResult = (id: number) => command('deploy-training', 'result.stop', {}, id)
+/** Made by the worker of model-register. */
+export const convertResult = (id: number, f: ConversionForm) => command('model-register', 'result.convert', f, id)
 export const deleteResult = (id: number) => command('deploy-training', 'result.delete', {}, id)
 
 export const createDatasource = (f: DatasourceForm) => command('control-log', 'datasource.create', f)

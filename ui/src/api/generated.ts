@@ -137,6 +137,14 @@ export interface Confusion {
   labels: string[]
   split: string
 }
+export interface ConversionForm {
+  /** what to convert to */
+  format: 'tflite' | 'tflite-c'
+  /** numbers of the weights (default: as trained) */
+  quantize?: 'float16' | 'int8' | ''
+  /** records of the result's stream that int8 takes the ranges of values from (default: 100) */
+  samples?: number
+}
 export interface Datasource {
   /** what the ranges were looked up by, where the message named topics by time */
   asked?: Asked

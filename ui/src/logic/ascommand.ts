@@ -60,7 +60,7 @@ const things: Record<string, string> = {
   datasource: 'datasources',
   inference: 'inferences',
 }
-const verbs: Record<string, string> = { register: 'create', deploy: 'create' }
+const verbs: Record<string, string> = { register: 'create', deploy: 'create', convert: 'download' }
 
 /** The flag that tells kafkaml where the functions are; none where they are by default. */
 export function serverFlag(server: string): string {

@@ -26,7 +26,7 @@ const pause = 250 // between two updates of what is drawn, in milliseconds
 const mostEpochs = 100_000 // of a result, that the page reads
 const quiet = 60_000 // a hidden page lets its streams go after this long
 
-type Progress = Result & { epochs?: Epoch[]; stage?: string; records?: number }
+type Progress = Result & { epochs?: Epoch[]; stage?: string; records?: number; conversion?: { quantize?: string; stage: string } }
 
 class Pipeline {
   models = new SvelteMap<number, Model>()
@@ -49,6 +49,8 @@ class Pipeline {
   epochs = new SvelteMap<number, Epoch[]>()
   /** What a running training does now, by result. */
   stages = new SvelteMap<number, { stage: string; records: number }>()
+  /** What the conversion of a result's model does now, by result. */
+  conversions = new SvelteMap<number, { quantize: string; stage: string }>()
   /** The last facts, the newest first. */
   happenings = $state.raw<Happening[]>([])
   loaded = $state(false)
@@ -125,17 +127,19 @@ class Pipeline {
     else if (fact.data && thing === 'result') this.progress(fact.data as unknown as Progress, verb)
     else if (fact.data) map.set(id, fact.data)
     if (thing === 'deployment' && verb === 'created') this.wantResults(id)
-    if (verb !== 'progressed' && verb !== 'changed') {
+    if (verb !== 'progressed' && verb !== 'changed' && verb !== 'converting') {
       this.happenings = [{ time: fact.time ?? new Date().toISOString(), thing, verb, id, name }, ...this.happenings].slice(0, 30)
     }
   }
 
   private progress(fact: Progress, verb: string) {
-    const { epochs = [], stage = '', records = 0, ...result } = fact
+    const { epochs = [], stage = '', records = 0, conversion, ...result } = fact
     const before = this.results.get(result.id)
     this.results.set(result.id, result)
     if (verb === 'progressed') this.stages.set(result.id, { stage, records })
     else this.stages.delete(result.id)
+    if (conversion) this.conversions.set(result.id, { quantize: conversion.quantize ?? '', stage: conversion.stage })
+    else this.conversions.delete(result.id)
     const known = this.epochs.get(result.id)
     if (before && before.attempt !== result.attempt) this.epochs.set(result.id, epochs)
     else if (known && epochs.length > 0) this.epochs.set(result.id, merge(known, epochs))

@@ -15,11 +15,15 @@ import time
 import numpy as np
 import tensorflow as tf
 from tensorflow.lite.python import interpreter as lite_interpreter
+from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.lite.python import lite
 
 import trial
 
 _PATIENCE = 20  # seconds for measuring what quantization costs
+# The input of an operation on lists that is the shape of an element.
+_ELEMENT_SHAPE = {"TensorListReserve": 0, "TensorListFromTensor": 1, "TensorListStack": 1, "TensorListGetItem": 2, "EmptyTensorList": 0, "TensorListConcatV2": 1}
+_TYPES = {"bf16": "bfloat16", "f16": "float16", "f64": "float64"}
 _BATCH = 256  # records that the float model predicts at once
 
 
@@ -49,7 +53,7 @@ def _run(asked, scratch):
     model = tf.saved_model.load(os.path.join(scratch, "model"))
     serve = model.signatures["serving_default"]
     one = _one(serve, asked)
-    made = _convert(one, model, asked, scratch)
+    made = _convert(serve, one, model, asked, scratch)
     with open(os.path.join(scratch, "model.tflite"), "wb") as f:
         f.write(made)
     lite_model = Lite(made, asked)
@@ -69,12 +73,45 @@ def _one(serve, asked):
     return tf.function(forward, input_signature=specs, autograph=False)
 
 
-def _convert(one, model, asked, scratch):
+def _close(path):
+    """Lets the lists of a SavedModel's loops hold elements of one record, where
+    they were made for an open batch. Gives whether it has loops."""
+    loops = False
+    saved = saved_model_pb2.SavedModel()
+    with open(path, "rb") as f:
+        saved.ParseFromString(f.read())
+    for graph in (m.graph_def for m in saved.meta_graphs):
+        for nodes in (graph.node, *(f.node_def for f in graph.library.function)):
+            consts = {n.name: n.attr["value"].tensor for n in nodes if n.op == "Const"}
+            for n in nodes:
+                loops |= n.op in ("While", "StatelessWhile")
+                at = _ELEMENT_SHAPE.get(n.op)
+                name = n.input[at].removeprefix("^").split(":")[0] if at is not None else None
+                if name in consts:
+                    shape = tf.make_ndarray(consts[name])
+                    if shape.ndim == 1 and shape.size and shape[0] == -1:
+                        closed = shape.copy()
+                        closed[0] = 1
+                        consts[name].CopyFrom(tf.make_tensor_proto(closed))
+    with open(path, "wb") as f:
+        f.write(saved.SerializeToString())
+    return loops
+
+
+def _convert(serve, one, model, asked, scratch):
     """The bytes of the TFLite file."""
+    folder = os.path.join(scratch, "one")
     holder = tf.Module()
-    holder.model, holder.one = model, one
-    tf.saved_model.save(holder, os.path.join(scratch, "one"), signatures={"serving_default": one})
-    converter = lite.TFLiteConverterV2.from_saved_model(os.path.join(scratch, "one"), signature_keys=["serving_default"])
+    holder.one, holder.held = one, list(serve.variables)
+    try:
+        tf.saved_model.save(holder, folder, signatures={"serving_default": one})
+    except AssertionError:  # it reads more than variables: tables
+        holder.model = model
+        tf.saved_model.save(holder, folder, signatures={"serving_default": one})
+    loops = _close(os.path.join(folder, "saved_model.pb"))
+    if loops and asked["quantize"] == "int8":  # its calibrator would crash
+        raise Unfit("TFLite does not quantize loops to int8, and layers such as LSTM and GRU are loops over the steps")
+    converter = lite.TFLiteConverterV2.from_saved_model(folder, signature_keys=["serving_default"])
     if asked["quantize"]:
         converter.optimizations = [lite.Optimize.DEFAULT]
     if asked["quantize"] == "float16":
@@ -126,7 +163,10 @@ class Lite:
                 self.interpreter.resize_tensor_input(d["index"], x.shape)
                 self.interpreter.allocate_tensors()
             self.interpreter.set_tensor(d["index"], _quantized(x, d))
-        self.interpreter.invoke()
+        try:
+            self.interpreter.invoke()
+        except RuntimeError as e:
+            raise Unfit(f"what it is converted to fails on a record of its stream: {_line(e)}") from e
         out = []
         for t in self.asked["outputs"]:
             d = self.outputs[t["name"]]
@@ -201,10 +241,21 @@ def _written(v):
 
 def _reason(error):
     """Why the converter cannot, in a line."""
-    text = str(error)
+    text, names = str(error), set()
     for kind in ("TF Select ops", "Custom ops"):
         if m := re.search(kind + r": ([^\n]+)", text):
-            names = sorted({re.sub(r"^Flex", "", n.strip()) for n in m[1].split(",")})
-            return f"TFLite has no form of {', '.join(names)}"
-    lines = [l.strip() for l in text.split("\n") if l.strip()]
-    return f"its conversion failed: {type(error).__name__}: {lines[0] if lines else ''}"[:500]
+            names |= {n.strip().removeprefix("Flex") + _of(n.strip(), text) for n in m[1].split(",")}
+    if names:
+        return f"TFLite has no form of {', '.join(sorted(names))}"
+    return f"its conversion failed: {type(error).__name__}: {_line(error)}"[:500]
+
+
+def _line(error):
+    """The first line of what an error says."""
+    return next((l.strip() for l in str(error).split("\n") if l.strip()), "")
+
+
+def _of(name, text):
+    """The type that an operation computes in, where it is none that TFLite is good at."""
+    m = re.search(rf"tf\.{name}\(tensor<[^>]*?(bf16|f16|f64)[,>]", text)
+    return f" of {_TYPES[m[1]]}" if m else ""
