@@ -59,7 +59,7 @@ func earlier(tx *registry.Tx, job pipeline.TrainingJob, stream pipeline.Datasour
 // sameTraining reports whether r was trained on what job would be, by an engine
 // that was chosen. What costs a query is compared last.
 func sameTraining(tx *registry.Tx, r pipeline.Result, job pipeline.TrainingJob, stream pipeline.Datasource) (bool, error) {
-	if r.ID == job.Result || r.ModelVersion != job.ModelVersion || r.Lineage.Seed != job.Seed {
+	if r.Imported != nil || r.ID == job.Result || r.ModelVersion != job.ModelVersion || r.Lineage.Seed != job.Seed {
 		return false, nil
 	}
 	dep, err := tx.Deployment(r.Deployment)

@@ -189,7 +189,7 @@ func cell(text string) string {
 
 // rows are all cases.
 func rows() []row {
-	all := slices.Concat(modelRows(), fileRows(), streamRows(), moreRows())
+	all := slices.Concat(modelRows(), importedRows(), fileRows(), streamRows(), moreRows())
 	slices.SortStableFunc(all, func(a, b row) int {
 		if a.first == b.first {
 			return 0

@@ -57,6 +57,8 @@ func checkDescription(e pipeline.Export) error {
 		return fmt.Errorf("%d classes", e.Classes)
 	case !validText(e.Loss, 2000) || !validText(e.Optimizer, 200):
 		return fmt.Errorf("the name of the loss or of the optimizer is not a short line of text")
+	case !validText(e.Untrainable, 1000):
+		return fmt.Errorf("why it cannot be trained is not a short line of text")
 	case !validText(e.NoONNX, 1000):
 		return fmt.Errorf("why it has no ONNX form is not a short line of text")
 	case len(e.Libraries) > maxLibraries:

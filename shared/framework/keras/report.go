@@ -113,7 +113,7 @@ func (c *done) export() (pipeline.Export, *places, error) {
 	e := *c.report.Export
 	e.Warnings = warnings(slices.Concat(c.report.Warnings, e.Warnings))
 	e.Printed = plain(string(c.output), maxOutput)
-	e.NoONNX = line(c.report.noONNX)
+	e.NoONNX, e.Untrainable = line(c.report.noONNX), ""
 	return e, &c.report.Places, nil
 }
 

@@ -19,6 +19,9 @@ type side map[string]savedmodel.TensorInfo
 // checkSignatures holds that the graph has the entry points that Export
 // promises, of the types and shapes that the description claims.
 func (g *graph) checkSignatures(want pipeline.Export) error {
+	if want.Untrainable != "" {
+		return g.checkServing(want)
+	}
 	expected := map[string]side{
 		"train": loop(want, false), "train_xla": loop(want, false),
 		"serving_default": tensors(want.Inputs, "", -1), "reset": {}, "weights": {},
@@ -33,6 +36,35 @@ func (g *graph) checkSignatures(want pipeline.Export) error {
 		expected["finalize"] = side{}
 	}
 	g.addAdapting(expected, want)
+	if err := g.checkExpected(expected); err != nil {
+		return err
+	}
+	if err := g.checkSeen(want); err != nil {
+		return err
+	}
+	if err := g.checkOutputs(want); err != nil {
+		return err
+	}
+	if err := g.checkMetrics(want); err != nil {
+		return err
+	}
+	return g.checkWeights(want)
+}
+
+// checkServing holds that the graph of a model that only serves has the forward
+// pass and nothing else.
+func (g *graph) checkServing(want pipeline.Export) error {
+	if err := g.checkExpected(map[string]side{"serving_default": tensors(want.Inputs, "", -1)}); err != nil {
+		return err
+	}
+	if len(want.Labels) > 0 || len(want.Adapt) > 0 {
+		return fmt.Errorf("labels of a model that only serves")
+	}
+	return g.checkOutputs(want)
+}
+
+// checkExpected holds that there are just the signatures of these inputs.
+func (g *graph) checkExpected(expected map[string]side) error {
 	for name := range g.Signatures {
 		if expected[name] == nil && name != initSignature {
 			return fmt.Errorf("the signature %q is not expected", plain(name, 100))
@@ -47,10 +79,7 @@ func (g *graph) checkSignatures(want pipeline.Export) error {
 			return fmt.Errorf("the signature %s: %w", name, err)
 		}
 	}
-	if err := g.checkSeen(want); err != nil {
-		return err
-	}
-	return g.checkOutputs(want)
+	return nil
 }
 
 // checkSignature holds one signature to its inputs and to dense tensors that
@@ -92,6 +121,11 @@ func (g *graph) checkOutputs(want pipeline.Export) error {
 			return fmt.Errorf("the output %s is %s %v, described as %s %v", name, t.Type, t.Shape.Dims, o.Type, o.Shape.Dims)
 		}
 	}
+	return nil
+}
+
+// checkMetrics holds that each loop reports the described metrics.
+func (g *graph) checkMetrics(want pipeline.Export) error {
 	metrics := side{}
 	for _, name := range want.Metrics {
 		metrics[name] = savedmodel.TensorInfo{}
@@ -109,7 +143,7 @@ func (g *graph) checkOutputs(want pipeline.Export) error {
 			}
 		}
 	}
-	return g.checkWeights(want)
+	return nil
 }
 
 // checkWeights holds that weights gives v000 on, each of a known type and

@@ -8,6 +8,7 @@ sets before it fits: `seen<level>` gives what enters the layers of a level,
 of a level above it.
 """
 
+import contextlib
 import functools
 import itertools
 import json
@@ -24,6 +25,7 @@ _KINDS = (keras.layers.Normalization, keras.layers.Discretization, IndexLookup, 
 _open = {}  # by id of the layer: its _State
 _numbers = itertools.count()  # of tables
 _calls = None  # (layer, input, output) of a trace that records them
+_loading = False  # a file is read: its layers get their state after they are made
 
 
 class _State:
@@ -70,9 +72,20 @@ def refusal(layer, reason, hint, here=False):
     return e
 
 
+@contextlib.contextmanager
+def loading():
+    """Has no layer wait for the training while a file is read."""
+    global _loading
+    _loading = True
+    try:
+        yield
+    finally:
+        _loading = False
+
+
 def waits(layer):
     """Whether the training is to adapt a layer."""
-    if getattr(layer, "_ready_made", False):
+    if _loading or getattr(layer, "_ready_made", False):
         return False
     if id(layer) in _open:
         return True

@@ -22,6 +22,7 @@ def preload():
     """Imports what a request would import, without starting the eager context."""
     import convert  # noqa: F401
     import export  # noqa: F401
+    import import_model  # noqa: F401
     import onnx_form  # noqa: F401
     import trial  # noqa: F401
     import keras  # noqa: F401
@@ -86,9 +87,10 @@ def _tell(message):
         data = data[os.write(_RESULT, data):]
 
 
-def _convert(exporter, path):
-    """Writes the ONNX form of what was exported and tells of it. The result is
-    there by then, and stands whatever becomes of this."""
+def _convert(exporter, path, filled=""):
+    """Writes the ONNX form of what was exported, to filled also with its weights,
+    and tells of it. The result is there by then, and stands whatever becomes of
+    this."""
     import onnx_form
 
     os.dup2(0, 1)  # what a model prints was printed before
@@ -104,6 +106,8 @@ def _convert(exporter, path):
 
     threading.Thread(target=watch, args=(time.process_time() + _CONVERSION,), daemon=True).start()
     reason = onnx_form.write(exporter, path)
+    if filled and not reason:
+        reason = onnx_form.fill(exporter, path, filled)
     if one.acquire(blocking=False):
         _tell({"no_onnx": reason})
 
@@ -126,6 +130,10 @@ def main(request, descriptors, zygote, sites, worker):
             import convert
 
             report = convert.run(texts["convert"], scratch)
+        elif texts.get("format"):
+            import import_model
+
+            report, exporter = import_model.read(texts["format"], scratch, out)
         elif texts.get("batch"):
             report = source.attempt(texts["imports"], texts["source"], texts["batch"], texts["label"])
         else:
@@ -133,4 +141,4 @@ def main(request, descriptors, zygote, sites, worker):
     _flush()
     _tell(report)
     if exporter is not None:
-        _convert(exporter, os.path.join(out, "onnx", "open.onnx"))
+        _convert(exporter, os.path.join(out, "onnx", "open.onnx"), os.path.join(out, "onnx", "model.onnx") if texts.get("format") else "")

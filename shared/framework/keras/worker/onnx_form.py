@@ -25,7 +25,7 @@ _OPTIMIZED = ("optimize_transpose", "fold_constants", "loop_optimizer", "reshape
 
 try:
     import onnx
-    from onnx import helper
+    from onnx import helper, numpy_helper
     from tf2onnx import optimizer, tfonnx
 
     import onnx_ops  # noqa: F401
@@ -59,11 +59,11 @@ def write(exporter, path):
 
 def convert(exporter):
     """The bytes of the ONNX form. Raises Unfit where there is none."""
-    traced = onnx_trace.Traced(exporter)
+    traced = (onnx_trace.Frozen if exporter.model is None else onnx_trace.Traced)(exporter)
     graph = _converted(traced)
     _rename(graph, dict(traced.names))
     used = {name for n in _nodes(graph) for name in n.input}
-    weights = {name: v for name, v in exporter.named_variables().items() if name in used}
+    weights = {name: v for name, v in traced.variables.items() if name in used}
     del graph.input[:], graph.output[:], graph.value_info[:]
     graph.input.extend(_described(exporter.inputs))
     graph.input.extend(helper.make_tensor_value_info(name, _type(v.dtype), v.shape.as_list()) for name, v in weights.items())
@@ -71,6 +71,21 @@ def convert(exporter):
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="kafkaml", ir_version=8)
     onnx.checker.check_model(model, full_check=True)
     return model.SerializeToString(deterministic=True)
+
+
+def fill(exporter, path, filled):
+    """Writes the graph in path with the values of its weights in place of the
+    inputs of their names; gives why that cannot be. Raises nothing."""
+    try:
+        model, variables = onnx.load(path), exporter.named_variables()
+        for i in [i for i in model.graph.input if i.name in variables]:
+            model.graph.input.remove(i)
+            model.graph.initializer.append(numpy_helper.from_array(variables[i.name].numpy(), i.name))
+        with open(filled, "wb") as f:
+            f.write(model.SerializeToString(deterministic=True))
+        return ""
+    except Exception as e:
+        return f"its weights cannot be written: {type(e).__name__}: {e}".splitlines()[0][:500]
 
 
 def _converted(traced):

@@ -11,6 +11,7 @@ import tensorflow as tf
 from keras.src.backend.tensorflow import numpy as keras_numpy
 from tensorflow.core.protobuf import config_pb2, meta_graph_pb2, rewriter_config_pb2
 from tensorflow.python.grappler import tf_optimizer
+from tensorflow.python.framework import convert_to_constants
 from tensorflow.python.ops import resource_variable_ops
 from tensorflow.python.saved_model import save_context
 
@@ -37,7 +38,8 @@ class Traced:
 
     def __init__(self, exporter):
         self.layers = {l.name: l for l in exporter.model._flatten_layers()}
-        variables, self._written = exporter.named_variables(), set()
+        variables = self.variables = exporter.named_variables()
+        self._written = set()
         self.inputs = [shapes.signature(t) for t in exporter.inputs]
         self.outputs = [shapes.signature(t) for t in exporter.outputs]
         self._check_names(variables)
@@ -114,6 +116,28 @@ class Traced:
             if l is not None and not isinstance(l, keras.Model):
                 return l
         return None
+
+
+class Frozen(Traced):
+    """The forward pass of a restored SavedModel, whose functions were traced
+    elsewhere, with its variables as constants."""
+
+    def __init__(self, exporter):
+        self.layers, self.variables, self._written = {}, {}, set()
+        self.inputs = [shapes.signature(t) for t in exporter.inputs]
+        self.outputs = [shapes.signature(t) for t in exporter.outputs]
+        self._check_names({})
+
+        def run(*xs):
+            out = exporter.serve(*xs)
+            return [tf.identity(out[name]) for name in self.outputs]
+
+        concrete = tf.function(run, input_signature=exporter.batch_specs(), autograph=False).get_concrete_function()
+        frozen = convert_to_constants.convert_variables_to_constants_v2(concrete, lower_control_flow=False)
+        self.feeds, self.fetches = [t.name for t in frozen.inputs], [t.name for t in frozen.outputs]
+        self.names = dict(zip(self.feeds, self.inputs)) | dict(zip(self.fetches, self.outputs))
+        self.graph = _inlined(_closed(frozen), self.feeds, self.fetches)
+        self._check({i.name.partition(":")[0] for i in frozen.graph.inputs if i.dtype == tf.resource})
 
 
 @contextlib.contextmanager
