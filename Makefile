@@ -5,9 +5,10 @@ FETCH := shared/toolchain/fetch.sh
 TOOLCHAIN := $(shell $(FETCH) dir)
 TF := $(TOOLCHAIN)/tensorflow-2.21.0
 DATA ?= .data
-export CGO_CFLAGS := -O2 -I$(TF)/site/tensorflow/include
-# gold, where it is installed, links against libtensorflow in a third of ld's time.
-export CGO_LDFLAGS := -L$(TF)/lib -Wl,-rpath,$(TF)/lib -ltensorflow -ltensorflow_framework $(if $(shell command -v ld.gold),-fuse-ld=gold)
+# TensorFlow's library is not linked but opened: shared/framework/tensorflow/library.go.
+LAZY := $(CURDIR)/shared/framework/tensorflow/lazy
+export CGO_CFLAGS := -O2 -I$(TF)/site/tensorflow/include -include $(LAZY)/weak.h
+export CGO_LDFLAGS := -L$(LAZY) -Wl,-rpath,$(TF)/lib -Wl,-z,lazy -Wl,-z,dynamic-undefined-weak
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 export KAFKAML_BIN := $(CURDIR)/bin
 export KAFKAML_TENSORFLOW := $(CURDIR)/bin/kafkaml-tensorflow

@@ -1,4 +1,4 @@
-// Command kafkaml-tensorflow is the process that links TensorFlow's library. It
+// Command kafkaml-tensorflow is the process that opens TensorFlow's library. It
 // trains one model (train) or serves one (predict), as its environment says. A
 // training also opens what it saved with the library that will serve it.
 package main
@@ -18,7 +18,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/toolchain"
 )
 
-// frameworks are what this program links.
+// frameworks are what this program has.
 var frameworks = framework.Frameworks{tensorflow.Framework{}, onnx.Framework{}}
 
 // version is set by the linker (-X main.version=...), where the build gives one.

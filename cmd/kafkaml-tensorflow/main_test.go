@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"debug/elf"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -250,6 +251,24 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 				t.Errorf("%q does not say %q", p.out, c.want)
 			}
 		})
+	}
+}
+
+// What needs no library (version, help, a refusal) must not wait for it.
+func TestTheLibraryIsNotLinked(t *testing.T) {
+	f, err := elf.Open(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	libraries, err := f.ImportedLibraries()
+	if err != nil || len(libraries) == 0 {
+		t.Fatal(libraries, err)
+	}
+	for _, name := range libraries {
+		if strings.Contains(name, "tensorflow") {
+			t.Errorf("%s is linked", name)
+		}
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/kafkaml/kafkaml/eventing"
@@ -134,6 +135,11 @@ func attempt(ctx context.Context, c Config, r *reporter) (o pipeline.Outcome, er
 	f, err := c.Frameworks.Get(c.Job.Framework)
 	if err != nil {
 		return o, err
+	}
+	var loading sync.WaitGroup
+	defer loading.Wait()
+	if l, ok := f.(framework.Loader); ok {
+		loading.Go(func() { _ = l.Load() }) // while the records are read; opening the trainer waits for it and says what is wrong
 	}
 	scratch, err := os.MkdirTemp(c.Scratch, "kafkaml-train-")
 	if err != nil {

@@ -27,7 +27,7 @@ const everyFields = 10
 // FuzzAvroAgainstGoavro holds the direct decoder against goavro: what goavro
 // reads we read alike, and what it refuses we refuse.
 func FuzzAvroAgainstGoavro(f *testing.F) {
-	goavro.MaxBlockCount = 1 << 20 // it allocates what a block says it has: 19 GB for one of the seeds
+	goavro.MaxBlockCount = 1 << 20                                                                           // it allocates what a block says it has: 19 GB for one of the seeds
 	codec, err := goavro.NewCodec(strings.ReplaceAll(every, `{"type":"int","logicalType":"date"}`, `"int"`)) // goavro makes dates times
 	if err != nil {
 		f.Fatal(err)

@@ -1,5 +1,6 @@
 // Package tensorflow trains and serves exported Keras models through the
-// TensorFlow C library. It is the only room that links libtensorflow.
+// TensorFlow C library, which it opens when the first model is. It is the only
+// room that imports the binding.
 //
 // A model comes as the SavedModel that shared/framework/keras exports: beside
 // serving_default it holds the signatures train, train_xla, train_weighted,
