@@ -59,7 +59,7 @@ bin/kafkaml-tensorflow: tensorflow onnx FORCE
 bin/kafkaml-predict: onnx FORCE
 	CGO_LDFLAGS= go build -ldflags '$(LDFLAGS)' -o $@ ./cmd/kafkaml-predict
 
-tensorflow onnx kafka schemas clients mnist tabular: ## fetch TensorFlow, ONNX Runtime, Apache Kafka, a schema registry, Triton's clients, or the data of the examples
+tensorflow onnx kafka schemas clients mnist tabular: ## fetch TensorFlow, ONNX Runtime, Apache Kafka, a schema registry, Triton's clients and LiteRT, or the data of the examples
 	@$(FETCH) $@
 
 schemas onnx clients: tensorflow

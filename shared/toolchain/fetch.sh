@@ -4,7 +4,7 @@
 #   fetch.sh onnx         ONNX Runtime's library, which serves, and the packages that convert for it (after tensorflow)
 #   fetch.sh kafka        Apache Kafka's jars (BROKER=kafka, tests and benchmarks)
 #   fetch.sh schemas      Apicurio Registry, and Confluent's serializers for Python (tests)
-#   fetch.sh clients      Triton's clients for Python (tests; after tensorflow)
+#   fetch.sh clients      Triton's clients and LiteRT's interpreter for Python (tests; after tensorflow)
 #   fetch.sh mnist        60,000 + 10,000 handwritten digits as IDX files (examples, demo, benchmarks)
 #   fetch.sh bench        what the Python loops of the benchmark need
 #   fetch.sh dir          prints the folder
@@ -20,6 +20,7 @@ ONNXRUNTIME=1.28.0
 ONNX=1.23.2
 TF2ONNX=1.17.0
 TRITONCLIENT=2.73.0
+LITERT=2.3.0
 say() { echo "toolchain: $*" >&2; }
 fail() { echo "toolchain: $*" >&2; exit 1; }
 
@@ -127,17 +128,18 @@ schemas() {
 
 # numpy, grpcio and protobuf lie with TensorFlow.
 clients() {
-  local to=$dir/clients-$TRITONCLIENT python
+  local to=$dir/clients-$TRITONCLIENT-$LITERT python
   [ -e "$to/site" ] && return
   python=$(cat "$dir/tensorflow-$TENSORFLOW/python")
-  say "fetching Triton's clients $TRITONCLIENT for Python (6 MB)"
+  say "fetching Triton's clients $TRITONCLIENT (6 MB) and LiteRT $LITERT (22 MB) for Python"
   rm -rf "$to.part"; mkdir -p "$to.part"
   python3 -m pip --python "$python" install --quiet --disable-pip-version-check --root-user-action ignore --no-deps \
     --target "$to.part/site" "tritonclient==$TRITONCLIENT" python-rapidjson==1.25 geventhttpclient==2.6.1 gevent==26.9.0 \
-    greenlet==3.5.6 zope.event==6.2 zope.interface==8.7 certifi==2026.10.19.post1 brotli==1.2.1 ||
-    fail "pip could not install tritonclient==$TRITONCLIENT and what it needs (above)"
+    greenlet==3.5.6 zope.event==6.2 zope.interface==8.7 certifi==2026.10.19.post1 brotli==1.2.1 \
+    "ai-edge-litert==$LITERT" ||
+    fail "pip could not install tritonclient==$TRITONCLIENT with what it needs, or ai-edge-litert==$LITERT (above)"
   chmod -R a+rX "$to.part"; rm -rf "$to"; mv "$to.part" "$to"
-  say "Triton's clients $TRITONCLIENT are ready"
+  say "Triton's clients $TRITONCLIENT and LiteRT $LITERT are ready"
 }
 
 mnist() {

@@ -19,6 +19,7 @@ const (
 	ApicurioVersion   = "2.5.11.Final"
 	ConfluentVersion  = "2.16.1" // of confluent-kafka for Python
 	TritonVersion     = "2.73.0" // of tritonclient for Python
+	LiteRTVersion     = "2.3.0"  // of ai-edge-litert for Python
 
 	ONNXRuntimeVersion = "1.28.0"
 	ONNXVersion        = "1.23.2" // of onnx for Python
@@ -91,12 +92,12 @@ func Schemas() (jar, sitePackages string, err error) {
 	return jar, filepath.Join(dir, "site"), nil
 }
 
-// Clients gives the folder of packages that holds Triton's clients for Python. It
-// stands beside the one that Python gives.
+// Clients gives the folder of packages that holds Triton's clients and LiteRT's
+// interpreter for Python. It stands beside the one that Python gives.
 func Clients() (sitePackages string, err error) {
-	site := filepath.Join(Dir(), "clients-"+TritonVersion, "site")
+	site := filepath.Join(Dir(), "clients-"+TritonVersion+"-"+LiteRTVersion, "site")
 	if _, err := os.Stat(site); err != nil {
-		return "", missing("Triton's clients", site, "clients")
+		return "", missing("Triton's clients and LiteRT", site, "clients")
 	}
 	return site, nil
 }

@@ -26,7 +26,7 @@ func TestVersionsAgree(t *testing.T) {
 		string(script) + " ":    "\nKAFKA=" + toolchain.KafkaVersion + "\n",
 		string(script) + "  ":   "\nAPICURIO=" + toolchain.ApicurioVersion + "\nCONFLUENT=" + toolchain.ConfluentVersion + "\n",
 		string(script) + "   ":  "\nONNXRUNTIME=" + toolchain.ONNXRuntimeVersion + "\nONNX=" + toolchain.ONNXVersion + "\nTF2ONNX=" + toolchain.TF2ONNXVersion + "\n",
-		string(script) + "    ": "\nTRITONCLIENT=" + toolchain.TritonVersion + "\n",
+		string(script) + "    ": "\nTRITONCLIENT=" + toolchain.TritonVersion + "\nLITERT=" + toolchain.LiteRTVersion + "\n",
 		string(makefile):        "/tensorflow-" + toolchain.TensorFlowVersion + "\n",
 	} {
 		if !strings.Contains(file, line) {
