@@ -38,9 +38,28 @@ func Cast(dst []byte, to DType, src []byte, from DType) error {
 	return castIntegers(dst, to, src, from)
 }
 
+// floatOfByte are the bits of the 4-byte float of each byte.
+var floatOfByte = func() (bits [256]uint32) {
+	for i := range bits {
+		bits[i] = math.Float32bits(float32(i))
+	}
+	return bits
+}()
+
+// uint8ToFloat32 casts eight bytes at a time: each batch of a training by pictures
+// goes through it.
 func uint8ToFloat32(dst, src []byte) {
+	bits, le := &floatOfByte, binary.LittleEndian
+	for len(src) >= 8 && len(dst) >= 32 {
+		x := le.Uint64(src)
+		le.PutUint64(dst, uint64(bits[byte(x)])|uint64(bits[byte(x>>8)])<<32)
+		le.PutUint64(dst[8:], uint64(bits[byte(x>>16)])|uint64(bits[byte(x>>24)])<<32)
+		le.PutUint64(dst[16:], uint64(bits[byte(x>>32)])|uint64(bits[byte(x>>40)])<<32)
+		le.PutUint64(dst[24:], uint64(bits[byte(x>>48)])|uint64(bits[byte(x>>56)])<<32)
+		src, dst = src[8:], dst[32:]
+	}
 	for i, v := range src {
-		binary.LittleEndian.PutUint32(dst[4*i:4*i+4], math.Float32bits(float32(v)))
+		le.PutUint32(dst[4*i:4*i+4], bits[v])
 	}
 }
 

@@ -162,3 +162,21 @@ func BenchmarkCastUint8ToFloat32(b *testing.B) {
 		}
 	}
 }
+
+func TestCastOfEveryByte(t *testing.T) {
+	for n := range 300 { // with rests of all lengths
+		src := make([]byte, n)
+		for i := range src {
+			src[i] = byte(i * 11) // each value of a byte comes once in 256
+		}
+		dst := make([]byte, 4*n)
+		if err := Cast(dst, Float32, src, Uint8); err != nil {
+			t.Fatal(err)
+		}
+		for i, got := range floatsOf(Float32, dst) {
+			if got != float64(src[i]) {
+				t.Fatalf("element %d of %d is %v, want %d", i, n, got, src[i])
+			}
+		}
+	}
+}

@@ -88,7 +88,7 @@ func TestEveryEngineRefusesTheSameRecords(t *testing.T) {
 				}
 				plan := framework.Plan{BatchSize: 4, Epochs: 3, Engine: engine}
 				if engine == pipeline.Auto { // so many that XLA is tried
-					plan.Epochs = 4000
+					plan.Epochs = 1100
 				}
 				_, err := tr.Fit(t.Context(), frameworktest.ArraysOf(tr, func(n string) []byte { return named[n] }), plan, framework.Watch{})
 				var one *framework.RecordError
@@ -143,7 +143,7 @@ func TestNaNUnderXLAGoesBackToTheGraph(t *testing.T) {
 	if report.Engine != kerasmodel.Graph || len(report.Warnings) != 1 || !strings.Contains(report.Reason, "not finite under XLA") {
 		t.Errorf("report %+v", report)
 	}
-	if _, _, chosen := train(pipeline.Auto, 6000); chosen.Engine != kerasmodel.Graph || !strings.Contains(chosen.Reason, "XLA computes another loss") {
+	if _, _, chosen := train(pipeline.Auto, 2100); chosen.Engine != kerasmodel.Graph || !strings.Contains(chosen.Reason, "XLA computes another loss") {
 		t.Errorf("chosen %+v", chosen)
 	}
 }

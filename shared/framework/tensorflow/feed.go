@@ -14,8 +14,13 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// chunkBytes bounds the tensors of one call of a signature.
-const chunkBytes = 32 << 20
+const (
+	// chunkBytes bounds the tensors of one call of a signature.
+	chunkBytes = 32 << 20
+	// trainedBytes bounds those of training steps: they are read while the
+	// processor's cache still holds what was written.
+	trainedBytes = 4 << 20
+)
 
 // call is one call of train or evaluate: steps batches of rows records.
 type call struct {
@@ -286,9 +291,10 @@ type feeder struct {
 	made  map[int]int
 }
 
-// newFeeder sizes the buffers; steps is the most batches that one call can have
-// any use of, 0 for calls of one batch without an axis of steps.
-func newFeeder(s framework.Split, cols []column, batch, steps int, weigh func(*buffer, int)) *feeder {
+// newFeeder sizes the buffers, of so many bytes where more than one batch is to
+// fit; steps is the most batches that one call can have any use of, 0 for calls of
+// one batch without an axis of steps.
+func newFeeder(s framework.Split, cols []column, batch, steps, bytes int, weigh func(*buffer, int)) *feeder {
 	record := 1
 	for _, c := range cols {
 		record += c.room()
@@ -296,7 +302,7 @@ func newFeeder(s framework.Split, cols []column, batch, steps int, weigh func(*b
 	f := &feeder{split: s, cols: cols, batch: batch, weigh: weigh, made: map[int]int{}, free: map[int]chan *buffer{
 		batch: make(chan *buffer, 2), int(s.Len() % int64(batch)): make(chan *buffer, 2),
 	}}
-	f.most = max(min(1, steps), min(steps, chunkBytes/(record*batch), int(s.Len()/int64(batch))))
+	f.most = max(min(1, steps), min(steps, bytes/(record*batch), int(s.Len()/int64(batch))))
 	return f
 }
 

@@ -30,7 +30,7 @@ func (t *Trainer) Fit(ctx context.Context, s framework.Split, p framework.Plan, 
 		return framework.FitReport{}, err
 	}
 	t.values = nil
-	f := newFeeder(s, t.columns, p.BatchSize, stepsAtOnce(p, s.Len()), weigh)
+	f := newFeeder(s, t.columns, p.BatchSize, stepsAtOnce(p, s.Len()), trainedBytes, weigh)
 	w.Epoch = once(w.Epoch)
 	report := framework.FitReport{Exhausted: p.StepsPerEpoch > 0 && batches(s.Len(), p.BatchSize)%p.StepsPerEpoch != 0}
 	report.Steps = stepsOf(p, s.Len())

@@ -19,7 +19,7 @@ const predictBatch = 512
 
 // Predict runs the model over a split without training it.
 func (t *Trainer) Predict(ctx context.Context, s framework.Split, each func(framework.Predicted) error) error {
-	f := newFeeder(s, t.columns, t.predictRows(), 0, nil)
+	f := newFeeder(s, t.columns, t.predictRows(), 0, chunkBytes, nil)
 	order, err := t.outputOrder()
 	if err != nil {
 		return err

@@ -80,7 +80,10 @@ func link(dir, folder, name string) error {
 // saving of them where saved.
 func prune(m *corepb.MetaGraphDef, saved bool, keep func(signature string) bool) {
 	m.ObjectGraphDef = nil // for Python alone
-	maps.DeleteFunc(m.SignatureDef, func(name string, _ *corepb.SignatureDef) bool { return name != initOp && !keep(name) })
+	idle := idles(m)
+	maps.DeleteFunc(m.SignatureDef, func(name string, _ *corepb.SignatureDef) bool {
+		return !keep(name) && (name != initOp || idle)
+	})
 	var roots []string
 	for _, s := range m.SignatureDef {
 		for _, t := range s.Inputs {
@@ -103,6 +106,19 @@ func prune(m *corepb.MetaGraphDef, saved bool, keep func(signature string) bool)
 		g.Node = reachable(g.Node, roots)
 		pruneLibrary(g)
 	}
+}
+
+// idles reports whether a graph's initialisation does nothing, as that of a model
+// without tables: loading would optimize the graph once more to run it.
+func idles(m *corepb.MetaGraphDef) bool {
+	for _, t := range m.SignatureDef[initOp].GetOutputs() {
+		for _, n := range m.GetGraphDef().GetNode() {
+			if n.Name == nodeOf(t.GetName()) && (n.Op != "NoOp" || len(n.Input) > 0) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // nodeOf is the node that a tensor or a control input comes from: "a:1", "^a".

@@ -31,7 +31,7 @@ func TestForServing(t *testing.T) {
 		t.Errorf("the model has changed: %d signatures", len(want.SignatureDef))
 	}
 	was, is := before.GetMetaGraphs()[0], after.GetMetaGraphs()[0]
-	if len(is.SignatureDef) != 2 || is.SignatureDef[serving] == nil || is.SignatureDef[initOp] == nil {
+	if len(is.SignatureDef) != 1 || is.SignatureDef[serving] == nil { // there is nothing to initialise
 		t.Errorf("signatures: %v", is.SignatureDef)
 	}
 	if n, of := proto.Size(is), proto.Size(was); n > of/3 {
@@ -39,6 +39,24 @@ func TestForServing(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(folder, "variables", "variables.index")); err != nil {
 		t.Error(err)
+	}
+}
+
+// Tables are filled by the initialisation, which is kept for them.
+func TestPrunedKeepsInitialisation(t *testing.T) {
+	m := tensorflowtest.Load(t, "worded")
+	folder, err := pruned(m.SavedModel(), true, func(signature string) bool { return signature == "train" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(folder); err != nil {
+			t.Error(err)
+		}
+	})
+	g := read(t, folder).GetMetaGraphs()[0]
+	if len(g.SignatureDef) != 2 || g.SignatureDef["train"] == nil || g.SignatureDef[initOp] == nil {
+		t.Errorf("signatures: %v", g.SignatureDef)
 	}
 }
 

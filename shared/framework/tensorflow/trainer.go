@@ -180,7 +180,7 @@ func (t *Trainer) newEvaluation(s framework.Split, batch, steps int) *evaluation
 	if steps <= 0 || steps > all {
 		steps = all
 	}
-	f := newFeeder(s, t.columns, batch, steps, nil)
+	f := newFeeder(s, t.columns, batch, steps, chunkBytes, nil)
 	e := &evaluation{calls: cut(s.Len(), batch, f.most, 0, steps), feed: f}
 	for i := range e.calls {
 		e.calls[i].pass = framework.Stored

@@ -157,7 +157,7 @@ func TestChoiceLeavesNoTrace(t *testing.T) {
 		family string
 		steps  int
 		stages []pipeline.Stage
-	}{{"cnn", 0, nil}, {"dense", 16_000, []pipeline.Stage{pipeline.StageChoosingEngine, pipeline.StageTraining}}}
+	}{{"cnn", 0, nil}, {"dense", 6_500, []pipeline.Stage{pipeline.StageChoosingEngine, pipeline.StageTraining}}}
 	for _, c := range cases {
 		t.Run(c.family, func(t *testing.T) {
 			m := family(t, c.family)
