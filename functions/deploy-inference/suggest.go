@@ -1,6 +1,7 @@
 package deployinference
 
 import (
+	"encoding/json"
 	"net/http"
 
 	"github.com/kafkaml/kafkaml/eventing/door"
@@ -9,7 +10,8 @@ import (
 )
 
 // suggest answers with the form of an inference of ?result=: format and config
-// of the stream it was trained on, and names for the topics.
+// of the stream it was trained on, for an imported model JSON, and names for the
+// topics.
 func (s *Service) suggest(w http.ResponseWriter, r *http.Request) {
 	id, err := door.QueryID(r, "result")
 	if err != nil {
@@ -22,6 +24,9 @@ func (s *Service) suggest(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	i := draft(sub)
+	if i.InputFormat == "" && sub.result.Imported != nil {
+		i.InputFormat, i.InputConfig = pipeline.JSON, json.RawMessage("{}") // an object with a member for each input
+	}
 	topic := "result-" + itoa(id)
 	door.WriteJSON(w, pipeline.InferenceForm{
 		Result: id, Replicas: i.Replicas, Delivery: deliveryOf(i), InputFormat: i.InputFormat, InputConfig: i.InputConfig,

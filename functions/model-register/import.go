@@ -12,6 +12,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -230,8 +231,8 @@ func (s *Service) keep(ctx context.Context, call *door.Call, m pipeline.Model, r
 	})
 }
 
-// publishImport stores the rows of an import and publishes them as a new model
-// and a finished result are.
+// publishImport stores the rows of an import, publishes them as a new model and
+// a finished result are, and gives the answer, which is both.
 func publishImport(tx *registry.Tx, m pipeline.Model, r pipeline.Result) (*event.Event, error) {
 	if err := tx.CreateModel(&m); err != nil {
 		return nil, err
@@ -245,5 +246,6 @@ func publishImport(tx *registry.Tx, m pipeline.Model, r pipeline.Result) (*event
 	if _, err := door.Publish(tx, name, eventing.ResultFinished, r.ID, r); err != nil {
 		return nil, err
 	}
-	return door.Publish(tx, name, eventing.ModelImported, m.ID, pipeline.ImportedModel{Model: m, Result: r})
+	answer := eventing.New(eventing.ModelImported, door.Source(name), strconv.FormatInt(m.ID, 10), pipeline.ImportedModel{Model: m, Result: r})
+	return &answer, nil
 }

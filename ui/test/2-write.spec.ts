@@ -18,6 +18,27 @@ test('the source is checked as it is written, an error stands at its line', asyn
   await expect(tab.region('Layers').getByRole('row', { name: /Dense \(None, 4\) 16/ })).toBeVisible() // before anything is kept
 })
 
+test('a model that was trained elsewhere is imported from its file, and refused with what to do', async ({ tab }) => {
+  const { page } = tab
+  const files = new URL('../../shared/framework/onnx/onnximport/testdata/', import.meta.url).pathname
+  await tab.go('#/models')
+  await tab.link('Import').first().click()
+  await page.getByLabel('File').setInputFiles(`${files}zipmap.onnx`)
+  await expect(page.getByLabel('Name')).toHaveValue('zipmap')
+  await tab.button('Import').click()
+  await expect(page.getByText('convert it with zipmap=False')).toBeVisible()
+  await accessible(page, 'import with an error', ['dark'])
+  await page.getByLabel('File').setInputFiles(`${files}forest.onnx`)
+  await tab.button('Import').click()
+  await tab.said('Imported forest')
+  const from = tab.region('Imported')
+  for (const word of ['forest.onnx', '4.3 kB', 'an ONNX file has no training step']) await expect(from).toContainText(word)
+  await expect(tab.link('Use in a configuration')).toHaveCount(0)
+  await tab.link(/^Result \d+$/).click()
+  await expect(page.getByText('imported from forest.onnx, onnx, 4.3 kB')).toBeVisible()
+  await expect(tab.link('Deploy for inference')).toBeVisible()
+})
+
 test('what is not saved is not lost by a click', async ({ tab }) => {
   const { page } = tab
   await tab.go('#/models/new')

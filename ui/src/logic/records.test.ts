@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { downloadWays, recordWays, streamWays } from './records'
+import { downloadWays, importWays, recordWays, streamWays } from './records'
 
 const fields = { deployment: 3, topic: 'digits', validation_rate: 0.1, test_rate: 0, shuffle: true, label: 'kind', format: 'AVRO' }
 
@@ -23,6 +23,12 @@ describe('records as commands', () => {
     const [curl, kcat] = recordWays('http://h/records', new Uint8Array([0, 255, 10]), 'in', 'h:1')
     expect(curl?.text).toMatch(/^printf %s AP8K \| base64 -d \|\n {2}curl http:\/\/h\/records .* --data-binary @-$/)
     expect(kcat?.text).toContain('kcat -P -b h:1 -t in')
+  })
+  it('imports a file', () => {
+    expect(importWays('http://h/models/import?file=a.onnx', 'a.onnx', 'iris', '', 'http://h').map((w) => w.text)).toEqual([
+      "curl 'http://h/models/import?file=a.onnx' -H 'Content-Type: application/octet-stream' --data-binary @a.onnx",
+      'kafkaml --server http://h models import -f a.onnx --name iris',
+    ])
   })
   it('downloads each format', () => {
     expect(downloadWays(1, ['savedmodel', 'keras'], 'http://h/results/1/model', 'http://h').map((w) => w.text)).toEqual([

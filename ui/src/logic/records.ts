@@ -38,6 +38,15 @@ export function downloadWays(result: number, formats: string[], url: string, ser
   ]
 }
 
+/** A file of a trained model, sent to the address that takes it. */
+export function importWays(url: string, file: string, name: string, description: string, server: string): Terminal[] {
+  const flag = (flag: string, value: string) => (value ? ` --${flag} ${quote(value)}` : '')
+  return [
+    { name: 'curl', text: `curl ${quote(url)} -H ${quote('Content-Type: application/octet-stream')} --data-binary ${quote(`@${file}`)}` },
+    { name: 'kafkaml', text: `kafkaml${serverFlag(server)} models import -f ${quote(file)}${flag('name', name)}${flag('description', description)}` },
+  ]
+}
+
 /** One record's bytes, put on a topic by the function, or by kcat where it is installed. */
 export function recordWays(url: string, bytes: Uint8Array, topic: string, brokers: string): Terminal[] {
   const text = `printf %s ${base64(bytes)} | base64 -d`
