@@ -81,8 +81,8 @@ func (s *Service) conversionOf(ctx context.Context, id int64, form pipeline.Conv
 		Service: s, key: pipeline.FormatKey{Name: pipeline.TFLite, Quantize: form.Quantize},
 		samples: cmp.Or(form.Samples, pipeline.DefaultSamples), asked: form.Samples != 0,
 	}
-	if form.Samples != 0 && form.Quantize != pipeline.QuantizeInt8 {
-		return nil, pipeline.Invalidf("samples", "only int8 takes the ranges of values from samples").WithHint("leave samples out, or give quantize int8")
+	if err := checkConversion(form); err != nil {
+		return nil, err
 	}
 	err = s.Store.Do(ctx, func(tx *registry.Tx) (err error) {
 		if c.result, err = tx.Result(id); err != nil {
@@ -117,6 +117,26 @@ func (s *Service) conversionOf(ctx context.Context, id int64, form pipeline.Conv
 		return nil, pipeline.Invalidf("format", "the model cannot be had as %s: %s", c.key, why).WithHint("download it as SavedModel")
 	}
 	return c, nil
+}
+
+// mostSamples bounds what quantization takes the ranges of values from.
+const mostSamples = 10_000
+
+// checkConversion refuses a form that asks for nothing that can be made.
+func checkConversion(f pipeline.ConversionForm) error {
+	switch {
+	case f.Format != pipeline.TFLite && f.Format != pipeline.TFLiteC:
+		return pipeline.Invalidf("format", "models are not converted to %q", f.Format).
+			WithHint("use %s or %s; the others of the result's formats are kept, if it has them", pipeline.TFLite, pipeline.TFLiteC)
+	case !slices.Contains(pipeline.Quantizes(), f.Quantize):
+		return pipeline.Invalidf("quantize", "%q is not known", string(f.Quantize)).
+			WithHint("use %s or %s, or leave it out", pipeline.QuantizeFloat16, pipeline.QuantizeInt8)
+	case f.Samples != 0 && f.Quantize != pipeline.QuantizeInt8:
+		return pipeline.Invalidf("samples", "only int8 takes the ranges of values from samples").WithHint("leave samples out, or give quantize int8")
+	case f.Samples < 0 || f.Samples > mostSamples:
+		return pipeline.Invalidf("samples", "must be 1 to %d, not %d", mostSamples, f.Samples)
+	}
+	return nil
 }
 
 // kept reports whether the result has what is asked for.
