@@ -139,6 +139,10 @@ func missing(err error, r pipeline.Result, f framework.Format, key pipeline.Form
 
 // send answers a download with a file, or with the array in C of one.
 func (s *Service) send(ctx context.Context, w http.ResponseWriter, result pipeline.Result, f framework.Format, key pipeline.FormatKey) error {
+	noted, _ := result.Format(key)
+	if f.Made && noted.Size == 0 { // a file may be there that no conversion has finished
+		return missing(&pipeline.Error{Kind: pipeline.NotFound}, result, f, key)
+	}
 	body, size, err := s.Artifacts.Get(ctx, result.Artifact+"/"+f.Key(key.Quantize))
 	if err != nil {
 		return missing(err, result, f, key)
@@ -153,13 +157,9 @@ func (s *Service) send(ctx context.Context, w http.ResponseWriter, result pipeli
 		return err
 	}
 	if key.Name == pipeline.TFLiteC {
-		kept, ok := result.Format(key)
-		if !ok || kept.Size == 0 { // the file was stored, and is not noted yet
-			return missing(&pipeline.Error{Kind: pipeline.NotFound}, result, f, key)
-		}
 		named := framework.CName(result, key.Quantize)
-		length = framework.CSize(named, kept, size)
-		write = func(w io.Writer) error { return framework.WriteC(w, named, kept, body, size) }
+		length = framework.CSize(named, noted, size)
+		write = func(w io.Writer) error { return framework.WriteC(w, named, noted, body, size) }
 	}
 	w.Header().Set("Content-Type", f.Media)
 	w.Header().Set("Content-Length", strconv.FormatInt(length, 10))
