@@ -111,7 +111,8 @@ func (s *Service) conversionOf(ctx context.Context, id int64, form pipeline.Conv
 	}
 	var known bool
 	if c.format, known = c.kind.Bundle.Format(c.key.Name); !known {
-		return nil, pipeline.Invalidf("format", "models of %s are not converted to %s", c.kind.Name, form.Format).WithHint("download it as it is kept")
+		return nil, pipeline.Invalidf("format", "a model that is kept as %s alone is not converted to %s", c.kind.Name, form.Format).
+			WithHint("import the .keras file or the SavedModel that it was exported from")
 	}
 	if why := c.format.Unfit(c.model.Export); why != "" {
 		return nil, pipeline.Invalidf("format", "the model cannot be had as %s: %s", c.key, why).WithHint("download it as SavedModel")
@@ -263,6 +264,15 @@ func (s *Service) keepFormat(ctx context.Context, tx *registry.Tx, c *conversion
 		return nil, err
 	}
 	return door.Publish(tx, name, eventing.ResultConverted, r.ID, r)
+}
+
+// withoutStream says of formats which a model that no stream trained cannot have.
+func withoutStream(all []pipeline.ModelFormat) {
+	for i, f := range all {
+		if f.Quantize == pipeline.QuantizeInt8 && f.Why == "" {
+			all[i].Why = "int8 takes the ranges of values from records of the stream that trained the model, and it was imported"
+		}
+	}
 }
 
 // complete lists the formats of a result of an earlier version.

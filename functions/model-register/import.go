@@ -218,6 +218,7 @@ func (s *Service) keep(ctx context.Context, call *door.Call, m pipeline.Model, r
 	if r.Formats, err = b.Have(ctx, s.Artifacts, r.Artifact, m.Export); err != nil {
 		return err
 	}
+	withoutStream(r.Formats)
 	if m.Untrainable == "" {
 		m.Artifact = pipeline.ModelArtifact(m.ID, 1)
 		if err := b.Exported.Put(ctx, s.Artifacts, m.Artifact, filepath.Join(dir, framework.ImportedExported)); err != nil {
