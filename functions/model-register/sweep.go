@@ -17,16 +17,27 @@ import (
 const (
 	orphanAge  = time.Hour
 	sweepEvery = time.Hour
+	// completeEvery is how soon after it is deployed a result of an earlier version
+	// gets what that did not make.
+	completeEvery = 15 * time.Second
 )
 
-// Run removes orphaned exports, at once and then every hour, until ctx ends.
-// What fails is logged: the next round tries again.
+// Run removes orphaned exports, at once and then every hour, and completes results
+// of earlier versions that are served, until ctx ends. What fails is logged: the
+// next round tries again.
 func (s *Service) Run(ctx context.Context) {
-	tick := time.NewTicker(sweepEvery)
+	tick := time.NewTicker(completeEvery)
 	defer tick.Stop()
+	var swept time.Time
 	for {
-		if err := s.sweep(ctx, time.Now().Add(-orphanAge)); err != nil && ctx.Err() == nil {
-			s.Log.WarnContext(ctx, "orphaned exports were not removed", "error", err)
+		if time.Since(swept) >= sweepEvery {
+			swept = time.Now()
+			if err := s.sweep(ctx, swept.Add(-orphanAge)); err != nil && ctx.Err() == nil {
+				s.Log.WarnContext(ctx, "orphaned exports were not removed", "error", err)
+			}
+		}
+		if err := s.complement(ctx); err != nil && ctx.Err() == nil {
+			s.Log.WarnContext(ctx, "a result of an earlier version was not completed", "error", err)
 		}
 		select {
 		case <-ctx.Done():

@@ -41,6 +41,7 @@ func TestUpgrade(t *testing.T) {
 				servesAgain(t, m, "inference-1", registry == "sqlite") // ran and runs
 				m.kafkaml("inferences", "start", "direct")
 				servesAgain(t, m, "direct", false)
+				servesByONNX(t, m, "direct")
 				m.trainsAgain()
 			})
 		}
@@ -212,6 +213,34 @@ func servesAgain(t *testing.T, m *machine, name string, compared bool) {
 	unzip(t, zipped, m.path(name))
 	m.kafkaml("results", "download", fmt.Sprint(i.Result), "--format", "keras", "--to", m.path(name+".keras"))
 	unzip(t, m.path(name+".keras"), m.path(name+"-keras"))
+}
+
+// servesByONNX serves the result of an earlier version, which had no ONNX form, by
+// ONNX Runtime: deployed, it gets one, which predicts the same.
+func servesByONNX(t *testing.T, m *machine, name string) {
+	t.Helper()
+	i := jsonOf[pipeline.Inference](m, "inferences", "show", name)
+	within(t, waitTime, "the ONNX form of result "+fmt.Sprint(i.Result), func() (string, bool) {
+		r := jsonOf[pipeline.Result](m, "results", "show", fmt.Sprint(i.Result))
+		return fmt.Sprintf("%+v", r.Serving), r.Serving != nil && slices.Contains(r.Serving.Engines, "onnx")
+	})
+	m.kafkaml("inferences", "update", name, "--engine", "onnx")
+	within(t, waitTime, "inference "+name+" by ONNX Runtime", func() (string, bool) {
+		i = jsonOf[pipeline.Inference](m, "inferences", "show", name)
+		return fmt.Sprintf("%s by %s, %d of %d: %s", i.Status, i.ServedBy, i.Ready, i.Wanted, i.Reason), i.ServedBy == "onnx" && i.Status == pipeline.InferenceRunning && i.Ready == i.Wanted
+	})
+	c := m.dial()
+	before := map[string][]float64{}
+	predicted := valuesOf(t, c, i)
+	var again []stream.Record
+	for id, r := range inputs(t, c, i.ID, i.InputTopic) {
+		if string(r.Key) == "again" {
+			before[string(r.Value)] = predicted[id]
+			again = append(again, stream.Record{Key: r.Key, Value: r.Value})
+		}
+	}
+	send(t, c, i.InputTopic, 0, again...)
+	sameAgain(t, c, i, before)
 }
 
 // valuesOf are the predictions of an inference by their ids.
