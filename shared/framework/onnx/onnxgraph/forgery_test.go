@@ -73,6 +73,7 @@ var forgeries = map[string]struct {
 }{
 	"nothing":             {func(*ox.Model) {}, ""},
 	"domain written out":  {func(m *ox.Model) { m.Opsets = map[string]int64{"ai.onnx": 18}; m.Graph.Nodes[1].Domain = "ai.onnx" }, ""},
+	"unused domain":       {func(m *ox.Model) { m.Opsets = map[string]int64{"": 18, "com.evil": 1} }, ""},
 	"both domains":        {func(m *ox.Model) { m.Opsets = map[string]int64{"": 18, "ai.onnx.ml": 3} }, ""},
 	"default of an input": {func(m *ox.Model) { m.Graph.Inputs = append(m.Graph.Inputs, ox.OpenSmall().Graph.Inputs[1:]...) }, ""},
 	"output of no shape":  {func(m *ox.Model) { m.Graph.Outputs[0].Rankless = true }, ""},
@@ -84,7 +85,6 @@ var forgeries = map[string]struct {
 	"future format":   {func(m *ox.Model) { m.IR = 99 }, "format has version 99"},
 	"old operators":   {func(m *ox.Model) { m.Opsets = map[string]int64{"": 1} }, "version 1, 7 to 28"},
 	"new operators":   {func(m *ox.Model) { m.Opsets = map[string]int64{"": 1000} }, "version 1000"},
-	"custom opset":    {func(m *ox.Model) { m.Opsets = map[string]int64{"": 18, "com.evil": 1} }, `"com.evil"`},
 	"one opset twice": {func(m *ox.Model) { m.Opsets = map[string]int64{"": 18, "ai.onnx": 17} }, "in two versions"},
 	"training":        {func(m *ox.Model) { m.Extra = ox.Bytes(nil, 20, nil) }, "training"},
 	"functions":       {func(m *ox.Model) { m.Extra = ox.Bytes(nil, 25, nil) }, "functions of its own"},
@@ -97,7 +97,7 @@ var forgeries = map[string]struct {
 	"cut off":         {func(m *ox.Model) { m.Extra = []byte{0x72, 0xff} }, "EOF"},
 
 	"custom operator":    {with(func(n *ox.Node) { n.Op = "Evil" }), `node "hidden/matmul" (Evil): the operator Evil`},
-	"custom domain":      {with(func(n *ox.Node) { n.Domain = "com.microsoft" }), "is not allowed"},
+	"custom domain":      {with(func(n *ox.Node) { n.Domain = "com.microsoft" }), `"com.microsoft": only ai.onnx`},
 	"domain without set": {with(func(n *ox.Node) { n.Domain, n.Op = "ai.onnx.ml", "Scaler" }), "is not allowed"},
 	"picture":            {with(func(n *ox.Node) { n.Op = "ImageDecoder" }), "is not allowed"},
 	"text that grows":    {with(func(n *ox.Node) { n.Op = "StringConcat" }), "is not allowed"},

@@ -151,6 +151,11 @@ func FuzzVerify(f *testing.F) {
 		if err != nil && !errors.As(err, &e) {
 			t.Errorf("%v is no error for people", err)
 		}
+		if _, err := onnxgraph.Describe(b); err == nil {
+			if err := onnxgraph.WriteOpen(&bytes.Buffer{}, b); err != nil {
+				t.Error(err)
+			}
+		}
 		_ = onnxgraph.Fill(&bytes.Buffer{}, b, weights())
 	})
 }
