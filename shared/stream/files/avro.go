@@ -16,6 +16,14 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
+// goavro allocates what a block claims to hold before it reads it: a file of 200
+// bytes could ask for more memory than there is. Its bounds are those of the
+// process.
+func init() {
+	goavro.MaxBlockCount = 4 << 20 // records of a block, or elements of an array
+	goavro.MaxBlockSize = 256 << 20
+}
+
 func openAvro(path string, o Options) (source, error) {
 	return openTable(path, func() (rowReader, error) { return newAvro(path) }, pipeline.AVRO, o)
 }
