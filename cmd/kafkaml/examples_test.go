@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"mime/multipart"
@@ -86,6 +87,7 @@ func (c *caller) create(t *testing.T) {
 	c.command(t, "post /deploy-inference/inferences/{id}/stop", eventing.InferenceStop)
 	c.command(t, "post /deploy-inference/inferences/{id}/start", eventing.InferenceStart)
 	c.call(t, "post /records/inferences/{id}/records")
+	c.command(t, "post /model-register/models/import", eventing.ModelImport)
 }
 
 func (c *caller) remove(t *testing.T) {
@@ -237,6 +239,9 @@ func (c *caller) call(t *testing.T, op string) {
 		}
 	}
 	body, contentType := c.body(t, at(described, "requestBody", "content"))
+	if strings.HasSuffix(op, "/models/import") {
+		body = c.file(t)
+	}
 	status, media, answer := ask(t, strings.ToUpper(method), url+"?"+strings.Join(query, "&"), body, contentType)
 	c.hold(t, op, status, media, answer)
 	if status >= 400 {
@@ -259,6 +264,17 @@ func (c *caller) body(t *testing.T, content any) (body []byte, contentType strin
 		return nil, ""
 	}
 	return mustJSON(t, example), api.JSON
+}
+
+// file is the model in the example of the event that imports it.
+func (c *caller) file(t *testing.T) []byte {
+	t.Helper()
+	door := at(c.document, "paths", "/model-register/", "post", "requestBody", "content", "application/cloudevents+json", "examples")
+	b, err := base64.StdEncoding.DecodeString(at(door, eventing.ModelImport, "value", "data", "content").(string))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 func formOf(t *testing.T, example map[string]any) (body []byte, contentType string) {

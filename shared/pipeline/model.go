@@ -132,7 +132,7 @@ type ImportForm struct {
 	Name        string `json:"name,omitempty" maxLength:"128" arg:"NAME" example:"iris" description:"name, unique (default: that of the file)"`
 	Description string `json:"description,omitempty" maxLength:"4096" arg:"TEXT" description:"note for people"`
 	File        string `json:"file,omitempty" maxLength:"255" flag:"-" example:"iris.onnx" description:"name of the file, to be shown"`
-	Content     string `json:"content,omitempty" flag:"-" description:"the file in base64; POST /models/import takes larger ones as its body"`
+	Content     string `json:"content,omitempty" flag:"-" example:"CAg6PQoMCgF4EgF5IgRSZWx1EgFnWhQKAXgSDwoNCAESCQoDEgFuCgIIAWIUCgF5Eg8KDQgBEgkKAxIBbgoCCAFCBAoAEBI=" description:"the file in base64; POST /models/import takes larger ones as its body"`
 }
 
 // Imported says which file a model was imported from.
