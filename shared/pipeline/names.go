@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -36,12 +37,18 @@ func ValidateName(field, name string) error {
 	return nil
 }
 
+// reserved are the names of services and triggers that an installation has itself.
+var reserved = append([]string{StepTrain, StepPredict, "page"}, Steps...)
+
 // ValidateServiceName refuses what is no name of an inference: it becomes the
-// name of a service, hence a DNS label.
+// name of a service, hence a DNS label, beside those of the functions.
 func ValidateServiceName(field, name string) error {
 	if len(name) > maxService || !serviceName.MatchString(name) {
 		return Invalidf(field, "%q cannot be the name of a service", name).
 			WithHint("1 to %d lower-case letters, digits and dashes, a letter first, no dash last", maxService)
+	}
+	if slices.Contains(reserved, name) {
+		return Invalidf(field, "%q is the name of a part of kafkaml", name).WithHint("take another, such as %s-1", name)
 	}
 	return nil
 }

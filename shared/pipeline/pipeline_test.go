@@ -99,7 +99,7 @@ func TestNames(t *testing.T) {
 		taken, none []string
 	}{
 		{ValidateName, []string{"mnist", "MNIST CNN v2 (dropout 0.5)", "modèle 数", "../etc"}, []string{"", " a", "a ", "a\nb", "a\x00", "\xff", "a\u202eb", long}},
-		{ValidateServiceName, []string{"a", "inference-1", "a-b2"}, []string{"", "A", "1a", "-a", "a-", "a_b", "a.b", long[:51], "../a"}},
+		{ValidateServiceName, []string{"a", "inference-1", "a-b2"}, []string{"", "A", "1a", "-a", "a-", "a_b", "a.b", long[:51], "../a", "model-register", "records", "predict", "page"}},
 		{ValidateTopic, []string{"mnist-in", "A.b_c-9", "...", "_x", long[:249]}, []string{"", ".", "..", "a b", "a/b", "é", "__consumer_offsets", long}},
 	}
 	for i, c := range cases {

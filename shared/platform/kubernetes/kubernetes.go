@@ -4,6 +4,7 @@ package kubernetes
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"strings"
@@ -174,8 +175,9 @@ func labelsOf(component, instance string, more ...string) map[string]string {
 // failure turns an error of the API server into ours. The user can mend the
 // object's own fields; every other error may pass.
 func (k *Platform) failure(op string, err error) error {
-	if err == nil {
-		return nil
+	var ours *pipeline.Error
+	if err == nil || errors.As(err, &ours) {
+		return err
 	}
 	e := &pipeline.Error{Op: op, Kind: pipeline.Unavailable, Err: err}
 	switch {

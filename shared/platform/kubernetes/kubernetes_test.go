@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -194,6 +195,29 @@ func jobWith(t batchv1.JobConditionType, reason string) *batchv1.Job {
 		Status: batchv1.JobStatus{Conditions: []batchv1.JobCondition{
 			{Type: t, Status: corev1.ConditionTrue, Reason: reason, Message: "the controller's message"},
 		}},
+	}
+}
+
+// A Service that no inference made is neither changed nor deleted, whatever an
+// inference is named.
+func TestServicesOfOthersStay(t *testing.T) {
+	k, _ := remembered(t)
+	services := k.serving.ServingV1().Services(k.c.Namespace)
+	theirs := &servingv1.Service{ObjectMeta: metav1.ObjectMeta{Name: "model-register", Namespace: k.c.Namespace, Labels: map[string]string{"app.kubernetes.io/part-of": "kafkaml"}}}
+	if _, err := services.Create(t.Context(), theirs, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	s := platform.Service{Name: "model-register", MinScale: 1, MaxScale: 1, Spec: pipeline.PredictJob{Inference: 7}}
+	var e *pipeline.Error
+	if err := k.Apply(t.Context(), s); !errors.As(err, &e) || e.Kind != pipeline.Conflict || e.Field != "name" {
+		t.Errorf("applied over it: %v", err)
+	}
+	if err := k.Delete(t.Context(), "model-register"); err != nil {
+		t.Error(err)
+	}
+	is, err := services.Get(t.Context(), "model-register", metav1.GetOptions{})
+	if err != nil || len(is.Spec.Template.Spec.Containers) > 0 || is.Labels[inferenceLabel] != "" {
+		t.Errorf("it was changed: %+v, %v", is, err)
 	}
 }
 

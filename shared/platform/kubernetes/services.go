@@ -16,6 +16,7 @@ import (
 	"knative.dev/serving/pkg/apis/serving"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
 )
 
@@ -60,6 +61,11 @@ func (k *Platform) applyService(ctx context.Context, want *servingv1.Service, wo
 		return services.Create(ctx, want, metav1.CreateOptions{})
 	case err != nil:
 		return nil, err
+	case is.Labels[managedLabel] != managedBy || is.Labels[inferenceLabel] != want.Labels[inferenceLabel]:
+		return nil, &pipeline.Error{
+			Kind: pipeline.Conflict, Field: "name", Reason: fmt.Sprintf("there is a Service %q that is not of this inference", want.Name),
+			Hint: "give the inference another name, or delete that Service",
+		}
 	}
 	if err := k.createConfigMap(ctx, work, is.OwnerReferences); err != nil || is.Annotations[specHash] == want.Annotations[specHash] {
 		return is, err
@@ -76,11 +82,19 @@ func (k *Platform) applyService(ctx context.Context, want *servingv1.Service, wo
 	return services.Update(ctx, is, metav1.UpdateOptions{})
 }
 
-// Delete implements Services. It waits until the pods have drained.
+// Delete implements Services. It waits until the pods have drained. A Service of
+// that name which is of no inference is somebody else's, and stays.
 func (k *Platform) Delete(ctx context.Context, name string) error {
 	services := k.serving.ServingV1().Services(k.c.Namespace)
+	is, err := services.Get(ctx, name, metav1.GetOptions{})
+	if kerrors.IsNotFound(err) || err == nil && (is.Labels[managedLabel] != managedBy || is.Labels[inferenceLabel] == "") {
+		return nil
+	}
+	if err != nil {
+		return k.failure("look up service "+name, err)
+	}
 	foreground := metav1.DeletePropagationForeground
-	err := services.Delete(ctx, name, metav1.DeleteOptions{PropagationPolicy: &foreground})
+	err = services.Delete(ctx, name, metav1.DeleteOptions{PropagationPolicy: &foreground, Preconditions: &metav1.Preconditions{UID: &is.UID}})
 	if err != nil && !kerrors.IsNotFound(err) {
 		return k.failure("delete service "+name, err)
 	}

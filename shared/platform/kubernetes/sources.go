@@ -33,6 +33,16 @@ func (k *Platform) ApplySource(ctx context.Context, name string, manifest any) e
 		return pipeline.Invalidf("source", "is not an object: %v", err)
 	}
 	o.SetNamespace(k.c.Namespace)
+	is, err := k.sources().Get(ctx, name, metav1.GetOptions{})
+	if err != nil && !kerrors.IsNotFound(err) {
+		return k.failure("look up KafkaSource "+name, err)
+	}
+	if err == nil && is.GetLabels()[managedLabel] != o.GetLabels()[managedLabel] {
+		return &pipeline.Error{
+			Op: "apply KafkaSource " + name, Kind: pipeline.Conflict, Field: "name", Reason: "there is one of that name that is not of an inference",
+			Hint: "give the inference another name, or delete that KafkaSource",
+		}
+	}
 	owners, err := k.owners(ctx)
 	if err != nil {
 		return err
