@@ -37,7 +37,7 @@ func (k *Platform) ApplySource(ctx context.Context, name string, manifest any) e
 	if err != nil && !kerrors.IsNotFound(err) {
 		return k.failure("look up KafkaSource "+name, err)
 	}
-	if err == nil && is.GetLabels()[managedLabel] != o.GetLabels()[managedLabel] {
+	if err == nil && is.GetLabels()[managedLabel] != pipeline.StepDeployInference {
 		return &pipeline.Error{
 			Op: "apply KafkaSource " + name, Kind: pipeline.Conflict, Field: "name", Reason: "there is one of that name that is not of an inference",
 			Hint: "give the inference another name, or delete that KafkaSource",
@@ -52,11 +52,18 @@ func (k *Platform) ApplySource(ctx context.Context, name string, manifest any) e
 	return k.failure("apply KafkaSource "+name, err)
 }
 
-// DeleteSource deletes a KafkaSource and waits until it is gone; one that does
-// not exist is no error.
+// DeleteSource deletes the KafkaSource of an inference and waits until it is gone;
+// one that does not exist, or is of no inference, is no error.
 func (k *Platform) DeleteSource(ctx context.Context, name string) error {
+	is, err := k.sources().Get(ctx, name, metav1.GetOptions{})
+	if kerrors.IsNotFound(err) || err == nil && is.GetLabels()[managedLabel] != pipeline.StepDeployInference {
+		return nil
+	}
+	if err != nil {
+		return k.failure("look up KafkaSource "+name, err)
+	}
 	foreground := metav1.DeletePropagationForeground
-	err := k.sources().Delete(ctx, name, metav1.DeleteOptions{PropagationPolicy: &foreground})
+	err = k.sources().Delete(ctx, name, metav1.DeleteOptions{PropagationPolicy: &foreground})
 	if err != nil && !kerrors.IsNotFound(err) {
 		return k.failure("delete KafkaSource "+name, err)
 	}
