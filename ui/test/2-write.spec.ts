@@ -37,6 +37,8 @@ test('a model that was trained elsewhere is imported from its file, and refused 
   await tab.link(/^Result \d+$/).click()
   await expect(page.getByText('imported from forest.onnx, onnx, 4.3 kB')).toBeVisible()
   await expect(tab.link('Deploy for inference')).toBeVisible()
+  await tab.link('Compare with others').click()
+  await expect(tab.region('Metrics of the results').getByRole('row', { name: /forest/ })).toContainText('4.3 kB')
 })
 
 test('what is not saved is not lost by a click', async ({ tab }) => {

@@ -2,8 +2,7 @@ package onnxgraph
 
 import "strings"
 
-// bounds of what the runtime takes: ONNX Runtime 1.32 has the operators of
-// onnx 1.23.
+// bounds of what newer runtimes take; what the one at hand lacks it names itself.
 const (
 	leastIR, mostIR = 3, 14
 )

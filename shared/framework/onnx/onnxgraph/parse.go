@@ -94,7 +94,7 @@ func parse(b []byte) (*model, error) {
 }
 
 func (m *model) opset(b []byte) error {
-	var domain string
+	domain := onnx // unless it says another
 	var version int64
 	err := walk(b, &opsetMembers, func(v member) error {
 		if v.number == 1 {
