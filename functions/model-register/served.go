@@ -99,6 +99,9 @@ func (s *Service) completeResult(ctx context.Context, r pipeline.Result) error {
 		serving.Reason = "its trained model has other inputs and outputs than the model that was registered"
 	default:
 		serving = got.Serving
+		if len(serving.Engines) > 1 {
+			serving.Reason = "its form for " + serving.Engine + " was made after its training, by a later version: there were no records to measure the engines on"
+		}
 		if err := beside(kind.Bundle, filepath.Join(read, framework.ImportedTrained)).Put(ctx, s.Artifacts, r.Artifact, filepath.Join(read, framework.ImportedTrained)); err != nil {
 			return err
 		}

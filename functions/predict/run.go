@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"runtime/debug"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -143,7 +142,7 @@ func serve(ctx context.Context, c Config, front *front, server *http.Server, at 
 	if s.direct != nil {
 		consuming.Go(func() { s.direct.run(ctx) })
 	}
-	debug.FreeOSMemory() // what opening took: many replicas are idle from here on
+	giveBack()
 	<-ctx.Done()
 	c.Log.Info("draining")
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
