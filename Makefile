@@ -28,8 +28,9 @@ test: lint build kafka schemas clients mnist tabular test-go test-ui ## every te
 test-go: build kafka schemas clients mnist tabular ## the Go tests alone
 	go test -shuffle=on -timeout 60m $(ARGS) ./...
 
-cases: build kafka ## the table of what people meet, the large models, too
+cases: build kafka ## the table of what people meet, the large models and every family as TFLite, too
 	KAFKAML_LONG=1 go test -count 1 -v -timeout 60m $(ARGS) ./test/cases
+	KAFKAML_LONG=1 go test -count 1 -timeout 60m -run TestZoo ./shared/framework/keras
 
 demo: build kafka mnist ## the first example through every step, timed, on a broker and a data folder of its own
 	bin/kafkaml demo $(ARGS)
