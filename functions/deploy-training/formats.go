@@ -2,7 +2,6 @@ package deploytraining
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/framework"
-	"github.com/kafkaml/kafkaml/shared/framework/onnx/onnxmodel"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
@@ -26,7 +24,7 @@ func (s *Service) stored(ctx context.Context, o pipeline.Outcome, key string) ([
 	if err != nil {
 		return nil, err
 	}
-	r.Artifact, r.Serving = key, o.Serving
+	r.Artifact, r.Serving, r.Formats = key, o.Serving, nil // of this attempt alone
 	kind, err := s.kindOf(ctx, r)
 	if err != nil {
 		return nil, err
@@ -47,17 +45,7 @@ func (s *Service) formatsOf(ctx context.Context, r pipeline.Result) ([]pipeline.
 	if err != nil {
 		return nil, err
 	}
-	all, err := kind.Bundle.Have(ctx, s.Artifacts, r.Artifact, m.Export)
-	for i, f := range all {
-		if f.Name == onnxmodel.Name && f.Size == 0 {
-			reason := m.NoONNX
-			if reason == "" && r.Serving != nil && !slices.Contains(r.Serving.Engines, onnxmodel.Name) {
-				reason = r.Serving.Reason
-			}
-			all[i].Why = cmp.Or(reason, f.Why)
-		}
-	}
-	return all, err
+	return kind.Bundle.Have(ctx, s.Artifacts, m.Export, r)
 }
 
 // listFormats lists the formats of the results that earlier versions left without.

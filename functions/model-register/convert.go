@@ -278,7 +278,7 @@ func withoutStream(all []pipeline.ModelFormat) {
 // complete lists the formats of a result of an earlier version.
 func (s *Service) complete(ctx context.Context, kind framework.Kind, e pipeline.Export, r *pipeline.Result) (err error) {
 	if len(r.Formats) == 0 {
-		r.Formats, err = kind.Bundle.Have(ctx, s.Artifacts, r.Artifact, e)
+		r.Formats, err = kind.Bundle.Have(ctx, s.Artifacts, e, *r)
 	}
 	return err
 }

@@ -215,7 +215,7 @@ func (s *Service) keep(ctx context.Context, call *door.Call, m pipeline.Model, r
 	if err := b.Trained.Put(ctx, s.Artifacts, r.Artifact, filepath.Join(dir, framework.ImportedTrained)); err != nil {
 		return err
 	}
-	if r.Formats, err = b.Have(ctx, s.Artifacts, r.Artifact, m.Export); err != nil {
+	if r.Formats, err = b.Have(ctx, s.Artifacts, m.Export, r); err != nil {
 		return err
 	}
 	withoutStream(r.Formats)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -84,12 +83,13 @@ func (s *Service) completeResult(ctx context.Context, r pipeline.Result) error {
 		return fmt.Errorf("make a folder for the conversion: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // what is left of it is the scratch folder's to clear
-	archive, read := filepath.Join(dir, "archive"), filepath.Join(dir, "read")
-	if err := errors.Join(os.Mkdir(read, 0o700), s.fetch(ctx, r.Artifact+"/"+kind.Bundle.Served[0].Name, archive)); err != nil {
+	const archive, read = "archive", "read"
+	asFile := framework.Blobs{{Name: kind.Bundle.Served[0].Name, Path: archive}} // a folder as the zip that it is kept as
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, read), 0o700), asFile.Get(ctx, s.Artifacts, r.Artifact, dir)); err != nil {
 		return err
 	}
 	serving := pipeline.Serving{Engine: kind.Name, Engines: []string{kind.Name}}
-	got, err := importer.Import(ctx, archive, read)
+	got, err := importer.Import(ctx, filepath.Join(dir, archive), filepath.Join(dir, read))
 	switch {
 	case pipeline.KindOf(err) == pipeline.Invalid:
 		serving.Reason = "its trained model cannot be read: " + err.Error()
@@ -102,26 +102,12 @@ func (s *Service) completeResult(ctx context.Context, r pipeline.Result) error {
 		if len(serving.Engines) > 1 {
 			serving.Reason = "its form for " + serving.Engine + " was made after its training, by a later version: there were no records to measure the engines on"
 		}
-		if err := beside(kind.Bundle, filepath.Join(read, framework.ImportedTrained)).Put(ctx, s.Artifacts, r.Artifact, filepath.Join(read, framework.ImportedTrained)); err != nil {
+		trained := filepath.Join(dir, read, framework.ImportedTrained)
+		if err := beside(kind.Bundle, trained).Put(ctx, s.Artifacts, r.Artifact, trained); err != nil {
 			return err
 		}
 	}
 	return s.noteServing(ctx, kind, m.Export, r.ID, serving)
-}
-
-// fetch copies an artifact to a file.
-func (s *Service) fetch(ctx context.Context, key, path string) (err error) {
-	content, _, err := s.Artifacts.Get(ctx, key)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = content.Close() }() // it is read to its end
-	f, err := os.Create(path)              // #nosec G304 -- below a folder of ours
-	if err != nil {
-		return fmt.Errorf("fetch %s: %w", key, err)
-	}
-	_, err = io.Copy(f, content)
-	return errors.Join(err, f.Close())
 }
 
 // alike reports whether two lists are of the same tensors of a serving signature.
@@ -151,7 +137,7 @@ func (s *Service) noteServing(ctx context.Context, kind framework.Kind, e pipeli
 			return err
 		}
 		r.Serving = &serving
-		if r.Formats, err = kind.Bundle.Have(ctx, s.Artifacts, r.Artifact, e); err != nil {
+		if r.Formats, err = kind.Bundle.Have(ctx, s.Artifacts, e, r); err != nil {
 			return err
 		}
 		if err := tx.UpdateResult(&r); err != nil {

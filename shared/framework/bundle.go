@@ -33,8 +33,9 @@ type Format struct {
 	Lacking   string // why a finished result may have none; empty: it always has one
 	// Made says that a Converter makes it when it is asked for, in any of
 	// pipeline.Quantizes: Blob is then the name of its first part.
-	Made  bool
-	Unfit func(pipeline.Export) string // why no model of such an export has it; empty where it may
+	Made   bool
+	Unfit  func(pipeline.Export) string // why no model of such an export has it; empty where it may
+	Engine string                       // that opens it, where that is not the framework itself
 }
 
 // Key is the blob that keeps the format, in such numbers.

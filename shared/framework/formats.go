@@ -1,33 +1,37 @@
 package framework
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// Have lists the formats of a trained model whose blobs lie below key: with their
-// size where they are kept, and with the reason where the model has none.
-func (b Bundle) Have(ctx context.Context, s Store, key string, e pipeline.Export) (all []pipeline.ModelFormat, err error) {
+// Have lists the formats of a result's model, which has the export e: with their
+// size where they are kept, and with the reason where the model has none. What
+// the result says of those that are made when they are asked for stays.
+func (b Bundle) Have(ctx context.Context, s Store, e pipeline.Export, r pipeline.Result) (all []pipeline.ModelFormat, err error) {
 	for _, f := range b.Formats {
 		if f.Made {
 			for _, q := range pipeline.Quantizes() {
-				one := pipeline.ModelFormat{FormatKey: pipeline.FormatKey{Name: f.Name, Quantize: q}}
-				if f.Unfit != nil {
-					one.Why = f.Unfit(e)
+				key := pipeline.FormatKey{Name: f.Name, Quantize: q}
+				one, noted := r.Format(key)
+				if !noted {
+					one = pipeline.ModelFormat{FormatKey: key, Why: f.unfit(e)}
 				}
 				all = append(all, one)
 			}
 			continue
 		}
 		one := pipeline.ModelFormat{FormatKey: pipeline.FormatKey{Name: f.Name}}
-		content, size, err := s.Get(ctx, key+"/"+f.Blob)
+		content, size, err := s.Get(ctx, r.Artifact+"/"+f.Blob)
 		switch {
 		case pipeline.KindOf(err) == pipeline.NotFound:
-			one.Why = f.Lacking
+			one.Why = cmp.Or(f.unfit(e), f.unserved(r), f.Lacking)
 		case err != nil:
 			return nil, err
 		default:
@@ -39,6 +43,22 @@ func (b Bundle) Have(ctx context.Context, s Store, key string, e pipeline.Export
 		all = append(all, one)
 	}
 	return all, nil
+}
+
+func (f Format) unfit(e pipeline.Export) string {
+	if f.Unfit == nil {
+		return ""
+	}
+	return f.Unfit(e)
+}
+
+// unserved is why the engine that opens the format does not serve a result, empty
+// where it does.
+func (f Format) unserved(r pipeline.Result) string {
+	if f.Engine == "" || r.Serving == nil || slices.Contains(r.Serving.Engines, f.Engine) {
+		return ""
+	}
+	return r.Serving.Reason
 }
 
 // WriteC writes the TFLite file that r gives as an array in C, for programs of

@@ -57,3 +57,47 @@ func TestTheArrayInC(t *testing.T) {
 		t.Errorf("%d bytes come back, %v", len(out), err)
 	}
 }
+
+// What was converted stays listed when the formats are listed again, and a format
+// that is not there says why.
+func TestFormatsOfAResult(t *testing.T) {
+	s, b := store(t), framework.Bundle{Formats: []framework.Format{
+		{Name: "whole", Blob: "whole.zip"},
+		{Name: "graph", Blob: "graph", Engine: "other", Lacking: "not every model has one", Unfit: func(e pipeline.Export) string { return e.NoONNX }},
+		{Name: pipeline.TFLite, Blob: "made", Made: true, Unfit: func(e pipeline.Export) string { return e.NoONNX }},
+	}}
+	if err := s.Put(t.Context(), "results/1/whole.zip", strings.NewReader("12345")); err != nil {
+		t.Fatal(err)
+	}
+	int8 := pipeline.ModelFormat{FormatKey: pipeline.FormatKey{Name: pipeline.TFLite, Quantize: pipeline.QuantizeInt8}, Size: 7, Samples: 100}
+	differs := &pipeline.Serving{Engine: "own", Engines: []string{"own"}, Reason: "its output differs"}
+	for name, c := range map[string]struct {
+		export pipeline.Export
+		result pipeline.Result
+		graph  string
+	}{
+		"converted before": {pipeline.Export{}, pipeline.Result{Formats: []pipeline.ModelFormat{int8}}, "not every model has one"},
+		"served by one":    {pipeline.Export{}, pipeline.Result{Formats: []pipeline.ModelFormat{int8}, Serving: differs}, "its output differs"},
+		"without a form":   {pipeline.Export{NoONNX: "it reads text"}, pipeline.Result{Formats: []pipeline.ModelFormat{int8}, Serving: differs}, "it reads text"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.result.Artifact = "results/1"
+			var err error
+			if c.result.Formats, err = b.Have(t.Context(), s, c.export, c.result); err != nil {
+				t.Fatal(err)
+			}
+			if whole, _ := c.result.Format(pipeline.FormatKey{Name: "whole"}); whole.Size != 5 {
+				t.Errorf("%+v", whole)
+			}
+			if graph, _ := c.result.Format(pipeline.FormatKey{Name: "graph"}); graph.Why != c.graph {
+				t.Errorf("%q, want %q", graph.Why, c.graph)
+			}
+			if kept, _ := c.result.Format(int8.FormatKey); kept.Size != 7 || kept.Samples != 100 {
+				t.Errorf("what was converted is %+v", kept)
+			}
+			if made, _ := c.result.Format(pipeline.FormatKey{Name: pipeline.TFLite}); made.Size != 0 || made.Why != c.export.NoONNX {
+				t.Errorf("%+v", made)
+			}
+		})
+	}
+}

@@ -52,6 +52,7 @@ func Kind() framework.Kind {
 				{
 					Name: "onnx", Title: "ONNX", Blob: onnxmodel.Model.Name, Extension: ".onnx", Media: "application/octet-stream",
 					Lacking: "not every model has an ONNX form, and those trained by earlier versions have none",
+					Unfit:   func(e pipeline.Export) string { return e.NoONNX }, Engine: onnxmodel.Name,
 				},
 				{Name: pipeline.TFLite, Title: "TFLite", Blob: "model.tflite", Extension: ".tflite", Media: "application/octet-stream", Made: true, Unfit: NoTFLite},
 				{Name: pipeline.TFLiteC, Title: "TFLite for C", Blob: "model.tflite", Extension: ".h", Media: "text/plain; charset=utf-8", Made: true, Unfit: NoTFLite},
