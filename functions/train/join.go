@@ -56,10 +56,7 @@ func (t *training) join(ctx context.Context, cluster *stream.Cluster, in *intake
 }
 
 func newJoined(j *features.Join, dir string, late []pipeline.Range, label int) (*joined, error) {
-	most := int64(0)
-	for _, r := range late {
-		most += r.Length
-	}
+	most := pipeline.Records(late)
 	table, err := newLabelTable(dir, most, label, labelBytes)
 	if err != nil {
 		return nil, err

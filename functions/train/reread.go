@@ -90,11 +90,7 @@ func (c *Config) whatIsLeft(ctx context.Context, d *features.Decoder, got *frame
 			return lost("nothing of its stream can be read any more: " + r.Reason)
 		}
 	}
-	total := int64(0)
-	for _, r := range c.Job.Ranges {
-		total += r.Length
-	}
-	if total > mostReread && d.Join() == nil {
+	if total := pipeline.Records(c.Job.Ranges); total > mostReread && d.Join() == nil {
 		got.Lacking = fmt.Sprintf("its stream has %d records, of which %d are read again, so that those that were kept back from training are not known", total, mostReread)
 		for i := range c.Job.Ranges {
 			c.Job.Ranges[i].Length = max(1, c.Job.Ranges[i].Length*mostReread/total)

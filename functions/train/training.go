@@ -80,13 +80,10 @@ func (t *training) open(ctx context.Context, d *features.Decoder) error {
 	if err != nil {
 		return err
 	}
-	plan, records := t.plan(), int64(0)
-	for _, r := range t.Job.Ranges {
-		records += r.Length
-	}
+	plan := t.plan()
 	t.trainer, err = t.framework.OpenTrainer(framework.TrainerOptions{
 		Dir: dir, Export: t.Job.Export, Inputs: d.Inputs(), Labels: d.Labels(), Batch: t.Job.BatchSize, GPU: t.Job.GPUs > 0,
-		Plan: &plan, Records: records,
+		Plan: &plan, Records: pipeline.Records(t.Job.Ranges),
 	})
 	return err
 }

@@ -68,10 +68,7 @@ func (w *Window) Suits(ranges []pipeline.Range, by pipeline.SplitBy) error {
 	if w.listed && by == pipeline.SplitLabel {
 		return pipeline.Invalidf("split", "a sample has the labels of %d records (horizon), and a stream is split by one", w.Last-w.First+1).WithHint("split it by time, or random")
 	}
-	records := int64(0)
-	for _, r := range ranges {
-		records += r.Length
-	}
+	records := pipeline.Records(ranges)
 	if wants := int64(w.Size + w.late()); records < wants {
 		return pipeline.Invalidf(memberWindow+".size", "a window and its label take %d records one after the other, and the stream has %d in all", wants, records).
 			WithHint("make windows of fewer records, or announce more of the topic")

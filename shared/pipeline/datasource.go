@@ -31,6 +31,14 @@ type Range struct {
 	Length    int64  `json:"length" minimum:"0"`
 }
 
+// Records is how many records ranges hold together.
+func Records(ranges []Range) (n int64) {
+	for _, r := range ranges {
+		n += r.Length
+	}
+	return n
+}
+
 // ResendForm is what a person gives to use a datasource again.
 type ResendForm struct {
 	Deployment int64 `json:"deployment" required:"true" minimum:"1" refers:"deployment" example:"2" description:"deployment to train"`

@@ -171,39 +171,34 @@ func reachable(dir string) error {
 	return nil
 }
 
-func unpackFile(f *zip.File, to string) (err error) {
+// unpackFile writes an entry to a file. A file that is larger than its entry
+// says, or another than its checksum says, is an error of the reader.
+func unpackFile(f *zip.File, to string) error {
 	in, err := f.Open()
 	if err != nil {
 		return broken(f, err)
 	}
 	defer in.Close()
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-	if err != nil {
-		return unavailable(err)
-	}
-	defer func() { err = errors.Join(err, out.Close()) }()
-	if err := out.Chmod(0o644); err != nil { // whatever the umask
-		return unavailable(err)
-	}
-	// A file that is larger than its entry says, or another than its checksum says,
-	// is an error of the reader.
-	if _, err := io.Copy(out, in); err != nil {
-		return broken(f, err)
-	}
-	return nil
+	return writePlain(to, in, func(err error) *pipeline.Error { return broken(f, err) })
 }
 
-func broken(f *zip.File, err error) error {
+func broken(f *zip.File, err error) *pipeline.Error {
 	return refuseFile(fmt.Sprintf("the entry %q of the zip cannot be read: %v", plain(f.Name, 100), err), "send the file again: it may have been cut off")
 }
 
 // copyPlain copies a file of ours to where the child may read it.
-func copyPlain(from, to string) (err error) {
+func copyPlain(from, to string) error {
 	in, err := os.Open(from)
 	if err != nil {
 		return unavailable(err)
 	}
 	defer in.Close()
+	return writePlain(to, in, unavailable)
+}
+
+// writePlain writes a new file that the child may read. wrong is what an error of
+// reading it is.
+func writePlain(to string, in io.Reader, wrong func(error) *pipeline.Error) (err error) {
 	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if err != nil {
 		return unavailable(err)
@@ -213,7 +208,7 @@ func copyPlain(from, to string) (err error) {
 		return unavailable(err)
 	}
 	if _, err := io.Copy(out, in); err != nil {
-		return unavailable(err)
+		return wrong(err)
 	}
 	return nil
 }

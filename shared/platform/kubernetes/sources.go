@@ -33,11 +33,11 @@ func (k *Platform) ApplySource(ctx context.Context, name string, manifest any) e
 		return pipeline.Invalidf("source", "is not an object: %v", err)
 	}
 	o.SetNamespace(k.c.Namespace)
-	is, err := k.sources().Get(ctx, name, metav1.GetOptions{})
-	if err != nil && !kerrors.IsNotFound(err) {
-		return k.failure("look up KafkaSource "+name, err)
+	found, ours, err := k.lookUpSource(ctx, name)
+	if err != nil {
+		return err
 	}
-	if err == nil && is.GetLabels()[managedLabel] != pipeline.StepDeployInference {
+	if found && !ours {
 		return &pipeline.Error{
 			Op: "apply KafkaSource " + name, Kind: pipeline.Conflict, Field: "name", Reason: "there is one of that name that is not of an inference",
 			Hint: "give the inference another name, or delete that KafkaSource",
@@ -52,18 +52,27 @@ func (k *Platform) ApplySource(ctx context.Context, name string, manifest any) e
 	return k.failure("apply KafkaSource "+name, err)
 }
 
+// lookUpSource reports whether there is a KafkaSource of a name, and whether it is
+// of an inference.
+func (k *Platform) lookUpSource(ctx context.Context, name string) (found, ours bool, err error) {
+	is, err := k.sources().Get(ctx, name, metav1.GetOptions{})
+	if kerrors.IsNotFound(err) {
+		return false, false, nil
+	}
+	if err != nil {
+		return false, false, k.failure("look up KafkaSource "+name, err)
+	}
+	return true, is.GetLabels()[managedLabel] == pipeline.StepDeployInference, nil
+}
+
 // DeleteSource deletes the KafkaSource of an inference and waits until it is gone;
 // one that does not exist, or is of no inference, is no error.
 func (k *Platform) DeleteSource(ctx context.Context, name string) error {
-	is, err := k.sources().Get(ctx, name, metav1.GetOptions{})
-	if kerrors.IsNotFound(err) || err == nil && is.GetLabels()[managedLabel] != pipeline.StepDeployInference {
-		return nil
-	}
-	if err != nil {
-		return k.failure("look up KafkaSource "+name, err)
+	if _, ours, err := k.lookUpSource(ctx, name); err != nil || !ours {
+		return err
 	}
 	foreground := metav1.DeletePropagationForeground
-	err = k.sources().Delete(ctx, name, metav1.DeleteOptions{PropagationPolicy: &foreground})
+	err := k.sources().Delete(ctx, name, metav1.DeleteOptions{PropagationPolicy: &foreground})
 	if err != nil && !kerrors.IsNotFound(err) {
 		return k.failure("delete KafkaSource "+name, err)
 	}

@@ -45,13 +45,7 @@ func MessageFor(d pipeline.Datasource, deployment int64) Message {
 }
 
 // Total is the number of records of all ranges.
-func (m Message) Total() int64 {
-	var n int64
-	for _, r := range m.Ranges {
-		n += r.Length
-	}
-	return n
-}
+func (m Message) Total() int64 { return pipeline.Records(m.Ranges) }
 
 // Encode writes the message as a record of the control topic. The key is the
 // deployment's id in as few big-endian bytes as hold it, which the original's

@@ -162,10 +162,7 @@ func rangesOf(entries []entry, length func(entry) int64) (ranges []pipeline.Rang
 }
 
 func (p *parser) count(counted bool) {
-	var n int64
-	for _, r := range p.d.Ranges {
-		n += r.Length
-	}
+	n := pipeline.Records(p.d.Ranges)
 	if !counted {
 		p.d.TotalMsg = n
 	}
