@@ -20,6 +20,7 @@ const module = "github.com/kafkaml/kafkaml/"
 // folder above it; what no room covers sits on top and may import anything.
 var mayImport = map[string][]string{
 	"shared/pipeline":                   {},
+	"shared/identity":                   {"shared/pipeline"},
 	"shared/toolchain":                  {"shared/pipeline"},
 	"shared/datasets":                   {"shared/pipeline", "shared/toolchain"},
 	"shared/codec":                      {"shared/pipeline"},
@@ -59,7 +60,7 @@ var mayImport = map[string][]string{
 	"eventing/api":                     {"shared/pipeline", "eventing", "eventing/schema"},
 	"eventing/sources":                 {"eventing"},
 	"eventing/validate":                {"shared/pipeline", "eventing", "eventing/schema"},
-	"eventing/door":                    {"shared/pipeline", "shared/registry", "eventing", "eventing/api", "eventing/validate"},
+	"eventing/door":                    {"shared/pipeline", "shared/identity", "shared/registry", "eventing", "eventing/api", "eventing/validate"},
 	"client":                           {"shared/pipeline", "eventing"},
 	// A step imports no other step: steps meet in events and in the registry.
 	"functions/model-register":   {"shared/pipeline", "shared/registry", "shared/artifact", "shared/codec", "shared/framework", "shared/framework/keras/kerasmodel", "shared/framework/onnx/onnxmodel", "eventing", "eventing/api", "eventing/door"},
@@ -88,6 +89,7 @@ var never = []struct {
 	{"eventing/api", "the registry", []string{"shared/registry"}},
 	{"eventing/door", "a function's rules", []string{"functions"}},
 	{"shared/pipeline", "I/O", []string{"net/http", "os", "os/exec", "database/sql"}},
+	{"shared/identity", "HTTP", []string{"eventing"}},
 	{"shared/registry", "blobs", []string{"shared/artifact", "github.com/minio"}},
 	{"shared/stream", "decoding", []string{"shared/codec", "shared/stream/control"}},
 	{"shared/stream/control", "data records", []string{"shared/codec"}},
