@@ -101,7 +101,7 @@ func Command(pattern, typ string, made bool) Operation {
 	_, about, _ := eventing.PayloadSchema(typ, &schema.Set{})
 	op := Operation{
 		Pattern: pattern, About: about, Body: Content{Event: typ}, Answer: Content{Event: eventing.Answer(typ)},
-		Query: []Param{{Name: "Idempotency-Key", Header: true, Value: "", About: "takes the place of the event's id: the same key twice is one effect and the same answer"}},
+		Query: []Param{{Name: "Idempotency-Key", Header: true, Value: "", About: "takes the place of the event's id: the same request twice is one effect and the same answer, another one under the same key is a conflict"}},
 		Errors: []int{
 			http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge,
 			http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity,

@@ -2,7 +2,6 @@ package door
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -20,7 +19,7 @@ import (
 //
 // A *pipeline.Error of kind Invalid, NotFound, Conflict or InUse refuses the
 // command: the door answers with a .rejected event, and will do so again for
-// the same source and id. Any other error is to be tried again, and so is one
+// the same command. Any other error is to be tried again, and so is one
 // that comes after the commit: the repetition then gets the stored answer.
 type Command func(ctx context.Context, c *Call) error
 
@@ -28,6 +27,7 @@ type Command func(ctx context.Context, c *Call) error
 type Call struct {
 	Event event.Event
 
+	asked     asked
 	store     *registry.Store
 	reply     *event.Event
 	committed bool
@@ -40,7 +40,7 @@ type Call struct {
 // change does not run and its answer stands. change may run again after a
 // conflict, so it must have no effect but on tx.
 func (c *Call) Commit(ctx context.Context, change func(tx *registry.Tx) (*event.Event, error)) error {
-	reply, err := once(ctx, c.store, c.Event, change)
+	reply, err := once(ctx, c.store, c.asked, change)
 	if err != nil {
 		return err
 	}
@@ -48,10 +48,10 @@ func (c *Call) Commit(ctx context.Context, change func(tx *registry.Tx) (*event.
 	return nil
 }
 
-// once runs change, and stores its answer, where e has none yet.
-func once(ctx context.Context, store *registry.Store, e event.Event, change func(tx *registry.Tx) (*event.Event, error)) (reply *event.Event, err error) {
+// once runs change, and stores its answer, where a command has none yet.
+func once(ctx context.Context, store *registry.Store, a asked, change func(tx *registry.Tx) (*event.Event, error)) (reply *event.Event, err error) {
 	err = store.Do(ctx, func(tx *registry.Tx) error {
-		stored, err := answerTo(tx, e)
+		stored, err := answerTo(tx, a)
 		if reply = stored.event; err != nil || stored.found {
 			return err
 		}
@@ -64,32 +64,12 @@ func once(ctx context.Context, store *registry.Store, e event.Event, change func
 				return fmt.Errorf("write the answer: %w", err)
 			}
 		}
-		return tx.AnswerCommand(e.Source(), e.ID(), body)
+		return tx.AnswerCommand(a.key, registry.Answered{Digest: a.digest, Answer: body})
 	})
 	if err != nil {
 		return nil, err
 	}
 	return reply, nil
-}
-
-// answer is what the registry has for a command; event is nil where it was
-// answered without one.
-type answer struct {
-	found bool
-	event *event.Event
-}
-
-// answerTo looks up the answer that e's source and id got before.
-func answerTo(tx *registry.Tx, e event.Event) (answer, error) {
-	body, found, err := tx.Command(e.Source(), e.ID())
-	if err != nil || !found || len(body) == 0 || string(body) == "null" {
-		return answer{found: found}, err
-	}
-	a := answer{found: true, event: new(event.Event)}
-	if err := json.Unmarshal(body, a.event); err != nil {
-		return answer{}, fmt.Errorf("read the stored answer: %w", err)
-	}
-	return a, nil
 }
 
 // Publish stores the fact of typ about a thing of function, to be published
@@ -123,22 +103,22 @@ func during(e event.Event, err error) error {
 	return &named
 }
 
-// keyed lets one command of each source and id run at a time in this process;
+// keyed lets one command of each key run at a time in this process;
 // the registry does so between processes.
 type keyed struct {
 	mu   sync.Mutex
-	held map[string]chan struct{}
+	held map[registry.CommandKey]chan struct{}
 }
 
 // lock waits until key is free or ctx ends; unlock frees it.
-func (k *keyed) lock(ctx context.Context, key string) (unlock func(), err error) {
+func (k *keyed) lock(ctx context.Context, key registry.CommandKey) (unlock func(), err error) {
 	for {
 		k.mu.Lock()
 		busy, ok := k.held[key]
 		if !ok {
 			mine := make(chan struct{})
 			if k.held == nil {
-				k.held = map[string]chan struct{}{}
+				k.held = map[registry.CommandKey]chan struct{}{}
 			}
 			k.held[key] = mine
 			k.mu.Unlock()

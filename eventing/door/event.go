@@ -23,6 +23,9 @@ import (
 func (d *door) postEvent(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	e, err := eventing.Read(r.Context(), r.Header, r.Body)
+	if err == nil {
+		err = d.ownSource(e)
+	}
 	if err != nil {
 		d.metrics.observe("", outcomeMalformed, start)
 		status := statusOf(err)
@@ -43,6 +46,15 @@ func (d *door) postEvent(w http.ResponseWriter, r *http.Request) {
 	log.Debug("event handled", "outcome", outcome, "seconds", time.Since(start).Seconds())
 	structured := strings.HasPrefix(r.Header.Get("Content-Type"), event.ApplicationCloudEventsJSON)
 	writeEvent(w, reply, structured)
+}
+
+// ownSource refuses an event that passes for a request to the REST side, whose
+// commands have ids that clients choose.
+func (d *door) ownSource(e event.Event) error {
+	if e.Source() != d.restSource() {
+		return nil
+	}
+	return pipeline.Invalidf("source", "%s is the source of requests to the REST side", e.Source()).WithHint("give your own program's")
 }
 
 // The outcomes of an event, also a label of the metrics.
@@ -95,22 +107,23 @@ func (d *door) handle(ctx context.Context, e event.Event) (reply *event.Event, o
 
 // command runs a command, or finds the answer that it got before.
 func (d *door) command(ctx context.Context, e event.Event, run Command) (reply *event.Event, outcome string, err error) {
-	unlock, err := d.inFlight.lock(ctx, e.Source()+"\x00"+e.ID())
+	a := askedBy(ctx, e)
+	unlock, err := d.inFlight.lock(ctx, a.key)
 	if err != nil {
 		return nil, outcomeFailed, err
 	}
 	defer unlock()
-	before, err := registry.Read(ctx, d.Store, func(tx *registry.Tx) (answer, error) { return answerTo(tx, e) })
+	before, err := registry.Read(ctx, d.Store, func(tx *registry.Tx) (answer, error) { return answerTo(tx, a) })
 	switch {
 	case err != nil:
-		return nil, outcomeFailed, err
+		return d.unanswered(e, err)
 	case before.found:
 		return before.event, outcomeRepeated, nil
 	}
 	if err := validate.Data(e.Type(), e.Data()); err != nil {
 		return nil, outcomeSchema, err
 	}
-	c := &Call{Event: e, store: d.Store}
+	c := &Call{Event: e, asked: a, store: d.Store}
 	err = run(ctx, c)
 	switch {
 	case err == nil && c.committed:
@@ -121,11 +134,21 @@ func (d *door) command(ctx context.Context, e event.Event, run Command) (reply *
 		return nil, outcomeFailed, during(e, err)
 	}
 	rejection := eventing.NewRejection(e, d.source(), during(e, err))
-	reply, err = once(ctx, d.Store, e, func(*registry.Tx) (*event.Event, error) { return &rejection, nil })
+	reply, err = once(ctx, d.Store, a, func(*registry.Tx) (*event.Event, error) { return &rejection, nil })
 	if err != nil {
-		return nil, outcomeFailed, err
+		return d.unanswered(e, err)
 	}
 	return reply, outcomeRejected, nil
+}
+
+// unanswered is the end of a command for which the registry keeps no answer: it
+// failed, or is refused because its id is that of another.
+func (d *door) unanswered(e event.Event, err error) (*event.Event, string, error) {
+	if !refused(err) {
+		return nil, outcomeFailed, err
+	}
+	rejection := eventing.NewRejection(e, d.source(), during(e, err))
+	return &rejection, outcomeRejected, nil
 }
 
 // event runs the handler of an event that is no command.
@@ -177,6 +200,9 @@ func writeEvent(w http.ResponseWriter, e *event.Event, structured bool) {
 
 // source is the source attribute of the events that this function makes.
 func (d *door) source() string { return Source(d.f.Name) }
+
+// restSource is that of the commands that come as REST requests.
+func (d *door) restSource() string { return d.source() + "/rest" }
 
 // types are those of the events that the function handles, sorted.
 func (d *door) types() []string { return d.f.types() }

@@ -76,7 +76,7 @@ func (d *door) eventOf(route Route, r *http.Request) (event.Event, error) {
 // newCommand is the event of a route with data. The header Idempotency-Key is
 // its id where the client gives one.
 func (d *door) newCommand(route Route, r *http.Request, subject string, data any) event.Event {
-	e := eventing.New(route.Type, d.source()+"/rest", subject, data)
+	e := eventing.New(route.Type, d.restSource(), subject, data)
 	if key := r.Header.Get("Idempotency-Key"); key != "" {
 		// One key belongs to one route: a client may number its requests.
 		e.SetID(route.Type + "/" + subject + "/" + key)

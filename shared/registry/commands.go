@@ -11,31 +11,42 @@ import (
 // repeats commands, KafkaSource and clients that retry, gives up far sooner.
 const answersLast = 7 * 24 * time.Hour
 
-// Command reports whether the command with this source and id was answered
-// already, and how. With AnswerCommand in the same transaction as the command's
-// effect, a command that is sent twice has one effect and one answer.
-func (tx *Tx) Command(source, id string) (answer []byte, seen bool, err error) {
-	err = tx.row("SELECT answer FROM commands WHERE source = ? AND id = ?", source, id).Scan(&answer)
+// CommandKey is what makes a command the same one again: who sent it, and the
+// source and id of its event.
+type CommandKey struct{ Principal, Source, ID string }
+
+// Answered is a command that was answered.
+type Answered struct {
+	Digest string // of what was asked; empty where an earlier version answered
+	Answer []byte
+}
+
+// Command reports whether the command with this key was answered already, and
+// how. With AnswerCommand in the same transaction as the command's effect, a
+// command that is sent twice has one effect and one answer.
+func (tx *Tx) Command(key CommandKey) (a Answered, seen bool, err error) {
+	err = tx.row("SELECT digest, answer FROM commands WHERE principal = ? AND source = ? AND id = ?", key.Principal, key.Source, key.ID).
+		Scan(&a.Digest, &a.Answer)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, false, nil
+		return Answered{}, false, nil
 	}
 	if err != nil {
-		return nil, false, fmt.Errorf("look for command %q of %q: %w", id, source, err)
+		return Answered{}, false, fmt.Errorf("look for command %q of %q: %w", key.ID, key.Source, err)
 	}
-	return answer, true, nil
+	return a, true, nil
 }
 
 // AnswerCommand stores the answer to a command. The first answer counts: a
 // second one changes nothing.
-func (tx *Tx) AnswerCommand(source, id string, answer []byte) error {
-	if answer == nil {
-		answer = []byte{}
+func (tx *Tx) AnswerCommand(key CommandKey, a Answered) error {
+	if a.Answer == nil {
+		a.Answer = []byte{}
 	}
 	created := now().Unix()
-	err := tx.exec("INSERT INTO commands (source, id, answer, created) VALUES (?, ?, ?, ?) ON CONFLICT (source, id) DO NOTHING",
-		source, id, answer, created)
+	err := tx.exec("INSERT INTO commands (principal, source, id, digest, answer, created) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (principal, source, id) DO NOTHING",
+		key.Principal, key.Source, key.ID, a.Digest, a.Answer, created)
 	if err != nil {
-		return fmt.Errorf("store the answer to command %q of %q: %w", id, source, err)
+		return fmt.Errorf("store the answer to command %q of %q: %w", key.ID, key.Source, err)
 	}
 	if err := tx.exec("DELETE FROM commands WHERE created < ?", created-int64(answersLast/time.Second)); err != nil {
 		return fmt.Errorf("drop old answers: %w", err)

@@ -74,16 +74,18 @@ func TestImportedModelThatOnlyServes(t *testing.T) {
 	})
 }
 
-// TestMigrationToImportedResults runs the migration once more over results that
-// are there, with all that refers to them.
-func TestMigrationToImportedResults(t *testing.T) {
+// TestMigrationOfWhatIsThere runs the migrations after the first once more, over
+// results with all that refers to them, and over a command's answer.
+func TestMigrationOfWhatIsThere(t *testing.T) {
 	contract(t, func(t *testing.T, url string) {
 		s := open(t, url)
 		w := populate(t, s)
+		do(t, s, func(tx *registry.Tx) error { return tx.AnswerCommand(cli("1"), registry.Answered{Answer: []byte("a")}) })
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
-		statement(t, url, "DELETE FROM goose_db_version WHERE version_id = 2")
+		statement(t, url, "DROP TABLE secrets")
+		statement(t, url, "DELETE FROM goose_db_version WHERE version_id >= 2")
 		s, err := registry.Open(t.Context(), url)
 		if err != nil {
 			t.Fatal(err)
@@ -92,6 +94,9 @@ func TestMigrationToImportedResults(t *testing.T) {
 			page, err := tx.Results(registry.Query{By: map[string]int64{"deployment": w.deployment.ID}})
 			if err != nil || len(page.Items) != 1 {
 				t.Errorf("the deployment has the results %v, %v", page.Items, err)
+			}
+			if a, seen, err := tx.Command(cli("1")); err != nil || !seen || string(a.Answer) != "a" {
+				t.Errorf("the command was answered %q, %v", a.Answer, err)
 			}
 			_, err = tx.Inference(w.inference.ID)
 			return err

@@ -177,38 +177,47 @@ func TestWaitWakes(t *testing.T) {
 func TestCommandsAreAnsweredOnce(t *testing.T) {
 	contract(t, func(t *testing.T, url string) {
 		s := open(t, url)
-		run := func(source, id, answer string) (got string) {
+		run := func(who, source, id, answer string) (got string) {
 			do(t, s, func(tx *registry.Tx) error {
-				first, seen, err := tx.Command(source, id)
+				key := registry.CommandKey{Principal: who, Source: source, ID: id}
+				first, seen, err := tx.Command(key)
 				if err != nil {
 					return err
 				}
-				if got = string(first); !seen {
+				if got = string(first.Answer); !seen {
 					got = answer
-					return tx.AnswerCommand(source, id, []byte(answer))
+					return tx.AnswerCommand(key, registry.Answered{Answer: []byte(answer)})
 				}
 				return nil
 			})
 			return got
 		}
-		for _, c := range []struct{ source, id, answer, want string }{
-			{"cli", "1", "a", "a"},
-			{"cli", "1", "b", "a"},
-			{"ui", "1", "c", "c"},
-			{"cli", "2", "\x00\xff", "\x00\xff"},
-			{"cli", "2", "", "\x00\xff"},
-			{"cli", "3", "", ""},
-			{"cli", "3", "d", ""},
+		for _, c := range []struct{ who, source, id, answer, want string }{
+			{"alice", "cli", "1", "a", "a"},
+			{"alice", "cli", "1", "b", "a"},
+			{"alice", "ui", "1", "c", "c"},
+			{"bob", "cli", "1", "e", "e"},
+			{"alice", "cli", "2", "\x00\xff", "\x00\xff"},
+			{"alice", "cli", "2", "", "\x00\xff"},
+			{"alice", "cli", "3", "", ""},
+			{"alice", "cli", "3", "d", ""},
 		} {
-			if got := run(c.source, c.id, c.answer); got != c.want {
+			if got := run(c.who, c.source, c.id, c.answer); got != c.want {
 				t.Errorf("command %s of %s is answered %q, want %q", c.id, c.source, got, c.want)
 			}
 		}
-		do(t, s, func(tx *registry.Tx) error { return tx.AnswerCommand("cli", "1", []byte("later")) })
-		if got := run("cli", "1", ""); got != "a" {
+		do(t, s, func(tx *registry.Tx) error {
+			return tx.AnswerCommand(registry.CommandKey{Principal: "alice", Source: "cli", ID: "1"}, registry.Answered{Answer: []byte("later")})
+		})
+		if got := run("alice", "cli", "1", ""); got != "a" {
 			t.Errorf("the first answer was replaced by %q", got)
 		}
 	})
+}
+
+// cli is the key of a command that one principal sends from one source.
+func cli(id string) registry.CommandKey {
+	return registry.CommandKey{Principal: "anonymous", Source: "cli", ID: id}
 }
 
 func TestTheSameCommandAtTheSameTime(t *testing.T) {
@@ -219,9 +228,9 @@ func TestTheSameCommandAtTheSameTime(t *testing.T) {
 			s := open(t, url)
 			senders.Go(func() {
 				err := s.Do(t.Context(), func(tx *registry.Tx) error {
-					answer, seen, err := tx.Command("cli", "same")
+					answer, seen, err := tx.Command(cli("same"))
 					if err != nil || seen {
-						effects.Store(string(answer), true)
+						effects.Store(string(answer.Answer), true)
 						return err
 					}
 					m := pipeline.Model{Name: fmt.Sprint("model ", i)}
@@ -229,7 +238,7 @@ func TestTheSameCommandAtTheSameTime(t *testing.T) {
 						return err
 					}
 					effects.Store(m.Name, true)
-					return tx.AnswerCommand("cli", "same", []byte(m.Name))
+					return tx.AnswerCommand(cli("same"), registry.Answered{Answer: []byte(m.Name)})
 				})
 				if err != nil {
 					t.Error(err)
@@ -253,7 +262,9 @@ func TestOldEventsAndAnswersAreDropped(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		do(t, s, func(tx *registry.Tx) error { return tx.AnswerCommand("cli", "old", []byte("a")) })
+		do(t, s, func(tx *registry.Tx) error {
+			return tx.AnswerCommand(cli("old"), registry.Answered{Answer: []byte("a")})
+		})
 		statement(t, url, "UPDATE commands SET created = created - 8 * 24 * 3600")
 		statement(t, url, "UPDATE counters SET last = 100999 WHERE name = 'event'")
 		statement(t, url, "UPDATE events SET seq = 1001 WHERE seq = 2")
@@ -265,11 +276,11 @@ func TestOldEventsAndAnswersAreDropped(t *testing.T) {
 			t.Errorf("kept %v, %v", got, err)
 		}
 		do(t, s, func(tx *registry.Tx) error {
-			if err := tx.AnswerCommand("cli", "new", []byte("b")); err != nil {
+			if err := tx.AnswerCommand(cli("new"), registry.Answered{Answer: []byte("b")}); err != nil {
 				return err
 			}
-			_, old, err := tx.Command("cli", "old")
-			_, fresh, freshErr := tx.Command("cli", "new")
+			_, old, err := tx.Command(cli("old"))
+			_, fresh, freshErr := tx.Command(cli("new"))
 			if old || !fresh {
 				t.Errorf("the old answer is kept: %v, the new one: %v", old, fresh)
 			}
