@@ -60,6 +60,10 @@ func kindOfStatus(status int) pipeline.Kind {
 		return pipeline.NotFound
 	case http.StatusConflict:
 		return pipeline.Conflict
+	case http.StatusUnauthorized:
+		return pipeline.Unauthenticated
+	case http.StatusForbidden:
+		return pipeline.Forbidden
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return pipeline.Unavailable
 	}

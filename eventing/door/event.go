@@ -72,8 +72,12 @@ func (d *door) refuseEvent(w http.ResponseWriter, log *slog.Logger, typ, outcome
 	status := map[string]int{outcomeUnknown: http.StatusBadRequest, outcomeSchema: http.StatusUnprocessableEntity}[outcome]
 	if status == 0 {
 		status = http.StatusInternalServerError
-		if waiting(err) || pipeline.KindOf(err) == pipeline.Unavailable {
+		if waiting(err) {
 			status = http.StatusServiceUnavailable
+		}
+		switch kind := pipeline.KindOf(err); kind {
+		case pipeline.Unavailable, pipeline.Unauthenticated, pipeline.Forbidden:
+			status = restStatus[kind]
 		}
 	}
 	if status == http.StatusServiceUnavailable {

@@ -16,6 +16,7 @@ import (
 //
 //	200, 204  handled; a refused command is 200 with a .rejected event
 //	400       not a CloudEvent, malformed, or of a type that is not handled here
+//	401, 403  who asks is not known, or may not do that
 //	413       the body is too large
 //	415       a content type that is not accepted
 //	422       a known type, data off its schema
@@ -30,6 +31,9 @@ var restStatus = map[pipeline.Kind]int{
 	pipeline.InUse:       http.StatusConflict,
 	pipeline.Unavailable: http.StatusServiceUnavailable,
 	pipeline.Internal:    http.StatusInternalServerError,
+
+	pipeline.Unauthenticated: http.StatusUnauthorized,
+	pipeline.Forbidden:       http.StatusForbidden,
 }
 
 // Problem answers a REST request with err as problem details; the status is
@@ -85,6 +89,9 @@ func writeProblem(w http.ResponseWriter, status int, err error) {
 	}
 	if status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "1")
+	}
+	if status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)

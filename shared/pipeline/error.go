@@ -17,11 +17,14 @@ const (
 	InUse       Kind = "in-use"      // something still depends on it
 	Unavailable Kind = "unavailable" // try again later
 	Internal    Kind = "internal"    // a fault of this program
+
+	Unauthenticated Kind = "unauthenticated" // nobody knows who asks: log in
+	Forbidden       Kind = "forbidden"       // who asks may not do it
 )
 
 // Enum lists the values for JSON Schema.
 func (Kind) Enum() []any {
-	return values(Invalid, NotFound, Conflict, InUse, Unavailable, Internal)
+	return values(Invalid, NotFound, Conflict, InUse, Unavailable, Internal, Unauthenticated, Forbidden)
 }
 
 // Error says to a person what failed, where, why and what to do. Field is the

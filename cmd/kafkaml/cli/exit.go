@@ -46,7 +46,7 @@ func ExitCode(err error) int {
 	switch pipeline.KindOf(err) {
 	case pipeline.NotFound:
 		return Missing
-	case pipeline.Invalid, pipeline.Conflict, pipeline.InUse:
+	case pipeline.Invalid, pipeline.Conflict, pipeline.InUse, pipeline.Unauthenticated, pipeline.Forbidden:
 		return Refused
 	case pipeline.Unavailable:
 		return Unavailable
