@@ -50,6 +50,13 @@ type extreme struct {
 
 func newSampler(d *features.Decoder, most, partitions int) *sampler {
 	inputs, labels := d.Inputs(), d.Labels()
+	bytes := 0
+	for _, t := range slices.Concat(inputs, labels) {
+		bytes += t.Bytes()
+	}
+	if bytes > batchBytes {
+		return nil // one record is too large
+	}
 	s := &sampler{tensors: slices.Concat(inputs, labels), inputs: len(inputs), most: most, share: max(1, most/2/max(1, partitions)), first: map[int]int{}, averaged: d.Averaged()}
 	for i, t := range s.tensors {
 		if t.DType == codec.String {

@@ -13,7 +13,10 @@ import (
 
 // joinedRecords is how many records, and how many labels, are looked at where they
 // lie in two topics.
-const joinedRecords = 20_000
+const (
+	joinedRecords = 20_000
+	joinedBytes   = 64 << 20 // of all these labels
+)
 
 // joined are labels of another topic by the text that records and labels meet by.
 type joined struct {
@@ -21,6 +24,7 @@ type joined struct {
 	schemas *schemas.Client
 	labels  map[string][]lateLabel
 	key     []byte
+	bytes   int // of all labels
 	pipeline.Joined
 }
 
@@ -35,6 +39,9 @@ func newJoined(j *features.Join, registry *schemas.Client) *joined {
 
 // learn takes a record of the topic of labels, of so many bytes each.
 func (j *joined) learn(ctx context.Context, r stream.Record, size int) (fault, err error) {
+	if j.bytes += size; j.bytes > joinedBytes {
+		return nil, errEnough
+	}
 	label := make([]byte, size)
 	fault = j.schemas.Decode(ctx, func() (err error) {
 		j.key, err = j.join.Label(label, j.key[:0], &r)

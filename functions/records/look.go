@@ -169,6 +169,9 @@ func (s *Service) tryOut(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Service) try(r *http.Request) (t Tried, err error) {
+	ctx, cancel := context.WithTimeout(r.Context(), previewTime)
+	defer cancel()
+	r = r.WithContext(ctx)
 	form := TryForm{Limit: 5}
 	body, err := io.ReadAll(r.Body)
 	if err == nil {
@@ -182,6 +185,10 @@ func (s *Service) try(r *http.Request) (t Tried, err error) {
 	}
 	if form.Batch < 0 || form.Batch > pipeline.MostTried {
 		return t, pipeline.Invalidf("batch", "%d is not from 0 to %d", form.Batch, pipeline.MostTried)
+	}
+	if len(form.Ranges) > previewRanges {
+		return t, pipeline.Invalidf("ranges", "names %d ranges, a preview takes %d", len(form.Ranges), previewRanges).
+			WithHint("name the first of them, or a time by since and until")
 	}
 	export, err := s.models(r.Context(), form.Deployment)
 	if err != nil {
@@ -198,6 +205,11 @@ func (s *Service) try(r *http.Request) (t Tried, err error) {
 	if err != nil {
 		return t, err
 	}
+	release, err := s.room(r.Context(), decoder)
+	if err != nil {
+		return t, err
+	}
+	defer release()
 	p := newPreviewer(decoder, s.Schemas, form.Limit)
 	most := int64(countedRecords)
 	if decoder.Join() != nil {

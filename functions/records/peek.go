@@ -48,7 +48,7 @@ type Decoded struct {
 	Offset    int64    `json:"offset"`
 	Sample    []Values `json:"sample" nullable:"false" description:"of each input, the values one after the other"`
 	Label     []Values `json:"label" nullable:"false" description:"of each label"`
-	Changed   bool     `json:"changed,omitempty" description:"a text is shown cut, or is not UTF-8 and shown with U+FFFD for each such byte"`
+	Changed   bool     `json:"changed,omitempty" description:"a text, or an array of more than 200,000 numbers, is shown cut, or a text is not UTF-8 and shown with U+FFFD for each such byte"`
 	Error     string   `json:"error,omitempty" description:"why it cannot be decoded"`
 }
 
@@ -65,7 +65,9 @@ func (s *Service) peek(w http.ResponseWriter, r *http.Request) {
 		door.Problem(w, err)
 		return
 	}
-	p, err := s.preview(r.Context(), id, limit)
+	ctx, cancel := context.WithTimeout(r.Context(), previewTime)
+	defer cancel()
+	p, err := s.preview(ctx, id, limit)
 	if err != nil {
 		door.Problem(w, err)
 		return
@@ -86,6 +88,11 @@ func (s *Service) preview(ctx context.Context, id int64, limit int) (Preview, er
 	if err != nil {
 		return Preview{}, err
 	}
+	release, err := s.room(ctx, decoder)
+	if err != nil {
+		return Preview{}, err
+	}
+	defer release()
 	p := newPreviewer(decoder, s.Schemas, limit)
 	if err := s.Cluster.SameTopics(ctx, d.TopicIDs); err != nil {
 		return Preview{}, err
@@ -173,7 +180,7 @@ func newPreviewer(d *features.Decoder, registry *schemas.Client, limit int) *pre
 	}
 	p.limit = max(1, min(limit, previewElements/elements))
 	if d.Window() != nil {
-		p.windows = d.NewSamples()
+		p.windows = d.NewPreview()
 	}
 	p.makeRoom()
 	return p

@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net/http"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/kafkaml/kafkaml/eventing/api"
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/datasets"
@@ -31,10 +33,13 @@ type Deps struct {
 type Service struct {
 	Deps
 	tails *door.Streams
+	rooms *semaphore.Weighted // bytes of the previews under way
 }
 
 // NewService gives the step without its HTTP side.
-func NewService(deps Deps) *Service { return &Service{Deps: deps, tails: door.NewStreams(openTails)} }
+func NewService(deps Deps) *Service {
+	return &Service{Deps: deps, tails: door.NewStreams(openTails), rooms: semaphore.NewWeighted(previewRooms)}
+}
 
 // Function is the step's HTTP side. It handles no events: a record is no command.
 func (s *Service) Function() door.Function {

@@ -35,7 +35,11 @@ func (p *previewer) values(item *Decoded, tensors []codec.Tensor, data [][]byte)
 			all[i] = p.quoted(item, data[i])
 			continue
 		}
-		numbers, err := codec.Floats(data[i], t.DType)
+		shown := data[i]
+		if most := previewElements * t.DType.Size(); len(shown) > most {
+			shown, item.Changed = shown[:most], true
+		}
+		numbers, err := codec.Floats(shown, t.DType)
 		if err != nil { // of a type without numbers
 			numbers = nil
 		}

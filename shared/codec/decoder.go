@@ -49,6 +49,14 @@ func New(format pipeline.Format, config json.RawMessage, b Binding) (*Decoder, e
 	if err := decodable(b); err != nil {
 		return nil, err
 	}
+	d, err := newDecoder(format, config, b)
+	if err != nil {
+		return nil, err
+	}
+	return d, Bound("input_config", d.inputs, d.labels)
+}
+
+func newDecoder(format pipeline.Format, config json.RawMessage, b Binding) (*Decoder, error) {
 	switch format {
 	case pipeline.RAW:
 		return newRaw(config, b)

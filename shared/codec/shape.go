@@ -10,9 +10,8 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// maxElements bounds one record of one tensor: a config is untrusted, and its
-// product must neither overflow nor ask for absurd memory.
-const maxElements = 1 << 28
+// mostSizes bounds the sizes of a shape, which as 1 cost no element.
+const mostSizes = 32
 
 // reshape is a shape as the wire has it: sizes separated by spaces; empty and
 // null are a scalar. A JSON array of sizes is taken too.
@@ -38,8 +37,11 @@ func (r *reshape) UnmarshalJSON(b []byte) error {
 		if err != nil || n < 1 {
 			return notShape(text)
 		}
-		if total > maxElements/n {
-			return fmt.Errorf("shape %q has more than %d elements", text, maxElements)
+		if total > MostBytes/n {
+			return tooMany(text)
+		}
+		if len(*r) == mostSizes {
+			return &Fault{Reason: fmt.Sprintf("a shape has %d sizes at most", mostSizes), Hint: "leave out sizes of 1"}
 		}
 		total *= n
 		*r = append(*r, n)

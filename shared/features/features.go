@@ -139,6 +139,9 @@ func New(format pipeline.Format, config json.RawMessage, b codec.Binding, option
 	if err := d.hasMeans(); err != nil {
 		return nil, err
 	}
+	if err := d.bounded(b); err != nil {
+		return nil, err
+	}
 	return d, d.open(build, config, b)
 }
 

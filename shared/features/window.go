@@ -20,10 +20,9 @@ const (
 
 // The bounds of a window, which comes with a message.
 const (
-	maxWindow      = 1 << 20 // records of one, and of a stride or a horizon
-	maxWindowKeys  = 10_000_000
-	windowKeys     = 100_000
-	windowElements = 1 << 28 // of one input
+	maxWindow     = 1 << 20 // records of one, and of a stride or a horizon
+	maxWindowKeys = 10_000_000
+	windowKeys    = 100_000
 )
 
 // Window says how the records of a stream become samples of several records: each
@@ -34,13 +33,14 @@ type Window struct {
 	First  int           // the labels are those of the records First to Last after
 	Last   int           // the window's last one
 	Within time.Duration // at most, from its first record to its last; 0: any
-	Keys   int           // that are kept at once
+	Keys   int           // that are kept at once; fewer where they were not asked for and take too much memory
 
 	by     json.RawMessage // a column; nil: the record's key, or with whole, none
 	whole  bool            // all records are of one key
 	listed bool            // horizon is an array: the label has a size more
 	static []string        // inputs of the last record alone, as they are written
 	still  []bool          // and by the inputs of the model
+	asked  bool            // for so many keys
 }
 
 // Whole reports whether all records of the stream are one sequence, whatever
@@ -86,7 +86,7 @@ func parseWindow(raw json.RawMessage) (*Window, error) {
 		"by":      w.takeBy,
 		"size":    wholeNumber("size", &w.Size, 1, maxWindow),
 		"stride":  wholeNumber("stride", &w.Stride, 1, maxWindow),
-		"keys":    wholeNumber("keys", &w.Keys, 1, maxWindowKeys),
+		"keys":    w.takeKeys,
 		"horizon": w.takeHorizon,
 		"within":  w.takeWithin,
 		"static":  w.takeStatic,
@@ -127,6 +127,11 @@ func wholeNumber(name string, into *int, least, most int) func(json.RawMessage) 
 		*into = n
 		return nil
 	}
+}
+
+func (w *Window) takeKeys(raw json.RawMessage) error {
+	w.asked = true
+	return wholeNumber("keys", &w.Keys, 1, maxWindowKeys)(raw)
 }
 
 func (w *Window) takeBy(raw json.RawMessage) error {
@@ -224,9 +229,6 @@ func (w *Window) step(t *pipeline.Tensor) error {
 	}
 	step := *t
 	step.Shape = t.Shape[1:]
-	if n := step.Elements(); n > windowElements/w.Size {
-		return pipeline.Invalidf(member, "windows of %d records give %q of the model more than %d values", w.Size, t.Name, windowElements)
-	}
 	*t = step
 	return nil
 }

@@ -50,29 +50,43 @@ func (d *Decoder) NewWindows() *Windows { return d.newWindows(false) }
 // NewSamples gives the windows of a training, with labels.
 func (d *Decoder) NewSamples() *Windows { return d.newWindows(true) }
 
+// NewPreview is NewSamples for a look at a few records: of more keys than a little
+// memory has room for, those are forgotten that have been longest without one.
+func (d *Decoder) NewPreview() *Windows {
+	w := d.newWindows(true)
+	w.shelves.most = max(1, min(w.shelves.most, int(PreviewMemory/w.shelves.keyBytes())))
+	return w
+}
+
 func (d *Decoder) newWindows(training bool) *Windows {
 	w := &Windows{decoder: d, window: d.window, training: training, step: newStepRead(d), slots: map[string]int32{}, now: -1}
 	w.counts.Size = w.window.Size
-	cap := w.window.Size
+	w.shelves, w.kept = d.places(training)
+	w.recent = recency{shelves: &w.shelves, newest: -1, eldest: -1}
+	return w
+}
+
+// places lays out what is kept of a key, tensor by tensor.
+func (d *Decoder) places(training bool) (s shelves, all []keptTensor) {
+	w := d.window
+	cap := w.Size
 	if training {
-		cap += w.window.late()
+		cap += w.late()
 	}
-	s := shelves{cap: cap, times: w.window.Within > 0, labels: training, most: w.window.Keys}
-	if w.window.whole {
+	s = shelves{cap: cap, times: w.Within > 0, labels: training, most: w.Keys}
+	if w.whole {
 		s.most = 1
 	}
 	for i, t := range d.inputs {
-		still := w.window.still[i]
-		w.kept = append(w.kept, s.keep(t, still, still && (!training || w.window.late() == 0)))
+		still := w.still[i]
+		all = append(all, s.keep(t, still, still && (!training || w.late() == 0)))
 	}
 	if training {
 		for _, t := range d.labels {
-			w.kept = append(w.kept, s.keep(t, false, false))
+			all = append(all, s.keep(t, false, false))
 		}
 	}
-	w.shelves = s
-	w.recent = recency{shelves: &w.shelves, newest: -1, eldest: -1}
-	return w
+	return s, all
 }
 
 // Sample takes a record in and reports whether dst now holds the inputs of the

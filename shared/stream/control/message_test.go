@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -291,4 +292,24 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%+v became %+v", d, again)
 		}
 	})
+}
+
+// So many ranges as a message has room for are not all looked up in the log, again
+// and again: what is above the bound is refused as it is read.
+func TestAttackManyRanges(t *testing.T) {
+	topic := func(n int) string {
+		var all []string
+		for i := range n {
+			all = append(all, fmt.Sprintf("t:0:%d:1", i))
+		}
+		return "topic=" + strconv.Quote(strings.Join(all, ","))
+	}
+	if d, err := control.Parse([]byte{1}, []byte(message(topic(5_000), "total_msg=5000"))); err != nil || len(d.Ranges) != 5_000 {
+		t.Errorf("5,000 ranges: %d, %v", len(d.Ranges), err)
+	}
+	d, err := control.Parse([]byte{1}, []byte(message(topic(60_000), "total_msg=60000")))
+	var refusal *pipeline.Error
+	if !errors.As(err, &refusal) || refusal.Field != "topic" || refusal.Hint == "" || !strings.Contains(refusal.Reason, "5000") || len(d.Ranges) > 0 {
+		t.Errorf("60,000 ranges: %d, %v", len(d.Ranges), err)
+	}
 }

@@ -18,6 +18,10 @@ const (
 // mostRecords is above every offset of a log, and small enough to add up.
 const mostRecords = int64(1) << 62
 
+// mostRanges bounds the ranges of a message: each of them is looked at in the log,
+// again whenever the stream is shown, and read by itself.
+const mostRanges = 5_000
+
 // entry is one part of the topic member: the fourth place is a length or, from
 // the original's producers, the offset after the last record.
 type entry struct {
@@ -40,6 +44,11 @@ func (p *parser) ranges(v *message) {
 		part = strings.Trim(part, " \t\r\n[]")
 		if part == "" {
 			continue
+		}
+		if len(entries) == mostRanges {
+			p.fail(pipeline.Invalidf("topic", "names more than %d ranges", mostRanges).
+				WithHint("join the ranges that follow each other in a partition, name the topic alone with since, or send the stream in several messages"))
+			return
 		}
 		e, err := parseEntry(part)
 		if err == nil {

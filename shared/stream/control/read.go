@@ -109,11 +109,12 @@ func resolve(ctx context.Context, c *stream.Cluster, d *pipeline.Datasource, tim
 			return err
 		}
 	}
+	known := ends{cluster: c}
 	for _, r := range d.Ranges {
 		if r.Length == openEnd {
 			open = true
 			var err error
-			if r.Length, err = toEnd(ctx, c, r); err != nil {
+			if r.Length, err = known.length(ctx, r); err != nil {
 				return err
 			}
 		}
@@ -146,12 +147,25 @@ func resolve(ctx context.Context, c *stream.Cluster, d *pipeline.Datasource, tim
 	return choose(ctx, c, d, [][]pipeline.Range{ranges}, refused)
 }
 
-// toEnd is the length of a range that goes to the end as of now: as far as a
-// transaction that is open.
-func toEnd(ctx context.Context, c *stream.Cluster, r pipeline.Range) (int64, error) {
-	_, next, err := c.Readable(ctx, r.Topic)
-	if err != nil {
-		return 0, err
+// ends are those of topics as of now, each asked for once.
+type ends struct {
+	cluster *stream.Cluster
+	topics  map[string]map[int]int64
+}
+
+// length is that of a range that goes to the end as of now: as far as a transaction
+// that is open.
+func (e *ends) length(ctx context.Context, r pipeline.Range) (int64, error) {
+	next, known := e.topics[r.Topic]
+	if !known {
+		var err error
+		if _, next, err = e.cluster.Readable(ctx, r.Topic); err != nil {
+			return 0, err
+		}
+		if e.topics == nil {
+			e.topics = map[string]map[int]int64{}
+		}
+		e.topics[r.Topic] = next
 	}
 	end, ok := next[r.Partition]
 	switch {

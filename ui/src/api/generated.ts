@@ -205,7 +205,7 @@ export interface DatasourceForm {
   validation_rate?: number
 }
 export interface Decoded {
-  /** a text is shown cut, or is not UTF-8 and shown with U+FFFD for each such byte */
+  /** a text, or an array of more than 200,000 numbers, is shown cut, or a text is not UTF-8 and shown with U+FFFD for each such byte */
   changed?: boolean
   /** why it cannot be decoded */
   error?: string
