@@ -1,7 +1,12 @@
 package records_test
 
 import (
+	"archive/zip"
+	"bytes"
+	"compress/gzip"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"runtime"
 	"strings"
@@ -48,4 +53,59 @@ func TestAttackAPreviewOfManyRanges(t *testing.T) {
 	if status := r.try(t, r.data, fmt.Sprintf(`{"deployment":%d,"input_format":"RAW","input_config":{"data_type":"uint8"},"ranges":[%s]}`, r.deployment, ranges), &p); status != http.StatusUnprocessableEntity || p.Field != "ranges" {
 		t.Errorf("%d %+v", status, p)
 	}
+}
+
+// What an upload unpacks to is bounded before it is opened, and what it becomes as
+// records while it is sent; nothing of it is announced.
+func TestAttackAnUploadThatGrows(t *testing.T) {
+	r := newRig(t)
+	fields := map[string]string{"deployment": fmt.Sprint(r.deployment), "topic": r.data, "label": "y"}
+	rows := "a,b,c,y\n" + strings.Repeat("1,2,3,0\n", 5_000_000)
+	for name, content := range map[string]string{"bomb.csv.gz": packed(t, rows), "bomb.zip": zipped(t, "cats/a.png", rows)} {
+		for _, path := range []string{"/streams/preview", "/streams"} {
+			if status, body := r.uploadTo(t, path, name, content, fields); status != http.StatusUnprocessableEntity || !strings.Contains(body, "unpacks to more than 16 MiB") || !strings.Contains(body, "kafkaml stream send") {
+				t.Errorf("%s to %s: %d %s", name, path, status, body)
+			}
+		}
+	}
+	// 1 MB of a table unpacked, whose records of JSON take more than 16 MiB
+	name := strings.Repeat("n", 120)
+	wide := fmt.Sprintf("a%[1]s,b%[1]s,c%[1]s,y\n", name) + strings.Repeat("1,2,3,0\n", 60_000)
+	fields["format"] = "JSON"
+	fields["label"] = "y"
+	if status, body := r.upload(t, "wide.csv.gz", packed(t, wide), fields); status != http.StatusUnprocessableEntity || !strings.Contains(body, "makes records of more than 16 MiB") {
+		t.Errorf("records that grow: %d %s", status, body)
+	}
+	if partitions, err := r.cluster.Partitions(t.Context(), r.control); err == nil && partitions > 0 {
+		if _, next, err := r.cluster.Offsets(t.Context(), r.control); err != nil || next[0] != 0 {
+			t.Errorf("the control topic has %v, %v", next, err)
+		}
+	}
+}
+
+// packed is text as gzip packs it.
+func packed(t *testing.T, text string) string {
+	t.Helper()
+	var out bytes.Buffer
+	z := gzip.NewWriter(&out)
+	_, err := io.WriteString(z, text)
+	if err = errors.Join(err, z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+// zipped is an archive of one file.
+func zipped(t *testing.T, name, text string) string {
+	t.Helper()
+	var out bytes.Buffer
+	z := zip.NewWriter(&out)
+	f, err := z.Create(name)
+	if err == nil {
+		_, err = io.WriteString(f, text)
+	}
+	if err = errors.Join(err, z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"mime/multipart"
 	"net/http"
 	"os"
@@ -173,6 +174,7 @@ func (p *fields) rate(name string) float64 {
 // opened are records to send, which suit the models that are to train on them.
 type opened struct {
 	*files.Reader
+	most   int64             // bytes of all records
 	inputs []pipeline.Tensor // of the models
 	notes  []string
 	clean  func() // of uploads
@@ -186,6 +188,10 @@ func (o *opened) close() error {
 // open opens the records and sees whether the deployment's model can use them.
 func (s *Service) open(ctx context.Context, f sendForm, uploads []*multipart.FileHeader) (*opened, error) {
 	paths, clean, err := locate(f.example, uploads)
+	most := int64(math.MaxInt64)
+	if err == nil && f.example == "" {
+		most, err = unpacks(paths, uploads)
+	}
 	if err != nil {
 		clean()
 		return nil, err
@@ -201,7 +207,7 @@ func (s *Service) open(ctx context.Context, f sendForm, uploads []*multipart.Fil
 		clean()
 		return nil, err
 	}
-	o := &opened{Reader: reader, inputs: export.Inputs, clean: clean, notes: reader.Report()}
+	o := &opened{Reader: reader, most: most, inputs: export.Inputs, clean: clean, notes: reader.Report()}
 	if err := fits(f.sink, reader, export); err != nil {
 		return nil, errors.Join(err, o.close())
 	}
@@ -227,12 +233,15 @@ func (s *Service) send(ctx context.Context, f sendForm, uploads []*multipart.Fil
 		return sum, err
 	}
 	defer sink.Abort() // nothing after Close
-	for {
+	for left := o.most; ; {
 		label, sample, err := o.Next()
 		if errors.Is(err, io.EOF) {
 			sum.Notes = append(append([]string{}, o.notes...), o.Found(o.inputs)...)
 			sum.Summary, err = sink.Close(ctx)
 			return sum, err
+		}
+		if left -= int64(len(label) + len(sample)); err == nil && left < 0 {
+			err = grows("makes records of", o.most)
 		}
 		if err == nil {
 			err = sink.Send(ctx, label, sample)
@@ -259,6 +268,39 @@ func (s *Service) models(ctx context.Context, deployment int64) (pipeline.Export
 		}
 		return exportOf(tx, deployment)
 	})
+}
+
+// What an upload may come to, unpacked and as records: sentTimes as many bytes as it
+// has, and sentLeast whatever its size, but not more than sentMost.
+const (
+	sentTimes = 100
+	sentLeast = 16 << 20
+	sentMost  = 128 << 20
+)
+
+// unpacks refuses uploads that unpack to more than their size lets expect, and
+// gives what that is.
+func unpacks(paths []string, uploads []*multipart.FileHeader) (most int64, err error) {
+	for _, u := range uploads {
+		most += u.Size
+	}
+	most = min(max(sentTimes*most, sentLeast), sentMost)
+	for _, path := range paths {
+		more, err := files.UnpacksTo(path, most)
+		if err != nil {
+			return 0, &pipeline.Error{Op: opSend, Err: err}
+		}
+		if more {
+			return 0, grows(filepath.Base(path)+" unpacks to", most)
+		}
+	}
+	return most, nil
+}
+
+// grows refuses an upload that becomes so much.
+func grows(becomes string, most int64) error {
+	return pipeline.Invalidf("file", "%s more than %d MiB, which is the most for an upload of this size; no training was announced", becomes, most>>20).
+		WithHint("send it by `kafkaml stream send`, which reads files of any size, or in several smaller files")
 }
 
 // fits refuses a stream that the deployment's models could not train on, before
