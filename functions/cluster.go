@@ -5,6 +5,7 @@ import (
 	"path"
 
 	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform/kubernetes"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
@@ -42,13 +43,17 @@ func (h *Host) openKubernetes() error {
 // clusterSources gives KafkaSources to the cluster, with the credentials that
 // its consumers need.
 type clusterSources struct {
-	k   *kubernetes.Platform
-	net any
+	k     *kubernetes.Platform
+	kafka stream.Config
 }
 
 // Apply implements deployinference.Sources.
 func (c clusterSources) Apply(ctx context.Context, s eventing.KafkaSource) error {
-	s.Spec.Net = c.net
+	net, err := sourceNet(c.kafka)
+	if err != nil {
+		return err
+	}
+	s.Spec.Net = net
 	return c.k.ApplySource(ctx, s.Metadata.Name, s)
 }
 
@@ -59,16 +64,28 @@ func (c clusterSources) Delete(ctx context.Context, _, name string) error {
 
 // sourceNet is the member net of a KafkaSource: TLS and SASL by the Secrets
 // that the functions read too. Nil where the brokers ask for neither.
-func sourceNet(c stream.Config) any {
+//
+// What it cannot say is refused, since Knative's consumers would fail without a
+// word to whoever asked: it has no member for tokens (OAUTHBEARER) or roles
+// (AWS_MSK_IAM), and takes TLS without SASL only with a client certificate.
+func sourceNet(c stream.Config) (any, error) {
 	net := map[string]any{}
 	ref := func(secret, key string) map[string]any {
 		return map[string]any{"secretKeyRef": map[string]any{"name": secret, "key": key}}
 	}
-	if c.SASL.Mechanism != "" {
+	const hint = `let the inference take "delivery": "direct", by which its replicas read Kafka themselves`
+	switch c.SASL.Mechanism {
+	case "":
+		if c.TLS.Enabled && c.TLS.Cert == "" {
+			return nil, pipeline.Invalidf("delivery", "a KafkaSource speaks TLS without SASL only with a client certificate, and KAFKA_TLS_CERT is not set").WithHint(hint)
+		}
+	case stream.Plain, stream.ScramSHA256, stream.ScramSHA512:
 		net["sasl"] = map[string]any{
 			"enable": true, "type": ref(kafkaSecret, "KAFKA_SASL_MECHANISM"),
 			"user": ref(kafkaSecret, "KAFKA_SASL_USERNAME"), "password": ref(kafkaSecret, "KAFKA_SASL_PASSWORD"),
 		}
+	default:
+		return nil, pipeline.Invalidf("delivery", "a KafkaSource has PLAIN and SCRAM, not %s", c.SASL.Mechanism).WithHint(hint)
 	}
 	if c.TLS.Enabled {
 		tls := map[string]any{"enable": true}
@@ -81,7 +98,7 @@ func sourceNet(c stream.Config) any {
 		net["tls"] = tls
 	}
 	if len(net) == 0 {
-		return nil
+		return nil, nil //nolint:nilnil // brokers that ask nobody
 	}
-	return net
+	return net, nil
 }

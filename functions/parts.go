@@ -127,7 +127,7 @@ func (h *Host) openPlatform(context.Context) error {
 // by a dispatcher that stands in for them on this machine.
 func (h *Host) openSources(context.Context) error {
 	if k := h.parts.kubernetes; k != nil {
-		h.parts.sources = clusterSources{k, sourceNet(h.config.Kafka)}
+		h.parts.sources = clusterSources{k, h.config.Kafka}
 		return nil
 	}
 	d := eventing.NewDispatcher(h.parts.kafka, h.replicas, h.log)

@@ -1,7 +1,6 @@
 package stream_test
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -52,6 +51,20 @@ func TestConfigThroughTheEnvironment(t *testing.T) {
 			[]string{"KAFKA_BROKERS=a:1", "KAFKA_SASL_MECHANISM=scram-sha-512", "KAFKA_SASL_USERNAME=u", "KAFKA_SASL_PASSWORD=p=,w"},
 			stream.Config{Brokers: []string{"a:1"}, SASL: stream.SASL{Mechanism: "SCRAM-SHA-512", Username: "u", Password: "p=,w"}},
 		},
+		"tokens of an endpoint": {
+			[]string{
+				"KAFKA_BROKERS=a:1", "KAFKA_SASL_MECHANISM=oauthbearer", "KAFKA_SASL_USERNAME=u", "KAFKA_SASL_PASSWORD=p", "KAFKA_SASL_TOKEN_URL=https://a/t",
+				"KAFKA_SASL_SCOPE=a b", "KAFKA_SASL_EXTENSIONS=logicalCluster=l-1,identityPoolId=p",
+			},
+			stream.Config{Brokers: []string{"a:1"}, SASL: stream.SASL{
+				Mechanism: "OAUTHBEARER", Username: "u", Password: "p",
+				Token: stream.Token{URL: "https://a/t", Scope: "a b", Extensions: "logicalCluster=l-1,identityPoolId=p"},
+			}},
+		},
+		"a role of AWS": {
+			[]string{"KAFKA_BROKERS=a:1", "KAFKA_SASL_MECHANISM=AWS_MSK_IAM", "AWS_ROLE_ARN=r", "AWS_REGION=eu-west-1", "HOME=/"},
+			stream.Config{Brokers: []string{"a:1"}, SASL: stream.SASL{Mechanism: "AWS_MSK_IAM", AWS: []string{"AWS_ROLE_ARN=r", "AWS_REGION=eu-west-1"}}},
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -73,6 +86,14 @@ func TestConfigThroughTheEnvironment(t *testing.T) {
 		{"KAFKA_BROKERS=a:1", "KAFKA_TLS=perhaps"},
 		{"KAFKA_BROKERS=a:1", "KAFKA_SASL_MECHANISM=GSSAPI"},
 		{"KAFKA_BROKERS=a:1", "KAFKA_TLS_CERT=/c.pem"},
+		{"KAFKA_BROKERS=a:1", "KAFKA_SASL_USERNAME=u"},
+		{"KAFKA_BROKERS=a:1", "KAFKA_SASL_MECHANISM=PLAIN", "KAFKA_SASL_PASSWORD=p"},
+		{"KAFKA_BROKERS=a:1", "KAFKA_SASL_MECHANISM=OAUTHBEARER"},
+		{"KAFKA_BROKERS=a:1", "KAFKA_SASL_MECHANISM=OAUTHBEARER", "KAFKA_SASL_TOKEN_URL=http://a/t", "KAFKA_SASL_USERNAME=u"},
+		{"KAFKA_BROKERS=a:1", "KAFKA_SASL_MECHANISM=OAUTHBEARER", "KAFKA_SASL_TOKEN_URL=http://u:p@a/t", "KAFKA_SASL_USERNAME=u", "KAFKA_SASL_PASSWORD=p"},
+		{"KAFKA_BROKERS=a:1", "KAFKA_SASL_MECHANISM=OAUTHBEARER", "KAFKA_SASL_TOKEN_URL=ftp://a/t", "KAFKA_SASL_USERNAME=u", "KAFKA_SASL_PASSWORD=p"},
+		{"KAFKA_BROKERS=a:1", "KAFKA_SASL_MECHANISM=OAUTHBEARER", "KAFKA_SASL_TOKEN_URL=http://a/t", "KAFKA_SASL_TOKEN_FILE=/t"},
+		{"KAFKA_BROKERS=a:1", "KAFKA_SASL_MECHANISM=OAUTHBEARER", "KAFKA_SASL_TOKEN_FILE=/t", "KAFKA_SASL_EXTENSIONS=auth=x"},
 	} {
 		if _, err := stream.FromEnv(getenv(bad)); pipeline.KindOf(err) != pipeline.Invalid {
 			t.Errorf("%v: %v", bad, err)
@@ -100,57 +121,6 @@ func certificate(t *testing.T) (tls.Certificate, string) {
 		t.Fatal(err)
 	}
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, file
-}
-
-func TestSecuredBroker(t *testing.T) {
-	cert, ca := certificate(t)
-	options := []kfake.Opt{kfake.NumBrokers(1), kfake.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}), kfake.EnableSASL()}
-	mechanisms := []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}
-	for _, m := range mechanisms {
-		options = append(options, kfake.Superuser(m, "user", "secret"))
-	}
-	cluster, err := kfake.NewCluster(options...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cluster.Close)
-	config := stream.Config{Brokers: cluster.ListenAddrs(), TLS: stream.TLS{Enabled: true, CA: ca}}
-	for _, m := range mechanisms {
-		t.Run(m, func(t *testing.T) {
-			config := config
-			config.SASL = stream.SASL{Mechanism: m, Username: "user", Password: "secret"}
-			c, err := stream.Dial(t.Context(), config)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer c.Close()
-			topic := "secured-" + strings.ToLower(m)
-			if err := c.EnsureTopic(t.Context(), topic, 1); err != nil {
-				t.Fatal(err)
-			}
-			produce(t, c, topic, 0, numbered(3))
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-			defer cancel()
-			seen := 0
-			if err := c.Consume(ctx, stream.GroupConfig{ID: topic, Topics: []string{topic}}, func(ctx context.Context, claim *stream.Claim) error {
-				records, err := claim.Fetch(ctx)
-				seen += len(records)
-				return err
-			}); err != nil || seen != 3 {
-				t.Errorf("consumed %d, %v", seen, err)
-			}
-		})
-	}
-	for name, wrong := range map[string]stream.Config{
-		"wrong password": {Brokers: config.Brokers, TLS: config.TLS, SASL: stream.SASL{Mechanism: "PLAIN", Username: "user", Password: "guess"}},
-		"unknown CA":     {Brokers: config.Brokers, TLS: stream.TLS{Enabled: true}, SASL: stream.SASL{Mechanism: "PLAIN", Username: "user", Password: "secret"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if _, err := stream.Dial(t.Context(), wrong); pipeline.KindOf(err) != pipeline.Unavailable {
-				t.Errorf("got %v", err)
-			}
-		})
-	}
 }
 
 // A broker that does not take us says which of address, TLS and SASL is wrong.

@@ -3,7 +3,6 @@ package stream
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -52,13 +51,16 @@ func (c *Cluster) reachOne(ctx context.Context, broker string) error {
 // broker's port answers.
 func (c Config) explain(ctx context.Context, broker string, err error) *pipeline.Error {
 	e := &pipeline.Error{Op: opDial, Kind: pipeline.Unavailable}
+	if known := (*pipeline.Error)(nil); errors.As(err, &known) { // of a mechanism or a file
+		*e = *known
+		e.Op, e.Kind, e.Reason = opDial, pipeline.Unavailable, broker+": "+known.Message()
+		return e
+	}
 	say := func(reason, hint string) *pipeline.Error {
 		e.Reason, e.Hint = broker+" "+reason, hint
 		return e
 	}
 	plain, secure := knock(ctx, broker, false), knock(ctx, broker, true)
-	var authority x509.UnknownAuthorityError
-	var certificate *tls.CertificateVerificationError
 	switch {
 	case !plain.reached && !secure.reached:
 		e.Reason = fmt.Sprintf("%s: %v", broker, err)
@@ -66,20 +68,36 @@ func (c Config) explain(ctx context.Context, broker string, err error) *pipeline
 		return e
 	case c.TLS.Enabled && plain.kafka && !secure.kafka:
 		return say("takes no TLS: its port speaks plain Kafka"+c.alsoNoSASL(plain), "leave "+envTLS+" and the other "+envTLS+"_ variables out, or name the port of the TLS listener in "+envBrokers)
-	case !c.TLS.Enabled && secure.kafka && !plain.kafka:
+	case !c.TLS.Enabled && secure.handshake && !plain.kafka:
 		return say("wants TLS", "set "+envTLS+"=true, and "+envCA+" to the file of its authority where it is not a public one")
-	case errors.As(err, &authority), errors.As(err, &certificate):
-		return say(fmt.Sprintf("has a TLS certificate that is not trusted: %v", err), "set "+envCA+" to the file of the authority that signed it")
-	case errors.Is(err, kafka.IllegalSASLState):
-		return say("takes no SASL: its port asks nobody who they are", "leave "+envMechanism+" out, or name the port of the SASL listener in "+envBrokers)
-	case errors.Is(err, kafka.UnsupportedSASLMechanism):
-		return say("does not take the SASL mechanism "+c.SASL.Mechanism, "set "+envMechanism+" to one that it takes")
-	case errors.Is(err, kafka.SASLAuthenticationFailed):
-		return say(fmt.Sprintf("does not take user %q or the password", c.SASL.Username), "see "+envUsername+" and "+envPassword)
-	case c.SASL.Mechanism == "" && (plain.closed || secure.closed):
-		return say("wants SASL", "set "+envMechanism+", "+envUsername+" and "+envPassword)
 	}
-	return say(err.Error(), "see the broker's log, and that "+envBrokers+" and the TLS and SASL settings name it")
+	if reason, hint := untrusted(broker, err, envBrokers, envCA); reason != "" {
+		e.Reason, e.Hint = reason, hint
+		return e
+	}
+	if reason, hint := c.TLS.notTaken(err); reason != "" {
+		return say(reason, hint)
+	}
+	return say(c.explainSASL(err, plain, secure))
+}
+
+// explainSASL says what of SASL is wrong.
+func (c Config) explainSASL(err error, plain, secure port) (reason, hint string) {
+	switch {
+	case errors.Is(err, kafka.IllegalSASLState):
+		return "takes no SASL: its port asks nobody who they are", "leave " + envMechanism + " out, or name the port of the SASL listener in " + envBrokers
+	case errors.Is(err, kafka.UnsupportedSASLMechanism):
+		return "does not take the SASL mechanism " + c.SASL.Mechanism, "set " + envMechanism + " to one that it takes"
+	case errors.Is(err, kafka.SASLAuthenticationFailed) && c.SASL.Mechanism == OAuthBearer:
+		return "does not take the token", "see that it is one of the issuer, audience and scope that the broker expects: " + envTokenURL + " or " + envTokenFile + ", " + envScope
+	case errors.Is(err, kafka.SASLAuthenticationFailed) && c.SASL.Mechanism == MSKIAM:
+		return "does not take these credentials of AWS", "see AWS_ACCESS_KEY_ID or the role, that its policy allows kafka-cluster:Connect, AWS_REGION, and this machine's clock"
+	case errors.Is(err, kafka.SASLAuthenticationFailed):
+		return fmt.Sprintf("does not take user %q or the password", c.SASL.Username), "see " + envUsername + " and " + envPassword
+	case c.SASL.Mechanism == "" && (plain.closed || secure.closed):
+		return "wants SASL", "set " + envMechanism + ", " + envUsername + " and " + envPassword
+	}
+	return err.Error(), "see the broker's log, and that " + envBrokers + " and the TLS and SASL settings name it"
 }
 
 func (c Config) alsoNoSASL(plain port) string {
@@ -91,9 +109,10 @@ func (c Config) alsoNoSASL(plain port) string {
 
 // port is how a broker's port answers.
 type port struct {
-	reached bool // something listens
-	kafka   bool // it speaks Kafka
-	closed  bool // but not to whom it does not know
+	reached   bool // something listens
+	handshake bool // by TLS, which it began
+	kafka     bool // it speaks Kafka
+	closed    bool // but not to whom it does not know
 }
 
 // knock asks a port which requests it knows, which every listener of Kafka
@@ -111,12 +130,16 @@ func knock(ctx context.Context, broker string, secure bool) (p port) {
 	p.reached = true
 	_ = conn.SetDeadline(time.Now().Add(patience)) // a port that does not answer is none of Kafka's
 	if secure {
-		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true}) // #nosec G402 -- nothing is said, and nothing believed: which port is it?
+		// #nosec G402 -- nothing is said, and nothing believed: which port is it?
+		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true, GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			p.handshake = true // and it wants to know who we are
+			return &tls.Certificate{}, nil
+		}})
 	}
 	if exchange(conn, kmsg.NewPtrApiVersionsRequest(), &kmsg.ApiVersionsResponse{}) != nil {
 		return p
 	}
-	p.kafka = true
+	p.kafka, p.handshake = true, secure
 	brokers := kmsg.NewPtrMetadataRequest()
 	brokers.Version = 1
 	brokers.Topics = []kmsg.MetadataRequestTopic{}

@@ -85,8 +85,9 @@ func topicRows() []row {
 		}},
 		{id: "B34 nothing left", right: "all are gone, the log is empty", want: []string{"409|refused|conflict", "8"}, try: nothingLeft},
 		{id: "B35", right: "409, with range and offset", want: []string{"resend refused", "message", "offset 10|before 10", "retry refused"}, try: deletedFirst},
-		{id: "B36 MSK", right: "refused at once, with the list", want: []string{"code", "SCRAM", "!code 0"}, try: secured("KAFKA_SASL_MECHANISM=AWS_MSK_IAM", "KAFKA_SASL_USERNAME=u", "KAFKA_SASL_PASSWORD=p")},
-		{id: "B36 OAUTHBEARER", right: "refused at once, with the list", want: []string{"code", "SCRAM", "!code 0"}, try: secured("KAFKA_SASL_MECHANISM=OAUTHBEARER", "KAFKA_SASL_USERNAME=u", "KAFKA_SASL_PASSWORD=p")},
+		{id: "B36 MSK", right: "the port wants no SASL", want: []string{"takes no SASL", "!code 0"}, try: secured("KAFKA_SASL_MECHANISM=AWS_MSK_IAM", "AWS_ACCESS_KEY_ID=u", "AWS_SECRET_ACCESS_KEY=p")},
+		{id: "B36 Kerberos", right: "refused at once, with the list", want: []string{"code", "SCRAM", "!code 0"}, try: secured("KAFKA_SASL_MECHANISM=GSSAPI", "KAFKA_SASL_USERNAME=u", "KAFKA_SASL_PASSWORD=p")},
+		{id: "B36 OAUTHBEARER", right: "refused at once, with the variables of tokens", want: []string{"KAFKA_SASL_TOKEN_URL", "KAFKA_SASL_TOKEN_FILE", "!code 0"}, try: secured("KAFKA_SASL_MECHANISM=OAUTHBEARER", "KAFKA_SASL_USERNAME=u", "KAFKA_SASL_PASSWORD=p")},
 		{id: "B37 TLS to plain", right: "the port speaks without TLS", want: []string{"TLS", "without TLS|KAFKA_TLS", "!: EOF"}, try: secured("KAFKA_TLS=true")},
 		{id: "B37 SASL to plain", right: "the port wants no SASL", want: []string{"SASL", "KAFKA_SASL", "!Illegal SASL State"}, try: secured("KAFKA_SASL_MECHANISM=PLAIN", "KAFKA_SASL_USERNAME=u", "KAFKA_SASL_PASSWORD=p")},
 	}, namedTopicRows(), transactionRows())

@@ -30,10 +30,10 @@ type settings struct {
 
 const runAbout = `Starts a broker, all functions, the model worker and the page on this machine.
 
-KAFKA_BROKERS=host:port,... uses a Kafka that is there (KAFKA_TLS, KAFKA_TLS_CA,
-KAFKA_TLS_CERT, KAFKA_TLS_KEY, KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and
-KAFKA_SASL_PASSWORD say how). Without it the development broker runs inside this
-process, or Apache Kafka as a child with --broker kafka.
+KAFKA_BROKERS=host:port,... uses a Kafka that is there, by TLS and SASL as the
+KAFKA_TLS and KAFKA_SASL variables say (docs/kubernetes.md lists them). Without it
+the development broker runs inside this process, or Apache Kafka as a child with
+--broker kafka.
 
 SCHEMA_REGISTRY_URL=http://host:8081 lets records be read that a schema registry
 frames (SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD, or

@@ -20,9 +20,8 @@ func Command(env *cli.Env) *cobra.Command {
 		Long: `Send streams, follow predictions, see topics.
 
 Kafka is that of --brokers or KAFKA_BROKERS, else the one that the kafkaml at
---server uses. KAFKA_TLS, KAFKA_TLS_CA, KAFKA_TLS_CERT, KAFKA_TLS_KEY,
-KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD say how to
-speak to it.`,
+--server uses. The KAFKA_TLS and KAFKA_SASL variables say how to speak to it, as
+docs/kubernetes.md lists them.`,
 	}
 	k := &broker{env: env}
 	cmd.PersistentFlags().StringVar(&k.brokers, "brokers", "", "`HOST:PORT,...` of Kafka (KAFKA_BROKERS)")

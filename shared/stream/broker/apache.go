@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -34,6 +35,12 @@ const opKafka = "start Apache Kafka"
 // its group coordinator answers. Port 0 takes a free port. It ends with ctx and
 // with this process, however that ends.
 func Kafka(ctx context.Context, libDir, dataDir string, port int) (*Broker, error) {
+	return Listening(ctx, libDir, dataDir, port, Options{})
+}
+
+// Listening is Kafka with more listeners beside the one that asks nobody who they
+// are.
+func Listening(ctx context.Context, libDir, dataDir string, port int, o Options) (*Broker, error) {
 	java, err := exec.LookPath("java")
 	if err != nil {
 		return nil, &pipeline.Error{
@@ -41,15 +48,15 @@ func Kafka(ctx context.Context, libDir, dataDir string, port int) (*Broker, erro
 			Hint: "install a Java 17 runtime, or leave BROKER unset for the development broker",
 		}
 	}
-	config, addr, err := configure(ctx, dataDir, port)
+	config, addr, err := configure(ctx, dataDir, port, o)
 	if err != nil {
 		return nil, err
 	}
 	classpath := filepath.Join(libDir, "*")
-	if err := format(ctx, java, classpath, config, dataDir); err != nil {
+	if err := format(ctx, java, classpath, config, dataDir, o.Format); err != nil {
 		return nil, err
 	}
-	args := append(javaFlags[:len(javaFlags):len(javaFlags)], "-cp", classpath, "kafka.Kafka", config)
+	args := append(slices.Concat(javaFlags, o.Java), "-cp", classpath, "kafka.Kafka", config)
 	b, out := spawn(ctx, exec.Command(java, args...)) //nolint:noctx // spawn asks it to end before it kills
 	b.Addr = addr
 	if err := ready(ctx, b); err != nil {
@@ -63,7 +70,7 @@ func Kafka(ctx context.Context, libDir, dataDir string, port int) (*Broker, erro
 
 // configure writes the broker's properties, new at each start since the ports
 // may change.
-func configure(ctx context.Context, dataDir string, port int) (file, addr string, err error) {
+func configure(ctx context.Context, dataDir string, port int, o Options) (file, addr string, err error) {
 	if err := os.MkdirAll(dataDir, 0o755); err != nil {
 		return "", "", &pipeline.Error{Op: opKafka, Kind: pipeline.Unavailable, Err: err}
 	}
@@ -77,6 +84,7 @@ func configure(ctx context.Context, dataDir string, port int) (file, addr string
 	var text bytes.Buffer
 	if err := propertiesTemplate.Execute(&text, map[string]any{
 		"Host": host, "Port": port, "Controller": controller, "Dir": filepath.Join(dataDir, "log"),
+		"Listeners": o.Listeners, "Properties": o.Properties,
 	}); err != nil {
 		return "", "", &pipeline.Error{Op: opKafka, Err: err}
 	}
@@ -91,12 +99,13 @@ func configure(ctx context.Context, dataDir string, port int) (file, addr string
 const clusterID = "a2Fma2FtbC1sb2NhbC0xMg"
 
 // format prepares an empty folder, once.
-func format(ctx context.Context, java, classpath, config, dataDir string) error {
+func format(ctx context.Context, java, classpath, config, dataDir string, more []string) error {
 	if _, err := os.Stat(filepath.Join(dataDir, "log", "meta.properties")); err == nil {
 		return nil
 	}
-	args := append(javaFlags[:len(javaFlags):len(javaFlags)], "-cp", classpath, "kafka.tools.StorageTool",
+	args := append(slices.Clone(javaFlags), "-cp", classpath, "kafka.tools.StorageTool",
 		"format", "--cluster-id", clusterID, "--config", config, "--ignore-formatted")
+	args = append(args, more...)
 	if out, err := exec.CommandContext(ctx, java, args...).CombinedOutput(); err != nil {
 		return &pipeline.Error{Op: opKafka, Kind: pipeline.Unavailable, Err: err, Reason: fmt.Sprintf("%v: %s", err, bytes.TrimSpace(out))}
 	}
