@@ -10,7 +10,9 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/kafkaml/kafkaml/eventing/api"
 	"github.com/kafkaml/kafkaml/shared/identity"
@@ -23,7 +25,21 @@ type Guard struct {
 	origins   []string // of pages elsewhere that may call; "*" is any
 	forwarded bool     // X-Forwarded-Host is the word of a proxy before this process
 	anonymous identity.Principal
-	verifier  identity.Verifier // of bearer tokens
+	mu        sync.RWMutex
+	verifiers identity.Chain // of bearer tokens
+}
+
+// Trust lets in those whose tokens v knows, too.
+func (g *Guard) Trust(v identity.Verifier) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.verifiers = append(slices.Clip(g.verifiers), v)
+}
+
+func (g *Guard) chain() identity.Chain {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	return g.verifiers
 }
 
 // Wrap lets next have the requests that are meant for it, with the principal
@@ -134,7 +150,7 @@ func (g *Guard) principal(r *http.Request) (identity.Principal, error) {
 	if !strings.EqualFold(scheme, "Bearer") {
 		return g.anonymous, nil // such as the password of a proxy before us
 	}
-	return g.verifier.Verify(r.Context(), strings.TrimSpace(token))
+	return g.chain().Verify(r.Context(), strings.TrimSpace(token))
 }
 
 // Need serves next to those alone who may do what a role is needed for.

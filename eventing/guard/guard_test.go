@@ -1,6 +1,7 @@
 package guard_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -177,6 +178,36 @@ func TestNeed(t *testing.T) {
 		var p struct{ Hint string }
 		if w.Code != http.StatusTeapot && (json.Unmarshal(w.Body.Bytes(), &p) != nil || p.Hint == "") {
 			t.Errorf("no hint: %s", w.Body)
+		}
+	}
+}
+
+// knows one token.
+type knows struct{ token, as string }
+
+func (k knows) Verify(_ context.Context, bearer string) (identity.Principal, error) {
+	if bearer != k.token {
+		return identity.Principal{}, identity.ErrUnknown
+	}
+	return identity.Principal{ID: k.as, Name: k.as}, nil
+}
+
+// A token that nobody knows lets nobody in, not even as those who send none.
+func TestBearer(t *testing.T) {
+	g := open(t, guard.Settings{Anonymous: "viewer"}, "127.0.0.1:8080")
+	g.Trust(knows{"one", "job:1/1"})
+	g.Trust(knows{"two", "trigger:x"})
+	for header, want := range map[string]string{
+		"": identity.AnonymousID, "Bearer one": "job:1/1", "bearer  two ": "trigger:x", "Basic dTpw": identity.AnonymousID,
+		"Bearer three": "", "Bearer ": "", "Bearer": "", "Bearer one two": "",
+	} {
+		h := map[string]string{}
+		if header != "" {
+			h["Authorization"] = header
+		}
+		w, p := ask(t, g, "GET", "127.0.0.1:8080", h)
+		if p.ID != want || (w.Code == http.StatusUnauthorized) != (want == "") {
+			t.Errorf("%q: %d %+v", header, w.Code, p)
 		}
 	}
 }

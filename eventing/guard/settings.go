@@ -56,7 +56,7 @@ func List(text string) []string {
 // is reached; where one of them is not this machine's alone, it must have been
 // said what those may do who do not log in.
 func (s Settings) Open(own ...string) (*Guard, error) {
-	g := &Guard{origins: s.Origins, forwarded: s.Forwarded, verifier: identity.Chain{}}
+	g := &Guard{origins: s.Origins, forwarded: s.Forwarded}
 	for _, h := range s.Hosts {
 		if strings.ContainsAny(h, "/ ") || strings.LastIndex(h, "*") > 0 {
 			return nil, pipeline.Invalidf("KAFKAML_HOSTS", "%q is not a host", h).WithHint("use ml.example.com, *.example.com, or * for any")
