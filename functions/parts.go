@@ -11,6 +11,7 @@ import (
 	deployinference "github.com/kafkaml/kafkaml/functions/deploy-inference"
 	"github.com/kafkaml/kafkaml/shared/artifact"
 	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
 	"github.com/kafkaml/kafkaml/shared/platform/kubernetes"
@@ -130,7 +131,9 @@ func (h *Host) openSources(context.Context) error {
 		h.parts.sources = clusterSources{k, h.config.Kafka}
 		return nil
 	}
-	d := eventing.NewDispatcher(h.parts.kafka, h.replicas, h.log)
+	d := eventing.NewDispatcher(h.parts.kafka, h.replicas, h.log).As(func(source string) string {
+		return h.signer.Token(identity.Trigger(source), 0)
+	})
 	h.parts.dispatcher, h.parts.sources = d, d
 	h.parts.onClose(d.Close)
 	return nil

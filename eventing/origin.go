@@ -1,0 +1,50 @@
+package eventing
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// headersAllowed are what a page of another origin may send beside the simple
+// ones: those of a CloudEvent, of a repeated command and of a resumed stream.
+const headersAllowed = "Content-Type, Idempotency-Key, Last-Event-ID, Ce-Id, Ce-Source, Ce-Type, Ce-Specversion, Ce-Subject, Ce-Time"
+
+// Origins reads a list of origins, separated by commas, as CORS_ORIGINS holds it.
+func Origins(list string) []string {
+	if list == "" {
+		return nil
+	}
+	return strings.Split(list, ",")
+}
+
+// OriginAllowed reports whether r comes from a page of one of origins; "*" is any.
+func OriginAllowed(origins []string, r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	return origin != "" && (slices.Contains(origins, origin) || slices.Contains(origins, "*"))
+}
+
+// AllowOrigins lets pages of the given origins call next (CORS), and answers
+// their preflight requests. It refuses nobody: without the headers that it
+// writes, a browser keeps the answer from a foreign page.
+func AllowOrigins(origins []string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		allowed := OriginAllowed(origins, r)
+		h := w.Header()
+		if allowed {
+			h.Set("Access-Control-Allow-Origin", r.Header.Get("Origin"))
+			h.Add("Vary", "Origin")
+			h.Set("Access-Control-Expose-Headers", "Location, Retry-After")
+		}
+		if r.Method != http.MethodOptions {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if allowed {
+			h.Set("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE")
+			h.Set("Access-Control-Allow-Headers", headersAllowed)
+			h.Set("Access-Control-Max-Age", "600")
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
+}
