@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/eventing/guard"
 	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform/kubernetes"
 	"github.com/kafkaml/kafkaml/shared/schemas"
@@ -31,7 +33,7 @@ type Config struct {
 	URL          string             // BASE_URL
 	Sink         string             // K_SINK
 	Overrides    eventing.Overrides // K_CE_OVERRIDES
-	Origins      []string           // CORS_ORIGINS
+	Guard        *guard.Guard       // KAFKAML_HOSTS ...: before all that is served
 	Programs     map[string]string  // by framework: KAFKAML_TENSORFLOW ...
 	Cluster      *ClusterConfig     // PLATFORM; nil for processes of this machine
 	Frameworks   framework.Registry // that models may be of
@@ -62,7 +64,7 @@ var readKafka = []string{pipeline.StepDeployTraining, pipeline.StepControlLog, p
 //	CONTROL_TOPIC            KAFKA_ML_CONTROL_TOPIC when empty
 //	K_SINK                   deploy-training's door; this process's own when empty
 //	K_CE_OVERRIDES           extensions of the events sent there
-//	CORS_ORIGINS             pages that may call, separated by commas
+//	KAFKAML_HOSTS, ...       who may come in, as guard.ReadSettings reads it
 //	KAFKAML_TENSORFLOW       the program for training and inference with TensorFlow;
 //	                         kafkaml-tensorflow beside this one when empty; so for
 //	                         each framework by its name, as KAFKAML_ONNX
@@ -80,12 +82,18 @@ func ReadConfig(getenv func(string) string, frameworks framework.Registry) (Conf
 	c := Config{
 		Step: getenv("FUNCTION"), Data: getenv("KAFKAML_DATA"), Database: getenv("DATABASE_URL"), Artifacts: getenv("ARTIFACT_URL"),
 		ControlTopic: getenv("CONTROL_TOPIC"), URL: getenv("BASE_URL"), Sink: getenv("K_SINK"),
-		Origins: eventing.Origins(getenv("CORS_ORIGINS")), Programs: programs(getenv, frameworks), Frameworks: frameworks,
+		Programs: programs(getenv, frameworks), Frameworks: frameworks,
 	}
 	if port := getenv("PORT"); port != "" && c.URL == "" {
 		c.URL = "http://127.0.0.1:" + port
 	}
-	var err error
+	access, err := guard.ReadSettings(getenv)
+	if err != nil {
+		return c, err
+	}
+	if c.Guard, err = access.Open(reached(getenv, c.URL)...); err != nil {
+		return c, err
+	}
 	if c.Overrides, err = eventing.ParseOverrides(getenv("K_CE_OVERRIDES")); err != nil {
 		return c, err
 	}
@@ -99,6 +107,18 @@ func ReadConfig(getenv func(string) string, frameworks framework.Registry) (Conf
 		c.Kafka, err = stream.FromEnv(getenv)
 	}
 	return c, err
+}
+
+// reached is where this process is reached: BASE_URL, and what func-go listens
+// on.
+func reached(getenv func(string) string, url string) []string {
+	var own []string
+	for _, at := range []string{getenv("LISTEN_ADDRESS"), url} {
+		if at != "" {
+			own = append(own, at)
+		}
+	}
+	return own
 }
 
 // readCluster reads what concerns Kubernetes, nil where PLATFORM says local or
@@ -156,6 +176,11 @@ func (c Config) complete() (Config, error) {
 		c.Sink = c.URL + "/" + pipeline.StepDeployTraining + "/"
 	}
 	set(&c.Sink, c.URL+"/")
+	if c.Guard == nil {
+		if c.Guard, err = (guard.Settings{}).Open(c.URL); err != nil {
+			return c, err
+		}
+	}
 	if c.Cluster == nil {
 		c.Programs, err = c.programs()
 	}
@@ -206,15 +231,20 @@ func besideThis(kind framework.Kind) (string, error) {
 	return filepath.Join(filepath.Dir(self), kind.Program), nil
 }
 
+// replicaEnv is what the replicas of inferences are told on this machine: those
+// that reach them have been let in here.
+func (c Config) replicaEnv() []string {
+	if c.Cluster != nil {
+		return nil
+	}
+	return append(c.childEnv(), "KAFKAML_ANONYMOUS="+identity.Operator.String(), "KAFKAML_HOSTS=")
+}
+
 // childEnv is what the processes of trainings and inferences are told on this
 // machine; those of a cluster read its ConfigMap and Secrets.
 func (c Config) childEnv() []string {
 	if c.Cluster != nil {
 		return nil
 	}
-	env := append([]string{"ARTIFACT_URL=" + c.Artifacts}, slices.Concat(c.Kafka.Env(), c.Schemas.Env())...)
-	if len(c.Origins) > 0 {
-		env = append(env, "CORS_ORIGINS="+strings.Join(c.Origins, ","))
-	}
-	return env
+	return append([]string{"ARTIFACT_URL=" + c.Artifacts}, slices.Concat(c.Kafka.Env(), c.Schemas.Env())...)
 }

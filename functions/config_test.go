@@ -28,7 +28,7 @@ func read(env map[string]string) (Config, error) {
 }
 
 func TestWhatIsLeftOutHasADefault(t *testing.T) {
-	c, err := read(map[string]string{"KAFKAML_DATA": "/data", "CORS_ORIGINS": "http://a,http://b"})
+	c, err := read(map[string]string{"KAFKAML_DATA": "/data"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func TestWhatIsLeftOutHasADefault(t *testing.T) {
 		c.URL != "http://127.0.0.1:8080" || c.Sink != "http://127.0.0.1:8080/deploy-training/" || !strings.HasSuffix(c.Programs[kerasmodel.Name], "/kafkaml-tensorflow") {
 		t.Errorf("%+v", c)
 	}
-	if env := c.childEnv(); !slices.Contains(env, "CORS_ORIGINS=http://a,http://b") || !slices.Contains(env, "KAFKA_BROKERS=broker:9092") || !slices.Contains(env, "ARTIFACT_URL=file:///data/artifacts") {
+	if env := c.childEnv(); !slices.Contains(env, "KAFKA_BROKERS=broker:9092") || !slices.Contains(env, "ARTIFACT_URL=file:///data/artifacts") {
 		t.Errorf("a child is told %v", env)
 	}
 }
@@ -74,6 +74,8 @@ func TestAConfigurationIsRefusedByName(t *testing.T) {
 		"CONTROL_TOPIC":           {"CONTROL_TOPIC": "a b"},
 		"K_CE_OVERRIDES":          {"K_CE_OVERRIDES": "{"},
 		"KAFKA_BROKERS":           {"KAFKA_BROKERS": ""},
+		"KAFKAML_ANONYMOUS":       {"LISTEN_ADDRESS": "[::]:8080"},
+		"KAFKAML_FORWARDED":       {"KAFKAML_FORWARDED": "perhaps"},
 	} {
 		_, err := read(env)
 		var e *pipeline.Error

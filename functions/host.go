@@ -13,9 +13,9 @@ import (
 
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/eventing/guard"
 	"github.com/kafkaml/kafkaml/eventing/sources"
 	deploytraining "github.com/kafkaml/kafkaml/functions/deploy-training"
-	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
 )
@@ -30,8 +30,9 @@ type Host struct {
 	parts     parts
 	handlers  map[string]http.Handler // by step
 	documents http.Handler            // of all steps, at the root
+	guarded   http.Handler            // all of it
+	predict   http.Handler            // replicas on this machine
 	loops     []func(context.Context) // background work of the steps
-	signer    identity.Signer         // of the parts of this installation
 	training  *deploytraining.Service // nil where it is not served
 }
 
@@ -42,11 +43,17 @@ func Open(ctx context.Context, config Config, log *slog.Logger) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{config: config, log: log, handlers: map[string]http.Handler{}, documents: Describe(config.Frameworks)}
+	h := &Host{config: config, log: log, handlers: map[string]http.Handler{}, documents: guard.ByMethod(Describe(config.Frameworks))}
+	h.protect()
 	if err := h.wire(ctx); err != nil {
 		return nil, errors.Join(err, h.Close())
 	}
 	return h, nil
+}
+
+// protect puts the guard before all that is served.
+func (h *Host) protect() {
+	h.guarded, h.predict = h.config.Guard.Wrap(http.HandlerFunc(h.route)), guard.ByMethod(http.HandlerFunc(h.proxy))
 }
 
 // wire opens the registry and makes each step that is served.
@@ -54,11 +61,6 @@ func (h *Host) wire(ctx context.Context) error {
 	if err := h.openStore(ctx); err != nil {
 		return err
 	}
-	key, err := h.parts.store.Secret(ctx, "signing")
-	if err != nil {
-		return err
-	}
-	h.signer = identity.NewSigner(key)
 	steps := pipeline.Steps
 	if h.config.Step != "" {
 		steps = []string{h.config.Step}
@@ -73,7 +75,7 @@ func (h *Host) wire(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		h.handlers[step] = door.New(f, door.Config{Store: h.parts.store, Log: h.log, Origins: h.config.Origins, Verifier: h.signer})
+		h.handlers[step] = door.New(f, door.Config{Store: h.parts.store, Log: h.log})
 	}
 	return nil
 }
@@ -109,10 +111,13 @@ func (h *Host) Ready(ctx context.Context) bool {
 }
 
 // ServeHTTP serves the one step at the root, or each step under /<its name>/,
-// and the replicas of inferences that run on this machine.
-func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// and the replicas of inferences that run on this machine, to those whom the
+// guard lets in.
+func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.guarded.ServeHTTP(w, r) }
+
+func (h *Host) route(w http.ResponseWriter, r *http.Request) {
 	if h.parts.local != nil && strings.HasPrefix(r.URL.Path, PredictPath+"/") {
-		http.StripPrefix(PredictPath, h.parts.local.Proxy()).ServeHTTP(w, r)
+		h.predict.ServeHTTP(w, r)
 		return
 	}
 	if h.config.Step != "" {
@@ -132,6 +137,14 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	http.StripPrefix("/"+name, handler).ServeHTTP(w, r)
+}
+
+// proxy passes r on to a replica on this machine, as this process's own request:
+// who sent it and from where has been judged here.
+func (h *Host) proxy(w http.ResponseWriter, r *http.Request) {
+	r = r.Clone(r.Context())
+	guard.Inward(r)
+	http.StripPrefix(PredictPath, h.parts.local.Proxy()).ServeHTTP(w, r)
 }
 
 // ended handles the end of a training process, which the platform reports.

@@ -15,7 +15,6 @@ import (
 	"github.com/kafkaml/kafkaml/functions/records"
 	"github.com/kafkaml/kafkaml/functions/train"
 	"github.com/kafkaml/kafkaml/shared/framework"
-	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/schemas"
 )
@@ -29,10 +28,6 @@ var wirings = map[string]func(*Host, context.Context, *slog.Logger) (door.Functi
 	pipeline.StepDeployInference: (*Host).deployInference,
 	pipeline.StepRecords:         (*Host).records,
 }
-
-// announceLife is how long a token of control-log is valid: each announcement
-// gets its own.
-const announceLife = 10 * time.Minute
 
 // reconcileEvery is how often deploy-training compares its rows with the Jobs.
 const reconcileEvery = 15 * time.Second
@@ -58,7 +53,7 @@ func (h *Host) deployTraining(ctx context.Context, log *slog.Logger) (door.Funct
 	}
 	h.training = deploytraining.NewService(deploytraining.Deps{
 		Store: h.parts.store, Artifacts: h.parts.artifacts, Jobs: h.parts.jobs, Kinds: h.config.Frameworks.Kinds(),
-		Env: append(h.config.childEnv(), "K_SINK="+h.config.Sink), Registry: h.config.Schemas.Set(), Signer: h.signer, Log: log,
+		Env: append(h.config.childEnv(), "K_SINK="+h.config.Sink), Registry: h.config.Schemas.Set(), Log: log,
 	})
 	h.loops = append(h.loops, func(ctx context.Context) { h.training.Run(ctx, reconcileEvery) })
 	if k := h.parts.kubernetes; k != nil {
@@ -77,7 +72,7 @@ func (h *Host) controlLog(ctx context.Context, log *slog.Logger) (door.Function,
 	}
 	return controllog.NewService(controllog.Deps{
 		Store: h.parts.store, Cluster: h.parts.kafka, ControlTopic: h.config.ControlTopic,
-		Emit: eventing.NewEmitter(h.config.Sink, h.config.Overrides, nil).As(func() string { return h.signer.Token(identity.Step(pipeline.StepControlLog), announceLife) }), Log: log,
+		Emit: eventing.NewEmitter(h.config.Sink, h.config.Overrides, nil), Log: log,
 		Suits: func(e pipeline.Export, d pipeline.Datasource) error {
 			return deploytraining.Readable(e, d, h.config.Schemas.Set())
 		},
@@ -90,7 +85,7 @@ func (h *Host) deployInference(ctx context.Context, log *slog.Logger) (door.Func
 	}
 	deps := deployinference.Deps{
 		Store: h.parts.store, Topics: h.parts.kafka, Brokers: h.config.Kafka.Brokers,
-		Services: h.parts.services, Sources: h.parts.sources, Env: h.config.childEnv(), Registry: h.config.Schemas.Set(), Log: log,
+		Services: h.parts.services, Sources: h.parts.sources, Env: h.config.replicaEnv(), Registry: h.config.Schemas.Set(), Log: log,
 	}
 	if k := h.parts.kubernetes; k != nil {
 		deps.Namespace, deps.PerPartition = h.parts.namespace, true

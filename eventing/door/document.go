@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/kafkaml/kafkaml/eventing/api"
+	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
 
@@ -13,11 +14,12 @@ import (
 type Resource struct {
 	api.Operation
 	Handler http.HandlerFunc
+	Role    identity.Role // that it takes; Nobody: viewer to read, editor for all else
 }
 
 // ListOf is List at a pattern with its description.
 func ListOf[T any](pattern, about string, store *registry.Store, read func(*registry.Tx, registry.Query) (registry.Page[T], error), by ...string) Resource {
-	return Resource{Listed[T](pattern, about, by...), List(store, read, by...)}
+	return Resource{Operation: Listed[T](pattern, about, by...), Handler: List(store, read, by...)}
 }
 
 // Listed describes a list of T.
@@ -44,7 +46,7 @@ func ListParams(by ...string) []api.Param {
 // GetOf is Get at a pattern with its description.
 func GetOf[T any](pattern, about string, store *registry.Store, read func(*registry.Tx, int64) (T, error)) Resource {
 	var zero T
-	return Resource{One(pattern, about, zero), Get(store, read)}
+	return Resource{Operation: One(pattern, about, zero), Handler: Get(store, read)}
 }
 
 // One describes a resource that a path with {id} names, answered as v is.

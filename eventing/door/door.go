@@ -19,7 +19,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/kafkaml/kafkaml/eventing/api"
-	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
 
@@ -52,11 +51,9 @@ type Function struct {
 
 // Config is what a door needs beside its function.
 type Config struct {
-	Store    *registry.Store
-	Log      *slog.Logger
-	Origins  []string          // that a browser may call from, beside the same origin; "*" for any
-	Verifier identity.Verifier // of bearer tokens; nil: nobody is asked for one
-	MaxBody  int64             // largest request body in bytes; 4 MiB when 0
+	Store   *registry.Store
+	Log     *slog.Logger
+	MaxBody int64 // largest request body in bytes; 4 MiB when 0
 }
 
 const (
@@ -77,12 +74,14 @@ type door struct {
 	mux      http.Handler
 }
 
-// Handler is the door of f with the default limits and no other origins.
+// Handler is the door of f with the default limits, for a process that lets
+// nobody else in: no guard stands before it, and everybody is an operator.
 func Handler(f Function, store *registry.Store, log *slog.Logger) http.Handler {
-	return New(f, Config{Store: store, Log: log})
+	return machineOnly(New(f, Config{Store: store, Log: log}))
 }
 
-// New is the door of f.
+// New is the door of f. A guard must stand before it: whom the context does not
+// name may do nothing.
 func New(f Function, c Config) http.Handler {
 	if c.MaxBody == 0 {
 		c.MaxBody = defaultMaxBody
@@ -94,7 +93,7 @@ func New(f Function, c Config) http.Handler {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	d := &door{Config: c, f: f, metrics: newMetrics(reg), streams: NewStreams(maxStreams)}
-	d.mux = d.cors(d.known(d.uploads(d.limit(d.routes(promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))))))
+	d.mux = d.uploads(d.limit(d.routes(promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))))
 	return d
 }
 
@@ -104,24 +103,29 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.mux.ServeHT
 func (d *door) routes(metrics http.Handler) *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /{$}", d.postEvent)
-	mux.HandleFunc("GET /events", d.streamEvents)
-	mux.HandleFunc("GET /schemas", d.listTypes)
-	mux.HandleFunc("GET /schemas/{type}", showSchema)
 	mux.HandleFunc("GET /health/liveness", alive)
 	mux.HandleFunc("GET /health/readiness", d.ready)
-	mux.Handle("GET /metrics", metrics)
 	for _, r := range d.f.Routes {
 		if r.Upload == nil {
 			mux.HandleFunc(r.Pattern, d.rest(r))
 		}
 	}
-	for _, r := range d.f.Resources {
-		mux.HandleFunc(r.Pattern, r.Handler)
+	for _, r := range append(d.shared(metrics), d.f.Resources...) {
+		mux.Handle(r.Pattern, need(r.Role, r.Handler))
 	}
-	mux.HandleFunc("GET /openapi.json", Document(api.OpenAPI, d.f.Part("")))
-	mux.HandleFunc("GET /asyncapi.json", Document(api.AsyncAPI, d.f.Part("")))
 	mux.HandleFunc("/", noSuchPath)
 	return mux
+}
+
+// shared are the resources of every function.
+func (d *door) shared(metrics http.Handler) []Resource {
+	at := func(pattern string, h http.HandlerFunc) Resource {
+		return Resource{Operation: api.Operation{Pattern: pattern}, Handler: h}
+	}
+	return []Resource{
+		at("GET /events", d.streamEvents), at("GET /schemas", d.listTypes), at("GET /schemas/{type}", showSchema), at("GET /metrics", metrics.ServeHTTP),
+		at("GET /openapi.json", Document(api.OpenAPI, d.f.Part(""))), at("GET /asyncapi.json", Document(api.AsyncAPI, d.f.Part(""))),
+	}
 }
 
 // uploads serves the routes that take files, whose bodies have bounds of their
@@ -131,7 +135,7 @@ func (d *door) uploads(next http.Handler) http.Handler {
 	mux.Handle("/", next)
 	for _, r := range d.f.Routes {
 		if r.Upload != nil {
-			mux.HandleFunc(r.Pattern, d.upload(r))
+			mux.Handle(r.Pattern, need(roleOf(r.Type), d.upload(r))) // before it is received
 		}
 	}
 	return mux

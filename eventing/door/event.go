@@ -14,7 +14,9 @@ import (
 	"github.com/cloudevents/sdk-go/v2/event"
 
 	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/eventing/api"
 	"github.com/kafkaml/kafkaml/eventing/validate"
+	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
@@ -32,16 +34,11 @@ func (d *door) postEvent(w http.ResponseWriter, r *http.Request) {
 		if status != http.StatusUnsupportedMediaType && status != http.StatusRequestEntityTooLarge {
 			status = http.StatusBadRequest
 		}
-		writeProblem(w, status, err)
+		api.WriteProblem(w, status, err)
 		return
 	}
 	log := d.Log.With("event", e.ID(), "type", e.Type(), "source", e.Source(), "subject", e.Subject())
-	var reply *event.Event
-	outcome := outcomeFailed
-	ctx, err := d.shown(r.Context(), &e)
-	if err == nil {
-		reply, outcome, err = d.handle(ctx, e)
-	}
+	reply, outcome, err := d.handle(r.Context(), e)
 	d.metrics.observe(d.label(e.Type()), outcome, start)
 	if err != nil {
 		d.refuseEvent(w, log, d.label(e.Type()), outcome, err)
@@ -71,6 +68,7 @@ const (
 	outcomeUnknown   = "unknown-type"
 	outcomeSchema    = "off-schema"
 	outcomeFailed    = "failed"
+	outcomeDenied    = "denied"
 )
 
 func (d *door) refuseEvent(w http.ResponseWriter, log *slog.Logger, typ, outcome string, err error) {
@@ -90,7 +88,7 @@ func (d *door) refuseEvent(w http.ResponseWriter, log *slog.Logger, typ, outcome
 	} else {
 		log.Warn("event not handled", "status", status, "error", err)
 	}
-	writeProblem(w, status, err)
+	api.WriteProblem(w, status, err)
 }
 
 // handle runs the command of e once, or the handler of its type, and gives the
@@ -104,6 +102,9 @@ func (d *door) handle(ctx context.Context, e event.Event) (reply *event.Event, o
 		return d.record(ctx, e, handler)
 	}
 	if command, ok := d.f.Commands[e.Type()]; ok {
+		if err := identity.Need(ctx, roleOf(e.Type())); err != nil {
+			return nil, outcomeDenied, during(e, err)
+		}
 		return d.command(ctx, e, command)
 	}
 	if handler, ok := d.f.Events[e.Type()]; ok {

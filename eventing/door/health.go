@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/eventing/api"
 	"github.com/kafkaml/kafkaml/eventing/validate"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
@@ -20,7 +21,7 @@ func (d *door) ready(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyTime)
 	defer cancel()
 	if err := d.f.Check(ctx, d.Config); err != nil {
-		writeProblem(w, http.StatusServiceUnavailable, &pipeline.Error{Op: "readiness", Kind: pipeline.Unavailable, Err: err})
+		api.WriteProblem(w, http.StatusServiceUnavailable, &pipeline.Error{Op: "readiness", Kind: pipeline.Unavailable, Err: err})
 		return
 	}
 	_, _ = w.Write([]byte("READY\n"))

@@ -188,40 +188,6 @@ func TestShutdownEndsStreams(t *testing.T) {
 	}
 }
 
-func TestCORS(t *testing.T) {
-	const page = "http://ui.example"
-	r := newRig(t, door.Config{Origins: []string{page}})
-	res, _ := send(t, "OPTIONS", r.url("/models"), map[string]string{"Origin": page, "Access-Control-Request-Method": "PUT"}, "")
-	if res.StatusCode != 204 || res.Header.Get("Access-Control-Allow-Origin") != page || !strings.Contains(res.Header.Get("Access-Control-Allow-Methods"), "PUT") {
-		t.Errorf("preflight: %d %v", res.StatusCode, res.Header)
-	}
-	for _, c := range []struct {
-		name   string
-		header map[string]string
-		status int
-	}{
-		{"its page", map[string]string{"Origin": page}, 201},
-		{"the same origin", map[string]string{"Origin": r.Server.URL, "Sec-Fetch-Site": "same-origin"}, 201},
-		{"not a browser", nil, 201},
-		{"a foreign page", map[string]string{"Origin": "http://evil.example"}, 403},
-		{"a foreign page, by fetch metadata", map[string]string{"Origin": "null", "Sec-Fetch-Site": "cross-site"}, 403},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			h := map[string]string{"Content-Type": "application/json"}
-			for k, v := range c.header {
-				h[k] = v
-			}
-			res, body := post(t, r.url("/models"), h, fmt.Sprintf(`{"name":%q,"source":"s"}`, c.name))
-			if res.StatusCode != c.status {
-				t.Errorf("status %d, want %d: %s", res.StatusCode, c.status, body)
-			}
-			if allowed := res.Header.Get("Access-Control-Allow-Origin"); (allowed != "") != (c.name == "its page") {
-				t.Errorf("allowed origin %q", allowed)
-			}
-		})
-	}
-}
-
 func TestHealthMetricsAndSchemas(t *testing.T) {
 	r := newRig(t, door.Config{})
 	post(t, r.url("/models"), asJSON, `{"name":"m","source":"s"}`)

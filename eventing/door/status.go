@@ -2,7 +2,6 @@ package door
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -43,7 +42,7 @@ func Problem(w http.ResponseWriter, err error) {
 	if status >= http.StatusInternalServerError {
 		slog.Error("request failed", "status", status, "error", err)
 	}
-	writeProblem(w, status, err)
+	api.WriteProblem(w, status, err)
 }
 
 // statusOf is the REST status of an error.
@@ -78,24 +77,6 @@ func refused(err error) bool {
 		return true
 	}
 	return false
-}
-
-func writeProblem(w http.ResponseWriter, status int, err error) {
-	var r eventing.Rejection
-	r.Describe(err)
-	p := api.Problem{
-		Type: "urn:kafkaml:problem:" + string(r.Kind), Title: http.StatusText(status), Status: status,
-		Detail: r.Reason, Op: r.Op, Kind: r.Kind, Field: r.Field, Hint: r.Hint, At: r.At,
-	}
-	if status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "1")
-	}
-	if status == http.StatusUnauthorized {
-		w.Header().Set("WWW-Authenticate", "Bearer")
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(p) // the client may be gone
 }
 
 func noSuchPath(w http.ResponseWriter, r *http.Request) {

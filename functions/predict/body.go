@@ -35,7 +35,7 @@ func boundBodies(next http.Handler) http.Handler {
 		}
 		share := shareOf(r)
 		if err := bodies.Acquire(r.Context(), share); err != nil {
-			writeUnavailable(w, r, batching.Busy("too many requests wait"))
+			writeRefused(w, r, http.StatusServiceUnavailable, batching.Busy("too many requests wait"))
 			return
 		}
 		defer bodies.Release(share)

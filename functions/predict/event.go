@@ -10,8 +10,10 @@ import (
 	"github.com/cloudevents/sdk-go/v2/event"
 
 	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/eventing/api"
 	"github.com/kafkaml/kafkaml/functions/predict/output"
 	"github.com/kafkaml/kafkaml/shared/features"
+	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -42,7 +44,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if err != nil {
-		writeProblem(w, statusOf(err, http.StatusBadRequest), err)
+		api.WriteProblem(w, statusOf(err, http.StatusBadRequest), err)
 		return
 	}
 	reply, err := d.answer(r.Context(), e)
@@ -55,7 +57,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if eventing.IsRecord(e) && pipeline.KindOf(err) != pipeline.Invalid { // a refusal would lose it
 			refusal = http.StatusServiceUnavailable
 		}
-		writeProblem(w, statusOf(err, refusal), err)
+		api.WriteProblem(w, statusOf(err, refusal), err)
 		return
 	}
 	if strings.HasPrefix(r.Header.Get("Content-Type"), event.ApplicationCloudEventsJSON) {
@@ -69,7 +71,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func writeStructured(w http.ResponseWriter, e event.Event) {
 	body, err := eventing.Structured(e)
 	if err != nil {
-		writeProblem(w, http.StatusInternalServerError, err)
+		api.WriteProblem(w, http.StatusInternalServerError, err)
 		return
 	}
 	w.Header().Set("Content-Type", event.ApplicationCloudEventsJSON)
@@ -85,6 +87,9 @@ func (d *door) answer(ctx context.Context, e event.Event) (event.Event, error) {
 	case eventing.IsRecord(e): // also one that holds a prediction.make: nobody would see its reply
 		return d.answerRecord(ctx, e)
 	case e.Type() == eventing.PredictionMake:
+		if err := identity.Need(ctx, identity.Editor); err != nil {
+			return event.Event{}, err
+		}
 		value, err := d.requests.handle(ctx, e)
 		return d.reply(e, e.ID(), value, err)
 	}

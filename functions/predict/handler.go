@@ -28,7 +28,7 @@ func (s *service) handler() http.Handler {
 	mux.HandleFunc("GET /openapi.json", document(api.OpenAPI))
 	mux.HandleFunc("GET /asyncapi.json", document(api.AsyncAPI))
 	mux.HandleFunc("/", noSuchPath)
-	return boundBodies(mux)
+	return boundBodies(authorize(mux))
 }
 
 // document serves a description of what is served here, made when it is first
@@ -45,7 +45,7 @@ func alive(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ALIV
 
 func (s *service) answerReady(w http.ResponseWriter, r *http.Request) {
 	if err := s.ready(r.Context()); err != nil {
-		writeProblem(w, http.StatusServiceUnavailable, err)
+		api.WriteProblem(w, http.StatusServiceUnavailable, err)
 		return
 	}
 	_, _ = w.Write([]byte("READY\n"))
@@ -67,7 +67,7 @@ func (s *service) ready(ctx context.Context) error {
 }
 
 func noSuchPath(w http.ResponseWriter, r *http.Request) {
-	writeProblem(w, http.StatusNotFound, &pipeline.Error{
+	api.WriteProblem(w, http.StatusNotFound, &pipeline.Error{
 		Kind: pipeline.NotFound, Reason: "there is nothing at " + r.Method + " " + r.URL.Path,
 		Hint: "POST / takes records and " + eventing.PredictionMake + "; POST /v2/models/{name}/infer is the Open Inference Protocol",
 	})

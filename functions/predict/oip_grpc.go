@@ -9,6 +9,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"github.com/kafkaml/kafkaml/eventing/api"
 	"github.com/kafkaml/kafkaml/functions/predict/openinference"
 	"github.com/kafkaml/kafkaml/functions/predict/output"
 	"github.com/kafkaml/kafkaml/shared/codec"
@@ -53,7 +54,7 @@ func unary[Request, Response any](mux *http.ServeMux, method string, call func(c
 		connect.WithCompressMinBytes(math.MaxInt)) // an answer is too small to be worth the time
 	mux.HandleFunc("POST "+grpcService+method, func(w http.ResponseWriter, r *http.Request) {
 		if !isGRPC(r) {
-			writeProblem(w, http.StatusUnsupportedMediaType, pipeline.Invalidf("Content-Type", "is not that of gRPC").WithHint("over REST the protocol is at /v2"))
+			api.WriteProblem(w, http.StatusUnsupportedMediaType, pipeline.Invalidf("Content-Type", "is not that of gRPC").WithHint("over REST the protocol is at /v2"))
 			return
 		}
 		handler.ServeHTTP(w, r)

@@ -8,42 +8,18 @@ import (
 	"strings"
 
 	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/eventing/api"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// problem is an RFC 9457 problem document, as all functions write it.
-type problem struct {
-	Type   string        `json:"type"`
-	Title  string        `json:"title"`
-	Status int           `json:"status"`
-	Detail string        `json:"detail"`
-	Op     string        `json:"op,omitempty"`
-	Kind   pipeline.Kind `json:"kind"`
-	Field  string        `json:"field,omitempty"`
-	Hint   string        `json:"hint,omitempty"`
-}
-
-func writeProblem(w http.ResponseWriter, status int, err error) {
-	var r eventing.Rejection
-	r.Describe(err)
-	if status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "1")
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(problem{ // the client may be gone
-		Type: "urn:kafkaml:problem:" + string(r.Kind), Title: http.StatusText(status), Status: status,
-		Detail: r.Reason, Op: r.Op, Kind: r.Kind, Field: r.Field, Hint: r.Hint,
-	})
-}
-
-// writeUnavailable writes what may be sent again, in the form of what was asked.
-func writeUnavailable(w http.ResponseWriter, r *http.Request, err error) {
+// writeRefused writes why a request is not carried out, in the form of what was
+// asked.
+func writeRefused(w http.ResponseWriter, r *http.Request, status int, err error) {
 	if strings.HasPrefix(r.URL.Path, "/v2/") {
-		writeRefusalOf(w, http.StatusServiceUnavailable, err)
+		writeRefusalOf(w, status, err)
 		return
 	}
-	writeProblem(w, http.StatusServiceUnavailable, err)
+	api.WriteProblem(w, status, err)
 }
 
 // statusOf is the status of an error outside the model: what may be sent again
@@ -57,6 +33,10 @@ func statusOf(err error, fallback int) int {
 		return http.StatusUnsupportedMediaType
 	case pipeline.KindOf(err) == pipeline.Unavailable, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return http.StatusServiceUnavailable
+	case pipeline.KindOf(err) == pipeline.Unauthenticated:
+		return http.StatusUnauthorized
+	case pipeline.KindOf(err) == pipeline.Forbidden:
+		return http.StatusForbidden
 	case pipeline.KindOf(err) == pipeline.Internal:
 		return http.StatusInternalServerError
 	}

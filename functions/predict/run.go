@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/eventing/guard"
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
@@ -27,19 +27,19 @@ type Config struct {
 	Frameworks framework.Frameworks // of which the Job names one
 	Kafka      stream.Config
 	Schemas    schemas.Config
-	Artifacts  string   // URL of the store that holds the trained model
-	Address    string   // to listen on
-	Origins    []string // of pages elsewhere that may call; "*" is any
+	Artifacts  string       // URL of the store that holds the trained model
+	Address    string       // to listen on
+	Guard      *guard.Guard // before all that is served
 	Log        *slog.Logger
 }
 
 // ConfigFromEnv reads KAFKAML_PREDICT (a pipeline.PredictJob as JSON) or the
 // file that KAFKAML_PREDICT_FILE names, ARTIFACT_URL, the KAFKA_ and the
-// SCHEMA_REGISTRY_ variables, CORS_ORIGINS, and LISTEN_ADDRESS or PORT (8080 unless given).
+// SCHEMA_REGISTRY_ variables, those of guard.ReadSettings, and LISTEN_ADDRESS or PORT (8080 unless given).
 func ConfigFromEnv(getenv func(string) string, frameworks framework.Frameworks, log *slog.Logger) (Config, error) {
 	c := Config{
 		Frameworks: frameworks, Artifacts: getenv("ARTIFACT_URL"), Address: getenv("LISTEN_ADDRESS"),
-		Origins: eventing.Origins(getenv("CORS_ORIGINS")), Log: log,
+		Log: log,
 	}
 	if err := platform.ReadDescription(getenv, platform.PredictVariable, &c.Job); err != nil {
 		return c, err
@@ -62,7 +62,13 @@ func ConfigFromEnv(getenv func(string) string, frameworks framework.Frameworks, 
 		}
 		c.Address = ":" + port
 	}
-	var err error
+	access, err := guard.ReadSettings(getenv)
+	if err != nil {
+		return c, err
+	}
+	if c.Guard, err = access.Open(c.Address); err != nil {
+		return c, err
+	}
 	if c.Schemas, err = schemas.FromEnv(getenv); err != nil {
 		return c, err
 	}
@@ -80,12 +86,18 @@ const (
 // Run serves an inference until ctx ends, then drains: it accepts nothing new,
 // answers what it has accepted and commits. An error is why it could not serve.
 func Run(ctx context.Context, c Config) error {
+	if c.Guard == nil {
+		var err error
+		if c.Guard, err = (guard.Settings{}).Open(c.Address); err != nil {
+			return err
+		}
+	}
 	listener, err := listen(ctx, c.Address)
 	if err != nil {
 		return err
 	}
 	front := &front{}
-	server := newServer(eventing.AllowOrigins(c.Origins, front))
+	server := newServer(c.Guard.Wrap(front))
 	server.ErrorLog = slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -178,6 +190,6 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/v2/health/live":
 		protocolLive(w, r)
 	default:
-		writeUnavailable(w, r, &pipeline.Error{Op: "predict", Kind: pipeline.Unavailable, Reason: "the model is being opened"})
+		writeRefused(w, r, http.StatusServiceUnavailable, &pipeline.Error{Op: "predict", Kind: pipeline.Unavailable, Reason: "the model is being opened"})
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kafkaml/kafkaml/eventing/guard"
 	"github.com/kafkaml/kafkaml/shared/framework/tensorflow"
 	"github.com/kafkaml/kafkaml/shared/framework/tensorflow/tensorflowtest"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -129,7 +130,7 @@ func readAll(t testing.TB, c *stream.Cluster, topic string, first, next map[int]
 
 func serveHTTP(t testing.TB, s *service) *httptest.Server {
 	server := httptest.NewUnstartedServer(nil)
-	server.Config = newServer(s.handler())
+	server.Config = newServer(guarded(t).Wrap(s.handler()))
 	server.Start()
 	t.Cleanup(server.Close)
 	return server
@@ -144,4 +145,14 @@ func modelDir(t testing.TB, model string) string {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+// guarded is the guard of a replica that only its own machine reaches.
+func guarded(t testing.TB) *guard.Guard {
+	t.Helper()
+	g, err := guard.Settings{}.Open("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/kafkaml/kafkaml/eventing/api"
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/datasets"
+	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
 
@@ -66,7 +67,7 @@ func (s *Service) resources() []door.Resource {
 			api.Param{Name: "q", Value: "", About: "part of the name"}, api.Param{Name: "after", Value: "", About: "next of the page before"}, limit("200")), Handler: s.listTopics},
 		{Operation: door.One("GET /topics/{topic}", "What the newest records of a topic are, and how a model might take them.", Look{},
 			limit("1000"), api.Param{Name: "deployment", Value: int64(0), About: "whose models are to take them"}), Handler: s.lookAt},
-		{Operation: preview, Handler: s.tryOut},
+		{Operation: preview, Handler: s.tryOut, Role: identity.Viewer},
 		{Operation: send, Handler: s.sendStream},
 		{Operation: shown, Handler: s.previewStream},
 		{Operation: door.One("GET /datasources/{id}/records", "The first records of a stream, decoded.", Preview{}, limit("100")), Handler: s.peek},

@@ -42,7 +42,9 @@ func TestChain(t *testing.T) {
 	} {
 		asked := 0
 		chain := Chain{
-			one{"a", Principal{ID: "token:a", Role: Viewer}, nil, &asked}, one{"b", Principal{}, expired, &asked}, one{"c", Principal{}, away, &asked},
+			one{"a", Principal{ID: "token:a", Role: Viewer}, nil, &asked},
+			one{"b", Principal{}, expired, &asked},
+			one{"c", Principal{}, away, &asked},
 			one{"", Principal{ID: "never", Role: Operator}, nil, &asked},
 		}
 		p, err := chain.Verify(t.Context(), c.token)

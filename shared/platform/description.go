@@ -19,8 +19,6 @@ const (
 	JobVariable     = "KAFKAML_JOB"
 	PredictVariable = "KAFKAML_PREDICT"
 	FileSuffix      = "_FILE"
-	// TokenVariable holds the bearer token of a training's reports.
-	TokenVariable = "KAFKAML_JOB_TOKEN" // #nosec G101 -- the name of it
 )
 
 // MaxDescription bounds the JSON of Job.Spec and Service.Spec, in bytes.

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
+	"github.com/kafkaml/kafkaml/eventing/guard"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/schemas"
 	"github.com/kafkaml/kafkaml/shared/stream"
@@ -23,6 +24,7 @@ import (
 // settings are what the flags of run say, before they become Options.
 type settings struct {
 	Options
+	origins string
 	example bool
 	ready   string
 	verbose bool
@@ -39,6 +41,10 @@ SCHEMA_REGISTRY_URL=http://host:8081 lets records be read that a schema registry
 frames (SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD, or
 SCHEMA_REGISTRY_TOKEN; SCHEMA_REGISTRY_TLS_CA, SCHEMA_REGISTRY_TLS_CERT and
 SCHEMA_REGISTRY_TLS_KEY).
+
+KAFKAML_HOSTS=ml.example.com names this installation where a proxy before it does;
+KAFKAML_FORWARDED=true where that rewrites Host. KAFKAML_ANONYMOUS=viewer, editor
+or operator says what anybody may do where other machines reach it.
 
 Ctrl-C ends everything that was started; all state is kept in --data.`
 
@@ -59,14 +65,14 @@ func RunCommand(env *cli.Env) *cobra.Command {
 func (s *settings) flags(cmd *cobra.Command, getenv func(string) string) {
 	f := cmd.Flags()
 	f.StringVar(&s.Data, "data", or(getenv("KAFKAML_DATA"), defaultData()), "folder that holds all state (KAFKAML_DATA)")
-	f.StringVar(&s.Listen, "listen", "127.0.0.1", "address to listen on; there is no login, so keep it local or put a proxy before it")
+	f.StringVar(&s.Listen, "listen", "127.0.0.1", "address to listen on; one that other machines reach needs a login, or KAFKAML_ANONYMOUS")
 	f.IntVar(&s.Port, "port", number(getenv("PORT"), pipeline.DefaultPort), "port of the page and the functions, 0 for a free one (PORT)")
 	f.StringVar(&s.Broker, "broker", or(getenv("BROKER"), BrokerDevelopment), "development or kafka (BROKER); KAFKA_BROKERS overrides it")
 	f.IntVar(&s.KafkaPort, "kafka-port", number(getenv("KAFKA_PORT"), 9092), "port of the broker that is started, 0 for a free one (KAFKA_PORT)")
 	f.StringVar(&s.Database, "database", getenv("DATABASE_URL"), "sqlite:<file> or postgres://... (DATABASE_URL); a file under --data unless given")
 	f.StringVar(&s.Artifacts, "artifacts", getenv("ARTIFACT_URL"), "file:///folder or s3://bucket?... (ARTIFACT_URL); a folder under --data unless given")
 	f.StringVar(&s.ControlTopic, "control-topic", or(getenv("CONTROL_TOPIC"), control.Topic), "the control topic (CONTROL_TOPIC)")
-	f.StringVar(&s.Origins, "cors-origins", getenv("CORS_ORIGINS"), "origins of pages that are served elsewhere and may call the functions, separated by commas (CORS_ORIGINS)")
+	f.StringVar(&s.origins, "cors-origins", getenv("CORS_ORIGINS"), "origins of pages that are served elsewhere and may call the functions, separated by commas (CORS_ORIGINS)")
 	f.BoolVarP(&s.verbose, "verbose", "v", false, "print the log, too, that otherwise goes to logs/kafkaml.log under --data")
 }
 
@@ -119,6 +125,10 @@ func (s *settings) prepare(env *cli.Env) (io.Closer, error) {
 	if s.Schemas, err = schemas.FromEnv(env.Getenv); err != nil {
 		return nil, err
 	}
+	if s.Access, err = guard.ReadSettings(env.Getenv); err != nil {
+		return nil, err
+	}
+	s.Access.Origins = guard.List(s.origins)
 	s.Frameworks = env.Frameworks
 	s.Say = func(format string, args ...any) { fmt.Fprintf(env.Out, format+"\n", args...) }
 	file, err := os.OpenFile(filepath.Join(data, "logs", "kafkaml.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)

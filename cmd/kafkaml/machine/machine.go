@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/kafkaml/kafkaml/eventing/guard"
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
@@ -34,7 +35,7 @@ type Options struct {
 	Database     string         // URL; a SQLite file under Data when empty
 	Artifacts    string         // URL; a folder under Data when empty
 	ControlTopic string
-	Origins      string // of pages elsewhere that may call, separated by commas
+	Access       guard.Settings
 	Frameworks   framework.Registry
 	Log          *slog.Logger
 	Say          func(format string, args ...any) // shows a person what is being done
@@ -55,6 +56,7 @@ type Machine struct {
 	Broker  *broker.Kept // nil where Kafka is external
 	options Options
 
+	guard    *guard.Guard
 	listener net.Listener
 	failed   chan error // why a part ended by itself
 	closers  []closer   // in the order of starting
@@ -78,7 +80,7 @@ func Start(ctx context.Context, o Options) (m *Machine, err error) {
 			err = errors.Join(err, m.Close())
 		}
 	}()
-	for _, step := range []func(context.Context) error{m.lock, m.openRegistry, m.listen, m.startBroker, m.serve} {
+	for _, step := range []func(context.Context) error{m.openGuard, m.lock, m.openRegistry, m.listen, m.startBroker, m.serve} {
 		if err := step(ctx); err != nil {
 			return m, err
 		}
@@ -115,6 +117,13 @@ func (m *Machine) fail(err error) {
 	case m.failed <- err:
 	default: // the first reasons are enough
 	}
+}
+
+// openGuard refuses to be open to other machines before anything starts, unless
+// it was said what those may do who come from there.
+func (m *Machine) openGuard(context.Context) (err error) {
+	m.guard, err = m.options.Access.Open(net.JoinHostPort(m.options.Listen, "0"))
+	return err
 }
 
 // lock makes the data folder this process's alone and looks at its disk.

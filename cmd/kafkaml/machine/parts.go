@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/kafkaml/kafkaml/client"
-	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/functions"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -92,7 +91,7 @@ func (m *Machine) serve(ctx context.Context) error {
 	o.Say("starting the functions and the model worker")
 	err := instance.Serve(ctx, functions.Config{
 		Data: o.Data, Database: o.Database, Artifacts: o.Artifacts, Kafka: m.Kafka, Schemas: o.Schemas, ControlTopic: o.ControlTopic,
-		URL: m.URL, Origins: eventing.Origins(o.Origins),
+		URL: m.URL, Guard: m.guard,
 	})
 	if err != nil {
 		return err
@@ -107,8 +106,8 @@ func (m *Machine) serve(ctx context.Context) error {
 // the page everywhere else.
 func (m *Machine) listenAndServe(instance *functions.Instance, page http.Handler) {
 	mux := http.NewServeMux()
-	mux.Handle("/", page)
-	mux.HandleFunc("GET "+healthPath, m.health)
+	mux.Handle("/", m.guard.Wrap(page))
+	mux.Handle("GET "+healthPath, m.guard.Wrap(http.HandlerFunc(m.health)))
 	for _, path := range append(slices.Clone(pipeline.Steps), pipeline.StepPredict) {
 		mux.HandleFunc("/"+path+"/", instance.Handle)
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/kafkaml/kafkaml/client"
+	"github.com/kafkaml/kafkaml/eventing/guard"
 	"github.com/kafkaml/kafkaml/functions"
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -28,7 +29,15 @@ func page(ctx context.Context, getenv func(string) string, frameworks framework.
 	if u, err := url.Parse(strings.ReplaceAll(where, "*", "name")); err != nil || u.Host == "" || !strings.Contains(where, "*") {
 		return pipeline.Invalidf("FUNCTIONS_URL", "%q is not the URL of the functions", where).WithHint("such as http://*.kafkaml.svc.cluster.local")
 	}
-	handler := pageHandler(where, getenv, frameworks, log)
+	access, err := guard.ReadSettings(getenv)
+	if err != nil {
+		return err
+	}
+	gate, err := access.Open(net.JoinHostPort("", port(getenv)))
+	if err != nil {
+		return err
+	}
+	handler := gate.Wrap(pageHandler(where, getenv, frameworks, log))
 	server := &http.Server{Addr: net.JoinHostPort("", port(getenv)), Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	ended := make(chan error, 1)
 	go func() { ended <- server.ListenAndServe() }()
@@ -49,17 +58,23 @@ func page(ctx context.Context, getenv func(string) string, frameworks framework.
 }
 
 func pageHandler(where string, getenv func(string) string, frameworks framework.Registry, log *slog.Logger) http.Handler {
+	return pageOver(nil, where, getenv, frameworks, log)
+}
+
+// pageOver is the page that reaches the functions by a transport, the default
+// one where it is nil.
+func pageOver(over http.RoundTripper, where string, getenv func(string) string, frameworks framework.Registry, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	for _, step := range pipeline.Steps {
-		mux.Handle("/"+step+"/", http.StripPrefix("/"+step, proxy(log, func(*http.Request) string { return strings.ReplaceAll(where, "*", step) })))
+		mux.Handle("/"+step+"/", http.StripPrefix("/"+step, proxy(over, log, func(*http.Request) string { return strings.ReplaceAll(where, "*", step) })))
 	}
-	mux.Handle(functions.PredictPath+"/{name}/", predictions(where, log))
+	mux.Handle(functions.PredictPath+"/{name}/", predictions(over, where, log))
 	config := client.ConfigBelow(strings.Split(getenv("KAFKA_BROKERS"), ","), getenv("CONTROL_TOPIC"))
 	if m := inCluster.FindStringSubmatch(where); m != nil {
 		config.Cluster = &client.ConfigCluster{Namespace: m[1], Server: strings.ReplaceAll(where, "*", "page")}
 	}
 	mux.Handle("/", ui.Handler(config))
-	documents := functions.Describe(frameworks)
+	documents := guard.ByMethod(functions.Describe(frameworks))
 	for _, name := range functions.Documents {
 		mux.Handle("GET /"+name, documents)
 	}
@@ -77,8 +92,8 @@ var inCluster = regexp.MustCompile(`^http://\*\.([a-z0-9-]+)\.svc\.`)
 var label = regexp.MustCompile(`^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$`)
 
 // predictions passes on what is asked of an inference's predict function.
-func predictions(where string, log *slog.Logger) http.Handler {
-	to := proxy(log, func(r *http.Request) string { return strings.ReplaceAll(where, "*", r.PathValue("name")) })
+func predictions(over http.RoundTripper, where string, log *slog.Logger) http.Handler {
+	to := proxy(over, log, func(r *http.Request) string { return strings.ReplaceAll(where, "*", r.PathValue("name")) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := r.PathValue("name")
 		if !label.MatchString(name) {
@@ -91,15 +106,16 @@ func predictions(where string, log *slog.Logger) http.Handler {
 
 // proxy passes requests on to the URL that of gives. Events are passed on as
 // they come.
-func proxy(log *slog.Logger, of func(*http.Request) string) http.Handler {
+func proxy(over http.RoundTripper, log *slog.Logger, of func(*http.Request) string) http.Handler {
 	return &httputil.ReverseProxy{
-		FlushInterval: -1, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		Transport: over, FlushInterval: -1, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		Rewrite: func(p *httputil.ProxyRequest) {
 			target, err := url.Parse(of(p.In))
 			if err != nil {
 				return // checked at the start: the request then goes nowhere
 			}
 			p.SetURL(target) // Host too: Knative routes by it
+			guard.Inward(p.Out)
 			p.SetXForwarded()
 		},
 	}

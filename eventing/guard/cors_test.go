@@ -1,4 +1,4 @@
-package eventing
+package guard
 
 import (
 	"net/http"
@@ -7,7 +7,7 @@ import (
 )
 
 func TestAllowOrigins(t *testing.T) {
-	h := AllowOrigins([]string{"http://page.example"}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
+	h := allowOrigins([]string{"http://page.example"}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
 	for _, c := range []struct {
 		name, method, origin string
 		status               int

@@ -1,0 +1,116 @@
+package guard
+
+import (
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/kafkaml/kafkaml/shared/identity"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// Settings say who may come in. The zero value is a machine's own: nobody logs
+// in, and whoever is on the machine may do everything.
+type Settings struct {
+	Hosts     []string // KAFKAML_HOSTS
+	Origins   []string // CORS_ORIGINS
+	Forwarded bool     // KAFKAML_FORWARDED
+	Anonymous string   // KAFKAML_ANONYMOUS: a role, or nobody
+}
+
+// ReadSettings reads
+//
+//	KAFKAML_HOSTS      names of this installation, separated by commas, as a browser
+//	                   has them in its address; *.example.com, or * for any. localhost,
+//	                   addresses and the host of BASE_URL need not be named
+//	KAFKAML_FORWARDED  true where a proxy before this process rewrites Host, and
+//	                   says in X-Forwarded-Host what it was
+//	KAFKAML_ANONYMOUS  what those may do who do not log in: nobody, viewer, editor
+//	                   or operator. Unless given, everything where this process is
+//	                   reached from its own machine alone, else nothing
+//	CORS_ORIGINS       pages elsewhere that may call, separated by commas
+func ReadSettings(getenv func(string) string) (Settings, error) {
+	s := Settings{Hosts: List(getenv("KAFKAML_HOSTS")), Origins: List(getenv("CORS_ORIGINS")), Anonymous: getenv("KAFKAML_ANONYMOUS")}
+	if text := getenv("KAFKAML_FORWARDED"); text != "" {
+		var err error
+		if s.Forwarded, err = strconv.ParseBool(text); err != nil {
+			return s, pipeline.Invalidf("KAFKAML_FORWARDED", "%q is neither true nor false", text)
+		}
+	}
+	return s, nil
+}
+
+// List reads what is separated by commas.
+func List(text string) []string {
+	var all []string
+	for part := range strings.SplitSeq(text, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			all = append(all, part)
+		}
+	}
+	return all
+}
+
+// Open makes a guard. own are the addresses and URLs under which this process
+// is reached; where one of them is not this machine's alone, it must have been
+// said what those may do who do not log in.
+func (s Settings) Open(own ...string) (*Guard, error) {
+	g := &Guard{origins: s.Origins, forwarded: s.Forwarded}
+	for _, h := range s.Hosts {
+		if strings.ContainsAny(h, "/ ") || strings.LastIndex(h, "*") > 0 {
+			return nil, pipeline.Invalidf("KAFKAML_HOSTS", "%q is not a host", h).WithHint("use ml.example.com, *.example.com, or * for any")
+		}
+		g.hosts = append(g.hosts, nameOf(h))
+	}
+	local := true
+	for _, h := range g.hosts {
+		local = local && loopback(h)
+	}
+	for _, o := range own {
+		name := hostOf(o)
+		local = local && loopback(name)
+		if name != "" && !isAddress(name) {
+			g.hosts = append(g.hosts, name)
+		}
+	}
+	role, err := s.role(local)
+	g.anonymous = identity.Principal{ID: identity.AnonymousID, Name: identity.AnonymousID, Role: role}
+	return g, err
+}
+
+// role is what those may do who do not log in.
+func (s Settings) role(local bool) (identity.Role, error) {
+	switch {
+	case s.Anonymous == identity.Nobody.String():
+		return identity.Nobody, nil
+	case s.Anonymous != "":
+		role, err := identity.ParseRole(s.Anonymous)
+		if err != nil {
+			return role, pipeline.Invalidf("KAFKAML_ANONYMOUS", "%q is not a role", s.Anonymous).WithHint("use nobody, viewer, editor or operator")
+		}
+		return role, nil
+	case local:
+		return identity.Operator, nil
+	}
+	return identity.Nobody, (&pipeline.Error{
+		Op: "start", Kind: pipeline.Invalid, Field: "KAFKAML_ANONYMOUS",
+		Reason: "this installation is reached from other machines, and nobody has to log in",
+	}).WithHint("say what anybody who reaches it may do: KAFKAML_ANONYMOUS=viewer, editor or operator; or listen on 127.0.0.1 alone")
+}
+
+// Anonymous is what those may do who do not log in.
+func (g *Guard) Anonymous() identity.Role { return g.anonymous.Role }
+
+// hostOf is the host of a URL or of an address to listen on. Where that is every
+// address of the machine it is "".
+func hostOf(own string) string {
+	if u, err := url.Parse(own); err == nil && u.Host != "" {
+		own = u.Host
+	}
+	name := nameOf(own)
+	if ip := net.ParseIP(name); ip != nil && ip.IsUnspecified() {
+		return ""
+	}
+	return name
+}

@@ -1,0 +1,50 @@
+package functions
+
+import (
+	"log/slog"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/kafkaml/kafkaml/eventing/guard"
+	"github.com/kafkaml/kafkaml/shared/platform/local"
+)
+
+// The way to the replicas of this machine is guarded like every other.
+func TestAttackThroughPredict(t *testing.T) {
+	p, err := local.New(local.Config{Dir: t.TempDir(), Scratch: t.TempDir(), Log: slog.New(slog.DiscardHandler), BaseURL: "http://127.0.0.1/predict"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	for _, c := range []struct {
+		name, anonymous, method, host, origin string
+		status                                int
+	}{
+		{"as it should be", "", "POST", "127.0.0.1:8080", "", 503},
+		{"the page", "", "POST", "127.0.0.1:8080", "http://127.0.0.1:8080", 503},
+		{"a foreign page", "", "POST", "127.0.0.1:8080", "http://evil.example", 403},
+		{"a rebound name", "", "GET", "evil.example", "", 421},
+		{"a viewer predicts", "viewer", "POST", "127.0.0.1:8080", "", 401},
+		{"a viewer reads", "viewer", "GET", "127.0.0.1:8080", "", 503},
+		{"nobody reads", "nobody", "GET", "127.0.0.1:8080", "", 401},
+	} {
+		h := &Host{parts: parts{local: p}}
+		if h.config.Guard, err = (guard.Settings{Anonymous: c.anonymous}).Open("http://127.0.0.1:8080"); err != nil {
+			t.Fatal(err)
+		}
+		h.protect()
+		r, w := httptest.NewRequest(c.method, "/predict/digits/v2/models/digits/infer", nil), httptest.NewRecorder()
+		r.Host = c.host
+		if c.origin != "" {
+			r.Header.Set("Origin", c.origin)
+		}
+		h.ServeHTTP(w, r)
+		if w.Code != c.status {
+			t.Errorf("%s: %d %s", c.name, w.Code, w.Body)
+		}
+	}
+}
