@@ -82,10 +82,12 @@ func ConfigBelow(brokers []string, controlTopic string) Config {
 	return c
 }
 
-// Discover is New, with the functions' URLs read from base/config.json. A
-// server without that file serves each function under its name.
-func Discover(ctx context.Context, base string) (*Client, error) {
+// Discover is New by an HTTP client, nil for the default one, with the functions'
+// URLs read from base/config.json. A server without that file serves each
+// function under its name.
+func Discover(ctx context.Context, base string, by *http.Client) (*Client, error) {
 	c := New(base)
+	c.HTTP = by
 	var config Config
 	err := c.getJSON(ctx, c.Base+"/config.json", &config)
 	if pipeline.KindOf(err) == pipeline.NotFound || errors.Is(err, errNotJSON) {

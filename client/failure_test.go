@@ -62,7 +62,7 @@ func TestUnreachable(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_, err = Discover(t.Context(), "http://"+address)
+	_, err = Discover(t.Context(), "http://"+address, nil)
 	var e *pipeline.Error
 	if !errors.As(err, &e) || e.Kind != pipeline.Unavailable || e.Hint == "" {
 		t.Errorf("got %v, want Unavailable with a hint", err)
@@ -130,7 +130,7 @@ func TestDiscover(t *testing.T) {
 				_, _ = io.WriteString(w, tc.body)
 			}))
 			defer server.Close()
-			c, err := Discover(t.Context(), server.URL+"/")
+			c, err := Discover(t.Context(), server.URL+"/", nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -31,6 +31,7 @@ type Config struct {
 	Schemas      schemas.Config     // SCHEMA_REGISTRY_*
 	ControlTopic string             // CONTROL_TOPIC
 	URL          string             // BASE_URL
+	Inner        string             // the same for programs of this machine; URL when empty
 	Sink         string             // K_SINK
 	Overrides    eventing.Overrides // K_CE_OVERRIDES
 	Guard        *guard.Guard       // KAFKAML_HOSTS ...: before all that is served
@@ -172,10 +173,11 @@ func (c Config) complete() (Config, error) {
 		return c, err
 	}
 	set(&c.URL, "http://127.0.0.1:"+strconv.Itoa(pipeline.DefaultPort))
+	set(&c.Inner, c.URL)
 	if c.Step == "" {
-		c.Sink = c.URL + "/" + pipeline.StepDeployTraining + "/"
+		c.Sink = c.Inner + "/" + pipeline.StepDeployTraining + "/"
 	}
-	set(&c.Sink, c.URL+"/")
+	set(&c.Sink, c.Inner+"/")
 	if c.Guard == nil {
 		if c.Guard, err = (guard.Settings{}).Open(c.URL); err != nil {
 			return c, err

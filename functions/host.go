@@ -90,7 +90,7 @@ func (h *Host) Dispatch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Spec.Sink = eventing.Destination{URI: h.config.URL + "/" + pipeline.StepControlLog + "/"}
+	s.Spec.Sink = eventing.Destination{URI: h.config.Inner + "/" + pipeline.StepControlLog + "/"}
 	return h.parts.dispatcher.Apply(ctx, s)
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,7 +15,16 @@ import (
 // try types a kafkaml command and gives what it printed and its exit code.
 func (m *machine) try(args ...string) (out, said string, code int) {
 	m.t.Helper()
+	return m.tryWith(nil, args...)
+}
+
+// tryWith is try with the variables of another way to Kafka.
+func (m *machine) tryWith(env []string, args ...string) (out, said string, code int) {
+	m.t.Helper()
 	cmd := m.command(args...)
+	if env != nil {
+		cmd.Env = append(slices.DeleteFunc(cmd.Env, func(v string) bool { return strings.HasPrefix(v, "KAFKA_") }), env...)
+	}
 	var o, e bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &o, &e
 	err := cmd.Run()

@@ -33,6 +33,7 @@ type machine struct {
 	dir  string   // the data folder and, beside it, files of the test
 	args []string // of run, beside ports and folders
 	env  []string // beside the test's own
+	ca   string   // file of the authority of its certificate, where it has one
 
 	port, kafkaPort int
 	running         *exec.Cmd
@@ -219,7 +220,15 @@ func (m *machine) tellLog() {
 }
 
 // client speaks to the machine's functions.
-func (m *machine) client() *client.Client { return client.New(m.URL) }
+func (m *machine) client() *client.Client {
+	m.t.Helper()
+	c := client.New(m.URL)
+	var err error
+	if c.HTTP, err = client.Trusting(m.ca); err != nil {
+		m.t.Fatal(err)
+	}
+	return c
+}
 
 // dial connects to the machine's Kafka, until the test ends.
 func (m *machine) dial() *stream.Cluster {

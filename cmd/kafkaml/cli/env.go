@@ -31,6 +31,7 @@ type Env struct {
 	Frameworks framework.Registry
 
 	server string
+	ca     string
 	output string
 	asCurl bool
 	id     string
@@ -54,6 +55,7 @@ func (e *Env) GlobalFlags(flags *pflag.FlagSet) {
 		server = client.DefaultBase
 	}
 	flags.StringVar(&e.server, "server", server, "address of kafkaml (KAFKAML_URL)")
+	flags.StringVar(&e.ca, "ca", e.Getenv("KAFKAML_CA"), "PEM `FILE` of the authority of its certificate, where that is not a public one (KAFKAML_CA)")
 }
 
 // OutputFlag adds -o to a command that prints resources.
@@ -111,7 +113,11 @@ func (e *Env) Client(ctx context.Context) (*client.Client, error) {
 	if e.client != nil {
 		return e.client, nil
 	}
-	c, err := client.Discover(ctx, e.server)
+	by, err := client.Trusting(e.ca)
+	if err != nil {
+		return nil, err
+	}
+	c, err := client.Discover(ctx, e.server, by)
 	if err != nil && e.asCurl {
 		c, err = client.New(e.server), nil
 	}

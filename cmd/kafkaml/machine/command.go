@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -53,7 +54,14 @@ func RunCommand(env *cli.Env) *cobra.Command {
 	s := &settings{}
 	cmd := &cobra.Command{
 		Use: "run", Short: "Run the whole pipeline on this machine", Long: runAbout, Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return s.run(cmd.Context(), env) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if u, err := url.Parse(s.Database); err == nil && cmd.Flags().Changed("database") {
+				if _, secret := u.User.Password(); secret {
+					env.Note("--database holds a password, which ps shows to everybody on this machine: set DATABASE_URL in its place")
+				}
+			}
+			return s.run(cmd.Context(), env)
+		},
 	}
 	s.flags(cmd, env.Getenv)
 	f := cmd.Flags()
@@ -73,6 +81,8 @@ func (s *settings) flags(cmd *cobra.Command, getenv func(string) string) {
 	f.StringVar(&s.Artifacts, "artifacts", getenv("ARTIFACT_URL"), "file:///folder or s3://bucket?... (ARTIFACT_URL); a folder under --data unless given")
 	f.StringVar(&s.ControlTopic, "control-topic", or(getenv("CONTROL_TOPIC"), control.Topic), "the control topic (CONTROL_TOPIC)")
 	f.StringVar(&s.origins, "cors-origins", getenv("CORS_ORIGINS"), "origins of pages that are served elsewhere and may call the functions, separated by commas (CORS_ORIGINS)")
+	f.StringVar(&s.TLSCert, "tls-cert", getenv("KAFKAML_TLS_CERT"), "PEM file of the certificate to serve HTTPS with, read again when it changes (KAFKAML_TLS_CERT); plain HTTP unless given")
+	f.StringVar(&s.TLSKey, "tls-key", getenv("KAFKAML_TLS_KEY"), "PEM file of its key (KAFKAML_TLS_KEY)")
 	f.BoolVarP(&s.verbose, "verbose", "v", false, "print the log, too, that otherwise goes to logs/kafkaml.log under --data")
 }
 

@@ -44,7 +44,7 @@ func (m *Machine) startExample(ctx context.Context, say func(string, ...any)) (s
 
 // empty reports whether no model is registered.
 func (m *Machine) empty(ctx context.Context) (bool, error) {
-	page, err := client.New(m.URL).Models().List(ctx, client.Query{Limit: 1})
+	page, err := client.New(m.Inner).Models().List(ctx, client.Query{Limit: 1})
 	return len(page.Items) == 0, err
 }
 
@@ -55,7 +55,7 @@ func (m *Machine) walk(ctx context.Context, predictions int, say func(string, ..
 		return walk.Report{}, err
 	}
 	w := walk.Walk{
-		Client: client.New(m.URL), Cluster: m.Cluster, ControlTopic: m.options.ControlTopic, Data: data,
+		Client: client.New(m.Inner), Cluster: m.Cluster, ControlTopic: m.options.ControlTopic, Data: data,
 		Epochs: 3, Predictions: predictions, Rate: 250, Say: say,
 	}
 	return w.Run(ctx)

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/eventing/guard"
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -36,6 +37,8 @@ type Options struct {
 	Artifacts    string         // URL; a folder under Data when empty
 	ControlTopic string
 	Access       guard.Settings
+	TLSCert      string // PEM file of the certificate to serve with; plain HTTP when empty
+	TLSKey       string // and of its key
 	Frameworks   framework.Registry
 	Log          *slog.Logger
 	Say          func(format string, args ...any) // shows a person what is being done
@@ -51,15 +54,18 @@ const (
 // Machine is a running pipeline.
 type Machine struct {
 	URL     string // of the page; the functions lie below it
+	Inner   string // the same for programs of this machine, without TLS
 	Kafka   stream.Config
 	Cluster *stream.Cluster
 	Broker  *broker.Kept // nil where Kafka is external
 	options Options
 
-	guard    *guard.Guard
-	listener net.Listener
-	failed   chan error // why a part ended by itself
-	closers  []closer   // in the order of starting
+	guard       *guard.Guard
+	certificate *door.Certificate // nil for plain HTTP
+	listener    net.Listener
+	inner       net.Listener // nil without a certificate
+	failed      chan error   // why a part ended by itself
+	closers     []closer     // in the order of starting
 }
 
 // closer ends one part.
@@ -173,7 +179,7 @@ func (m *Machine) listen(ctx context.Context) error {
 		_ = l.Close() // closed by the server already, but for a start that failed
 		return nil
 	})
-	return nil
+	return m.secure(ctx)
 }
 
 // reachable is a listener's address as a program on this machine calls it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -91,7 +92,7 @@ func (m *Machine) serve(ctx context.Context) error {
 	o.Say("starting the functions and the model worker")
 	err := instance.Serve(ctx, functions.Config{
 		Data: o.Data, Database: o.Database, Artifacts: o.Artifacts, Kafka: m.Kafka, Schemas: o.Schemas, ControlTopic: o.ControlTopic,
-		URL: m.URL, Guard: m.guard,
+		URL: m.URL, Inner: m.Inner, Guard: m.guard,
 	})
 	if err != nil {
 		return err
@@ -116,11 +117,21 @@ func (m *Machine) listenAndServe(instance *functions.Instance, page http.Handler
 	}
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	var serving sync.WaitGroup
-	serving.Go(func() {
-		if err := server.Serve(m.listener); !errors.Is(err, http.ErrServerClosed) {
-			m.fail(fmt.Errorf("serve %s: %w", m.URL, err))
-		}
-	})
+	on := func(serve func() error) {
+		serving.Go(func() {
+			if err := serve(); !errors.Is(err, http.ErrServerClosed) {
+				m.fail(fmt.Errorf("serve %s: %w", m.URL, err))
+			}
+		})
+	}
+	if m.certificate == nil {
+		on(func() error { return server.Serve(m.listener) })
+	} else {
+		server.TLSConfig = m.certificate.Config()
+		server.ErrorLog = slog.NewLogLogger(m.options.Log.Handler(), slog.LevelDebug) // handshakes of whoever comes by
+		on(func() error { return server.ServeTLS(m.listener, "", "") })
+		on(func() error { return server.Serve(m.inner) })
+	}
 	m.onClose("the server", func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/kafkaml/kafkaml/client"
+	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/eventing/guard"
 	"github.com/kafkaml/kafkaml/functions"
 	"github.com/kafkaml/kafkaml/shared/framework"
@@ -38,9 +39,20 @@ func page(ctx context.Context, getenv func(string) string, frameworks framework.
 		return err
 	}
 	handler := gate.Wrap(pageHandler(where, getenv, frameworks, log))
+	certificate, err := door.OpenCertificate(getenv("KAFKAML_TLS_CERT"), getenv("KAFKAML_TLS_KEY"), log)
+	if err != nil {
+		return err
+	}
 	server := &http.Server{Addr: net.JoinHostPort("", port(getenv)), Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	ended := make(chan error, 1)
-	go func() { ended <- server.ListenAndServe() }()
+	go func() {
+		if certificate == nil {
+			ended <- server.ListenAndServe()
+			return
+		}
+		server.TLSConfig = certificate.Config()
+		ended <- server.ListenAndServeTLS("", "")
+	}()
 	select {
 	case err := <-ended:
 		return err

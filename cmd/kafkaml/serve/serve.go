@@ -37,6 +37,10 @@ func Command(env *cli.Env) *cobra.Command {
 			if env.Getenv("FUNCTION") == Page {
 				return page(cmd.Context(), env.Getenv, env.Frameworks, log)
 			}
+			if env.Getenv("KAFKAML_TLS_CERT") != "" {
+				return pipeline.Invalidf("KAFKAML_TLS_CERT", "is for FUNCTION=page and for kafkaml run: a step is served behind Knative, which speaks TLS for it").
+					WithHint("leave it out; config-network of Knative has system-internal-tls and external-domain-tls")
+			}
 			return step(cmd.Context(), env.Frameworks, log)
 		},
 	}

@@ -57,7 +57,9 @@ func Listening(ctx context.Context, libDir, dataDir string, port int, o Options)
 		return nil, err
 	}
 	args := append(slices.Concat(javaFlags, o.Java), "-cp", classpath, "kafka.Kafka", config)
-	b, out := spawn(ctx, exec.Command(java, args...)) //nolint:noctx // spawn asks it to end before it kills
+	cmd := exec.Command(java, args...) //nolint:noctx // spawn asks it to end before it kills
+	cmd.Env = environment(os.Environ())
+	b, out := spawn(ctx, cmd)
 	b.Addr = addr
 	if err := ready(ctx, b); err != nil {
 		if closing := b.Close(); closing != nil { // it ended by itself, and says why
@@ -93,6 +95,15 @@ func configure(ctx context.Context, dataDir string, port int, o Options) (file, 
 		return "", "", &pipeline.Error{Op: opKafka, Kind: pipeline.Unavailable, Err: err}
 	}
 	return file, fmt.Sprintf("%s:%d", host, port), nil
+}
+
+// environment is what of ours a virtual machine needs to run: the rest may hold
+// secrets, which are none of its business.
+func environment(ours []string) []string {
+	return slices.DeleteFunc(slices.Clone(ours), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return !slices.Contains([]string{"PATH", "HOME", "TMPDIR", "TZ", "LANG", "LD_LIBRARY_PATH"}, name) && !strings.HasPrefix(name, "JAVA") && !strings.HasPrefix(name, "JDK_") && !strings.HasPrefix(name, "LC_")
+	})
 }
 
 // clusterID names every cluster of ours: each is alone on its machine.
