@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/kafkaml/kafkaml/eventing"
 	deployinference "github.com/kafkaml/kafkaml/functions/deploy-inference"
@@ -113,7 +114,7 @@ func (h *Host) openPlatform(context.Context) error {
 	}
 	p, err := local.New(local.Config{
 		Programs: h.config.Programs, Dir: filepath.Join(h.config.Data, "logs"), Scratch: filepath.Join(h.config.Data, "scratch"),
-		Log: h.log, BaseURL: h.config.URL + PredictPath, OnEnded: h.ended,
+		Log: h.log, BaseURL: h.config.URL + PredictPath, OnEnded: h.ended, Brokers: h.brokers,
 	})
 	if err != nil {
 		return err
@@ -121,6 +122,20 @@ func (h *Host) openPlatform(context.Context) error {
 	h.parts.local, h.parts.jobs, h.parts.services = p, p, p
 	h.parts.onClose(p.Close)
 	return nil
+}
+
+// brokers are where Kafka's brokers say that they serve, none where they are away.
+func (h *Host) brokers() []string {
+	if h.parts.kafka == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	all, err := h.parts.kafka.Brokers(ctx)
+	if err != nil {
+		h.log.Warn("the brokers of Kafka do not say where they serve", "error", err)
+	}
+	return all
 }
 
 // openSources delivers records to inferences: by the cluster's KafkaSources, or

@@ -29,17 +29,15 @@ func program() process.Program {
 		Name: "kafkaml-tensorflow", Version: version, Library: "TensorFlow " + toolchain.TensorFlowVersion,
 		Verbs: []process.Verb{{
 			Name: pipeline.StepTrain, Short: "run the training that " + platform.JobVariable + " describes, to its end",
-			Environment: "K_SINK, where progress is told", Variable: platform.JobVariable, Work: runTrain,
+			Environment: "K_SINK, where progress is told", Variable: platform.JobVariable, Open: openTrain,
 		}, process.Predict(frameworks)},
 	}
 }
 
 func main() { os.Exit(program().Run(os.Args[1:])) }
 
-func runTrain(ctx context.Context, log *slog.Logger) error {
-	config, err := train.ConfigFromEnv(os.Getenv, frameworks, log)
-	if err != nil {
-		return err
-	}
-	return train.Run(ctx, config)
+func openTrain(log *slog.Logger) (process.Work, error) {
+	c, err := train.ConfigFromEnv(os.Getenv, frameworks, log)
+	run := func(ctx context.Context) error { return train.Run(ctx, c) }
+	return process.Work{Run: run, Artifacts: c.Artifacts, Read: []string{c.Job.Artifact}, Write: []string{c.Job.Output}, Kafka: c.Kafka}, err
 }

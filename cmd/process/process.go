@@ -22,6 +22,8 @@ import (
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
+	"github.com/kafkaml/kafkaml/shared/platform/fence"
+	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
 const (
@@ -30,8 +32,15 @@ const (
 	exitTold   = 128 + int(syscall.SIGTERM) // as a shell says it of the signal
 )
 
-// Work is what a verb does until it is done or ctx ends.
-type Work func(ctx context.Context, log *slog.Logger) error
+// Work is what a verb does, once what it was told has been read.
+type Work struct {
+	Run       func(ctx context.Context) error // until it is done or ctx ends
+	Artifacts string                          // URL of the store of models
+	Read      []string                        // keys there, with all below them
+	Write     []string
+	Address   string // to listen on, none where it is empty
+	Kafka     stream.Config
+}
 
 // Verb is a thing that a program does.
 type Verb struct {
@@ -39,7 +48,7 @@ type Verb struct {
 	Short       string // what it does, for the usage
 	Environment string // what it reads beside ARTIFACT_URL and the KAFKA_ variables, for the usage
 	Variable    string // holds its description
-	Work        Work
+	Open        func(log *slog.Logger) (Work, error)
 }
 
 // Program is one that links a framework's library.
@@ -55,12 +64,10 @@ func Predict(frameworks framework.Frameworks) Verb {
 	return Verb{
 		Name: pipeline.StepPredict, Short: "serve the inference that " + platform.PredictVariable + " describes",
 		Environment: "PORT or LISTEN_ADDRESS", Variable: platform.PredictVariable,
-		Work: func(ctx context.Context, log *slog.Logger) error {
-			config, err := predict.ConfigFromEnv(os.Getenv, frameworks, log)
-			if err != nil {
-				return err
-			}
-			return predict.Run(ctx, config)
+		Open: func(log *slog.Logger) (Work, error) {
+			c, err := predict.ConfigFromEnv(os.Getenv, frameworks, log)
+			run := func(ctx context.Context) error { return predict.Run(ctx, c) }
+			return Work{Run: run, Artifacts: c.Artifacts, Read: []string{c.Job.Artifact}, Address: c.Address, Kafka: c.Kafka}, err
 		},
 	}
 }
@@ -87,7 +94,7 @@ func (p Program) Run(args []string) int {
 		fmt.Fprintf(os.Stderr, "%s: %q is no verb\n\n%s", p.Name, args[0], p.usage())
 		return exitUsage
 	}
-	return p.carryOut(p.Verbs[at].Work)
+	return p.carryOut(p.Verbs[at].Open)
 }
 
 func (p Program) usage() string {
@@ -106,7 +113,8 @@ func (p Program) usage() string {
 		environment += "; " + v.Name + ": " + v.Environment
 	}
 	fmt.Fprintf(&b, "%s: a file of the description in its place.\n%s.\n", strings.Join(files, ", "), environment)
-	b.WriteString("KAFKAML_PARENT=stdin ends the process when its standard input ends.\nLOG_LEVEL is debug, info, warn or error.\n")
+	b.WriteString(fence.Variable + " is some, to go on where this machine lacks a fence, or off, to raise none.\n" +
+		"KAFKAML_PARENT=stdin ends the process when its standard input ends.\nLOG_LEVEL is debug, info, warn or error.\n")
 	return b.String()
 }
 
@@ -121,7 +129,7 @@ func (p Program) described() []string {
 }
 
 // carryOut runs a verb until it ends, we are told to end, or our parent is gone.
-func (p Program) carryOut(work Work) int {
+func (p Program) carryOut(open func(*slog.Logger) (Work, error)) int {
 	log, flush := openLog()
 	defer flush()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
@@ -129,7 +137,13 @@ func (p Program) carryOut(work Work) int {
 	if os.Getenv("KAFKAML_PARENT") == "stdin" {
 		ctx = whileReadable(ctx, os.Stdin)
 	}
-	err := work(ctx, log)
+	work, err := open(log)
+	if err == nil {
+		err = work.fenceOff(ctx, log)
+	}
+	if err == nil {
+		err = work.Run(ctx)
+	}
 	switch {
 	case err == nil:
 		return 0

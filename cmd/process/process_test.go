@@ -18,11 +18,15 @@ const asCommand = "KAFKAML_TEST_AS_COMMAND"
 func TestMain(m *testing.M) {
 	switch os.Getenv(asCommand) {
 	case "told":
-		os.Exit(Program{}.carryOut(func(ctx context.Context, _ *slog.Logger) error {
-			_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
-			<-ctx.Done()
-			return fmt.Errorf("train: %w", context.Cause(ctx))
+		os.Exit(Program{}.carryOut(func(*slog.Logger) (Work, error) {
+			return Work{Run: func(ctx context.Context) error {
+				_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
+				<-ctx.Done()
+				return fmt.Errorf("train: %w", context.Cause(ctx))
+			}}, nil
 		}))
+	case "graph":
+		graph()
 	case "abort":
 		_, _ = openLog()
 		_, _ = os.Stderr.WriteString("F0000 00:00:1.5   1 session.cc:7] the last words\n")

@@ -21,6 +21,10 @@ const (
 	FileSuffix      = "_FILE"
 )
 
+// BrokersVariable tells a process where the brokers say that they serve, host:port
+// separated by commas, so that it need not ask before it fences itself off.
+const BrokersVariable = "KAFKA_BROKERS_ADVERTISED"
+
 // MaxDescription bounds the JSON of Job.Spec and Service.Spec, in bytes.
 const MaxDescription = 8 << 20
 

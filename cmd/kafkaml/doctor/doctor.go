@@ -76,7 +76,7 @@ some uses want.`,
 
 func examine(ctx context.Context, env *cli.Env) []Finding {
 	checks := []check{
-		processor, memory, disk, python, library, onnxLibrary, programs, landlock, seccomp, java, kafkaJars, broker, schemaRegistry, server,
+		processor, memory, disk, python, library, onnxLibrary, programs, landlock, seccomp, fences, java, kafkaJars, broker, schemaRegistry, server,
 	}
 	findings := make([]Finding, len(checks))
 	for i, c := range checks {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/terminal"
+	"github.com/kafkaml/kafkaml/shared/platform/fence"
 	"github.com/kafkaml/kafkaml/shared/toolchain"
 )
 
@@ -141,4 +142,21 @@ func seccomp(context.Context, *cli.Env) Finding {
 		}
 	}
 	return ok(name, "%s", strings.TrimSpace(string(actions)))
+}
+
+// fences asks what of the fences this machine has that a model is trained and
+// served behind.
+func fences(_ context.Context, env *cli.Env) Finding {
+	const name = "fences"
+	r := fence.Probe()
+	lacks := r.Lacks()
+	switch policy := env.Getenv(fence.Variable); {
+	case policy == "off":
+		return Finding{name, Absent, fence.Variable + "=off: models may do what kafkaml may do", "leave " + fence.Variable + " out"}
+	case lacks == "":
+		return ok(name, "%s", strings.Join(r.Held, ", "))
+	case policy == "some":
+		return Finding{name, Absent, "missing: " + lacks, "use Linux 6.12 or later"}
+	}
+	return Finding{name, Missing, "no model is trained or served: missing " + lacks, "use Linux 6.12 or later, or set " + fence.Variable + "=some to go on with those that there are"}
 }

@@ -19,3 +19,4 @@ func memory(context.Context, *cli.Env) Finding    { return ok("Memory", "not loo
 func disk(context.Context, *cli.Env) Finding      { return ok("Disk", "not looked at") }
 func landlock(context.Context, *cli.Env) Finding  { return elsewhere("Landlock") }
 func seccomp(context.Context, *cli.Env) Finding   { return elsewhere("seccomp") }
+func fences(context.Context, *cli.Env) Finding    { return elsewhere("fences") }

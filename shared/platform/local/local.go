@@ -15,6 +15,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
+	"github.com/kafkaml/kafkaml/shared/platform/fence"
 )
 
 // Config says how the children run.
@@ -27,9 +28,10 @@ type Config struct {
 	// OnEnded is called with the end of each Job, except those that Stop or Close
 	// ended.
 	OnEnded func(context.Context, platform.Ended)
-	Jobs    int           // Jobs at once; the number of cores when 0
-	Queue   int           // Jobs that may wait; 10,000 when 0
-	Grace   time.Duration // from SIGTERM to SIGKILL; 20 s when 0
+	Brokers func() []string // where the brokers of Kafka say that they serve; a child may reach these
+	Jobs    int             // Jobs at once; the number of cores when 0
+	Queue   int             // Jobs that may wait; 10,000 when 0
+	Grace   time.Duration   // from SIGTERM to SIGKILL; 20 s when 0
 }
 
 // Platform runs Jobs and Services as child processes, each in its own process
@@ -38,6 +40,7 @@ type Config struct {
 type Platform struct {
 	c     Config
 	spawn *spawner
+	lacks string // fences that this machine has not got, and that children may not be without
 	jobs  *localJobs
 	http  *http.Client // for readiness checks
 
@@ -77,7 +80,27 @@ func New(c Config) (*Platform, error) {
 	l := &Platform{c: c, spawn: newSpawner(), http: &http.Client{Timeout: 2 * time.Second}, services: map[string]*service{}}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.jobs = newLocalJobs(l)
+	l.reportFences()
 	return l, nil
+}
+
+// reportFences says which fences will stand between a model and this machine.
+// Where one is missing, no child is started unless KAFKAML_FENCE says so; a child
+// by itself would refuse only once it is needed.
+func (l *Platform) reportFences() {
+	r, policy := fence.Probe(), os.Getenv(fence.Variable)
+	lacks := r.Lacks()
+	switch {
+	case policy == "off":
+		l.c.Log.Warn("no fence will stand between models and this machine", "because", fence.Variable+"=off")
+	case lacks == "":
+		l.c.Log.Info("trainings and inferences will be fenced", "fences", r.Held)
+	default:
+		l.c.Log.Warn("this machine lacks fences", "missing", lacks, "fences", r.Held, "models run all the same", policy == "some")
+		if policy != "some" {
+			l.lacks = lacks
+		}
+	}
 }
 
 // makeFolders makes the folders for logs, and an empty one for the children's

@@ -14,6 +14,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
+	"github.com/kafkaml/kafkaml/shared/platform/fence"
 )
 
 // process is one child in its own process group.
@@ -24,14 +25,6 @@ type process struct {
 	ooms  int64 // oomKills when the child started
 	done  chan struct{}
 	err   error // of Wait; valid once done is closed
-}
-
-// withheld are the variables that a child does not inherit: the registry is not
-// its business, and the others are our own address and work.
-var withheld = []string{
-	"DATABASE_URL=", "FUNCTION=", "PORT=", "LISTEN_ADDRESS=",
-	platform.JobVariable + "=", platform.JobVariable + platform.FileSuffix + "=",
-	platform.PredictVariable + "=", platform.PredictVariable + platform.FileSuffix + "=",
 }
 
 // work is what a child is started for.
@@ -50,6 +43,9 @@ func (l *Platform) startProcess(w work, path string) (*process, error) {
 	if !ok {
 		return nil, pipeline.Invalidf("framework", "no program %ss models of %q here", w.verb, w.framework)
 	}
+	if l.lacks != "" {
+		return nil, fence.Refusal(l.lacks)
+	}
 	log, err := openLog(path)
 	if err != nil {
 		return nil, err
@@ -59,8 +55,7 @@ func (l *Platform) startProcess(w work, path string) (*process, error) {
 		return nil, errors.Join(fmt.Errorf("start %s %s: %w", program, w.verb, err), log.Close())
 	}
 	cmd := exec.Command(program, w.verb) //nolint:noctx // end decides when, and asks before it kills
-	cmd.Env = append(inherited(), w.env...)
-	cmd.Env = append(cmd.Env, w.variable+platform.FileSuffix+"="+file, "KAFKAML_PARENT=stdin", "TMPDIR="+scratch)
+	cmd.Env = l.environment(w, file, scratch)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = parentDeath()
 	cmd.WaitDelay = 5 * time.Second // a grandchild that keeps the output open does not keep us
@@ -99,18 +94,14 @@ func (l *Platform) makeScratch(w work) (folder, file string, err error) {
 	return folder, file, nil
 }
 
-func inherited() []string {
-	var env []string
-next:
-	for _, kv := range os.Environ() {
-		for _, w := range withheld {
-			if strings.HasPrefix(kv, w) {
-				continue next
-			}
-		}
-		env = append(env, kv)
+// environment is all that a child has of variables: what it is not told, it cannot
+// give away.
+func (l *Platform) environment(w work, file, scratch string) []string {
+	env := append(fence.Inherited(os.Environ()), w.env...)
+	if l.c.Brokers != nil {
+		env = append(env, platform.BrokersVariable+"="+strings.Join(l.c.Brokers(), ","))
 	}
-	return env
+	return append(env, w.variable+platform.FileSuffix+"="+file, "KAFKAML_PARENT=stdin", "TMPDIR="+scratch)
 }
 
 // signal sends sig to the whole process group.
