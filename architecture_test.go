@@ -65,8 +65,8 @@ var mayImport = map[string][]string{
 	"client":                           {"shared/pipeline", "eventing"},
 	// A step imports no other step: steps meet in events and in the registry.
 	"functions/model-register":   {"shared/pipeline", "shared/registry", "shared/artifact", "shared/codec", "shared/framework", "shared/framework/keras/kerasmodel", "shared/framework/onnx/onnxmodel", "eventing", "eventing/api", "eventing/door"},
-	"functions/deploy-training":  {"shared/pipeline", "shared/registry", "shared/artifact", "shared/framework", "shared/framework/onnx/onnxmodel", "shared/codec", "shared/features", "shared/platform", "eventing", "eventing/api", "eventing/door"},
-	"functions/control-log":      {"shared/pipeline", "shared/registry", "shared/stream", "shared/stream/control", "eventing", "eventing/api", "eventing/door"},
+	"functions/deploy-training":  {"shared/pipeline", "shared/identity", "shared/registry", "shared/artifact", "shared/framework", "shared/framework/onnx/onnxmodel", "shared/codec", "shared/features", "shared/platform", "eventing", "eventing/api", "eventing/door"},
+	"functions/control-log":      {"shared/pipeline", "shared/identity", "shared/registry", "shared/stream", "shared/stream/control", "eventing", "eventing/api", "eventing/door"},
 	"functions/deploy-inference": {"shared/pipeline", "shared/registry", "shared/codec", "shared/features", "shared/platform", "eventing", "eventing/api", "eventing/door"},
 	"functions/records":          {"shared/pipeline", "shared/registry", "shared/codec", "shared/features", "shared/inspect", "shared/schemas", "shared/datasets", "shared/identity", "shared/stream", "shared/stream/control", "shared/stream/files", "eventing/api", "eventing/door"},
 	"functions/predict":          {"shared/pipeline", "shared/identity", "shared/artifact", "shared/codec", "shared/features", "shared/schemas", "shared/framework", "shared/platform", "shared/stream", "eventing", "eventing/api", "eventing/guard"},

@@ -3,6 +3,7 @@ package function
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -18,6 +19,8 @@ import (
 
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/control"
 	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
 )
 
@@ -133,14 +136,23 @@ func TestFuncGoKeepsAStreamOpen(t *testing.T) {
 		t.Fatalf("%q, %v", lines.Text(), lines.Err())
 	}
 	time.Sleep(limit + time.Second)
-	control := `{"topic":"nowhere:0:0:1","input_format":"RAW","input_config":{}}`
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(control))
+	message := `{"topic":"nowhere:0:0:1","input_format":"RAW","input_config":{}}`
+	cluster, err := stream.Dial(t.Context(), stream.Config{Brokers: strings.Split(os.Getenv("KAFKA_BROKERS"), ",")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cluster.Close() })
+	offset, err := cluster.Produce(t.Context(), control.Topic, 0, []stream.Record{{Key: []byte{1}, Value: []byte(message)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(message))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for k, v := range map[string]string{
-		"Specversion": "1.0", "Id": "partition:0/offset:0", "Source": "/apis/v1/namespaces/n/kafkasources/s#control", "Type": eventing.KafkaRecord,
-		"Subject": "partition:0#0", "Key": "AQ==",
+		"Specversion": "1.0", "Id": fmt.Sprintf("partition:0/offset:%d", offset), "Source": "/apis/v1/namespaces/n/kafkasources/s#" + control.Topic, "Type": eventing.KafkaRecord,
+		"Subject": fmt.Sprintf("partition:0#%d", offset), "Key": "AQ==",
 	} {
 		req.Header.Set("Ce-"+k, v)
 	}

@@ -27,6 +27,7 @@ type deliverer struct {
 	sink      Destination
 	dead      *Destination
 	retries   retries
+	token     string // bearer token; empty: none
 	log       *slog.Logger
 }
 
@@ -34,6 +35,9 @@ func newDeliverer(d *Dispatcher, s KafkaSource, log *slog.Logger) *deliverer {
 	x := &deliverer{
 		d: d, namespace: s.Metadata.Namespace, name: SourceName(s.Metadata.Namespace, s.Metadata.Name), keyType: s.Metadata.Labels[KeyTypeLabel],
 		sink: s.Spec.Sink, log: log,
+	}
+	if d.token != nil {
+		x.token = d.token(s.Metadata.Name)
 	}
 	x.retries, _ = s.Spec.retries() // Apply has validated it
 	if s.Spec.Overrides != nil {
@@ -179,6 +183,9 @@ func (x *deliverer) post(ctx context.Context, e parcel, url string) *failure {
 	req, err := newRecordRequest(ctx, url, x.namespace, e.Event, e.contentType)
 	if err != nil { // Knative's data plane tries that again, too
 		return &failure{url: url, err: err}
+	}
+	if x.token != "" {
+		req.Header.Set("Authorization", "Bearer "+x.token)
 	}
 	res, err := x.d.client.Do(req)
 	if err != nil {

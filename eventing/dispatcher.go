@@ -24,6 +24,7 @@ type Resolve func(Destination) []string
 type Dispatcher struct {
 	cluster *stream.Cluster
 	resolve Resolve
+	token   func(source string) string // nil: none
 	log     *slog.Logger
 	client  *http.Client
 
@@ -60,6 +61,13 @@ func NewDispatcher(cluster *stream.Cluster, resolve Resolve, log *slog.Logger) *
 			MaxIdleConns: 0, MaxIdleConnsPerHost: 4 * maxInFlight, IdleConnTimeout: time.Minute, DisableCompression: true,
 		}},
 	}
+}
+
+// As lets deliveries show a bearer token, that of the source of a name. It must
+// be called before Apply.
+func (d *Dispatcher) As(token func(source string) string) *Dispatcher {
+	d.token = token
+	return d
 }
 
 // Apply starts a source, or changes one that runs: it then ends its deliveries

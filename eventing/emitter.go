@@ -38,6 +38,7 @@ type Emitter struct {
 	sink      string
 	client    *http.Client
 	overrides Overrides
+	token     func() string // nil: none
 }
 
 // ParseOverrides reads K_CE_OVERRIDES; empty, there are none.
@@ -72,6 +73,18 @@ func EmitterFromEnv(getenv func(string) string, client *http.Client) (*Emitter, 
 	return NewEmitter(getenv("K_SINK"), overrides, client), nil
 }
 
+// TokenExtension carries a sender's token through a Broker, which passes on no
+// header that is not the event's.
+const TokenExtension = "kafkamltoken" // #nosec G101 -- the name of it
+
+// As makes an emitter that shows a bearer token, which it asks for before each
+// event.
+func (em *Emitter) As(token func() string) *Emitter {
+	as := *em
+	as.token = token
+	return &as
+}
+
 // Emit delivers e: nil once the sink answered 2xx. Statuses 404, 408, 409,
 // 429 and 5xx and failed connections are tried again with exponential backoff;
 // the error is then of kind Unavailable. Any other status is a refusal, of kind
@@ -100,14 +113,17 @@ func (em *Emitter) Send(ctx context.Context, e event.Event) (*event.Event, error
 	}
 }
 
-// overridden is e with the overrides; a clone, since events share their context.
+// overridden is e with the overrides and the token; a clone, since events share their context.
 func (em *Emitter) overridden(e event.Event) event.Event {
-	if len(em.overrides.Extensions) == 0 {
+	if len(em.overrides.Extensions) == 0 && em.token == nil {
 		return e
 	}
 	e = e.Clone()
 	for name, v := range em.overrides.Extensions {
 		e.SetExtension(name, v)
+	}
+	if em.token != nil {
+		e.SetExtension(TokenExtension, em.token())
 	}
 	return e
 }
@@ -117,6 +133,9 @@ func (em *Emitter) try(ctx context.Context, e event.Event) (reply *event.Event, 
 	req, err := NewRequest(ctx, em.sink, e)
 	if err != nil {
 		return nil, 0, err
+	}
+	if token, ok := e.Extensions()[TokenExtension].(string); ok {
+		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	res, err := em.client.Do(req)
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/kafkaml/kafkaml/eventing/guard"
 	"github.com/kafkaml/kafkaml/eventing/sources"
 	deploytraining "github.com/kafkaml/kafkaml/functions/deploy-training"
+	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
 )
@@ -33,6 +34,7 @@ type Host struct {
 	guarded   http.Handler            // all of it
 	predict   http.Handler            // replicas on this machine
 	loops     []func(context.Context) // background work of the steps
+	signer    identity.Signer         // of the parts of this installation
 	training  *deploytraining.Service // nil where it is not served
 }
 
@@ -61,6 +63,12 @@ func (h *Host) wire(ctx context.Context) error {
 	if err := h.openStore(ctx); err != nil {
 		return err
 	}
+	key, err := h.parts.store.Secret(ctx, "signing")
+	if err != nil {
+		return err
+	}
+	h.signer = identity.NewSigner(key)
+	h.config.Guard.Trust(h.signer)
 	steps := pipeline.Steps
 	if h.config.Step != "" {
 		steps = []string{h.config.Step}
@@ -75,7 +83,7 @@ func (h *Host) wire(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		h.handlers[step] = door.New(f, door.Config{Store: h.parts.store, Log: h.log})
+		h.handlers[step] = door.New(f, door.Config{Store: h.parts.store, Log: h.log, Verifier: h.signer})
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	deployinference "github.com/kafkaml/kafkaml/functions/deploy-inference"
 	"github.com/kafkaml/kafkaml/shared/artifact"
 	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
 	"github.com/kafkaml/kafkaml/shared/platform/kubernetes"
@@ -145,7 +146,12 @@ func (h *Host) openSources(context.Context) error {
 		h.parts.sources = clusterSources{k, h.config.Kafka}
 		return nil
 	}
-	d := eventing.NewDispatcher(h.parts.kafka, h.replicas, h.log)
+	d := eventing.NewDispatcher(h.parts.kafka, h.replicas, h.log).As(func(source string) string {
+		if source != pipeline.StepControlLog { // a replica knows no token of ours
+			return ""
+		}
+		return h.signer.Token(identity.Trigger(source), 0)
+	})
 	h.parts.dispatcher, h.parts.sources = d, d
 	h.parts.onClose(d.Close)
 	return nil

@@ -15,6 +15,7 @@ import (
 	"github.com/kafkaml/kafkaml/functions/records"
 	"github.com/kafkaml/kafkaml/functions/train"
 	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/schemas"
 )
@@ -28,6 +29,10 @@ var wirings = map[string]func(*Host, context.Context, *slog.Logger) (door.Functi
 	pipeline.StepDeployInference: (*Host).deployInference,
 	pipeline.StepRecords:         (*Host).records,
 }
+
+// announceLife is how long a token of control-log is valid: each announcement
+// gets its own.
+const announceLife = 10 * time.Minute
 
 // reconcileEvery is how often deploy-training compares its rows with the Jobs.
 const reconcileEvery = 15 * time.Second
@@ -53,7 +58,7 @@ func (h *Host) deployTraining(ctx context.Context, log *slog.Logger) (door.Funct
 	}
 	h.training = deploytraining.NewService(deploytraining.Deps{
 		Store: h.parts.store, Artifacts: h.parts.artifacts, Jobs: h.parts.jobs, Kinds: h.config.Frameworks.Kinds(),
-		Env: append(h.config.childEnv(), "K_SINK="+h.config.Sink), Registry: h.config.Schemas.Set(), Log: log,
+		Env: append(h.config.childEnv(), "K_SINK="+h.config.Sink), Registry: h.config.Schemas.Set(), Signer: h.signer, Log: log,
 	})
 	h.loops = append(h.loops, func(ctx context.Context) { h.training.Run(ctx, reconcileEvery) })
 	if k := h.parts.kubernetes; k != nil {
@@ -72,7 +77,7 @@ func (h *Host) controlLog(ctx context.Context, log *slog.Logger) (door.Function,
 	}
 	return controllog.NewService(controllog.Deps{
 		Store: h.parts.store, Cluster: h.parts.kafka, ControlTopic: h.config.ControlTopic,
-		Emit: eventing.NewEmitter(h.config.Sink, h.config.Overrides, nil), Log: log,
+		Emit: eventing.NewEmitter(h.config.Sink, h.config.Overrides, nil).As(func() string { return h.signer.Token(identity.Step(pipeline.StepControlLog), announceLife) }), Log: log,
 		Suits: func(e pipeline.Export, d pipeline.Datasource) error {
 			return deploytraining.Readable(e, d, h.config.Schemas.Set())
 		},

@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/kafkaml/kafkaml/eventing/api"
+	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
 
@@ -51,9 +52,10 @@ type Function struct {
 
 // Config is what a door needs beside its function.
 type Config struct {
-	Store   *registry.Store
-	Log     *slog.Logger
-	MaxBody int64 // largest request body in bytes; 4 MiB when 0
+	Store    *registry.Store
+	Log      *slog.Logger
+	Verifier identity.Verifier // of tokens that events carry; nil: none is read
+	MaxBody  int64             // largest request body in bytes; 4 MiB when 0
 }
 
 const (

@@ -38,7 +38,12 @@ func (d *door) postEvent(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	log := d.Log.With("event", e.ID(), "type", e.Type(), "source", e.Source(), "subject", e.Subject())
-	reply, outcome, err := d.handle(r.Context(), e)
+	var reply *event.Event
+	outcome := outcomeFailed
+	ctx, err := d.shown(r.Context(), &e)
+	if err == nil {
+		reply, outcome, err = d.handle(ctx, e)
+	}
 	d.metrics.observe(d.label(e.Type()), outcome, start)
 	if err != nil {
 		d.refuseEvent(w, log, d.label(e.Type()), outcome, err)

@@ -39,25 +39,27 @@ func TestControlTopicMadeAnew(t *testing.T) {
 	}
 }
 
+// old is a datasource that was made before.
+func (r *rig) old(o pipeline.Origin, received time.Time) pipeline.Datasource {
+	return pipeline.Datasource{
+		Deployment: 1, InputFormat: pipeline.RAW, InputConfig: []byte("{}"), Retention: pipeline.Retention{State: pipeline.Available},
+		Ranges: []pipeline.Range{{Topic: r.data, Length: 10}}, Origin: o, Received: received,
+	}
+}
+
 // A datasource of an earlier version has no topic's id: a record that comes again
-// finds it, one of a topic that was made anew does not.
+// finds it, one of a topic that was made anew, and was written later, does not.
 func TestDatasourceWithoutATopicsID(t *testing.T) {
-	r := newRig(t)
-	rec := r.record(t, []byte{1}, r.value(nil))
-	old := pipeline.Datasource{
-		Deployment: 1, InputFormat: pipeline.RAW, InputConfig: []byte("{}"), Retention: pipeline.Retention{State: pipeline.Available}, Ranges: []pipeline.Range{{Topic: r.data, Length: 10}},
-		Origin: pipeline.Origin{Topic: r.control, Bytes: len(rec.Key) + len(rec.Value)}, Received: rec.Time.Add(time.Second),
-	}
-	if err := r.store.Do(t.Context(), func(tx *registry.Tx) error { return tx.CreateDatasource(&old) }); err != nil {
-		t.Fatal(err)
-	}
-	if _, reply := r.send(t, kafkaSource(rec)); reply.Subject() != "1" {
-		t.Errorf("delivered again: %s", reply)
-	}
-	later := rec
-	later.Time = old.Received.Add(time.Minute) // as long, at the same place
-	if _, reply := r.send(t, kafkaSource(later)); reply.Subject() != "2" {
-		t.Errorf("another record: %s", reply)
+	for after, subject := range map[time.Duration]string{time.Second: "1", -time.Minute: "2"} {
+		r := newRig(t)
+		rec := r.record(t, []byte{1}, r.value(nil))
+		before := r.old(pipeline.Origin{Topic: r.control, Bytes: len(rec.Key) + len(rec.Value)}, rec.Time.Add(after))
+		if err := r.store.Do(t.Context(), func(tx *registry.Tx) error { return tx.CreateDatasource(&before) }); err != nil {
+			t.Fatal(err)
+		}
+		if _, reply := r.send(t, kafkaSource(rec)); reply.Subject() != subject {
+			t.Errorf("received %v after the record: %s", after, reply)
+		}
 	}
 }
 

@@ -83,13 +83,8 @@ func (s *Service) receive(ctx context.Context, e event.Event) (*event.Event, err
 	if err != nil {
 		return nil, err
 	}
-	if r.Topic == "" {
-		r.Topic = s.ControlTopic
-	}
-	if e.Type() != eventing.KafkaRecord { // a CloudEvent: its key did not come with it
-		if r, err = s.find(ctx, r); err != nil {
-			return nil, err
-		}
+	if r, err = s.inLog(ctx, r, e); err != nil {
+		return nil, err
 	}
 	ids, err := s.Cluster.TopicIDs(ctx, r.Topic)
 	if err != nil {

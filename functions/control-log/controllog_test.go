@@ -64,7 +64,7 @@ func newRig(t *testing.T) *rig {
 		Store: r.store, Cluster: r.cluster, ControlTopic: r.control, Log: log, Suits: refuseUint9,
 		Emit: eventing.NewEmitter(sink.URL, eventing.Overrides{}, &http.Client{Timeout: time.Minute}),
 	})
-	step := door.Handler(s.Function(), r.store, log)
+	step := guarded(door.New(s.Function(), door.Config{Store: r.store, Log: log, Verifier: signer}))
 	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		r.handling.Add(1)
 		defer r.handling.Done()
@@ -325,10 +325,14 @@ func TestRecordIsNotTakenUntilItIsTold(t *testing.T) {
 func TestRecordAtAnothersPlaceIsRefused(t *testing.T) {
 	r := newRig(t)
 	rec := r.record(t, []byte{1}, r.value(nil))
-	if status, _ := r.send(t, kafkaSource(rec)); status != 200 {
-		t.Fatal(status)
+	ids, err := r.cluster.TopicIDs(t.Context(), r.control)
+	if err != nil {
+		t.Fatal(err)
 	}
-	rec.Value = r.value(map[string]any{"description": "another stream"})
+	before := r.old(pipeline.Origin{Topic: r.control, TopicID: ids[r.control], Bytes: 7}, rec.Time)
+	if err := r.store.Do(t.Context(), func(tx *registry.Tx) error { return tx.CreateDatasource(&before) }); err != nil {
+		t.Fatal(err)
+	}
 	if _, reply := r.send(t, kafkaSource(rec)); reply.Type() != eventing.DatasourceRejected || !strings.Contains(string(reply.Data()), "made anew") {
 		t.Errorf("%s", reply)
 	}

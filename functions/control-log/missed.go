@@ -62,13 +62,3 @@ func (s *Service) catchUp(ctx context.Context, to pipeline.Origin) error {
 	}
 	return err
 }
-
-// find gives a record as it lies in the log; as it came where the log no longer
-// holds it.
-func (s *Service) find(ctx context.Context, r stream.Record) (stream.Record, error) {
-	found, err := s.Cluster.NewFinder(r.Topic).Find(ctx, r.Partition, r.Offset)
-	if pipeline.KindOf(err) == pipeline.NotFound {
-		return r, nil
-	}
-	return found, err
-}

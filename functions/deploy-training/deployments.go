@@ -12,6 +12,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
@@ -152,6 +153,9 @@ func latest(tx *registry.Tx, deployment int64) (pipeline.Datasource, bool, error
 // the datasource why it does not. Without such a deployment it waits: create
 // finds it.
 func (s *Service) received(ctx context.Context, e event.Event) (*event.Event, error) {
+	if err := identity.Be(ctx, identity.Step(pipeline.StepControlLog), "to say that a stream has come"); err != nil {
+		return nil, err
+	}
 	id, err := eventing.ID(e)
 	if err != nil {
 		return nil, err

@@ -15,6 +15,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/shared/artifact"
 	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/platform"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
@@ -25,8 +26,9 @@ type Deps struct {
 	Artifacts *artifact.Store
 	Jobs      platform.Jobs
 	Kinds     framework.Kinds
-	Env       []string // NAME=value, for each training process: Kafka, artifacts, K_SINK
-	Registry  bool     // whether the training processes know a schema registry
+	Env       []string        // NAME=value, for each training process: Kafka, artifacts, K_SINK
+	Registry  bool            // whether the training processes know a schema registry
+	Signer    identity.Signer // of the tokens by which what is due is known
 	Log       *slog.Logger
 }
 

@@ -3,8 +3,10 @@ package deploytraining
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
+	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
 	"github.com/kafkaml/kafkaml/shared/registry"
@@ -88,7 +90,8 @@ func (s *Service) job(tx *registry.Tx, scheduled pipeline.Result) (*platform.Job
 	if err := repeat(tx, &spec, d); err != nil {
 		return nil, err
 	}
-	return &platform.Job{Name: jobName(r), Spec: spec, Env: s.Env, Resources: dep.Resources, GPUs: dep.GPUs}, nil
+	token := platform.TokenVariable + "=" + s.Signer.Token(identity.Job(r.ID, r.Attempt), 0)
+	return &platform.Job{Name: jobName(r), Spec: spec, Env: append(slices.Clone(s.Env), token), Resources: dep.Resources, GPUs: dep.GPUs}, nil
 }
 
 // specOf is what the training process gets to know.

@@ -61,8 +61,8 @@ func newMachine(t *testing.T) *machine {
 	m.url = "http://" + listener.Addr().String()
 	m.boot(t)
 	env := append(m.cluster.Config().Env(), "ARTIFACT_URL="+blobs, "K_SINK="+m.url+"/")
-	m.Service = NewService(Deps{Store: store, Artifacts: artifacts, Jobs: m.local, Kinds: framework.Kinds{kerasmodel.Kind()}, Env: env, Log: quiet})
-	server := httptest.NewUnstartedServer(door.Handler(m.Function(), store, quiet))
+	m.Service = NewService(Deps{Store: store, Artifacts: artifacts, Jobs: m.local, Kinds: framework.Kinds{kerasmodel.Kind()}, Env: env, Log: quiet, Signer: signer})
+	server := httptest.NewUnstartedServer(guarded(door.New(m.Function(), door.Config{Store: store, Log: quiet, Verifier: signer})))
 	_ = server.Listener.Close() // in favour of the one whose address is known already
 	server.Listener = listener
 	server.Start()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
 	"github.com/kafkaml/kafkaml/shared/registry"
@@ -22,16 +23,33 @@ type Progressed struct {
 	Epochs  []pipeline.Epoch `json:"epochs,omitempty"`
 }
 
-// progressed stores the epochs that a training reports. What an attempt before
-// the present one reports, or one of a result that is over, is ignored.
+// due is nil where a report comes from the process of the attempt that it is
+// about.
+func due(ctx context.Context, result int64, attempt int) error {
+	return identity.Be(ctx, identity.Job(result, attempt), fmt.Sprintf("what becomes of attempt %d of result %d", attempt, result))
+}
+
+// over refuses a report of an attempt before the present one, or of a result
+// that has ended.
+func over(result int64, attempt int) error {
+	return &pipeline.Error{Kind: pipeline.Forbidden, Reason: fmt.Sprintf("attempt %d of result %d is over: nothing more is taken from it", attempt, result)}
+}
+
+// progressed stores the epochs that a training reports.
 func (s *Service) progressed(ctx context.Context, e event.Event) (*event.Event, error) {
 	var p pipeline.Progress
 	if err := eventing.Data(e, &p); err != nil {
 		return nil, err
 	}
+	if err := due(ctx, p.Result, p.Attempt); err != nil {
+		return nil, err
+	}
 	err := s.Store.Do(ctx, func(tx *registry.Tx) error {
 		r, current, err := currentAttempt(tx, p.Result, p.Attempt)
-		if err != nil || !current {
+		if err == nil && !current {
+			err = over(p.Result, p.Attempt)
+		}
+		if err != nil {
 			return err
 		}
 		added, err := tx.AppendEpochs(r.ID, r.Attempt, p.Epochs)
@@ -81,10 +99,13 @@ func (s *Service) finished(ctx context.Context, e event.Event) (*event.Event, er
 	if err := eventing.Data(e, &o); err != nil {
 		return nil, err
 	}
+	if err := due(ctx, o.Result, o.Attempt); err != nil {
+		return nil, err
+	}
 	key := pipeline.ResultArtifact(o.Result, o.Attempt)
 	formats, err := s.stored(ctx, o, key)
 	if pipeline.KindOf(err) == pipeline.NotFound { // the result was deleted meanwhile
-		return nil, nil
+		return nil, over(o.Result, o.Attempt)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("end result %d: %w", o.Result, err)
@@ -105,15 +126,19 @@ func (s *Service) failed(ctx context.Context, e event.Event) (*event.Event, erro
 	if err := eventing.Data(e, &o); err != nil {
 		return nil, err
 	}
+	if err := due(ctx, o.Result, o.Attempt); err != nil {
+		return nil, err
+	}
 	return nil, s.conclude(ctx, o, func(r *pipeline.Result) {
 		fail(r, &pipeline.Error{Reason: o.Reason, Hint: o.Hint})
 	})
 }
 
 // conclude takes over what the training knows and lets last set the state. A
-// training that failed early reports less than is known already.
+// training that failed early reports less than is known already. An outcome that
+// comes again, because its answer was lost, changes nothing.
 func (s *Service) conclude(ctx context.Context, o pipeline.Outcome, last func(*pipeline.Result)) error {
-	err := s.changeAttempt(ctx, o.Result, o.Attempt, func(r *pipeline.Result) {
+	change := func(r *pipeline.Result) {
 		r.Engine, r.EngineReason, r.Seconds = o.Engine, o.EngineReason, o.Seconds
 		r.Split, r.Confusion, r.Unsound = o.Split, o.Confusion, o.Unsound
 		r.Serving = o.Serving
@@ -128,11 +153,34 @@ func (s *Service) conclude(ctx context.Context, o pipeline.Outcome, last func(*p
 		r.Lineage = o.Lineage
 		r.Lineage.SourceHash, r.Lineage.ModelVersion, r.Lineage.Seed = known.SourceHash, known.ModelVersion, known.Seed
 		last(r)
+	}
+	err := s.Store.Do(ctx, func(tx *registry.Tx) error {
+		r, current, err := currentAttempt(tx, o.Result, o.Attempt)
+		if err != nil {
+			return err
+		}
+		if !current {
+			return again(r, o, change)
+		}
+		change(&r)
+		r.Cut = false
+		_, err = save(tx, &r)
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("end result %d: %w", o.Result, err)
 	}
 	return nil
+}
+
+// again is nil where an attempt that is over ended as its outcome says.
+func again(r pipeline.Result, o pipeline.Outcome, change func(*pipeline.Result)) error {
+	said := r
+	change(&said)
+	if r.ID == o.Result && r.Attempt == o.Attempt && r.Status == said.Status && r.Reason == said.Reason {
+		return nil
+	}
+	return over(o.Result, o.Attempt)
 }
 
 // Ended records the end of a training process. One that reported its outcome

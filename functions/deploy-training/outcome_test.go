@@ -73,8 +73,8 @@ func TestWhatEndedIsNotHeardAgain(t *testing.T) {
 	r := training(t)
 	r.stored(t, 1, 1)
 	r.finish(t, 1)
-	r.deliver(t, eventing.TrainingFailed, 1, pipeline.Outcome{Result: 1, Attempt: 1, Reason: "late"})
-	r.progress(t, 1, 1, 1)
+	r.tooLate(t, eventing.TrainingFailed, 1, pipeline.Outcome{Result: 1, Attempt: 1, Reason: "late"})
+	r.tooLate(t, eventing.TrainingProgressed, 1, pipeline.Progress{Result: 1, Attempt: 1, Epochs: []pipeline.Epoch{{Epoch: 1}}})
 	r.Ended(t.Context(), platform.Ended{Name: "train-1-1", Result: 1, Attempt: 1, Reason: "exit code 1", Log: "bye\n"})
 	r.jobs.vanish("train-1-1")
 	if got := r.result(t, 1); got.Status != pipeline.ResultFinished || got.Reason != "" {
@@ -83,7 +83,7 @@ func TestWhatEndedIsNotHeardAgain(t *testing.T) {
 	if _, log := r.call(t, "GET", "/results/1/logs", nil); string(log) != "bye\n" {
 		t.Errorf("the log is %q", log)
 	}
-	r.deliver(t, eventing.TrainingFinished, 9, pipeline.Outcome{Result: 9, Attempt: 1, Artifact: "results/9/attempt-1"})
+	r.tooLate(t, eventing.TrainingFinished, 9, pipeline.Outcome{Result: 9, Attempt: 1, Artifact: "results/9/attempt-1"})
 }
 
 // Between the outcome and the end of its process a result has the log of that
@@ -115,9 +115,9 @@ func TestStaleAttemptIsNotHeard(t *testing.T) {
 	r.Ended(t.Context(), platform.Ended{Name: "train-1-1", Result: 1, Attempt: 1, Reason: "killed"})
 	r.jobs.vanish("train-1-1")
 	want[pipeline.Result](t, r, http.StatusOK, "POST", "/results/1/retry", nil)
-	r.progress(t, 1, 1, 1)
+	r.tooLate(t, eventing.TrainingProgressed, 1, pipeline.Progress{Result: 1, Attempt: 1, Epochs: []pipeline.Epoch{{Epoch: 1}}})
 	r.stored(t, 1, 1)
-	r.finish(t, 1)
+	r.tooLate(t, eventing.TrainingFinished, 1, pipeline.Outcome{Result: 1, Attempt: 1, Artifact: pipeline.ResultArtifact(1, 1)})
 	if got := r.result(t, 1); got.Status != pipeline.ResultScheduled || got.Attempt != 2 || got.EpochsDone != 0 {
 		t.Errorf("got %+v", got)
 	}

@@ -73,6 +73,10 @@ func compare(tx *registry.Tx, names []string) (active []pipeline.Result, surplus
 	return active, surplus, nil
 }
 
+// leaveTime is how long a training process may take to leave after it has
+// reported its outcome. One that stays holds a place that others wait for.
+const leaveTime = 2 * time.Minute
+
 // desired reports whether a Job may go on. That of a result which ended by
 // itself is about to leave on its own.
 func desired(tx *registry.Tx, name string) (bool, error) {
@@ -83,6 +87,9 @@ func desired(tx *registry.Tx, name string) (bool, error) {
 	r, err := tx.Result(id)
 	if pipeline.KindOf(err) == pipeline.NotFound {
 		return false, nil
+	}
+	if r.Status.Ended() && r.Finished != nil && time.Since(*r.Finished) > leaveTime {
+		return false, err
 	}
 	return r.Attempt == attempt && r.Status != pipeline.ResultStopped, err
 }

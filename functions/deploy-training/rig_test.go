@@ -12,14 +12,17 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/eventing/guard"
 	"github.com/kafkaml/kafkaml/shared/artifact"
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/framework/keras/kerasmodel"
+	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
 	"github.com/kafkaml/kafkaml/shared/registry"
@@ -128,8 +131,8 @@ func rigOn(t *testing.T, database string, jobs *recorder) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := NewService(Deps{Store: store, Artifacts: artifacts, Jobs: jobs, Kinds: framework.Kinds{kerasmodel.Kind()}, Log: quiet, Env: []string{"A=1"}})
-	server := httptest.NewServer(door.Handler(s.Function(), store, quiet))
+	s := NewService(Deps{Store: store, Artifacts: artifacts, Jobs: jobs, Kinds: framework.Kinds{kerasmodel.Kind()}, Log: quiet, Env: []string{"A=1"}, Signer: signer})
+	server := httptest.NewServer(guarded(door.New(s.Function(), door.Config{Store: store, Log: quiet, Verifier: signer})))
 	t.Cleanup(func() {
 		server.Close()
 		if err := artifacts.Close(); err != nil {
@@ -202,15 +205,67 @@ func (r *rig) arrives(t *testing.T, d pipeline.Datasource) {
 	r.deliver(t, eventing.DatasourceReceived, d.ID, d)
 }
 
-// deliver sends an event to the event door and wants it taken.
-func (r *rig) deliver(t *testing.T, typ string, id int64, data any) {
+// signer is the installation's.
+var signer = identity.NewSigner([]byte("of all rigs, which may share one"))
+
+// guarded is a door behind the guard of a machine, which knows the signer.
+func guarded(door http.Handler) http.Handler {
+	g, err := guard.Settings{}.Open()
+	if err != nil {
+		panic(err)
+	}
+	g.Trust(signer)
+	return g.Wrap(door)
+}
+
+// dueFrom is from whom a fact is due.
+func dueFrom(t *testing.T, typ string, data any) string {
+	t.Helper()
+	if typ == eventing.DatasourceReceived {
+		return identity.Step(pipeline.StepControlLog)
+	}
+	var of struct {
+		Result  int64
+		Attempt int
+	}
+	text, err := json.Marshal(data)
+	if err == nil {
+		err = json.Unmarshal(text, &of)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return identity.Job(of.Result, of.Attempt)
+}
+
+// fact sends an event to the event door, as its sender where it has a name.
+func (r *rig) fact(t *testing.T, sender, typ string, id int64, data any) (int, string) {
 	t.Helper()
 	req, err := eventing.NewRequest(t.Context(), r.url, eventing.New(typ, "/test", fmt.Sprint(id), data))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if status, body := do(t, req); status/100 != 2 {
+	if sender != "" {
+		req.Header.Set("Authorization", "Bearer "+signer.Token(sender, 0))
+	}
+	status, body := do(t, req)
+	return status, string(body)
+}
+
+// deliver sends an event to the event door, as who is due, and wants it taken.
+func (r *rig) deliver(t *testing.T, typ string, id int64, data any) {
+	t.Helper()
+	if status, body := r.fact(t, dueFrom(t, typ, data), typ, id, data); status/100 != 2 {
 		t.Fatalf("%s: status %d: %s", typ, status, body)
+	}
+}
+
+// tooLate sends an event as who is due, and wants it refused since the attempt
+// is over.
+func (r *rig) tooLate(t *testing.T, typ string, id int64, data any) {
+	t.Helper()
+	if status, body := r.fact(t, dueFrom(t, typ, data), typ, id, data); status != http.StatusForbidden || !strings.Contains(body, "is over") {
+		t.Errorf("%s: status %d: %s", typ, status, body)
 	}
 }
 

@@ -46,7 +46,7 @@ type Config struct {
 
 // ConfigFromEnv reads KAFKAML_JOB (a pipeline.TrainingJob as JSON) or the file
 // that KAFKAML_JOB_FILE names, ARTIFACT_URL, the KAFKA_ and the SCHEMA_REGISTRY_
-// variables, VOCABULARY_MAX, K_SINK and K_CE_OVERRIDES.
+// variables, VOCABULARY_MAX, K_SINK, K_CE_OVERRIDES and KAFKAML_JOB_TOKEN.
 func ConfigFromEnv(getenv func(string) string, frameworks framework.Frameworks, log *slog.Logger) (Config, error) {
 	c := Config{Frameworks: frameworks, Artifacts: getenv("ARTIFACT_URL"), Log: log}
 	if err := c.readJob(getenv); err != nil {
@@ -58,6 +58,9 @@ func ConfigFromEnv(getenv func(string) string, frameworks framework.Frameworks, 
 	var err error
 	if c.Emitter, err = eventing.EmitterFromEnv(getenv, nil); err != nil {
 		return c, err
+	}
+	if token := getenv(platform.TokenVariable); token != "" {
+		c.Emitter = c.Emitter.As(func() string { return token })
 	}
 	if c.Schemas, err = schemas.FromEnv(getenv); err != nil {
 		return c, err

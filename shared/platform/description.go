@@ -19,6 +19,8 @@ const (
 	JobVariable     = "KAFKAML_JOB"
 	PredictVariable = "KAFKAML_PREDICT"
 	FileSuffix      = "_FILE"
+	// TokenVariable holds the bearer token of a training's reports.
+	TokenVariable = "KAFKAML_JOB_TOKEN" // #nosec G101 -- the name of it
 )
 
 // BrokersVariable tells a process where the brokers say that they serve, host:port
