@@ -39,6 +39,15 @@ bench: build kafka schemas mnist ## one table: kafkaml against Keras and plain P
 	@$(FETCH) bench
 	go run ./test/bench $(ARGS)
 
+fault: build kafka ## one thing after another goes wrong, three times each, under load: lost, came twice, recovered after
+	KAFKAML_LONG=1 go test -count=1 -v -timeout 60m -run 'TestFaults$$' $(ARGS) ./test/e2e
+
+soak: build kafka ## an hour of predictions at half of the highest rate, with a rebalance, a death of the broker and an update
+	KAFKAML_SOAK=$${KAFKAML_SOAK:-1h} go test -count=1 -v -timeout 120m -run 'TestFaults$$' $(ARGS) ./test/e2e
+
+attack: build kafka ## what outsiders, people with an account and pasted models try: attack, held by
+	go test -count=1 -timeout 60m -json -run TestAttack $(ARGS) ./... | go run ./test/attack
+
 images: build ## the four images as OCI tars, without a container engine
 	manifests/images/build.sh $(TOOLCHAIN)/images bin $(TOOLCHAIN) e2e
 
@@ -82,4 +91,4 @@ clean: ## remove what was built here; the toolchain's cache stays
 	rm -rf bin ui/dist/assets ui/node_modules
 
 FORCE:
-.PHONY: help cases images e2e manifests run test test-go demo bench build tensorflow onnx kafka schemas clients mnist tabular ui test-ui lint format clean FORCE
+.PHONY: help cases fault soak attack images e2e manifests run test test-go demo bench build tensorflow onnx kafka schemas clients mnist tabular ui test-ui lint format clean FORCE

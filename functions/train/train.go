@@ -149,7 +149,11 @@ func attempt(ctx context.Context, c Config, r *reporter) (o pipeline.Outcome, er
 		return o, &pipeline.Error{Op: "train", Kind: pipeline.Unavailable, Reason: "no scratch folder: " + err.Error(), Hint: "free disk space or set TMPDIR", Err: err}
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	store, err := artifact.Open(ctx, c.Artifacts)
+	var store *artifact.Store
+	err = patiently(ctx, c.Log, func(ctx context.Context) (err error) {
+		store, err = artifact.Open(ctx, c.Artifacts)
+		return err
+	})
 	if err != nil {
 		return o, err
 	}

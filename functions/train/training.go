@@ -76,7 +76,9 @@ func (t *training) prepare(ctx context.Context) error {
 // open fetches the exported model and loads it.
 func (t *training) open(ctx context.Context, d *features.Decoder) error {
 	dir := filepath.Join(t.scratch, "exported")
-	err := t.framework.Kind().Bundle.Exported.Get(ctx, t.store, t.Job.Artifact, dir)
+	err := patiently(ctx, t.Log, func(ctx context.Context) error {
+		return t.framework.Kind().Bundle.Exported.Get(ctx, t.store, t.Job.Artifact, dir)
+	})
 	if err != nil {
 		return err
 	}
@@ -223,7 +225,8 @@ func (t *training) save(ctx context.Context) (err error) {
 		return op("look at the trained weights", err)
 	}
 	dir := filepath.Join(t.scratch, "trained")
-	if err := os.Mkdir(dir, 0o700); err != nil {
+	err = os.Mkdir(dir, 0o700)
+	if err != nil {
 		return op("save the trained model", err)
 	}
 	if err := t.trainer.Save(dir); err != nil {
@@ -232,7 +235,10 @@ func (t *training) save(ctx context.Context) (err error) {
 	if err := t.chooseServing(ctx, dir); err != nil {
 		return err
 	}
-	if err := t.framework.Kind().Bundle.Trained.Put(ctx, t.store, t.Job.Output, dir); err != nil {
+	err = patiently(ctx, t.Log, func(ctx context.Context) error {
+		return t.framework.Kind().Bundle.Trained.Put(ctx, t.store, t.Job.Output, dir)
+	})
+	if err != nil {
 		return err
 	}
 	t.outcome.Artifact = t.Job.Output

@@ -70,8 +70,12 @@ func Open(ctx context.Context, address string) (*Store, error) {
 			WithHint("set ARTIFACT_URL, for example to file:///var/lib/kafkaml/artifacts")
 	}
 	if err != nil {
+		kind := pipeline.Unavailable
+		if errors.Is(err, errRefused) {
+			kind = pipeline.Invalid
+		}
 		return nil, &pipeline.Error{
-			Op: "open artifacts", Kind: pipeline.Unavailable, Field: "artifacts", Err: err,
+			Op: "open artifacts", Kind: kind, Field: "artifacts", Err: err,
 			Reason: fmt.Sprintf("%s cannot be opened: %v", s.where, err), Hint: "check ARTIFACT_URL",
 		}
 	}

@@ -253,7 +253,7 @@ func TestRefusedStores(t *testing.T) {
 		"no URL":         {"s3://%zz", pipeline.Invalid, "cannot be read"},
 		"relative path":  {"file://artifacts", pipeline.Unavailable, "slash"},
 		"under a file":   {"file://" + file + "/x", pipeline.Unavailable, "file"},
-		"no such bucket": {strings.Replace(bucket, "models", "other", 1), pipeline.Unavailable, "s3://other"},
+		"no such bucket": {strings.Replace(bucket, "models", "other", 1), pipeline.Invalid, "s3://other"},
 		"no such server": {"s3://models?endpoint=http://127.0.0.1:1&region=us-east-1&use_path_style=true", pipeline.Unavailable, "s3://models"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -29,6 +29,9 @@ const partSize = 8 << 20
 // calls tries again later.
 const attempts = 3
 
+// errRefused marks the answer of a store that will not change by itself.
+var errRefused = errors.New("the store refuses")
+
 // bucket keeps blobs in a bucket of S3. A blob is there once its last part is
 // acknowledged, so that one which was begun and not ended is not seen.
 type bucket struct {
@@ -72,7 +75,10 @@ func openBucket(ctx context.Context, u *url.URL) (blobs, error) {
 	b := bucket{client, u.Host, q.Get("prefix"), transport}
 	found, err := client.BucketExists(ctx, b.name)
 	if err == nil && !found {
-		err = errors.New("there is no such bucket")
+		err = fmt.Errorf("there is no such bucket: %w", errRefused)
+	}
+	if minio.ToErrorResponse(err).StatusCode == http.StatusForbidden {
+		err = errors.Join(err, errRefused)
 	}
 	if err != nil {
 		return nil, errors.Join(err, b.close())

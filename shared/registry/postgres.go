@@ -102,10 +102,12 @@ func (db *postgresDB) rebind(statement string) string {
 func (db *postgresDB) close() error { return db.pool.Close() }
 
 // retry: serialization_failure and deadlock_detected, of which the server says
-// that the transaction left nothing behind.
+// that the transaction left nothing behind, and a connection that had ended
+// before anything was sent by it.
 func (db *postgresDB) retry(err error) bool {
 	var e *pgconn.PgError
-	return errors.As(err, &e) && (e.Code == "40001" || e.Code == "40P01")
+	var unreachable *pgconn.ConnectError
+	return errors.As(err, &e) && (e.Code == "40001" || e.Code == "40P01") || pgconn.SafeToRetry(err) && !errors.As(err, &unreachable)
 }
 
 func (db *postgresDB) explain(err error) error {
@@ -149,5 +151,5 @@ func isCut(err error) bool {
 		return false
 	}
 	var broken net.Error
-	return errors.As(err, &broken) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, driver.ErrBadConn)
+	return errors.As(err, &broken) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, driver.ErrBadConn) || pgconn.SafeToRetry(err)
 }

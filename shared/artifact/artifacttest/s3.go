@@ -20,19 +20,33 @@ import (
 
 const gateway = "github.com/versity/versitygw"
 
-// S3 starts a server with an empty bucket for the length of a test and gives
-// the URL that artifact.Open takes. It sets the AWS variables of the
-// environment, so the test cannot run in parallel with others.
+// S3 is Serve for a test that opens the bucket itself: it sets the AWS variables
+// of the environment, so the test cannot run in parallel with others.
 func S3(t testing.TB) (url string) {
 	t.Helper()
-	t.Setenv("AWS_ACCESS_KEY_ID", "test")
-	t.Setenv("AWS_SECRET_ACCESS_KEY", "test-secret")
-	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	for name, value := range Keys {
+		t.Setenv(name, value)
+	}
+	return URL(Serve(t))
+}
+
+// Keys are the variables by which a process may use a server.
+var Keys = map[string]string{"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test-secret", "AWS_EC2_METADATA_DISABLED": "true"}
+
+// URL is what artifact.Open takes of a server's address, or of a proxy before it.
+func URL(address string) string {
+	return fmt.Sprintf("s3://models?endpoint=http://%s&region=us-east-1&use_path_style=true", address)
+}
+
+// Serve starts a server with an empty bucket for the length of a test and gives
+// its address.
+func Serve(t testing.TB) (address string) {
+	t.Helper()
 	folder := t.TempDir() // a bucket is a folder in it
 	if err := os.Mkdir(filepath.Join(folder, "models"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	address := freeAddress(t)
+	address = freeAddress(t)
 	server := exec.Command(program(t), "--quiet", "--access", "test", "--secret", "test-secret", "--port", address,
 		"posix", folder)
 	server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -48,7 +62,7 @@ func S3(t testing.TB) (url string) {
 	if err := answers(t.Context(), "http://"+address); err != nil {
 		t.Fatalf("%v\n%s", err, said.String())
 	}
-	return fmt.Sprintf("s3://models?endpoint=http://%s&region=us-east-1&use_path_style=true", address)
+	return address
 }
 
 // answers waits until something speaks HTTP at url.

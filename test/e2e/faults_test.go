@@ -1,0 +1,392 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/kafkaml/kafkaml/client"
+	"github.com/kafkaml/kafkaml/shared/artifact/artifacttest"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/registry/registrytest"
+	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
+)
+
+// fault is something that goes wrong, and right again.
+type fault struct {
+	name   string
+	short  bool // also where little time is to be taken
+	strike func(w *world)
+}
+
+// world is a kafkaml on Apache Kafka, PostgreSQL and S3, the last two behind
+// proxies, with an inference of each delivery under load.
+type world struct {
+	*machine
+	c         *stream.Cluster
+	database  *proxy
+	store     *proxy
+	direct    *flow
+	source    *flow
+	trained   pipeline.Result
+	another   pipeline.Result // of the same model
+	outage    time.Duration   // how long something is gone
+	duplicate int             // of commands: effects that came twice
+}
+
+// report is a line of the table.
+type report struct {
+	fault                           string
+	times, records, lost, duplicate int
+	silent                          time.Duration // the longest time without a prediction
+}
+
+// TestFaults lets one thing after another go wrong while records are predicted,
+// and counts what was lost, what came twice, and how long nothing came. With
+// KAFKAML_LONG=1 each of them goes wrong three times, and more of them do. Before
+// that comes a soak, or with KAFKAML_SOAK that alone, for so long.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	times := 1
+	if os.Getenv("KAFKAML_LONG") != "" {
+		times, w.outage = 3, 30*time.Second
+	}
+	load, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	for _, f := range []*flow{w.direct, w.source} {
+		running.Go(func() { f.run(load) })
+	}
+	defer running.Wait()
+	defer stop()
+
+	lasts := 10 * time.Second
+	if text := os.Getenv(soakFor); text != "" {
+		var err error
+		if lasts, err = time.ParseDuration(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.soak(lasts)
+	if os.Getenv(soakFor) != "" {
+		return
+	}
+	var table []report
+	for _, f := range faults {
+		if times == 1 && !f.short {
+			continue
+		}
+		table = append(table, w.let(f, times))
+	}
+	t.Log("\n" + tableOf(table))
+}
+
+// let lets a fault happen so many times.
+func (w *world) let(f fault, times int) report {
+	w.t.Helper()
+	r := report{fault: f.name}
+	for range times {
+		w.t.Logf("%s %s", time.Now().Format(time.TimeOnly), f.name)
+		_, _, before := w.settle()
+		w.duplicate = 0
+		w.direct.silence()
+		w.source.silence()
+		f.strike(w)
+		records, lost, again := w.settle()
+		r.silent = max(r.silent, w.direct.silence(), w.source.silence())
+		r.times++
+		r.records, r.lost, r.duplicate = records, r.lost+lost, r.duplicate+again-before+w.duplicate
+	}
+	if r.lost > 0 {
+		w.t.Errorf("%s: %d records are lost", f.name, r.lost)
+	}
+	return r
+}
+
+// settle waits for the predictions of both flows.
+func (w *world) settle() (records, lost, again int) {
+	w.t.Helper()
+	for _, f := range []*flow{w.direct, w.source} {
+		n, l, a := f.settle()
+		records, lost, again = records+n, lost+l, again+a
+	}
+	return records, lost, again
+}
+
+func tableOf(all []report) string {
+	var text strings.Builder
+	text.WriteString("| fault | times | lost | came twice, by their id | longest without a prediction |\n|---|---|---|---|---|\n")
+	for _, r := range all {
+		fmt.Fprintf(&text, "| %s | %d | %d of %d | %d | %.1f s |\n", r.fault, r.times, r.lost, r.records, r.duplicate, r.silent.Seconds())
+	}
+	return text.String()
+}
+
+// newWorld starts everything and trains the model that is served.
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	at, err := url.Parse(registrytest.Postgres(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{database: newProxy(t, at.Host), store: newProxy(t, artifacttest.Serve(t)), outage: 4 * time.Second}
+	at.Host = w.database.Listen
+	var env []string
+	for name, value := range maps.All(artifacttest.Keys) {
+		env = append(env, name+"="+value)
+	}
+	w.machine = newMachine(t, env, "--broker", "kafka", "--database", at.String(), "--artifacts", artifacttest.URL(w.store.Listen))
+	w.c = w.dial()
+	w.model("small", "small.py")
+	w.kafkaml("configurations", "create", "--name", "one", "--models", "small")
+	deployment := w.created(deploySmall...)
+	w.kafkaml("stream", "send", w.pointsFile(2200), "--label", "class", "--format", "RAW", "--topic", "points", "--deployment", deployment)
+	w.trained = w.finished(deployment, 1)[0]
+	w.another = w.trainAnother()
+	w.direct = newFlow(t, w.machine, w.c, w.trained, pipeline.Direct)
+	w.source = newFlow(t, w.machine, w.c, w.trained, pipeline.Source)
+	return w
+}
+
+// faults are what goes wrong, one after the other.
+var faults = []fault{
+	{"a replica: kill -9", true, func(w *world) { w.toOne(predictor, syscall.SIGKILL) }},
+	{"a replica: stopped, and on again", false, func(w *world) {
+		c := w.toOne(predictor, syscall.SIGSTOP)
+		time.Sleep(w.outage) // the fault lasts so long
+		terminate(c.pid, syscall.SIGCONT)
+	}},
+	{"the broker: kill -9", true, func(w *world) { w.brokerAgain(w.t, w.toOne(apacheJava, syscall.SIGKILL)) }},
+	{"the broker: stopped, and on again", false, func(w *world) {
+		c := w.toOne(apacheJava, syscall.SIGSTOP)
+		time.Sleep(w.outage) // the fault lasts so long
+		terminate(c.pid, syscall.SIGCONT)
+	}},
+	{"the host: kill -9", false, func(w *world) { w.kill(); w.start() }},
+	{"the host in the middle of commands: kill -9", false, func(w *world) { w.commandsWhile(func() { w.kill(); w.start() }) }},
+	{"the database gone in the middle of commands", true, func(w *world) { w.commandsWhile(func() { w.database.cutFor(w.outage) }) }},
+	{"the database slow", false, func(w *world) {
+		w.commandsWhile(func() { w.database.slowFor(w.outage, 100*time.Millisecond) })
+	}},
+	{"the database gone in a training", false, func(w *world) { w.trainingWhile(func() { w.database.cutFor(w.outage) }) }},
+	{"the store gone in a training", true, func(w *world) { w.trainingWhile(func() { w.store.cutFor(w.outage) }) }},
+	{"the store slow in a training", false, func(w *world) {
+		w.trainingWhile(func() { w.store.slowFor(w.outage, 300*time.Millisecond) })
+	}},
+	{"a training: kill -9", false, func(w *world) { w.trainingWhile(func() { w.toOne(trainer, syscall.SIGKILL) }) }},
+	{"the broker in a training: kill -9", false, func(w *world) {
+		w.trainingWhile(func() { w.brokerAgain(w.t, w.toOne(apacheJava, syscall.SIGKILL)) })
+	}},
+	{"the worker that reads sources: kill -9", false, func(w *world) {
+		w.commandsWhile(func() { w.toOne(zygote, syscall.SIGKILL) })
+	}},
+	{"replicas from 2 to 1 to 3 to 2", false, func(w *world) {
+		for _, n := range []string{"1", "3", "2"} {
+			for _, f := range []*flow{w.direct, w.source} {
+				w.kafkaml("inferences", "scale", fmt.Sprint(f.inference.ID), n)
+			}
+			time.Sleep(w.outage / 4) // while records are predicted
+		}
+	}},
+	{"50 records that cannot be read between good ones", true, poison},
+	{"an input topic deleted and made anew", false, anew},
+	{"the control message again, 10,000 times", false, flood},
+	{"200 deployments at once", false, crowd},
+}
+
+// toOne sends a signal to a process of a kind.
+func (w *world) toOne(kind string, signal syscall.Signal) child {
+	w.t.Helper()
+	c := w.one(kind)
+	terminate(c.pid, signal)
+	return c
+}
+
+// poison sends records that no model reads, and wants each as a dead letter. The
+// topic is one of its own, so that every record of the flows has its prediction.
+func poison(w *world) {
+	w.t.Helper()
+	const bad = 50
+	in := fmt.Sprintf("poison-%d", time.Now().UnixNano())
+	id := w.created("inferences", "create", "--result", fmt.Sprint(w.trained.ID), "--delivery", string(pipeline.Direct),
+		"--input-topic", in, "--output-topic", in+"-out", "--watch")
+	i := jsonOf[pipeline.Inference](w.machine, "inferences", "show", id)
+	samples, _ := points(bad)
+	var records []stream.Record
+	for _, s := range samples {
+		records = append(records, stream.Record{Value: []byte(undecodable)}, stream.Record{Value: floats(s)})
+	}
+	send(w.t, w.c, in, 0, records...)
+	w.duplicate += everyRecord(w.t, w.c, i.ID, in, i.OutputTopic)
+	within(w.t, waitTime, "the dead letters", func() (string, bool) {
+		_, next, err := w.c.Offsets(w.t.Context(), i.DeadLetter)
+		return fmt.Sprint(next, err), err == nil && total(next) >= bad
+	})
+	w.kafkaml("inferences", "delete", id)
+}
+
+// anew deletes an input topic, makes it again, and wants the records of both
+// predicted.
+func anew(w *world) {
+	w.t.Helper()
+	in := fmt.Sprintf("anew-%d", time.Now().UnixNano())
+	id := w.created("inferences", "create", "--result", fmt.Sprint(w.trained.ID), "--delivery", string(pipeline.Direct),
+		"--input-topic", in, "--output-topic", in+"-out", "--watch")
+	i := jsonOf[pipeline.Inference](w.machine, "inferences", "show", id)
+	samples, _ := points(30)
+	var records []stream.Record
+	for _, s := range samples {
+		records = append(records, stream.Record{Value: floats(s)})
+	}
+	send(w.t, w.c, in, 0, records...)
+	everyRecord(w.t, w.c, i.ID, in, i.OutputTopic)
+	partitions, err := w.c.Partitions(w.t.Context(), in)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	streamtest.Anew(w.t, w.c, in, partitions)
+	send(w.t, w.c, in, 0, records[:20]...)
+	within(w.t, waitTime, "the predictions of the new topic", func() (string, bool) {
+		_, next, err := w.c.Offsets(w.t.Context(), i.OutputTopic)
+		return fmt.Sprint(next, err), err == nil && total(next) >= 50
+	})
+	w.kafkaml("inferences", "delete", id)
+}
+
+// commandsWhile sends commands, each one again under its id until it is answered,
+// while something goes wrong, and wants each to have had one effect.
+func (w *world) commandsWhile(strike func()) {
+	w.t.Helper()
+	before := w.deployments()
+	const commands = 20
+	form := pipeline.DeploymentForm{Configuration: w.trained.Configuration, BatchSize: 10}
+	answers := map[string]bool{}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range commands {
+			m := w.client().CreateDeployment(form)
+			m.ID = uuid.NewString()
+			for range 2 {
+				within(w.t, waitTime, "an answer to a command", func() (string, bool) {
+					e, err := w.client().Send(w.t.Context(), m)
+					if err == nil {
+						answers[e.Subject()] = true
+					} else if pipeline.KindOf(err) != pipeline.Unavailable {
+						w.t.Errorf("a command that may be sent again is answered with %v", err)
+					}
+					return fmt.Sprint(err), err == nil
+				})
+			}
+		}
+	}()
+	strike()
+	<-done
+	if made := w.deployments() - before; made != commands || len(answers) != commands {
+		w.t.Errorf("%d commands made %d deployments and told of %d", commands, made, len(answers))
+		w.duplicate += max(0, made-commands)
+	}
+}
+
+// deployments counts those that there are.
+func (w *world) deployments() (n int) {
+	w.t.Helper()
+	for _, err := range w.client().Deployments().All(w.t.Context(), client.Query{}) {
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		n++
+	}
+	return n
+}
+
+// crowd makes 200 deployments and sends each the stream that is there; all of
+// them train, and few of them at a time.
+func crowd(w *world) {
+	w.t.Helper()
+	const many = 200
+	form := pipeline.DeploymentForm{Configuration: w.trained.Configuration, BatchSize: 100}
+	var ids []string
+	for range many {
+		e, err := w.client().Send(w.t.Context(), w.client().CreateDeployment(form))
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		ids = append(ids, e.Subject())
+	}
+	for _, id := range ids {
+		deployment, err := strconv.ParseInt(id, 10, 64)
+		if err == nil {
+			_, err = w.client().Send(w.t.Context(), w.client().ResendDatasource(1, deployment))
+		}
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	if n := len(w.children(trainer)); n > 8 {
+		w.t.Errorf("%d trainings run at once", n)
+	}
+	for _, id := range ids {
+		w.finished(id, 1)
+	}
+}
+
+// flood sends the control message of a training again, 10,000 times, and wants it
+// to have trained once.
+func flood(w *world) {
+	w.t.Helper()
+	const topic, times = "KAFKA_ML_CONTROL_TOPIC", 10_000
+	deployment := w.created(deploySmall...)
+	w.kafkaml("datasources", "resend", "1", "--deployment", deployment)
+	result := w.finished(deployment, 1)[0]
+	all := read(w.t, w.c, topic)
+	last := all[len(all)-1]
+	for range times / 1000 {
+		var copies []stream.Record
+		for range 1000 {
+			copies = append(copies, stream.Record{Key: last.Key, Value: last.Value, Headers: last.Headers})
+		}
+		send(w.t, w.c, topic, last.Partition, copies...)
+	}
+	ends := count(w.t, w.c, topic)
+	within(w.t, 4*waitTime, "the control messages are read", func() (string, bool) {
+		committed, err := w.c.Committed(w.t.Context(), "kafkaml-control-log", topic)
+		return fmt.Sprintf("%v of %v %v", committed, ends, err), err == nil && maps.Equal(committed, ends)
+	})
+	if after := w.finished(deployment, 1)[0]; after.ID != result.ID || after.Attempt != result.Attempt {
+		w.duplicate++
+		w.t.Errorf("result %d trained again: %+v", result.ID, after)
+	}
+}
+
+// trainingWhile trains while something goes wrong and wants the weights of a
+// training that nothing disturbed.
+func (w *world) trainingWhile(strike func()) {
+	w.t.Helper()
+	deployment := w.created(deploySmall...)
+	w.kafkaml("datasources", "resend", "1", "--deployment", deployment)
+	strike()
+	within(w.t, waitTime, "the training", func() (string, bool) {
+		all := w.results(deployment)
+		if len(all) == 1 && all[0].Status == pipeline.ResultFailed { // it was killed, and says so
+			w.t.Logf("result %d: %s", all[0].ID, all[0].Reason)
+			w.kafkaml("results", "retry", fmt.Sprint(all[0].ID))
+			return all[0].Reason, false
+		}
+		return statesOf(all), len(all) == 1 && all[0].Status == pipeline.ResultFinished
+	})
+	if r := w.results(deployment)[0]; r.Lineage.WeightsHash != w.trained.Lineage.WeightsHash {
+		w.t.Errorf("weights %s, those of the undisturbed training are %s", r.Lineage.WeightsHash, w.trained.Lineage.WeightsHash)
+	}
+}
