@@ -60,16 +60,18 @@ var mayImport = map[string][]string{
 	"eventing/api":                     {"shared/pipeline", "eventing", "eventing/schema"},
 	"eventing/sources":                 {"eventing"},
 	"eventing/validate":                {"shared/pipeline", "eventing", "eventing/schema"},
-	"eventing/door":                    {"shared/pipeline", "shared/identity", "shared/registry", "eventing", "eventing/api", "eventing/guard", "eventing/validate"},
+	"eventing/door":                    {"eventing/bounds", "shared/pipeline", "shared/identity", "shared/registry", "eventing", "eventing/api", "eventing/guard", "eventing/validate"},
 	"eventing/guard":                   {"shared/pipeline", "shared/identity", "eventing/api"},
+	"shared/fair":                      {"shared/pipeline"},
+	"eventing/bounds":                  {"shared/pipeline", "shared/identity"},
 	"client":                           {"shared/pipeline", "eventing"},
 	// A step imports no other step: steps meet in events and in the registry.
-	"functions/model-register":   {"shared/pipeline", "shared/registry", "shared/artifact", "shared/codec", "shared/framework", "shared/framework/keras/kerasmodel", "shared/framework/onnx/onnxmodel", "eventing", "eventing/api", "eventing/door"},
+	"functions/model-register":   {"shared/fair", "eventing/bounds", "shared/pipeline", "shared/registry", "shared/artifact", "shared/codec", "shared/framework", "shared/framework/keras/kerasmodel", "shared/framework/onnx/onnxmodel", "eventing", "eventing/api", "eventing/door"},
 	"functions/deploy-training":  {"shared/pipeline", "shared/identity", "shared/registry", "shared/artifact", "shared/framework", "shared/framework/onnx/onnxmodel", "shared/codec", "shared/features", "shared/platform", "eventing", "eventing/api", "eventing/door"},
 	"functions/control-log":      {"shared/pipeline", "shared/identity", "shared/registry", "shared/stream", "shared/stream/control", "eventing", "eventing/api", "eventing/door"},
 	"functions/deploy-inference": {"shared/pipeline", "shared/registry", "shared/codec", "shared/features", "shared/platform", "eventing", "eventing/api", "eventing/door"},
-	"functions/records":          {"shared/pipeline", "shared/registry", "shared/codec", "shared/features", "shared/inspect", "shared/schemas", "shared/datasets", "shared/identity", "shared/stream", "shared/stream/control", "shared/stream/files", "eventing/api", "eventing/door"},
-	"functions/predict":          {"shared/pipeline", "shared/identity", "shared/artifact", "shared/codec", "shared/features", "shared/schemas", "shared/framework", "shared/platform", "shared/stream", "eventing", "eventing/api", "eventing/guard"},
+	"functions/records":          {"shared/fair", "eventing/bounds", "shared/pipeline", "shared/registry", "shared/codec", "shared/features", "shared/inspect", "shared/schemas", "shared/datasets", "shared/identity", "shared/stream", "shared/stream/control", "shared/stream/files", "eventing/api", "eventing/door"},
+	"functions/predict":          {"eventing/bounds", "shared/pipeline", "shared/identity", "shared/artifact", "shared/codec", "shared/features", "shared/schemas", "shared/framework", "shared/platform", "shared/stream", "eventing", "eventing/api", "eventing/guard"},
 	"functions/train":            {"shared/pipeline", "shared/artifact", "shared/codec", "shared/features", "shared/schemas", "shared/framework", "shared/platform", "shared/stream", "eventing"},
 }
 

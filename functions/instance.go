@@ -8,6 +8,7 @@ import (
 	"os"
 	"sync"
 
+	"github.com/kafkaml/kafkaml/eventing/bounds"
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -103,8 +104,12 @@ func (i *Instance) Ready(ctx context.Context) (bool, error) {
 // Alive reports that the process serves.
 func (i *Instance) Alive(context.Context) (bool, error) { return true, nil }
 
-// Handle serves one request.
+// Handle serves one request, whose client has to keep the pace.
 func (i *Instance) Handle(w http.ResponseWriter, r *http.Request) {
+	bounds.Walking.Wrap(http.HandlerFunc(i.handle)).ServeHTTP(w, r)
+}
+
+func (i *Instance) handle(w http.ResponseWriter, r *http.Request) {
 	host := i.current()
 	if host == nil {
 		door.Problem(w, &pipeline.Error{Kind: pipeline.Unavailable, Reason: "the function is starting or stopping"})

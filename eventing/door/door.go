@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/kafkaml/kafkaml/eventing/api"
+	"github.com/kafkaml/kafkaml/eventing/bounds"
 	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
@@ -95,7 +96,7 @@ func New(f Function, c Config) http.Handler {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	d := &door{Config: c, f: f, metrics: newMetrics(reg), streams: NewStreams(maxStreams)}
-	d.mux = d.uploads(d.limit(d.routes(promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))))
+	d.mux = d.named(d.uploads(d.limit(d.routes(promhttp.HandlerFor(reg, promhttp.HandlerOpts{})))))
 	return d
 }
 
@@ -143,10 +144,18 @@ func (d *door) uploads(next http.Handler) http.Handler {
 	return mux
 }
 
+// named tells what is done for a request on whose behalf that is.
+func (d *door) named(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, bounds.Named(r)) })
+}
+
+// bodies bounds the bodies that all doors of this process read at once.
+var bodies = bounds.NewMemory(128 << 20)
+
 // limit bounds the body and gives a command more time than the server's
 // write timeout, which func-go sets to 30 seconds.
 func (d *door) limit(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return bodies.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, d.MaxBody)
 		if r.Method != http.MethodGet {
 			c := http.NewResponseController(w)
@@ -156,5 +165,5 @@ func (d *door) limit(next http.Handler) http.Handler {
 			r = r.WithContext(ctx)
 		}
 		next.ServeHTTP(w, r)
-	})
+	}))
 }

@@ -31,7 +31,9 @@ func (d *door) postEvent(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		d.metrics.observe("", outcomeMalformed, start)
 		status := statusOf(err)
-		if status != http.StatusUnsupportedMediaType && status != http.StatusRequestEntityTooLarge {
+		switch status {
+		case http.StatusUnsupportedMediaType, http.StatusRequestEntityTooLarge, http.StatusRequestTimeout, http.StatusServiceUnavailable:
+		default:
 			status = http.StatusBadRequest
 		}
 		api.WriteProblem(w, status, err)

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/kafkaml/kafkaml/eventing/bounds"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -15,11 +17,14 @@ const (
 	slowClient = 10 * time.Second // a client that does not read for so long is dropped
 )
 
-// Streams serves Server-Sent Events: no more than a number of streams at once,
-// each of which ends when its server shuts down, which would otherwise wait for
-// it.
+// Streams serves Server-Sent Events: no more than a number of streams at once, and
+// of one client a quarter of it. Each ends when its server shuts down, which would
+// otherwise wait for it.
 type Streams struct {
-	slots   chan struct{} // a token for each open stream
+	most    int
+	mu      sync.Mutex
+	open    int
+	of      map[string][]*openStream // open ones, by client, the oldest first
 	ending  context.Context
 	end     context.CancelFunc
 	endOnce sync.Once
@@ -27,7 +32,7 @@ type Streams struct {
 
 // NewStreams allows so many streams at once.
 func NewStreams(most int) *Streams {
-	s := &Streams{slots: make(chan struct{}, most)}
+	s := &Streams{most: most, of: map[string][]*openStream{}}
 	s.ending, s.end = context.WithCancel(context.Background())
 	return s
 }
@@ -37,18 +42,17 @@ func NewStreams(most int) *Streams {
 // The position is sent first, so that a client that is cut off at once resumes
 // there. The error is the one that follow gave before its context ended.
 func (s *Streams) Serve(w http.ResponseWriter, r *http.Request, position string, follow func(ctx context.Context, to *EventStream) error) error {
-	select {
-	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
-	default:
-		Problem(w, &pipeline.Error{Kind: pipeline.Unavailable, Reason: fmt.Sprintf("%d streams are open", cap(s.slots)), Hint: "close one"})
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	leave, ok := s.enter(bounds.Client(r), cancel)
+	if !ok {
+		Problem(w, &pipeline.Error{Kind: pipeline.Unavailable, Reason: fmt.Sprintf("%d streams are open", s.most), Hint: "close one"})
 		return nil
 	}
+	defer leave()
 	if server, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok {
 		s.endOnce.Do(func() { server.RegisterOnShutdown(s.end) })
 	}
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
 	defer context.AfterFunc(s.ending, cancel)()
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-cache")
@@ -69,6 +73,46 @@ func (s *Streams) Serve(w http.ResponseWriter, r *http.Request, position string,
 	}
 	return nil
 }
+
+// enter counts a stream of a client, which end ends, until leave is called. Of more
+// than each client may have, its oldest makes room: a page that is opened anew
+// comes in, whatever else its address has left open. It reports whether there is room.
+func (s *Streams) enter(client string, end context.CancelFunc) (leave func(), ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	own := s.of[client]
+	if len(own) > 0 && len(own) >= max(1, s.most/4) {
+		s.remove(client, own[0])
+		own[0].end()
+	}
+	if s.open >= s.most {
+		return nil, false
+	}
+	one := &openStream{end}
+	s.open++
+	s.of[client] = append(s.of[client], one)
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.remove(client, one)
+	}, true
+}
+
+// remove forgets a stream, unless that was done. The caller holds the lock.
+func (s *Streams) remove(client string, one *openStream) {
+	own := s.of[client]
+	at := slices.Index(own, one)
+	if at < 0 {
+		return
+	}
+	s.open--
+	if s.of[client] = slices.Delete(slices.Clone(own), at, at+1); len(own) == 1 {
+		delete(s.of, client)
+	}
+}
+
+// openStream is a stream by how it is ended.
+type openStream struct{ end context.CancelFunc }
 
 // EventStream is one open stream of Server-Sent Events. Its methods may be
 // called by several goroutines at once.

@@ -3,6 +3,8 @@ package door
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -50,10 +52,12 @@ func TestAQuietStreamIsKeptAlive(t *testing.T) {
 }
 
 func TestStreamsAreBounded(t *testing.T) {
-	s := NewStreams(1)
+	s, clients := NewStreams(1), 0
 	serve := func(follow func(context.Context, *EventStream) error) (*deadlines, error) {
-		w := &deadlines{ResponseRecorder: httptest.NewRecorder()}
-		return w, s.Serve(w, httptest.NewRequest(http.MethodGet, "/", nil), "0", follow)
+		w, r := &deadlines{ResponseRecorder: httptest.NewRecorder()}, httptest.NewRequest(http.MethodGet, "/", nil)
+		clients++
+		r.RemoteAddr = fmt.Sprintf("192.0.2.%d:80", clients)
+		return w, s.Serve(w, r, "0", follow)
 	}
 	for range 2 { // the first gives its place back
 		failure := errors.New("ended by itself")
@@ -67,5 +71,52 @@ func TestStreamsAreBounded(t *testing.T) {
 		if !errors.Is(err, failure) {
 			t.Errorf("ended with %v", err)
 		}
+	}
+}
+
+// However many streams a client opens, others get theirs, and a client its newest.
+func TestAttackStreamsOfOneClient(t *testing.T) {
+	s := NewStreams(8)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.RemoteAddr = r.Header.Get("From") + ":80"
+		_ = s.Serve(w, r, "0", func(ctx context.Context, _ *EventStream) error {
+			<-ctx.Done()
+			return nil
+		})
+	}))
+	t.Cleanup(server.Close) // after the streams
+	open := func(from string) *http.Response {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("From", from)
+		resp, err := server.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { resp.Body.Close() })
+		return resp
+	}
+	var greedy []*http.Response
+	for range 20 {
+		one := open("192.0.2.1")
+		if one.StatusCode != http.StatusOK {
+			t.Fatalf("status %d", one.StatusCode)
+		}
+		greedy = append(greedy, one)
+	}
+	for _, old := range greedy[:18] { // they end
+		if _, err := io.ReadAll(old.Body); err != nil {
+			t.Error(err)
+		}
+	}
+	for i := range 6 {
+		if got := open(fmt.Sprintf("192.0.2.%d", 2+i)); got.StatusCode != http.StatusOK {
+			t.Errorf("another client: status %d", got.StatusCode)
+		}
+	}
+	if got := open("192.0.2.99"); got.StatusCode != http.StatusServiceUnavailable || got.Header.Get("Retry-After") == "" {
+		t.Errorf("beyond all: status %d", got.StatusCode)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/eventing/api"
+	"github.com/kafkaml/kafkaml/eventing/bounds"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -16,6 +17,7 @@ import (
 //	200, 204  handled; a refused command is 200 with a .rejected event
 //	400       not a CloudEvent, malformed, or of a type that is not handled here
 //	401, 403  who asks is not known, or may not do that
+//	408       the body comes too slowly
 //	413       the body is too large
 //	415       a content type that is not accepted
 //	422       a known type, data off its schema
@@ -51,6 +53,10 @@ func statusOf(err error) int {
 	switch {
 	case errors.As(err, &tooLarge):
 		return http.StatusRequestEntityTooLarge
+	case bounds.Slow(err):
+		return http.StatusRequestTimeout
+	case bounds.Short(err):
+		return http.StatusServiceUnavailable
 	case errors.Is(err, eventing.ErrMediaType):
 		return http.StatusUnsupportedMediaType
 	case errors.Is(err, errMalformed):

@@ -25,9 +25,6 @@ type Upload struct {
 	Receive func(ctx context.Context, file io.Reader, r *http.Request) (data any, with context.Context, done func(), err error)
 }
 
-// stall is how long an upload may bring nothing.
-const stall = time.Minute
-
 // upload is the handler of a route that takes a file.
 func (d *door) upload(route Route) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -72,7 +69,8 @@ func announced(u *Upload, r *http.Request) error {
 	return nil
 }
 
-// body is a file that comes in, each part of which may take its time.
+// body is a file that comes in, which may take its time as long as it comes at the
+// pace that is asked of every body.
 type body struct {
 	io.Reader
 	control *http.ResponseController
@@ -80,9 +78,7 @@ type body struct {
 }
 
 func (b *body) Read(p []byte) (int, error) {
-	until := time.Now().Add(stall)
-	_ = b.control.SetReadDeadline(until) // a recorder in a test has none
-	_ = b.control.SetWriteDeadline(until.Add(stall))
+	_ = b.control.SetWriteDeadline(time.Now().Add(commandTime)) // a recorder in a test has none
 	n, err := b.Reader.Read(p)
 	b.read += int64(n)
 	return n, err

@@ -158,6 +158,9 @@ func (r *inferRequest) withoutBinary() error {
 // readBody reads a whole body, which may be compressed; both its forms are
 // bounded by maxBody.
 func readBody(r *http.Request) ([]byte, error) {
+	if whole, ok := r.Body.(*wholeBody); ok && whole.err == nil && r.Header.Get("Content-Encoding") == "" {
+		return whole.data, nil // which nobody writes to
+	}
 	body, err := io.Reader(r.Body), error(nil)
 	switch encoding := r.Header.Get("Content-Encoding"); encoding {
 	case "", "identity":

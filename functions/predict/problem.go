@@ -9,6 +9,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/eventing/api"
+	"github.com/kafkaml/kafkaml/eventing/bounds"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -29,6 +30,10 @@ func statusOf(err error, fallback int) int {
 	switch {
 	case errors.As(err, &tooLarge):
 		return http.StatusRequestEntityTooLarge
+	case bounds.Slow(err):
+		return http.StatusRequestTimeout
+	case bounds.Short(err):
+		return http.StatusServiceUnavailable
 	case errors.Is(err, eventing.ErrMediaType):
 		return http.StatusUnsupportedMediaType
 	case pipeline.KindOf(err) == pipeline.Unavailable, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):

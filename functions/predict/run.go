@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/kafkaml/kafkaml/eventing/bounds"
 	"github.com/kafkaml/kafkaml/eventing/guard"
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -103,7 +104,7 @@ func Run(ctx context.Context, c Config) error {
 	defer cancel(nil)
 	var serving sync.WaitGroup
 	serving.Go(func() {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(bounds.Listen(listener)); !errors.Is(err, http.ErrServerClosed) {
 			cancel(fmt.Errorf("serve HTTP: %w", err))
 		}
 	})
@@ -119,7 +120,7 @@ func newServer(handler http.Handler) *http.Server {
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
 	return &http.Server{
-		Handler: handler, Protocols: protocols,
+		Handler: bounds.Walking.Wrap(handler), Protocols: protocols,
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/kafkaml/kafkaml/client"
+	"github.com/kafkaml/kafkaml/eventing/bounds"
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/functions"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -107,7 +108,7 @@ func (m *Machine) serve(ctx context.Context) error {
 // the page everywhere else.
 func (m *Machine) listenAndServe(instance *functions.Instance, page http.Handler) {
 	mux := http.NewServeMux()
-	mux.Handle("/", m.guard.Wrap(page))
+	mux.Handle("/", bounds.Walking.Wrap(m.guard.Wrap(page)))
 	mux.Handle("GET "+healthPath, m.guard.Wrap(http.HandlerFunc(m.health)))
 	for _, path := range append(slices.Clone(pipeline.Steps), pipeline.StepPredict) {
 		mux.HandleFunc("/"+path+"/", instance.Handle)
@@ -125,11 +126,11 @@ func (m *Machine) listenAndServe(instance *functions.Instance, page http.Handler
 		})
 	}
 	if m.certificate == nil {
-		on(func() error { return server.Serve(m.listener) })
+		on(func() error { return server.Serve(bounds.Listen(m.listener)) })
 	} else {
 		server.TLSConfig = m.certificate.Config()
 		server.ErrorLog = slog.NewLogLogger(m.options.Log.Handler(), slog.LevelDebug) // handshakes of whoever comes by
-		on(func() error { return server.ServeTLS(m.listener, "", "") })
+		on(func() error { return server.ServeTLS(bounds.Listen(m.listener), "", "") })
 		on(func() error { return server.Serve(m.inner) })
 	}
 	m.onClose("the server", func(ctx context.Context) error {

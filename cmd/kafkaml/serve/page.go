@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/kafkaml/kafkaml/client"
+	"github.com/kafkaml/kafkaml/eventing/bounds"
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/eventing/guard"
 	"github.com/kafkaml/kafkaml/functions"
@@ -38,20 +39,25 @@ func page(ctx context.Context, getenv func(string) string, frameworks framework.
 	if err != nil {
 		return err
 	}
-	handler := gate.Wrap(pageHandler(where, getenv, frameworks, log))
+	handler := bounds.Walking.Wrap(gate.Wrap(pageHandler(where, getenv, frameworks, log)))
 	certificate, err := door.OpenCertificate(getenv("KAFKAML_TLS_CERT"), getenv("KAFKAML_TLS_KEY"), log)
 	if err != nil {
 		return err
 	}
 	server := &http.Server{Addr: net.JoinHostPort("", port(getenv)), Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", server.Addr)
+	if err != nil {
+		return err
+	}
+	listener = bounds.Listen(listener)
 	ended := make(chan error, 1)
 	go func() {
 		if certificate == nil {
-			ended <- server.ListenAndServe()
+			ended <- server.Serve(listener)
 			return
 		}
 		server.TLSConfig = certificate.Config()
-		ended <- server.ListenAndServeTLS("", "")
+		ended <- server.ServeTLS(listener, "", "")
 	}()
 	select {
 	case err := <-ended:
