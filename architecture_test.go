@@ -21,6 +21,7 @@ const module = "github.com/kafkaml/kafkaml/"
 var mayImport = map[string][]string{
 	"shared/pipeline":                   {},
 	"shared/identity":                   {"shared/pipeline"},
+	"shared/identity/oidc":              {"shared/pipeline", "shared/identity"},
 	"shared/toolchain":                  {"shared/pipeline"},
 	"shared/datasets":                   {"shared/pipeline", "shared/toolchain"},
 	"shared/codec":                      {"shared/pipeline"},
@@ -61,7 +62,7 @@ var mayImport = map[string][]string{
 	"eventing/sources":                 {"eventing"},
 	"eventing/validate":                {"shared/pipeline", "eventing", "eventing/schema"},
 	"eventing/door":                    {"eventing/bounds", "shared/pipeline", "shared/identity", "shared/registry", "eventing", "eventing/api", "eventing/guard", "eventing/validate"},
-	"eventing/guard":                   {"shared/pipeline", "shared/identity", "eventing/api"},
+	"eventing/guard":                   {"shared/pipeline", "shared/identity", "shared/identity/oidc", "eventing/api"},
 	"shared/fair":                      {"shared/pipeline"},
 	"eventing/bounds":                  {"shared/pipeline", "shared/identity"},
 	"client":                           {"shared/pipeline", "eventing"},

@@ -33,6 +33,8 @@ type Client struct {
 	URLs   map[string]string // by function; one that is absent is Base + "/" + its name
 	HTTP   *http.Client      // http.DefaultClient when nil
 	Source string            // of the events sent
+	// Token gives the bearer token of a request, "" for none; nil for none ever.
+	Token func(ctx context.Context) (string, error)
 
 	// Brokers is the Kafka that the server uses, each host:port, and
 	// ControlTopic its control topic; empty where it does not say.
@@ -130,6 +132,21 @@ func (c *Client) client() *http.Client {
 	return http.DefaultClient
 }
 
+// send is Do of the HTTP client, with the token. One that is redirected to
+// another host goes there without.
+func (c *Client) send(req *http.Request) (*http.Response, error) {
+	if c.Token != nil {
+		token, err := c.Token(req.Context())
+		if err != nil {
+			return nil, err
+		}
+		if token != "" {
+			req.Header.Set("Authorization", "Bearer "+token)
+		}
+	}
+	return c.client().Do(req)
+}
+
 // errNotJSON marks an answer of another type, such as a page for people.
 var errNotJSON = errors.New("the answer is not JSON")
 
@@ -169,7 +186,7 @@ func (c *Client) open(ctx context.Context, address, accept string) (io.ReadClose
 
 // do sends a request; a status of 300 or more is an error.
 func (c *Client) do(req *http.Request) (*http.Response, error) {
-	resp, err := c.client().Do(req)
+	resp, err := c.send(req)
 	if err != nil {
 		return nil, unreachable(req, err)
 	}

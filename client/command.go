@@ -102,7 +102,7 @@ func (c *Client) post(ctx context.Context, m Command) (event.Event, error) {
 	if err != nil {
 		return event.Event{}, err
 	}
-	resp, err := c.client().Do(req)
+	resp, err := c.send(req)
 	if err != nil {
 		return event.Event{}, unreachable(req, err)
 	}

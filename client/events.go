@@ -99,7 +99,7 @@ func (c *Client) follow(ctx context.Context, function string, after int64, opene
 	if after >= 0 {
 		req.Header.Set("Last-Event-ID", strconv.FormatInt(after, 10))
 	}
-	resp, err := c.client().Do(req)
+	resp, err := c.send(req)
 	if err != nil {
 		return after, unreachable(req, err)
 	}

@@ -82,6 +82,9 @@ func unreachable(req *http.Request, err error) error {
 	if errors.As(err, &u) {
 		err = u.Err
 	}
+	if kind := pipeline.KindOf(err); kind == pipeline.Unauthenticated || kind == pipeline.Invalid { // of the token
+		return err
+	}
 	return &pipeline.Error{
 		Op: "reach " + req.URL.Scheme + "://" + req.URL.Host, Kind: pipeline.Unavailable, Err: err,
 		Hint: "start kafkaml with `kafkaml run`, or name another address with --server or KAFKAML_URL",

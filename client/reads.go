@@ -92,6 +92,12 @@ func Read[T any](ctx context.Context, c *Client, function, path string) (v T, er
 	return v, err
 }
 
+// At reads what the origin itself answers at a path, such as whoami.
+func At[T any](ctx context.Context, c *Client, path string) (v T, err error) {
+	err = c.getJSON(ctx, c.Base+"/"+path, &v)
+	return v, err
+}
+
 // Ask posts a question to a function, at a path below its URL, which the caller has
 // escaped, and reads the answer. It is for what changes nothing; what does is a
 // Command.

@@ -2,10 +2,13 @@ package functions
 
 import (
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/kafkaml/kafkaml/eventing/guard"
+	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/platform/local"
 )
 
@@ -45,6 +48,44 @@ func TestAttackThroughPredict(t *testing.T) {
 		h.ServeHTTP(w, r)
 		if w.Code != c.status {
 			t.Errorf("%s: %d %s", c.name, w.Code, w.Body)
+		}
+	}
+}
+
+// Where one can log in, a replica lets in what this process has let in, and
+// nobody else who finds its port.
+func TestAttackAReplicasPort(t *testing.T) {
+	token := identity.NewToken()
+	front, err := guard.Settings{Tokens: identity.TokenLine("ada", identity.Operator, identity.NewToken())}.Open("http://127.0.0.1:8080")
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{}
+	for _, line := range (Config{Guard: front}).replicaEnv(token) {
+		name, value, _ := strings.Cut(line, "=")
+		env[name] = value
+		if strings.Contains(value, token) {
+			t.Errorf("a replica is told the token: %s", line)
+		}
+	}
+	settings, err := guard.ReadSettings(func(name string) string { return env[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := settings.Open("127.0.0.1:40000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for bearer, want := range map[string]identity.Role{"": identity.Nobody, "Bearer " + token: identity.Editor} {
+		var got identity.Role
+		r := httptest.NewRequest("POST", "/v2/models/m/infer", nil)
+		r.Host = "127.0.0.1:40000"
+		if bearer != "" {
+			r.Header.Set("Authorization", bearer)
+		}
+		g.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = identity.Of(r.Context()).Role })).ServeHTTP(httptest.NewRecorder(), r)
+		if got != want {
+			t.Errorf("%q is %s", bearer, got)
 		}
 	}
 }

@@ -233,13 +233,17 @@ func besideThis(kind framework.Kind) (string, error) {
 	return filepath.Join(filepath.Dir(self), kind.Program), nil
 }
 
-// replicaEnv is what the replicas of inferences are told on this machine: those
-// that reach them have been let in here.
-func (c Config) replicaEnv() []string {
+// replicaEnv is what the replicas of inferences are told on this machine: of
+// those that are let in here they learn nothing but that they were. token is this
+// process's own; a replica has its hash.
+func (c Config) replicaEnv(token string) []string {
 	if c.Cluster != nil {
 		return nil
 	}
-	return append(c.childEnv(), "KAFKAML_ANONYMOUS="+identity.Operator.String(), "KAFKAML_HOSTS=")
+	return append(
+		c.childEnv(), "KAFKAML_HOSTS=", "KAFKAML_FORWARDED=", "KAFKAML_TOKENS_FILE=", "KAFKAML_OIDC_ISSUER=",
+		"KAFKAML_ANONYMOUS="+c.Guard.Anonymous().String(), "KAFKAML_TOKENS="+identity.TokenLine("kafkaml", identity.Editor, token),
+	)
 }
 
 // childEnv is what the processes of trainings and inferences are told on this

@@ -33,6 +33,7 @@ type Host struct {
 	documents http.Handler            // of all steps, at the root
 	guarded   http.Handler            // all of it
 	predict   http.Handler            // replicas on this machine
+	token     string                  // by which these know that this process let a request in
 	loops     []func(context.Context) // background work of the steps
 	signer    identity.Signer         // of the parts of this installation
 	training  *deploytraining.Service // nil where it is not served
@@ -45,7 +46,7 @@ func Open(ctx context.Context, config Config, log *slog.Logger) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{config: config, log: log, handlers: map[string]http.Handler{}, documents: guard.ByMethod(Describe(config.Frameworks))}
+	h := &Host{config: config, log: log, handlers: map[string]http.Handler{}, token: identity.NewToken(), documents: guard.ByMethod(Describe(config.Frameworks))}
 	h.protect()
 	if err := h.wire(ctx); err != nil {
 		return nil, errors.Join(err, h.Close())
@@ -152,6 +153,7 @@ func (h *Host) route(w http.ResponseWriter, r *http.Request) {
 func (h *Host) proxy(w http.ResponseWriter, r *http.Request) {
 	r = r.Clone(r.Context())
 	guard.Inward(r)
+	r.Header.Set("Authorization", "Bearer "+h.token)
 	http.StripPrefix(PredictPath, h.parts.local.Proxy()).ServeHTTP(w, r)
 }
 

@@ -90,7 +90,7 @@ func (h *Host) deployInference(ctx context.Context, log *slog.Logger) (door.Func
 	}
 	deps := deployinference.Deps{
 		Store: h.parts.store, Topics: h.parts.kafka, Brokers: h.config.Kafka.Brokers,
-		Services: h.parts.services, Sources: h.parts.sources, Env: h.config.replicaEnv(), Registry: h.config.Schemas.Set(), Log: log,
+		Services: h.parts.services, Sources: h.parts.sources, Env: h.config.replicaEnv(h.token), Registry: h.config.Schemas.Set(), Log: log,
 	}
 	if k := h.parts.kubernetes; k != nil {
 		deps.Namespace, deps.PerPartition = h.parts.namespace, true

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	function "github.com/kafkaml/kafkaml"
+	"github.com/kafkaml/kafkaml/cmd/kafkaml/account"
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/doctor"
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/machine"
@@ -39,6 +40,7 @@ const (
 	groupPipeline = "pipeline"
 	groupStreams  = "streams"
 	groupMachine  = "machine"
+	groupAccount  = "account"
 )
 
 // newRoot builds the whole command line.
@@ -51,12 +53,14 @@ func newRoot(env *cli.Env) *cobra.Command {
 		&cobra.Group{ID: groupPipeline, Title: "The pipeline:"},
 		&cobra.Group{ID: groupStreams, Title: "Streams:"},
 		&cobra.Group{ID: groupMachine, Title: "This machine:"},
+		&cobra.Group{ID: groupAccount, Title: "Who you are:"},
 	)
 	env.Frameworks = function.Frameworks()
 	env.GlobalFlags(root.PersistentFlags())
 	add(root, groupPipeline, resource.Commands(env)...)
 	add(root, groupStreams, streaming.Command(env))
 	add(root, groupMachine, machine.RunCommand(env), machine.DemoCommand(env), serve.Command(env), doctor.Command(env), newVersion(env))
+	add(root, groupAccount, account.Commands(env)...)
 	return cli.Group(root)
 }
 

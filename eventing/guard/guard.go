@@ -16,6 +16,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/eventing/api"
 	"github.com/kafkaml/kafkaml/shared/identity"
+	"github.com/kafkaml/kafkaml/shared/identity/oidc"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -25,6 +26,8 @@ type Guard struct {
 	origins   []string // of pages elsewhere that may call; "*" is any
 	forwarded bool     // X-Forwarded-Host is the word of a proxy before this process
 	anonymous identity.Principal
+	tokens    bool           // static ones are taken
+	oidc      *oidc.Verifier // nil where there is no issuer
 	mu        sync.RWMutex
 	verifiers identity.Chain // of bearer tokens
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/kafkaml/kafkaml/shared/identity"
+	"github.com/kafkaml/kafkaml/shared/identity/oidc"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -17,7 +18,14 @@ type Settings struct {
 	Origins   []string // CORS_ORIGINS
 	Forwarded bool     // KAFKAML_FORWARDED
 	Anonymous string   // KAFKAML_ANONYMOUS: a role, or nobody
+
+	Tokens     string      // KAFKAML_TOKENS: lines of static tokens
+	TokensFile string      // KAFKAML_TOKENS_FILE: a file of them
+	OIDC       oidc.Config // KAFKAML_OIDC_*
 }
+
+// Login reports whether one can log in.
+func (s Settings) Login() bool { return s.Tokens != "" || s.TokensFile != "" || s.OIDC.Issuer != "" }
 
 // ReadSettings reads
 //
@@ -27,11 +35,23 @@ type Settings struct {
 //	KAFKAML_FORWARDED  true where a proxy before this process rewrites Host, and
 //	                   says in X-Forwarded-Host what it was
 //	KAFKAML_ANONYMOUS  what those may do who do not log in: nobody, viewer, editor
-//	                   or operator. Unless given, everything where this process is
-//	                   reached from its own machine alone, else nothing
+//	                   or operator. Unless given, nothing where one can log in,
+//	                   everything where this process is reached from its own
+//	                   machine alone
+//	KAFKAML_TOKENS, KAFKAML_TOKENS_FILE
+//	                   static tokens, as lines of NAME ROLE sha256-HASH
+//	KAFKAML_OIDC_ISSUER, KAFKAML_OIDC_AUDIENCE, KAFKAML_OIDC_ROLES_CLAIM,
+//	KAFKAML_OIDC_ROLES an OpenID Connect issuer, as oidc.Config has it
 //	CORS_ORIGINS       pages elsewhere that may call, separated by commas
 func ReadSettings(getenv func(string) string) (Settings, error) {
-	s := Settings{Hosts: List(getenv("KAFKAML_HOSTS")), Origins: List(getenv("CORS_ORIGINS")), Anonymous: getenv("KAFKAML_ANONYMOUS")}
+	s := Settings{
+		Hosts: List(getenv("KAFKAML_HOSTS")), Origins: List(getenv("CORS_ORIGINS")), Anonymous: getenv("KAFKAML_ANONYMOUS"),
+		Tokens: getenv("KAFKAML_TOKENS"), TokensFile: getenv("KAFKAML_TOKENS_FILE"),
+		OIDC: oidc.Config{
+			Issuer: getenv("KAFKAML_OIDC_ISSUER"), Audience: List(getenv("KAFKAML_OIDC_AUDIENCE")),
+			Claim: getenv("KAFKAML_OIDC_ROLES_CLAIM"), Roles: List(getenv("KAFKAML_OIDC_ROLES")),
+		},
+	}
 	if text := getenv("KAFKAML_FORWARDED"); text != "" {
 		var err error
 		if s.Forwarded, err = strconv.ParseBool(text); err != nil {
@@ -74,9 +94,33 @@ func (s Settings) Open(own ...string) (*Guard, error) {
 			g.hosts = append(g.hosts, name)
 		}
 	}
+	if err := s.trust(g); err != nil {
+		return nil, err
+	}
 	role, err := s.role(local)
 	g.anonymous = identity.Principal{ID: identity.AnonymousID, Name: identity.AnonymousID, Role: role}
 	return g, err
+}
+
+// trust lets in those who can log in.
+func (s Settings) trust(g *Guard) error {
+	if s.Tokens != "" || s.TokensFile != "" {
+		tokens, err := identity.NewTokens(s.Tokens, s.TokensFile)
+		if err != nil {
+			return err
+		}
+		g.tokens = true
+		g.Trust(tokens)
+	}
+	if s.OIDC.Issuer != "" {
+		v, err := oidc.New(s.OIDC)
+		if err != nil {
+			return err
+		}
+		g.oidc = v
+		g.Trust(v)
+	}
+	return nil
 }
 
 // role is what those may do who do not log in.
@@ -90,13 +134,15 @@ func (s Settings) role(local bool) (identity.Role, error) {
 			return role, pipeline.Invalidf("KAFKAML_ANONYMOUS", "%q is not a role", s.Anonymous).WithHint("use nobody, viewer, editor or operator")
 		}
 		return role, nil
+	case s.Login():
+		return identity.Nobody, nil
 	case local:
 		return identity.Operator, nil
 	}
 	return identity.Nobody, (&pipeline.Error{
 		Op: "start", Kind: pipeline.Invalid, Field: "KAFKAML_ANONYMOUS",
 		Reason: "this installation is reached from other machines, and nobody has to log in",
-	}).WithHint("say what anybody who reaches it may do: KAFKAML_ANONYMOUS=viewer, editor or operator; or listen on 127.0.0.1 alone")
+	}).WithHint("have people log in (KAFKAML_TOKENS_FILE, or KAFKAML_OIDC_ISSUER), or say what anybody who reaches it may do: KAFKAML_ANONYMOUS=viewer, editor or operator")
 }
 
 // Anonymous is what those may do who do not log in.

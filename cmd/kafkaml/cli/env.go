@@ -32,6 +32,7 @@ type Env struct {
 
 	server string
 	ca     string
+	token  string
 	output string
 	asCurl bool
 	id     string
@@ -56,6 +57,7 @@ func (e *Env) GlobalFlags(flags *pflag.FlagSet) {
 	}
 	flags.StringVar(&e.server, "server", server, "address of kafkaml (KAFKAML_URL)")
 	flags.StringVar(&e.ca, "ca", e.Getenv("KAFKAML_CA"), "PEM `FILE` of the authority of its certificate, where that is not a public one (KAFKAML_CA)")
+	flags.StringVar(&e.token, "token", "", "token to ask with (KAFKAML_TOKEN, which others on this machine do not see); that of kafkaml login unless given")
 }
 
 // OutputFlag adds -o to a command that prints resources.
@@ -124,8 +126,27 @@ func (e *Env) Client(ctx context.Context) (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.Token = e.bearer(c.Base)
 	e.client = c
 	return c, nil
+}
+
+// bearer is where the client has its tokens from.
+func (e *Env) bearer(server string) func(context.Context) (string, error) {
+	given := e.token
+	if given == "" {
+		given = e.Getenv("KAFKAML_TOKEN")
+	}
+	if given != "" {
+		return func(context.Context) (string, error) { return given, nil }
+	}
+	s, err := Logins(e.Getenv)
+	return func(ctx context.Context) (string, error) {
+		if err != nil {
+			return "", nil //nolint:nilerr // no folder of settings: nobody has logged in
+		}
+		return s.Bearer(ctx, server)
+	}
 }
 
 // PrintCurl prints the request that carries m.

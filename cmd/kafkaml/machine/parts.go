@@ -108,7 +108,7 @@ func (m *Machine) serve(ctx context.Context) error {
 // the page everywhere else.
 func (m *Machine) listenAndServe(instance *functions.Instance, page http.Handler) {
 	mux := http.NewServeMux()
-	mux.Handle("/", bounds.Walking.Wrap(m.guard.Wrap(page)))
+	mux.Handle("/", bounds.Walking.Wrap(m.guard.Wrap(m.guard.Account(page))))
 	mux.Handle("GET "+healthPath, m.guard.Wrap(http.HandlerFunc(m.health)))
 	for _, path := range append(slices.Clone(pipeline.Steps), pipeline.StepPredict) {
 		mux.HandleFunc("/"+path+"/", instance.Handle)

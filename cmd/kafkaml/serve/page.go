@@ -39,7 +39,7 @@ func page(ctx context.Context, getenv func(string) string, frameworks framework.
 	if err != nil {
 		return err
 	}
-	handler := bounds.Walking.Wrap(gate.Wrap(pageHandler(where, getenv, frameworks, log)))
+	handler := bounds.Walking.Wrap(gate.Wrap(gate.Account(pageHandler(where, getenv, frameworks, log))))
 	certificate, err := door.OpenCertificate(getenv("KAFKAML_TLS_CERT"), getenv("KAFKAML_TLS_KEY"), log)
 	if err != nil {
 		return err
