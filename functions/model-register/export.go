@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/kafkaml/kafkaml/eventing/bounds"
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
@@ -52,6 +53,11 @@ func (s *Service) export(ctx context.Context, m *pipeline.Model, use func(dir st
 	if err != nil {
 		return err
 	}
+	leave, err := s.building.Enter(ctx, bounds.Who(ctx))
+	if err != nil {
+		return err
+	}
+	defer leave()
 	dir, err := os.MkdirTemp(s.Scratch, "export-*")
 	if err != nil {
 		return fmt.Errorf("make a folder for the export: %w", err)
@@ -60,6 +66,7 @@ func (s *Service) export(ctx context.Context, m *pipeline.Model, use func(dir st
 	if m.Export, err = builder.Export(ctx, source, dir); err != nil {
 		return err
 	}
+	leave() // others build while it is stored
 	return use(dir)
 }
 

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 
 	"github.com/kafkaml/kafkaml/shared/artifact"
+	"github.com/kafkaml/kafkaml/shared/fair"
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
@@ -36,7 +37,15 @@ type Deps struct {
 type Service struct {
 	Deps
 	converting chan struct{} // holds the conversion that is under way
+	building   *fair.Gate    // of builds and tries
 }
 
+const (
+	builds      = 2  // that a worker does at once
+	mostWaiting = 16 // builds of one client
+)
+
 // NewService gives the step without its HTTP side.
-func NewService(deps Deps) *Service { return &Service{Deps: deps, converting: make(chan struct{}, 1)} }
+func NewService(deps Deps) *Service {
+	return &Service{Deps: deps, converting: make(chan struct{}, 1), building: fair.NewGate("models are being built", builds, mostWaiting)}
+}

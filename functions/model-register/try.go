@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 
+	"github.com/kafkaml/kafkaml/eventing/bounds"
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/framework"
@@ -55,6 +56,11 @@ func (s *Service) trial(r *http.Request) (t pipeline.Trial, err error) {
 	if err != nil {
 		return t, err
 	}
+	leave, err := s.building.Enter(r.Context(), bounds.Who(r.Context()))
+	if err != nil {
+		return t, err
+	}
+	defer leave()
 	got, err := builder.Try(r.Context(), source, batch)
 	if err != nil {
 		return t, err

@@ -26,8 +26,9 @@ const diskCheck = 250 * time.Millisecond
 type job struct {
 	id      int64
 	limits  limits
-	started chan int // pidfd, -1 when it did not come
-	exited  chan int // exit code, negative for a signal
+	rest    time.Duration // that it may do nothing
+	started chan int      // pidfd, -1 when it did not come
+	exited  chan int      // exit code, negative for a signal
 	output  []byte
 	result  []byte
 	copied  sync.WaitGroup
@@ -128,6 +129,7 @@ func (j *job) await(ctx context.Context, z *zygote, scratch string) (int, error)
 	disk := time.NewTicker(diskCheck)
 	defer disk.Stop()
 	var why error
+	var resting rest
 	end := func(reason error) {
 		why = errors.Join(why, reason)
 		if pidfd >= 0 {
@@ -139,6 +141,7 @@ func (j *job) await(ctx context.Context, z *zygote, scratch string) (int, error)
 		select {
 		case pidfd = <-j.started:
 			hung.Stop()
+			resting.pid = pidOf(pidfd)
 			if why != nil {
 				end(nil)
 			}
@@ -152,6 +155,9 @@ func (j *job) await(ctx context.Context, z *zygote, scratch string) (int, error)
 		case <-disk.C:
 			if size(scratch) > filesOf*j.limits.File && why == nil {
 				end(errDisk)
+			}
+			if resting.look(time.Now()) > j.rest && why == nil {
+				end(errRest)
 			}
 		}
 	}

@@ -36,12 +36,14 @@ const (
 
 // Options say how a Worker runs.
 type Options struct {
-	Python       string       // the interpreter, 3.10 or later
-	SitePackages string       // the folder that holds tensorflow and keras
-	ONNXPackages string       // the folder that holds onnx and tf2onnx; without it no model gets an ONNX form
-	Scratch      string       // where requests get their folders; a temporary folder when empty or when the worker cannot reach it
-	Concurrency  int          // requests served at once, 2 when 0; together they may use a third of the memory
-	Log          *slog.Logger // slog.Default when nil
+	Python       string        // the interpreter, 3.10 or later
+	SitePackages string        // the folder that holds tensorflow and keras
+	ONNXPackages string        // the folder that holds onnx and tf2onnx; without it no model gets an ONNX form
+	Scratch      string        // where requests get their folders; a temporary folder when empty or when the worker cannot reach it
+	Concurrency  int           // requests served at once, 2 when 0; together they may use a third of the memory
+	Spare        int           // requests beside these, each with as much memory
+	Rest         time.Duration // that a source may compute nothing; restTime when 0
+	Log          *slog.Logger  // slog.Default when nil
 }
 
 // Worker exports Keras models. Its methods can be called at once from many
@@ -71,13 +73,16 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
+	if o.Rest == 0 {
+		o.Rest = restTime
+	}
 	place, err := newPlace(o)
 	if err != nil {
 		return nil, fmt.Errorf("keras: %w", err)
 	}
 	running, stop := context.WithCancel(context.Background())
 	w := &Worker{
-		options: o, place: place, slots: make(chan struct{}, o.Concurrency), limits: limitsFor(memory(), o.Concurrency),
+		options: o, place: place, slots: make(chan struct{}, o.Concurrency+o.Spare), limits: limitsFor(memory(), o.Concurrency),
 		stop: stop, ended: make(chan struct{}), changed: make(chan struct{}),
 	}
 	go w.supervise(running)
@@ -97,7 +102,7 @@ func Build(ctx context.Context, log *slog.Logger) (framework.Builder, error) {
 	if err != nil {
 		log.Warn("models get no ONNX form, TensorFlow will serve them", "error", err)
 	}
-	w, err := Start(ctx, Options{Python: python, SitePackages: packages, ONNXPackages: onnx, Log: log})
+	w, err := Start(ctx, Options{Spare: 1, Python: python, SitePackages: packages, ONNXPackages: onnx, Log: log})
 	if err != nil { // a nil *Worker would be no nil Builder
 		return nil, err
 	}
@@ -180,7 +185,7 @@ func (w *Worker) fork(ctx context.Context, lay func(scratch string) (any, error)
 	if err != nil {
 		return err
 	}
-	j := &job{id: w.ids.Add(1), limits: w.limits, started: make(chan int, 1), exited: make(chan int, 1)}
+	j := &job{id: w.ids.Add(1), limits: w.limits, rest: w.options.Rest, started: make(chan int, 1), exited: make(chan int, 1)}
 	code, err := j.run(ctx, z, asked, scratch)
 	return judge(&done{job: j, zygote: z, scratch: scratch}, code, err)
 }
@@ -276,7 +281,7 @@ func (w *Worker) firstReady(ctx context.Context) error {
 func (w *Worker) ready(ctx context.Context) (*zygote, error) {
 	for {
 		z, changed, _ := w.state()
-		if z != nil {
+		if z != nil && !z.ended() { // else the supervisor is about to replace it
 			return z, nil
 		}
 		select {

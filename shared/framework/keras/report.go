@@ -80,11 +80,13 @@ func (l lines) text(field string) string {
 // its parts are bounded by who takes them.
 func (j *job) judge(ctx context.Context, code int, err error, texts lines) (r report, _ error) {
 	switch {
-	case errors.Is(err, errWall):
+	case errors.Is(err, errWall), errors.Is(err, errRest) && j.exported():
 		if r, err := j.read(-int(syscall.SIGKILL)); err == nil && r.Export != nil {
 			return r, nil
 		}
 		return r, refuse(err.Error(), "build a smaller model, or try again when this machine is less busy; the source should only define and compile it")
+	case errors.Is(err, errRest):
+		return r, refuse(fmt.Sprintf("%v for %v", errRest, j.rest), "take out what sleeps or waits; the source should only define and compile the model")
 	case errors.Is(err, errDisk):
 		return r, refuse(err.Error(), "build a smaller model; the source should only define and compile it")
 	case ctx.Err() != nil:
@@ -102,6 +104,13 @@ func (j *job) judge(ctx context.Context, code int, err error, texts lines) (r re
 		return r, r.Error.refusal(texts)
 	}
 	return r, nil
+}
+
+// exported reports whether a child has told of an export before it was killed: the
+// conversion to ONNX comes after it.
+func (j *job) exported() bool {
+	r, err := j.read(-int(syscall.SIGKILL))
+	return err == nil && r.Export != nil
 }
 
 // export is what the child says that it has exported; Verify checks it against the

@@ -86,6 +86,16 @@ func startZygote(ctx context.Context, o Options, p *place) (*zygote, error) {
 	return z, nil
 }
 
+// ended reports whether the process is gone.
+func (z *zygote) ended() bool {
+	select {
+	case <-z.dead:
+		return true
+	default:
+		return false
+	}
+}
+
 // spawn starts the process. It ends when ctx does, by the end of its socket as
 // a rule: then it takes its children along.
 func (z *zygote) spawn(ctx context.Context, o Options, p *place, control *os.File) error {
