@@ -36,9 +36,9 @@ def syscall(number, *args):
     return got
 `
 
-// TestFences runs attempts on files, network and processes from pasted source.
+// TestAttackFromSource runs attempts on files, network and processes from pasted source.
 // All must be denied but those named allowed.
-func TestFences(t *testing.T) {
+func TestAttackFromSource(t *testing.T) {
 	w := sharedWorker(t)
 	secret := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(secret, []byte("secret"), 0o666); err != nil {
@@ -100,8 +100,8 @@ func listen(t *testing.T, network, address string) net.Listener {
 	return l
 }
 
-// TestEndings holds how requests end that take too much or break the protocol.
-func TestEndings(t *testing.T) {
+// TestAttackOnWorker holds how requests end that take too much or break the protocol.
+func TestAttackOnWorker(t *testing.T) {
 	w := sharedWorker(t)
 	cases := map[string]struct {
 		source string

@@ -32,6 +32,8 @@ var forgeries = map[string]string{
 	"doubled_node":         "there twice",
 	"doubled_function":     "there twice",
 
+	"save_while_loading":              "SaveV2 in the function that restores",
+	"merge_while_loading":             "MergeV2Checkpoints in the function that restores",
 	"save_elsewhere":                  "SaveV2 uses a path",
 	"save_to_another_argument":        "SaveV2 uses a path",
 	"save_with_a_climbing_suffix":     "SaveV2 uses a path",
@@ -75,8 +77,8 @@ var forgeries = map[string]string{
 	"variable_of_unknown_shape":  "too large",
 }
 
-// TestForgeries verifies variants of a real graph that TensorFlow would load.
-func TestForgeries(t *testing.T) {
+// TestAttackForgedGraph verifies variants of a real graph that TensorFlow would load.
+func TestAttackForgedGraph(t *testing.T) {
 	dir, e := exported(t)
 	graph := filepath.Join(dir, "model", "saved_model.pb")
 	forged := t.TempDir()

@@ -29,7 +29,7 @@ func (g *graph) saver() (functions map[string]bool, err error) {
 	}
 	functions = map[string]bool{}
 	for _, name := range []string{save, restore} {
-		fn, err := g.saverFunction(name, filename)
+		fn, err := g.saverFunction(name, filename, name == save)
 		if err != nil {
 			return nil, fmt.Errorf("the saver's operation %s: %w", plain(name, 200), err)
 		}
@@ -41,8 +41,9 @@ func (g *graph) saver() (functions map[string]bool, err error) {
 	return functions, g.sealed(filename, save, restore)
 }
 
-// saverFunction checks one call of the saver and gives the function's name.
-func (g *graph) saverFunction(name, filename string) (string, error) {
+// saverFunction checks one call of the saver and gives the function's name. Only
+// the one that saves may write: the other runs whenever the model is loaded.
+func (g *graph) saverFunction(name, filename string, saves bool) (string, error) {
 	n := g.nodes[name]
 	if n == nil || n.Op != "StatefulPartitionedCall" || len(n.Attrs["f"].Calls) != 1 {
 		return "", fmt.Errorf("is no call of one function")
@@ -57,6 +58,11 @@ func (g *graph) saverFunction(name, filename string) (string, error) {
 	for key := range fn.Attrs {
 		if !slices.Contains(saverAttrs, key) {
 			return "", fmt.Errorf("its function has the attribute %s", plain(key, 100))
+		}
+	}
+	for i := range fn.Nodes {
+		if op := fn.Nodes[i].Op; saverOps[op] && !saves && op != "RestoreV2" {
+			return "", fmt.Errorf("%s in the function that restores", op)
 		}
 	}
 	return fn.Name, checkPaths(fn)

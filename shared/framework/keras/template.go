@@ -41,13 +41,13 @@ func checkTemplate(dir string, weights map[string]savedmodel.TensorInfo) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{"config.json", "metadata.json"} {
+	for name, check := range map[string]func([]byte) error{"config.json": checkConfig, "metadata.json": checkMetadata} {
 		text, err := readBounded(filepath.Join(dir, name), maxJSON)
+		if err == nil {
+			err = check(text)
+		}
 		if err != nil {
 			return err
-		}
-		if !json.Valid(text) {
-			return fmt.Errorf("%s is no JSON", name)
 		}
 	}
 	size, err := checkHDF5(filepath.Join(dir, "model.weights.h5"))

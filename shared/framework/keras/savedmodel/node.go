@@ -7,8 +7,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-func addNode(to *[]Node, seen map[string]bool, b []byte) error {
-	n, err := parseNode(b)
+func (r *reader) addNode(to *[]Node, seen map[string]bool, b []byte) error {
+	n, err := r.parseNode(b)
 	if err != nil {
 		return fmt.Errorf("node %q: %w", n.Name, err)
 	}
@@ -20,9 +20,12 @@ func addNode(to *[]Node, seen map[string]bool, b []byte) error {
 	return nil
 }
 
-func parseNode(b []byte) (n Node, err error) {
+func (r *reader) parseNode(b []byte) (n Node, err error) {
+	if err := r.spend(ofNode); err != nil {
+		return n, err
+	}
 	var attrs entries[Attr]
-	err = walk(b, numbers(1, 2, 4), func(f field) error {
+	err = r.walk(b, numbers(1, 2, 4), func(f field) error {
 		switch f.number {
 		case 1:
 			n.Name = string(f.bytes)
@@ -33,7 +36,7 @@ func parseNode(b []byte) (n Node, err error) {
 		case 4:
 			n.Device = string(f.bytes)
 		case 5:
-			return attrs.add(f.bytes, parseAttr)
+			return attrs.add(r, f.bytes, r.parseAttr)
 		}
 		return nil
 	})
@@ -41,21 +44,24 @@ func parseNode(b []byte) (n Node, err error) {
 	return n, err
 }
 
-func parseFunction(b []byte) (*Function, error) {
+func (r *reader) parseFunction(b []byte) (*Function, error) {
+	if err := r.spend(ofFunction); err != nil {
+		return &Function{}, err
+	}
 	fn := &Function{Rets: map[string]string{}}
 	seen := map[string]bool{}
 	var attrs entries[Attr]
 	var rets entries[string]
-	err := walk(b, numbers(1), func(f field) error {
+	err := r.walk(b, numbers(1), func(f field) error {
 		switch f.number {
 		case 1:
-			return fn.signature(f.bytes)
+			return fn.signature(r, f.bytes)
 		case 3:
-			return addNode(&fn.Nodes, seen, f.bytes)
+			return r.addNode(&fn.Nodes, seen, f.bytes)
 		case 4:
-			return rets.add(f.bytes, func(b []byte) (string, error) { return string(b), nil })
+			return rets.add(r, f.bytes, func(b []byte) (string, error) { return string(b), nil })
 		case 5:
-			return attrs.add(f.bytes, parseAttr)
+			return attrs.add(r, f.bytes, r.parseAttr)
 		}
 		return nil
 	})
@@ -63,14 +69,17 @@ func parseFunction(b []byte) (*Function, error) {
 	return fn, err
 }
 
-func (fn *Function) signature(b []byte) error {
-	return walk(b, numbers(1), func(f field) error {
+func (fn *Function) signature(r *reader, b []byte) error {
+	return r.walk(b, numbers(1), func(f field) error {
 		switch f.number {
 		case 1:
 			fn.Name = string(f.bytes)
 		case 2:
 			var a Arg
-			err := walk(f.bytes, numbers(1, 3), func(f field) error {
+			if err := r.spend(ofArg); err != nil {
+				return err
+			}
+			err := r.walk(f.bytes, numbers(1, 3), func(f field) error {
 				switch f.number {
 				case 1:
 					a.Name = string(f.bytes)
@@ -88,13 +97,16 @@ func (fn *Function) signature(b []byte) error {
 
 // parseAttr reads an AttrValue. Its members are a oneof; of several, all are
 // gathered.
-func parseAttr(b []byte) (a Attr, err error) {
-	err = walk(b, 0, func(f field) error {
+func (r *reader) parseAttr(b []byte) (a Attr, err error) {
+	if err := r.spend(ofAttr); err != nil {
+		return a, err
+	}
+	err = r.walk(b, 0, func(f field) error {
 		switch f.number {
 		case 1:
-			return walk(f.bytes, 0, func(f field) error { return a.member(f, 9) })
+			return r.walk(f.bytes, 0, func(f field) error { return a.member(r, f, 9) })
 		default:
-			return a.member(f, 10)
+			return a.member(r, f, 10)
 		}
 	})
 	return a, err
@@ -102,20 +114,20 @@ func parseAttr(b []byte) (a Attr, err error) {
 
 // member takes one member of an AttrValue or of its list, which differ only in
 // the number of the function.
-func (a *Attr) member(f field, function protowire.Number) error {
+func (a *Attr) member(r *reader, f field, function protowire.Number) error {
 	switch f.number {
 	case function:
-		return a.call(f.bytes)
+		return a.call(r, f.bytes)
 	case 2:
 		a.Strings = append(a.Strings, string(f.bytes))
 	case 6:
-		return a.types(f)
+		return a.types(r, f)
 	case 7:
-		s, err := parseShape(f.bytes)
+		s, err := r.parseShape(f.bytes)
 		a.Shapes = append(a.Shapes, s)
 		return err
 	case 8:
-		t, err := parseConstant(f.bytes)
+		t, err := r.parseConstant(f.bytes)
 		a.Tensors = append(a.Tensors, t)
 		return err
 	}
@@ -123,7 +135,7 @@ func (a *Attr) member(f field, function protowire.Number) error {
 }
 
 // types takes one type or a packed list of them.
-func (a *Attr) types(f field) error {
+func (a *Attr) types(r *reader, f field) error {
 	if f.bytes == nil {
 		a.Types = append(a.Types, DType(f.value))
 		return nil
@@ -133,6 +145,9 @@ func (a *Attr) types(f field) error {
 		if n < 0 {
 			return protowire.ParseError(n)
 		}
+		if err := r.spend(1); err != nil {
+			return err
+		}
 		a.Types = append(a.Types, DType(v))
 		b = b[n:]
 	}
@@ -141,17 +156,17 @@ func (a *Attr) types(f field) error {
 
 // call takes a NameAttrList: a function's name and attributes, which may name
 // further functions.
-func (a *Attr) call(b []byte) error {
-	return walk(b, numbers(1), func(f field) error {
+func (a *Attr) call(r *reader, b []byte) error {
+	return r.walk(b, numbers(1), func(f field) error {
 		switch f.number {
 		case 1:
 			a.Calls = append(a.Calls, string(f.bytes))
 		case 2:
-			_, value, err := entry(f.bytes)
+			_, value, err := r.entry(f.bytes)
 			if err != nil {
 				return err
 			}
-			return walk(value, 0, func(f field) error {
+			return r.walk(value, 0, func(f field) error {
 				if f.number == 1 || f.number == 10 {
 					return fmt.Errorf("a call with a function or a list as attribute")
 				}
@@ -162,13 +177,16 @@ func (a *Attr) call(b []byte) error {
 	})
 }
 
-func parseConstant(b []byte) (c Constant, err error) {
-	err = walk(b, numbers(1, 2, 4), func(f field) (err error) {
+func (r *reader) parseConstant(b []byte) (c Constant, err error) {
+	if err := r.spend(ofTensor); err != nil {
+		return c, err
+	}
+	err = r.walk(b, numbers(1, 2, 4), func(f field) (err error) {
 		switch f.number {
 		case 1:
 			c.Type = DType(f.value)
 		case 2:
-			c.Shape, err = parseShape(f.bytes)
+			c.Shape, err = r.parseShape(f.bytes)
 		case 8:
 			c.Strings = append(c.Strings, string(f.bytes))
 		}
@@ -177,12 +195,15 @@ func parseConstant(b []byte) (c Constant, err error) {
 	return c, err
 }
 
-func parseShape(b []byte) (s Shape, err error) {
-	err = walk(b, numbers(3), func(f field) error {
+func (r *reader) parseShape(b []byte) (s Shape, err error) {
+	if err := r.spend(ofShape); err != nil {
+		return s, err
+	}
+	err = r.walk(b, numbers(3), func(f field) error {
 		switch f.number {
 		case 2:
 			var size int64
-			err := walk(f.bytes, numbers(1), func(f field) error {
+			err := r.walk(f.bytes, numbers(1), func(f field) error {
 				if f.number == 1 {
 					size = int64(f.value) //nolint:gosec // two's complement, as protobuf writes -1
 				}

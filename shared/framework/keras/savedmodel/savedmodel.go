@@ -93,15 +93,15 @@ type Saver struct {
 
 // Parse reads the bytes of a saved_model.pb.
 func Parse(b []byte) (*Model, error) {
-	m := &Model{Functions: map[string]*Function{}, Signatures: map[string]Signature{}}
-	err := walk(b, numbers(1), func(f field) error {
+	m, r := &Model{Functions: map[string]*Function{}, Signatures: map[string]Signature{}}, &reader{}
+	err := r.walk(b, numbers(1), func(f field) error {
 		if f.number != 2 {
 			return nil
 		}
 		if m.MetaGraphs++; m.MetaGraphs > 1 {
 			return fmt.Errorf("more than one graph")
 		}
-		return m.metaGraph(f.bytes)
+		return m.metaGraph(r, f.bytes)
 	})
 	if err != nil {
 		return nil, err
@@ -109,22 +109,22 @@ func Parse(b []byte) (*Model, error) {
 	return m, nil
 }
 
-func (m *Model) metaGraph(b []byte) error {
+func (m *Model) metaGraph(r *reader, b []byte) error {
 	var signatures entries[Signature]
 	var collections entries[struct{}]
-	err := walk(b, numbers(1, 2, 3, 7), func(f field) (err error) {
+	err := r.walk(b, numbers(1, 2, 3, 7), func(f field) (err error) {
 		switch f.number {
 		case 1:
-			return m.info(f.bytes)
+			return m.info(r, f.bytes)
 		case 2:
-			return m.graph(f.bytes)
+			return m.graph(r, f.bytes)
 		case 3:
-			m.Saver, err = parseSaver(f.bytes)
+			m.Saver, err = r.parseSaver(f.bytes)
 			return err
 		case 4:
-			return collections.add(f.bytes, func([]byte) (struct{}, error) { return struct{}{}, nil })
+			return collections.add(r, f.bytes, func([]byte) (struct{}, error) { return struct{}{}, nil })
 		case 5:
-			return signatures.add(f.bytes, parseSignature)
+			return signatures.add(r, f.bytes, r.parseSignature)
 		case 6:
 			m.Assets++
 		}
@@ -139,8 +139,8 @@ func (m *Model) metaGraph(b []byte) error {
 	return err
 }
 
-func (m *Model) info(b []byte) error {
-	return walk(b, 0, func(f field) error {
+func (m *Model) info(r *reader, b []byte) error {
+	return r.walk(b, 0, func(f field) error {
 		if f.number == 4 {
 			m.Tags = append(m.Tags, string(f.bytes))
 		}
@@ -148,24 +148,24 @@ func (m *Model) info(b []byte) error {
 	})
 }
 
-func (m *Model) graph(b []byte) error {
+func (m *Model) graph(r *reader, b []byte) error {
 	seen := map[string]bool{}
-	return walk(b, numbers(2, 4), func(f field) error {
+	return r.walk(b, numbers(2, 4), func(f field) error {
 		switch f.number {
 		case 1:
-			return addNode(&m.Nodes, seen, f.bytes)
+			return r.addNode(&m.Nodes, seen, f.bytes)
 		case 2:
-			return m.library(f.bytes)
+			return m.library(r, f.bytes)
 		}
 		return nil
 	})
 }
 
-func (m *Model) library(b []byte) error {
-	return walk(b, 0, func(f field) error {
+func (m *Model) library(r *reader, b []byte) error {
+	return r.walk(b, 0, func(f field) error {
 		switch f.number {
 		case 1:
-			fn, err := parseFunction(f.bytes)
+			fn, err := r.parseFunction(f.bytes)
 			if err != nil {
 				return fmt.Errorf("function %q: %w", fn.Name, err)
 			}
@@ -180,8 +180,8 @@ func (m *Model) library(b []byte) error {
 	})
 }
 
-func parseSaver(b []byte) (s Saver, err error) {
-	err = walk(b, numbers(1, 2, 3), func(f field) error {
+func (r *reader) parseSaver(b []byte) (s Saver, err error) {
+	err = r.walk(b, numbers(1, 2, 3), func(f field) error {
 		switch f.number {
 		case 1:
 			s.Filename = string(f.bytes)
@@ -195,15 +195,15 @@ func parseSaver(b []byte) (s Saver, err error) {
 	return s, err
 }
 
-func parseSignature(b []byte) (Signature, error) {
+func (r *reader) parseSignature(b []byte) (Signature, error) {
 	var in, out entries[TensorInfo]
 	s := Signature{}
-	err := walk(b, numbers(3), func(f field) error {
+	err := r.walk(b, numbers(3), func(f field) error {
 		switch f.number {
 		case 1:
-			return in.add(f.bytes, parseTensorInfo)
+			return in.add(r, f.bytes, r.parseTensorInfo)
 		case 2:
-			return out.add(f.bytes, parseTensorInfo)
+			return out.add(r, f.bytes, r.parseTensorInfo)
 		case 4:
 			s.Defaults++
 		}
@@ -213,16 +213,19 @@ func parseSignature(b []byte) (Signature, error) {
 	return s, err
 }
 
-func parseTensorInfo(b []byte) (t TensorInfo, err error) {
+func (r *reader) parseTensorInfo(b []byte) (t TensorInfo, err error) {
+	if err := r.spend(ofTensor); err != nil {
+		return t, err
+	}
 	t.Plain = true
-	err = walk(b, numbers(1, 2, 3, 4, 5), func(f field) (err error) {
+	err = r.walk(b, numbers(1, 2, 3, 4, 5), func(f field) (err error) {
 		switch f.number {
 		case 1:
 			t.Name = string(f.bytes)
 		case 2:
 			t.Type = DType(f.value)
 		case 3:
-			t.Shape, err = parseShape(f.bytes)
+			t.Shape, err = r.parseShape(f.bytes)
 		case 4, 5: // coordinates of a sparse tensor, a composite one
 			t.Plain = false
 		}

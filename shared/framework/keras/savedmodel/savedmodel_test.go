@@ -1,8 +1,11 @@
 package savedmodel
 
 import (
+	"bytes"
 	"errors"
 	"math"
+	"runtime"
+	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -171,4 +174,37 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("model %v, error %v", m, err)
 		}
 	})
+}
+
+// What a file of 15 MB may make of two bytes each takes no more memory than a
+// large model does.
+func TestAttackMemoryOfParser(t *testing.T) {
+	const size = 15 << 20
+	many := func(member []byte) []byte { return bytes.Repeat(member, size/len(member)) }
+	node := func(members ...[]byte) []byte {
+		return message(2, message(2, message(1, append([][]byte{text(1, "n")}, members...)...)))
+	}
+	var attributes []byte
+	for i := 0; len(attributes) < size; i++ {
+		attributes = append(attributes, attr(strconv.FormatInt(int64(i), 36))...)
+	}
+	for name, file := range map[string][]byte{
+		"tensors":    node(attr("list", message(1, many(message(8))))),
+		"shapes":     node(attr("list", message(1, many(message(7))))),
+		"inputs":     node(many(message(3))),
+		"attributes": node(attributes),
+	} {
+		t.Run(name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err := Parse(file)
+			runtime.ReadMemStats(&after)
+			if !errors.Is(err, errMembers) {
+				t.Errorf("%v", err)
+			}
+			if taken := (after.TotalAlloc - before.TotalAlloc) >> 20; taken > 512 {
+				t.Errorf("%d MiB were allocated in all", taken)
+			}
+		})
+	}
 }

@@ -28,11 +28,41 @@ func numbers(ns ...protowire.Number) (set once) {
 	return set
 }
 
+// maxMembers bounds the members of all messages of a file, each as often as it is
+// larger in memory than some 16 bytes: two bytes of a file may become a structure
+// of a hundred. A model of a thousand layers has two million.
+const maxMembers = 6_000_000
+
+// What structures count beside their members.
+const (
+	ofShape    = 2
+	ofArg      = 2
+	ofTensor   = 4 // of a constant or a signature
+	ofAttr     = 10
+	ofNode     = 8
+	ofFunction = 20
+)
+
+var errMembers = errors.New("it has too many nodes, attributes, tensors, sizes and other members")
+
+// reader counts what it has read of one file.
+type reader struct{ members int }
+
+func (r *reader) spend(n int) error {
+	if r.members += n; r.members > maxMembers {
+		return errMembers
+	}
+	return nil
+}
+
 // walk visits the members of one message in order. Hostile bytes give an
 // error, never a panic.
-func walk(b []byte, singular once, visit func(field) error) error {
+func (r *reader) walk(b []byte, singular once, visit func(field) error) error {
 	var seen once
 	for len(b) > 0 {
+		if err := r.spend(1); err != nil {
+			return err
+		}
 		number, kind, n := protowire.ConsumeTag(b)
 		if n < 0 {
 			return protowire.ParseError(n)
@@ -66,8 +96,8 @@ func walk(b []byte, singular once, visit func(field) error) error {
 }
 
 // entry reads one entry of a map with string keys.
-func entry(b []byte) (key string, value []byte, err error) {
-	err = walk(b, numbers(1, 2), func(f field) error {
+func (r *reader) entry(b []byte) (key string, value []byte, err error) {
+	err = r.walk(b, numbers(1, 2), func(f field) error {
 		switch f.number {
 		case 1:
 			key = string(f.bytes)
@@ -82,8 +112,8 @@ func entry(b []byte) (key string, value []byte, err error) {
 // entries gathers the entries of a map and refuses a key that comes twice.
 type entries[V any] map[string]V
 
-func (m *entries[V]) add(b []byte, parse func([]byte) (V, error)) error {
-	key, value, err := entry(b)
+func (m *entries[V]) add(r *reader, b []byte, parse func([]byte) (V, error)) error {
+	key, value, err := r.entry(b)
 	if err != nil {
 		return err
 	}

@@ -202,6 +202,20 @@ def save_elsewhere(g):
 
 
 @forgery
+def save_while_loading(g):
+    node = g.restore.node_def.add()
+    node.CopyFrom(g.find(g.save, "SaveV2"))
+    node.name = "evil"
+    node.input[0] = g.restore.signature.input_arg[0].name
+
+
+@forgery
+def merge_while_loading(g):
+    path = g.restore.signature.input_arg[0].name
+    g.add(g.restore, "evil", "MergeV2Checkpoints", path, path)
+
+
+@forgery
 def save_to_another_argument(g):
     g.find(g.save, "SaveV2").input[0] = g.save.signature.input_arg[1].name
 
