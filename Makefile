@@ -32,6 +32,9 @@ cases: build kafka ## the table of what people meet, the large models and every 
 	KAFKAML_LONG=1 go test -count 1 -v -timeout 60m $(ARGS) ./test/cases
 	KAFKAML_LONG=1 go test -count 1 -timeout 60m -run TestZoo ./shared/framework/keras
 
+monitoring: ## the alerts under manifests/monitoring, checked and fired by promtool (Debian: prometheus)
+	cd manifests/monitoring && promtool check rules rules.yaml && promtool test rules rules_test.yaml && promtool check config --syntax-only scrape.yaml
+
 demo: build kafka mnist ## the first example through every step, timed, on a broker and a data folder of its own
 	bin/kafkaml demo $(ARGS)
 

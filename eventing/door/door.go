@@ -41,14 +41,16 @@ type Route struct {
 
 // Function is what a step offers at its door.
 type Function struct {
-	Name      string                          // "model-register"
-	Commands  map[string]Command              // by event type
-	Events    map[string]EventHandler         // by event type: what it handles beside commands
-	Routes    []Route                         // the commands as REST requests
-	Resources []Resource                      // what can be read, and what is sent by other ways than commands
-	Flows     []api.Flow                      // topics that it reads and writes
-	Facts     []string                        // prefixes of the event types that GET /events shows
-	Ready     func(ctx context.Context) error // nil: ready when the registry is
+	Name       string                          // "model-register"
+	Commands   map[string]Command              // by event type
+	Events     map[string]EventHandler         // by event type: what it handles beside commands
+	Routes     []Route                         // the commands as REST requests
+	Resources  []Resource                      // what can be read, and what is sent by other ways than commands
+	Flows      []api.Flow                      // topics that it reads and writes
+	Facts      []string                        // prefixes of the event types that GET /events shows
+	Ready      func(ctx context.Context) error // nil: ready when the registry is
+	Measures   []Measure                       // states that /metrics shows
+	Collectors []prometheus.Collector          // and what it has counted
 }
 
 // Config is what a door needs beside its function.
@@ -95,6 +97,7 @@ func New(f Function, c Config) http.Handler {
 	c.Log = c.Log.With("function", f.Name)
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	register(reg, f, c.Log)
 	d := &door{Config: c, f: f, metrics: newMetrics(reg), streams: NewStreams(maxStreams)}
 	d.mux = d.named(d.uploads(d.limit(d.routes(promhttp.HandlerFor(reg, promhttp.HandlerOpts{})))))
 	return d

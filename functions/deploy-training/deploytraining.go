@@ -35,8 +35,9 @@ type Deps struct {
 // Service holds the rules of deployments and results.
 type Service struct {
 	Deps
+	figures   figures
 	launching sync.Mutex // held from looking at what runs to having started what does not
 }
 
 // NewService gives the step without its HTTP side.
-func NewService(deps Deps) *Service { return &Service{Deps: deps} }
+func NewService(deps Deps) *Service { return &Service{Deps: deps, figures: newFigures()} }

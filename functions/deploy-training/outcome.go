@@ -44,6 +44,7 @@ func (s *Service) progressed(ctx context.Context, e event.Event) (*event.Event, 
 	if err := due(ctx, p.Result, p.Attempt); err != nil {
 		return nil, err
 	}
+	reported := 0
 	err := s.Store.Do(ctx, func(tx *registry.Tx) error {
 		r, current, err := currentAttempt(tx, p.Result, p.Attempt)
 		if err == nil && !current {
@@ -59,6 +60,7 @@ func (s *Service) progressed(ctx context.Context, e event.Event) (*event.Event, 
 		if len(p.Epochs) > 0 && len(added) == 0 {
 			return nil // the report has come before
 		}
+		reported = len(added)
 		advance(&r, p)
 		if err := tx.UpdateResult(&r); err != nil {
 			return err
@@ -69,6 +71,7 @@ func (s *Service) progressed(ctx context.Context, e event.Event) (*event.Event, 
 	if err != nil {
 		return nil, fmt.Errorf("record the progress of result %d: %w", p.Result, err)
 	}
+	s.figures.epochs.Add(float64(reported))
 	return nil, nil
 }
 
@@ -154,6 +157,7 @@ func (s *Service) conclude(ctx context.Context, o pipeline.Outcome, last func(*p
 		r.Lineage.SourceHash, r.Lineage.ModelVersion, r.Lineage.Seed = known.SourceHash, known.ModelVersion, known.Seed
 		last(r)
 	}
+	var changed pipeline.Result
 	err := s.Store.Do(ctx, func(tx *registry.Tx) error {
 		r, current, err := currentAttempt(tx, o.Result, o.Attempt)
 		if err != nil {
@@ -165,11 +169,13 @@ func (s *Service) conclude(ctx context.Context, o pipeline.Outcome, last func(*p
 		change(&r)
 		r.Cut = false
 		_, err = save(tx, &r)
+		changed = r
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("end result %d: %w", o.Result, err)
 	}
+	s.figures.ended(changed)
 	return nil
 }
 
@@ -225,7 +231,8 @@ func (s *Service) persistLog(ctx context.Context, id int64, attempt int, text st
 // changeAttempt changes a result, if the attempt is its present one and it is
 // not over.
 func (s *Service) changeAttempt(ctx context.Context, id int64, attempt int, change func(*pipeline.Result)) error {
-	return s.Store.Do(ctx, func(tx *registry.Tx) error {
+	var changed pipeline.Result
+	err := s.Store.Do(ctx, func(tx *registry.Tx) error {
 		r, current, err := currentAttempt(tx, id, attempt)
 		if err != nil || !current {
 			return err
@@ -233,8 +240,13 @@ func (s *Service) changeAttempt(ctx context.Context, id int64, attempt int, chan
 		change(&r)
 		r.Cut = false
 		_, err = save(tx, &r)
+		changed = r
 		return err
 	})
+	if err == nil {
+		s.figures.ended(changed)
+	}
+	return err
 }
 
 // currentAttempt reads a result and reports whether the attempt is its present

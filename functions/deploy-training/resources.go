@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/eventing/api"
 	"github.com/kafkaml/kafkaml/eventing/door"
@@ -44,8 +46,10 @@ func (s *Service) Function() door.Function {
 			{Pattern: "POST /results/{id}/stop", Type: eventing.ResultStop},
 			{Pattern: "DELETE /results/{id}", Type: eventing.ResultDelete},
 		},
-		Resources: s.resources(),
-		Facts:     []string{"io.kafkaml.deployment.", "io.kafkaml.result.", eventing.DatasourceRejected},
+		Resources:  s.resources(),
+		Measures:   s.measures(),
+		Collectors: []prometheus.Collector{s.figures.epochs, s.figures.seconds},
+		Facts:      []string{"io.kafkaml.deployment.", "io.kafkaml.result.", eventing.DatasourceRejected},
 	}
 }
 

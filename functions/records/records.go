@@ -46,6 +46,7 @@ func (s *Service) Function() door.Function {
 	return door.Function{
 		Name:      pipeline.StepRecords,
 		Resources: s.resources(),
+		Measures:  s.measures(),
 		Flows: []api.Flow{
 			{Topic: api.ControlTopic, Send: true},
 			{Topic: api.DataTopic, Send: true},

@@ -35,13 +35,17 @@ func (s *Service) traffic(w http.ResponseWriter, r *http.Request) {
 	door.WriteJSON(w, t)
 }
 
+func inferenceGroup(i pipeline.Inference) string {
+	return pipeline.InferenceGroup(strconv.FormatInt(i.ID, 10))
+}
+
 // count asks Kafka how far the topics of an inference have come.
 func (s *Service) count(ctx context.Context, i pipeline.Inference) (t traffic, err error) {
 	first, next, err := s.Cluster.Readable(ctx, i.InputTopic)
 	if err != nil {
 		return t, err
 	}
-	done, err := s.Cluster.Committed(ctx, pipeline.InferenceGroup(strconv.FormatInt(i.ID, 10)), i.InputTopic)
+	done, err := s.Cluster.Committed(ctx, inferenceGroup(i), i.InputTopic)
 	if err != nil {
 		return t, err
 	}

@@ -45,6 +45,9 @@ const HeaderSent = "sent"
 // predicted, unless the inference names another.
 func DeadLetterTopic(input string) string { return input + ".dead-letter" }
 
+// ControlGroup is the consumer group by which the control topic is read.
+const ControlGroup = "kafkaml-control-log"
+
 // InferenceGroup is the consumer group of an inference, by its id or, where it
 // is served without a registry, its name. Both deliveries use it, so that a
 // change from one to the other goes on where the first stopped.

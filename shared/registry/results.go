@@ -62,6 +62,22 @@ func (tx *Tx) Result(id int64) (pipeline.Result, error) { return results.get(tx,
 // "datasource".
 func (tx *Tx) Results(q Query) (Page[pipeline.Result], error) { return results.list(tx, q) }
 
+// CountResults counts the results by status.
+func (tx *Tx) CountResults() (map[string]int64, error) {
+	counts := map[string]int64{}
+	err := tx.each(func(read func(...any) error) error {
+		var status string
+		var n int64
+		err := read(&status, &n)
+		counts[status] = n
+		return err
+	}, "SELECT status, COUNT(*) FROM results GROUP BY status")
+	if err != nil {
+		return nil, fmt.Errorf("count results: %w", err)
+	}
+	return counts, nil
+}
+
 // UpdateResult stores r over the result with its id. A new Status must be one
 // that the old one can become, else it is a Conflict, and sets StatusChanged.
 // A higher Attempt drops the epochs of those before.

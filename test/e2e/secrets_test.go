@@ -42,7 +42,7 @@ func TestAttackSecrets(t *testing.T) {
 	kafka := streamtest.NewSecured(t)
 	marks := secrets{
 		"Kafka's password": streamtest.Password, "the database's password": "db-secret-51c2", "the schema registry's password": "sr-secret-9e0b",
-		"S3's key": "test-secret",
+		"S3's key": "test-secret", "the login's secret": "oidc-secret-d44d", "an unrelated variable": "other-secret-77aa",
 	}
 	url := marked(t, registrytest.Postgres(t), marks["the database's password"])
 	cert, key, _, err := kafka.Authority.Issue("page", time.Hour, "127.0.0.1")
@@ -52,6 +52,7 @@ func TestAttackSecrets(t *testing.T) {
 	way := kafka.Ways()[stream.OAuthBearer]
 	m := &machine{t: t, dir: folder(t), port: freePort(t), kafkaPort: freePort(t), ca: kafka.Authority.File, env: append(
 		way.Env(), "DATABASE_URL="+url, "ARTIFACT_URL="+artifacttest.S3(t), "KAFKAML_TLS_CERT="+cert, "KAFKAML_TLS_KEY="+key, "KAFKAML_CA="+kafka.Authority.File,
+		"KAFKAML_OIDC_CLIENT_SECRET="+marks["the login's secret"], "SOMEBODYS_TOKEN="+marks["an unrelated variable"],
 		"SCHEMA_REGISTRY_URL=http://127.0.0.1:1", "SCHEMA_REGISTRY_USERNAME=kafkaml", "SCHEMA_REGISTRY_PASSWORD="+marks["the schema registry's password"],
 	)}
 	m.begin()
@@ -109,9 +110,11 @@ func walkWithSecrets(t *testing.T, m *machine, marks secrets) (said string) {
 	m.kafkaml("stream", "send", m.pointsFile(600), "--label", "class", "--format", "RAW", "--topic", "points", "--deployment", deployment)
 	environment(t, m, trainer, marks)
 	results := m.finished(deployment, 1)
+	var names []string
 	for _, delivery := range []pipeline.Delivery{pipeline.Direct, pipeline.Source} {
 		in, out := string(delivery)+"-in", string(delivery)+"-out"
-		m.kafkaml("inferences", "create", "--result", fmt.Sprint(results[0].ID), "--delivery", string(delivery), "--input-topic", in, "--output-topic", out, "--watch")
+		id := m.created("inferences", "create", "--result", fmt.Sprint(results[0].ID), "--delivery", string(delivery), "--input-topic", in, "--output-topic", out, "--watch")
+		names = append(names, jsonOf[pipeline.Inference](m, "inferences", "show", id).Name)
 		m.kafkaml("stream", "send", m.pointsFile(20), "--label", "class", "--format", "RAW", "--topic", in, "--predict")
 		said += m.kafkaml("stream", "tail", out, "--from", "earliest", "--count", "20", "--wait", "120s", "-o", "json")
 	}
@@ -120,6 +123,7 @@ func walkWithSecrets(t *testing.T, m *machine, marks secrets) (said string) {
 	try("models", "create", "--name", "broken", "-f", m.source("predict.py"))
 	try("inferences", "create", "--result", "999", "--input-topic", "x", "--output-topic", "y")
 	try("datasources", "create", "--topic", "absent", "--deployment", deployment, "--format", "JSON", "--since", "1h")
+	said += watched(t, m, names...)
 	for _, list := range []string{"models", "configurations", "deployments", "datasources", "results", "inferences", "topics"} {
 		try(list, "list", "-o", "json")
 	}
