@@ -101,7 +101,7 @@ func specOf(r pipeline.Result, dep pipeline.Deployment, d pipeline.Datasource, m
 		Model: m.ID, ModelName: r.ModelName, ModelVersion: m.Version, SourceHash: m.SourceHash,
 		Framework: m.Framework, Artifact: m.Artifact, Output: pipeline.ResultArtifact(r.ID, r.Attempt), Export: m.Export,
 		BatchSize: dep.BatchSize, TrainingKwargs: dep.TrainingKwargs, ValidationKwargs: dep.ValidationKwargs,
-		Seed: dep.Seed, Engine: dep.Engine, OnNaN: dep.OnNaN, GPUs: dep.GPUs,
+		Seed: dep.Seed, Engine: dep.Engine, OnNaN: dep.OnNaN, GPUs: dep.GPUs, DeadlineSecs: dep.Resources.DeadlineSecs,
 		Datasource: d.ID, Ranges: d.Ranges, InputFormat: d.InputFormat, InputConfig: d.InputConfig,
 		ValidationRate: d.ValidationRate, TestRate: d.TestRate,
 		ShuffleStream: d.Shuffle, StreamSeed: d.Seed, Split: d.Split, Order: d.Order, TopicIDs: d.TopicIDs, Warnings: ineffective(d),

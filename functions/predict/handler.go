@@ -19,7 +19,7 @@ const readyTime = 3 * time.Second
 func (s *service) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("POST /{$}", s.door)
-	mux.HandleFunc("GET /health/liveness", alive)
+	mux.HandleFunc("GET /health/liveness", s.answerLive)
 	mux.HandleFunc("GET /health/readiness", s.answerReady)
 	mux.Handle("GET /metrics", s.metrics.handler())
 	p := &protocol{model: s.model, requests: s.door.requests, ready: s.ready}
@@ -43,6 +43,15 @@ func document(make func(...api.Part) []byte) http.HandlerFunc {
 
 func alive(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ALIVE\n")) }
 
+// answerLive answers 503 while the model does not answer any more.
+func (s *service) answerLive(w http.ResponseWriter, r *http.Request) {
+	if err := s.calls.stuck(); err != nil {
+		api.WriteProblem(w, http.StatusServiceUnavailable, err)
+		return
+	}
+	alive(w, r)
+}
+
 func (s *service) answerReady(w http.ResponseWriter, r *http.Request) {
 	if err := s.ready(r.Context()); err != nil {
 		api.WriteProblem(w, http.StatusServiceUnavailable, err)
@@ -52,9 +61,12 @@ func (s *service) answerReady(w http.ResponseWriter, r *http.Request) {
 }
 
 // ready is nil while a record that comes now would be predicted: the model is
-// open, the output topic takes records, and in direct delivery the group is
+// open and answers, the output topic takes records, and in direct delivery the group is
 // joined.
 func (s *service) ready(ctx context.Context) error {
+	if err := s.calls.stuck(); err != nil {
+		return err
+	}
 	if s.direct != nil && !s.direct.joined.Load() {
 		return &pipeline.Error{Op: "readiness", Kind: pipeline.Unavailable, Reason: "the consumer group is not joined"}
 	}

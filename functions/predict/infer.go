@@ -8,6 +8,7 @@ import (
 	"github.com/kafkaml/kafkaml/functions/predict/batching"
 	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
 // result is one output of a request.
@@ -38,7 +39,7 @@ func (r *requests) inferRows(ctx context.Context, in rowsOf) ([]result, error) {
 		}
 	}
 	var results []result
-	rest := slices.Clone(in.data)
+	rest, room := slices.Clone(in.data), int64(mostAnswer)
 	for from := 0; from < in.rows; {
 		n := min(r.model.predictor.Limit(), in.rows-from)
 		it := &batching.Item{Rows: n, Data: make([][]byte, len(in.data))}
@@ -50,10 +51,13 @@ func (r *requests) inferRows(ctx context.Context, in rowsOf) ([]result, error) {
 		}
 		at := from
 		it.Receive = func(outputs []framework.Output, result, row int) {
-			results = collect(results, outputs, result, at+row, in.rows)
+			results = collect(results, outputs, result, at+row, in.rows, &room)
 		}
 		if err := lane.Do(ctx, it); err != nil {
 			return nil, err
+		}
+		if room < 0 {
+			return nil, largeAnswer(in.rows)
 		}
 		from += n
 	}
@@ -79,18 +83,44 @@ func (r *requests) inferAlone(ctx context.Context, in rowsOf) ([]result, error) 
 	}
 	var results []result
 	var failed error
+	room := int64(mostAnswer)
 	for from := 0; from < in.rows && failed == nil; {
 		to := min(from+r.model.predictor.Limit(), in.rows)
 		batching.Predict(ctx, batch, from, to, func(outputs []framework.Output, result, row int) {
-			results = collect(results, outputs, result, row, in.rows)
+			results = collect(results, outputs, result, row, in.rows, &room)
 		}, func(_ int, err error) { failed = err })
+		if room < 0 {
+			return nil, largeAnswer(in.rows)
+		}
 		from = to
 	}
 	return results, failed
 }
 
-// collect copies a row of the outputs into the results.
-func collect(results []result, outputs []framework.Output, from, into, rows int) []result {
+// mostAnswer bounds the outputs of a request: a row of one byte may be answered by
+// thousands of numbers.
+const mostAnswer = 32 << 20
+
+func largeAnswer(rows int) error {
+	return pipeline.Invalidf("inputs", "the outputs of %d rows take more than %d MiB", rows, mostAnswer>>20).WithHint("ask for fewer rows at once")
+}
+
+// collect copies a row of the outputs into the results, as long as there is room.
+func collect(results []result, outputs []framework.Output, from, into, rows int, room *int64) []result {
+	if len(results) == 0 {
+		for k := range outputs {
+			*room -= int64(rows) * int64(outputs[k].Size)
+		}
+	}
+	for k := range outputs {
+		o := &outputs[k]
+		if o.DType == codec.String {
+			*room -= int64(len(o.Row(from)))
+		}
+	}
+	if *room < 0 {
+		return results
+	}
 	for k := range outputs {
 		o := &outputs[k]
 		if len(results) <= k {

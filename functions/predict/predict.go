@@ -37,6 +37,7 @@ type service struct {
 	out     *writer // nil for a service that only answers requests
 	door    *door
 	direct  *direct // nil unless the delivery is direct
+	calls   *calls  // of the model
 	running sync.WaitGroup
 	stop    context.CancelFunc
 }
@@ -45,7 +46,8 @@ type service struct {
 // is an error. The cluster may be nil for a service that only answers requests.
 func newService(m *model, cluster *stream.Cluster, log *slog.Logger) (*service, error) {
 	job := m.job
-	s := &service{model: m, metrics: newMetrics()}
+	s := &service{model: m, metrics: newMetrics(), calls: newCalls()}
+	m.predictor = &watchedPredictor{m.predictor, s.calls}
 	envelope := output.NewEnvelope(job)
 	s.door = &door{envelope: &envelope, topic: job.InputTopic, requests: &requests{model: m, metrics: s.metrics}}
 	if cluster != nil {

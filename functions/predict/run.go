@@ -79,7 +79,7 @@ func ConfigFromEnv(getenv func(string) string, frameworks framework.Frameworks, 
 
 const (
 	// drainTime bounds the end: requests and batches under way.
-	drainTime = 15 * time.Second
+	drainTime = 8 * time.Second
 	// dialPause is how long a broker that is away is left alone.
 	dialPause = time.Second
 )
@@ -156,16 +156,42 @@ func serve(ctx context.Context, c Config, front *front, server *http.Server, at 
 		consuming.Go(func() { s.direct.run(ctx) })
 	}
 	giveBack()
-	<-ctx.Done()
+	if err := s.calls.await(ctx); err != nil {
+		c.Log.Error("the process ends, since the model does not answer any more", "error", err)
+		return err // nothing is drained: the call under way does not end
+	}
 	c.Log.Info("draining")
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
-	defer cancel()
-	stopped := server.Shutdown(drain)
-	consuming.Wait()
-	if err := errors.Join(stopped, s.close()); err != nil {
+	if err := drain(ctx, s, server, &consuming, drainTime); err != nil {
 		return fmt.Errorf("drain: %w", err)
 	}
 	return causeOf(ctx)
+}
+
+// drain answers what has been accepted and closes the service. Work that does not
+// end in time is left to the process that takes over.
+func drain(ctx context.Context, s *service, server *http.Server, consuming *sync.WaitGroup, within time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
+	defer cancel()
+	drained := make(chan error, 1)
+	go func() { // the process ends with it, or soon after
+		stopped := server.Shutdown(ctx)
+		consuming.Wait()
+		drained <- errors.Join(stopped, s.close())
+	}()
+	select {
+	case err := <-drained:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-drained: // both at once
+		return err
+	case <-time.After(time.Second):
+		return &pipeline.Error{
+			Op: "predict", Kind: pipeline.Unavailable, Reason: fmt.Sprintf("what was under way did not end within %v", within),
+			Hint: "its records are read again: their offsets were not committed",
+		}
+	}
 }
 
 // causeOf is nil where ctx was just ended.

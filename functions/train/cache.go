@@ -25,6 +25,7 @@ type field struct {
 // size, each the stored bytes of inputs, then labels. Of text, the row holds the
 // place in a store beside it. It is written once, then sealed, then read.
 type cache struct {
+	pulse   *pulse // beats as records are read for the trainer; nil for none
 	fields  []field
 	inputs  int // of fields
 	row     int // bytes

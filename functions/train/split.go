@@ -42,6 +42,7 @@ func (s *split) Read(ctx context.Context, pass int, first int64, n int, dst [][]
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	s.cache.pulse.beat()
 	switch {
 	case !s.shuffled || pass < 0:
 		return s.stored(first, n, dst)

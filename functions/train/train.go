@@ -36,10 +36,11 @@ type Config struct {
 	Frameworks framework.Frameworks // of which the Job names one
 	Kafka      stream.Config
 	Schemas    schemas.Config
-	Artifacts  string // URL of the store of models
-	Words      int    // how many different words of a layer are counted at most; 0: the default
-	Memory     int64  // bytes that a decoded stream may take in memory; 0: the default
-	Scratch    string // folder for the cache and the models; the system's when empty
+	Artifacts  string        // URL of the store of models
+	Words      int           // how many different words of a layer are counted at most; 0: the default
+	Stall      time.Duration // that a model may train without a step; 0: the default
+	Memory     int64         // bytes that a decoded stream may take in memory; 0: the default
+	Scratch    string        // folder for the cache and the models; the system's when empty
 	Emitter    *eventing.Emitter
 	Log        *slog.Logger
 }
@@ -108,7 +109,7 @@ const outcomeTime = 10 * time.Minute
 func Run(ctx context.Context, c Config) error {
 	began := time.Now()
 	r := newReporter(c)
-	outcome, err := attempt(ctx, c, r)
+	outcome, err := guarded(ctx, c, r)
 	r.close()
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -124,6 +125,36 @@ func Run(ctx context.Context, c Config) error {
 	return errors.Join(err, r.outcome(telling, typ, outcome))
 }
 
+// endTime is how long an attempt that was told to end is waited for.
+const endTime = 5 * time.Second
+
+// guarded is attempt, but for what never ends: a call of the library that loops goes
+// on when it returns, until the process has ended.
+func guarded(ctx context.Context, c Config, r *reporter) (pipeline.Outcome, error) {
+	type result struct {
+		outcome pipeline.Outcome
+		err     error
+	}
+	p, ended := newPulse(c), make(chan result, 1)
+	watch, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	go p.watch(watch)
+	go func() {
+		o, err := attempt(ctx, c, r, p)
+		ended <- result{o, err}
+	}()
+	late := make(chan struct{})
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(endTime, func() { close(late) }) })()
+	select {
+	case got := <-ended:
+		return got.outcome, got.err
+	case <-p.still:
+		return pipeline.Outcome{}, p.stalled()
+	case <-late:
+		return pipeline.Outcome{}, context.Cause(ctx)
+	}
+}
+
 // explain is what a person reads of err.
 func explain(err error) (reason, hint string) {
 	var known *pipeline.Error
@@ -134,7 +165,7 @@ func explain(err error) (reason, hint string) {
 }
 
 // attempt runs the training in a scratch folder that it removes.
-func attempt(ctx context.Context, c Config, r *reporter) (o pipeline.Outcome, err error) {
+func attempt(ctx context.Context, c Config, r *reporter, p *pulse) (o pipeline.Outcome, err error) {
 	f, err := c.Frameworks.Get(c.Job.Framework)
 	if err != nil {
 		return o, err
@@ -162,7 +193,7 @@ func attempt(ctx context.Context, c Config, r *reporter) (o pipeline.Outcome, er
 	if err != nil {
 		return o, err
 	}
-	t := &training{Config: c, framework: f, report: r, store: store, schemas: registry, scratch: scratch}
+	t := &training{Config: c, framework: f, report: r, pulse: p, store: store, schemas: registry, scratch: scratch}
 	defer func() { err = errors.Join(err, t.close()) }()
 	err = t.run(ctx)
 	return t.outcome, err
@@ -175,8 +206,8 @@ func (t *training) run(ctx context.Context) error {
 		do    func(context.Context) error
 	}{
 		{pipeline.StageReading, t.prepare},
-		{pipeline.StageTraining, t.fit},
-		{pipeline.StageEvaluating, t.evaluate},
+		{pipeline.StageTraining, t.computes(t.fit)},
+		{pipeline.StageEvaluating, t.computes(t.evaluate)},
 		{pipeline.StageSaving, t.save},
 	} {
 		t.report.stage(step.stage)
@@ -187,6 +218,11 @@ func (t *training) run(ctx context.Context) error {
 		t.Log.InfoContext(ctx, "stage done", "result", t.Job.Result, "attempt", t.Job.Attempt, "stage", step.stage, "seconds", time.Since(began).Seconds())
 	}
 	return nil
+}
+
+// computes is a step whose trainer has a pulse.
+func (t *training) computes(do func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error { return t.pulse.during(func() error { return do(ctx) }) }
 }
 
 // op names the process in errors.

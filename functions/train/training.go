@@ -22,6 +22,7 @@ import (
 type training struct {
 	Config
 	report  *reporter
+	pulse   *pulse
 	store   *artifact.Store
 	schemas *schemas.Client // nil where there is no registry
 	scratch string
@@ -70,7 +71,7 @@ func (t *training) prepare(ctx context.Context) error {
 	if err := t.split(ctx, decoder); err != nil {
 		return err
 	}
-	return t.adapt(ctx)
+	return t.computes(t.adapt)(ctx)
 }
 
 // open fetches the exported model and loads it.
@@ -114,6 +115,7 @@ func (t *training) split(ctx context.Context, d *features.Decoder) error {
 	if train == 0 {
 		return t.nothing()
 	}
+	t.cache.pulse = t.pulse
 	columns := t.trainer.Columns()
 	part := func(from, to int64) *split { return newSplit(t.cache, columns, from, to) }
 	t.train, t.test, t.validation = part(0, train), part(train, train+test), part(train+test, total)
@@ -169,6 +171,7 @@ func (t *training) fit(parent context.Context) error {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
 	report, err := t.trainer.Fit(ctx, t.train, plan, framework.Watch{Stage: t.report.stage, Epoch: func(e pipeline.Epoch) {
+		t.pulse.beat()
 		t.lastEpoch = e
 		t.report.epoch(e)
 		if err := t.judge(e); err != nil {

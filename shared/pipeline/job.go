@@ -35,6 +35,8 @@ type TrainingJob struct {
 	Split            SplitBy          `json:"split,omitempty"` // by StreamSeed
 	Order            Order            `json:"order,omitempty"` // of the records of several partitions
 
+	DeadlineSecs int64 `json:"deadline_seconds,omitempty"` // of the whole training; 0: none
+
 	TopicIDs map[string]string `json:"topic_ids,omitempty"` // of the topics when the stream was announced
 	Warnings []string          `json:"warnings,omitempty"`  // known before it begins, for its result
 }
