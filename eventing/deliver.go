@@ -72,6 +72,9 @@ func (x *deliverer) deliver(ctx, tries context.Context, r stream.Record) bool {
 	log.Warn("a record goes to the dead-letter sink", "error", failure)
 	markDead(&e.Event, failure)
 	err := x.send(ctx, tries, e, *x.dead)
+	if err != nil && !errors.Is(err, errStopped) { // nor can it be carried there
+		err = x.send(ctx, tries, parcel{place(r, x.name, failure), ""}, *x.dead)
+	}
 	if errors.Is(err, errStopped) {
 		return false
 	}
@@ -95,6 +98,21 @@ func contentType(r stream.Record) (value string) {
 		}
 	}
 	return value
+}
+
+// UndeliveredExtension of an event says why a record could not be delivered. Such
+// an event tells the record's place alone: the log has the rest.
+const UndeliveredExtension = "kafkamlundelivered"
+
+// place is the event of a record that cannot be carried, for a dead-letter sink.
+func place(r stream.Record, source string, why error) event.Event {
+	r.Headers, r.Key, r.Value = nil, nil, nil
+	e := FromRecord(r, source, KeyByteArray)
+	const shown = 1 << 10
+	text := why.Error()
+	e.SetExtension(UndeliveredExtension, strings.ToValidUTF8(text[:min(len(text), shown)], ""))
+	markDead(&e, &failure{url: source})
+	return e
 }
 
 // failure is the answer, or the lack of one, that ended the tries.
@@ -181,8 +199,8 @@ func (x *deliverer) post(ctx context.Context, e parcel, url string) *failure {
 	ctx, cancel := context.WithTimeout(ctx, x.retries.timeout)
 	defer cancel()
 	req, err := newRecordRequest(ctx, url, x.namespace, e.Event, e.contentType)
-	if err != nil { // Knative's data plane tries that again, too
-		return &failure{url: url, err: err}
+	if err != nil { // nothing that another try would change
+		return &failure{url: url, err: err, final: true}
 	}
 	if x.token != "" {
 		req.Header.Set("Authorization", "Bearer "+x.token)

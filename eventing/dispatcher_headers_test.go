@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -68,7 +69,7 @@ func TestDispatcherSendsAsKnativeDoes(t *testing.T) {
 }
 
 // A dead letter tells the code and, in base64, the body of the answer; a record
-// that HTTP cannot carry is tried as often as its source says, and then let go.
+// that HTTP cannot carry comes there at once, as its place and the reason.
 func TestDispatcherDeadLettersAsKnativeDoes(t *testing.T) {
 	c := streamtest.Cluster(t)
 	topic := streamtest.Topic(t, c, 1)
@@ -86,6 +87,11 @@ func TestDispatcherDeadLettersAsKnativeDoes(t *testing.T) {
 	}
 	eventually(t, "it is dead", func() bool { return len(s.at("/dead")) > 0 })
 	h := s.at("/dead")[0]
+	if !strings.Contains(h.Get("Ce-Kafkamlundelivered"), "control character") || h.Get("Ce-Knativekafkaoffset") != "0" || h.Get("Ce-Kafkaheaderx") != "" || h.Get("Ce-Knativeerrordest") == "" {
+		t.Errorf("%v", h)
+	}
+	eventually(t, "the next one is dead", func() bool { return len(s.at("/dead")) > 1 })
+	h = s.at("/dead")[1]
 	if want := base64.StdEncoding.EncodeToString([]byte("why")); h.Get("Ce-Knativeerrordata") != want || h.Get("Ce-Knativeerrorcode") != "422" || h.Get("Ce-Knativekafkaoffset") != "1" {
 		t.Errorf("%v", h)
 	}

@@ -152,6 +152,10 @@ func latin1(s string) string {
 	return string(b)
 }
 
+// maxHeaders is what the attributes of an event may take in a request, in bytes:
+// servers of Go refuse more than a mebibyte of headers.
+const maxHeaders = 1<<20 - 4<<10
+
 // newRecordRequest is a POST of an event that carries a record, as KafkaSource
 // sends it: nothing is encoded, and any content type of the record is passed on.
 func newRecordRequest(ctx context.Context, url, namespace string, e event.Event, contentType string) (*http.Request, error) {
@@ -160,6 +164,15 @@ func newRecordRequest(ctx context.Context, url, namespace string, e event.Event,
 		return nil, &pipeline.Error{Op: "send event", Kind: pipeline.Invalid, Err: err}
 	}
 	writeAttributes(req.Header, e, latin1)
+	size := 0
+	for name, values := range req.Header {
+		size += len(name) + len(values[0]) + 4
+	}
+	if size > maxHeaders {
+		return nil, &pipeline.Error{
+			Op: "send event", Kind: pipeline.Invalid, Reason: fmt.Sprintf("the headers take %d bytes, more than the %d that a request carries", size, maxHeaders),
+		}
+	}
 	req.Header.Set(headerNamespace, namespace)
 	if contentType != "" {
 		req.Header.Set("Content-Type", latin1(contentType))

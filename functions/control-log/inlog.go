@@ -41,7 +41,7 @@ func (s *Service) inLog(ctx context.Context, r stream.Record, e event.Event) (st
 		return r, s.uncommitted(ctx, r)
 	case err != nil:
 		return r, err
-	case e.Type() == eventing.KafkaRecord && !bytes.Equal(found.Value, r.Value):
+	case e.Type() == eventing.KafkaRecord && e.Extensions()[eventing.UndeliveredExtension] == nil && !bytes.Equal(found.Value, r.Value):
 		return r, forged(r, "the log holds another record there")
 	}
 	found.Topic = r.Topic

@@ -26,8 +26,10 @@ func (s *Service) deploy(ctx context.Context, call *door.Call) error {
 		if p.Inference, err = over(call.Event, draft(p.of)); err != nil {
 			return p, err
 		}
-		p.window, err = s.check(&p.Inference, p.of)
-		return p, err
+		if p.window, err = s.check(&p.Inference, p.of); err != nil {
+			return p, err
+		}
+		return p, checkLoops(tx, p.Inference) // before topics are made
 	})
 	if err == nil {
 		err = s.topics(ctx, &p)
@@ -36,6 +38,9 @@ func (s *Service) deploy(ctx context.Context, call *door.Call) error {
 		return err
 	}
 	err = call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
+		if err := checkLoops(tx, p.Inference); err != nil { // another may have come since
+			return nil, err
+		}
 		made := p.Inference
 		made.Status, made.Wanted = pipeline.InferenceDeploying, max(1, made.Replicas)
 		if err := tx.CreateInference(&made); err != nil {
@@ -131,6 +136,9 @@ func (s *Service) changed(tx *registry.Tx, id int64, asked event.Event) (p propo
 	p.Name = ""
 	p.window, err = s.check(&p.Inference, p.of)
 	p.Name = named
+	if err == nil && (p.OutputTopic != old.OutputTopic || p.DeadLetter != old.DeadLetter) {
+		err = checkLoops(tx, p.Inference)
+	}
 	return p, err
 }
 

@@ -41,6 +41,7 @@ type Deps struct {
 	Env          []string // NAME=value, for each predict process: Kafka, artifacts
 	Namespace    string   // of the KafkaSources
 	PerPartition bool     // a consumer for each partition, where consumers are spread over pods
+	ControlTopic string   // which no inference may read or write
 	Registry     bool     // whether the predict processes know a schema registry
 	Log          *slog.Logger
 }

@@ -122,7 +122,7 @@ func (r *rig) begin(t *testing.T) {
 	}
 	d := eventing.NewDispatcher(r.cluster, func(to eventing.Destination) []string { return processes.URLs(to.Ref.Name) }, log)
 	s := deployinference.NewService(deployinference.Deps{
-		Store: r.store, Topics: r.cluster, Brokers: r.cluster.Config().Brokers, Services: processes, Sources: d, Env: r.cluster.Config().Env(), Log: log,
+		Store: r.store, Topics: r.cluster, Brokers: r.cluster.Config().Brokers, Services: processes, Sources: d, Env: r.cluster.Config().Env(), ControlTopic: "control", Log: log,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup

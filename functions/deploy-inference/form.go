@@ -56,7 +56,7 @@ func (s *Service) check(i *pipeline.Inference, of subject) (*features.Window, er
 	if i.Delivery == "" {
 		i.Delivery = deliveryOf(*i)
 	}
-	if err := checkNames(i); err != nil {
+	if err := s.checkNames(i); err != nil {
 		return nil, err
 	}
 	if err := checkReplicas(i); err != nil {
@@ -91,7 +91,7 @@ func inputs(all []pipeline.Tensor) string {
 }
 
 // checkNames refuses names of the Service and of topics.
-func checkNames(i *pipeline.Inference) error {
+func (s *Service) checkNames(i *pipeline.Inference) error {
 	if i.DeadLetter == "" {
 		i.DeadLetter = pipeline.DeadLetterTopic(i.InputTopic)
 	}
@@ -105,6 +105,9 @@ func checkNames(i *pipeline.Inference) error {
 	} {
 		if err := pipeline.ValidateTopic(t.field, t.topic); err != nil {
 			return err
+		}
+		if t.topic == s.ControlTopic {
+			return pipeline.Invalidf(t.field, "%q is the control topic: what is written there asks for trainings", t.topic).WithHint("use a topic of your own")
 		}
 	}
 	switch {

@@ -120,6 +120,7 @@ func dispatch(b testing.TB, c *stream.Cluster, topic, url string) (stop func()) 
 		Spec: eventing.KafkaSourceSpec{
 			ConsumerGroup: streamtest.Name(b), BootstrapServers: c.Config().Brokers, Topics: []string{topic},
 			InitialOffset: eventing.Earliest, Ordering: eventing.Unordered, Sink: eventing.Destination{URI: url},
+			Delivery: &eventing.Delivery{DeadLetterSink: &eventing.Destination{URI: url}},
 		},
 	})
 	if err != nil {

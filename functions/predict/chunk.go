@@ -105,6 +105,9 @@ func (k *chunk) decode(ctx context.Context, batch framework.Batch) error {
 	k.row, k.failed = k.row[:0], append(k.failed[:0], make([]error, len(k.in))...)
 	windows, away := k.held.windows, k.held.away
 	for i := range k.in {
+		if k.failed[i] = output.CheckHops(&k.in[i]); k.failed[i] != nil {
+			continue
+		}
 		err := k.model.decode(ctx, windows, batch.Next(), &k.in[i], away)
 		if err == nil {
 			k.row = append(k.row, i)
@@ -138,7 +141,11 @@ func (k *chunk) bury(ctx context.Context) error {
 	var letters []stream.Record
 	var first error
 	for i, err := range k.failed {
-		if err != nil {
+		switch {
+		case err == nil:
+		case output.GivenUp(err):
+			k.out.giveUp(&k.in[i], err)
+		default:
 			letters = append(letters, output.Letter(&k.in[i], err))
 			if first == nil {
 				first = err
@@ -150,7 +157,9 @@ func (k *chunk) bury(ctx context.Context) error {
 	}
 	k.held.log.Warn("records go to the dead-letter topic", "records", len(letters), "first", first)
 	k.out.metrics.dead.Add(float64(len(letters)))
-	return k.out.letters.Persist(ctx, k.held.claim.Partition, letters, k.out.lost(letters), k.warn)
+	return k.out.bury(letters, func(letters []stream.Record, refused func(int, error)) error {
+		return k.out.letters.Persist(ctx, k.held.claim.Partition, letters, refused, k.warn)
+	})
 }
 
 func (k *chunk) warn(err error) { k.held.log.Warn("writing predictions; trying again", "error", err) }

@@ -15,6 +15,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/features"
 	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
 // door answers events.
@@ -140,8 +141,25 @@ func (d *door) answerRecord(ctx context.Context, e event.Event) (event.Event, er
 	if in.Topic == d.topic && eventing.HasHeaders(e) {
 		d.source.whole(ctx, &in)
 	}
+	if why, ok := e.Extensions()[eventing.UndeliveredExtension].(string); ok {
+		return d.undelivered(ctx, e, in, why)
+	}
 	value, err := d.source.handle(ctx, &in)
 	return d.reply(e, string(d.envelope.AppendID(nil, &in)), value, err)
+}
+
+// undelivered makes a dead letter of a record that its source could not send.
+func (d *door) undelivered(ctx context.Context, e event.Event, in stream.Record, why string) (event.Event, error) {
+	found, err := d.source.find.Find(ctx, in.Partition, in.Offset)
+	switch {
+	case err == nil:
+		found.Topic = in.Topic
+		in = found
+	case pipeline.KindOf(err) != pipeline.NotFound: // the log may give it later
+		return event.Event{}, err
+	}
+	reason := pipeline.Invalidf("headers", "it could not be delivered: %s", why).WithHint("serve the result with the delivery direct")
+	return d.reply(e, "", nil, d.source.reject(ctx, &in, reason))
 }
 
 // reply is the event that answers e: prediction.made with an id, or

@@ -22,6 +22,7 @@ type metrics struct {
 	registry *prometheus.Registry
 	records  *prometheus.CounterVec
 	dead     prometheus.Counter
+	givenUp  prometheus.Counter
 	leftOut  prometheus.Counter
 	unready  prometheus.Counter
 	tooLong  prometheus.Counter
@@ -40,6 +41,9 @@ func newMetrics() *metrics {
 		}, []string{"way"}),
 		dead: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "kafkaml_predict_dead_letters_total", Help: "Records that could not be decoded or predicted.",
+		}),
+		givenUp: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "kafkaml_predict_given_up_total", Help: "Records that came through too many inferences: neither predicted nor dead-lettered.",
 		}),
 		leftOut: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "kafkaml_predict_left_out_total", Help: "Records that where of the input_config left out.",
@@ -68,7 +72,7 @@ func newMetrics() *metrics {
 			Name: "kafkaml_predict_lag_records", Help: "Records of a partition not yet predicted, direct delivery.",
 		}, []string{"partition"}),
 	}
-	m.registry.MustRegister(m.records, m.dead, m.leftOut, m.unready, m.tooLong, m.dropped, m.rereads, m.batches, m.seconds, m.lag,
+	m.registry.MustRegister(m.records, m.dead, m.givenUp, m.leftOut, m.unready, m.tooLong, m.dropped, m.rereads, m.batches, m.seconds, m.lag,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, way := range []string{waySource, wayDirect, wayRequest} {
 		m.records.WithLabelValues(way)

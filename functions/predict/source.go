@@ -30,6 +30,9 @@ type source struct {
 // none to predict.
 func (s *source) handle(ctx context.Context, in *stream.Record) (value []byte, err error) {
 	began := time.Now()
+	if err := output.CheckHops(in); err != nil {
+		return nil, s.reject(ctx, in, err)
+	}
 	if err := s.out.predictions.Away(); err != nil {
 		return nil, err
 	}
@@ -70,10 +73,17 @@ func (s *source) reject(ctx context.Context, in *stream.Record, why error) error
 	if pipeline.KindOf(why) != pipeline.Invalid {
 		return why
 	}
+	if output.GivenUp(why) {
+		s.out.giveUp(in, why)
+		return why
+	}
 	s.log.Warn("a record goes to the dead-letter topic", "topic", in.Topic, "partition", in.Partition, "offset", in.Offset, "error", why)
 	s.metrics.dead.Inc()
 	letters := []stream.Record{output.Letter(in, why)}
-	if err := s.out.letters.Write(ctx, in.Partition, letters, s.out.lost(letters)); err != nil {
+	err := s.out.bury(letters, func(letters []stream.Record, refused func(int, error)) error {
+		return s.out.letters.Write(ctx, in.Partition, letters, refused)
+	})
+	if err != nil {
 		return err
 	}
 	return why

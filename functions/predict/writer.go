@@ -53,10 +53,31 @@ func (w *writer) finish(ctx context.Context, items []*batching.Item) {
 	writes.Wait()
 }
 
-// lost logs a dead letter that even its topic does not take: it must not stop
-// the stream.
-func (w *writer) lost(letters []stream.Record) func(i int, err error) {
-	return func(i int, err error) {
-		w.log.Error("a dead letter was refused and is lost", "topic", w.letters.Name(), "headers", fmt.Sprint(letters[i].Headers), "error", err)
+// bury writes dead letters by send. One that the topic does not take, being
+// larger than the record was, is written without the record's headers, then
+// without its key and value: it must not stop the stream, nor go without a word.
+func (w *writer) bury(letters []stream.Record, send func(letters []stream.Record, refused func(i int, err error)) error) error {
+	for _, cut := range []func(*stream.Record, error){output.WithoutHeaders, output.WithoutValue, nil} {
+		var again []stream.Record
+		err := send(letters, func(i int, err error) {
+			if cut == nil {
+				w.log.Error("a dead letter was refused and is lost", "topic", w.letters.Name(), "headers", fmt.Sprint(letters[i].Headers), "error", err)
+				return
+			}
+			letter := letters[i]
+			cut(&letter, err)
+			again = append(again, letter)
+		})
+		if err != nil || len(again) == 0 {
+			return err
+		}
+		letters = again
 	}
+	return nil
+}
+
+// giveUp counts and logs a record that is neither predicted nor dead-lettered.
+func (w *writer) giveUp(in *stream.Record, why error) {
+	w.metrics.givenUp.Inc()
+	w.log.Error("a record was given up", "topic", in.Topic, "partition", in.Partition, "offset", in.Offset, "error", why)
 }

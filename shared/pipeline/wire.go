@@ -37,6 +37,15 @@ const (
 	HeaderSourceOffset    = "kafkaml-source-offset"
 )
 
+// HeaderHops counts how many inferences made a record one out of another's:
+// absent on what people send and on what the first one makes of that. A record
+// that has come through MaxHops is given up, so that a circle of topics ends,
+// whoever closed it.
+const (
+	HeaderHops = "kafkaml-hops"
+	MaxHops    = 16
+)
+
 // HeaderSent says when a record was sent, in nanoseconds since 1970 as decimal
 // text. Who sends records to be timed writes it, and predictions carry it on.
 const HeaderSent = "sent"

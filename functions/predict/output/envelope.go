@@ -61,11 +61,7 @@ func (e *Envelope) AppendID(dst []byte, in *stream.Record) []byte {
 // carried: they are the input's.
 func (e *Envelope) Wrap(a *Arena, in *stream.Record, value []byte) stream.Record {
 	from := len(a.headers)
-	for _, h := range in.Headers {
-		if !isAttribute(h.Key) {
-			a.headers = append(a.headers, h)
-		}
-	}
+	a.headers = carried(a.headers, in, func(key string) bool { return !isAttribute(key) })
 	a.headers = append(a.headers, e.fixed...)
 	start := len(a.bytes)
 	a.bytes = e.AppendID(a.bytes, in)
@@ -77,22 +73,43 @@ func isAttribute(header string) bool {
 	return len(header) >= 3 && strings.EqualFold(header[:3], "ce_") || strings.EqualFold(header, "content-type")
 }
 
-// maxReason bounds the header that says why, in bytes.
-const maxReason = 1024
+const (
+	maxReason  = 1024 // of the header that says why, in bytes
+	ownHeaders = 4    // of a dead letter, the last ones
+)
 
 // Letter is the dead letter of in: the record as it was, and why.
 func Letter(in *stream.Record, why error) stream.Record {
-	headers := append([]stream.Header(nil), in.Headers...)
-	reason := ReasonOf(why)
-	if len(reason) > maxReason {
-		reason = strings.ToValidUTF8(reason[:maxReason], "")
-	}
-	headers = append(headers,
-		stream.Header{Key: pipeline.HeaderError, Value: []byte(reason)},
+	headers := carried(nil, in, func(string) bool { return true })
+	headers = append(headers, // ownHeaders of them
+		stream.Header{Key: pipeline.HeaderError, Value: []byte(short(ReasonOf(why)))},
 		stream.Header{Key: pipeline.HeaderSourceTopic, Value: []byte(in.Topic)},
 		stream.Header{Key: pipeline.HeaderSourcePartition, Value: strconv.AppendInt(nil, int64(in.Partition), 10)},
 		stream.Header{Key: pipeline.HeaderSourceOffset, Value: strconv.AppendInt(nil, in.Offset, 10)})
 	return stream.Record{Time: time.Now(), Key: in.Key, Value: in.Value, Headers: headers}
+}
+
+// WithoutHeaders leaves of a dead letter that its topic does not take, for the
+// reason why, the key, the value and what it says itself.
+func WithoutHeaders(letter *stream.Record, why error) {
+	own := letter.Headers[len(letter.Headers)-ownHeaders:]
+	letter.Headers = append([]stream.Header(nil), own...)
+	letter.Headers[0].Value = append(append([]byte(nil), own[0].Value...), ("; its headers were left out: " + short(why.Error()))...)
+}
+
+// WithoutValue leaves of a dead letter what it says itself.
+func WithoutValue(letter *stream.Record, _ error) {
+	letter.Headers = append([]stream.Header(nil), letter.Headers...)
+	letter.Headers[0].Value = append(append([]byte(nil), letter.Headers[0].Value...), "; so were its key and value, which lie where it came from"...)
+	letter.Key, letter.Value = nil, nil
+}
+
+// short bounds a text.
+func short(text string) string {
+	if len(text) > maxReason {
+		return strings.ToValidUTF8(text[:maxReason], "")
+	}
+	return text
 }
 
 // ReasonOf is what a person reads of an error: the reason, and what to do.
