@@ -2,28 +2,51 @@ package train
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"net"
 	"time"
 
 	"github.com/sethvargo/go-retry"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
-// storeTime bounds how long the store of models is tried again that is away,
-// slow or full: what a training has learned is worth the wait.
-const storeTime = 5 * time.Minute
+// awayTime bounds how long a broker that does not answer, or a store of models
+// that is away, slow or full, is tried again: what a training has learned is
+// worth the wait.
+const awayTime = 5 * time.Minute
 
-// patiently does what needs the store of models, again and again while it is
-// unavailable. do must be harmless to repeat.
-func patiently(ctx context.Context, log *slog.Logger, do func(context.Context) error) error {
-	waits := retry.WithMaxDuration(storeTime, retry.WithCappedDuration(5*time.Second, retry.NewExponential(200*time.Millisecond)))
+// patiently does what needs something that may be away, again and again while its
+// error is one of those. do must be harmless to repeat.
+func patiently(ctx context.Context, log *slog.Logger, away func(error) bool, do func(context.Context) error) error {
+	waits := retry.WithMaxDuration(awayTime, retry.WithCappedDuration(5*time.Second, retry.NewExponential(200*time.Millisecond)))
 	return retry.Do(ctx, waits, func(ctx context.Context) error {
 		err := do(ctx)
-		if pipeline.KindOf(err) != pipeline.Unavailable || err == nil {
+		if err == nil || !away(err) {
 			return err
 		}
-		log.WarnContext(ctx, "the store of models is away; trying again", "error", err)
+		log.WarnContext(ctx, "waiting to try again", "error", err)
 		return retry.RetryableError(err)
 	})
+}
+
+// unavailable reports whether a store of models is away.
+func unavailable(err error) bool { return pipeline.KindOf(err) == pipeline.Unavailable }
+
+// unreached reports whether a server could not be connected to, in contrast to
+// one that refuses us.
+func unreached(err error) bool {
+	var broken *net.OpError
+	return errors.As(err, &broken)
+}
+
+// dial connects to Kafka.
+func (t *training) dial(ctx context.Context) (cluster *stream.Cluster, err error) {
+	err = patiently(ctx, t.Log, unreached, func(ctx context.Context) (err error) {
+		cluster, err = stream.Dial(ctx, t.Kafka)
+		return err
+	})
+	return cluster, err
 }

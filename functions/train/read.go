@@ -24,7 +24,7 @@ const recordsTold = 4096
 
 // read decodes the ranges, once, into the cache.
 func (t *training) read(ctx context.Context, d *features.Decoder) (err error) {
-	cluster, err := stream.Dial(ctx, t.Kafka)
+	cluster, err := t.dial(ctx)
 	if err != nil {
 		return err
 	}

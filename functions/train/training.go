@@ -77,7 +77,7 @@ func (t *training) prepare(ctx context.Context) error {
 // open fetches the exported model and loads it.
 func (t *training) open(ctx context.Context, d *features.Decoder) error {
 	dir := filepath.Join(t.scratch, "exported")
-	err := patiently(ctx, t.Log, func(ctx context.Context) error {
+	err := patiently(ctx, t.Log, unavailable, func(ctx context.Context) error {
 		return t.framework.Kind().Bundle.Exported.Get(ctx, t.store, t.Job.Artifact, dir)
 	})
 	if err != nil {
@@ -238,7 +238,7 @@ func (t *training) save(ctx context.Context) (err error) {
 	if err := t.chooseServing(ctx, dir); err != nil {
 		return err
 	}
-	err = patiently(ctx, t.Log, func(ctx context.Context) error {
+	err = patiently(ctx, t.Log, unavailable, func(ctx context.Context) error {
 		return t.framework.Kind().Bundle.Trained.Put(ctx, t.store, t.Job.Output, dir)
 	})
 	if err != nil {
