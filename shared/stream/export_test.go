@@ -25,3 +25,6 @@ var (
 	Metadata     = metadata
 	ReadMetadata = readMetadata
 )
+
+// Reconnect makes the next request connect anew.
+func (c *Cluster) Reconnect() { c.transport.CloseIdleConnections() }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +45,7 @@ func TestSecuredKafka(t *testing.T) {
 		t.Errorf("%d tokens for two clients: they are not kept", n)
 	}
 	t.Run("connections that end with their session", func(t *testing.T) { outlive(t, s) })
+	t.Run("a client certificate that is renewed", func(t *testing.T) { renewed(t, s) })
 	t.Run("refusals", func(t *testing.T) { refusals(t, s) })
 }
 
@@ -128,6 +130,44 @@ func outlive(t *testing.T, s *streamtest.Secured) {
 	if err := <-followed; !errors.Is(err, done) {
 		t.Error(err)
 	}
+}
+
+// renewed dials with a certificate that has run out and is renewed while the
+// cluster is open; meanwhile its file is half written.
+func renewed(t *testing.T, s *streamtest.Secured) {
+	cert, key, _, err := s.Authority.Issue("renewed", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := s.Ways()["mTLS"]
+	config.TLS.Cert, config.TLS.Key = cert, key
+	c, err := stream.Dial(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	works := func(when string) {
+		t.Helper()
+		c.Reconnect()
+		if _, err := c.Topics(t.Context()); err != nil {
+			t.Errorf("%s: %v", when, err)
+		}
+	}
+	if err := os.WriteFile(cert, []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	works("while it is being written")
+	if _, _, _, err := s.Authority.Issue("renewed", -time.Hour); err != nil { // in its place
+		t.Fatal(err)
+	}
+	c.Reconnect()
+	if _, err := c.Topics(t.Context()); err == nil {
+		t.Error("an expired certificate in the file is not shown: it is not read again")
+	}
+	if _, _, _, err := s.Authority.Issue("renewed", time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	works("once it is renewed")
 }
 
 // A broker that does not take us: what it says names the variable to set.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -54,10 +55,18 @@ func (t TLS) config() (*tls.Config, error) {
 	if t.Cert == "" {
 		return c, nil
 	}
-	if _, err := t.pair(); err != nil { // say it now
+	first, err := t.pair()
+	if err != nil {
 		return nil, err
 	}
-	c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return t.pair() }
+	var last atomic.Pointer[tls.Certificate]
+	last.Store(first)
+	c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		if now, err := t.pair(); err == nil { // else it is being written: the one before may still do
+			last.Store(now)
+		}
+		return last.Load(), nil
+	}
 	return c, nil
 }
 

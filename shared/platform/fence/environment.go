@@ -85,6 +85,9 @@ func (f *Fence) readNamed(value string) {
 	}
 	if filepath.IsAbs(value) && filepath.Clean(value) != "/" {
 		f.Read = append(f.Read, value)
+		if to, err := os.Readlink(value); err == nil && strings.HasPrefix(to, "..data/") {
+			f.Read = append(f.Read, filepath.Dir(value)) // a mounted Secret, which Kubernetes renews by another file
+		}
 	}
 }
 

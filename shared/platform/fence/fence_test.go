@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -33,6 +35,21 @@ func TestOldKernel(t *testing.T) {
 func TestPolicyIsKnown(t *testing.T) {
 	if err := Raise(Fence{}, "on", slog.New(slog.NewTextHandler(io.Discard, nil))); pipeline.KindOf(err) != pipeline.Invalid {
 		t.Errorf("%v", err)
+	}
+}
+
+// A mounted Secret is read again once Kubernetes has renewed it; a file that
+// somebody links to opens no folder.
+func TestMountedSecretIsRenewed(t *testing.T) {
+	mount, elsewhere := t.TempDir(), t.TempDir()
+	token, link := filepath.Join(mount, "token"), filepath.Join(elsewhere, "token")
+	if err := errors.Join(os.Symlink("..data/token", token), os.Symlink(token, link)); err != nil {
+		t.Fatal(err)
+	}
+	for variable, folder := range map[string]string{"KAFKA_SASL_TOKEN_FILE=" + token: mount, "KAFKA_SASL_TOKEN_FILE=" + link: elsewhere} {
+		if got, want := slices.Contains(Of([]string{variable}, "/tmp/scratch").Read, folder), folder == mount; got != want {
+			t.Errorf("%s: reads the folder: %v", variable, got)
+		}
 	}
 }
 
