@@ -55,8 +55,9 @@ func found(name string, state State, err error) Finding {
 // Command is `doctor`.
 func Command(env *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "doctor", Short: "Say what is missing on this machine, and the command that mends it",
-		Long: `Say what is missing on this machine, and the command that mends it.
+		Use: "doctor", Short: "Say what is missing on this machine or wrong with what runs, and what to do",
+		Long: `Say what is missing on this machine, and what is wrong with the kafkaml at --server
+and its Kafka: clocks, the control topic, inferences that are behind; and what to do.
 
 "missing" is what kafkaml run cannot do without (exit code 1), "absent" what only
 some uses want.`,
@@ -77,6 +78,7 @@ some uses want.`,
 func examine(ctx context.Context, env *cli.Env) []Finding {
 	checks := []check{
 		processor, memory, disk, python, library, onnxLibrary, programs, landlock, seccomp, fences, java, kafkaJars, broker, schemaRegistry, server,
+		clock, look(controlTopicName, controlTopic), look(inferencesName, inferences),
 	}
 	findings := make([]Finding, len(checks))
 	for i, c := range checks {
