@@ -37,6 +37,7 @@ type Config struct {
 	Guard        *guard.Guard       // KAFKAML_HOSTS ...: before all that is served
 	Programs     map[string]string  // by framework: KAFKAML_TENSORFLOW ...
 	Cluster      *ClusterConfig     // PLATFORM; nil for processes of this machine
+	Replicas     int                // KAFKAML_MAX_REPLICAS
 	Frameworks   framework.Registry // that models may be of
 	Builders     framework.Builders // of Frameworks; they are started where it is nil
 }
@@ -47,6 +48,7 @@ type ClusterConfig struct {
 	Images  map[string]kubernetes.Image // by framework: KAFKAML_IMAGE ...
 	Owner   string                      // K_SERVICE: the Service that what is made belongs to
 	Pending time.Duration               // KAFKAML_PENDING_SECONDS
+	Limits  kubernetes.Limits           // KAFKAML_LIMITS
 }
 
 // readKafka are the steps that must be told where Kafka is; deploy-training
@@ -79,6 +81,12 @@ var readKafka = []string{pipeline.StepDeployTraining, pipeline.StepControlLog, p
 //	                         in their place for one framework; so for each by its
 //	                         name
 //	KAFKAML_PENDING_SECONDS  how long a Job may find no node; 600 when empty
+//	KAFKAML_LIMITS           what a deployment may ask of the cluster, as
+//	                         kubernetes.ParseLimits reads it
+//
+// and wherever inferences are made
+//
+//	KAFKAML_MAX_REPLICAS     most replicas of an inference; 32 when empty
 func ReadConfig(getenv func(string) string, frameworks framework.Registry) (Config, error) {
 	c := Config{
 		Step: getenv("FUNCTION"), Data: getenv("KAFKAML_DATA"), Database: getenv("DATABASE_URL"), Artifacts: getenv("ARTIFACT_URL"),
@@ -103,6 +111,11 @@ func ReadConfig(getenv func(string) string, frameworks framework.Registry) (Conf
 	}
 	if c.Schemas, err = schemas.FromEnv(getenv); err != nil {
 		return c, err
+	}
+	if text := getenv("KAFKAML_MAX_REPLICAS"); text != "" {
+		if c.Replicas, err = strconv.Atoi(text); err != nil || c.Replicas < 1 {
+			return c, pipeline.Invalidf("KAFKAML_MAX_REPLICAS", "%q is not a number of replicas", text)
+		}
 	}
 	if c.Step == "" || slices.Contains(readKafka, c.Step) || c.Step == pipeline.StepModelRegister && getenv("KAFKA_BROKERS") != "" {
 		c.Kafka, err = stream.FromEnv(getenv)
@@ -142,7 +155,9 @@ func readCluster(getenv func(string) string, kinds framework.Kinds) (*ClusterCon
 		}
 		c.Pending = time.Duration(n) * time.Second
 	}
-	return c, nil
+	var err error
+	c.Limits, err = kubernetes.ParseLimits(getenv(kubernetes.LimitsVariable))
+	return c, err
 }
 
 // imageOf is the image that holds a framework's program.

@@ -60,6 +60,9 @@ func (h *Host) deployTraining(ctx context.Context, log *slog.Logger) (door.Funct
 		Store: h.parts.store, Artifacts: h.parts.artifacts, Jobs: h.parts.jobs, Kinds: h.config.Frameworks.Kinds(),
 		Env: append(h.config.childEnv(), "K_SINK="+h.config.Sink), Registry: h.config.Schemas.Set(), Signer: h.signer, Log: log,
 	})
+	if c := h.config.Cluster; c != nil {
+		h.training.Allowed = c.Limits.Check
+	}
 	h.loops = append(h.loops, func(ctx context.Context) { h.training.Run(ctx, reconcileEvery) })
 	if k := h.parts.kubernetes; k != nil {
 		h.loops = append(h.loops, k.Watch)
@@ -92,6 +95,7 @@ func (h *Host) deployInference(ctx context.Context, log *slog.Logger) (door.Func
 		Store: h.parts.store, Topics: h.parts.kafka, Brokers: h.config.Kafka.Brokers, ControlTopic: h.config.ControlTopic,
 		Services: h.parts.services, Sources: h.parts.sources, Env: h.config.replicaEnv(h.token), Registry: h.config.Schemas.Set(), Log: log,
 	}
+	deps.Replicas = h.config.Replicas
 	if k := h.parts.kubernetes; k != nil {
 		deps.Namespace, deps.PerPartition = h.parts.namespace, true
 	}

@@ -42,6 +42,7 @@ type Deps struct {
 	Namespace    string   // of the KafkaSources
 	PerPartition bool     // a consumer for each partition, where consumers are spread over pods
 	ControlTopic string   // which no inference may read or write
+	Replicas     int      // most of an inference; 0: mostReplicas
 	Registry     bool     // whether the predict processes know a schema registry
 	Log          *slog.Logger
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// maxReplicas bounds the replicas of one inference.
-const maxReplicas = 100
+// mostReplicas bounds the replicas of one inference where the operator says nothing.
+const mostReplicas = 32
 
 // over gives i with the members that a command gives. The number of replicas
 // alone ends a range that was set before.
@@ -59,7 +59,7 @@ func (s *Service) check(i *pipeline.Inference, of subject) (*features.Window, er
 	if err := s.checkNames(i); err != nil {
 		return nil, err
 	}
-	if err := checkReplicas(i); err != nil {
+	if err := s.checkReplicas(i); err != nil {
 		return nil, err
 	}
 	var err error
@@ -119,12 +119,17 @@ func (s *Service) checkNames(i *pipeline.Inference) error {
 	return nil
 }
 
-func checkReplicas(i *pipeline.Inference) error {
+func (s *Service) checkReplicas(i *pipeline.Inference) error {
+	most := s.Replicas
+	if most == 0 {
+		most = mostReplicas
+	}
+	const hint = "whoever runs this installation may allow more by KAFKAML_MAX_REPLICAS"
 	switch {
-	case i.Replicas < 0 || i.Replicas > maxReplicas:
-		return pipeline.Invalidf("replicas", "%d is not from 0 to %d", i.Replicas, maxReplicas)
-	case i.MaxReplicas < max(1, i.Replicas) || i.MaxReplicas > maxReplicas:
-		return pipeline.Invalidf("max_replicas", "%d is not from %d to %d", i.MaxReplicas, max(1, i.Replicas), maxReplicas)
+	case i.Replicas < 0 || i.Replicas > most:
+		return pipeline.Invalidf("replicas", "%d is not from 0 to %d", i.Replicas, most).WithHint(hint)
+	case i.MaxReplicas < max(1, i.Replicas) || i.MaxReplicas > most:
+		return pipeline.Invalidf("max_replicas", "%d is not from %d to %d", i.MaxReplicas, max(1, i.Replicas), most).WithHint(hint)
 	case i.Delivery != pipeline.Source && i.Delivery != pipeline.Direct:
 		return pipeline.Invalidf("delivery", "%q is neither source nor direct", i.Delivery)
 	case i.Delivery == pipeline.Direct && i.Replicas < 1:

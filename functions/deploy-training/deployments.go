@@ -23,6 +23,9 @@ import (
 // starts the training at once.
 func (s *Service) create(ctx context.Context, call *door.Call) error {
 	draft, err := draftOf(call.Event)
+	if err == nil && s.Allowed != nil {
+		err = s.Allowed(draft.Resources, draft.GPUs)
+	}
 	if err != nil {
 		return err
 	}

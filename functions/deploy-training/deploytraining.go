@@ -16,6 +16,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/artifact"
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/identity"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
@@ -30,6 +31,9 @@ type Deps struct {
 	Registry  bool            // whether the training processes know a schema registry
 	Signer    identity.Signer // of the tokens by which what is due is known
 	Log       *slog.Logger
+	// Allowed refuses what a deployment asks of the cluster beyond what its operator
+	// allows; nil where there is no cluster.
+	Allowed func(r pipeline.Resources, gpus int) error
 }
 
 // Service holds the rules of deployments and results.

@@ -59,3 +59,22 @@ func TestArgumentsAsTextAndAsObject(t *testing.T) {
 		}
 	}
 }
+
+// What the operator does not allow is refused when the deployment is made, before
+// anything of it is stored.
+func TestAttackADeploymentBeyondTheLimits(t *testing.T) {
+	r := newRig(t)
+	r.Allowed = func(of pipeline.Resources, gpus int) error {
+		if of.PriorityClass != "" || gpus > 1 {
+			return pipeline.Invalidf("resources.priority_class", "may not be taken here")
+		}
+		return nil
+	}
+	form := map[string]any{"configuration": r.configuration(t, pipeline.Export{}), "batch_size": 10, "training_kwargs": "epochs=3", "resources": map[string]any{"priority_class": "system-node-critical"}}
+	if p := want[problem](t, r, http.StatusUnprocessableEntity, "POST", "/deployments", form); p.Field != "resources.priority_class" {
+		t.Errorf("refused by %+v", p)
+	}
+	if list := want[struct{ Items []pipeline.Deployment }](t, r, http.StatusOK, "GET", "/deployments", nil); len(list.Items) != 0 {
+		t.Errorf("%d deployments are stored", len(list.Items))
+	}
+}

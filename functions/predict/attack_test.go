@@ -149,7 +149,9 @@ func TestAttackAModelThatLoops(t *testing.T) {
 	lane := s.door.requests.tensors
 	answered := make(chan error, 1)
 	ctx, giveUp := context.WithCancel(t.Context())
-	go func() { answered <- lane.Do(ctx, &batching.Item{Rows: 1, Data: lane.Row(), Receive: func([]framework.Output, int, int) {}}) }()
+	go func() {
+		answered <- lane.Do(ctx, &batching.Item{Rows: 1, Data: lane.Row(), Receive: func([]framework.Output, int, int) {}})
+	}()
 	if err := s.calls.await(t.Context()); pipeline.KindOf(err) != pipeline.Unavailable || !strings.Contains(err.Error(), "has not answered") {
 		t.Errorf("the process does not end: %v", err)
 	}

@@ -21,9 +21,9 @@ const (
 // calls are those of the model that are under way.
 type calls struct {
 	one, none time.Duration // callTime and noCallEnded
-	mu    sync.Mutex
-	begun map[*watchedBatch]time.Time
-	ended time.Time // that of the last one
+	mu        sync.Mutex
+	begun     map[*watchedBatch]time.Time
+	ended     time.Time // that of the last one
 }
 
 func newCalls() *calls {

@@ -93,9 +93,9 @@ type StreamRejection struct {
 type Resources struct {
 	CPU           string            `json:"cpu,omitempty" maxLength:"64" arg:"QUANTITY" description:"Kubernetes quantity of CPU for each training"`
 	Memory        string            `json:"memory,omitempty" maxLength:"64" arg:"QUANTITY" description:"Kubernetes quantity of memory for each training"`
-	NodeSelector  map[string]string `json:"node_selector,omitempty" arg:"LABEL=VALUE,..." description:"labels of the nodes to train on"`
-	Tolerations   json.RawMessage   `json:"tolerations,omitempty" types:"array,null" flag:"-" description:"Kubernetes tolerations, as in a pod"`
-	PriorityClass string            `json:"priority_class,omitempty" maxLength:"253" arg:"NAME" description:"Kubernetes priority class"`
+	NodeSelector  map[string]string `json:"node_selector,omitempty" arg:"LABEL=VALUE,..." description:"labels of the nodes to train on, where the operator allows them"`
+	Tolerations   json.RawMessage   `json:"tolerations,omitempty" types:"array,null" flag:"-" description:"Kubernetes tolerations, as in a pod, where the operator allows them"`
+	PriorityClass string            `json:"priority_class,omitempty" maxLength:"253" arg:"NAME" description:"Kubernetes priority class, where the operator allows it"`
 	DeadlineSecs  int64             `json:"deadline_seconds,omitempty" minimum:"0" flag:"deadline" arg:"SECONDS" description:"end a training after so many seconds"`
 }
 

@@ -706,11 +706,11 @@ export interface Resources {
   deadline_seconds?: number
   /** Kubernetes quantity of memory for each training */
   memory?: string
-  /** labels of the nodes to train on */
+  /** labels of the nodes to train on, where the operator allows them */
   node_selector?: Record<string, string>
-  /** Kubernetes priority class */
+  /** Kubernetes priority class, where the operator allows it */
   priority_class?: string
-  /** Kubernetes tolerations, as in a pod */
+  /** Kubernetes tolerations, as in a pod, where the operator allows them */
   tolerations?: unknown[] | null
 }
 export interface Result {
