@@ -1,7 +1,7 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { defineConfig } from 'vitest/config'
 
-const functions = ['/config.json', '/predict', '/model-register', '/deploy-training', '/control-log', '/deploy-inference', '/records']
+const functions = ['/config.json', '/login.json', '/login', '/whoami', '/predict', '/model-register', '/deploy-training', '/control-log', '/deploy-inference', '/records']
 
 // The page is embedded into the Go binary from dist/; `npm run dev` proxies the functions of a running `make run`.
 export default defineConfig({

@@ -20,10 +20,11 @@ import (
 type asked struct {
 	key    registry.CommandKey
 	digest string
+	line   registry.Audit // without its outcome
 }
 
 func askedBy(ctx context.Context, e event.Event) asked {
-	return asked{registry.CommandKey{Principal: identity.Of(ctx).ID, Source: e.Source(), ID: e.ID()}, digestOf(e)}
+	return asked{registry.CommandKey{Principal: identity.Of(ctx).ID, Source: e.Source(), ID: e.ID()}, digestOf(e), lineOf(ctx, e.Type(), e.Subject())}
 }
 
 // digestOf is a hash of a command's type, subject and data. JSON that says the

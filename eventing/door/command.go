@@ -64,7 +64,10 @@ func once(ctx context.Context, store *registry.Store, a asked, change func(tx *r
 				return fmt.Errorf("write the answer: %w", err)
 			}
 		}
-		return tx.AnswerCommand(a.key, registry.Answered{Digest: a.digest, Answer: body})
+		if err := tx.AnswerCommand(a.key, registry.Answered{Digest: a.digest, Answer: body}); err != nil {
+			return err
+		}
+		return tx.Audit(answered(a.line, reply))
 	})
 	if err != nil {
 		return nil, err

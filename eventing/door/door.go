@@ -117,7 +117,7 @@ func (d *door) routes(metrics http.Handler) *http.ServeMux {
 		}
 	}
 	for _, r := range append(d.shared(metrics), d.f.Resources...) {
-		mux.Handle(r.Pattern, need(r.Role, r.Handler))
+		mux.Handle(r.Pattern, d.audited(r))
 	}
 	mux.HandleFunc("/", noSuchPath)
 	return mux
@@ -129,6 +129,7 @@ func (d *door) shared(metrics http.Handler) []Resource {
 		return Resource{Operation: api.Operation{Pattern: pattern}, Handler: h}
 	}
 	return []Resource{
+		d.audit(),
 		at("GET /events", d.streamEvents), at("GET /schemas", d.listTypes), at("GET /schemas/{type}", showSchema), at("GET /metrics", metrics.ServeHTTP),
 		at("GET /openapi.json", Document(api.OpenAPI, d.f.Part(""))), at("GET /asyncapi.json", Document(api.AsyncAPI, d.f.Part(""))),
 	}

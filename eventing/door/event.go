@@ -109,10 +109,11 @@ func (d *door) handle(ctx context.Context, e event.Event) (reply *event.Event, o
 		return d.record(ctx, e, handler)
 	}
 	if command, ok := d.f.Commands[e.Type()]; ok {
-		if err := identity.Need(ctx, roleOf(e.Type())); err != nil {
-			return nil, outcomeDenied, during(e, err)
+		reply, outcome, err := d.authorized(ctx, e, command)
+		if err != nil {
+			d.note(ctx, lineOf(ctx, e.Type(), e.Subject()), outcome, err)
 		}
-		return d.command(ctx, e, command)
+		return reply, outcome, err
 	}
 	if handler, ok := d.f.Events[e.Type()]; ok {
 		return d.event(ctx, e, handler)
@@ -120,6 +121,14 @@ func (d *door) handle(ctx context.Context, e event.Event) (reply *event.Event, o
 	return nil, outcomeUnknown, (&pipeline.Error{
 		Op: "handle event", Kind: pipeline.Invalid, Field: "type", Reason: d.f.Name + " does not handle " + e.Type(),
 	}).WithHint("it handles %s", strings.Join(d.types(), ", "))
+}
+
+// authorized runs a command for who may give it.
+func (d *door) authorized(ctx context.Context, e event.Event, run Command) (*event.Event, string, error) {
+	if err := identity.Need(ctx, roleOf(e.Type())); err != nil {
+		return nil, outcomeDenied, during(e, err)
+	}
+	return d.command(ctx, e, run)
 }
 
 // command runs a command, or finds the answer that it got before.
@@ -133,7 +142,7 @@ func (d *door) command(ctx context.Context, e event.Event, run Command) (reply *
 	before, err := registry.Read(ctx, d.Store, func(tx *registry.Tx) (answer, error) { return answerTo(tx, a) })
 	switch {
 	case err != nil:
-		return d.unanswered(e, err)
+		return d.unanswered(ctx, a, e, err)
 	case before.found:
 		return before.event, outcomeRepeated, nil
 	}
@@ -153,17 +162,18 @@ func (d *door) command(ctx context.Context, e event.Event, run Command) (reply *
 	rejection := eventing.NewRejection(e, d.source(), during(e, err))
 	reply, err = once(ctx, d.Store, a, func(*registry.Tx) (*event.Event, error) { return &rejection, nil })
 	if err != nil {
-		return d.unanswered(e, err)
+		return d.unanswered(ctx, a, e, err)
 	}
 	return reply, outcomeRejected, nil
 }
 
 // unanswered is the end of a command for which the registry keeps no answer: it
 // failed, or is refused because its id is that of another.
-func (d *door) unanswered(e event.Event, err error) (*event.Event, string, error) {
+func (d *door) unanswered(ctx context.Context, a asked, e event.Event, err error) (*event.Event, string, error) {
 	if !refused(err) {
 		return nil, outcomeFailed, err
 	}
+	d.note(ctx, a.line, outcomeRejected, err)
 	rejection := eventing.NewRejection(e, d.source(), during(e, err))
 	return &rejection, outcomeRejected, nil
 }

@@ -68,9 +68,22 @@ func (g *Guard) Wrap(next http.Handler) http.Handler {
 				refuse(w, err)
 				return
 			}
-			next.ServeHTTP(w, r.WithContext(identity.With(r.Context(), p)))
+			next.ServeHTTP(w, r.WithContext(identity.WithOrigin(identity.With(r.Context(), p), origin(r))))
 		})).ServeHTTP(w, r)
 	})
+}
+
+// origin is the address that sent r, with those that it says it came by, which
+// anybody can write.
+func origin(r *http.Request) string {
+	from, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		from = r.RemoteAddr
+	}
+	if by := strings.Join(r.Header.Values("X-Forwarded-For"), ", "); by != "" {
+		from += fmt.Sprintf(" (X-Forwarded-For: %.200q)", by)
+	}
+	return from
 }
 
 // changes reports whether r may change something.

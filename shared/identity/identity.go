@@ -25,7 +25,22 @@ type Principal struct {
 	Role Role
 }
 
-type key struct{}
+type (
+	key    struct{}
+	origin struct{}
+)
+
+// WithOrigin returns ctx with the address that a request came from.
+func WithOrigin(ctx context.Context, from string) context.Context {
+	return context.WithValue(ctx, origin{}, from)
+}
+
+// Origin is the address that the request of ctx came from, "" where that is not
+// known.
+func Origin(ctx context.Context) string {
+	from, _ := ctx.Value(origin{}).(string)
+	return from
+}
 
 // With returns ctx with the principal who asks.
 func With(ctx context.Context, p Principal) context.Context { return context.WithValue(ctx, key{}, p) }

@@ -2,6 +2,7 @@ import { mount } from 'svelte'
 import { loadConfig } from './api/config'
 import App from './App.svelte'
 import { broker } from './state/broker.svelte'
+import { downloadAs, login } from './state/login.svelte'
 import { pipeline } from './state/pipeline.svelte'
 import './style.css'
 
@@ -12,8 +13,13 @@ loadConfig()
   .catch((error: unknown) => {
     pipeline.trouble = error instanceof Error ? error.message : String(error)
   })
+  .then(() => login.start())
   .finally(() => {
-    pipeline.start()
-    broker.watch()
+    document.addEventListener('click', downloadAs)
+    document.documentElement.dataset.role = login.me?.role ?? 'operator'
+    if (!login.needed) {
+      pipeline.start()
+      broker.watch()
+    }
     mount(App, { target })
   })

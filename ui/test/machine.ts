@@ -21,7 +21,7 @@ export class Machine {
   private child: ChildProcess | undefined
   private output = ''
 
-  constructor(private readonly broker: Broker) {}
+  constructor(private readonly broker: Broker, private readonly settings: Record<string, string> = {}) {}
 
   /** Starts, or starts again with the same data at the same address. */
   async start(): Promise<void> {
@@ -32,7 +32,7 @@ export class Machine {
     const child = spawn(
       binary,
       ['run', '--data', join(this.folder, 'data'), '--port', port, '--broker', this.broker, '--kafka-port', '0', '--ready-file', ready, '--cors-origins', this.alone.url],
-      { stdio: 'pipe' },
+      { stdio: 'pipe', env: { ...process.env, ...this.settings } },
     )
     child.stdout.on('data', (text) => (this.output += text))
     child.stderr.on('data', (text) => (this.output += text))

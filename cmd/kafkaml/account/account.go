@@ -1,5 +1,6 @@
 // Package account is the commands by which a person or a program becomes
-// somebody: login, logout, whoami, and the making of static tokens.
+// somebody: login, logout, whoami, the making of static tokens, and the list of
+// what everybody did.
 package account
 
 import (
@@ -20,7 +21,7 @@ import (
 
 // Commands are all of them.
 func Commands(env *cli.Env) []*cobra.Command {
-	return []*cobra.Command{loginCommand(env), logoutCommand(env), whoAmICommand(env), tokenCommand(env)}
+	return []*cobra.Command{loginCommand(env), logoutCommand(env), whoAmICommand(env), tokenCommand(env), auditCommand(env)}
 }
 
 const loginAbout = `Log in to --server, and keep the login for later commands.

@@ -1,4 +1,5 @@
 import { predictUrl, urlOf, type Step } from './config'
+import { fetchAs } from './login'
 import { asRefusal, refusalOf } from './refusal'
 import type { Page } from './types'
 
@@ -75,7 +76,7 @@ export async function ask<T>(step: Step, path: string, question: unknown, signal
 export async function request(url: string, init: RequestInit = {}): Promise<Response> {
   let answer: Response
   try {
-    answer = await fetch(url, init)
+    answer = await fetchAs(url, init)
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error
     throw asRefusal(error)

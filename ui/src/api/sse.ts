@@ -1,5 +1,6 @@
 // Server-Sent Events over fetch: unlike EventSource it shows errors, takes any
 // event name and resumes where the caller says.
+import { fetchAs } from './login'
 
 export interface Message {
   id: string
@@ -60,7 +61,7 @@ async function run(f: Following, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     let reason = 'the connection ended'
     try {
-      const answer = await fetch(f.url(after), { signal, cache: 'no-store', headers: { Accept: 'text/event-stream' } })
+      const answer = await fetchAs(f.url(after), { signal, cache: 'no-store', headers: { Accept: 'text/event-stream' } })
       if (!answer.ok || !answer.body) throw new Error(`${answer.status} ${answer.statusText}`)
       const parser = new Parser()
       const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader()

@@ -1,6 +1,7 @@
 // Whether the broker that was started beside the functions runs. Kafka of one's
 // own, and a cluster's, is not asked for: that would keep functions awake.
 import { healthUrl } from '../api/config'
+import { fetchAs } from '../api/login'
 
 const every = 3000 // ms, while the page is seen
 
@@ -22,7 +23,7 @@ class Broker {
 
 async function reason(url: string): Promise<string> {
   try {
-    const answer = await fetch(url, { cache: 'no-cache' })
+    const answer = await fetchAs(url, { cache: 'no-cache' })
     if (answer.ok) return ''
     const problem = (await answer.json()) as { detail?: string }
     return problem.detail ?? answer.statusText

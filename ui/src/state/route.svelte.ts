@@ -2,7 +2,7 @@
 // forward, reload and a link to somebody else all work.
 import { arrived, followScrolling, state } from './scrolled'
 
-export const tabs = ['models', 'configurations', 'deployments', 'training', 'inference', 'datasources'] as const
+export const tabs = ['models', 'configurations', 'deployments', 'training', 'inference', 'datasources', 'audit'] as const
 export type Tab = (typeof tabs)[number]
 
 export interface Place {
