@@ -28,12 +28,12 @@ def end(*_):
         status = urllib.request.urlopen(os.environ["K_SINK"] + "deployments").status
     except urllib.error.HTTPError as e:
         status = e.code
-    with open(os.environ["LAST_WORDS"] + ".answer", "w") as f:
+    with open(os.environ["KAFKAML_TEST_LAST_WORDS"] + ".answer", "w") as f:
         f.write(str(status))
     sys.exit(143)
 
 signal.signal(signal.SIGTERM, end)
-open(os.environ["LAST_WORDS"], "w").close()
+open(os.environ["KAFKAML_TEST_LAST_WORDS"], "w").close()
 while True:
     signal.pause()
 `
@@ -47,7 +47,7 @@ func TestTrainingsAreHeardUntilTheyHaveEnded(t *testing.T) {
 	if err := os.WriteFile(program, []byte(lastWords), 0o700); err != nil { // #nosec G306 -- it is a program
 		t.Fatal(err)
 	}
-	t.Setenv("LAST_WORDS", up)
+	t.Setenv("KAFKAML_TEST_LAST_WORDS", up)
 	i := functions.NewInstance(function.Frameworks(), slog.New(slog.NewTextHandler(io.Discard, nil)))
 	server := httptest.NewServer(http.HandlerFunc(i.Handle))
 	defer server.Close()

@@ -118,10 +118,16 @@ func TestAttackOnWorker(t *testing.T) {
 		"is a large model": {
 			"model = keras.Sequential([keras.Input((9000,)), layers.Dense(9000)])\nmodel.compile(keras.optimizers.Adam(amsgrad=True), 'mse')", "MiB of weights and [0-9]+ MiB of optimizer state|MemoryError|ResourceExhausted",
 		},
-		"writes a large file":  {"f = open('f', 'wb')\nwhile True: f.write(bytes(1 << 20))", "File too large"},
+		"writes a large file": {"f = open('f', 'wb')\nwhile True: f.write(bytes(1 << 20))", "File too large"},
+		"holds files without a name": {
+			"a = []\nfor i in range(100):\n    f = open(str(i), 'wb')\n    os.unlink(str(i))\n    a.append(f)\n    os.posix_fallocate(f.fileno(), 0, 200 << 20)\nwhile True: pass", "writes too many files",
+		},
+		"starts many threads": {
+			"threading.stack_size(1 << 16)\ne = threading.Event()\nfor _ in range(1500): threading.Thread(target=e.wait, daemon=True).start()\nwhile True: pass", "more than 1000 threads",
+		},
 		"forks until it stops": {"while True: os.fork()", "PermissionError: .*Operation not permitted"},
 		"starts threads until it stops": {
-			"e = threading.Event()\nwhile True: threading.Thread(target=e.wait, daemon=True).start()", "can't start new thread|MemoryError",
+			"e = threading.Event()\nwhile True: threading.Thread(target=e.wait, daemon=True).start()", "can't start new thread|MemoryError|more than 1000 threads",
 		},
 		"opens files until it stops": {"a = []\nwhile True: a.append(open('/dev/null'))", "Too many open files"},
 		"forges a result": {

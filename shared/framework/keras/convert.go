@@ -130,6 +130,8 @@ func (j *job) judgeConversion(ctx context.Context, code int, err error, form pip
 		return r, unfit(form, "its conversion took longer than three minutes")
 	case errors.Is(err, errRest):
 		return r, unfit(form, "its conversion stood still")
+	case errors.Is(err, errThreads):
+		return r, unfit(form, "its conversion started too many threads")
 	case errors.Is(err, errDisk):
 		return r, unfit(form, "its conversion wrote too many files")
 	case ctx.Err() != nil:

@@ -77,7 +77,10 @@ func checkGraph(m *savedmodel.Model) (*graph, error) {
 			return nil, fmt.Errorf("the saver's function %s is called from elsewhere", name)
 		}
 	}
-	return g, g.checkCalls()
+	if err := g.checkCalls(); err != nil {
+		return g, err
+	}
+	return g, g.checkOperands()
 }
 
 // checkNode holds one node, of one of the saver's two functions or not, to
@@ -220,6 +223,6 @@ func (g *graph) size(called string, sizes map[string]int) (int, error) {
 }
 
 // nodeError is the refusal of a node, whose name tells the layer it is of.
-type nodeError struct{ node, op, text string }
+type nodeError struct{ node, op, text, hint string }
 
 func (e *nodeError) Error() string { return e.text }

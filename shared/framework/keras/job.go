@@ -38,6 +38,8 @@ type job struct {
 var (
 	errWall = errors.New("building the model took longer than three minutes")
 	errDisk = errors.New("the model writes too many files")
+
+	errThreads = fmt.Errorf("the model starts more than %d threads", maxThreads)
 )
 
 // run has one child do what is asked and returns its exit code when it is dead.
@@ -153,8 +155,11 @@ func (j *job) await(ctx context.Context, z *zygote, scratch string) (int, error)
 			done = nil
 			end(context.Cause(ctx))
 		case <-disk.C:
-			if size(scratch) > filesOf*j.limits.File && why == nil {
+			if size(scratch)+unlinked(resting.pid) > filesOf*j.limits.File && why == nil {
 				end(errDisk)
+			}
+			if threads(resting.pid) > maxThreads && why == nil {
+				end(errThreads)
 			}
 			if resting.look(time.Now()) > j.rest && why == nil {
 				end(errRest)

@@ -87,7 +87,7 @@ func (j *job) judge(ctx context.Context, code int, err error, texts lines) (r re
 		return r, refuse(err.Error(), "build a smaller model, or try again when this machine is less busy; the source should only define and compile it")
 	case errors.Is(err, errRest):
 		return r, refuse(fmt.Sprintf("%v for %v", errRest, j.rest), "take out what sleeps or waits; the source should only define and compile the model")
-	case errors.Is(err, errDisk):
+	case errors.Is(err, errDisk), errors.Is(err, errThreads):
 		return r, refuse(err.Error(), "build a smaller model; the source should only define and compile it")
 	case ctx.Err() != nil:
 		return r, ctx.Err()

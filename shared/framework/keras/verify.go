@@ -44,6 +44,9 @@ func refusalOf(err error) error {
 func compute(err error) string {
 	var node *nodeError
 	if errors.As(err, &node) {
+		if node.hint != "" {
+			return node.hint
+		}
 		switch node.op {
 		case "StringFormat", "PrintV2", "Print":
 			return "leave print and tf.print out of layers and losses: nobody would read what they write"

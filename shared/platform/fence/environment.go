@@ -32,8 +32,12 @@ func devices() []string {
 // training or an inference needs: a place in the network, or a file.
 var naming = []string{
 	"KAFKA_", "SCHEMA_REGISTRY_", "ARTIFACT_URL=", "K_SINK=", "AWS_", "OTEL_", "SSL_CERT_",
-	"KAFKAML_OIDC_ISSUER=", "HTTP_PROXY=", "HTTPS_PROXY=", "ALL_PROXY=", "http_proxy=", "https_proxy=", "all_proxy=",
+	"HTTP_PROXY=", "HTTPS_PROXY=", "ALL_PROXY=", "http_proxy=", "https_proxy=", "all_proxy=",
 }
+
+// doors are the beginnings of those that say so of who may ask an inference; a
+// process gets them from who starts it only where it is told to.
+var doors = []string{"KAFKAML_OIDC_", "KAFKAML_TOKENS_FILE="}
 
 // settings are the beginnings of the other variables that such a process gets from
 // the one that starts it: how its libraries and its log behave.
@@ -63,7 +67,7 @@ func beginning(variables, with []string) (kept []string) {
 // folder of its temporary files, libraries are folders.
 func Of(variables []string, scratch string, libraries ...string) Fence {
 	f := Fence{Read: append(libraries, system...), Scratch: scratch, Devices: devices()}
-	for _, variable := range beginning(variables, naming) {
+	for _, variable := range beginning(variables, slices.Concat(naming, doors)) {
 		_, value, _ := strings.Cut(variable, "=")
 		f.readNamed(value)
 		f.reach(value)

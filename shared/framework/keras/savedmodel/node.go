@@ -90,6 +90,13 @@ func (fn *Function) signature(r *reader, b []byte) error {
 			})
 			fn.Args = append(fn.Args, a)
 			return err
+		case 3:
+			return r.walk(f.bytes, numbers(1, 3), func(f field) error {
+				if f.number == 1 {
+					fn.Outs = append(fn.Outs, string(f.bytes))
+				}
+				return nil
+			})
 		}
 		return nil
 	})
@@ -120,6 +127,8 @@ func (a *Attr) member(r *reader, f field, function protowire.Number) error {
 		return a.call(r, f.bytes)
 	case 2:
 		a.Strings = append(a.Strings, string(f.bytes))
+	case 5:
+		a.True = a.True || f.value != 0 || len(f.bytes) > 0
 	case 6:
 		return a.types(r, f)
 	case 7:

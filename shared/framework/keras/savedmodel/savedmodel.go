@@ -27,6 +27,7 @@ type Model struct {
 type Function struct {
 	Name  string
 	Args  []Arg
+	Outs  []string // names of its outputs, in order
 	Attrs map[string]Attr
 	Nodes []Node
 	Rets  map[string]string // output name to the tensor in the body
@@ -54,6 +55,7 @@ type Attr struct {
 	Types   []DType
 	Shapes  []Shape
 	Tensors []Constant
+	True    bool // it is a boolean, and true
 }
 
 // Constant is a tensor in the file. Shape is what it claims: a few bytes may

@@ -52,7 +52,7 @@ func example() []byte {
 		attr("value", constant),
 		attr("types", message(1, message(6, []byte{1, 2}))),
 		attr("shape", shape(7, 3, -1)))
-	function := message(1, message(1, text(1, "f"), message(2, text(1, "prefix"), number(3, 7))),
+	function := message(1, message(1, text(1, "f"), message(2, text(1, "prefix"), number(3, 7)), message(3, text(1, "out"), number(3, 7))),
 		message(3, text(1, "inner"), text(2, "NoOp")), message(4, text(1, "out"), text(2, "inner:0")), attr("_noinline", number(5, 1)))
 	graph := message(2, node, message(2, function, message(2), message(3)))
 	info := func(name string) []byte { return message(2, text(1, name), number(2, 1), shape(3, -1, 4)) }
@@ -81,7 +81,7 @@ func TestParse(t *testing.T) {
 			},
 		}},
 		Functions: map[string]*Function{"f": {
-			Name: "f", Args: []Arg{{"prefix", String}}, Attrs: map[string]Attr{"_noinline": {}},
+			Name: "f", Args: []Arg{{"prefix", String}}, Outs: []string{"out"}, Attrs: map[string]Attr{"_noinline": {True: true}},
 			Nodes: []Node{{Name: "inner", Op: "NoOp"}}, Rets: map[string]string{"out": "inner:0"},
 		}},
 		Signatures: map[string]Signature{"train": {Inputs: info("x"), Outputs: info("y"), Defaults: 1}},
