@@ -32,6 +32,10 @@ func IsRecord(e event.Event) bool {
 	return x["knativekafkaoffset"] != nil || x["kafkaoffset"] != nil
 }
 
+// FromSource reports whether a request says that Knative's data plane sent it,
+// which tries again what is answered 503 and lets go what is refused.
+func FromSource(h http.Header) bool { return h.Get(headerNamespace) != "" }
+
 // HasHeaders reports whether an event's record has headers, which may not be as
 // they are in the log, or was a CloudEvent, whose key KafkaSource leaves out.
 func HasHeaders(e event.Event) bool {

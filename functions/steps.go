@@ -92,7 +92,7 @@ func (h *Host) deployInference(ctx context.Context, log *slog.Logger) (door.Func
 		return door.Function{}, err
 	}
 	deps := deployinference.Deps{
-		Store: h.parts.store, Topics: h.parts.kafka, Brokers: h.config.Kafka.Brokers, ControlTopic: h.config.ControlTopic,
+		Store: h.parts.store, Topics: h.parts.kafka, Brokers: h.config.Kafka.Brokers, ControlTopic: h.config.ControlTopic, Signer: h.signer,
 		Services: h.parts.services, Sources: h.parts.sources, Env: h.config.replicaEnv(h.token), Registry: h.config.Schemas.Set(), Log: log,
 	}
 	deps.Replicas = h.config.Replicas

@@ -12,6 +12,7 @@ import (
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/eventing/api"
 	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
 	"github.com/kafkaml/kafkaml/shared/registry"
@@ -38,12 +39,13 @@ type Deps struct {
 	Brokers      []string // of the KafkaSources
 	Services     platform.Services
 	Sources      Sources
-	Env          []string // NAME=value, for each predict process: Kafka, artifacts
-	Namespace    string   // of the KafkaSources
-	PerPartition bool     // a consumer for each partition, where consumers are spread over pods
-	ControlTopic string   // which no inference may read or write
-	Replicas     int      // most of an inference; 0: mostReplicas
-	Registry     bool     // whether the predict processes know a schema registry
+	Env          []string        // NAME=value, for each predict process: Kafka, artifacts
+	Namespace    string          // of the KafkaSources
+	PerPartition bool            // a consumer for each partition, where consumers are spread over pods
+	ControlTopic string          // which no inference may read or write
+	Replicas     int             // most of an inference; 0: mostReplicas
+	Registry     bool            // whether the predict processes know a schema registry
+	Signer       identity.Signer // of the tokens that events of the KafkaSources carry
 	Log          *slog.Logger
 }
 

@@ -49,7 +49,7 @@ func newService(m *model, cluster *stream.Cluster, log *slog.Logger) (*service, 
 	s := &service{model: m, metrics: newMetrics(), calls: newCalls()}
 	m.predictor = &watchedPredictor{m.predictor, s.calls}
 	envelope := output.NewEnvelope(job)
-	s.door = &door{envelope: &envelope, topic: job.InputTopic, requests: &requests{model: m, metrics: s.metrics}}
+	s.door = &door{envelope: &envelope, topic: job.InputTopic, trigger: job.Trigger, requests: &requests{model: m, metrics: s.metrics}}
 	if cluster != nil {
 		s.out = &writer{
 			envelope: &envelope, predictions: output.NewTopic(cluster, job.OutputTopic), letters: output.NewTopic(cluster, job.DeadLetter),

@@ -101,6 +101,9 @@ type PredictJob struct {
 	OutputTopic string          `json:"output_topic"`
 	DeadLetter  string          `json:"dead_letter_topic"`
 	Group       string          `json:"group"` // consumer group of the direct delivery
+	// Trigger is the SHA-256, in hexadecimal, of the token that the events of its
+	// KafkaSource carry; empty: there is none.
+	Trigger string `json:"trigger,omitempty"`
 	// Means are those of the result's SplitAudit.
 	Means map[string][]float64 `json:"means,omitempty"`
 }
