@@ -42,9 +42,16 @@ func (m *Machine) startExample(ctx context.Context, say func(string, ...any)) (s
 	}
 }
 
+// client is one of this machine's own, which need not log in.
+func (m *Machine) client() *client.Client {
+	c := client.New(m.Inner)
+	c.Token = func(context.Context) (string, error) { return m.token, nil }
+	return c
+}
+
 // empty reports whether no model is registered.
 func (m *Machine) empty(ctx context.Context) (bool, error) {
-	page, err := client.New(m.Inner).Models().List(ctx, client.Query{Limit: 1})
+	page, err := m.client().Models().List(ctx, client.Query{Limit: 1})
 	return len(page.Items) == 0, err
 }
 
@@ -55,7 +62,7 @@ func (m *Machine) walk(ctx context.Context, predictions int, say func(string, ..
 		return walk.Report{}, err
 	}
 	w := walk.Walk{
-		Client: client.New(m.Inner), Cluster: m.Cluster, ControlTopic: m.options.ControlTopic, Data: data,
+		Client: m.client(), Cluster: m.Cluster, ControlTopic: m.options.ControlTopic, Data: data,
 		Epochs: 3, Predictions: predictions, Rate: 250, Say: say,
 	}
 	return w.Run(ctx)

@@ -17,6 +17,7 @@ import (
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/eventing/guard"
 	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/schemas"
@@ -61,6 +62,7 @@ type Machine struct {
 	options Options
 
 	guard       *guard.Guard
+	token       string            // of what this process does by itself, as an editor
 	certificate *door.Certificate // nil for plain HTTP
 	listener    net.Listener
 	inner       net.Listener // nil without a certificate
@@ -128,7 +130,12 @@ func (m *Machine) fail(err error) {
 // openGuard refuses to be open to other machines before anything starts, unless
 // it was said what those may do who come from there.
 func (m *Machine) openGuard(context.Context) (err error) {
-	m.guard, err = m.options.Access.Open(net.JoinHostPort(m.options.Listen, "0"))
+	if m.guard, err = m.options.Access.Open(net.JoinHostPort(m.options.Listen, "0")); err != nil {
+		return err
+	}
+	m.token = identity.NewToken()
+	own, err := identity.NewTokens(identity.TokenLine("example", identity.Editor, m.token), "")
+	m.guard.Trust(own)
 	return err
 }
 
