@@ -222,3 +222,36 @@ func TestAttackManyConnections(t *testing.T) {
 		}
 	}
 }
+
+// TestAnswersOfAConnectionHaveDeadlinesOfTheirOwn holds that an answer without a
+// body is not late by the deadline of the one before on its connection.
+func TestAnswersOfAConnectionHaveDeadlinesOfTheirOwn(t *testing.T) {
+	pace := Pace{Step: 1 << 10, Stall: time.Second}
+	server := httptest.NewServer(pace.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/later" {
+			<-time.After(2 * pace.Stall) // past the first answer's deadline
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		_, _ = w.Write([]byte("first"))
+	})))
+	defer server.Close()
+	c, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	answers := bufio.NewReader(c)
+	for _, path := range []string{"/first", "/later"} {
+		if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.ReadResponse(answers, nil)
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		if _, err := io.Copy(io.Discard, answer.Body); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

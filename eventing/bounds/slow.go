@@ -92,6 +92,13 @@ func (w *pacedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // Flush implements http.Flusher.
 func (w *pacedWriter) Flush() { _ = w.control.Flush() } // the next write tells that the client is gone
 
+// WriteHeader implements http.ResponseWriter: an answer without a body has its
+// deadline, too, and not what is left of the one before on its connection.
+func (w *pacedWriter) WriteHeader(status int) {
+	_ = w.control.SetWriteDeadline(time.Now().Add(w.pace.Stall)) // a recorder in a test has none
+	w.ResponseWriter.WriteHeader(status)
+}
+
 // Write implements io.Writer.
 func (w *pacedWriter) Write(p []byte) (n int, err error) {
 	for first := true; first || len(p) > 0; first = false {

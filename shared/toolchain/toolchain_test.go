@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -70,5 +71,44 @@ func TestPythonIsWhatWasFetched(t *testing.T) {
 	python, packages, err := toolchain.Python()
 	if err != nil || python != "/opt/python" || packages != filepath.Join(folder, "site") {
 		t.Errorf("%q, %q, %v", python, packages, err)
+	}
+}
+
+// TestAttackChangedPackages holds that whatever fetch.sh installs by pip is named
+// with its version and its hashes, and that the locks are those of the versions
+// that it speaks of.
+func TestAttackChangedPackages(t *testing.T) {
+	script, err := os.ReadFile("fetch.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range regexp.MustCompile(`(?m)^.*(pip|\[@\]}") (install|download) (.*\\\n)*.*`).FindAllString(string(script), -1) {
+		if !strings.Contains(command, "--require-hashes") {
+			t.Errorf("without hashes: %s", command)
+		}
+	}
+	locks, err := filepath.Glob("locks/*.txt")
+	if err != nil || len(locks) < 6 {
+		t.Fatal(locks, err)
+	}
+	named := map[string]bool{}
+	for _, lock := range locks {
+		text, err := os.ReadFile(lock)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, entry := range regexp.MustCompile(`(?m)^\S.*(\n .*)*`).FindAllString(string(text), -1) {
+			name, _, _ := strings.Cut(entry, " ")
+			named[name] = true
+			if !strings.Contains(name, "==") || !strings.Contains(entry, "--hash=sha256:") {
+				t.Errorf("%s: %s has no version or no hash", lock, name)
+			}
+		}
+	}
+	for variable, name := range map[string]string{"TENSORFLOW": "tensorflow-cpu", "ONNXRUNTIME": "onnxruntime", "ONNX": "onnx", "TF2ONNX": "tf2onnx", "CONFLUENT": "confluent-kafka", "TRITONCLIENT": "tritonclient", "LITERT": "ai-edge-litert"} {
+		version := regexp.MustCompile(`(?m)^` + variable + `=(\S+)`).FindSubmatch(script)
+		if version == nil || !named[name+"=="+string(version[1])] {
+			t.Errorf("no lock names %s %s", name, version)
+		}
 	}
 }

@@ -36,7 +36,7 @@ const (
 
 // Options say how a Worker runs.
 type Options struct {
-	Python       string        // the interpreter, 3.10 or later
+	Python       string        // the interpreter, 3.11 or later
 	SitePackages string        // the folder that holds tensorflow and keras
 	ONNXPackages string        // the folder that holds onnx and tf2onnx; without it no model gets an ONNX form
 	Scratch      string        // where requests get their folders; a temporary folder when empty or when the worker cannot reach it
