@@ -63,7 +63,7 @@ type Verifier struct {
 // New makes a verifier. The issuer is asked when it is first needed.
 func New(c Config) (*Verifier, error) {
 	u, err := url.Parse(c.Issuer)
-	if err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && isLoopback(u.Hostname())) {
+	if err != nil || u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())) {
 		return nil, pipeline.Invalidf("KAFKAML_OIDC_ISSUER", "%q is not the URL of an issuer", c.Issuer).WithHint("it begins with https://, on this machine http:// will do")
 	}
 	if len(c.Audience) == 0 {
