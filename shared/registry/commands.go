@@ -51,5 +51,8 @@ func (tx *Tx) AnswerCommand(key CommandKey, a Answered) error {
 	if err := tx.exec("DELETE FROM commands WHERE created < ?", created-int64(answersLast/time.Second)); err != nil {
 		return fmt.Errorf("drop old answers: %w", err)
 	}
+	if tx.pruning.answer(len(a.Answer)) {
+		return tx.dropAnswers(key.Principal, created)
+	}
 	return nil
 }

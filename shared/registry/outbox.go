@@ -18,8 +18,8 @@ type Stored struct {
 	Event event.Event `json:"event"`
 }
 
-// keptEvents is how many events are kept at least, dropEvery how many come
-// between two drops of older ones.
+// keptEvents is how many events are kept at least, unless they are large, dropEvery
+// how many come between two drops of older ones.
 const (
 	keptEvents = 100_000
 	dropEvery  = 1_000
@@ -53,14 +53,16 @@ func (tx *Tx) storeEvents() (last int64, err error) {
 		return 0, err
 	}
 	first := last - int64(len(tx.events)) + 1
+	bytes := 0
 	for i, body := range tx.events {
+		bytes += len(body)
 		if err := tx.exec("INSERT INTO events (seq, body) VALUES (?, ?)", first+int64(i), body); err != nil {
 			return 0, fmt.Errorf("store event: %w", err)
 		}
 	}
-	if last/dropEvery != (first-1)/dropEvery {
-		if err := tx.exec("DELETE FROM events WHERE seq <= ?", last-keptEvents); err != nil {
-			return 0, fmt.Errorf("drop old events: %w", err)
+	if tx.pruning.events(bytes) || last/dropEvery != (first-1)/dropEvery {
+		if err := tx.dropEvents(last); err != nil {
+			return 0, err
 		}
 	}
 	return last, nil

@@ -288,3 +288,64 @@ func TestOldEventsAndAnswersAreDropped(t *testing.T) {
 		})
 	})
 }
+
+// However much is commanded, events and answers take no more than is kept of them;
+// one who commands without an end loses own answers alone, and the newest of all stay.
+func TestAttackEventsAndAnswersWithoutEnd(t *testing.T) {
+	contract(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		large := fact("1")
+		if err := large.SetData(event.ApplicationJSON, strings.Repeat("x", 4<<20)); err != nil {
+			t.Fatal(err)
+		}
+		for range 36 { // 144 MiB
+			do(t, s, func(tx *registry.Tx) error { return tx.Emit(large) })
+		}
+		got, err := s.Events(t.Context(), 0, 0)
+		if err != nil || len(got) < 28 || len(got) > 33 || got[len(got)-1].Seq != 36 {
+			t.Errorf("%d events of 4 MiB are kept, %v", len(got), err)
+		}
+		statement(t, url, "UPDATE counters SET last = 1000000 WHERE name = 'event'")
+		do(t, s, func(tx *registry.Tx) error {
+			for range 1000 {
+				if err := tx.Emit(fact("2")); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if got, err = s.Events(t.Context(), 0, 0); err != nil || len(got) != 1000 || got[0].Seq != 1_000_001 {
+			t.Errorf("after a million events %d are kept, %v", len(got), err)
+		}
+		answer := func(principal, id string, bytes int) {
+			do(t, s, func(tx *registry.Tx) error {
+				return tx.AnswerCommand(registry.CommandKey{Principal: principal, Source: "/s", ID: id}, registry.Answered{Answer: make([]byte, bytes)})
+			})
+		}
+		answer("honest", "1", 10)
+		for i := range 20 { // 80 MiB
+			answer("greedy", fmt.Sprint(i), 4<<20)
+			statement(t, url, "UPDATE commands SET created = created - 60")
+		}
+		answer("greedy", "last", 9<<20)
+		do(t, s, func(tx *registry.Tx) error {
+			kept := 0
+			for i := range 20 {
+				if _, seen, err := tx.Command(registry.CommandKey{Principal: "greedy", Source: "/s", ID: fmt.Sprint(i)}); err != nil {
+					return err
+				} else if seen {
+					kept++
+				}
+			}
+			_, last, err := tx.Command(registry.CommandKey{Principal: "greedy", Source: "/s", ID: "last"})
+			if err != nil {
+				return err
+			}
+			_, honest, err := tx.Command(registry.CommandKey{Principal: "honest", Source: "/s", ID: "1"})
+			if kept < 10 || kept > 14 || !last || !honest {
+				t.Errorf("%d answers are kept, the last: %v, that of another: %v", kept, last, honest)
+			}
+			return err
+		})
+	})
+}

@@ -32,6 +32,8 @@ type Store struct {
 	db     database
 	writer chan struct{} // holds one token: the right to write in this process
 
+	pruning pruning
+
 	stop    func()         // ends watch
 	watcher sync.WaitGroup // watch
 
@@ -138,7 +140,7 @@ func (s *Store) once(ctx context.Context, fn func(tx *Tx) error) error {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer func() { _ = t.Rollback() }() // after a commit this does nothing
-	tx := &Tx{ctx: ctx, sql: t, db: s.db}
+	tx := &Tx{ctx: ctx, sql: t, db: s.db, pruning: &s.pruning}
 	if err := fn(tx); err != nil {
 		return err
 	}
@@ -182,6 +184,8 @@ type Tx struct {
 	sql    *sql.Tx
 	db     database
 	events []string // JSON, to be stored at the commit
+
+	pruning *pruning
 }
 
 func (tx *Tx) exec(statement string, args ...any) error {
