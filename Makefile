@@ -51,6 +51,9 @@ soak: build kafka ## an hour of predictions at half of the highest rate, with a 
 attack: build kafka ## what outsiders, people with an account and pasted models try: attack, held by
 	go test -count=1 -timeout 60m -json -run TestAttack $(ARGS) ./... | go run ./test/attack
 
+fuzz: tensorflow ## every fuzz target for a minute each (FUZZTIME): about an hour
+	test/fuzz.sh $(ARGS)
+
 images: build ## the four images as OCI tars, without a container engine
 	manifests/images/build.sh $(TOOLCHAIN)/images bin $(TOOLCHAIN) e2e
 
@@ -94,4 +97,4 @@ clean: ## remove what was built here; the toolchain's cache stays
 	rm -rf bin ui/dist/assets ui/node_modules
 
 FORCE:
-.PHONY: help cases fault soak attack images e2e manifests run test test-go demo bench build tensorflow onnx kafka schemas clients mnist tabular ui test-ui lint format clean FORCE
+.PHONY: help cases fault soak attack fuzz images e2e manifests run test test-go demo bench build tensorflow onnx kafka schemas clients mnist tabular ui test-ui lint format clean FORCE
