@@ -78,7 +78,8 @@ func (w Work) store(f *fence.Fence) error {
 }
 
 // libraries are the folders where this program's libraries may lie: those that the
-// linker was told, those of the toolchain, and those beside the program.
+// linker was told, those of LD_LIBRARY_PATH, of the toolchain, and beside the
+// program.
 func libraries() []string {
 	var folders []string
 	if dir, err := toolchain.TensorFlow(); err == nil {
@@ -87,6 +88,7 @@ func libraries() []string {
 	if file, err := toolchain.ONNXRuntime(); err == nil {
 		folders = append(folders, filepath.Dir(file))
 	}
+	folders = append(folders, of(os.Getenv("LD_LIBRARY_PATH"))...)
 	if file := os.Getenv("KAFKAML_ONNXRUNTIME"); file != "" {
 		folders = append(folders, filepath.Dir(file))
 	}
@@ -112,11 +114,18 @@ func runPath(program string) []string {
 			continue
 		}
 		for _, p := range paths {
-			for folder := range strings.SplitSeq(strings.ReplaceAll(p, "$ORIGIN", filepath.Dir(program)), ":") {
-				if folder != "" {
-					folders = append(folders, folder, resolved(filepath.Join(folder, "libtensorflow_cc.so.2")))
-				}
-			}
+			folders = append(folders, of(strings.ReplaceAll(p, "$ORIGIN", filepath.Dir(program)))...)
+		}
+	}
+	return folders
+}
+
+// of are the folders of a list that colons separate, and those that the library in
+// one of them is a link to.
+func of(list string) (folders []string) {
+	for folder := range strings.SplitSeq(list, ":") {
+		if folder != "" {
+			folders = append(folders, folder, resolved(filepath.Join(folder, "libtensorflow_cc.so.2")))
 		}
 	}
 	return folders

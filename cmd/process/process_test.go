@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -92,4 +94,27 @@ func FuzzParseLine(f *testing.F) {
 			t.Errorf("%q grew to %q", line, message)
 		}
 	})
+}
+
+// TestLibrariesByLinks holds that a library may be read which a link in a folder of
+// LD_LIBRARY_PATH leads to, as in the images.
+func TestLibrariesByLinks(t *testing.T) {
+	dir := t.TempDir()
+	place := filepath.Join(dir, "site")
+	if err := os.MkdirAll(filepath.Join(dir, "lib"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(place, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(place, "libtensorflow_cc.so.2"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("../site/libtensorflow_cc.so.2", filepath.Join(dir, "lib", "libtensorflow_cc.so.2")); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("LD_LIBRARY_PATH", "/nowhere:"+filepath.Join(dir, "lib"))
+	if all := libraries(); !slices.Contains(all, place) {
+		t.Errorf("%s may not be read: %v", place, all)
+	}
 }
