@@ -75,7 +75,7 @@ bin/kafkaml-tensorflow: tensorflow onnx FORCE
 bin/kafkaml-predict: onnx FORCE
 	CGO_LDFLAGS= go build -ldflags '$(LDFLAGS)' -o $@ ./cmd/kafkaml-predict
 
-tensorflow onnx kafka schemas clients mnist tabular: ## fetch TensorFlow, ONNX Runtime, Apache Kafka, a schema registry, Triton's clients and LiteRT, or the data of the examples
+tensorflow onnx kafka schemas keycloak clients mnist tabular: ## fetch TensorFlow, ONNX Runtime, Apache Kafka, a schema registry, Keycloak, Triton's clients and LiteRT, or the data of the examples
 	@$(FETCH) $@
 
 schemas onnx clients: tensorflow
@@ -97,4 +97,4 @@ clean: ## remove what was built here; the toolchain's cache stays
 	rm -rf bin ui/dist/assets ui/node_modules
 
 FORCE:
-.PHONY: help cases fault soak attack fuzz images e2e manifests run test test-go demo bench build tensorflow onnx kafka schemas clients mnist tabular ui test-ui lint format clean FORCE
+.PHONY: help cases fault soak attack fuzz images e2e manifests run test test-go demo bench build tensorflow onnx kafka schemas keycloak clients mnist tabular ui test-ui lint format clean FORCE

@@ -22,6 +22,7 @@ var mayImport = map[string][]string{
 	"shared/pipeline":                   {},
 	"shared/identity":                   {"shared/pipeline"},
 	"shared/identity/oidc":              {"shared/pipeline", "shared/identity"},
+	"shared/identity/oidc/oidctest":     {"shared/toolchain"},
 	"shared/toolchain":                  {"shared/pipeline"},
 	"shared/datasets":                   {"shared/pipeline", "shared/toolchain"},
 	"shared/codec":                      {"shared/pipeline"},

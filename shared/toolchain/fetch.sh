@@ -5,6 +5,7 @@
 #   fetch.sh kafka        Apache Kafka's jars (BROKER=kafka, tests and benchmarks)
 #   fetch.sh schemas      Apicurio Registry, and Confluent's serializers for Python (tests)
 #   fetch.sh clients      Triton's clients and LiteRT's interpreter for Python (tests; after tensorflow)
+#   fetch.sh keycloak     Keycloak, an OpenID Connect issuer (tests in their long form)
 #   fetch.sh mnist        60,000 + 10,000 handwritten digits as IDX files (examples, demo, benchmarks)
 #   fetch.sh bench        what the Python loops of the benchmark need
 #   fetch.sh dir          prints the folder
@@ -18,6 +19,7 @@ TENSORFLOW=2.21.0
 KAFKA=4.3.1
 APICURIO=2.5.11.Final
 CONFLUENT=2.16.1
+KEYCLOAK=26.5.6
 ONNXRUNTIME=1.28.0
 ONNX=1.23.2
 TF2ONNX=1.17.0
@@ -137,6 +139,22 @@ schemas() {
   say "Apicurio Registry $APICURIO is ready"
 }
 
+keycloak() {
+  local to=$dir/keycloak-$KEYCLOAK
+  [ -e "$to/bin/kc.sh" ] && return
+  command -v java >/dev/null || fail "Keycloak needs Java 17 or later: install openjdk-17-jre-headless"
+  command -v mvn >/dev/null || fail "fetching Keycloak needs Maven: install maven"
+  say "fetching Keycloak $KEYCLOAK (180 MB)"
+  rm -rf "$to.part"; mkdir -p "$to.part"
+  mvn -B -ntp -q org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy "-DoutputDirectory=$to.part" \
+    "-Dartifact=org.keycloak:keycloak-quarkus-dist:$KEYCLOAK:zip" || fail "Maven could not fetch Keycloak $KEYCLOAK (above)"
+  same "$to.part/keycloak-quarkus-dist-$KEYCLOAK.zip" 490189d9dff05272432d51f71a069462eeca97f2920a694d539a1e6c26a5a347
+  (cd "$to.part" && python3 -m zipfile -e "keycloak-quarkus-dist-$KEYCLOAK.zip" . && chmod +x "keycloak-$KEYCLOAK/bin/kc.sh")
+  rm -rf "$to"; mv "$to.part/keycloak-$KEYCLOAK" "$to"; rm -r "$to.part"
+  chmod -R a+rX "$to"
+  say "Keycloak $KEYCLOAK is ready"
+}
+
 # numpy, grpcio and protobuf lie with TensorFlow.
 clients() {
   local to=$dir/clients-$TRITONCLIENT-$LITERT python
@@ -203,6 +221,6 @@ bench() {
 }
 
 case "${1:-}" in
-  tensorflow | onnx | bench | kafka | schemas | clients | mnist | tabular) "$1" ;;
-  *) echo "usage: fetch.sh dir|bench|tensorflow|onnx|kafka|schemas|clients|mnist|tabular" >&2; exit 2 ;;
+  tensorflow | onnx | bench | kafka | schemas | keycloak | clients | mnist | tabular) "$1" ;;
+  *) echo "usage: fetch.sh dir|bench|tensorflow|onnx|kafka|schemas|keycloak|clients|mnist|tabular" >&2; exit 2 ;;
 esac

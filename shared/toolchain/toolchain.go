@@ -18,6 +18,7 @@ const (
 	KafkaVersion      = "4.3.1"
 	ApicurioVersion   = "2.5.11.Final"
 	ConfluentVersion  = "2.16.1" // of confluent-kafka for Python
+	KeycloakVersion   = "26.5.6"
 	TritonVersion     = "2.73.0" // of tritonclient for Python
 	LiteRTVersion     = "2.3.0"  // of ai-edge-litert for Python
 
@@ -90,6 +91,16 @@ func Schemas() (jar, sitePackages string, err error) {
 		return "", "", missing("Apicurio Registry", dir, "schemas")
 	}
 	return jar, filepath.Join(dir, "site"), nil
+}
+
+// Keycloak gives the folder of Keycloak's distribution. Keycloak writes into its
+// own folder as it starts.
+func Keycloak() (string, error) {
+	dir := filepath.Join(Dir(), "keycloak-"+KeycloakVersion)
+	if _, err := os.Stat(filepath.Join(dir, "bin", "kc.sh")); err != nil {
+		return "", missing("Keycloak", dir, "keycloak")
+	}
+	return dir, nil
 }
 
 // Clients gives the folder of packages that holds Triton's clients and LiteRT's
