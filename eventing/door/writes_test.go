@@ -12,7 +12,8 @@ import (
 )
 
 // A command is one transaction: its effect, its fact and its answer. What is
-// refused writes its answer, a repetition nothing, and a fact its effect alone.
+// refused writes its answer, what fails its line of the audit, a repetition
+// nothing, and a fact its effect alone.
 func TestOneWriteForOneCommand(t *testing.T) {
 	r := newRig(t, door.Config{})
 	for _, c := range []struct {
@@ -24,8 +25,8 @@ func TestOneWriteForOneCommand(t *testing.T) {
 		{"refused before its transaction", conformance{typ: eventing.ModelRegister, data: `{"name":"n","source":"?"}`}, 1, 1},
 		{"refused within its transaction", conformance{typ: eventing.ModelRegister, data: `{"name":"m","source":"s"}`}, 1, 1},
 		{"a command that changes nothing", conformance{typ: eventing.ModelValidate, data: `{"source":"none"}`}, 1, 1},
-		{"off its schema", conformance{typ: eventing.ModelRegister, data: `{}`}, 0, 0},
-		{"a fault of ours", conformance{typ: eventing.ModelValidate, data: `{"source":"fault"}`}, 0, 0},
+		{"off its schema", conformance{typ: eventing.ModelRegister, data: `{}`}, 1, 0},
+		{"a fault of ours", conformance{typ: eventing.ModelValidate, data: `{"source":"fault"}`}, 1, 0},
 		{"a fact", conformance{typ: eventing.TrainingProgressed, data: `{"result":1,"attempt":1}`}, 1, 0},
 		{"a record", conformance{typ: eventing.KafkaRecord, data: `{}`}, 0, 0},
 	} {
