@@ -34,7 +34,7 @@ func TestKillAtAnyMoment(t *testing.T) {
 		"--input-topic", "any-in", "--output-topic", "any-out", "--watch")
 	served := jsonOf[pipeline.Inference](m, "inferences", "show", name)
 
-	for round := range 6 {
+	for round := range 4 {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
