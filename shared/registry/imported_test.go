@@ -85,6 +85,7 @@ func TestMigrationOfWhatIsThere(t *testing.T) {
 			t.Fatal(err)
 		}
 		statement(t, url, "DROP TABLE secrets")
+		statement(t, url, "DROP TABLE audit")
 		statement(t, url, "DELETE FROM goose_db_version WHERE version_id >= 2")
 		s, err := registry.Open(t.Context(), url)
 		if err != nil {
