@@ -35,6 +35,8 @@ type Config struct {
 	Sink         string             // K_SINK
 	Overrides    eventing.Overrides // K_CE_OVERRIDES
 	Guard        *guard.Guard       // KAFKAML_HOSTS ...: before all that is served
+	MayRead      identity.Topics    // KAFKAML_TOPICS_READ
+	MayWrite     identity.Topics    // KAFKAML_TOPICS_WRITE
 	Programs     map[string]string  // by framework: KAFKAML_TENSORFLOW ...
 	Cluster      *ClusterConfig     // PLATFORM; nil for processes of this machine
 	Replicas     int                // KAFKAML_MAX_REPLICAS
@@ -68,6 +70,9 @@ var readKafka = []string{pipeline.StepDeployTraining, pipeline.StepControlLog, p
 //	K_SINK                   deploy-training's door; this process's own when empty
 //	K_CE_OVERRIDES           extensions of the events sent there
 //	KAFKAML_HOSTS, ...       who may come in, as guard.ReadSettings reads it
+//	KAFKAML_TOPICS_READ, KAFKAML_TOPICS_WRITE
+//	                         which topics each role may use, as identity.ReadTopics
+//	                         reads it
 //	KAFKAML_TENSORFLOW       the program for training and inference with TensorFlow;
 //	                         kafkaml-tensorflow beside this one when empty; so for
 //	                         each framework by its name, as KAFKAML_ONNX
@@ -101,6 +106,9 @@ func ReadConfig(getenv func(string) string, frameworks framework.Registry) (Conf
 		return c, err
 	}
 	if c.Guard, err = access.Open(reached(getenv, c.URL)...); err != nil {
+		return c, err
+	}
+	if c.MayRead, c.MayWrite, err = identity.ReadTopics(getenv); err != nil {
 		return c, err
 	}
 	if c.Overrides, err = eventing.ParseOverrides(getenv("K_CE_OVERRIDES")); err != nil {

@@ -79,7 +79,7 @@ func (h *Host) controlLog(ctx context.Context, log *slog.Logger) (door.Function,
 		return door.Function{}, err
 	}
 	return controllog.NewService(controllog.Deps{
-		Store: h.parts.store, Cluster: h.parts.kafka, ControlTopic: h.config.ControlTopic,
+		Store: h.parts.store, Cluster: h.parts.kafka, ControlTopic: h.config.ControlTopic, MayRead: h.config.MayRead,
 		Emit: eventing.NewEmitter(h.config.Sink, h.config.Overrides, nil).As(func() string { return h.signer.Token(identity.Step(pipeline.StepControlLog), announceLife) }), Log: log,
 		Suits: func(e pipeline.Export, d pipeline.Datasource) error {
 			return deploytraining.Readable(e, d, h.config.Schemas.Set())
@@ -95,7 +95,7 @@ func (h *Host) deployInference(ctx context.Context, log *slog.Logger) (door.Func
 		Store: h.parts.store, Topics: h.parts.kafka, Brokers: h.config.Kafka.Brokers, ControlTopic: h.config.ControlTopic, Signer: h.signer,
 		Services: h.parts.services, Sources: h.parts.sources, Env: h.config.replicaEnv(h.token), Registry: h.config.Schemas.Set(), Log: log,
 	}
-	deps.Replicas = h.config.Replicas
+	deps.Replicas, deps.MayRead, deps.MayWrite = h.config.Replicas, h.config.MayRead, h.config.MayWrite
 	if k := h.parts.kubernetes; k != nil {
 		deps.Namespace, deps.PerPartition = h.parts.namespace, true
 	}
@@ -114,5 +114,6 @@ func (h *Host) records(ctx context.Context, log *slog.Logger) (door.Function, er
 	}
 	return records.NewService(records.Deps{
 		Store: h.parts.store, Cluster: h.parts.kafka, ControlTopic: h.config.ControlTopic, Schemas: registry, Log: log,
+		MayRead: h.config.MayRead, MayWrite: h.config.MayWrite,
 	}).Function(), nil
 }

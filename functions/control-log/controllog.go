@@ -20,6 +20,7 @@ import (
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/eventing/api"
 	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/stream"
@@ -31,6 +32,7 @@ type Deps struct {
 	Store        *registry.Store
 	Cluster      *stream.Cluster
 	ControlTopic string            // where a stream that is sent again is announced
+	MayRead      identity.Topics   // as a stream; control messages what an operator may
 	Emit         *eventing.Emitter // to deploy-training's door
 	Suits        Suits
 	Log          *slog.Logger
@@ -171,6 +173,9 @@ func otherRecord(d pipeline.Datasource, o pipeline.Origin) error {
 // that cannot be used is a datasource that is rejected.
 func (s *Service) read(ctx context.Context, key, value []byte) (pipeline.Datasource, error) {
 	d, err := control.Read(ctx, s.Cluster, key, value)
+	if err == nil {
+		err = s.mayRead(anySender, d)
+	}
 	switch pipeline.KindOf(err) {
 	case "":
 		return d, nil

@@ -24,6 +24,7 @@ import (
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/eventing/validate"
 	controllog "github.com/kafkaml/kafkaml/functions/control-log"
+	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/registry/registrytest"
@@ -49,6 +50,12 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
+	return newRigThat(t, identity.Topics{})
+}
+
+// newRigThat is a rig where patterns say which topics are read.
+func newRigThat(t *testing.T, mayRead identity.Topics) *rig {
+	t.Helper()
 	r := &rig{cluster: streamtest.Cluster(t)}
 	r.data, r.control = streamtest.Topic(t, r.cluster, 1), streamtest.Topic(t, r.cluster, 1)
 	r.produce(t, 10)
@@ -61,10 +68,10 @@ func newRig(t *testing.T) *rig {
 		Name: "deploy-training", Events: map[string]door.EventHandler{eventing.DatasourceReceived: r.take},
 	}, r.store, log))
 	s := controllog.NewService(controllog.Deps{
-		Store: r.store, Cluster: r.cluster, ControlTopic: r.control, Log: log, Suits: refuseUint9,
+		Store: r.store, Cluster: r.cluster, ControlTopic: r.control, Log: log, MayRead: mayRead, Suits: refuseUint9,
 		Emit: eventing.NewEmitter(sink.URL, eventing.Overrides{}, &http.Client{Timeout: time.Minute}),
 	})
-	step := guarded(door.New(s.Function(), door.Config{Store: r.store, Log: log, Verifier: signer}))
+	step := guarded(asRole(door.New(s.Function(), door.Config{Store: r.store, Log: log, Verifier: signer})))
 	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		r.handling.Add(1)
 		defer r.handling.Done()
@@ -76,6 +83,16 @@ func newRig(t *testing.T) *rig {
 		_ = r.store.Close()
 	})
 	return r
+}
+
+// asRole lets a request say by X-Role who asks.
+func asRole(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if role, err := identity.ParseRole(r.Header.Get("X-Role")); err == nil {
+			r = r.WithContext(identity.With(r.Context(), identity.Principal{ID: "token:ada", Name: "ada", Role: role}))
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func (r *rig) take(_ context.Context, e event.Event) (*event.Event, error) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/stream/control"
@@ -22,6 +23,9 @@ func (s *Service) create(ctx context.Context, call *door.Call) error {
 	message, err := messageOf(form)
 	if err != nil {
 		return err
+	}
+	if err := s.MayRead.Allow(identity.Of(ctx), "topic", topicsNamed(form.Topic)...); err != nil {
+		return err // before anything is said of the topics
 	}
 	d, err := control.Read(ctx, s.Cluster, nil, message)
 	if err != nil {
@@ -62,6 +66,30 @@ func namesOffsets(topics string) bool {
 		}
 	}
 	return true
+}
+
+// topicsNamed are the topics of a form's topic member.
+func topicsNamed(member string) (topics []string) {
+	for entry := range strings.SplitSeq(member, ",") {
+		topic, _, _ := strings.Cut(strings.Trim(entry, " \t\r\n[]"), ":")
+		if topic != "" {
+			topics = append(topics, topic)
+		}
+	}
+	return topics
+}
+
+// anySender stands for whoever wrote a control message: Kafka alone knows it.
+var anySender = identity.Principal{ID: "control", Name: "a control message", Role: identity.Operator}
+
+// mayRead is nil where who may read the topics of d.
+func (s *Service) mayRead(who identity.Principal, d pipeline.Datasource) error {
+	for _, r := range d.Ranges {
+		if err := s.MayRead.Allow(who, "topic", r.Topic); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // trainable refuses a stream that its deployment would not train on: it is not

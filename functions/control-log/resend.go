@@ -8,6 +8,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/stream/control"
@@ -42,6 +43,9 @@ func (s *Service) resend(ctx context.Context, call *door.Call) error {
 // sendAgain sends a control message of ranges that are in the log, and makes the
 // datasource that it is.
 func (s *Service) sendAgain(ctx context.Context, call *door.Call, d pipeline.Datasource) error {
+	if err := s.mayRead(identity.Of(ctx), d); err != nil {
+		return err
+	}
 	message := control.MessageFor(d, d.Deployment)
 	origin, err := control.Send(ctx, s.Cluster, s.ControlTopic, message)
 	if err != nil {

@@ -64,6 +64,9 @@ type proposal struct {
 // replica that there may be, so that each has records with direct delivery.
 func (s *Service) topics(ctx context.Context, p *proposal) (err error) {
 	i := &p.Inference
+	if err := s.mayUse(ctx, *i); err != nil {
+		return err
+	}
 	if err := s.checkPartitions(ctx, i, p.of, p.window); err != nil {
 		return err
 	}

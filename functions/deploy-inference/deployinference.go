@@ -43,6 +43,8 @@ type Deps struct {
 	Namespace    string          // of the KafkaSources
 	PerPartition bool            // a consumer for each partition, where consumers are spread over pods
 	ControlTopic string          // which no inference may read or write
+	MayRead      identity.Topics // as input
+	MayWrite     identity.Topics // as output, and for dead letters
 	Replicas     int             // most of an inference; 0: mostReplicas
 	Registry     bool            // whether the predict processes know a schema registry
 	Signer       identity.Signer // of the tokens that events of the KafkaSources carry

@@ -23,6 +23,7 @@ import (
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/eventing/door"
 	deployinference "github.com/kafkaml/kafkaml/functions/deploy-inference"
+	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
 	"github.com/kafkaml/kafkaml/shared/platform/local"
@@ -88,6 +89,8 @@ type rig struct {
 	result  int64 // finished
 	waiting int64 // a result that is not
 	end     func()
+
+	mayRead, mayWrite identity.Topics
 }
 
 func newRig(t *testing.T) *rig {
@@ -122,18 +125,29 @@ func (r *rig) begin(t *testing.T) {
 	}
 	d := eventing.NewDispatcher(r.cluster, func(to eventing.Destination) []string { return processes.URLs(to.Ref.Name) }, log)
 	s := deployinference.NewService(deployinference.Deps{
-		Store: r.store, Topics: r.cluster, Brokers: r.cluster.Config().Brokers, Services: processes, Sources: d, Env: r.cluster.Config().Env(), ControlTopic: "control", Log: log,
+		Store: r.store, Topics: r.cluster, Brokers: r.cluster.Config().Brokers, Services: processes, Sources: d, Env: r.cluster.Config().Env(), ControlTopic: "control", Log: log, MayRead: r.mayRead, MayWrite: r.mayWrite,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { s.Run(ctx) })
-	r.Server = httptest.NewServer(door.Handler(s.Function(), r.store, log))
+	r.Server = httptest.NewServer(asRole(door.New(s.Function(), door.Config{Store: r.store, Log: log})))
 	r.end = sync.OnceFunc(func() {
 		r.Server.Close()
 		cancel()
 		wg.Wait()
 		_ = d.Close()
 		_ = processes.Close()
+	})
+}
+
+// asRole lets a request say by X-Role who asks; without it it is an operator.
+func asRole(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p := identity.Principal{ID: "token:ada", Name: "ada", Role: identity.Operator}
+		if role, err := identity.ParseRole(r.Header.Get("X-Role")); err == nil {
+			p.Role = role
+		}
+		next.ServeHTTP(w, r.WithContext(identity.With(r.Context(), p)))
 	})
 }
 

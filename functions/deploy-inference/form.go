@@ -1,6 +1,7 @@
 package deployinference
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/features"
+	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -117,6 +119,19 @@ func (s *Service) checkNames(i *pipeline.Inference) error {
 		return pipeline.Invalidf("dead_letter_topic", "must differ from input_topic and output_topic")
 	}
 	return nil
+}
+
+// mayUse is nil where whoever asks may use the topics of i.
+func (s *Service) mayUse(ctx context.Context, i pipeline.Inference) error {
+	who := identity.Of(ctx)
+	err := s.MayRead.Allow(who, "input_topic", i.InputTopic)
+	if err == nil {
+		err = s.MayWrite.Allow(who, "output_topic", i.OutputTopic)
+	}
+	if err == nil {
+		err = s.MayWrite.Allow(who, "dead_letter_topic", i.DeadLetter)
+	}
+	return err
 }
 
 func (s *Service) checkReplicas(i *pipeline.Inference) error {

@@ -42,6 +42,9 @@ func (s *Service) feed(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), feedTime)
 	defer cancel()
 	i, err := s.inference(r)
+	if err == nil {
+		err = s.mayWrite(ctx, "id", i.InputTopic)
+	}
 	var n int
 	if err == nil {
 		if name := r.URL.Query().Get("example"); name != "" {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/stream"
@@ -20,6 +21,9 @@ const (
 // could not be predicted and why, the newest first.
 func (s *Service) deadLetters(w http.ResponseWriter, r *http.Request) {
 	i, err := s.inference(r)
+	if err == nil {
+		err = s.MayRead.Allow(identity.Of(r.Context()), "id", i.DeadLetter)
+	}
 	if err != nil {
 		door.Problem(w, err)
 		return

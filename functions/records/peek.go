@@ -10,6 +10,7 @@ import (
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/features"
+	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/schemas"
@@ -82,6 +83,11 @@ func (s *Service) preview(ctx context.Context, id int64, limit int) (Preview, er
 	d, binding, err := s.bound(ctx, id)
 	if err != nil {
 		return Preview{}, err
+	}
+	for _, r := range d.Ranges {
+		if err := s.MayRead.Allow(identity.Of(ctx), "id", r.Topic); err != nil {
+			return Preview{}, err
+		}
 	}
 	binding.Registry = s.Schemas != nil
 	decoder, err := features.New(d.InputFormat, d.InputConfig, binding)

@@ -14,6 +14,7 @@ import (
 	"github.com/kafkaml/kafkaml/eventing/api"
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/datasets"
+	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/schemas"
@@ -24,7 +25,9 @@ import (
 type Deps struct {
 	Store        *registry.Store
 	Cluster      *stream.Cluster
-	ControlTopic string          // where a stream that was sent is announced
+	ControlTopic string // where a stream that was sent is announced
+	MayRead      identity.Topics
+	MayWrite     identity.Topics
 	Schemas      *schemas.Client // nil where there is no registry of schemas
 	Log          *slog.Logger
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/functions/records"
+	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/registry/registrytest"
@@ -36,7 +37,7 @@ func newRig(t *testing.T) *rig {
 }
 
 // newRigWith is a rig whose records may be framed by a schema registry.
-func newRigWith(t *testing.T, known *schemas.Client) *rig {
+func newRigWith(t *testing.T, known *schemas.Client, changes ...func(*records.Deps)) *rig {
 	t.Helper()
 	r := &rig{cluster: streamtest.Cluster(t)}
 	r.data, r.control = streamtest.Topic(t, r.cluster, 1), streamtest.Name(t)
@@ -46,13 +47,27 @@ func newRigWith(t *testing.T, known *schemas.Client) *rig {
 	}
 	r.fill(t)
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	s := records.NewService(records.Deps{Store: r.store, Cluster: r.cluster, ControlTopic: r.control, Schemas: known, Log: log})
-	r.Server = httptest.NewServer(door.Handler(s.Function(), r.store, log))
+	deps := records.Deps{Store: r.store, Cluster: r.cluster, ControlTopic: r.control, Schemas: known, Log: log}
+	for _, change := range changes {
+		change(&deps)
+	}
+	r.Server = httptest.NewServer(asRole(door.New(records.NewService(deps).Function(), door.Config{Store: r.store, Log: log})))
 	t.Cleanup(func() {
 		r.Server.Close()
 		_ = r.store.Close()
 	})
 	return r
+}
+
+// asRole lets a request say by X-Role who asks; without it it is an operator.
+func asRole(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p := identity.Principal{ID: "token:ada", Name: "ada", Role: identity.Operator}
+		if role, err := identity.ParseRole(r.Header.Get("X-Role")); err == nil {
+			p.Role = role
+		}
+		next.ServeHTTP(w, r.WithContext(identity.With(r.Context(), p)))
+	})
 }
 
 // fill makes a deployment of one model and finishes its result.

@@ -17,6 +17,7 @@ import (
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/datasets"
+	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/stream/control"
@@ -187,8 +188,19 @@ func (o *opened) close() error {
 	return o.Close()
 }
 
+// mayWrite is nil where whoever asks may put records on a topic.
+func (s *Service) mayWrite(ctx context.Context, field, topic string) error {
+	if topic == s.ControlTopic {
+		return pipeline.Invalidf(field, "%q is the control topic: what is written there asks for trainings", topic).WithHint("use a topic of your own")
+	}
+	return s.MayWrite.Allow(identity.Of(ctx), field, topic)
+}
+
 // open opens the records and sees whether the deployment's model can use them.
 func (s *Service) open(ctx context.Context, f sendForm, uploads []*multipart.FileHeader) (*opened, error) {
+	if err := s.mayWrite(ctx, "topic", f.sink.Topic); err != nil {
+		return nil, err
+	}
 	paths, clean, err := locate(f.example, uploads)
 	most := int64(math.MaxInt64)
 	if err == nil && f.example == "" {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
@@ -31,6 +32,9 @@ const (
 // What a slow client cannot take is left out and counted.
 func (s *Service) predictions(w http.ResponseWriter, r *http.Request) {
 	i, err := s.inference(r)
+	if err == nil {
+		err = s.MayRead.Allow(identity.Of(r.Context()), "id", i.OutputTopic)
+	}
 	var from map[int]int64
 	if err == nil {
 		from, err = s.tailFrom(r, i.OutputTopic)

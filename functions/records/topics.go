@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/stream"
@@ -56,7 +57,8 @@ func spanOf(d time.Duration) string {
 }
 
 // listTopics serves GET /topics: those whose name contains ?q=, in the order of
-// their names. The control topic is none of them: no model trains on it.
+// their names, which the role may read. The control topic is none of them: no
+// model trains on it.
 func (s *Service) listTopics(w http.ResponseWriter, r *http.Request) {
 	limit, err := door.Number(r, "limit", topicsDefault, 1, topicsMost)
 	if err != nil {
@@ -77,8 +79,9 @@ func (s *Service) topics(ctx context.Context, q, after string, limit int) (page 
 		return page, err
 	}
 	q = strings.ToLower(q)
+	who := identity.Of(ctx)
 	names = slices.DeleteFunc(names, func(name string) bool {
-		return name == s.ControlTopic || name <= after || !strings.Contains(strings.ToLower(name), q)
+		return name == s.ControlTopic || name <= after || !strings.Contains(strings.ToLower(name), q) || s.MayRead.Allow(who, "topic", name) != nil
 	})
 	if len(names) > limit {
 		names = names[:limit]
@@ -99,6 +102,9 @@ func (s *Service) about(ctx context.Context, name string) (stream.About, error) 
 	}
 	if name == s.ControlTopic {
 		return stream.About{}, pipeline.Invalidf("topic", "%s holds no records to train on", name).WithHint("name a topic of data")
+	}
+	if err := s.MayRead.Allow(identity.Of(ctx), "topic", name); err != nil {
+		return stream.About{}, err
 	}
 	return s.Cluster.About(ctx, name)
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
 	"github.com/kafkaml/kafkaml/eventing/guard"
+	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/schemas"
 	"github.com/kafkaml/kafkaml/shared/stream"
@@ -136,6 +137,9 @@ func (s *settings) prepare(env *cli.Env) (io.Closer, error) {
 		return nil, err
 	}
 	if s.Access, err = guard.ReadSettings(env.Getenv); err != nil {
+		return nil, err
+	}
+	if s.MayRead, s.MayWrite, err = identity.ReadTopics(env.Getenv); err != nil {
 		return nil, err
 	}
 	s.Access.Origins = guard.List(s.origins)

@@ -38,6 +38,8 @@ type Options struct {
 	Artifacts    string         // URL; a folder under Data when empty
 	ControlTopic string
 	Access       guard.Settings
+	MayRead      identity.Topics
+	MayWrite     identity.Topics
 	TLSCert      string // PEM file of the certificate to serve with; plain HTTP when empty
 	TLSKey       string // and of its key
 	Frameworks   framework.Registry

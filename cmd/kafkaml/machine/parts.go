@@ -93,7 +93,7 @@ func (m *Machine) serve(ctx context.Context) error {
 	o.Say("starting the functions and the model worker")
 	err := instance.Serve(ctx, functions.Config{
 		Data: o.Data, Database: o.Database, Artifacts: o.Artifacts, Kafka: m.Kafka, Schemas: o.Schemas, ControlTopic: o.ControlTopic,
-		URL: m.URL, Inner: m.Inner, Guard: m.guard,
+		URL: m.URL, Inner: m.Inner, Guard: m.guard, MayRead: o.MayRead, MayWrite: o.MayWrite,
 	})
 	if err != nil {
 		return err
