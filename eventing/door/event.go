@@ -16,7 +16,6 @@ import (
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/eventing/api"
 	"github.com/kafkaml/kafkaml/eventing/validate"
-	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
@@ -125,7 +124,7 @@ func (d *door) handle(ctx context.Context, e event.Event) (reply *event.Event, o
 
 // authorized runs a command for who may give it.
 func (d *door) authorized(ctx context.Context, e event.Event, run Command) (*event.Event, string, error) {
-	if err := identity.Need(ctx, roleOf(e.Type())); err != nil {
+	if err := mayCommand(ctx, e); err != nil {
 		return nil, outcomeDenied, during(e, err)
 	}
 	return d.command(ctx, e, run)

@@ -1,14 +1,60 @@
 package door
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 
+	"github.com/cloudevents/sdk-go/v2/event"
+
+	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/eventing/guard"
 	"github.com/kafkaml/kafkaml/shared/identity"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
 // roleOf is the role that a command takes.
 func roleOf(string) identity.Role { return identity.Editor }
+
+// operatorOnly gives, by type of command, what of its members concerns other
+// people's work or the cluster: the first that is there, "" for none.
+var operatorOnly = map[string]func(event.Event) string{
+	eventing.DeploymentCreate: func(e event.Event) string {
+		var form pipeline.DeploymentForm
+		if eventing.Apply[pipeline.DeploymentForm](e, &form) != nil || form.Resources == nil { // the command refuses what it cannot read
+			return ""
+		}
+		switch r := form.Resources; {
+		case len(r.NodeSelector) > 0:
+			return "resources.node_selector"
+		case len(r.Tolerations) > 0 && string(r.Tolerations) != "[]":
+			return "resources.tolerations"
+		case r.PriorityClass != "":
+			return "resources.priority_class"
+		}
+		return ""
+	},
+}
+
+// mayCommand is nil where the principal of ctx may give the command e.
+func mayCommand(ctx context.Context, e event.Event) error {
+	if err := identity.Need(ctx, roleOf(e.Type())); err != nil {
+		return err
+	}
+	members := operatorOnly[e.Type()]
+	who := identity.Of(ctx)
+	if members == nil || who.Role >= identity.Operator {
+		return nil
+	}
+	field := members(e)
+	if field == "" {
+		return nil
+	}
+	return (&pipeline.Error{
+		Op: "authorize", Kind: pipeline.Forbidden, Field: field,
+		Reason: fmt.Sprintf("this needs the role %s; %s has the role %s", identity.Operator, who.Name, who.Role),
+	}).WithHint("leave it out, or ask an operator of this installation")
+}
 
 // need serves next to those who have the role; where none is said, reading
 // takes a viewer and anything else an editor.
