@@ -107,7 +107,12 @@ func (p *command) code(t testing.TB) int {
 // trained puts a model into a store and gives what a predict process needs.
 func trained(t testing.TB, c *stream.Cluster, delivery pipeline.Delivery, partitions int) (pipeline.PredictJob, []string) {
 	t.Helper()
-	m := tensorflowtest.Load(t, "small")
+	return trainedOf(t, c, "small", delivery, partitions)
+}
+
+func trainedOf(t testing.TB, c *stream.Cluster, model string, delivery pipeline.Delivery, partitions int) (pipeline.PredictJob, []string) {
+	t.Helper()
+	m := tensorflowtest.Load(t, model)
 	address := "file://" + t.TempDir()
 	store, err := artifact.Open(t.Context(), address)
 	if err != nil {

@@ -30,6 +30,7 @@ func (w Work) fenceOff(ctx context.Context, log *slog.Logger) error {
 		return fence.Raise(fence.Fence{}, policy, log)
 	}
 	f := fence.Of(append(os.Environ(), platform.BrokersVariable+"="+w.brokers(ctx, log)), os.TempDir(), libraries()...)
+	f.Write = append(f.Write, w.Folders...)
 	if err := w.store(&f); err != nil {
 		return err
 	}

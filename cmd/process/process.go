@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -38,7 +39,8 @@ type Work struct {
 	Artifacts string                          // URL of the store of models
 	Read      []string                        // keys there, with all below them
 	Write     []string
-	Address   string // to listen on, none where it is empty
+	Folders   []string // beside the store, that it reads and writes
+	Address   string   // to listen on, none where it is empty
 	Kafka     stream.Config
 }
 
@@ -67,7 +69,11 @@ func Predict(frameworks framework.Frameworks) Verb {
 		Open: func(log *slog.Logger) (Work, error) {
 			c, err := predict.ConfigFromEnv(os.Getenv, frameworks, log)
 			run := func(ctx context.Context) error { return predict.Run(ctx, c) }
-			return Work{Run: run, Artifacts: c.Artifacts, Read: []string{c.Job.Artifact}, Address: c.Address, Kafka: c.Kafka}, err
+			w := Work{Run: run, Artifacts: c.Artifacts, Read: []string{c.Job.Artifact}, Address: c.Address, Kafka: c.Kafka}
+			if c.Suspects != "" {
+				w.Folders = []string{filepath.Dir(c.Suspects)}
+			}
+			return w, err
 		},
 	}
 }
@@ -114,7 +120,7 @@ func (p Program) usage() string {
 	}
 	fmt.Fprintf(&b, "%s: a file of the description in its place.\n%s.\n", strings.Join(files, ", "), environment)
 	b.WriteString(fence.Variable + " is some, to go on where this machine lacks a fence, or off, to raise none.\n" +
-		"KAFKAML_PARENT=stdin ends the process when its standard input ends.\nLOG_LEVEL is debug, info, warn or error.\n")
+		platform.ParentVariable + "=stdin ends the process when its standard input ends.\nLOG_LEVEL is debug, info, warn or error.\n")
 	return b.String()
 }
 
@@ -134,7 +140,7 @@ func (p Program) carryOut(open func(*slog.Logger) (Work, error)) int {
 	defer flush()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	if os.Getenv("KAFKAML_PARENT") == "stdin" {
+	if os.Getenv(platform.ParentVariable) == "stdin" {
 		ctx = whileReadable(ctx, os.Stdin)
 	}
 	work, err := open(log)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/functions/predict/batching"
 	"github.com/kafkaml/kafkaml/functions/predict/output"
+	"github.com/kafkaml/kafkaml/functions/predict/suspects"
 	"github.com/kafkaml/kafkaml/shared/features"
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -23,10 +24,13 @@ type chunks struct {
 	idle    sync.Pool            // of *chunk
 }
 
+// mostChunks is how many are predicted and decoded at once.
+func mostChunks() int { return 2 * runtime.GOMAXPROCS(0) }
+
 // newChunks predicts as many chunks at once as there are processors, while as
 // many are decoded.
 func newChunks(m *model, out *writer) (*chunks, error) {
-	n := 2 * runtime.GOMAXPROCS(0)
+	n := mostChunks()
 	c := &chunks{model: m, out: out, batches: make(chan framework.Batch, n)}
 	c.idle.New = func() any { return &chunk{chunks: c} }
 	for range n {
@@ -39,16 +43,16 @@ func newChunks(m *model, out *writer) (*chunks, error) {
 	return c, nil
 }
 
-// run predicts records of one partition and returns when their predictions, or
-// dead letters, are acknowledged. An error means that they may not be. The end
-// of ctx lets the write under way end.
-func (c *chunks) run(ctx context.Context, from *held, records []stream.Record) error {
+// run predicts records of one partition, only one where it is to be alone, and
+// returns when their predictions, or dead letters, are acknowledged. An error means
+// that they may not be. The end of ctx lets the write under way end.
+func (c *chunks) run(ctx context.Context, from *held, records []stream.Record, alone bool) error {
 	k := c.idle.Get().(*chunk)
 	defer func() {
 		k.held, k.in = nil, nil // the caller's
 		c.idle.Put(k)
 	}()
-	k.held, k.in = from, records
+	k.held, k.in, k.alone = from, records, alone
 	if err := k.predict(ctx); err != nil {
 		return err
 	}
@@ -63,6 +67,7 @@ type chunk struct {
 	*chunks
 	held    *held
 	in      []stream.Record
+	alone   bool    // the only one is a suspect
 	failed  []error // by record
 	row     []int   // of the batch: the record's place in the chunk
 	values  []byte
@@ -94,8 +99,20 @@ func (k *chunk) predict(ctx context.Context) error {
 		k.source = append(k.source, k.row[row])
 	}
 	refused := func(row int, err error) { k.failed[k.row[row]] = err }
+	mark := k.mark()
 	batching.Predict(context.WithoutCancel(ctx), batch, 0, batch.Len(), predicted, refused)
+	mark.End()
 	return nil
+}
+
+// mark notes which records are predicted, should that end the process.
+func (k *chunk) mark() suspects.Mark {
+	if k.alone {
+		return k.model.suspects.Alone(&k.in[0])
+	}
+	m := k.model.suspects.Begin()
+	m.AddAll(k.in)
+	return m
 }
 
 // decode fills the batch and notes which records cannot be decoded. A schema
@@ -109,6 +126,9 @@ func (k *chunk) decode(ctx context.Context, batch framework.Batch) error {
 			continue
 		}
 		err := k.model.decode(ctx, windows, batch.Next(), &k.in[i], away)
+		if err == nil && k.model.suspects.Any() {
+			_, err = k.model.suspects.Judge(&k.in[i]) // once it is in its windows
+		}
 		if err == nil {
 			k.row = append(k.row, i)
 			continue

@@ -79,8 +79,8 @@ func (d *direct) work(ctx context.Context, claim *stream.Claim) error {
 		began := time.Now()
 		h.next(records)
 		for len(records) > 0 {
-			n := min(len(records), d.model.predictor.Limit())
-			if err := d.chunks.run(ctx, h, records[:n]); err != nil {
+			n, alone := d.together(records)
+			if err := d.chunks.run(ctx, h, records[:n], alone); err != nil {
 				return err
 			}
 			next := records[n-1].Offset + 1
@@ -91,6 +91,21 @@ func (d *direct) work(ctx context.Context, claim *stream.Claim) error {
 			d.metrics.done(wayDirect, n, began)
 		}
 	}
+}
+
+// together is how many of the first records are predicted at once; a suspect is
+// alone.
+func (d *direct) together(records []stream.Record) (n int, alone bool) {
+	n = min(len(records), d.model.predictor.Limit())
+	if !d.model.suspects.Any() {
+		return n, false
+	}
+	for i := range n {
+		if alone, _ := d.model.suspects.Judge(&records[i]); alone {
+			return max(i, 1), i == 0
+		}
+	}
+	return n, false
 }
 
 // watch has the lag of a partition measured.

@@ -86,9 +86,11 @@ func (r *requests) inferAlone(ctx context.Context, in rowsOf) ([]result, error) 
 	room := int64(mostAnswer)
 	for from := 0; from < in.rows && failed == nil; {
 		to := min(from+r.model.predictor.Limit(), in.rows)
+		mark := r.model.suspects.Beside()
 		batching.Predict(ctx, batch, from, to, func(outputs []framework.Output, result, row int) {
 			results = collect(results, outputs, result, row, in.rows, &room)
 		}, func(_ int, err error) { failed = err })
+		mark.End()
 		if room < 0 {
 			return nil, largeAnswer(in.rows)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/functions/predict/batching"
 	"github.com/kafkaml/kafkaml/functions/predict/output"
+	"github.com/kafkaml/kafkaml/functions/predict/suspects"
 	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/features"
 	"github.com/kafkaml/kafkaml/shared/framework"
@@ -25,6 +26,7 @@ type model struct {
 	schemas   *schemas.Client // nil where there is no registry of schemas
 	predictor framework.Predictor
 	values    output.Values
+	suspects  *suspects.Watch // nil where records that end the process are not looked for
 }
 
 // openModel opens the model whose served files are in dir. Its predictor is to

@@ -8,6 +8,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/kafkaml/kafkaml/functions/predict/batching"
+	"github.com/kafkaml/kafkaml/functions/predict/suspects"
 	"github.com/kafkaml/kafkaml/shared/artifact"
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -55,6 +57,10 @@ func openService(f framework.Framework, c Config, dir string, cluster *stream.Cl
 	if err != nil {
 		return nil, err
 	}
+	m.suspects = suspects.Open(suspects.Config{
+		File: c.Suspects, Inference: c.Job.Inference, Result: c.Job.Result, Sure: c.Watched, Log: c.Log,
+		Slots: 2*batching.MostBatches + mostChunks(),
+	})
 	return newService(m, cluster, c.Log)
 }
 

@@ -72,7 +72,7 @@ func newService(m *model, cluster *stream.Cluster, log *slog.Logger) (*service, 
 // startBatchers gathers rows as records store them, and in the model's types.
 func (s *service) startBatchers(ctx context.Context) (err error) {
 	stored, requests := s.model.decoder.Inputs(), s.door.requests
-	config := batching.Config{Predictor: s.model.predictor, Layout: asModel(s.model.predictor.Inputs(), stored), Observe: s.metrics.batch}
+	config := batching.Config{Predictor: s.model.predictor, Layout: asModel(s.model.predictor.Inputs(), stored), Observe: s.metrics.batch, Suspects: s.model.suspects}
 	if requests.tensors, err = s.startBatcher(ctx, config); err != nil {
 		return err
 	}
@@ -103,5 +103,5 @@ func (s *service) startBatcher(ctx context.Context, c batching.Config) (*batchin
 func (s *service) close() error {
 	s.stop()
 	s.running.Wait()
-	return s.model.predictor.Close()
+	return errors.Join(s.model.suspects.Close(), s.model.predictor.Close())
 }

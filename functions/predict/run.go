@@ -28,6 +28,8 @@ type Config struct {
 	Frameworks framework.Frameworks // of which the Job names one
 	Kafka      stream.Config
 	Schemas    schemas.Config
+	Suspects   string       // File of suspects.Config
+	Watched    bool         // Sure of it
 	Artifacts  string       // URL of the store that holds the trained model
 	Address    string       // to listen on
 	Guard      *guard.Guard // before all that is served
@@ -40,7 +42,7 @@ type Config struct {
 func ConfigFromEnv(getenv func(string) string, frameworks framework.Frameworks, log *slog.Logger) (Config, error) {
 	c := Config{
 		Frameworks: frameworks, Artifacts: getenv("ARTIFACT_URL"), Address: getenv("LISTEN_ADDRESS"),
-		Log: log,
+		Suspects: getenv(platform.SuspectsVariable), Watched: getenv(platform.ParentVariable) != "", Log: log,
 	}
 	if err := platform.ReadDescription(getenv, platform.PredictVariable, &c.Job); err != nil {
 		return c, err
@@ -160,6 +162,7 @@ func serve(ctx context.Context, c Config, front *front, server *http.Server, at 
 		c.Log.Error("the process ends, since the model does not answer any more", "error", err)
 		return err // nothing is drained: the call under way does not end
 	}
+	s.model.suspects.Told()
 	c.Log.Info("draining")
 	if err := drain(ctx, s, server, &consuming, drainTime); err != nil {
 		return fmt.Errorf("drain: %w", err)

@@ -54,7 +54,7 @@ func newJob(t testing.TB, c *stream.Cluster, model string, partitions int) pipel
 // start opens a service of the model and closes it with the test.
 func start(t testing.TB, c *stream.Cluster, model string, job pipeline.PredictJob) *service {
 	t.Helper()
-	s, err := openService(tensorflow.Framework{}, Config{Job: job, Log: logTo(t)}, modelDir(t, model), c)
+	s, err := openService(tensorflow.Framework{}, Config{Job: job, Suspects: filepath.Join(t.TempDir(), "1"), Watched: true, Log: logTo(t)}, modelDir(t, model), c)
 	if err != nil {
 		t.Fatal(err)
 	}

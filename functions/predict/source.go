@@ -38,6 +38,9 @@ func (s *source) handle(ctx context.Context, in *stream.Record) (value []byte, e
 	}
 	it := s.model.item(s.records.Row())
 	it.Record = in
+	if it.Alone, err = s.model.suspects.Judge(in); err != nil {
+		return nil, s.reject(ctx, in, err)
+	}
 	if err = s.model.decode(ctx, nil, it.Data, in, nil); err == nil {
 		err = s.records.Do(ctx, it)
 	}

@@ -27,6 +27,15 @@ const (
 // separated by commas, so that it need not ask before it fences itself off.
 const BrokersVariable = "KAFKA_BROKERS_ADVERTISED"
 
+// SuspectsVariable names the file in which a replica marks what it predicts, so that
+// the next one knows what ended it. Those of one inference on a machine lie in one
+// folder.
+const SuspectsVariable = "KAFKAML_SUSPECTS"
+
+// ParentVariable is "stdin" where the process ends with its standard input. Who sets
+// it also watches how the process ends, and removes that file if it was killed.
+const ParentVariable = "KAFKAML_PARENT"
+
 // MaxDescription bounds the JSON of Job.Spec and Service.Spec, in bytes.
 const MaxDescription = 8 << 20
 

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/kafkaml/kafkaml/functions/predict/suspects"
 	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -23,8 +24,8 @@ const (
 	// start at once. More only start when full or after longestWait: the time
 	// that batches under way take is when the next one fills.
 	quietBatches = 2
-	// mostBatches bounds those under way, where the broker is slow.
-	mostBatches = 16
+	// MostBatches bounds those under way, where the broker is slow.
+	MostBatches = 16
 	// queueLength bounds the items that wait; more are turned away.
 	queueLength = 1024
 )
@@ -36,6 +37,7 @@ type Item struct {
 	Data    [][]byte                                          // of each input: the rows' bytes, one after the other
 	Receive func(outputs []framework.Output, result, row int) // gets each predicted row: its place in the outputs and in the item
 	Record  *stream.Record                                    // whose prediction Finish writes; nil to only predict
+	Alone   bool                                              // to predict it without any other, though it is a Record
 	Value   []byte                                            // of a Record: what Receive made of it
 	Err     error                                             // Invalid: the rows are at fault; Unavailable: not now
 	done    chan struct{}
@@ -46,6 +48,7 @@ type Config struct {
 	Predictor framework.Predictor
 	Layout    []codec.Tensor                           // of one row
 	Observe   func(rows int)                           // called with the size of each batch
+	Suspects  *suspects.Watch                          // of the records; may be nil
 	Finish    func(ctx context.Context, items []*Item) // does what is left once a batch is predicted, before the callers go on; may be nil
 }
 
@@ -68,12 +71,12 @@ type Batcher struct {
 func New(c Config) (*Batcher, error) {
 	b := &Batcher{
 		Config: c, queue: make(chan *Item, queueLength), ended: make(chan struct{}, 1),
-		closed: make(chan struct{}), free: make(chan framework.Batch, mostBatches),
+		closed: make(chan struct{}), free: make(chan framework.Batch, MostBatches),
 	}
 	for _, t := range c.Layout {
 		b.size, b.text = append(b.size, t.Bytes()), b.text || t.DType == codec.String
 	}
-	for range mostBatches { // cheap: they take memory when filled
+	for range MostBatches { // cheap: they take memory when filled
 		batch, err := c.Predictor.NewBatch(c.Layout)
 		if err != nil {
 			return nil, err
@@ -148,6 +151,9 @@ func (b *Batcher) Run(ctx context.Context) {
 // not fit.
 func (b *Batcher) collect(first *Item, late <-chan time.Time) (items []*Item, left *Item) {
 	items, rows, limit := []*Item{first}, first.Rows, b.Predictor.Limit()
+	if first.Alone {
+		return items, nil
+	}
 	for rows < limit {
 		var it *Item
 		select {
@@ -164,7 +170,7 @@ func (b *Batcher) collect(first *Item, late <-chan time.Time) (items []*Item, le
 				return items, nil
 			}
 		}
-		if rows+it.Rows > limit {
+		if it.Alone || rows+it.Rows > limit {
 			return items, it
 		}
 		items, rows = append(items, it), rows+it.Rows
@@ -174,7 +180,7 @@ func (b *Batcher) collect(first *Item, late <-chan time.Time) (items []*Item, le
 
 // start runs a batch in a lane of its own, once one is free.
 func (b *Batcher) start(ctx context.Context, items []*Item) {
-	batch := <-b.free // mostBatches bounds the wait to the write of one
+	batch := <-b.free // MostBatches bounds the wait to the write of one
 	b.active.Add(1)
 	b.lanes.Go(func() {
 		b.runBatch(context.WithoutCancel(ctx), batch, items)
@@ -219,13 +225,29 @@ func (b *Batcher) runBatch(ctx context.Context, batch framework.Batch, items []*
 		}
 	}
 	b.Observe(batch.Len())
+	mark := b.mark(items)
 	Predict(ctx, batch, 0, batch.Len(), func(outputs []framework.Output, result, row int) {
 		owner[row].Receive(outputs, result, row-first[row])
 	}, func(row int, err error) { owner[row].Err = err })
+	mark.End()
 	if b.Finish != nil {
 		b.Finish(ctx, items)
 	}
 	for _, it := range items {
 		close(it.done)
 	}
+}
+
+// mark notes which records are predicted, should that end the process.
+func (b *Batcher) mark(items []*Item) suspects.Mark {
+	if items[0].Alone {
+		return b.Suspects.Alone(items[0].Record)
+	}
+	m := b.Suspects.Begin()
+	for _, it := range items {
+		if it.Record != nil {
+			m.Add(it.Record)
+		}
+	}
+	return m
 }

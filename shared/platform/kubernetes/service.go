@@ -63,7 +63,7 @@ func serviceLabels(s platform.Service) map[string]string {
 
 // predictTemplate is what each revision runs.
 func (k *Platform) predictTemplate(s platform.Service, image Image, work description) servingv1.RevisionTemplateSpec {
-	env, from := k.environment(append([]string{work.variable, "TMPDIR=/tmp"}, s.Env...))
+	env, from := k.environment(append([]string{work.variable, "TMPDIR=/tmp", platform.SuspectsVariable + "=/tmp/suspects/replica"}, s.Env...))
 	volumes, mounts := work.mount(k.volumes())
 	probe := func(path string, period, failures int32) *corev1.Probe {
 		return &corev1.Probe{

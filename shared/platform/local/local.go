@@ -138,6 +138,12 @@ func (l *Platform) Close() error {
 	return nil
 }
 
+// suspects is the folder of the markers of a Service's replicas; New empties it, since
+// the replicas were killed with the process that started them.
+func (l *Platform) suspects(service string) string {
+	return filepath.Join(l.c.Scratch, "suspects", service)
+}
+
 // goRun runs f in a goroutine that Close waits for.
 func (l *Platform) goRun(f func()) {
 	l.wg.Add(1)

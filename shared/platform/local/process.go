@@ -101,12 +101,22 @@ func (l *Platform) environment(w work, file, scratch string) []string {
 	if l.c.Brokers != nil {
 		env = append(env, platform.BrokersVariable+"="+strings.Join(l.c.Brokers(), ","))
 	}
-	return append(env, w.variable+platform.FileSuffix+"="+file, "KAFKAML_PARENT=stdin", "TMPDIR="+scratch)
+	return append(env, w.variable+platform.FileSuffix+"="+file, platform.ParentVariable+"=stdin", "TMPDIR="+scratch)
 }
 
 // signal sends sig to the whole process group.
 func (p *process) signal(sig syscall.Signal) {
 	_ = syscall.Kill(-p.cmd.Process.Pid, sig) // it may have ended
+}
+
+// killed reports whether the process, which has ended, was ended from outside.
+func (p *process) killed() bool {
+	var exit *exec.ExitError
+	if !errors.As(p.err, &exit) {
+		return false
+	}
+	status, _ := exit.Sys().(syscall.WaitStatus)
+	return status.Signaled() && status.Signal() == syscall.SIGKILL
 }
 
 // end sends SIGTERM, then SIGKILL once grace is over or ctx ends, and returns when

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -140,7 +141,11 @@ func (r *replica) runOnce(ctx context.Context) error {
 	}
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	path := filepath.Join(r.s.l.c.Dir, serviceLogs, fmt.Sprintf("%s-%d.log", r.spec.Name, r.number))
-	env := append(slices.Clip(r.spec.Env), "PORT="+strconv.Itoa(port), "LISTEN_ADDRESS="+address)
+	marker := filepath.Join(r.s.l.suspects(r.spec.Name), strconv.Itoa(r.number))
+	if err := os.MkdirAll(filepath.Dir(marker), 0o750); err != nil {
+		return err
+	}
+	env := append(slices.Clip(r.spec.Env), "PORT="+strconv.Itoa(port), "LISTEN_ADDRESS="+address, platform.SuspectsVariable+"="+marker)
 	p, err := r.s.l.startProcess(work{framework: r.spec.Spec.Framework, verb: "predict", variable: platform.PredictVariable, spec: r.spec.Spec, env: env}, path)
 	if err != nil {
 		return err
@@ -163,6 +168,9 @@ func (r *replica) runOnce(ctx context.Context) error {
 	stop()
 	<-watching
 	r.down()
+	if ctx.Err() != nil || p.killed() { // not by what it predicted
+		_ = os.Remove(marker) // where it is missing, nothing was predicted
+	}
 	if ok, reason, _ := p.verdict(); !ok {
 		return fmt.Errorf("%s", reason)
 	}

@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"fmt"
+	"os"
 	"reflect"
 	"slices"
 	"sync"
@@ -159,6 +160,11 @@ func (l *Platform) Delete(ctx context.Context, name string) error {
 	l.goRun(func() {
 		defer close(gone)
 		svc.wg.Wait()
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.services[name] == nil { // not made anew meanwhile
+			_ = os.RemoveAll(l.suspects(name)) // else the next start does
+		}
 	})
 	select {
 	case <-gone:

@@ -58,6 +58,20 @@ def words():
     return model, [np.random.randint(0, 10, (5, 4)).astype("int32")]
 
 
+def fatal():
+    """Three numbers and their sum. A first one below 0 ends the process: a transform of no length fails an assertion."""
+    class Transform(keras.layers.Layer):
+        def call(self, x):
+            length = 1 + tf.cast(tf.minimum(tf.floor(tf.reduce_min(x[:, :1])), 0.0), tf.int32)
+            whole = tf.raw_ops.RFFT(input=tf.stop_gradient(tf.reshape(x, [-1])), fft_length=tf.reshape(length, [1]))
+            return tf.reduce_sum(x, axis=1, keepdims=True) + 0.0 * tf.reduce_sum(tf.math.real(whole))
+
+    x = keras.Input((3,))
+    model = keras.Model(x, keras.layers.Dense(1, kernel_initializer="ones")(Transform()(x)))
+    model.compile("sgd", "mse")
+    return model, [np.random.rand(5, 3).astype("float32")]
+
+
 def sequence():
     """A length that the model leaves open, in and out."""
     model = keras.Sequential([keras.Input((None, 2)), keras.layers.LSTM(3, return_sequences=True)])
@@ -160,7 +174,7 @@ def rows(ys):
     return np.vectorize(bytes.decode, otypes=[object])(ys).tolist() if ys.dtype == object else ys.tolist()
 
 
-for make in (small, mnist, several, words, sequence, distance, own_classes, structured, review, letters, worded):
+for make in (small, mnist, several, words, fatal, sequence, distance, own_classes, structured, review, letters, worded):
     keras.utils.set_random_seed(7)
     model, inputs = make()
     folder = os.path.join(sys.argv[2], make.__name__)
