@@ -35,18 +35,23 @@ func patiently(ctx context.Context, log *slog.Logger, away func(error) bool, do 
 // unavailable reports whether a store of models is away.
 func unavailable(err error) bool { return pipeline.KindOf(err) == pipeline.Unavailable }
 
-// unreached reports whether a server could not be connected to, in contrast to
-// one that refuses us.
+// unreached reports whether a server could not be connected to, or did not answer
+// in time, in contrast to one that refuses us.
 func unreached(err error) bool {
 	var broken *net.OpError
-	return errors.As(err, &broken)
+	return errors.As(err, &broken) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// dial connects to Kafka.
+// dial connects to Kafka, and sees that the topics are those of the Job.
 func (t *training) dial(ctx context.Context) (cluster *stream.Cluster, err error) {
 	err = patiently(ctx, t.Log, unreached, func(ctx context.Context) (err error) {
-		cluster, err = stream.Dial(ctx, t.Kafka)
-		return err
+		if cluster, err = stream.Dial(ctx, t.Kafka); err != nil {
+			return err
+		}
+		if err = cluster.SameTopics(ctx, t.Job.TopicIDs); err != nil {
+			return op("read the stream", errors.Join(err, cluster.Close()))
+		}
+		return nil
 	})
 	return cluster, err
 }

@@ -29,9 +29,6 @@ func (t *training) read(ctx context.Context, d *features.Decoder) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, cluster.Close()) }()
-	if err := cluster.SameTopics(ctx, t.Job.TopicIDs); err != nil {
-		return op("read the stream", err)
-	}
 	total := int64(0)
 	for _, r := range t.Job.Ranges {
 		if j := d.Join(); j == nil || r.Topic != j.Topic {

@@ -98,9 +98,17 @@ func (c *Cluster) partitions(ctx context.Context, topic string) ([]kafka.Partiti
 	return c.knownPartitions(ctx, topic)
 }
 
+// metadataTries is how often the library is asked again that gave up: it waits
+// five seconds for a connection, which a machine that is very busy may take.
+const metadataTries = 3
+
 func (c *Cluster) knownPartitions(ctx context.Context, topic string) ([]kafka.Partition, error) {
 	const op = "look up topic"
-	answer, err := c.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{topic}})
+	ask := &kafka.MetadataRequest{Topics: []string{topic}}
+	answer, err := c.client.Metadata(ctx, ask)
+	for n := 0; n < metadataTries && errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil; n++ {
+		answer, err = c.client.Metadata(ctx, ask)
+	}
 	if err != nil {
 		return nil, unavailable(op, err)
 	}
