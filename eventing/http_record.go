@@ -61,7 +61,7 @@ func carriesRecord(h http.Header) bool {
 // lost. Attributes that the record spoils are left out, or replaced by those
 // that KafkaSource gives to a record that is no CloudEvent.
 func readRecord(h http.Header, body io.Reader) (event.Event, error) {
-	data, err := io.ReadAll(body)
+	data, err := readAll(body)
 	if err != nil {
 		return event.Event{}, notAnEvent(err)
 	}
@@ -84,6 +84,18 @@ func readRecord(h http.Header, body io.Reader) (event.Event, error) {
 		return event.Event{}, notAnEvent(err)
 	}
 	return e, nil
+}
+
+// Whole is a body that has been read already, and is not written to any more.
+type Whole interface {
+	Whole() ([]byte, error)
+}
+
+func readAll(body io.Reader) ([]byte, error) {
+	if b, ok := body.(Whole); ok {
+		return b.Whole()
+	}
+	return io.ReadAll(body)
 }
 
 // sound reports whether an attribute is one that an event can have.

@@ -142,7 +142,7 @@ func (d *door) uploads(next http.Handler) http.Handler {
 	mux.Handle("/", next)
 	for _, r := range d.f.Routes {
 		if r.Upload != nil {
-			mux.Handle(r.Pattern, need(roleOf(r.Type), d.upload(r))) // before it is received
+			mux.Handle(r.Pattern, need(commanding, d.upload(r))) // before it is received
 		}
 	}
 	return mux

@@ -13,8 +13,8 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// roleOf is the role that a command takes.
-func roleOf(string) identity.Role { return identity.Editor }
+// commanding is the role that a command takes.
+const commanding = identity.Editor
 
 // operatorOnly gives, by type of command, what of its members concerns other
 // people's work or the cluster: the first that is there, "" for none.
@@ -38,7 +38,7 @@ var operatorOnly = map[string]func(event.Event) string{
 
 // mayCommand is nil where the principal of ctx may give the command e.
 func mayCommand(ctx context.Context, e event.Event) error {
-	if err := identity.Need(ctx, roleOf(e.Type())); err != nil {
+	if err := identity.Need(ctx, commanding); err != nil {
 		return err
 	}
 	members := operatorOnly[e.Type()]

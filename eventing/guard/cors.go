@@ -11,14 +11,6 @@ import (
 // ones: those of a CloudEvent, of a repeated command and of a resumed stream.
 const headersAllowed = "Content-Type, Idempotency-Key, Last-Event-ID, Authorization, Ce-Id, Ce-Source, Ce-Type, Ce-Specversion, Ce-Subject, Ce-Time"
 
-// Origins reads a list of origins, separated by commas, as CORS_ORIGINS holds it.
-func Origins(list string) []string {
-	if list == "" {
-		return nil
-	}
-	return strings.Split(list, ",")
-}
-
 // listed reports whether r comes from a page of one of origins; "*" is any.
 func listed(origins []string, r *http.Request) bool {
 	origin := r.Header.Get("Origin")

@@ -22,6 +22,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/eventing/door/doortest"
 	"github.com/kafkaml/kafkaml/eventing/validate"
 	controllog "github.com/kafkaml/kafkaml/functions/control-log"
 	"github.com/kafkaml/kafkaml/shared/identity"
@@ -71,7 +72,7 @@ func newRigThat(t *testing.T, mayRead identity.Topics) *rig {
 		Store: r.store, Cluster: r.cluster, ControlTopic: r.control, Log: log, MayRead: mayRead, Suits: refuseUint9,
 		Emit: eventing.NewEmitter(sink.URL, eventing.Overrides{}, &http.Client{Timeout: time.Minute}),
 	})
-	step := guarded(asRole(door.New(s.Function(), door.Config{Store: r.store, Log: log, Verifier: signer})))
+	step := doortest.Guarded(signer, asRole(door.New(s.Function(), door.Config{Store: r.store, Log: log, Verifier: signer})))
 	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		r.handling.Add(1)
 		defer r.handling.Done()

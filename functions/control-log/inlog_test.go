@@ -10,7 +10,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/kafkaml/kafkaml/eventing"
-	"github.com/kafkaml/kafkaml/eventing/guard"
 	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
@@ -19,16 +18,6 @@ import (
 
 // signer is the installation's.
 var signer = identity.NewSigner([]byte("of the installation under test"))
-
-// guarded is a door behind the guard of a machine, which knows the signer.
-func guarded(door http.Handler) http.Handler {
-	g, err := guard.Settings{}.Open()
-	if err != nil {
-		panic(err)
-	}
-	g.Trust(signer)
-	return g.Wrap(door)
-}
 
 // sendAs posts an event with a token, none where who is empty.
 func (r *rig) sendAs(t *testing.T, who string, e event.Event) int {

@@ -22,6 +22,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/eventing/door/doortest"
 	deployinference "github.com/kafkaml/kafkaml/functions/deploy-inference"
 	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -130,24 +131,13 @@ func (r *rig) begin(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { s.Run(ctx) })
-	r.Server = httptest.NewServer(asRole(door.New(s.Function(), door.Config{Store: r.store, Log: log})))
+	r.Server = httptest.NewServer(doortest.AsRole(door.New(s.Function(), door.Config{Store: r.store, Log: log})))
 	r.end = sync.OnceFunc(func() {
 		r.Server.Close()
 		cancel()
 		wg.Wait()
 		_ = d.Close()
 		_ = processes.Close()
-	})
-}
-
-// asRole lets a request say by X-Role who asks; without it it is an operator.
-func asRole(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p := identity.Principal{ID: "token:ada", Name: "ada", Role: identity.Operator}
-		if role, err := identity.ParseRole(r.Header.Get("X-Role")); err == nil {
-			p.Role = role
-		}
-		next.ServeHTTP(w, r.WithContext(identity.With(r.Context(), p)))
 	})
 }
 

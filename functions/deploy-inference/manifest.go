@@ -1,10 +1,6 @@
 package deployinference
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"strconv"
-
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -15,7 +11,7 @@ import (
 // has no other place for it: who may read it in the cluster may send records to
 // that inference, and nothing else.
 func (d Deps) token(i pipeline.Inference) string {
-	return d.Signer.Token(identity.Trigger(pipeline.InferenceGroup(strconv.FormatInt(i.ID, 10))), 0)
+	return d.Signer.Token(identity.Trigger(i.Group()), 0)
 }
 
 // service is the Service of an inference.
@@ -24,14 +20,13 @@ func (d Deps) service(i pipeline.Inference, sub subject) platform.Service {
 	if engine == "" { // made by an earlier version
 		engine = sub.model.Framework
 	}
-	trigger := sha256.Sum256([]byte(d.token(i)))
 	return platform.Service{
 		Name: i.Name, Env: d.Env, MinScale: i.Replicas, MaxScale: i.MaxReplicas, Delivery: i.Delivery,
 		Spec: pipeline.PredictJob{
 			Inference: i.ID, Name: i.Name, Result: i.Result, Framework: engine, Artifact: sub.result.Artifact, Export: sub.model.Export,
 			Delivery: i.Delivery, InputFormat: i.InputFormat, InputConfig: i.InputConfig,
-			InputTopic: i.InputTopic, OutputTopic: i.OutputTopic, DeadLetter: i.DeadLetter, Group: pipeline.InferenceGroup(strconv.FormatInt(i.ID, 10)),
-			Means: sub.result.Means(), Trigger: hex.EncodeToString(trigger[:]),
+			InputTopic: i.InputTopic, OutputTopic: i.OutputTopic, DeadLetter: i.DeadLetter, Group: i.Group(),
+			Means: sub.result.Means(), Trigger: identity.HashOf(d.token(i)),
 		},
 	}
 }
@@ -69,7 +64,7 @@ func (d Deps) source(i pipeline.Inference) eventing.KafkaSource {
 			},
 		},
 		Spec: eventing.KafkaSourceSpec{
-			ConsumerGroup: pipeline.InferenceGroup(strconv.FormatInt(i.ID, 10)), BootstrapServers: d.Brokers, Topics: []string{i.InputTopic},
+			ConsumerGroup: i.Group(), BootstrapServers: d.Brokers, Topics: []string{i.InputTopic},
 			Consumers: &consumers, InitialOffset: eventing.Earliest, Ordering: eventing.Unordered,
 			Delivery:  &eventing.Delivery{DeadLetterSink: &sink, Retry: &retry, BackoffPolicy: eventing.Exponential, BackoffDelay: sourceBackoff, Timeout: sourceTimeout},
 			Sink:      sink,

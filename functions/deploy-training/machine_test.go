@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/eventing/door/doortest"
 	"github.com/kafkaml/kafkaml/shared/artifact"
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/framework/keras"
@@ -62,7 +63,7 @@ func newMachine(t *testing.T) *machine {
 	m.boot(t)
 	env := append(m.cluster.Config().Env(), "ARTIFACT_URL="+blobs, "K_SINK="+m.url+"/")
 	m.Service = NewService(Deps{Store: store, Artifacts: artifacts, Jobs: m.local, Kinds: framework.Kinds{kerasmodel.Kind()}, Env: env, Log: quiet, Signer: signer})
-	server := httptest.NewUnstartedServer(guarded(door.New(m.Function(), door.Config{Store: store, Log: quiet, Verifier: signer})))
+	server := httptest.NewUnstartedServer(doortest.Guarded(signer, door.New(m.Function(), door.Config{Store: store, Log: quiet, Verifier: signer})))
 	_ = server.Listener.Close() // in favour of the one whose address is known already
 	server.Listener = listener
 	server.Start()

@@ -18,7 +18,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/eventing/door"
-	"github.com/kafkaml/kafkaml/eventing/guard"
+	"github.com/kafkaml/kafkaml/eventing/door/doortest"
 	"github.com/kafkaml/kafkaml/shared/artifact"
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/framework/keras/kerasmodel"
@@ -132,7 +132,7 @@ func rigOn(t *testing.T, database string, jobs *recorder) *rig {
 		t.Fatal(err)
 	}
 	s := NewService(Deps{Store: store, Artifacts: artifacts, Jobs: jobs, Kinds: framework.Kinds{kerasmodel.Kind()}, Log: quiet, Env: []string{"A=1"}, Signer: signer})
-	server := httptest.NewServer(guarded(door.New(s.Function(), door.Config{Store: store, Log: quiet, Verifier: signer})))
+	server := httptest.NewServer(doortest.Guarded(signer, door.New(s.Function(), door.Config{Store: store, Log: quiet, Verifier: signer})))
 	t.Cleanup(func() {
 		server.Close()
 		if err := artifacts.Close(); err != nil {
@@ -207,16 +207,6 @@ func (r *rig) arrives(t *testing.T, d pipeline.Datasource) {
 
 // signer is the installation's.
 var signer = identity.NewSigner([]byte("of all rigs, which may share one"))
-
-// guarded is a door behind the guard of a machine, which knows the signer.
-func guarded(door http.Handler) http.Handler {
-	g, err := guard.Settings{}.Open()
-	if err != nil {
-		panic(err)
-	}
-	g.Trust(signer)
-	return g.Wrap(door)
-}
 
 // dueFrom is from whom a fact is due.
 func dueFrom(t *testing.T, typ string, data any) string {

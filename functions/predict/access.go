@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/kafkaml/kafkaml/shared/identity"
-	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
 // authorize serves next to those whose role allows it. The event door judges by
@@ -17,11 +16,7 @@ func authorize(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		status := http.StatusUnauthorized
-		if pipeline.KindOf(err) == pipeline.Forbidden {
-			status = http.StatusForbidden
-		}
-		writeRefused(w, r, status, err)
+		writeRefused(w, r, statusOf(err, http.StatusUnauthorized), err)
 	})
 }
 

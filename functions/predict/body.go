@@ -83,6 +83,9 @@ func (b *wholeBody) Read(p []byte) (int, error) {
 	return 0, io.EOF
 }
 
+// Whole implements eventing.Whole.
+func (b *wholeBody) Whole() ([]byte, error) { return b.data, b.err }
+
 // Close implements io.Closer.
 func (b *wholeBody) Close() error { return nil }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
 // askedAtOnce bounds how many inferences are looked at side by side.
@@ -35,7 +36,7 @@ func (s *Service) lag(ctx context.Context) (map[string]float64, error) {
 	behind := make([]int64, len(page.Items)+1)
 	for n, i := range page.Items {
 		group.Go(func() (err error) {
-			behind[n], err = s.behind(ctx, inferenceGroup(i), i.InputTopic)
+			behind[n], err = s.behind(ctx, i.Group(), i.InputTopic)
 			return err
 		})
 	}
@@ -63,8 +64,5 @@ func (s *Service) behind(ctx context.Context, group, topic string) (lag int64, e
 		return 0, err
 	}
 	done, err := s.Cluster.Committed(ctx, group, topic)
-	for p, n := range next {
-		lag += n - max(done[p], first[p])
-	}
-	return lag, err
+	return stream.Lag(done, first, next), err
 }

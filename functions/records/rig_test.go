@@ -10,8 +10,8 @@ import (
 	"testing"
 
 	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/eventing/door/doortest"
 	"github.com/kafkaml/kafkaml/functions/records"
-	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/registry/registrytest"
@@ -51,23 +51,12 @@ func newRigWith(t *testing.T, known *schemas.Client, changes ...func(*records.De
 	for _, change := range changes {
 		change(&deps)
 	}
-	r.Server = httptest.NewServer(asRole(door.New(records.NewService(deps).Function(), door.Config{Store: r.store, Log: log})))
+	r.Server = httptest.NewServer(doortest.AsRole(door.New(records.NewService(deps).Function(), door.Config{Store: r.store, Log: log})))
 	t.Cleanup(func() {
 		r.Server.Close()
 		_ = r.store.Close()
 	})
 	return r
-}
-
-// asRole lets a request say by X-Role who asks; without it it is an operator.
-func asRole(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p := identity.Principal{ID: "token:ada", Name: "ada", Role: identity.Operator}
-		if role, err := identity.ParseRole(r.Header.Get("X-Role")); err == nil {
-			p.Role = role
-		}
-		next.ServeHTTP(w, r.WithContext(identity.With(r.Context(), p)))
-	})
 }
 
 // fill makes a deployment of one model and finishes its result.

@@ -3,11 +3,11 @@ package records
 import (
 	"context"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
 // traffic is the answer of GET /inferences/{id}/traffic: how far the topics of
@@ -35,24 +35,20 @@ func (s *Service) traffic(w http.ResponseWriter, r *http.Request) {
 	door.WriteJSON(w, t)
 }
 
-func inferenceGroup(i pipeline.Inference) string {
-	return pipeline.InferenceGroup(strconv.FormatInt(i.ID, 10))
-}
-
 // count asks Kafka how far the topics of an inference have come.
 func (s *Service) count(ctx context.Context, i pipeline.Inference) (t traffic, err error) {
 	first, next, err := s.Cluster.Readable(ctx, i.InputTopic)
 	if err != nil {
 		return t, err
 	}
-	done, err := s.Cluster.Committed(ctx, inferenceGroup(i), i.InputTopic)
+	done, err := s.Cluster.Committed(ctx, i.Group(), i.InputTopic)
 	if err != nil {
 		return t, err
 	}
-	for p, n := range next {
+	for _, n := range next {
 		t.Input += n
-		t.Lag += n - max(done[p], first[p])
 	}
+	t.Lag = stream.Lag(done, first, next)
 	for topic, sum := range map[string]*int64{i.OutputTopic: &t.Output, i.DeadLetter: &t.Dead} {
 		_, next, err := s.Cluster.Offsets(ctx, topic)
 		if err != nil {

@@ -32,8 +32,20 @@ func NewToken() string {
 // TokenLine is what a list of tokens holds of one: whose it is, what it may do,
 // and its hash. The token cannot be found from it.
 func TokenLine(name string, role Role, token string) string {
+	return fmt.Sprintf("%s %s sha256-%s", name, role, HashOf(token))
+}
+
+// HashOf is the SHA-256 of a token in hexadecimal, for those who shall know it when
+// they see it and not be able to show it.
+func HashOf(token string) string {
 	sum := sha256.Sum256([]byte(token))
-	return fmt.Sprintf("%s %s sha256-%s", name, role, hex.EncodeToString(sum[:]))
+	return hex.EncodeToString(sum[:])
+}
+
+// IsOf reports whether a hash is that of a token. The time that it takes does not
+// tell how much of it is right.
+func IsOf(token, hash string) bool {
+	return subtle.ConstantTimeCompare([]byte(HashOf(token)), []byte(hash)) == 1
 }
 
 // tokenName is what a token's owner may be called.

@@ -62,6 +62,9 @@ const ControlGroup = "kafkaml-control-log"
 // change from one to the other goes on where the first stopped.
 func InferenceGroup(inference string) string { return "kafkaml-inference-" + inference }
 
+// Group is the consumer group of an inference that is kept.
+func (i Inference) Group() string { return InferenceGroup(strconv.FormatInt(i.ID, 10)) }
+
 // AppendPredictionID writes the event id of a prediction, which is the same
 // each time the record at an offset is predicted.
 func AppendPredictionID(dst []byte, inference, topic string, partition int, offset int64) []byte {

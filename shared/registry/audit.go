@@ -57,15 +57,10 @@ func (tx *Tx) Audit(a Audit) error {
 	return nil
 }
 
-// containing is the pattern of what holds a text.
-func containing(text string) string {
-	return "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(strings.ToLower(text)) + "%"
-}
-
 // Audits gives a page of the lines, newest first.
 func (tx *Tx) Audits(q Query) (Page[Audit], error) {
 	page := Page[Audit]{Items: []Audit{}}
-	statement, args := "SELECT body FROM audit WHERE LOWER(body) LIKE ? ESCAPE '!'", []any{containing(q.Q)}
+	statement, args := "SELECT body FROM audit WHERE LOWER(body) LIKE ? ESCAPE '!'", []any{containing(strings.ToLower(q.Q))}
 	if q.Status != "" {
 		statement, args = statement+" AND body LIKE ? ESCAPE '!'", append(args, containing(`"outcome":"`+q.Status+`"`))
 	}

@@ -59,11 +59,15 @@ func (k *kind[T]) list(tx *Tx, q Query) (Page[T], error) {
 	return page, nil
 }
 
+var literally = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
+
+// containing is the pattern of what holds a text, for LIKE with ESCAPE '!'.
+func containing(text string) string { return "%" + literally.Replace(text) + "%" }
+
 func (k *kind[T]) where(q Query) (clause string, args []any, err error) {
 	var all []string
 	for _, word := range strings.Fields(fold(q.Q)) {
-		all = append(all, `search LIKE ? ESCAPE '\'`)
-		args = append(args, "%"+strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(word)+"%")
+		all, args = append(all, `search LIKE ? ESCAPE '!'`), append(args, containing(word))
 	}
 	for _, name := range slices.Sorted(maps.Keys(q.By)) {
 		condition, ok := k.by[name]

@@ -90,3 +90,12 @@ func (c *Cluster) committedOf(ctx context.Context, generation *kafka.Generation)
 	}, func(err error) bool { return pipeline.KindOf(err) == pipeline.Unavailable })
 	return marks, ids, err
 }
+
+// Lag is how many records lie between what a group has dealt with and next: done,
+// first and next are by partition, as Committed and Readable give them.
+func Lag(done, first, next map[int]int64) (n int64) {
+	for p, end := range next {
+		n += max(0, end-max(done[p], first[p]))
+	}
+	return n
+}

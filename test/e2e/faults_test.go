@@ -20,6 +20,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry/registrytest"
 	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/control"
 	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
 )
 
@@ -219,55 +220,58 @@ func (w *world) toOne(kind string, signal syscall.Signal) child {
 	return c
 }
 
+// inference serves the trained model between topics of its own.
+func (w *world) inference(name string) pipeline.Inference {
+	w.t.Helper()
+	in := fmt.Sprintf("%s-%d", name, time.Now().UnixNano())
+	id := w.created("inferences", "create", "--result", fmt.Sprint(w.trained.ID), "--delivery", string(pipeline.Direct),
+		"--input-topic", in, "--output-topic", in+"-out", "--watch")
+	return jsonOf[pipeline.Inference](w.machine, "inferences", "show", id)
+}
+
 // poison sends records that no model reads, and wants each as a dead letter. The
 // topic is one of its own, so that every record of the flows has its prediction.
 func poison(w *world) {
 	w.t.Helper()
 	const bad = 50
-	in := fmt.Sprintf("poison-%d", time.Now().UnixNano())
-	id := w.created("inferences", "create", "--result", fmt.Sprint(w.trained.ID), "--delivery", string(pipeline.Direct),
-		"--input-topic", in, "--output-topic", in+"-out", "--watch")
-	i := jsonOf[pipeline.Inference](w.machine, "inferences", "show", id)
+	i := w.inference("poison")
 	samples, _ := points(bad)
 	var records []stream.Record
 	for _, s := range samples {
 		records = append(records, stream.Record{Value: []byte(undecodable)}, stream.Record{Value: floats(s)})
 	}
-	send(w.t, w.c, in, 0, records...)
-	w.duplicate += everyRecord(w.t, w.c, i.ID, in, i.OutputTopic)
+	send(w.t, w.c, i.InputTopic, 0, records...)
+	w.duplicate += everyRecord(w.t, w.c, i.ID, i.InputTopic, i.OutputTopic)
 	within(w.t, waitTime, "the dead letters", func() (string, bool) {
 		_, next, err := w.c.Offsets(w.t.Context(), i.DeadLetter)
 		return fmt.Sprint(next, err), err == nil && total(next) >= bad
 	})
-	w.kafkaml("inferences", "delete", id)
+	w.kafkaml("inferences", "delete", fmt.Sprint(i.ID))
 }
 
 // anew deletes an input topic, makes it again, and wants the records of both
 // predicted.
 func anew(w *world) {
 	w.t.Helper()
-	in := fmt.Sprintf("anew-%d", time.Now().UnixNano())
-	id := w.created("inferences", "create", "--result", fmt.Sprint(w.trained.ID), "--delivery", string(pipeline.Direct),
-		"--input-topic", in, "--output-topic", in+"-out", "--watch")
-	i := jsonOf[pipeline.Inference](w.machine, "inferences", "show", id)
+	i := w.inference("anew")
 	samples, _ := points(30)
 	var records []stream.Record
 	for _, s := range samples {
 		records = append(records, stream.Record{Value: floats(s)})
 	}
-	send(w.t, w.c, in, 0, records...)
-	everyRecord(w.t, w.c, i.ID, in, i.OutputTopic)
-	partitions, err := w.c.Partitions(w.t.Context(), in)
+	send(w.t, w.c, i.InputTopic, 0, records...)
+	everyRecord(w.t, w.c, i.ID, i.InputTopic, i.OutputTopic)
+	partitions, err := w.c.Partitions(w.t.Context(), i.InputTopic)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	streamtest.Anew(w.t, w.c, in, partitions)
-	send(w.t, w.c, in, 0, records[:20]...)
+	streamtest.Anew(w.t, w.c, i.InputTopic, partitions)
+	send(w.t, w.c, i.InputTopic, 0, records[:20]...)
 	within(w.t, waitTime, "the predictions of the new topic", func() (string, bool) {
 		_, next, err := w.c.Offsets(w.t.Context(), i.OutputTopic)
 		return fmt.Sprint(next, err), err == nil && total(next) >= 50
 	})
-	w.kafkaml("inferences", "delete", id)
+	w.kafkaml("inferences", "delete", fmt.Sprint(i.ID))
 }
 
 // commandsWhile sends commands, each one again under its id until it is answered,
@@ -352,10 +356,8 @@ func crowd(w *world) {
 // to have trained once.
 func flood(w *world) {
 	w.t.Helper()
-	const topic, times = "KAFKA_ML_CONTROL_TOPIC", 10_000
-	deployment := w.created(deploySmall...)
-	w.kafkaml("datasources", "resend", "1", "--deployment", deployment)
-	result := w.finished(deployment, 1)[0]
+	const topic, times = control.Topic, 10_000
+	result := w.trainAnother()
 	all := read(w.t, w.c, topic)
 	last := all[len(all)-1]
 	for range times / 1000 {
@@ -367,10 +369,10 @@ func flood(w *world) {
 	}
 	ends := count(w.t, w.c, topic)
 	within(w.t, 4*waitTime, "the control messages are read", func() (string, bool) {
-		committed, err := w.c.Committed(w.t.Context(), "kafkaml-control-log", topic)
+		committed, err := w.c.Committed(w.t.Context(), pipeline.ControlGroup, topic)
 		return fmt.Sprintf("%v of %v %v", committed, ends, err), err == nil && maps.Equal(committed, ends)
 	})
-	if after := w.finished(deployment, 1)[0]; after.ID != result.ID || after.Attempt != result.Attempt {
+	if after := w.finished(strconv.FormatInt(result.Deployment, 10), 1)[0]; after.ID != result.ID || after.Attempt != result.Attempt {
 		w.duplicate++
 		w.t.Errorf("result %d trained again: %+v", result.ID, after)
 	}

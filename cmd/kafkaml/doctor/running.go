@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -152,7 +151,7 @@ func inferences(ctx context.Context, i installation) Finding {
 		if err != nil {
 			return found(inferencesName, Missing, err)
 		}
-		waiting, err := behind(ctx, i.kafka, pipeline.InferenceGroup(strconv.FormatInt(inference.ID, 10)), about)
+		waiting, err := behind(ctx, i.kafka, inference.Group(), about)
 		if err != nil {
 			return found(inferencesName, Missing, err)
 		}
@@ -172,8 +171,5 @@ const manyWait = 10_000
 // behind is how many records of a topic a group has not dealt with.
 func behind(ctx context.Context, kafka *stream.Cluster, group string, about stream.About) (n int64, err error) {
 	done, err := kafka.Committed(ctx, group, about.Name)
-	for p, next := range about.Next {
-		n += max(0, next-max(done[p], about.First[p]))
-	}
-	return n, err
+	return stream.Lag(done, about.First, about.Next), err
 }

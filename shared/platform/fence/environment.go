@@ -72,10 +72,6 @@ func Of(variables []string, scratch string, libraries ...string) Fence {
 		f.readNamed(value)
 		f.reach(value)
 	}
-	for _, variable := range beginning(variables, []string{"LD_LIBRARY_PATH="}) {
-		_, value, _ := strings.Cut(variable, "=")
-		f.Read = append(f.Read, filepath.SplitList(value)...)
-	}
 	return f
 }
 

@@ -3,20 +3,15 @@
 package schemastest
 
 import (
-	"bufio"
 	"bytes"
 	_ "embed"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
-	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/bufbuild/protocompile"
@@ -27,13 +22,11 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/kafkaml/kafkaml/shared/toolchain"
+	"github.com/kafkaml/kafkaml/shared/toolchain/toolchaintest"
 )
 
 // javaFlags keep the registry small and quick to start.
 var javaFlags = []string{"-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dquarkus.http.host=127.0.0.1", "-Dquarkus.http.port=0"}
-
-// listening is what the registry says once it answers.
-var listening = regexp.MustCompile(`Listening on: (http://[0-9.:]+)`)
 
 // Client is a client of a registry that waits for an answer as long as the test
 // lasts: by default one gives up after 5 seconds.
@@ -54,50 +47,9 @@ func Registry(t testing.TB) (url string) {
 	if err != nil {
 		t.Fatalf("%v: run `make schemas`", err)
 	}
-	said, says := io.Pipe()
 	process := exec.Command("java", append(javaFlags[:len(javaFlags):len(javaFlags)], "-jar", jar)...) //nolint:noctx // it ends with the test
 	process.Dir = t.TempDir()
-	process.Stdout, process.Stderr = says, says
-	process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	started, ended := make(chan error), make(chan struct{})
-	go func() { // the signal of a parent's death is bound to the thread that started the child
-		defer close(ended)
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := process.Start()
-		started <- err
-		if err == nil {
-			_ = process.Wait() // it is killed
-		}
-		_ = says.Close()
-	}()
-	if err := <-started; err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = process.Process.Kill()
-		<-ended
-	})
-	url, words := address(said)
-	if url == "" {
-		t.Fatalf("the schema registry did not start: %s", words)
-	}
-	return url + "/apis/ccompat/v7"
-}
-
-// address reads what a registry says until it says where it listens, and lets it
-// go on talking.
-func address(said io.Reader) (url, words string) {
-	var all strings.Builder
-	lines := bufio.NewScanner(said)
-	for lines.Scan() {
-		all.WriteString(lines.Text() + "\n")
-		if m := listening.FindStringSubmatch(lines.Text()); m != nil {
-			go func() { _, _ = io.Copy(io.Discard, said) }() // ends with the process
-			return m[1], ""
-		}
-	}
-	return "", all.String()
+	return toolchaintest.Quarkus(t, "the schema registry", process) + "/apis/ccompat/v7"
 }
 
 //go:embed produce.py

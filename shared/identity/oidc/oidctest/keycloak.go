@@ -1,7 +1,6 @@
 package oidctest
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"io"
@@ -10,13 +9,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
-	"runtime"
-	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/kafkaml/kafkaml/shared/toolchain"
+	"github.com/kafkaml/kafkaml/shared/toolchain/toolchaintest"
 )
 
 // What a Keycloak is set up with.
@@ -32,9 +28,6 @@ type Keycloak struct {
 	base  string
 	admin string // bearer token of its administrator
 }
-
-// listening is what Keycloak says once it answers.
-var listening = regexp.MustCompile(`Listening on: (http://[0-9.:]+)`)
 
 // NewKeycloak starts a Keycloak for the length of a test. Its realm has the roles
 // of roles, by person; the client kafkaml, whose access tokens are for the
@@ -60,41 +53,9 @@ func NewKeycloak(t *testing.T, roles map[string][]string) *Keycloak {
 // startKeycloak gives the URL at which it serves, once it does.
 func startKeycloak(t *testing.T, home string) string {
 	t.Helper()
-	said, says := io.Pipe()
 	process := exec.Command(filepath.Join(home, "bin", "kc.sh"), "start-dev", "--http-host=127.0.0.1", "--http-port=0", "--http-management-port=0", "--cache=local") //nolint:noctx // it ends with the test
 	process.Env = append(os.Environ(), "KC_BOOTSTRAP_ADMIN_USERNAME=admin", "KC_BOOTSTRAP_ADMIN_PASSWORD="+password, "JAVA_OPTS_KC_HEAP=-Xms64m -Xmx512m", "JAVA_OPTS_APPEND=-XX:TieredStopAtLevel=1")
-	process.Stdout, process.Stderr = says, says
-	process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	started, ended := make(chan error), make(chan struct{})
-	go func() { // the signal of a parent's death is bound to the thread that started the child
-		defer close(ended)
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := process.Start()
-		started <- err
-		if err == nil {
-			_ = process.Wait() // it is killed
-		}
-		_ = says.Close()
-	}()
-	if err := <-started; err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = syscall.Kill(-process.Process.Pid, syscall.SIGKILL) // the script, and Java
-		<-ended
-	})
-	var words strings.Builder
-	lines := bufio.NewScanner(said)
-	for lines.Scan() {
-		words.WriteString(lines.Text() + "\n")
-		if m := listening.FindStringSubmatch(lines.Text()); m != nil {
-			go func() { _, _ = io.Copy(io.Discard, said) }() // ends with the process
-			return m[1]
-		}
-	}
-	t.Fatalf("Keycloak did not start: %s", words.String())
-	return ""
+	return toolchaintest.Quarkus(t, "Keycloak", process)
 }
 
 // realmOf is a realm as Keycloak imports it.
