@@ -23,7 +23,7 @@ func openLog() (log *slog.Logger, flush func()) {
 	if err := level.UnmarshalText([]byte(os.Getenv("LOG_LEVEL"))); err != nil {
 		level = slog.LevelInfo
 	}
-	lines, own, err := divertStderr()
+	lines, own, read, err := divertStderr()
 	if err != nil {
 		log = slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 		log.Warn("the library's log goes to standard error as it is", "error", err)
@@ -32,18 +32,23 @@ func openLog() (log *slog.Logger, flush func()) {
 	log = slog.New(slog.NewJSONHandler(own, &slog.HandlerOptions{Level: level}))
 	_ = debug.SetCrashOutput(own, debug.CrashOptions{}) // a panic must not die with the pipe
 	var reading sync.WaitGroup
-	reading.Go(func() { relay(lines, log) })
+	reading.Go(func() { relay(lines, log, read) })
 	return log, func() {
 		restoreStderr(own) // the pipe has no writer any more: relay comes to its end
 		reading.Wait()
 	}
 }
 
-// relay makes a log entry of each line until r ends.
-func relay(r io.Reader, log *slog.Logger) {
+// relay makes a log entry of each line until r ends. It calls read where it finds
+// the lastWord.
+func relay(r io.Reader, log *slog.Logger, read func()) {
 	scanner := bufio.NewScanner(r)
 	scanner.Buffer(nil, 1<<20)
 	for scanner.Scan() {
+		if scanner.Text() == lastWord {
+			read()
+			continue
+		}
 		level, message, at := parseLine(scanner.Text())
 		if message == "" {
 			continue
