@@ -38,6 +38,7 @@ var rows = []row{
 	{"latency", "topic to topic latency", latency},
 	{"burst", "topic to topic throughput", burst},
 	{"wide", "direct, 64 partitions against 4", wide},
+	{"login", "predictions by REST of those who log in", predictLoggedIn},
 	{"start", "start to first prediction, memory", start},
 	{"memory", "a stream longer than memory", memory},
 	{"many", "ten models on one stream", many},

@@ -27,7 +27,9 @@ type bench struct {
 	dir     string
 	broker  *broker.Broker
 	cluster *stream.Cluster
+	url     string
 	client  *client.Client
+	logins  *logins
 	product *exec.Cmd
 	python  string
 	extra   string // folder of the Python packages beside TensorFlow's
@@ -72,6 +74,9 @@ func setUp(ctx context.Context, runs int, quick bool) (b *bench, err error) {
 	if b.cluster, err = stream.Dial(ctx, stream.Config{Brokers: []string{b.broker.Addr}}); err != nil {
 		return b, err
 	}
+	if b.logins, err = newLogins(); err != nil {
+		return b, err
+	}
 	return b, b.startProduct(ctx)
 }
 
@@ -79,6 +84,9 @@ func (b *bench) close() {
 	if b.product != nil && b.product.Process != nil {
 		_ = b.product.Process.Signal(syscall.SIGTERM) // gone already, if it fails
 		_ = b.product.Wait()
+	}
+	if b.logins != nil {
+		b.logins.issuer.Close()
 	}
 	if b.cluster != nil {
 		b.cluster.Close()
@@ -109,7 +117,7 @@ func (b *bench) findPython(ctx context.Context) error {
 func (b *bench) startProduct(ctx context.Context) error {
 	ready := filepath.Join(b.dir, "ready.json")
 	b.product = exec.CommandContext(ctx, "bin/kafkaml", "run", "--data", filepath.Join(b.dir, "data"), "--port", "0", "--ready-file", ready)
-	b.product.Env = append(os.Environ(), "KAFKA_BROKERS="+b.broker.Addr)
+	b.product.Env = append(append(os.Environ(), "KAFKA_BROKERS="+b.broker.Addr), b.logins.settings...)
 	b.product.Stderr = os.Stderr
 	b.product.Cancel = func() error { return b.product.Process.Signal(syscall.SIGTERM) }
 	if err := b.product.Start(); err != nil {
@@ -127,7 +135,7 @@ func (b *bench) startProduct(ctx context.Context) error {
 		}
 		return err == nil, errors.Join(err, json.Unmarshal(text, &where))
 	})
-	b.client = client.New(where.URL)
+	b.url, b.client = where.URL, client.New(where.URL)
 	return err
 }
 
