@@ -19,6 +19,11 @@ const (
 	podAccount     = "kafkaml-worker"    // the service account without rights
 )
 
+// podSecrets are read by the pods that run models, where they exist; what stands in
+// a later one holds. With the last of them those pods have users of their own, who
+// may do less than the functions' users.
+var podSecrets = []string{kafkaSecret, artifactSecret, "kafkaml-models"}
+
 // openKubernetes runs trainings as Jobs and inferences as Knative Services. The
 // processes read Kafka's and the artifacts' settings from the ConfigMap and the
 // Secrets, so that no password stands in a Job.
@@ -30,7 +35,7 @@ func (h *Host) openKubernetes() error {
 	c := h.config.Cluster
 	k, err := kubernetes.New(kubernetes.Config{
 		Client: client, Namespace: namespace, Images: c.Images, Owner: c.Owner, Pending: c.Pending,
-		Account: podAccount, ConfigMaps: []string{configMap}, Secrets: []string{kafkaSecret, artifactSecret}, TLSSecret: tlsSecret,
+		Account: podAccount, ConfigMaps: []string{configMap}, Secrets: podSecrets, TLSSecret: tlsSecret,
 		OnEnded: h.ended, Log: h.log,
 	})
 	if err != nil {

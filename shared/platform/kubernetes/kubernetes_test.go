@@ -23,7 +23,7 @@ func inNamespace(t *testing.T) *Platform {
 	t.Helper()
 	k, err := New(Config{
 		Client: &rest.Config{Host: "127.0.0.1:1"}, Namespace: "ns", Images: map[string]Image{"": {Name: "image", GPU: "cuda"}}, Account: "worker",
-		ConfigMaps: []string{"settings"}, Secrets: []string{"kafka"}, TLSSecret: "tls",
+		ConfigMaps: []string{"settings"}, Secrets: []string{"kafka", "models"}, TLSSecret: "tls",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +48,8 @@ func serviceOf(k *Platform, s platform.Service) (*servingv1.Service, error) {
 	return k.knativeService(s, work)
 }
 
-// A Job says what its deployment asked for, and holds no value of a Secret.
+// A Job says what its deployment asked for, and holds no value of a Secret. Of two
+// Secrets the later one holds.
 func TestKubernetesJob(t *testing.T) {
 	k := inNamespace(t)
 	job, err := jobOf(k, platform.Job{
@@ -80,6 +81,9 @@ func TestKubernetesJob(t *testing.T) {
 		if strings.HasPrefix(e.Name, "KAFKA_") || strings.HasPrefix(e.Name, "AWS_") {
 			t.Errorf("%s stands in the Job", e.Name)
 		}
+	}
+	if n := len(c.EnvFrom); n != 3 || c.EnvFrom[n-1].SecretRef.Name != "models" {
+		t.Errorf("environment from %+v", c.EnvFrom)
 	}
 }
 
