@@ -52,9 +52,14 @@ func OpenCertificate(cert, key string, log *slog.Logger) (*Certificate, error) {
 	return c, nil
 }
 
-// Config is TLS with this certificate, 1.2 or later.
+// Config is TLS with this certificate, 1.2 or later. It names HTTP/2 itself: a server
+// that also serves without TLS, and happens to begin with that, would offer HTTP/2
+// and then hang up on whoever takes it.
 func (c *Certificate) Config() *tls.Config {
-	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.current(), nil }}
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.current(), nil },
+	}
 }
 
 // Host is the first of hosts that the certificate is for, the last one where it

@@ -9,6 +9,9 @@ import (
 	"encoding/pem"
 	"log/slog"
 	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
@@ -41,6 +44,40 @@ func certify(t *testing.T, cert, key string, n int64, name string) {
 		if err := os.Chtimes(file, stamp, stamp); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// A server with a certificate answers by HTTP/2, though the same server has begun to
+// serve without TLS before.
+func TestTLSBesidePlainHTTP(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
+	certify(t, cert, key, 1, "ml.example")
+	c, err := OpenCertificate(cert, key, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	server.Config.TLSConfig = c.Config()
+	server.Start()
+	defer server.Close()
+	if _, err := server.Client().Get(server.URL); err != nil { // it serves
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go server.Config.ServeTLS(l, "", "") //nolint:errcheck // it ends with the server
+	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} // #nosec G402 -- what it shows is another test's
+	defer transport.CloseIdleConnections()
+	resp, err := (&http.Client{Transport: transport}).Get("https://" + l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.ProtoMajor != 2 {
+		t.Errorf("answered by %s", resp.Proto)
 	}
 }
 
