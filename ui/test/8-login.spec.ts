@@ -28,6 +28,7 @@ test('who is not logged in sees nothing, a viewer everything but commands', asyn
     await expect(page.getByText('takes the role editor')).toBeVisible()
     await expect(page.getByText('A model is a few lines of Python')).toBeVisible()
     await expect(page.getByRole('link', { name: 'New model' })).toBeHidden()
+    await expect(page.getByRole('link', { name: 'mnist-dense' })).toBeHidden()
     await page.getByRole('button', { name: 'Log out' }).click()
     await expect(page.getByRole('heading', { name: 'Log in' })).toBeVisible()
 
