@@ -101,12 +101,12 @@ func (d *Dispatcher) Apply(ctx context.Context, s KafkaSource) error {
 	return nil
 }
 
-// Delete ends a source and waits for its deliveries under way; one that does
-// not exist is no error.
-func (d *Dispatcher) Delete(ctx context.Context, namespace, name string) error {
+// Delete ends the source of a name and waits for its deliveries under way; one
+// that does not exist is no error.
+func (d *Dispatcher) Delete(ctx context.Context, named KafkaSource) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	key := namespace + "/" + name
+	key := named.Name()
 	s := d.sources[key]
 	if s == nil {
 		return nil

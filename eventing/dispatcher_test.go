@@ -240,7 +240,7 @@ func TestDispatcherWaitsForItsSink(t *testing.T) {
 	if m, _ := a.count(); m == 0 || m == 100 {
 		t.Errorf("one sink took %d of 100", m)
 	}
-	if err := d.Delete(t.Context(), "n", "s"); err != nil {
+	if err := d.Delete(t.Context(), source(topic, a.URL)); err != nil {
 		t.Fatal(err)
 	}
 	produce(t, c, topic, 0, 1)

@@ -63,8 +63,8 @@ func (c clusterSources) Apply(ctx context.Context, s eventing.KafkaSource) error
 }
 
 // Delete implements deployinference.Sources.
-func (c clusterSources) Delete(ctx context.Context, _, name string) error {
-	return c.k.DeleteSource(ctx, name)
+func (c clusterSources) Delete(ctx context.Context, s eventing.KafkaSource) error {
+	return c.k.DeleteSource(ctx, s.Metadata.Name, s.Metadata.Labels[pipeline.InferenceLabel])
 }
 
 // sourceNet is the member net of a KafkaSource: TLS and SASL by the Secrets

@@ -97,7 +97,7 @@ func (h *Host) deployInference(ctx context.Context, log *slog.Logger) (door.Func
 	}
 	deps.Replicas, deps.MayRead, deps.MayWrite = h.config.Replicas, h.config.MayRead, h.config.MayWrite
 	if k := h.parts.kubernetes; k != nil {
-		deps.Namespace, deps.PerPartition = h.parts.namespace, true
+		deps.Namespace, deps.PerPartition, deps.ServiceName = h.parts.namespace, true, pipeline.ServiceName
 	}
 	s := deployinference.NewService(deps)
 	h.loops = append(h.loops, s.Run)

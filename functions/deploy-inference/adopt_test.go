@@ -2,6 +2,7 @@ package deployinference_test
 
 import (
 	"context"
+	"encoding/binary"
 	"io"
 	"log/slog"
 	"net/http/httptest"
@@ -10,18 +11,21 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/eventing/door"
 	deployinference "github.com/kafkaml/kafkaml/functions/deploy-inference"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform/local"
 	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
 // outliving runs the step over a platform that outlives it, as a cluster does:
-// each call of the function that it gives is another process of the step, ended
-// by what that gives.
-func (r *rig) outliving(t *testing.T) (processes *local.Platform, begin func() (end func())) {
+// each call of the function that it gives is another process of the step, which
+// names Services so, ended by what that gives.
+func (r *rig) outliving(t *testing.T) (processes *local.Platform, begin func(names func(string) string) (end func())) {
 	t.Helper()
 	r.end()
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -34,9 +38,9 @@ func (r *rig) outliving(t *testing.T) (processes *local.Platform, begin func() (
 		_ = d.Close()
 		_ = processes.Close()
 	})
-	return processes, func() func() {
+	return processes, func(names func(string) string) func() {
 		s := deployinference.NewService(deployinference.Deps{
-			Store: r.store, Topics: r.cluster, Brokers: r.cluster.Config().Brokers, Services: processes, Sources: d, Env: r.cluster.Config().Env(), PerPartition: true, Log: log,
+			Store: r.store, Topics: r.cluster, Brokers: r.cluster.Config().Brokers, Services: processes, Sources: d, Env: r.cluster.Config().Env(), PerPartition: true, ServiceName: names, Log: log,
 		})
 		ctx, cancel := context.WithCancel(context.Background())
 		var wg sync.WaitGroup
@@ -57,7 +61,7 @@ func (r *rig) outliving(t *testing.T) (processes *local.Platform, begin func() (
 func TestWhatWasDeletedMeanwhileIsEnded(t *testing.T) {
 	r := newRig(t)
 	processes, begin := r.outliving(t)
-	end := begin()
+	end := begin(nil)
 	gone, kept := r.deploy(t, nil), r.deploy(t, members{"input_topic": "in-2", "output_topic": "out-2"})
 	r.await(t, gone.ID, "ready", ready(1))
 	r.await(t, kept.ID, "ready", ready(1))
@@ -65,7 +69,7 @@ func TestWhatWasDeletedMeanwhileIsEnded(t *testing.T) {
 	if err := r.store.Do(t.Context(), func(tx *registry.Tx) error { return tx.DeleteInference(gone.ID) }); err != nil {
 		t.Fatal(err)
 	}
-	begin()
+	begin(nil)
 	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		if _, err := processes.Status(t.Context(), gone.Name); pipeline.KindOf(err) == pipeline.NotFound {
 			break
@@ -79,11 +83,86 @@ func TestWhatWasDeletedMeanwhileIsEnded(t *testing.T) {
 	}
 }
 
+// An inference that an earlier version named after itself is served under a name
+// that no function has. Records keep coming meanwhile: each is predicted.
+func TestServicesTakeNamesOfTheirOwn(t *testing.T) {
+	r := newRig(t)
+	processes, begin := r.outliving(t)
+	end := begin(nil)
+	i := r.deploy(t, members{"name": "digits"})
+	gone := r.deploy(t, members{"name": "gone", "input_topic": "in-2", "output_topic": "out-2"})
+	r.await(t, i.ID, "ready", ready(1))
+	r.await(t, gone.ID, "ready", ready(1))
+	sent := 0
+	more := func() {
+		t.Helper()
+		value := binary.BigEndian.AppendUint32(nil, uint32(sent)) // #nosec G115 -- a few
+		if _, err := r.cluster.Produce(t.Context(), "in", sent%i.Partitions, []stream.Record{{Value: value}}); err != nil {
+			t.Fatal(err)
+		}
+		sent++
+	}
+	more()
+	r.predicted(t, 1)
+	end()
+	if err := r.store.Do(t.Context(), func(tx *registry.Tx) error { return tx.DeleteInference(gone.ID) }); err != nil {
+		t.Fatal(err)
+	}
+	begin(pipeline.ServiceName)
+	want := map[int64][]string{i.ID: {"inference-digits"}}
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
+		more()
+		now, err := processes.Names(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cmp.Equal(now, want) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("services: %v", now)
+		}
+	}
+	more()
+	r.await(t, i.ID, "ready", ready(1))
+	if by := r.predicted(t, sent); len(by) != 2 {
+		t.Errorf("predicted by %v, want the old process and the new one", by)
+	}
+}
+
+// predicted waits until each of n values was predicted, and gives the processes
+// that did it.
+func (r *rig) predicted(t *testing.T, n int) (by map[string]int) {
+	t.Helper()
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		_, next, err := r.cluster.Offsets(t.Context(), "out")
+		if err != nil {
+			t.Fatal(err)
+		}
+		values := map[string]bool{}
+		by = map[string]int{}
+		err = r.cluster.Read(t.Context(), pipeline.Range{Topic: "out", Length: next[0]}, func(rec stream.Record) error {
+			values[string(rec.Value)] = true
+			by[string(rec.Key)]++
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(values) == n {
+			return by
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d of %d records were predicted", len(values), n)
+		}
+	}
+}
+
 // The consumers follow the partitions of the input topic.
 func TestPartitionsAreFollowed(t *testing.T) {
 	r := newRig(t)
 	_, begin := r.outliving(t)
-	begin()
+	begin(nil)
 	i := r.deploy(t, nil)
 	if err := r.cluster.GrowTopic(t.Context(), i.InputTopic, i.Partitions+2); err != nil {
 		t.Fatal(err)

@@ -21,7 +21,9 @@ import (
 // Sources runs KafkaSources: an eventing.Dispatcher, or a cluster.
 type Sources interface {
 	Apply(ctx context.Context, s eventing.KafkaSource) error
-	Delete(ctx context.Context, namespace, name string) error
+	// Delete ends a KafkaSource, which s names, of the inference that s is
+	// labelled with.
+	Delete(ctx context.Context, s eventing.KafkaSource) error
 }
 
 // Topics makes topics, counts their partitions and knows which are compacted: a
@@ -49,6 +51,10 @@ type Deps struct {
 	Registry     bool            // whether the predict processes know a schema registry
 	Signer       identity.Signer // of the tokens that events of the KafkaSources carry
 	Log          *slog.Logger
+
+	// ServiceName is what the Service and the KafkaSource of an inference are
+	// called, by its name; the same where it is nil.
+	ServiceName func(inference string) string
 }
 
 // Service holds the rules of inferences.

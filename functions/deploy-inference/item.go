@@ -16,7 +16,7 @@ import (
 type item struct {
 	lock *semaphore.Weighted // of one: a mutex that can be waited for with a context
 
-	name        string
+	names       []string              // of the Services and KafkaSources that there may be
 	service     *platform.Service     // nil: not applied
 	source      *eventing.KafkaSource // nil: none, or one of a process before this one
 	sourceKnown bool                  // source is all that there is

@@ -1,6 +1,8 @@
 package deployinference
 
 import (
+	"strconv"
+
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -14,6 +16,14 @@ func (d Deps) token(i pipeline.Inference) string {
 	return d.Signer.Token(identity.Trigger(i.Group()), 0)
 }
 
+// serviceName is what the Service and the KafkaSource of an inference are called.
+func (d Deps) serviceName(i pipeline.Inference) string {
+	if d.ServiceName == nil {
+		return i.Name
+	}
+	return d.ServiceName(i.Name)
+}
+
 // service is the Service of an inference.
 func (d Deps) service(i pipeline.Inference, sub subject) platform.Service {
 	engine := i.ServedBy
@@ -21,7 +31,7 @@ func (d Deps) service(i pipeline.Inference, sub subject) platform.Service {
 		engine = sub.model.Framework
 	}
 	return platform.Service{
-		Name: i.Name, Env: d.Env, MinScale: i.Replicas, MaxScale: i.MaxReplicas, Delivery: i.Delivery,
+		Name: d.serviceName(i), Env: d.Env, MinScale: i.Replicas, MaxScale: i.MaxReplicas, Delivery: i.Delivery,
 		Spec: pipeline.PredictJob{
 			Inference: i.ID, Name: i.Name, Result: i.Result, Framework: engine, Artifact: sub.result.Artifact, Export: sub.model.Export,
 			Delivery: i.Delivery, InputFormat: i.InputFormat, InputConfig: i.InputConfig,
@@ -50,25 +60,33 @@ func (d Deps) source(i pipeline.Inference) eventing.KafkaSource {
 	if d.PerPartition {
 		consumers = int32(max(1, i.Partitions)) // #nosec G115 -- Kafka's partitions are int32
 	}
-	sink := eventing.Destination{Ref: &eventing.Reference{APIVersion: "serving.knative.dev/v1", Kind: "Service", Namespace: d.Namespace, Name: i.Name}}
+	name := d.serviceName(i)
+	sink := eventing.Destination{Ref: &eventing.Reference{APIVersion: "serving.knative.dev/v1", Kind: "Service", Namespace: d.Namespace, Name: name}}
+	s := d.sourceNamed(name, i.ID)
+	s.Spec = eventing.KafkaSourceSpec{
+		ConsumerGroup: i.Group(), BootstrapServers: d.Brokers, Topics: []string{i.InputTopic},
+		Consumers: &consumers, InitialOffset: eventing.Earliest, Ordering: eventing.Unordered,
+		Delivery:  &eventing.Delivery{DeadLetterSink: &sink, Retry: &retry, BackoffPolicy: eventing.Exponential, BackoffDelay: sourceBackoff, Timeout: sourceTimeout},
+		Sink:      sink,
+		Overrides: &eventing.Overrides{Extensions: map[string]string{eventing.TokenExtension: d.token(i)}},
+	}
+	return s
+}
+
+// sourceNamed is a KafkaSource of an inference without what it does.
+func (d Deps) sourceNamed(name string, inference int64) eventing.KafkaSource {
 	return eventing.KafkaSource{
 		APIVersion: eventing.SourceAPIVersion, Kind: eventing.SourceKind,
 		Metadata: eventing.Metadata{
-			Name: i.Name, Namespace: d.Namespace,
+			Name: name, Namespace: d.Namespace,
 			Labels: map[string]string{
 				eventing.KeyTypeLabel:          eventing.KeyByteArray,
+				pipeline.InferenceLabel:        strconv.FormatInt(inference, 10),
 				"app.kubernetes.io/name":       pipeline.StepPredict,
-				"app.kubernetes.io/instance":   i.Name,
+				"app.kubernetes.io/instance":   name,
 				"app.kubernetes.io/part-of":    "kafkaml",
 				"app.kubernetes.io/managed-by": pipeline.StepDeployInference,
 			},
-		},
-		Spec: eventing.KafkaSourceSpec{
-			ConsumerGroup: i.Group(), BootstrapServers: d.Brokers, Topics: []string{i.InputTopic},
-			Consumers: &consumers, InitialOffset: eventing.Earliest, Ordering: eventing.Unordered,
-			Delivery:  &eventing.Delivery{DeadLetterSink: &sink, Retry: &retry, BackoffPolicy: eventing.Exponential, BackoffDelay: sourceBackoff, Timeout: sourceTimeout},
-			Sink:      sink,
-			Overrides: &eventing.Overrides{Extensions: map[string]string{eventing.TokenExtension: d.token(i)}},
 		},
 	}
 }

@@ -30,7 +30,7 @@ func TestServiceOfAnInference(t *testing.T) {
 // while a replica or a topic comes back, and holds a partition up no longer than
 // half an hour.
 func TestSourceOfAnInference(t *testing.T) {
-	s := Deps{Namespace: "kafkaml", Brokers: []string{"b:9092"}}.source(pipeline.Inference{ID: 3, Name: "digits", InputTopic: "in", Partitions: 4})
+	s := Deps{Namespace: "kafkaml", Brokers: []string{"b:9092"}, ServiceName: pipeline.ServiceName}.source(pipeline.Inference{ID: 3, Name: "digits", InputTopic: "in", Partitions: 4})
 	if err := s.Validate(); err != nil {
 		t.Fatal(err)
 	}
@@ -61,6 +61,9 @@ func TestSourceOfAnInference(t *testing.T) {
 	}
 	if err := c.MustCompile("kafkasource.json").Validate(value); err != nil {
 		t.Error(err)
+	}
+	if s.Metadata.Name != "inference-digits" || s.Spec.Sink.Ref.Name != s.Metadata.Name || s.Metadata.Labels[pipeline.InferenceLabel] != "3" {
+		t.Errorf("%+v to %+v", s.Metadata, s.Spec.Sink)
 	}
 	d := s.Spec.Delivery
 	if d.BackoffPolicy != eventing.Exponential || d.BackoffDelay != "PT0.1S" || d.DeadLetterSink == nil || *d.DeadLetterSink != s.Spec.Sink {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -116,16 +117,16 @@ func (r *reconciler) adopt(ctx context.Context) error {
 	if r.adopted {
 		return nil
 	}
-	names, err := r.Services.Names(ctx)
+	all, err := r.Services.Names(ctx)
 	if err != nil {
 		return fmt.Errorf("list the services: %w", err)
 	}
-	for id, name := range names {
+	for id, names := range all {
 		it := r.item(id)
 		if err := it.acquire(ctx); err != nil {
 			return err
 		}
-		it.name, it.service = name, &platform.Service{Name: name} // unlike any that is desired
+		it.names = names
 		it.release()
 	}
 	r.adopted = true
@@ -174,44 +175,79 @@ func (r *reconciler) reconcile(ctx context.Context, id int64, it *item) error {
 	}
 	r.updatePartitions(ctx, it, &i)
 	applied := r.apply(ctx, it, i, sub)
-	return errors.Join(applied, r.report(ctx, i, applied))
+	return errors.Join(applied, r.report(ctx, it, i, applied))
 }
 
 // apply applies what differs from what was applied last. The Service first: a
-// KafkaSource waits for a sink that is not there yet.
+// KafkaSource waits for a sink that is not there yet. What serves under another
+// name goes on until the new one is ready, in the same consumer group, so that
+// records pass from one to the other.
 func (r *reconciler) apply(ctx context.Context, it *item, i pipeline.Inference, sub subject) error {
-	it.name = i.Name
 	service := r.service(i, sub)
 	if it.service == nil || !reflect.DeepEqual(*it.service, service) {
 		if err := r.Services.Apply(ctx, service); err != nil {
 			return err
 		}
 		it.service = &service
+		if !slices.Contains(it.names, service.Name) {
+			it.names = append(it.names, service.Name)
+		}
 	}
 	if i.Delivery != pipeline.Source {
-		return r.endSource(ctx, it)
-	}
-	source := r.source(i)
-	if it.source == nil || !reflect.DeepEqual(*it.source, source) {
-		if err := r.Sources.Apply(ctx, source); err != nil {
+		if err := r.endSource(ctx, i.ID, it); err != nil {
 			return err
 		}
-		it.source, it.sourceKnown = &source, true
+	}
+	if len(it.names) > 1 {
+		if st, err := r.Services.Status(ctx, service.Name); err != nil || st.Ready == 0 && !st.Idle {
+			return err
+		}
+	}
+	if err := r.applySource(ctx, it, i); err != nil {
+		return err
+	}
+	return r.leave(ctx, i.ID, it, service.Name)
+}
+
+func (r *reconciler) applySource(ctx context.Context, it *item, i pipeline.Inference) error {
+	source := r.source(i)
+	if i.Delivery != pipeline.Source || it.source != nil && reflect.DeepEqual(*it.source, source) {
+		return nil
+	}
+	if err := r.Sources.Apply(ctx, source); err != nil {
+		return err
+	}
+	it.source, it.sourceKnown = &source, true
+	return nil
+}
+
+// leave ends what serves an inference under other names than keep: an earlier
+// version named it otherwise.
+func (r *reconciler) leave(ctx context.Context, id int64, it *item, keep string) error {
+	for _, name := range slices.Clone(it.names) {
+		if name == keep {
+			continue
+		}
+		if err := r.Sources.Delete(ctx, r.sourceNamed(name, id)); err != nil {
+			return err
+		}
+		if err := r.Services.Delete(ctx, name, id); err != nil {
+			return err
+		}
+		it.names = slices.DeleteFunc(it.names, func(n string) bool { return n == name })
 	}
 	return nil
 }
 
 // end stops the records, then lets the replicas drain.
 func (r *reconciler) end(ctx context.Context, id int64, it *item, gone bool) error {
-	if err := r.endSource(ctx, it); err != nil {
+	if err := r.endSource(ctx, id, it); err != nil {
 		return err
 	}
-	if it.service != nil {
-		if err := r.Services.Delete(ctx, it.name); err != nil {
-			return err
-		}
-		it.service = nil
+	if err := r.leave(ctx, id, it, ""); err != nil {
+		return err
 	}
+	it.service = nil
 	if gone {
 		r.mu.Lock()
 		delete(r.items, id)
@@ -220,12 +256,14 @@ func (r *reconciler) end(ctx context.Context, id int64, it *item, gone bool) err
 	return nil
 }
 
-func (r *reconciler) endSource(ctx context.Context, it *item) error {
-	if it.source == nil && (it.sourceKnown || it.name == "") {
+func (r *reconciler) endSource(ctx context.Context, id int64, it *item) error {
+	if it.source == nil && it.sourceKnown {
 		return nil
 	}
-	if err := r.Sources.Delete(ctx, r.Namespace, it.name); err != nil {
-		return err
+	for _, name := range it.names {
+		if err := r.Sources.Delete(ctx, r.sourceNamed(name, id)); err != nil {
+			return err
+		}
 	}
 	it.source, it.sourceKnown = nil, true
 	return nil
@@ -233,8 +271,8 @@ func (r *reconciler) endSource(ctx context.Context, it *item) error {
 
 // report writes back how the inference stands, if that has changed. failed is
 // why it could not be applied.
-func (r *reconciler) report(ctx context.Context, was pipeline.Inference, failed error) error {
-	st, err := r.Services.Status(ctx, was.Name)
+func (r *reconciler) report(ctx context.Context, it *item, was pipeline.Inference, failed error) error {
+	st, err := r.status(ctx, it, r.serviceName(was))
 	if err != nil && failed == nil {
 		return err
 	}
@@ -257,4 +295,20 @@ func (r *reconciler) report(ctx context.Context, was pipeline.Inference, failed 
 		_, err = publish(tx, eventing.InferenceChanged, i)
 		return err
 	})
+}
+
+// status is how an inference's Service stands; until that is ready, how one stands
+// that still serves under another name, with why the new one is not.
+func (r *reconciler) status(ctx context.Context, it *item, name string) (platform.ServiceStatus, error) {
+	st, err := r.Services.Status(ctx, name)
+	if st.Ready > 0 || st.Idle {
+		return st, err
+	}
+	for _, other := range it.names {
+		if was, wasErr := r.Services.Status(ctx, other); other != name && wasErr == nil && (was.Ready > 0 || was.Idle) {
+			was.Failed = st.Failed
+			return was, err
+		}
+	}
+	return st, err
 }

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -11,7 +12,7 @@ import (
 // The longest names, in characters.
 const (
 	maxName    = 100
-	maxService = 50 // of 63 that a DNS label may have: platforms add to it
+	maxService = 50 // of 63 that a DNS label may have: ServiceName adds to it
 	maxTopic   = 249
 )
 
@@ -51,6 +52,29 @@ func ValidateServiceName(field, name string) error {
 		return Invalidf(field, "%q is the name of a part of kafkaml", name).WithHint("take another, such as %s-1", name)
 	}
 	return nil
+}
+
+// servicePrefix begins the names of what serves an inference in a cluster, and of
+// no function.
+const servicePrefix = "inference-"
+
+// givenName is what an inference without a name is called by its id.
+var givenName = regexp.MustCompile(`^` + servicePrefix + `[0-9]+$`)
+
+// GivenName is what an inference is called that was made without a name.
+func GivenName(id int64) string { return servicePrefix + strconv.FormatInt(id, 10) }
+
+// IsGivenName reports whether a name is, or will be, given by an id.
+func IsGivenName(name string) bool { return givenName.MatchString(name) }
+
+// ServiceName is what the Service and the KafkaSource of an inference are called in
+// a cluster, where the functions are Services as well. A given name stands as it is;
+// two inferences never get the same, since a name begins with a letter.
+func ServiceName(inference string) string {
+	if IsGivenName(inference) {
+		return inference
+	}
+	return servicePrefix + inference
 }
 
 // ValidateTopic refuses what Kafka does not accept as the name of a topic, and

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -111,6 +112,26 @@ func TestNames(t *testing.T) {
 		for _, name := range c.none {
 			checkRefused(t, c.rule("name", name), "name", nil)
 		}
+	}
+}
+
+// No two inferences get the same name in a cluster, nor one that a function has, and
+// the longest is a DNS label still, with what Knative adds to it for a revision.
+func TestServiceNames(t *testing.T) {
+	long := strings.Repeat("n", maxService)
+	by := map[string]string{}
+	for _, name := range append([]string{"a", "inference-a", "inference-7", "inference-7a", "inference-inference-7", "n7", long}, reserved...) {
+		got := ServiceName(name)
+		if other, taken := by[got]; taken {
+			t.Errorf("%s and %s are both %s", name, other, got)
+		}
+		by[got] = name
+		if slices.Contains(reserved, got) || len(got) > 63 || !serviceName.MatchString(got) {
+			t.Errorf("%s is %s", name, got)
+		}
+	}
+	if given := GivenName(7); ServiceName(given) != given {
+		t.Errorf("%s is %s", given, ServiceName(given))
 	}
 }
 

@@ -65,6 +65,10 @@ func InferenceGroup(inference string) string { return "kafkaml-inference-" + inf
 // Group is the consumer group of an inference that is kept.
 func (i Inference) Group() string { return InferenceGroup(strconv.FormatInt(i.ID, 10)) }
 
+// InferenceLabel holds, on what serves an inference in a cluster, the inference's
+// id.
+const InferenceLabel = "kafkaml.io/inference"
+
 // AppendPredictionID writes the event id of a prediction, which is the same
 // each time the record at an offset is predicted.
 func AppendPredictionID(dst []byte, inference, topic string, partition int, offset int64) []byte {

@@ -76,12 +76,12 @@ type Services interface {
 	// Apply creates a Service, or changes it to s, and returns before the
 	// replicas are ready. Replicas that s does not change run on undisturbed.
 	Apply(ctx context.Context, s Service) error
-	// Delete ends a Service and waits until its replicas have drained. A Service
-	// that does not exist is no error.
-	Delete(ctx context.Context, name string) error
-	// Names returns the name of every existing Service by its inference,
-	// whichever process applied it.
-	Names(ctx context.Context) (map[int64]string, error)
+	// Delete ends a Service of an inference and waits until its replicas have
+	// drained. One that does not exist, or is not of that inference, is no error.
+	Delete(ctx context.Context, name string, inference int64) error
+	// Names returns the names of all existing Services by inference, whichever
+	// process applied them.
+	Names(ctx context.Context) (map[int64][]string, error)
 	// Status returns the state of a Service, or NotFound.
 	Status(ctx context.Context, name string) (ServiceStatus, error)
 }

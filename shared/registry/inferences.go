@@ -1,11 +1,6 @@
 package registry
 
-import (
-	"fmt"
-	"regexp"
-
-	"github.com/kafkaml/kafkaml/shared/pipeline"
-)
+import "github.com/kafkaml/kafkaml/shared/pipeline"
 
 var inferences = kind[pipeline.Inference]{
 	noun: "inference", table: "inferences", columns: []string{"name", "result", "status"},
@@ -24,10 +19,6 @@ var inferences = kind[pipeline.Inference]{
 	status: true,
 }
 
-// givenName is what an inference without a name is called by its id, so nobody
-// else may ask for it.
-var givenName = regexp.MustCompile(`^inference-[0-9]+$`)
-
 // CreateInference stores i and sets ID, Created, Updated and StatusChanged,
 // Name to "inference-<id>" where it is empty, and Status to deploying where it
 // is empty. A taken name is a Conflict; a result that does not exist, or a
@@ -36,7 +27,7 @@ func (tx *Tx) CreateInference(i *pipeline.Inference) error {
 	if err := results.refers(tx, "result", i.Result); err != nil {
 		return err
 	}
-	if givenName.MatchString(i.Name) {
+	if pipeline.IsGivenName(i.Name) {
 		return pipeline.Invalidf("name", "%q is reserved for inferences that are created without a name", i.Name).
 			WithHint("leave the name out, or choose another")
 	}
@@ -49,7 +40,7 @@ func (tx *Tx) CreateInference(i *pipeline.Inference) error {
 	}
 	i.ID = id
 	if i.Name == "" {
-		i.Name = fmt.Sprintf("inference-%d", id)
+		i.Name = pipeline.GivenName(id)
 	}
 	if i.Status == "" {
 		i.Status = pipeline.InferenceDeploying

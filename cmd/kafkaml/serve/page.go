@@ -111,7 +111,9 @@ var label = regexp.MustCompile(`^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$`)
 
 // predictions passes on what is asked of an inference's predict function.
 func predictions(over http.RoundTripper, where string, log *slog.Logger) http.Handler {
-	to := proxy(over, log, func(r *http.Request) string { return strings.ReplaceAll(where, "*", r.PathValue("name")) })
+	to := proxy(over, log, func(r *http.Request) string {
+		return strings.ReplaceAll(where, "*", pipeline.ServiceName(r.PathValue("name")))
+	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := r.PathValue("name")
 		if !label.MatchString(name) {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/kafkaml/kafkaml/eventing/guard"
@@ -70,7 +71,7 @@ func TestPageDescribesTheFunctions(t *testing.T) {
 func TestAttackThroughThePage(t *testing.T) {
 	var got []string
 	access := guard.Settings{Hosts: []string{"*.ml.svc", "127.0.0.1"}, Anonymous: "operator"}
-	step := guarded(t, access, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got = append(got, r.Method+" "+r.URL.Path) }))
+	step := guarded(t, access, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got = append(got, r.Host+" "+r.URL.Path) }))
 	functions := httptest.NewServer(step)
 	defer functions.Close()
 	where := "http://*.ml.svc:" + functions.Listener.Addr().String()[len("127.0.0.1:"):]
@@ -103,6 +104,11 @@ func TestAttackThroughThePage(t *testing.T) {
 	}
 	if want := 4; len(got) != want {
 		t.Errorf("%d requests came through, not %d: %v", len(got), want, got)
+	}
+	for _, one := range got { // an inference is never taken for a function
+		if strings.HasPrefix(one, "inference-digits.ml.svc") != strings.HasSuffix(one, "/v2/models/digits/infer") {
+			t.Error(one)
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	kerrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	kwait "k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -87,6 +88,15 @@ func gone(ctx context.Context, op string, get func(context.Context) error) error
 		return &pipeline.Error{Op: op, Kind: pipeline.Unavailable, Reason: "it has not ended yet", Err: err}
 	}
 	return nil
+}
+
+// replaced is err, of looking was up again, or NotFound where another object has
+// taken its name since.
+func replaced(was, now metav1.Object, err error) error {
+	if err == nil && now.GetUID() != was.GetUID() {
+		return kerrors.NewNotFound(schema.GroupResource{}, was.GetName())
+	}
+	return err
 }
 
 // Running implements Jobs.

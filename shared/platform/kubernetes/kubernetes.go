@@ -157,7 +157,7 @@ const (
 	managedBy      = "kafkaml"
 	resultLabel    = "kafkaml.io/result"
 	attemptLabel   = "kafkaml.io/attempt"
-	inferenceLabel = "kafkaml.io/inference"
+	inferenceLabel = pipeline.InferenceLabel
 )
 
 // labelsOf returns the labels that tools know, and more as name, value, ...

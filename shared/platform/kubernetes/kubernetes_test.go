@@ -7,10 +7,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	kerrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	dynamicfake "k8s.io/client-go/dynamic/fake"
 	"k8s.io/client-go/rest"
 	servingv1 "knative.dev/serving/pkg/apis/serving/v1"
 
@@ -202,26 +208,90 @@ func jobWith(t batchv1.JobConditionType, reason string) *batchv1.Job {
 	}
 }
 
-// A Service that no inference made is neither changed nor deleted, whatever an
-// inference is named.
-func TestServicesOfOthersStay(t *testing.T) {
-	k, _ := remembered(t)
-	services := k.serving.ServingV1().Services(k.c.Namespace)
-	theirs := &servingv1.Service{ObjectMeta: metav1.ObjectMeta{Name: "model-register", Namespace: k.c.Namespace, Labels: map[string]string{"app.kubernetes.io/part-of": "kafkaml"}}}
-	if _, err := services.Create(t.Context(), theirs, metav1.CreateOptions{}); err != nil {
-		t.Fatal(err)
+// controlled is what an object says that belongs to a Service.
+func controlled(by string) []metav1.OwnerReference {
+	yes := true
+	return []metav1.OwnerReference{{APIVersion: "serving.knative.dev/v1", Kind: "Service", Name: by, Controller: &yes}}
+}
+
+// What was not made here for an inference is neither changed nor deleted, whatever
+// the inference is named.
+func TestAttackObjectsOfOthers(t *testing.T) {
+	for name, meta := range map[string]metav1.ObjectMeta{
+		"a function":              {Labels: map[string]string{"app.kubernetes.io/part-of": "kafkaml"}},
+		"another inference":       {Labels: map[string]string{managedLabel: managedBy, inferenceLabel: "8"}, OwnerReferences: controlled("deploy-inference")},
+		"of another installation": {Labels: map[string]string{managedLabel: managedBy, inferenceLabel: "7"}, OwnerReferences: controlled("other")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k, _ := remembered(t)
+			k.c.Owner = "deploy-inference"
+			meta.Name, meta.Namespace = "taken", k.c.Namespace
+			services := k.serving.ServingV1().Services(k.c.Namespace)
+			if _, err := services.Create(t.Context(), &servingv1.Service{ObjectMeta: meta}, metav1.CreateOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			s := platform.Service{Name: "taken", MinScale: 1, MaxScale: 1, Spec: pipeline.PredictJob{Inference: 7}}
+			var e *pipeline.Error
+			if err := k.Apply(t.Context(), s); !errors.As(err, &e) || e.Kind != pipeline.Conflict || e.Field != "name" {
+				t.Errorf("applied over it: %v", err)
+			}
+			if err := k.Delete(t.Context(), "taken", 7); err != nil {
+				t.Error(err)
+			}
+			is, err := services.Get(t.Context(), "taken", metav1.GetOptions{})
+			if err != nil || !cmp.Equal(is.ObjectMeta, meta) || len(is.Spec.Template.Spec.Containers) > 0 {
+				t.Errorf("it was changed: %+v, %v", is, err)
+			}
+		})
 	}
-	s := platform.Service{Name: "model-register", MinScale: 1, MaxScale: 1, Spec: pipeline.PredictJob{Inference: 7}}
-	var e *pipeline.Error
-	if err := k.Apply(t.Context(), s); !errors.As(err, &e) || e.Kind != pipeline.Conflict || e.Field != "name" {
-		t.Errorf("applied over it: %v", err)
+}
+
+// sourceObject is a KafkaSource as the API server keeps it.
+func sourceObject(labels map[string]string, group, owner string) *unstructured.Unstructured {
+	u := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"consumerGroup": group}}}
+	u.SetGroupVersionKind(kafkaSources.GroupVersion().WithKind("KafkaSource"))
+	u.SetName("taken")
+	u.SetNamespace("ns")
+	u.SetLabels(labels)
+	u.SetOwnerReferences(controlled(owner))
+	return u
+}
+
+// So it is with KafkaSources. Those that an earlier version made for the inference
+// are known by their group.
+func TestAttackSourcesOfOthers(t *testing.T) {
+	ours := map[string]string{managedLabel: pipeline.StepDeployInference}
+	of := func(id string) map[string]string {
+		return map[string]string{managedLabel: pipeline.StepDeployInference, inferenceLabel: id}
 	}
-	if err := k.Delete(t.Context(), "model-register"); err != nil {
-		t.Error(err)
-	}
-	is, err := services.Get(t.Context(), "model-register", metav1.GetOptions{})
-	if err != nil || len(is.Spec.Template.Spec.Containers) > 0 || is.Labels[inferenceLabel] != "" {
-		t.Errorf("it was changed: %+v, %v", is, err)
+	for name, c := range map[string]struct {
+		is   *unstructured.Unstructured
+		goes bool
+	}{
+		"its own":                      {sourceObject(of("7"), "a.kafkaml-inference-7", "deploy-inference"), true},
+		"of an earlier version":        {sourceObject(ours, "kafkaml-inference-7", "deploy-inference"), true},
+		"of another, earlier":          {sourceObject(ours, "kafkaml-inference-8", "deploy-inference"), false},
+		"of another":                   {sourceObject(of("8"), "kafkaml-inference-7", "deploy-inference"), false},
+		"of another installation":      {sourceObject(of("7"), "kafkaml-inference-7", "other"), false},
+		"of somebody, the group taken": {sourceObject(nil, "kafkaml-inference-7", "deploy-inference"), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := inNamespace(t)
+			k.c.Owner = "deploy-inference"
+			k.dynamic = dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), map[schema.GroupVersionResource]string{kafkaSources: "KafkaSourceList"}, c.is)
+			if !c.goes {
+				manifest := map[string]any{"metadata": map[string]any{"name": "taken", "labels": map[string]any{inferenceLabel: "7"}}}
+				if err := k.ApplySource(t.Context(), "taken", manifest); pipeline.KindOf(err) != pipeline.Conflict {
+					t.Errorf("applied over it: %v", err)
+				}
+			}
+			if err := k.DeleteSource(t.Context(), "taken", "7"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := k.sources().Get(t.Context(), "taken", metav1.GetOptions{}); kerrors.IsNotFound(err) != c.goes {
+				t.Errorf("it was deleted: %v", err)
+			}
+		})
 	}
 }
 

@@ -61,10 +61,10 @@ func (k *Platform) applyService(ctx context.Context, want *servingv1.Service, wo
 		return services.Create(ctx, want, metav1.CreateOptions{})
 	case err != nil:
 		return nil, err
-	case is.Labels[managedLabel] != managedBy || is.Labels[inferenceLabel] != want.Labels[inferenceLabel]:
+	case !k.serves(is, want.Labels[inferenceLabel]):
 		return nil, &pipeline.Error{
 			Kind: pipeline.Conflict, Field: "name", Reason: fmt.Sprintf("there is a Service %q that is not of this inference", want.Name),
-			Hint: "give the inference another name, or delete that Service",
+			Hint: "delete that Service, or give the inference another name",
 		}
 	}
 	if err := k.createConfigMap(ctx, work, is.OwnerReferences); err != nil || is.Annotations[specHash] == want.Annotations[specHash] {
@@ -82,12 +82,18 @@ func (k *Platform) applyService(ctx context.Context, want *servingv1.Service, wo
 	return services.Update(ctx, is, metav1.UpdateOptions{})
 }
 
-// Delete implements Services. It waits until the pods have drained. A Service of
-// that name which is of no inference is somebody else's, and stays.
-func (k *Platform) Delete(ctx context.Context, name string) error {
+// serves reports whether a Service was made here for an inference: it bears our
+// labels, and belongs to the owner of what we make or to nobody.
+func (k *Platform) serves(s *servingv1.Service, inference string) bool {
+	owner := metav1.GetControllerOf(s)
+	return s.Labels[managedLabel] == managedBy && s.Labels[inferenceLabel] == inference && (owner == nil || owner.Name == k.c.Owner)
+}
+
+// Delete implements Services. It waits until the pods have drained.
+func (k *Platform) Delete(ctx context.Context, name string, inference int64) error {
 	services := k.serving.ServingV1().Services(k.c.Namespace)
 	is, err := services.Get(ctx, name, metav1.GetOptions{})
-	if kerrors.IsNotFound(err) || err == nil && (is.Labels[managedLabel] != managedBy || is.Labels[inferenceLabel] == "") {
+	if kerrors.IsNotFound(err) || err == nil && !k.serves(is, strconv.FormatInt(inference, 10)) {
 		return nil
 	}
 	if err != nil {
@@ -99,8 +105,8 @@ func (k *Platform) Delete(ctx context.Context, name string) error {
 		return k.failure("delete service "+name, err)
 	}
 	return gone(ctx, "delete service "+name, func(ctx context.Context) error {
-		_, err := services.Get(ctx, name, metav1.GetOptions{})
-		return err
+		now, err := services.Get(ctx, name, metav1.GetOptions{})
+		return replaced(is, now, err)
 	})
 }
 
@@ -108,15 +114,15 @@ func (k *Platform) Delete(ctx context.Context, name string) error {
 const serviceSelector = managedLabel + "=" + managedBy + "," + inferenceLabel
 
 // Names implements Services.
-func (k *Platform) Names(ctx context.Context) (map[int64]string, error) {
+func (k *Platform) Names(ctx context.Context) (map[int64][]string, error) {
 	list, err := k.serving.ServingV1().Services(k.c.Namespace).List(ctx, metav1.ListOptions{LabelSelector: serviceSelector})
 	if err != nil {
 		return nil, k.failure("list services", err)
 	}
-	names := map[int64]string{}
+	names := map[int64][]string{}
 	for _, s := range list.Items {
 		if id, err := strconv.ParseInt(s.Labels[inferenceLabel], 10, 64); err == nil {
-			names[id] = s.Name
+			names[id] = append(names[id], s.Name)
 		}
 	}
 	return names, nil

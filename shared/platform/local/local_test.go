@@ -264,7 +264,7 @@ func TestReplicasEndWithTheirService(t *testing.T) {
 	}
 	eventually(t, "two are ready", func() bool { return len(l.URLs("i")) == 2 })
 	urls := l.URLs("i")
-	if err := l.Delete(t.Context(), "i"); err != nil {
+	if err := l.Delete(t.Context(), "i", 7); err != nil {
 		t.Fatal(err)
 	}
 	for _, url := range urls {

@@ -78,16 +78,22 @@ func (s *service) apply(spec platform.Service) {
 }
 
 // Names implements Services. All are of this process, since replicas end with it.
-func (l *Platform) Names(context.Context) (map[int64]string, error) {
+func (l *Platform) Names(context.Context) (map[int64][]string, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	names := make(map[int64]string, len(l.services))
+	names := make(map[int64][]string, len(l.services))
 	for name, svc := range l.services {
-		svc.mu.Lock()
-		names[svc.spec.Spec.Inference] = name
-		svc.mu.Unlock()
+		id := svc.inference()
+		names[id] = append(names[id], name)
 	}
 	return names, nil
+}
+
+// inference is whom the service is of.
+func (s *service) inference() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.spec.Spec.Inference
 }
 
 // desired returns the number of replicas. The caller holds the lock.
@@ -147,14 +153,15 @@ func (s *service) forget(gone *replica) {
 }
 
 // Delete implements Services.
-func (l *Platform) Delete(ctx context.Context, name string) error {
+func (l *Platform) Delete(ctx context.Context, name string, inference int64) error {
 	l.mu.Lock()
 	svc := l.services[name]
-	delete(l.services, name)
-	l.mu.Unlock()
-	if svc == nil {
+	if svc == nil || svc.inference() != inference {
+		l.mu.Unlock()
 		return nil
 	}
+	delete(l.services, name)
+	l.mu.Unlock()
 	svc.cancel()
 	gone := make(chan struct{})
 	l.goRun(func() {

@@ -114,9 +114,11 @@ func (p *place) clear(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	for _, name := range services {
-		if err := p.Delete(ctx, name); err != nil {
-			t.Error(err)
+	for id, names := range services {
+		for _, name := range names {
+			if err := p.Delete(ctx, name, id); err != nil {
+				t.Error(err)
+			}
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -86,11 +87,17 @@ func replicas(t *testing.T, b Backend) {
 		st := p.ready(t, "kept", n)
 		p.answers(t, st, "out")
 	}
-	if names, err := p.Names(t.Context()); err != nil || len(names) != 1 || names[7] != "kept" {
+	if names, err := p.Names(t.Context()); err != nil || len(names) != 1 || !slices.Equal(names[7], []string{"kept"}) {
 		t.Errorf("names: %v, %v", names, err)
 	}
+	if err := p.Delete(t.Context(), "kept", 8); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Status(t.Context(), "kept"); err != nil {
+		t.Errorf("it went with another inference: %v", err)
+	}
 	for range 2 { // it is gone the second time
-		if err := p.Delete(t.Context(), "kept"); err != nil {
+		if err := p.Delete(t.Context(), "kept", 7); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -167,11 +174,11 @@ func serviceOwner(t *testing.T, b Backend) {
 		}
 		return
 	}
-	if len(names) != 1 || names[7] != "left" {
+	if len(names) != 1 || !slices.Equal(names[7], []string{"left"}) {
 		t.Errorf("names: %v", names)
 	}
 	p.answers(t, st, "out")
-	if err := p.Delete(t.Context(), "left"); err != nil {
+	if err := p.Delete(t.Context(), "left", 7); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -90,9 +90,12 @@ func watch(ctx context.Context, objects dynamic.Interface, cluster *stream.Clust
 			if last, ok := o.(cache.DeletedFinalStateUnknown); ok {
 				o = last.Obj
 			}
-			u := o.(*unstructured.Unstructured)
-			if err := d.Delete(ctx, u.GetNamespace(), u.GetName()); err != nil {
-				log.Error("a source was not deleted", "source", u.GetName(), "error", err)
+			s, err := sourceOf(o.(*unstructured.Unstructured))
+			if err == nil {
+				err = d.Delete(ctx, s)
+			}
+			if err != nil {
+				log.Error("a source was not deleted", "source", s.Name(), "error", err)
 			}
 		},
 	})
