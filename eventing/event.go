@@ -37,6 +37,15 @@ type DatasourceRejection struct {
 	Deployment int64 `json:"deployment,omitempty" minimum:"0"`
 }
 
+// UnusedDatasource is the fact that no training begins on a datasource, for the
+// reason that is kept with it.
+func UnusedDatasource(source string, d pipeline.Datasource) event.Event {
+	return New(DatasourceRejected, source, strconv.FormatInt(d.ID, 10), DatasourceRejection{
+		Rejection:  Rejection{Kind: pipeline.Conflict, Field: d.Unused.Field, Reason: d.Unused.Reason, Hint: d.Unused.Hint},
+		Datasource: d.ID, Deployment: d.Deployment,
+	})
+}
+
 // Subject is the data of a command about an existing thing that says no more;
 // the id may repeat the subject.
 type Subject struct {

@@ -46,6 +46,7 @@ type Suits func(e pipeline.Export, d pipeline.Datasource) error
 type Service struct {
 	Deps
 	fresh freshness
+	ahead ahead
 }
 
 // NewService gives the step without its HTTP side.
@@ -85,7 +86,15 @@ func (s *Service) receive(ctx context.Context, e event.Event) (*event.Event, err
 	if err != nil {
 		return nil, err
 	}
-	if r, err = s.inLog(ctx, r, e); err != nil {
+	if r.Topic == "" {
+		r.Topic = s.ControlTopic
+	}
+	if d, ok := s.ahead.take(r, isDead(e)); ok {
+		fact := factOf(d)
+		return &fact, nil
+	}
+	r, behind, err := s.inLog(ctx, r, e)
+	if err != nil {
 		return nil, err
 	}
 	ids, err := s.Cluster.TopicIDs(ctx, r.Topic)
@@ -96,15 +105,24 @@ func (s *Service) receive(ctx context.Context, e event.Event) (*event.Event, err
 	if err := s.catchUp(ctx, originOf(r, id)); err != nil {
 		return nil, err
 	}
-	return s.take(ctx, r, id, isDead(e))
+	d, err := s.take(ctx, r, id, isDead(e))
+	if err != nil {
+		return nil, err
+	}
+	if d.Unused != nil || d.Rejected != nil {
+		s.readAhead(ctx, behind, originOf(r, id))
+	}
+	fact := factOf(d)
+	return &fact, nil
 }
 
 func originOf(r stream.Record, topicID string) pipeline.Origin {
 	return pipeline.Origin{Topic: r.Topic, TopicID: topicID, Partition: r.Partition, Offset: r.Offset, Bytes: len(r.Key) + len(r.Value)}
 }
 
-// take makes a datasource of a record and announces it.
-func (s *Service) take(ctx context.Context, r stream.Record, topicID string, dead bool) (*event.Event, error) {
+// take makes a datasource of a record and announces it, unless its deployment has
+// trained on its stream already: deploy-training would say so, too.
+func (s *Service) take(ctx context.Context, r stream.Record, topicID string, dead bool) (pipeline.Datasource, error) {
 	origin := originOf(r, topicID)
 	known := false // the record came before
 	d, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (d pipeline.Datasource, err error) {
@@ -112,7 +130,7 @@ func (s *Service) take(ctx context.Context, r stream.Record, topicID string, dea
 		return d, err
 	})
 	if err != nil {
-		return nil, err
+		return d, err
 	}
 	if known {
 		err = s.sameRecord(ctx, d, origin)
@@ -121,18 +139,22 @@ func (s *Service) take(ctx context.Context, r stream.Record, topicID string, dea
 		d.Origin = origin
 		read := d
 		err = s.Store.Do(ctx, func(tx *registry.Tx) error {
+			if _, err := isIdle(tx, &read); err != nil {
+				return err
+			}
 			d, err = store(tx, read)
 			return err
 		})
 	}
-	if err != nil {
-		return nil, err
+	switch {
+	case err != nil:
+		return d, err
+	case !known && d.Unused != nil:
+		return d, nil
+	case dead:
+		return d, s.announceDead(ctx, d, factOf(d))
 	}
-	fact := factOf(d)
-	if dead {
-		return &fact, s.announceDead(ctx, d, fact)
-	}
-	return &fact, s.announce(ctx, d, fact)
+	return d, s.announce(ctx, d, factOf(d))
 }
 
 // seen finds the datasource that a record became when it came before. Rows of
@@ -200,10 +222,8 @@ func store(tx *registry.Tx, d pipeline.Datasource) (pipeline.Datasource, error) 
 		return d, err
 	}
 	if !found {
-		if err := tx.CreateDatasource(&d); err != nil {
-			return d, err
-		}
-		return d, tx.Emit(factOf(d))
+		err := keep(tx, &d)
+		return d, err
 	}
 	if first.Origin.Bytes != d.Origin.Bytes {
 		return first, otherRecord(first, d.Origin)
@@ -213,6 +233,17 @@ func store(tx *registry.Tx, d pipeline.Datasource) (pipeline.Datasource, error) 
 	}
 	first.ResendOf = d.ResendOf // the record came before the command that sent it had ended
 	return first, tx.UpdateDatasource(&first)
+}
+
+// keep stores a datasource that is new, with the facts about it.
+func keep(tx *registry.Tx, d *pipeline.Datasource) error {
+	if err := tx.CreateDatasource(d); err != nil {
+		return err
+	}
+	if err := tx.Emit(factOf(*d)); err != nil || d.Unused == nil {
+		return err
+	}
+	return tx.Emit(eventing.UnusedDatasource(door.Source(pipeline.StepControlLog), *d))
 }
 
 // factOf is the fact about a datasource. Its id is the same each time, so that
@@ -236,7 +267,7 @@ func factOf(d pipeline.Datasource) event.Event {
 // announce sends deploy-training a datasource that can be trained on.
 func (s *Service) announce(ctx context.Context, d pipeline.Datasource, fact event.Event) error {
 	if d.Rejected != nil {
-		s.Log.WarnContext(ctx, "a control message was refused", "datasource", d.ID, "deployment", d.Deployment, "field", d.Rejected.Field, "reason", d.Rejected.Reason)
+		s.logRefused(ctx, d)
 		return nil
 	}
 	if err := s.Emit.Emit(ctx, fact); err != nil {
@@ -246,4 +277,8 @@ func (s *Service) announce(ctx context.Context, d pipeline.Datasource, fact even
 		}
 	}
 	return nil
+}
+
+func (s *Service) logRefused(ctx context.Context, d pipeline.Datasource) {
+	s.Log.WarnContext(ctx, "a control message was refused", "datasource", d.ID, "deployment", d.Deployment, "field", d.Rejected.Field, "reason", d.Rejected.Reason)
 }

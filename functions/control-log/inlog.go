@@ -16,36 +16,35 @@ import (
 // inLog gives the record of an event as it lies in the control topic. Anybody
 // may post an event that passes for a record; who may write to the topic is for
 // Kafka to say, so that only what the log holds is taken. The key comes from
-// there, too: the event of a record that was a CloudEvent lacks it.
-func (s *Service) inLog(ctx context.Context, r stream.Record, e event.Event) (stream.Record, error) {
-	if r.Topic == "" {
-		r.Topic = s.ControlTopic
-	}
+// there, too: the event of a record that was a CloudEvent lacks it. The records
+// behind it that came with it from the log are given, too.
+func (s *Service) inLog(ctx context.Context, r stream.Record, e event.Event) (found stream.Record, behind []stream.Record, err error) {
 	if r.Topic != s.ControlTopic {
-		return r, forged(r, "control messages come on "+s.ControlTopic)
+		return r, nil, forged(r, "control messages come on "+s.ControlTopic)
 	}
 	first, next, err := s.Cluster.Offsets(ctx, r.Topic)
 	if err != nil {
-		return r, err
+		return r, nil, err
 	}
 	end, ok := next[r.Partition]
 	switch {
 	case !ok || r.Offset >= end:
-		return r, forged(r, "the log holds no such record")
+		return r, nil, forged(r, "the log holds no such record")
 	case r.Offset < first[r.Partition]:
-		return r, s.expired(ctx, r)
+		return r, nil, s.expired(ctx, r)
 	}
-	found, err := s.Cluster.NewFinder(r.Topic).Find(ctx, r.Partition, r.Offset)
+	finder := s.Cluster.NewFinder(r.Topic)
+	found, err = finder.Find(ctx, r.Partition, r.Offset)
 	switch {
 	case pipeline.KindOf(err) == pipeline.NotFound:
-		return r, s.uncommitted(ctx, r)
+		return r, nil, s.uncommitted(ctx, r)
 	case err != nil:
-		return r, err
+		return r, nil, err
 	case e.Type() == eventing.KafkaRecord && e.Extensions()[eventing.UndeliveredExtension] == nil && !bytes.Equal(found.Value, r.Value):
-		return r, forged(r, "the log holds another record there")
+		return r, nil, forged(r, "the log holds another record there")
 	}
 	found.Topic = r.Topic
-	return found, nil
+	return found, finder.Behind(r.Partition, r.Offset), nil
 }
 
 // forged refuses an event that is no record of the control topic.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
@@ -199,12 +198,7 @@ func mark(tx *registry.Tx, d pipeline.Datasource, why *pipeline.Rejection) error
 	if err := tx.UpdateDatasource(&d); err != nil || why == nil {
 		return err
 	}
-	subject := strconv.FormatInt(d.ID, 10)
-	e := eventing.New(eventing.DatasourceRejected, door.Source(name), subject, eventing.DatasourceRejection{
-		Rejection:  eventing.Rejection{Kind: pipeline.Conflict, Field: why.Field, Reason: why.Reason, Hint: why.Hint},
-		Datasource: d.ID, Deployment: d.Deployment,
-	})
-	return tx.Emit(e)
+	return tx.Emit(eventing.UnusedDatasource(door.Source(name), d))
 }
 
 // stop ends every training of a deployment that is not over.

@@ -19,13 +19,14 @@ const stallTime = 30 * time.Minute
 // while its call goes on, and its process is to end.
 type pulse struct {
 	stall time.Duration
-	last  atomic.Int64 // nanoseconds since 1970; 0 while nothing is computed
+	began time.Time
+	last  atomic.Int64 // time.Duration since began, which no step of the clock changes; 0 while nothing is computed
 	still chan struct{}
 	once  sync.Once
 }
 
 func newPulse(c Config) *pulse {
-	p := &pulse{stall: c.Stall, still: make(chan struct{})}
+	p := &pulse{stall: c.Stall, began: time.Now(), still: make(chan struct{})}
 	if p.stall == 0 {
 		p.stall = max(stallTime, time.Duration(c.Job.DeadlineSecs)*time.Second)
 	}
@@ -35,7 +36,7 @@ func newPulse(c Config) *pulse {
 // beat says that a step has ended. A nil pulse takes it, too.
 func (p *pulse) beat() {
 	if p != nil {
-		p.last.Store(time.Now().UnixNano())
+		p.last.Store(int64(time.Since(p.began)) + 1)
 	}
 }
 
@@ -55,8 +56,8 @@ func (p *pulse) watch(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case now := <-tick.C:
-			if last := p.last.Load(); last != 0 && now.Sub(time.Unix(0, last)) > p.stall {
+		case <-tick.C:
+			if last := p.last.Load(); last != 0 && time.Since(p.began)-time.Duration(last) > p.stall {
 				p.once.Do(func() { close(p.still) })
 				return
 			}

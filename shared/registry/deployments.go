@@ -35,7 +35,8 @@ func fillDeployments(tx *Tx, ds []*pipeline.Deployment) error {
 			}
 		}
 		return nil
-	}, "SELECT body FROM datasources WHERE id IN (SELECT MAX(id) FROM datasources WHERE deployment IN (%s) GROUP BY deployment)")
+	}, `SELECT s.body FROM deployments d JOIN datasources s
+		ON s.id = (SELECT MAX(id) FROM datasources WHERE deployment = d.id) WHERE d.id IN (%s)`)
 	if err != nil {
 		return fmt.Errorf("read the last streams of deployments: %w", err)
 	}

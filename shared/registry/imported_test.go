@@ -87,6 +87,8 @@ func TestMigrationOfWhatIsThere(t *testing.T) {
 		statement(t, url, "DROP TABLE secrets")
 		statement(t, url, "DROP TABLE audit")
 		statement(t, url, "DELETE FROM counters WHERE name = 'audit'")
+		statement(t, url, "DROP INDEX datasources_last")
+		statement(t, url, "CREATE INDEX datasources_deployment ON datasources (deployment)")
 		statement(t, url, "DELETE FROM goose_db_version WHERE version_id >= 2")
 		s, err := registry.Open(t.Context(), url)
 		if err != nil {

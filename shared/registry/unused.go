@@ -47,6 +47,31 @@ func (tx *Tx) Unused(d pipeline.Datasource) (*pipeline.Rejection, error) {
 	return nil, nil
 }
 
+// Repeated says that the deployment which a datasource names has trained on its
+// stream already, and what can be done. It is nil where that is not so, as where
+// there is no such deployment.
+func (tx *Tx) Repeated(d pipeline.Datasource) (*pipeline.Rejection, error) {
+	if d.Rejected != nil {
+		return nil, nil
+	}
+	dep, err := tx.Deployment(d.Deployment)
+	if pipeline.KindOf(err) == pipeline.NotFound {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	page, err := tx.Results(Query{By: map[string]int64{"deployment": dep.ID}})
+	if err != nil {
+		return nil, err
+	}
+	first, known, err := tx.TrainedOn(page.Items, d)
+	if err != nil || !known {
+		return nil, err
+	}
+	return alreadyTrained(dep, first, page.Items), nil
+}
+
 // stopped says how a stream can be used that came after its deployment was
 // stopped.
 func stopped(dep pipeline.Deployment, results []pipeline.Result) *pipeline.Rejection {

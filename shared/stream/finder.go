@@ -60,11 +60,34 @@ func (f *Finder) Find(ctx context.Context, partition int, offset int64) (Record,
 }
 
 func (p *found) at(offset int64) (Record, bool) {
-	i, ok := slices.BinarySearchFunc(p.records, offset, func(r Record, offset int64) int { return int(min(max(r.Offset-offset, -1), 1)) })
+	i, ok := p.place(offset)
 	if !ok {
 		return Record{}, false
 	}
 	return p.records[i], true
+}
+
+// place is where the record at an offset is, or would be.
+func (p *found) place(offset int64) (int, bool) {
+	return slices.BinarySearchFunc(p.records, offset, func(r Record, offset int64) int { return int(min(max(r.Offset-offset, -1), 1)) })
+}
+
+// Behind gives the records that come after an offset, as far as the last request
+// for the partition brought them. They are the caller's to read, not to change.
+func (f *Finder) Behind(partition int, offset int64) []Record {
+	f.mu.Lock()
+	p := f.parts[partition]
+	f.mu.Unlock()
+	if p == nil {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i, found := p.place(offset)
+	if found {
+		i++
+	}
+	return p.records[i:]
 }
 
 // read gives the records of one answer, in memory of their own.
