@@ -80,13 +80,10 @@ const (
 func (d *door) refuseEvent(w http.ResponseWriter, log *slog.Logger, typ, outcome string, err error) {
 	status := map[string]int{outcomeUnknown: http.StatusBadRequest, outcomeSchema: http.StatusUnprocessableEntity}[outcome]
 	if status == 0 {
-		status = http.StatusInternalServerError
-		if waiting(err) {
-			status = http.StatusServiceUnavailable
-		}
-		switch kind := pipeline.KindOf(err); kind {
-		case pipeline.Unavailable, pipeline.Unauthenticated, pipeline.Forbidden:
-			status = restStatus[kind]
+		switch status = api.Status(err); status {
+		case http.StatusServiceUnavailable, http.StatusUnauthorized, http.StatusForbidden:
+		default:
+			status = http.StatusInternalServerError
 		}
 	}
 	if status == http.StatusServiceUnavailable {

@@ -2,7 +2,7 @@ package door
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"net/http"
 
 	"github.com/cloudevents/sdk-go/v2/event"
@@ -42,18 +42,20 @@ func mayCommand(ctx context.Context, e event.Event) error {
 		return err
 	}
 	members := operatorOnly[e.Type()]
-	who := identity.Of(ctx)
-	if members == nil || who.Role >= identity.Operator {
+	if members == nil {
 		return nil
 	}
 	field := members(e)
 	if field == "" {
 		return nil
 	}
-	return (&pipeline.Error{
-		Op: "authorize", Kind: pipeline.Forbidden, Field: field,
-		Reason: fmt.Sprintf("this needs the role %s; %s has the role %s", identity.Operator, who.Name, who.Role),
-	}).WithHint("leave it out, or ask an operator of this installation")
+	err := identity.Need(ctx, identity.Operator)
+	var refused *pipeline.Error
+	if errors.As(err, &refused) {
+		refused.Field = field
+		return refused.WithHint("leave it out, or ask an operator of this installation")
+	}
+	return err
 }
 
 // need serves next to those who have the role; where none is said, reading

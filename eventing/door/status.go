@@ -6,9 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 
-	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/eventing/api"
-	"github.com/kafkaml/kafkaml/eventing/bounds"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -24,18 +22,7 @@ import (
 //	500       a fault of ours; 503 not now. KafkaSource tries both again
 //
 // It never answers 404 or 409, which KafkaSource would try again. Those of the
-// REST side follow the kind of the error.
-var restStatus = map[pipeline.Kind]int{
-	pipeline.Invalid:     http.StatusUnprocessableEntity,
-	pipeline.NotFound:    http.StatusNotFound,
-	pipeline.Conflict:    http.StatusConflict,
-	pipeline.InUse:       http.StatusConflict,
-	pipeline.Unavailable: http.StatusServiceUnavailable,
-	pipeline.Internal:    http.StatusInternalServerError,
-
-	pipeline.Unauthenticated: http.StatusUnauthorized,
-	pipeline.Forbidden:       http.StatusForbidden,
-}
+// REST side are api.Status's.
 
 // Problem answers a REST request with err as problem details; the status is
 // that of the error's kind.
@@ -49,22 +36,10 @@ func Problem(w http.ResponseWriter, err error) {
 
 // statusOf is the REST status of an error.
 func statusOf(err error) int {
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		return http.StatusRequestEntityTooLarge
-	case bounds.Slow(err):
-		return http.StatusRequestTimeout
-	case bounds.Short(err):
-		return http.StatusServiceUnavailable
-	case errors.Is(err, eventing.ErrMediaType):
-		return http.StatusUnsupportedMediaType
-	case errors.Is(err, errMalformed):
+	if errors.Is(err, errMalformed) {
 		return http.StatusBadRequest
-	case waiting(err):
-		return http.StatusServiceUnavailable
 	}
-	return restStatus[pipeline.KindOf(err)]
+	return api.Status(err)
 }
 
 // waiting reports whether err comes from a context that ended: the request may

@@ -194,17 +194,9 @@ func ByMethod(next http.Handler) http.Handler {
 
 // refuse answers who may not come in.
 func refuse(w http.ResponseWriter, err error) {
-	status := http.StatusUnauthorized
-	switch pipeline.KindOf(err) {
-	case pipeline.Forbidden:
-		status = http.StatusForbidden
-	case pipeline.Unavailable:
-		status = http.StatusServiceUnavailable
-	case pipeline.Unauthenticated:
-	default:
-		if !errors.Is(err, identity.ErrUnknown) {
-			status = http.StatusInternalServerError
-		}
+	status := api.Status(err)
+	if errors.Is(err, identity.ErrUnknown) {
+		status = http.StatusUnauthorized
 	}
 	api.WriteProblem(w, status, err)
 }

@@ -1,16 +1,11 @@
 package predict
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"strings"
 
-	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/eventing/api"
-	"github.com/kafkaml/kafkaml/eventing/bounds"
-	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
 // writeRefused writes why a request is not carried out, in the form of what was
@@ -23,29 +18,15 @@ func writeRefused(w http.ResponseWriter, r *http.Request, status int, err error)
 	api.WriteProblem(w, status, err)
 }
 
-// statusOf is the status of an error outside the model: what may be sent again
-// is 503, what is wrong with the request fallback.
+// statusOf is the status of an error outside the model: fallback for what is wrong
+// with what the request asks.
 func statusOf(err error, fallback int) int {
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		return http.StatusRequestEntityTooLarge
-	case bounds.Slow(err):
-		return http.StatusRequestTimeout
-	case bounds.Short(err):
-		return http.StatusServiceUnavailable
-	case errors.Is(err, eventing.ErrMediaType):
-		return http.StatusUnsupportedMediaType
-	case pipeline.KindOf(err) == pipeline.Unavailable, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return http.StatusServiceUnavailable
-	case pipeline.KindOf(err) == pipeline.Unauthenticated:
-		return http.StatusUnauthorized
-	case pipeline.KindOf(err) == pipeline.Forbidden:
-		return http.StatusForbidden
-	case pipeline.KindOf(err) == pipeline.Internal:
-		return http.StatusInternalServerError
+	status := api.Status(err)
+	switch status {
+	case http.StatusUnprocessableEntity, http.StatusNotFound, http.StatusConflict:
+		return fallback
 	}
-	return fallback
+	return status
 }
 
 func writeJSON(w http.ResponseWriter, v any) {
