@@ -59,7 +59,7 @@ var mayImport = map[string][]string{
 	"shared/platform":                  {"shared/pipeline"},
 	"eventing":                         {"shared/pipeline", "shared/stream", "eventing/schema"},
 	"eventing/schema":                  {},
-	"eventing/api":                     {"shared/pipeline", "eventing", "eventing/schema"},
+	"eventing/api":                     {"eventing/bounds", "shared/pipeline", "eventing", "eventing/schema"},
 	"eventing/sources":                 {"eventing"},
 	"eventing/validate":                {"shared/pipeline", "eventing", "eventing/schema"},
 	"eventing/door":                    {"eventing/bounds", "shared/pipeline", "shared/identity", "shared/registry", "eventing", "eventing/api", "eventing/guard", "eventing/validate"},

@@ -129,6 +129,10 @@ func (h *Host) route(w http.ResponseWriter, r *http.Request) {
 		h.predict.ServeHTTP(w, r)
 		return
 	}
+	if h.parts.local != nil && strings.HasPrefix(r.URL.Path, GRPCPath) {
+		h.grpc(w, r)
+		return
+	}
 	if h.config.Step != "" {
 		h.handlers[h.config.Step].ServeHTTP(w, r)
 		return

@@ -7,12 +7,17 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"slices"
 	"strings"
 	"testing"
 
+	"connectrpc.com/connect"
+
+	"github.com/kafkaml/kafkaml/functions"
+	"github.com/kafkaml/kafkaml/functions/predict/openinference"
 	"github.com/kafkaml/kafkaml/shared/artifact"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
@@ -223,6 +228,9 @@ func byHTTP(t *testing.T, i pipeline.Inference, sample []float32, want []float64
 	if len(tensors.Outputs) != 1 || !close32(tensors.Outputs[0].Data, want) {
 		t.Errorf("the Open Inference Protocol answers %+v, want %v", tensors, want)
 	}
+	if got := byGRPC(t, i, sample); !close32(got, want) {
+		t.Errorf("the Open Inference Protocol answers %v over gRPC, want %v", got, want)
+	}
 	var values struct{ Values []float64 }
 	header := post(t, i.URL, map[string]string{
 		"Ce-Specversion": "1.0", "Ce-Id": "e2e-1", "Ce-Source": "/e2e", "Ce-Type": "io.kafkaml.prediction.make.v1",
@@ -230,6 +238,39 @@ func byHTTP(t *testing.T, i pipeline.Inference, sample []float32, want []float64
 	if !close32(values.Values, want) || header.Get("Ce-Type") != "io.kafkaml.prediction.made.v1" {
 		t.Errorf("the event is answered %v %v, want %v", header, values, want)
 	}
+}
+
+// byGRPC asks an inference over gRPC at the address of all functions, packed.
+func byGRPC(t *testing.T, i pipeline.Inference, sample []float32) (values []float64) {
+	t.Helper()
+	transport := &http.Transport{Protocols: &http.Protocols{}}
+	transport.Protocols.SetUnencryptedHTTP2(true)
+	defer transport.CloseIdleConnections()
+	u, err := url.Parse(i.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := "http://" + u.Host + functions.GRPCPath
+	client := &http.Client{Transport: transport}
+	live := connect.NewClient[openinference.ServerLiveRequest, openinference.ServerLiveResponse](client, at+"ServerLive", connect.WithGRPC())
+	if said, err := live.CallUnary(t.Context(), connect.NewRequest(&openinference.ServerLiveRequest{})); err != nil || !said.Msg.GetLive() {
+		t.Errorf("the server is not live: %v", err)
+	}
+	infer := connect.NewClient[openinference.ModelInferRequest, openinference.ModelInferResponse](client, at+"ModelInfer", connect.WithGRPC(), connect.WithSendGzip())
+	answer, err := infer.CallUnary(t.Context(), connect.NewRequest(&openinference.ModelInferRequest{
+		ModelName: i.Name, Inputs: []*openinference.ModelInferRequest_InferInputTensor{{
+			Name: inputName(t, i), Datatype: "FP32", Shape: []int64{1, 3}, Contents: &openinference.InferTensorContents{Fp32Contents: sample},
+		}},
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range answer.Msg.GetOutputs() {
+		for _, v := range o.GetContents().GetFp32Contents() {
+			values = append(values, float64(v))
+		}
+	}
+	return values
 }
 
 // inputName asks the inference what its input is called.

@@ -113,10 +113,15 @@ func (m *Machine) listenAndServe(instance *functions.Instance, page http.Handler
 	for _, path := range append(slices.Clone(pipeline.Steps), pipeline.StepPredict) {
 		mux.HandleFunc("/"+path+"/", instance.Handle)
 	}
+	mux.HandleFunc(functions.GRPCPath, instance.Handle)
 	for _, document := range functions.Documents {
 		mux.HandleFunc("/"+document, instance.Handle)
 	}
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	protocols := &http.Protocols{}
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true) // gRPC
+	server := &http.Server{Handler: mux, Protocols: protocols, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	var serving sync.WaitGroup
 	on := func(serve func() error) {
 		serving.Go(func() {

@@ -14,7 +14,17 @@ import (
 // inference keeps one URL whichever processes serve it. While no replica is ready
 // it answers 503.
 func (l *Platform) Proxy() http.Handler {
+	protocols := &http.Protocols{}
+	protocols.SetUnencryptedHTTP2(true)
+	plain, grpc := http.DefaultTransport.(*http.Transport).Clone(), http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // net/http says so
+	grpc.Protocols = protocols
 	proxy := &httputil.ReverseProxy{
+		Transport: transport(func(r *http.Request) (*http.Response, error) {
+			if strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
+				return grpc.RoundTrip(r)
+			}
+			return plain.RoundTrip(r)
+		}),
 		Rewrite: func(r *httputil.ProxyRequest) {
 			_, rest, _ := strings.Cut(strings.TrimPrefix(r.In.URL.Path, "/"), "/")
 			target, _ := r.In.Context().Value(replicaKey{}).(string)
@@ -43,6 +53,12 @@ func (l *Platform) Proxy() http.Handler {
 		proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), replicaKey{}, to)))
 	})
 }
+
+// transport is an http.RoundTripper.
+type transport func(*http.Request) (*http.Response, error)
+
+// RoundTrip implements http.RoundTripper.
+func (t transport) RoundTrip(r *http.Request) (*http.Response, error) { return t(r) }
 
 // replicaKey is the key of the replica's URL in the context of a request to it.
 type replicaKey struct{}

@@ -1,0 +1,87 @@
+package functions
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/binary"
+	"io"
+	"net/http"
+	"strings"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/eventing/guard"
+	"github.com/kafkaml/kafkaml/shared/identity"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// GRPCPath is where the replicas of inferences on this machine take gRPC of the Open
+// Inference Protocol. Its calls have no path of an inference: the message names the
+// model.
+const GRPCPath = "/inference.GRPCInferenceService/"
+
+// nameWithin is how many bytes of a message are looked at for the name of its model,
+// which every library writes first.
+const nameWithin = 512
+
+// grpc passes a call on to the inference that its message names. What is asked of
+// the server alone, any inference answers.
+func (h *Host) grpc(w http.ResponseWriter, r *http.Request) {
+	role := identity.Viewer
+	if strings.HasSuffix(r.URL.Path, "/ModelInfer") {
+		role = identity.Editor
+	}
+	guard.Need(role, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var name string
+		if strings.HasPrefix(r.URL.Path, GRPCPath+"Model") {
+			name, r.Body = modelOf(r)
+		} else if all, err := h.parts.local.Names(r.Context()); err == nil {
+			for _, names := range all {
+				name = names[0]
+			}
+		}
+		if name == "" || strings.Contains(name, "/") {
+			door.Problem(w, &pipeline.Error{
+				Op: "predict", Kind: pipeline.Unavailable, Field: "model_name", Reason: "the call names no inference of this machine",
+				Hint: "kafkaml inferences list has the names",
+			})
+			return
+		}
+		r.URL.Path = PredictPath + "/" + name + r.URL.Path
+		h.proxy(w, r)
+	})).ServeHTTP(w, r)
+}
+
+// modelOf is the first string of a call's message, and the body as it was.
+func modelOf(r *http.Request) (string, io.ReadCloser) {
+	var seen bytes.Buffer
+	body := struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(&seen, r.Body), r.Body}
+	from := io.TeeReader(r.Body, &seen)
+	var head [5]byte // whether the message is compressed, and its length
+	if _, err := io.ReadFull(from, head[:]); err != nil {
+		return "", body
+	}
+	message := io.LimitReader(from, int64(binary.BigEndian.Uint32(head[1:])))
+	if head[0] == 1 {
+		unpacked, err := gzip.NewReader(message)
+		if err != nil {
+			return "", body
+		}
+		message = unpacked
+	}
+	start := make([]byte, nameWithin)
+	n, _ := io.ReadFull(message, start) // shorter messages are the rule
+	number, kind, tag := protowire.ConsumeTag(start[:n])
+	if tag < 0 || number != 1 || kind != protowire.BytesType {
+		return "", body
+	}
+	name, length := protowire.ConsumeString(start[tag:n])
+	if length < 0 {
+		return "", body
+	}
+	return name, body
+}
