@@ -10,9 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/codec"
@@ -362,26 +360,6 @@ func locate(example string, uploads []*multipart.FileHeader) (paths []string, cl
 	return paths, clean, nil
 }
 
-// uploadName is the name under which an upload is stored: the last element of its
-// own, which may be anything, as far as it can name a file. It tells the format.
-func uploadName(given string) string {
-	const most = 200 // bytes; file systems take 255
-	name := filepath.Base(filepath.Clean("/" + strings.ReplaceAll(given, `\`, "/")))
-	name = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == utf8.RuneError {
-			return '_'
-		}
-		return r
-	}, name)
-	if len(name) > most {
-		name = strings.ToValidUTF8(name[len(name)-most:], "") // with its ending
-	}
-	if name == "/" || name == "." || name == ".." || name == "" {
-		return "upload"
-	}
-	return name
-}
-
 // saveUpload writes an upload into dir, which it makes.
 func saveUpload(dir string, u *multipart.FileHeader) (path string, err error) {
 	from, err := u.Open()
@@ -392,7 +370,7 @@ func saveUpload(dir string, u *multipart.FileHeader) (path string, err error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return "", err
 	}
-	path = filepath.Join(dir, uploadName(u.Filename))
+	path = filepath.Join(dir, files.UploadName(u.Filename))
 	to, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // #nosec G304 -- a base name in our folder
 	if err != nil {
 		return "", err

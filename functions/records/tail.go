@@ -3,19 +3,13 @@ package records
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"maps"
 	"net/http"
-	"slices"
-	"strconv"
-	"strings"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/identity"
-	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
@@ -44,7 +38,7 @@ func (s *Service) predictions(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	t := &tail{at: from, records: make(chan outcome, tailBuffer)}
-	err = s.tails.Serve(w, r, positionText(from), func(ctx context.Context, to *door.EventStream) error {
+	err = s.tails.Serve(w, r, stream.PositionText(from), func(ctx context.Context, to *door.EventStream) error {
 		return t.run(ctx, to, s.Cluster, i.OutputTopic)
 	})
 	if err != nil {
@@ -70,42 +64,13 @@ func (s *Service) tailFrom(r *http.Request, topic string) (map[int]int64, error)
 	for p := range next {
 		from[p] = max(first[p], next[p]-last)
 	}
-	resumed, err := positions(after)
+	resumed, err := stream.Positions(after)
 	for p, offset := range resumed {
 		if _, ok := from[p]; ok && offset <= next[p] {
 			from[p] = max(first[p], offset)
 		}
 	}
 	return from, err
-}
-
-// positions reads "partition:offset,..."; "" has none.
-func positions(text string) (map[int]int64, error) {
-	at := map[int]int64{}
-	if text == "" {
-		return at, nil
-	}
-	for entry := range strings.SplitSeq(text, ",") {
-		p, offset, _ := strings.Cut(entry, ":")
-		partition, err := strconv.Atoi(p)
-		next, err2 := strconv.ParseInt(offset, 10, 64)
-		if err != nil || err2 != nil || partition < 0 || next < 0 {
-			return nil, pipeline.Invalidf("after", "%q is not a position", text).WithHint("give the id of a message of this stream")
-		}
-		at[partition] = next
-	}
-	return at, nil
-}
-
-func positionText(at map[int]int64) string {
-	var b strings.Builder
-	for k, p := range slices.Sorted(maps.Keys(at)) {
-		if k > 0 {
-			b.WriteByte(',')
-		}
-		fmt.Fprintf(&b, "%d:%d", p, at[p])
-	}
-	return b.String()
 }
 
 // tail is one open stream.
@@ -155,5 +120,5 @@ func (t *tail) send(to *door.EventStream, o outcome) error {
 	if err != nil {
 		return err
 	}
-	return to.Send(positionText(t.at), "prediction", body)
+	return to.Send(stream.PositionText(t.at), "prediction", body)
 }

@@ -1,4 +1,4 @@
-package records
+package files
 
 import (
 	"os"
@@ -16,7 +16,7 @@ func FuzzUploadName(f *testing.F) {
 		f.Add(name)
 	}
 	f.Fuzz(func(t *testing.T, given string) {
-		name, dir := uploadName(given), t.TempDir()
+		name, dir := UploadName(given), t.TempDir()
 		path := filepath.Join(dir, name)
 		if filepath.Dir(path) != dir || len(name) > 200 {
 			t.Fatalf("%q is stored at %q", given, path)
