@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/kafkaml/kafkaml/shared/framework/keras/savedmodel"
+	"golang.org/x/sys/unix"
 )
 
 // maxJSON bounds the text files of a .keras file's template.
@@ -50,7 +51,7 @@ func checkTemplate(dir string, weights map[string]savedmodel.TensorInfo) error {
 			return err
 		}
 	}
-	size, err := checkHDF5(filepath.Join(dir, "model.weights.h5"))
+	datasets, err := checkWeights(filepath.Join(dir, "model.weights.h5"))
 	if err != nil {
 		return err
 	}
@@ -60,33 +61,34 @@ func checkTemplate(dir string, weights map[string]savedmodel.TensorInfo) error {
 	if err := d.Decode(&variables); err != nil {
 		return fmt.Errorf("variables.json: %w", err)
 	}
-	return checkVariables(variables, weights, size)
+	return checkVariables(variables, weights, datasets)
 }
 
-func checkHDF5(path string) (size int64, err error) {
+// checkWeights is checkHDF5 of a file, which is not read into memory.
+func checkWeights(path string) (datasets map[int64]int64, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer f.Close()
-	head := make([]byte, len(hdf5))
-	if _, err := f.ReadAt(head, 0); err != nil || string(head) != hdf5 {
-		return 0, fmt.Errorf("model.weights.h5 is no HDF5 file")
-	}
 	info, err := f.Stat()
-	if err != nil {
-		return 0, err
+	if err != nil || info.Size() == 0 {
+		return nil, errors.Join(errors.New("model.weights.h5 is no HDF5 file"), err)
 	}
-	return info.Size(), nil
+	file, err := unix.Mmap(int(f.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_PRIVATE) // #nosec G115 -- a descriptor
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, unix.Munmap(file)) }()
+	return checkHDF5(file)
 }
 
-// checkVariables holds that each variable is that of the signature and lies in
-// the file, apart from the others and from the file's head.
-func checkVariables(variables []Variable, weights map[string]savedmodel.TensorInfo, size int64) error {
+// checkVariables holds that each variable is that of the signature and fills a
+// dataset of the file, no two the same.
+func checkVariables(variables []Variable, weights map[string]savedmodel.TensorInfo, datasets map[int64]int64) error {
 	if len(variables) != len(weights) {
 		return fmt.Errorf("variables.json lists %d variables, the graph has %d", len(variables), len(weights))
 	}
-	var held []Variable
 	for i, name := range weightNames(len(variables)) {
 		v, t := variables[i], weights[name]
 		if v.DType != t.Type.String() || !slices.EqualFunc(v.Shape, t.Shape.Dims, func(a int, b int64) bool { return int64(a) == b }) {
@@ -95,20 +97,15 @@ func checkVariables(variables []Variable, weights map[string]savedmodel.TensorIn
 		if !validText(v.Path, 1000) || v.Offset < -1 || v.Bytes != t.Shape.Elements()*t.Type.Bytes() {
 			return fmt.Errorf("variable %s: path, offset or size is wrong", name)
 		}
-		if v.Offset >= 0 && v.Bytes > 0 {
-			held = append(held, v)
-			for _, at := range v.Copies {
-				held = append(held, Variable{Path: v.Path, Offset: at, Bytes: v.Bytes})
+		if v.Offset < 0 || v.Bytes == 0 {
+			continue
+		}
+		for _, at := range append([]int64{v.Offset}, v.Copies...) {
+			if datasets[at] != v.Bytes {
+				return fmt.Errorf("variable %s is no dataset of model.weights.h5, or that of another", plain(v.Path, 200))
 			}
+			delete(datasets, at)
 		}
-	}
-	slices.SortFunc(held, func(a, b Variable) int { return int(min(max(a.Offset-b.Offset, -1), 1)) })
-	end := int64(len(hdf5))
-	for _, v := range held {
-		if v.Offset < end || v.Bytes > size-v.Offset {
-			return fmt.Errorf("variable %s lies outside of model.weights.h5 or in another", plain(v.Path, 200))
-		}
-		end = v.Offset + v.Bytes
 	}
 	return nil
 }
