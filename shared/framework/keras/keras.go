@@ -24,6 +24,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/toolchain"
+	"golang.org/x/sync/semaphore"
 )
 
 // Bounds of one request.
@@ -41,7 +42,8 @@ type Options struct {
 	ONNXPackages string        // the folder that holds onnx and tf2onnx; without it no model gets an ONNX form
 	Scratch      string        // where requests get their folders; a temporary folder when empty or when the worker cannot reach it
 	Concurrency  int           // requests served at once, 2 when 0; together they may use a third of the memory
-	Spare        int           // requests beside these, each with as much memory
+	Spare        int           // requests beside these, each with as much memory; all wait where there is not as much
+	Memory       int64         // bytes that there are, what this process may use when 0
 	Rest         time.Duration // that a source may compute nothing; restTime when 0
 	Log          *slog.Logger  // slog.Default when nil
 }
@@ -52,7 +54,8 @@ type Worker struct {
 	options Options
 	place   *place
 	slots   chan struct{}
-	limits  limits // of a child
+	limits  limits              // of a child
+	memory  *semaphore.Weighted // bytes for all children
 	ids     atomic.Int64
 	stop    context.CancelFunc
 	ended   chan struct{} // closed when the supervisor has ended
@@ -76,14 +79,19 @@ func Start(ctx context.Context, o Options) (*Worker, error) {
 	if o.Rest == 0 {
 		o.Rest = restTime
 	}
+	if o.Memory == 0 {
+		o.Memory = memory()
+	}
 	place, err := newPlace(o)
 	if err != nil {
 		return nil, fmt.Errorf("keras: %w", err)
 	}
 	running, stop := context.WithCancel(context.Background())
+	limits := limitsFor(o.Memory, o.Concurrency)
 	w := &Worker{
-		options: o, place: place, slots: make(chan struct{}, o.Concurrency+o.Spare), limits: limitsFor(memory(), o.Concurrency),
-		stop: stop, ended: make(chan struct{}), changed: make(chan struct{}),
+		options: o, place: place, slots: make(chan struct{}, o.Concurrency+o.Spare), limits: limits,
+		memory: semaphore.NewWeighted(together(o.Memory, limits.Data)),
+		stop:   stop, ended: make(chan struct{}), changed: make(chan struct{}),
 	}
 	go w.supervise(running)
 	if err := w.firstReady(ctx); err != nil {
@@ -169,6 +177,10 @@ func (w *Worker) fork(ctx context.Context, lay func(scratch string) (any, error)
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	if err := w.memory.Acquire(ctx, w.limits.Data); err != nil {
+		return err
+	}
+	defer w.memory.Release(w.limits.Data)
 	z, err := w.ready(ctx)
 	if err != nil {
 		return unavailable(err)

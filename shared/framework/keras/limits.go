@@ -33,6 +33,11 @@ func limitsFor(memory int64, children int) limits {
 	return limits{AddressSpace: data + libraries, Data: data, CPU: 60, File: data / perFile, OpenFiles: 256}
 }
 
+// together is how much of so much memory the children at once may be given, of which
+// each gets data: three quarters, since the worker's own process and what it belongs to
+// need the rest, but one child always.
+func together(memory, data int64) int64 { return max(memory/4*3, data) }
+
 // memory is what this process may use: that of the machine, or less where its
 // control group says so.
 func memory() int64 {

@@ -21,6 +21,12 @@ func TestLimitsFollowFromMemory(t *testing.T) {
 			t.Errorf("%d GiB for %d: %+v", c.memory/gib, c.children, l)
 		}
 	}
+	for memory, children := range map[int64]int64{1 * gib: 1, 4 * gib: 1, 6 * gib: 2, 8 * gib: 3, 24 * gib: 4} { // at once
+		data := limitsFor(memory, 2).Data
+		if got := together(memory, data) / data; got != children {
+			t.Errorf("%d GiB hold %d children, want %d", memory/gib, got, children)
+		}
+	}
 	if memory() < gib/2 {
 		t.Errorf("this process has %d bytes of memory", memory())
 	}
