@@ -25,6 +25,17 @@ var guarded = map[string]func(h *handles, scope string, n *savedmodel.Node) erro
 	},
 	"ScatterNd": noTexts, "ScatterNdNonAliasingAdd": noTexts, "TensorScatterAdd": noTexts, "TensorScatterSub": noTexts,
 	"TensorScatterMax": noTexts, "TensorScatterMin": noTexts, "TensorScatterUpdate": noTexts,
+	// A transform of no values.
+	"RFFT": func(h *handles, scope string, n *savedmodel.Node) error {
+		if len(n.Inputs) < 2 || !h.positive(scope, n.Inputs[1], 0) {
+			return refusedOperand(n, "transforms a length that is not known", "give keras.ops.rfft an fft_length, or its input a shape")
+		}
+		return nil
+	},
+	"AvgPool": windows(4, "ksize", "strides"), "AvgPoolGrad": windows(4, "ksize", "strides"),
+	"Conv2D": windows(4, "strides", "dilations"), "Conv2DBackpropFilter": windows(4, "strides", "dilations"), "Conv2DBackpropInput": windows(4, "strides", "dilations"),
+	"DepthwiseConv2dNative": windows(4, "strides", "dilations"), "DepthwiseConv2dNativeBackpropFilter": windows(4, "strides", "dilations"),
+	"DepthwiseConv2dNativeBackpropInput": windows(4, "strides", "dilations"), "Conv3DBackpropFilterV2": windows(5, "strides", "dilations"),
 	"ResourceGather": func(h *handles, scope string, n *savedmodel.Node) error {
 		return h.sameTypes(scope, n, n.Attrs["dtype"].Types)
 	},
@@ -39,6 +50,23 @@ func noTexts(_ *handles, _ string, n *savedmodel.Node) error {
 		return refusedOperand(n, "scatters texts", "scatter numbers, and look the texts up")
 	}
 	return nil
+}
+
+// windows holds that attributes of a convolution or a pooling say a number for each of
+// so many axes, and the paddings, where there are any, two.
+func windows(axes int, names ...string) func(*handles, string, *savedmodel.Node) error {
+	return func(_ *handles, _ string, n *savedmodel.Node) error {
+		for _, name := range names {
+			a, said := n.Attrs[name]
+			if said && len(a.Ints) != axes || !said && name != "dilations" {
+				return refusedOperand(n, fmt.Sprintf("has %d %s for %d axes", len(a.Ints), name, axes), "build the graph with Keras")
+			}
+		}
+		if pads := n.Attrs["explicit_paddings"].Ints; len(pads) != 0 && len(pads) != 2*axes {
+			return refusedOperand(n, fmt.Sprintf("has %d paddings for %d axes", len(pads), axes), "build the graph with Keras")
+		}
+		return nil
+	}
 }
 
 func refusedOperand(n *savedmodel.Node, what, hint string) error {
@@ -156,6 +184,26 @@ func (h *handles) find(scope, tensor string, depth int) referred {
 		}
 	}
 	return referred{unclear: true}
+}
+
+// positive reports whether a tensor is a constant of numbers above zero, wherever it
+// comes from.
+func (h *handles) positive(scope, tensor string, depth int) bool {
+	if depth > deepestHandle {
+		return false
+	}
+	s := h.scopes[scope]
+	if n := s.nodes[nodeOf(tensor)]; n != nil {
+		if n.Op == "Identity" && len(n.Inputs) > 0 {
+			return h.positive(scope, n.Inputs[0], depth+1)
+		}
+		values := n.Attrs["value"].Tensors
+		return n.Op == "Const" && len(values) == 1 && len(values[0].Ints) > 0 && slices.Min(values[0].Ints) > 0
+	}
+	i := slices.IndexFunc(s.args, func(a savedmodel.Arg) bool { return a.Name == tensor })
+	return i >= 0 && len(h.calls[scope]) > 0 && !slices.ContainsFunc(h.calls[scope], func(c call) bool {
+		return i >= len(c.inputs) || h.changes(c.node, i) || !h.positive(c.scope, c.inputs[i], depth+1)
+	})
 }
 
 // changes reports whether a node is a loop that may go on with another handle than

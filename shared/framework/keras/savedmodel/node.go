@@ -1,6 +1,7 @@
 package savedmodel
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 
@@ -127,10 +128,12 @@ func (a *Attr) member(r *reader, f field, function protowire.Number) error {
 		return a.call(r, f.bytes)
 	case 2:
 		a.Strings = append(a.Strings, string(f.bytes))
+	case 3:
+		return r.varints(f, func(v uint64) { a.Ints = append(a.Ints, int64(v)) }) // #nosec G115 -- two's complement
 	case 5:
 		a.True = a.True || f.value != 0 || len(f.bytes) > 0
 	case 6:
-		return a.types(r, f)
+		return r.varints(f, func(v uint64) { a.Types = append(a.Types, DType(v)) })
 	case 7:
 		s, err := r.parseShape(f.bytes)
 		a.Shapes = append(a.Shapes, s)
@@ -143,10 +146,10 @@ func (a *Attr) member(r *reader, f field, function protowire.Number) error {
 	return nil
 }
 
-// types takes one type or a packed list of them.
-func (a *Attr) types(r *reader, f field) error {
+// varints takes one number or a packed list of them.
+func (r *reader) varints(f field, take func(uint64)) error {
 	if f.bytes == nil {
-		a.Types = append(a.Types, DType(f.value))
+		take(f.value)
 		return nil
 	}
 	for b := f.bytes; len(b) > 0; {
@@ -157,7 +160,7 @@ func (a *Attr) types(r *reader, f field) error {
 		if err := r.spend(1); err != nil {
 			return err
 		}
-		a.Types = append(a.Types, DType(v))
+		take(v)
 		b = b[n:]
 	}
 	return nil
@@ -186,6 +189,9 @@ func (a *Attr) call(r *reader, b []byte) error {
 	})
 }
 
+// fewInts is of how many bytes the numbers of a constant are kept.
+const fewInts = 64
+
 func (r *reader) parseConstant(b []byte) (c Constant, err error) {
 	if err := r.spend(ofTensor); err != nil {
 		return c, err
@@ -196,6 +202,16 @@ func (r *reader) parseConstant(b []byte) (c Constant, err error) {
 			c.Type = DType(f.value)
 		case 2:
 			c.Shape, err = r.parseShape(f.bytes)
+		case 4:
+			for b := f.bytes[:min(len(f.bytes), fewInts)]; len(b) >= 4; b = b[4:] {
+				c.Ints = append(c.Ints, int64(int32(binary.LittleEndian.Uint32(b)))) // #nosec G115 -- two's complement
+			}
+		case 7:
+			err = r.varints(f, func(v uint64) {
+				if len(c.Ints) < fewInts {
+					c.Ints = append(c.Ints, int64(int32(v))) // #nosec G115 -- two's complement
+				}
+			})
 		case 8:
 			c.Strings = append(c.Strings, string(f.bytes))
 		}

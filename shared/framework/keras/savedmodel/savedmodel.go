@@ -52,6 +52,7 @@ type Node struct {
 type Attr struct {
 	Calls   []string // functions that it names
 	Strings []string
+	Ints    []int64
 	Types   []DType
 	Shapes  []Shape
 	Tensors []Constant
@@ -64,6 +65,7 @@ type Constant struct {
 	Type    DType
 	Shape   Shape
 	Strings []string // of a string tensor
+	Ints    []int64  // of one of int32; of more than some few, the first
 }
 
 // Shape holds the sizes of the axes, -1 for an open one.

@@ -37,8 +37,8 @@ const maxMembers = 6_000_000
 const (
 	ofShape    = 2
 	ofArg      = 2
-	ofTensor   = 4 // of a constant or a signature
-	ofAttr     = 10
+	ofTensor   = 6 // of a constant or a signature
+	ofAttr     = 12
 	ofNode     = 8
 	ofFunction = 20
 )

@@ -1,7 +1,8 @@
 """Runs allowed operations on hostile operands, each draw in a process that may die, for killers_test.go.
 
 Run as: python -I -S fuzz_ops.py SITE DRAWS SEED OP [OP ...]
-Prints a line of JSON for each operation that ended its process: {"op", "signal", "draw"}.
+Prints a line of JSON for each operation when it has been tried: {"op", "deaths": [{"signal", "draw"}], "slow"}, the
+last the draws that were given up.
 """
 import json
 import os
@@ -19,6 +20,8 @@ import tensorflow as tf
 from tensorflow.python.framework import op_def_registry
 
 DEATHS = 3  # of one operation, then it is known
+SLOW = 3  # draws that do not end, then the rest is left out
+PATIENCE = 5  # seconds for a draw
 TYPES = [tf.float32, tf.int32, tf.int64, tf.float64, tf.bool, tf.string, tf.uint8, tf.half, tf.bfloat16, tf.complex64, tf.int8, tf.qint8]
 SHAPES = [(), (0,), (1,), (2,), (3,), (1, 1), (2, 3), (0, 2), (2, 2, 2), (1, 2, 3, 1), (1, 0, 1, 1), (1, 1, 1, 1, 1), (4, 1)]
 INTS = [-2**31, -(2**20), -2, -1, 0, 1, 2, 3, 7, 64, 1000, 2**20, 2**31 - 1]
@@ -155,14 +158,14 @@ def draw(r, d):
 
 def child(name, seed, first, draws, out):
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
+    resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     d = op_def_registry.get(name)
     for at in range(first, draws):
         os.pwrite(out, at.to_bytes(4, "little"), 0)
-        signal.alarm(20)
+        signal.alarm(PATIENCE)
         try:
             draw(random.Random(f"{seed} {name} {at}"), d)
         except Exception:
@@ -175,8 +178,8 @@ def main():
     for name in sys.argv[4:]:
         if op_def_registry.get(name) is None or not hasattr(tf.raw_ops, name):
             continue
-        first, deaths = 0, 0
-        while first < draws and deaths < DEATHS:
+        first, deaths, slow = 0, [], 0
+        while first < draws and len(deaths) < DEATHS and slow < SLOW:
             out = os.memfd_create("draw")
             pid = os.fork()
             if pid == 0:
@@ -188,9 +191,10 @@ def main():
                 break
             first = at + 1
             if os.WTERMSIG(status) in (signal.SIGALRM, signal.SIGKILL):
-                continue
-            deaths += 1
-            print(json.dumps({"op": name, "signal": signal.Signals(os.WTERMSIG(status)).name, "draw": at}), flush=True)
+                slow += 1
+            else:
+                deaths.append({"signal": signal.Signals(os.WTERMSIG(status)).name, "draw": at})
+        print(json.dumps({"op": name, "deaths": deaths, "slow": slow}), flush=True)
 
 
 main()
