@@ -38,6 +38,7 @@ var mayImport = map[string][]string{
 	"shared/registry":                   {"shared/pipeline"},
 	"shared/registry/registrytest":      {"shared/toolchain", "shared/pipeline", "shared/registry"},
 	"shared/artifact":                   {"shared/pipeline"},
+	"shared/backup":                     {"shared/pipeline", "shared/registry", "shared/artifact"},
 	"shared/artifact/artifacttest":      {"shared/toolchain"},
 	"shared/framework":                  {"shared/pipeline", "shared/codec"},
 	"shared/framework/adapt":            {},

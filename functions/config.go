@@ -189,8 +189,7 @@ func (c Config) complete() (Config, error) {
 	if c.Data, err = filepath.Abs(c.Data); err != nil {
 		return c, &pipeline.Error{Op: "find the data folder", Kind: pipeline.Unavailable, Field: "KAFKAML_DATA", Err: err}
 	}
-	set(&c.Database, "sqlite:"+filepath.Join(c.Data, "registry.db"))
-	set(&c.Artifacts, (&url.URL{Scheme: "file", Path: filepath.Join(c.Data, "artifacts")}).String())
+	c.Database, c.Artifacts = Stores(c.Data, c.Database, c.Artifacts)
 	set(&c.ControlTopic, control.Topic)
 	if err := pipeline.ValidateTopic("CONTROL_TOPIC", c.ControlTopic); err != nil {
 		return c, err
@@ -210,6 +209,18 @@ func (c Config) complete() (Config, error) {
 		c.Programs, err = c.programs()
 	}
 	return c, err
+}
+
+// Stores are the URLs of the registry and of the artifacts: those that were given, or
+// a file and a folder in the folder data.
+func Stores(data, database, artifacts string) (string, string) {
+	if database == "" {
+		database = "sqlite:" + filepath.Join(data, "registry.db")
+	}
+	if artifacts == "" {
+		artifacts = (&url.URL{Scheme: "file", Path: filepath.Join(data, "artifacts")}).String()
+	}
+	return database, artifacts
 }
 
 // programVariable names the variable that moves a framework's program.

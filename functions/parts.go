@@ -11,6 +11,7 @@ import (
 	"github.com/kafkaml/kafkaml/eventing"
 	deployinference "github.com/kafkaml/kafkaml/functions/deploy-inference"
 	"github.com/kafkaml/kafkaml/shared/artifact"
+	"github.com/kafkaml/kafkaml/shared/backup"
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -78,7 +79,7 @@ func (h *Host) openArtifacts(ctx context.Context) (err error) {
 		return err
 	}
 	h.parts.onClose(h.parts.artifacts.Close)
-	return nil
+	return backup.Unfinished(ctx, h.parts.artifacts)
 }
 
 func (h *Host) openBuilders(ctx context.Context) (err error) {

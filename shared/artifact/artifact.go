@@ -96,7 +96,7 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader) error {
 
 // write stores what fill writes.
 func (s *Store) write(ctx context.Context, key string, fill func(io.Writer) error) error {
-	if err := checkKey(key); err != nil {
+	if err := CheckKey(key); err != nil {
 		return err
 	}
 	if err := context.Cause(ctx); err != nil {
@@ -111,7 +111,7 @@ func (s *Store) write(ctx context.Context, key string, fill func(io.Writer) erro
 // Get opens the blob under key and gives its size in bytes. The caller closes
 // it. A key that holds nothing is a NotFound *pipeline.Error.
 func (s *Store) Get(ctx context.Context, key string) (content io.ReadCloser, size int64, err error) {
-	if err := checkKey(key); err != nil {
+	if err := CheckKey(key); err != nil {
 		return nil, 0, err
 	}
 	if content, size, err = s.get(ctx, key); err != nil {
@@ -122,7 +122,7 @@ func (s *Store) Get(ctx context.Context, key string) (content io.ReadCloser, siz
 
 // Exists reports whether there is a blob under key.
 func (s *Store) Exists(ctx context.Context, key string) (bool, error) {
-	if err := checkKey(key); err != nil {
+	if err := CheckKey(key); err != nil {
 		return false, err
 	}
 	found, err := s.has(ctx, key)
@@ -135,7 +135,7 @@ func (s *Store) Exists(ctx context.Context, key string) (bool, error) {
 // Delete deletes the blob under prefix and all whose keys begin with prefix
 // and a slash: "results/1" leaves "results/10" alone. Nothing there is no error.
 func (s *Store) Delete(ctx context.Context, prefix string) error {
-	if err := checkKey(prefix); err != nil {
+	if err := CheckKey(prefix); err != nil {
 		return err
 	}
 	if err := s.remove(ctx, prefix); err != nil {
@@ -154,7 +154,7 @@ type Entry struct {
 // List gives the entries right below prefix, by key; none is no error. It
 // reads the keys of all blobs below.
 func (s *Store) List(ctx context.Context, prefix string) ([]Entry, error) {
-	if err := checkKey(prefix); err != nil {
+	if err := CheckKey(prefix); err != nil {
 		return nil, err
 	}
 	newest := map[string]time.Time{}
@@ -174,10 +174,28 @@ func (s *Store) List(ctx context.Context, prefix string) ([]Entry, error) {
 	return entries, nil
 }
 
+// Blobs gives the keys of the blobs below prefix.
+func (s *Store) Blobs(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		if err := CheckKey(prefix); err != nil {
+			yield("", err)
+			return
+		}
+		for blob, err := range s.below(ctx, prefix) {
+			if err != nil {
+				err = s.explain("list", prefix, err)
+			}
+			if !yield(blob.Key, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
 var keyName = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]*$`)
 
-// checkKey refuses keys that could leave the store or be read in two ways.
-func checkKey(key string) error {
+// CheckKey refuses keys that could leave the store or be read in two ways.
+func CheckKey(key string) error {
 	bad := func(name string) bool { return !keyName.MatchString(name) || strings.HasSuffix(name, ".attrs") }
 	if len(key) > 500 || slices.ContainsFunc(strings.Split(key, "/"), bad) {
 		return pipeline.Invalidf("key", "%q is not the key of an artifact", key)

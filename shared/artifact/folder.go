@@ -98,7 +98,7 @@ func (f folder) below(ctx context.Context, prefix string) iter.Seq2[Entry, error
 			if err == nil {
 				err = context.Cause(ctx)
 			}
-			if err != nil || !d.Type().IsRegular() || key == prefix || checkKey(key) != nil {
+			if err != nil || !d.Type().IsRegular() || key == prefix || CheckKey(key) != nil {
 				return err
 			}
 			i, err := d.Info()

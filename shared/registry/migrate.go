@@ -6,6 +6,10 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"path"
+	"strconv"
+	"strings"
+	"sync"
 
 	"github.com/pressly/goose/v3"
 
@@ -15,9 +19,26 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// migrate brings the schema to the newest version this program knows. A newer
-// one is left alone: this program would not know what it must keep.
-func migrate(ctx context.Context, dialect goose.Dialect, db *sql.DB, options ...goose.ProviderOption) error {
+// What open makes of a schema, beside a version to bring it to.
+const (
+	newest = 0  // that this program knows
+	asItIs = -1 // nothing
+)
+
+// Schema is the newest version of the schema that this program knows.
+var Schema = sync.OnceValue(func() (version int64) {
+	files, _ := fs.Glob(migrations, "migrations/*.sql") // the pattern is good
+	for _, file := range files {
+		number, _, _ := strings.Cut(path.Base(file), "_")
+		n, _ := strconv.ParseInt(number, 10, 64) // goose refuses another name
+		version = max(version, n)
+	}
+	return version
+})
+
+// migrate brings the schema to a version. One that is newer than this program
+// knows is left alone: it would not know what it must keep.
+func migrate(ctx context.Context, dialect goose.Dialect, db *sql.DB, schema int64, options ...goose.ProviderOption) error {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return err
@@ -37,8 +58,24 @@ func migrate(ctx context.Context, dialect goose.Dialect, db *sql.DB, options ...
 			Hint:   "run that newer kafkaml, or name another database",
 		}
 	}
-	if _, err := p.Up(ctx); err != nil {
-		return fmt.Errorf("bring the schema up to date: %w", err)
+	if schema == asItIs {
+		if has == 0 {
+			return noRegistry("the database")
+		}
+		return nil
+	}
+	if schema == newest {
+		schema = knows
+	}
+	if _, err := p.UpTo(ctx, schema); err != nil {
+		return fmt.Errorf("bring the schema to version %d: %w", schema, err)
 	}
 	return nil
+}
+
+func noRegistry(where string) error {
+	return &pipeline.Error{
+		Op: "open registry", Kind: pipeline.NotFound, Field: "database",
+		Reason: where + " holds no registry", Hint: "name that of the installation with --data or DATABASE_URL",
+	}
 }

@@ -31,7 +31,7 @@ type postgresDB struct {
 // connections bounds a process's share of the server; only one of them writes.
 const connections = 8
 
-func openPostgres(ctx context.Context, url string) (*postgresDB, error) {
+func openPostgres(ctx context.Context, url string, schema int64) (*postgresDB, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil { // pgx leaves the password out of its message
 		return nil, pipeline.Invalidf("database", "the connection string cannot be read: %v", err).
@@ -43,15 +43,15 @@ func openPostgres(ctx context.Context, url string) (*postgresDB, error) {
 	db := &postgresDB{pool: stdlib.OpenDB(*config), host: net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port)))}
 	db.pool.SetMaxOpenConns(connections)
 	db.pool.SetConnMaxIdleTime(5 * time.Minute)
-	if err := db.prepare(ctx); err != nil {
+	if err := db.prepare(ctx, schema); err != nil {
 		return nil, errors.Join(db.explain(err), db.close())
 	}
 	return db, nil
 }
 
-// prepare brings the schema up to date; processes that start together take
+// prepare brings the schema to a version; processes that start together take
 // turns by a lock of the server.
-func (db *postgresDB) prepare(ctx context.Context) error {
+func (db *postgresDB) prepare(ctx context.Context, schema int64) error {
 	if err := db.pool.PingContext(ctx); err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (db *postgresDB) prepare(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("make the lock of the schema: %w", err)
 	}
-	return migrate(ctx, goose.DialectPostgres, db.pool, goose.WithSessionLocker(turns))
+	return migrate(ctx, goose.DialectPostgres, db.pool, schema, goose.WithSessionLocker(turns))
 }
 
 // writeLock is the key of the advisory lock that the only writer holds.
@@ -97,6 +97,11 @@ func (db *postgresDB) rebind(statement string) string {
 		b.WriteString(p)
 	}
 	return b.String()
+}
+
+func (db *postgresDB) bytes(ctx context.Context) (all int64, err error) {
+	err = db.pool.QueryRowContext(ctx, "SELECT pg_database_size(current_database())").Scan(&all)
+	return all, err
 }
 
 func (db *postgresDB) close() error { return db.pool.Close() }

@@ -57,6 +57,8 @@ type database interface {
 	// explain turns a database's error into one a person can act on, and
 	// leaves any other error alone.
 	explain(err error) error
+	// bytes is the room that the database takes on its disk.
+	bytes(ctx context.Context) (int64, error)
 	close() error
 }
 
@@ -67,15 +69,22 @@ type database interface {
 //
 // A database that is damaged, out of reach, or written by a newer version is
 // refused with a *pipeline.Error that says so.
-func Open(ctx context.Context, url string) (*Store, error) {
+func Open(ctx context.Context, url string) (*Store, error) { return open(ctx, url, newest) }
+
+// OpenAsIs is Open for who looks at a database that another program may be using:
+// one of an earlier version keeps its schema, and one that is not there is NotFound.
+func OpenAsIs(ctx context.Context, url string) (*Store, error) { return open(ctx, url, asItIs) }
+
+// open opens a database whose schema is brought to a version, or to newest.
+func open(ctx context.Context, url string, schema int64) (*Store, error) {
 	scheme, rest, _ := strings.Cut(url, ":")
 	var db database
 	var err error
 	switch scheme {
 	case "sqlite":
-		db, err = openSQLite(ctx, rest)
+		db, err = openSQLite(ctx, rest, schema)
 	case "postgres", "postgresql":
-		db, err = openPostgres(ctx, url)
+		db, err = openPostgres(ctx, url, schema)
 	default:
 		err = pipeline.Invalidf("database", "%q is neither sqlite:<file> nor postgres://<host>/<database>", scheme+":...").
 			WithHint("set DATABASE_URL, for example to sqlite:/var/lib/kafkaml/registry.db")
@@ -168,6 +177,12 @@ func Read[T any](ctx context.Context, s *Store, fn func(tx *Tx) (T, error)) (T, 
 	defer func() { _ = t.Rollback() }()
 	found, err := fn(&Tx{ctx: ctx, sql: t, db: s.db})
 	return found, s.db.explain(err)
+}
+
+// Bytes is the room that the database takes on its disk.
+func (s *Store) Bytes(ctx context.Context) (int64, error) {
+	all, err := s.db.bytes(ctx)
+	return all, s.db.explain(err)
 }
 
 // Ping reports whether the database answers, for a readiness probe.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -31,16 +32,21 @@ const readers = 4
 // checkTime bounds the check for damage at the opening of a large file.
 const checkTime = 2 * time.Second
 
-func openSQLite(ctx context.Context, path string) (*sqliteDB, error) {
+func openSQLite(ctx context.Context, path string, schema int64) (*sqliteDB, error) {
 	path, err := filepath.Abs(filepath.Clean(path))
 	if err != nil {
 		return nil, err
+	}
+	if schema == asItIs {
+		if _, err := os.Stat(path); err != nil {
+			return nil, noRegistry(path)
+		}
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return nil, fmt.Errorf("make the folder of the database: %w", err)
 	}
 	db := &sqliteDB{path: path}
-	if err := db.prepare(ctx); err != nil {
+	if err := db.prepare(ctx, schema); err != nil {
 		return nil, db.explain(err)
 	}
 	// A commit is on the disk before it is answered: synchronous is full.
@@ -66,8 +72,8 @@ func sqliteDSN(path string, patience time.Duration, options ...string) string {
 	return (&url.URL{Scheme: "file", Path: path, RawQuery: query}).String()
 }
 
-// prepare looks for damage and brings the schema up to date.
-func (db *sqliteDB) prepare(ctx context.Context) (err error) {
+// prepare looks for damage and brings the schema to a version.
+func (db *sqliteDB) prepare(ctx context.Context, schema int64) (err error) {
 	unlock, err := lockFile(ctx, db.path+".lock")
 	if err != nil {
 		return err
@@ -82,7 +88,7 @@ func (db *sqliteDB) prepare(ctx context.Context) (err error) {
 	if err := db.check(ctx, setup); err != nil {
 		return err
 	}
-	return migrate(ctx, goose.DialectSQLite3, setup)
+	return migrate(ctx, goose.DialectSQLite3, setup, schema)
 }
 
 // check reads the file as far as checkTime allows; what it does not reach is
@@ -118,6 +124,20 @@ func (db *sqliteDB) view(ctx context.Context) (*sql.Tx, error) {
 }
 func (db *sqliteDB) rebind(statement string) string { return statement }
 func (db *sqliteDB) close() error                   { return errors.Join(db.read.Close(), db.write.Close()) }
+
+func (db *sqliteDB) bytes(context.Context) (all int64, err error) {
+	for _, file := range []string{db.path, db.path + "-wal"} {
+		i, err := os.Stat(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // no log at the moment
+		}
+		if err != nil {
+			return 0, err
+		}
+		all += i.Size()
+	}
+	return all, nil
+}
 
 func (db *sqliteDB) retry(err error) bool {
 	var e *sqlite.Error

@@ -16,6 +16,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/eventing/guard"
+	"github.com/kafkaml/kafkaml/functions"
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -157,9 +158,7 @@ func (m *Machine) lock(context.Context) error {
 // openRegistry brings the registry up to date, or refuses one that a newer
 // version wrote, before a broker or anything else changes the data folder.
 func (m *Machine) openRegistry(ctx context.Context) error {
-	if m.options.Database == "" {
-		m.options.Database = "sqlite:" + m.path("registry.db")
-	}
+	m.options.Database, m.options.Artifacts = functions.Stores(m.options.Data, m.options.Database, m.options.Artifacts)
 	store, err := registry.Open(ctx, m.options.Database)
 	if err != nil {
 		return err
