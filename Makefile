@@ -14,7 +14,7 @@ export KAFKAML_BIN := $(CURDIR)/bin
 export KAFKAML_TENSORFLOW := $(CURDIR)/bin/kafkaml-tensorflow
 export KAFKAML_ONNX := $(CURDIR)/bin/kafkaml-predict
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-LDFLAGS := -s -w -X main.version=$(VERSION)
+LDFLAGS := -s -w -X github.com/kafkaml/kafkaml/shared/version.linked=$(VERSION)
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

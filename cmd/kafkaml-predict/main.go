@@ -10,14 +10,12 @@ import (
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/framework/onnx"
 	"github.com/kafkaml/kafkaml/shared/toolchain"
+	"github.com/kafkaml/kafkaml/shared/version"
 )
-
-// version is set by the linker (-X main.version=...), where the build gives one.
-var version string
 
 func main() {
 	os.Exit(process.Program{
-		Name: "kafkaml-predict", Version: version, Library: "ONNX Runtime " + toolchain.ONNXRuntimeVersion,
+		Name: "kafkaml-predict", Version: version.String(), Library: "ONNX Runtime " + toolchain.ONNXRuntimeVersion,
 		Verbs: []process.Verb{process.Predict(framework.Frameworks{onnx.Framework{}})},
 	}.Run(os.Args[1:]))
 }

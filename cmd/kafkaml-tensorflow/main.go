@@ -16,17 +16,15 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
 	"github.com/kafkaml/kafkaml/shared/toolchain"
+	"github.com/kafkaml/kafkaml/shared/version"
 )
 
 // frameworks are what this program has.
 var frameworks = framework.Frameworks{tensorflow.Framework{}, onnx.Framework{}}
 
-// version is set by the linker (-X main.version=...), where the build gives one.
-var version string
-
 func program() process.Program {
 	return process.Program{
-		Name: "kafkaml-tensorflow", Version: version, Library: "TensorFlow " + toolchain.TensorFlowVersion,
+		Name: "kafkaml-tensorflow", Version: version.String(), Library: "TensorFlow " + toolchain.TensorFlowVersion,
 		Verbs: []process.Verb{{
 			Name: pipeline.StepTrain, Short: "run the training that " + platform.JobVariable + " describes, to its end",
 			Environment: "K_SINK, where progress is told", Variable: platform.JobVariable, Open: openTrain,

@@ -59,7 +59,7 @@ func newRoot(env *cli.Env) *cobra.Command {
 	env.GlobalFlags(root.PersistentFlags())
 	add(root, groupPipeline, resource.Commands(env)...)
 	add(root, groupStreams, streaming.Command(env))
-	add(root, groupMachine, machine.RunCommand(env), machine.DemoCommand(env), serve.Command(env), machine.BackupCommand(env, readVersions().Version), machine.RestoreCommand(env), doctor.Command(env), newVersion(env))
+	add(root, groupMachine, machine.RunCommand(env), machine.DemoCommand(env), serve.Command(env), machine.BackupCommand(env), machine.RestoreCommand(env), doctor.Command(env), newVersion(env))
 	add(root, groupAccount, account.Commands(env)...)
 	return cli.Group(root)
 }

@@ -4,17 +4,14 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
 	"github.com/kafkaml/kafkaml/shared/toolchain"
+	"github.com/kafkaml/kafkaml/shared/version"
 )
-
-// version is set by the linker (-X main.version=...), where the build gives one.
-var version string
 
 // versions is what this program was built from, and what it works with.
 type versions struct {
@@ -45,31 +42,9 @@ func newVersion(env *cli.Env) *cobra.Command {
 
 func readVersions() versions {
 	v := versions{
-		Version: "devel", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
+		Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
 		TensorFlow: toolchain.TensorFlowVersion, ONNX: toolchain.ONNXRuntimeVersion, Kafka: toolchain.KafkaVersion,
 	}
-	if version != "" {
-		v.Version = version
-		return v
-	}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return v
-	}
-	if info.Main.Version != "" && info.Main.Version != "(devel)" {
-		v.Version = info.Main.Version
-	}
-	dirty := ""
-	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision":
-			v.Revision = s.Value[:min(12, len(s.Value))]
-		case s.Key == "vcs.modified" && s.Value == "true":
-			dirty = "-modified"
-		}
-	}
-	if v.Revision != "" {
-		v.Revision += dirty
-	}
+	v.Version, v.Revision = version.Read()
 	return v
 }

@@ -12,7 +12,7 @@ import (
 func TestVersionIsThatOfTheBuild(t *testing.T) {
 	for _, program := range []string{"kafkaml", "kafkaml-tensorflow", "kafkaml-predict"} {
 		binary := filepath.Join(t.TempDir(), program)
-		build := exec.Command("go", "build", "-ldflags", "-s -w -X main.version=v1.2.3-test", "-o", binary, "../"+program)
+		build := exec.Command("go", "build", "-ldflags", "-s -w -X github.com/kafkaml/kafkaml/shared/version.linked=v1.2.3-test", "-o", binary, "../"+program)
 		if out, err := build.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}

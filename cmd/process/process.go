@@ -56,7 +56,7 @@ type Verb struct {
 // Program is one that links a framework's library.
 type Program struct {
 	Name    string
-	Version string // set by the linker, where the build gives one
+	Version string
 	Library string // that it links, with its version
 	Verbs   []Verb
 }
@@ -189,9 +189,5 @@ func whileReadable(ctx context.Context, r io.Reader) context.Context {
 }
 
 func (p Program) versions() string {
-	build := p.Version
-	if build == "" {
-		build = "development"
-	}
-	return p.Name + " " + build + ", " + p.Library
+	return p.Name + " " + p.Version + ", " + p.Library
 }

@@ -130,7 +130,7 @@ func (d *door) shared(metrics http.Handler) []Resource {
 	}
 	return []Resource{
 		d.audit(),
-		at("GET /events", d.streamEvents), at("GET /schemas", d.listTypes), at("GET /schemas/{type}", showSchema), at("GET /metrics", metrics.ServeHTTP),
+		at("GET /about", d.about), at("GET /events", d.streamEvents), at("GET /schemas", d.listTypes), at("GET /schemas/{type}", showSchema), at("GET /metrics", metrics.ServeHTTP),
 		at("GET /openapi.json", Document(api.OpenAPI, d.f.Part(""))), at("GET /asyncapi.json", Document(api.AsyncAPI, d.f.Part(""))),
 	}
 }

@@ -66,6 +66,16 @@ func (s *Service) measures() []door.Measure {
 			},
 		},
 		{
+			Name: "kafkaml_registry_bytes", Help: "What the registry takes on its disk.",
+			Read: s.sizes(func(of registry.Sizes) map[string]float64 { return map[string]float64{"": float64(of.Bytes)} }),
+		},
+		{
+			Name: "kafkaml_registry_rows", Help: "Rows of the registry that come without an end and are pruned: events, answers to commands, lines of the audit.", Label: "table",
+			Read: s.sizes(func(of registry.Sizes) map[string]float64 {
+				return map[string]float64{"events": float64(of.Events), "answers": float64(of.Answers), "audit": float64(of.Audit)}
+			}),
+		},
+		{
 			Name: "kafkaml_training_queue_seconds", Help: "How long the training waits that has been queued longest.",
 			Read: s.measure(pipeline.ResultScheduled, func(all []pipeline.Result) float64 {
 				longest := 0.0
@@ -88,6 +98,17 @@ func (s *Service) measures() []door.Measure {
 				return float64(done) / float64(total)
 			}),
 		},
+	}
+}
+
+// sizes are figures of what the registry has grown to.
+func (s *Service) sizes(of func(registry.Sizes) map[string]float64) func(context.Context) (map[string]float64, error) {
+	return func(ctx context.Context) (map[string]float64, error) {
+		found, err := s.Store.Sizes(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return of(found), nil
 	}
 }
 

@@ -82,6 +82,9 @@ func Open(ctx context.Context, address string) (*Store, error) {
 	return s, nil
 }
 
+// String is where the store is, without what its URL says of how to reach it.
+func (s *Store) String() string { return s.where }
+
 // Close ends the connections of the store.
 func (s *Store) Close() error { return s.close() }
 

@@ -57,7 +57,8 @@ func Command(env *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "doctor", Short: "Say what is missing on this machine or wrong with what runs, and what to do",
 		Long: `Say what is missing on this machine, and what is wrong with the kafkaml at --server
-and its Kafka: clocks, the control topic, inferences that are behind; and what to do.
+and its Kafka: versions, the registry, the store of models (by ARTIFACT_URL, or in the
+data folder), clocks, the control topic, inferences that are behind; and what to do.
 
 "missing" is what kafkaml run cannot do without (exit code 1), "absent" what only
 some uses want.`,
@@ -78,7 +79,7 @@ some uses want.`,
 func examine(ctx context.Context, env *cli.Env) []Finding {
 	checks := []check{
 		processor, memory, disk, python, library, onnxLibrary, programs, landlock, seccomp, fences, java, kafkaJars, broker, schemaRegistry, server,
-		clock, look(controlTopicName, controlTopic), look(inferencesName, inferences),
+		versions, registryState, store, clock, look(recordsName, records), look(controlTopicName, controlTopic), look(inferencesName, inferences),
 	}
 	findings := make([]Finding, len(checks))
 	for i, c := range checks {

@@ -17,6 +17,7 @@ import (
 type installation struct {
 	client *client.Client
 	kafka  *stream.Cluster
+	now    time.Time
 }
 
 // look is a check of the running installation; where none answers, which the check
@@ -43,7 +44,7 @@ func look(name string, at func(ctx context.Context, i installation) Finding) che
 		if err != nil {
 			return found(name, Missing, err)
 		}
-		f := at(ctx, installation{c, kafka})
+		f := at(ctx, installation{c, kafka, env.Now()})
 		if err := kafka.Close(); err != nil && f.State == OK {
 			return found(name, Missing, err)
 		}
@@ -93,6 +94,44 @@ func clock(ctx context.Context, env *cli.Env) Finding {
 		f.State = Missing
 	}
 	return f
+}
+
+const recordsName = "Clock of records"
+
+// records compares this machine's clock with the newest control messages: none is
+// from the future.
+func records(ctx context.Context, i installation) Finding {
+	topic := i.client.ControlTopic
+	about, err := i.kafka.About(ctx, topic)
+	if pipeline.KindOf(err) == pipeline.NotFound {
+		return ok(recordsName, "not looked at: %s holds none yet", topic)
+	}
+	if err != nil {
+		return found(recordsName, Missing, err)
+	}
+	var newest time.Time
+	for partition, next := range about.Next {
+		if next == about.First[partition] {
+			continue
+		}
+		last := pipeline.Range{Topic: topic, Partition: partition, Offset: next - 1, Length: 1}
+		err := i.kafka.Read(ctx, last, func(r stream.Record) error {
+			if r.Time.After(newest) {
+				newest = r.Time
+			}
+			return nil
+		})
+		if err != nil {
+			return found(recordsName, Absent, err)
+		}
+	}
+	if ahead := newest.Sub(i.now).Truncate(time.Second); ahead > skewSeen {
+		return Finding{
+			recordsName, Absent, fmt.Sprintf("the newest of %s is from %s ahead of this machine's clock", topic, ahead),
+			"set the clocks of the producers, the brokers and this machine by NTP: splits and times of streams go by the records'",
+		}
+	}
+	return ok(recordsName, "none of %s is from the future", topic)
 }
 
 // shortestKept is how long control messages should be kept: those that are gone
@@ -155,6 +194,12 @@ func inferences(ctx context.Context, i installation) Finding {
 		if err != nil {
 			return found(inferencesName, Missing, err)
 		}
+		if about.Retention > 0 && about.Retention < shortestInput {
+			return Finding{
+				inferencesName, Absent, fmt.Sprintf("%s, the input of %s, keeps records for %s: what waits longer is lost", about.Name, inference.Name, about.Retention),
+				"kafka-configs.sh --alter --topic " + about.Name + " --add-config retention.ms=86400000 (a day)",
+			}
+		}
 		if waiting > manyWait {
 			return Finding{
 				inferencesName, Absent, fmt.Sprintf("%s is behind by %d records of %s", inference.Name, waiting, inference.InputTopic),
@@ -164,6 +209,10 @@ func inferences(ctx context.Context, i installation) Finding {
 	}
 	return ok(inferencesName, "%d run, none is behind by more than %d records", n, manyWait)
 }
+
+// shortestInput is how long records should be kept that are to be predicted: longer
+// than what predicts them may be away.
+const shortestInput = time.Hour
 
 // manyWait is how many records may wait before a person should look.
 const manyWait = 10_000

@@ -25,6 +25,9 @@ func TestRunningInstallation(t *testing.T) {
 	if err := kafka.CreateTopic(t.Context(), "brief", 1, map[string]string{"retention.ms": "3600000"}); err != nil {
 		t.Fatal(err)
 	}
+	if err := kafka.CreateTopic(t.Context(), "hasty", 1, map[string]string{"retention.ms": "60000"}); err != nil {
+		t.Fatal(err)
+	}
 	for topic, n := range map[string]int{"waiting": 3, "points": manyWait + 1} {
 		if err := kafka.EnsureTopic(t.Context(), topic, 1); err != nil {
 			t.Fatal(err)
@@ -33,6 +36,13 @@ func TestRunningInstallation(t *testing.T) {
 		if _, err := kafka.Produce(t.Context(), topic, 0, records); err != nil {
 			t.Fatal(err)
 		}
+	}
+	early := []stream.Record{{Time: time.Now().Add(time.Hour)}}
+	if err := kafka.EnsureTopic(t.Context(), "early", 2); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := kafka.Produce(t.Context(), "early", 1, early); err != nil {
+		t.Fatal(err)
 	}
 	inference := `{"items": []}`
 	served := func(topic string) string {
@@ -60,6 +70,10 @@ func TestRunningInstallation(t *testing.T) {
 		"clocks that agree":         {clock, 0, "", "", OK, "within 5s"},
 		"a clock that differs":      {clock, 20 * time.Second, "", "", Absent, "by 20s|by 19s|by 21s"},
 		"a clock that is far off":   {clock, -time.Hour, "", "", Missing, "by -1h|by -59m"},
+		"no control message":        {look(recordsName, records), 0, "absent", "", OK, "not looked at"},
+		"records of now":            {look(recordsName, records), 0, "waiting", "", OK, "from the future"},
+		"records of the future":     {look(recordsName, records), 0, "early", "", Absent, "ahead of this machine's clock"},
+		"an input kept too briefly": {look(inferencesName, inferences), 0, "", served("hasty"), Absent, "keeps records for 1m"},
 		"no control topic":          {look(controlTopicName, controlTopic), 0, "absent", "", OK, "first control message"},
 		"a compacted one":           {look(controlTopicName, controlTopic), 0, "compacted", "", Missing, "compacted"},
 		"one that keeps an hour":    {look(controlTopicName, controlTopic), 0, "brief", "", Absent, "for 1h"},

@@ -80,16 +80,10 @@ func programs(ctx context.Context, env *cli.Env) Finding {
 	return ok(name, "%s", strings.Join(paths, ", "))
 }
 
-// binary looks for a program of ours: beside this one, then on PATH.
+// binary looks for a program of ours, and whether it starts.
 func binary(ctx context.Context, program string) Finding {
 	name := program
-	path, err := exec.LookPath(program)
-	if self, selfErr := os.Executable(); selfErr == nil {
-		beside := filepath.Join(filepath.Dir(self), program)
-		if _, statErr := os.Stat(beside); statErr == nil {
-			path, err = beside, nil
-		}
-	}
+	path, err := find(program)
 	if err != nil {
 		return Finding{name, Missing, "is neither beside this program nor on PATH", "run `make build`"}
 	}
@@ -97,6 +91,17 @@ func binary(ctx context.Context, program string) Finding {
 		return Finding{name, Missing, fmt.Sprintf("%s does not start: %v: %s", path, err, firstLine(out)), "run `make build`"}
 	}
 	return ok(name, "%s", path)
+}
+
+// find looks beside this program, then on PATH.
+func find(program string) (path string, err error) {
+	if self, err := os.Executable(); err == nil {
+		beside := filepath.Join(filepath.Dir(self), program)
+		if _, err := os.Stat(beside); err == nil {
+			return beside, nil
+		}
+	}
+	return exec.LookPath(program)
 }
 
 func firstLine(out []byte) string {

@@ -19,6 +19,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/backup"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/version"
 )
 
 // stores are where an installation's state is, as the flags say.
@@ -49,7 +50,7 @@ func (s *stores) open(ctx context.Context, by func(context.Context, string) (*re
 }
 
 // BackupCommand is kafkaml backup.
-func BackupCommand(env *cli.Env, version string) *cobra.Command {
+func BackupCommand(env *cli.Env) *cobra.Command {
 	s := &stores{}
 	cmd := &cobra.Command{
 		Use: "backup FILE", Short: "Write the registry and all models to a file, while kafkaml runs", Args: cli.Args("FILE"),
@@ -62,14 +63,14 @@ The file holds secrets: hashed tokens are not in it, but the key by which traini
 functions know each other is, and all that people registered. It is written for its
 owner alone (0600). Topics are Kafka's and are not in it.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.backUp(cmd.Context(), env, args[0], version)
+			return s.backUp(cmd.Context(), env, args[0])
 		},
 	}
 	s.flags(cmd, env)
 	return cmd
 }
 
-func (s *stores) backUp(ctx context.Context, env *cli.Env, file, version string) (err error) {
+func (s *stores) backUp(ctx context.Context, env *cli.Env, file string) (err error) {
 	from, closeStores, err := s.open(ctx, registry.OpenAsIs)
 	if err != nil {
 		return err
@@ -77,7 +78,7 @@ func (s *stores) backUp(ctx context.Context, env *cli.Env, file, version string)
 	defer func() { err = errors.Join(err, closeStores()) }()
 	write := func(w io.Writer) (r backup.Report, err error) {
 		err = drawn(env, func(p backup.Progress) error {
-			r, err = backup.Write(ctx, w, from, version, p)
+			r, err = backup.Write(ctx, w, from, version.String(), p)
 			return err
 		})
 		return r, err

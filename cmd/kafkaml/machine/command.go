@@ -18,6 +18,7 @@ import (
 	"github.com/kafkaml/kafkaml/eventing/guard"
 	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/rotate"
 	"github.com/kafkaml/kafkaml/shared/schemas"
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/stream/control"
@@ -117,6 +118,9 @@ func (s *settings) run(ctx context.Context, env *cli.Env) (err error) {
 	}
 }
 
+// maxLog is what the log of this process takes, in bytes.
+const maxLog = 64 << 20
+
 // prepare turns the settings into Options.
 func (s *settings) prepare(env *cli.Env) (io.Closer, error) {
 	if err := os.MkdirAll(filepath.Join(s.Data, "logs"), 0o755); err != nil {
@@ -145,7 +149,7 @@ func (s *settings) prepare(env *cli.Env) (io.Closer, error) {
 	s.Access.Origins = guard.List(s.origins)
 	s.Frameworks = env.Frameworks
 	s.Say = func(format string, args ...any) { fmt.Fprintf(env.Out, format+"\n", args...) }
-	file, err := os.OpenFile(filepath.Join(data, "logs", "kafkaml.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	file, err := rotate.Open(filepath.Join(data, "logs", "kafkaml.log"), maxLog)
 	if err != nil {
 		return nil, &pipeline.Error{Op: "open the log", Kind: pipeline.Unavailable, Field: "data", Err: err}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
+	"github.com/kafkaml/kafkaml/shared/rotate"
 )
 
 // localJobs queues Jobs and runs Config.Jobs of them at once. Deployments take
@@ -186,7 +187,7 @@ func (l *Platform) Log(_ context.Context, name string) (string, error) {
 	if err := platform.CheckName(name); err != nil {
 		return "", err
 	}
-	return tailOf(l.jobLog(name), platform.LogBytes)
+	return rotate.Tail(l.jobLog(name), platform.LogBytes)
 }
 
 func (l *Platform) jobLog(name string) string { return filepath.Join(l.c.Dir, jobLogs, name+".log") }
