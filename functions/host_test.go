@@ -3,6 +3,7 @@ package functions_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -15,6 +16,7 @@ import (
 
 	function "github.com/kafkaml/kafkaml"
 	"github.com/kafkaml/kafkaml/functions"
+	"github.com/kafkaml/kafkaml/shared/artifact"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 	"github.com/kafkaml/kafkaml/shared/registry/registrytest"
@@ -44,6 +46,24 @@ func serve(t *testing.T, step, dir string, cluster *stream.Cluster, env map[stri
 		}
 	})
 	return server.URL
+}
+
+// Nothing is served from a half of what a backup held.
+func TestUnfinishedRestoreIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	s, err := artifact.Open(t.Context(), "file://"+filepath.Join(dir, "artifacts"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.Put(t.Context(), "restoring", strings.NewReader("x")), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	h, err := functions.Open(t.Context(), functions.Config{
+		Step: pipeline.StepDeployTraining, Data: dir, Frameworks: function.Frameworks(),
+	}, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	if pipeline.KindOf(err) != pipeline.Unavailable || !strings.Contains(err.Error(), "a backup was being restored here") {
+		t.Errorf("%v, %v", h, err)
+	}
 }
 
 // trainable puts a deployment of a model of two numbers, and a datasource over

@@ -63,15 +63,26 @@ func (d *door) resumeAfter(r *http.Request) (int64, error) {
 }
 
 // follow sends the events of types with one of the prefixes in facts until the
-// context ends or the client does not read.
+// context ends or the client does not read. A position that the log has not come to
+// is from before a backup was restored.
 func (d *door) follow(ctx context.Context, to *EventStream, facts []string, after int64) error {
+	last, err := d.Store.LastEvent(ctx)
+	if err != nil {
+		return err
+	}
+	if after > last {
+		if err := missed(to, after, last+1); err != nil {
+			return err
+		}
+		after = last
+	}
 	for {
 		events, err := d.Store.Events(ctx, after, streamBatch)
 		if err != nil {
 			return err
 		}
 		if len(events) > 0 && events[0].Seq > after+1 {
-			if err := to.Send("", "missed", fmt.Appendf(nil, `{"after": %d, "first": %d}`, after, events[0].Seq)); err != nil {
+			if err := missed(to, after, events[0].Seq); err != nil {
 				return err
 			}
 		}
@@ -88,6 +99,10 @@ func (d *door) follow(ctx context.Context, to *EventStream, facts []string, afte
 			return err
 		}
 	}
+}
+
+func missed(to *EventStream, after, first int64) error {
+	return to.Send("", "missed", fmt.Appendf(nil, `{"after": %d, "first": %d}`, after, first))
 }
 
 // sendFact sends one event if it is among those asked for.

@@ -171,6 +171,16 @@ func TestFactsAreStreamedAndResumed(t *testing.T) {
 			t.Errorf("line %q of all facts, want %q", got, want)
 		}
 	}
+	restored := subscribe(t, r.url("/events?after=1000"), nil)
+	for _, want := range []string{"id: 1000", "event: missed", `{"after": 1000, "first": 4}`} {
+		if got := <-restored; !strings.Contains(got, want) {
+			t.Errorf("line %q of a position that was lost, want %q", got, want)
+		}
+	}
+	post(t, r.url("/models"), asJSON, `{"name":"later","source":"s"}`)
+	if got := <-restored; got != "id: 4" {
+		t.Errorf("then follows %q", got)
+	}
 	if res, _ := send(t, "GET", r.url("/events?after=x"), nil, ""); res.StatusCode != 422 {
 		t.Errorf("status %d for a position of words", res.StatusCode)
 	}

@@ -164,12 +164,12 @@ func (tx *Tx) Empty() (bool, error) {
 	return given == 0, err
 }
 
-func (tx *Tx) dump(table string, each func(Rows) error) (err error) {
+func (tx *Tx) dump(table string, each func(Rows) error) error {
 	found, err := tx.sql.QueryContext(tx.ctx, "SELECT * FROM "+table)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, found.Close()) }()
+	defer found.Close()
 	columns, err := found.Columns()
 	if err != nil {
 		return err
@@ -296,8 +296,9 @@ func (tx *Tx) columns(table string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer none.Close()
 	columns, err := none.Columns()
-	return columns, errors.Join(err, none.Close())
+	return columns, errors.Join(err, none.Err())
 }
 
 // Upgraded gives rows of an earlier version of the schema as this program has them,

@@ -2,7 +2,6 @@ package registry_test
 
 import (
 	"database/sql"
-	"errors"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -25,6 +24,7 @@ func TestDumpedTables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer found.Close()
 	var tables []string
 	for found.Next() {
 		var name string
@@ -33,7 +33,7 @@ func TestDumpedTables(t *testing.T) {
 		}
 		tables = append(tables, name)
 	}
-	if err := errors.Join(found.Err(), found.Close()); err != nil {
+	if err := found.Err(); err != nil {
 		t.Fatal(err)
 	}
 	dumped := registry.Tables(registry.Schema())

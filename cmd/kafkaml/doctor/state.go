@@ -84,21 +84,21 @@ func registryState(ctx context.Context, env *cli.Env) Finding {
 	if len(all) == 0 {
 		return ok(name, "not looked at: no kafkaml answers")
 	}
-	var any door.About
+	var about door.About
 	for _, function := range pipeline.Steps {
-		about, answered := all[function]
-		if answered && about.Schema > about.Knows {
+		said, answered := all[function]
+		if !answered {
+			continue
+		}
+		if about = said; about.Schema > about.Knows {
 			return Finding{
 				name, Missing, fmt.Sprintf("it has schema %d, %s knows up to %d: a newer kafkaml has used it", about.Schema, function, about.Knows),
 				"bring " + function + " to the version of the others",
 			}
 		}
-		if answered {
-			any = about
-		}
 	}
-	r := any.Registry
-	return ok(name, "schema %d, %s; %s events, %s answers and %s lines of the audit, which are pruned", any.Schema, terminal.Bytes(r.Bytes),
+	r := about.Registry
+	return ok(name, "schema %d, %s; %s events, %s answers and %s lines of the audit, which are pruned", about.Schema, terminal.Bytes(r.Bytes),
 		terminal.Count(r.Events), terminal.Count(r.Answers), terminal.Count(r.Audit))
 }
 

@@ -3,6 +3,7 @@ package local
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -243,6 +244,33 @@ func TestLogIsBounded(t *testing.T) {
 	s, err := os.Stat(path)
 	if err != nil || s.Size() > maxLog || len(l.last) > 2*platform.LogBytes+len(line) || !strings.HasSuffix(l.tail(10), "last") {
 		t.Errorf("size %d, %v; in memory %d", s.Size(), err, len(l.last))
+	}
+}
+
+// Logs of trainings that ended long ago make room for new ones.
+func TestFolderOfLogsIsBounded(t *testing.T) {
+	dir := t.TempDir()
+	old, newer := filepath.Join(dir, "old.log"), filepath.Join(dir, "newer.log")
+	for path, size := range map[string]int64{old: maxLogs / 2, newer: maxLogs / 2} {
+		at := time.Now().Add(-time.Hour)
+		if path == old {
+			at = at.Add(-time.Hour)
+		}
+		if err := errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, size), os.Chtimes(path, at, at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l, err := openLog(filepath.Join(dir, "x.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, gone := os.Stat(old)
+	_, kept := os.Stat(newer)
+	if !os.IsNotExist(gone) || kept != nil {
+		t.Errorf("the old one: %v, the newer one: %v", gone, kept)
 	}
 }
 
