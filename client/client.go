@@ -18,6 +18,7 @@ import (
 	"strings"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/tracing"
 )
 
 // DefaultBase is where kafkaml run listens unless told otherwise.
@@ -132,7 +133,8 @@ func (c *Client) client() *http.Client {
 	return http.DefaultClient
 }
 
-// send is Do of the HTTP client, with the token. One that is redirected to
+// send is Do of the HTTP client, with the token and the trace of the request's
+// context. One that is redirected to
 // another host goes there without.
 func (c *Client) send(req *http.Request) (*http.Response, error) {
 	if c.Token != nil {
@@ -144,6 +146,7 @@ func (c *Client) send(req *http.Request) (*http.Response, error) {
 			req.Header.Set("Authorization", "Bearer "+token)
 		}
 	}
+	tracing.Inject(req.Context(), req.Header)
 	return c.client().Do(req)
 }
 

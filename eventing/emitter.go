@@ -11,8 +11,10 @@ import (
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/tracing"
 )
 
 // maxReply bounds the reply that an emitter reads, in bytes.
@@ -99,7 +101,15 @@ func (em *Emitter) Send(ctx context.Context, e event.Event) (*event.Event, error
 	if em.sink == "" {
 		return nil, nil
 	}
-	e = em.overridden(e)
+	e = e.Clone() // events share their context
+	ctx, span := sending(ctx, e)
+	em.complete(ctx, &e)
+	reply, err := em.send(ctx, e)
+	tracing.End(span, err)
+	return reply, err
+}
+
+func (em *Emitter) send(ctx context.Context, e event.Event) (*event.Event, error) {
 	wait := emitBackoff
 	for try := 0; ; try++ {
 		reply, after, err := em.try(ctx, e)
@@ -113,19 +123,24 @@ func (em *Emitter) Send(ctx context.Context, e event.Event) (*event.Event, error
 	}
 }
 
-// overridden is e with the overrides and the token; a clone, since events share their context.
-func (em *Emitter) overridden(e event.Event) event.Event {
-	if len(em.overrides.Extensions) == 0 && em.token == nil {
-		return e
+// sending begins the span of an event that is sent, but for what a training tells
+// four times a second.
+func sending(ctx context.Context, e event.Event) (context.Context, trace.Span) {
+	if e.Type() == TrainingProgressed {
+		return ctx, tracing.None
 	}
-	e = e.Clone()
+	return tracing.Start(ctx, "send "+e.Type(), trace.SpanKindProducer, About(e)...)
+}
+
+// complete adds the overrides, the token and the trace.
+func (em *Emitter) complete(ctx context.Context, e *event.Event) {
 	for name, v := range em.overrides.Extensions {
 		e.SetExtension(name, v)
 	}
 	if em.token != nil {
 		e.SetExtension(TokenExtension, em.token())
 	}
-	return e
+	tracing.Mark(ctx, e)
 }
 
 // try posts once. after is what the sink asked to wait before another try.
@@ -137,6 +152,7 @@ func (em *Emitter) try(ctx context.Context, e event.Event) (reply *event.Event, 
 	if token, ok := e.Extensions()[TokenExtension].(string); ok {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
+	tracing.Inject(ctx, req.Header)
 	res, err := em.client.Do(req)
 	if err != nil {
 		return nil, 0, &pipeline.Error{

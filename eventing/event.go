@@ -10,8 +10,11 @@ import (
 
 	"github.com/cloudevents/sdk-go/v2/event"
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/attribute"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/tracing"
 )
 
 // Rejection is the data of a .rejected event: which command was refused, and
@@ -105,6 +108,23 @@ func NewRejection(command event.Event, source string, err error) event.Event {
 	r := Rejection{Type: command.Type(), Source: command.Source(), ID: command.ID()}
 	r.Describe(err)
 	return New(Rejected(command.Type()), source, command.Subject(), r)
+}
+
+// About is what spans say of an event: nothing that a record holds.
+func About(e event.Event) []attribute.KeyValue {
+	if IsRecord(e) {
+		about := []attribute.KeyValue{semconv.MessagingOperationTypeProcess, semconv.MessagingOperationName("process")}
+		if r, err := RecordOf(e); err == nil {
+			about = append(about, tracing.AboutPlace(r.Topic, r.Partition)...)
+			about = append(about, semconv.MessagingKafkaOffset(int(r.Offset)))
+		}
+		return about
+	}
+	about := []attribute.KeyValue{semconv.CloudEventsEventType(e.Type()), semconv.CloudEventsEventID(e.ID()), semconv.CloudEventsEventSource(e.Source())}
+	if e.Subject() != "" {
+		about = append(about, semconv.CloudEventsEventSubject(e.Subject()))
+	}
+	return about
 }
 
 // Describe fills the members that say why from err.

@@ -12,6 +12,7 @@ import (
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/tracing"
 )
 
 // Instance is a host as Knative's func runs it: func-go v0.22.0 finds the
@@ -23,6 +24,7 @@ type Instance struct {
 	mu       sync.Mutex
 	host     *Host              // nil before Start, and once Stop has ended what it stands on
 	end      context.CancelFunc // of the steps' background work
+	flush    func()             // the last traces
 	stopped  bool
 	running  sync.WaitGroup // the steps' background work
 }
@@ -31,7 +33,7 @@ type Instance struct {
 // frameworks registered. Without a log it logs as JSON to standard error.
 func NewInstance(registry framework.Registry, log *slog.Logger) *Instance {
 	if log == nil {
-		log = slog.New(slog.NewJSONHandler(os.Stderr, nil))
+		log = slog.New(tracing.Log(slog.NewJSONHandler(os.Stderr, nil)))
 	}
 	return &Instance{log: log, registry: registry}
 }
@@ -49,11 +51,17 @@ func (i *Instance) Start(ctx context.Context, env map[string]string) error {
 // once requests are served.
 func (i *Instance) Serve(ctx context.Context, config Config) error {
 	config.Frameworks = i.registry
-	host, err := Open(ctx, config, i.log)
+	flush, err := tracing.Open(ctx, service(config.Step), i.log)
 	if err != nil {
 		return err
 	}
-	if !i.use(ctx, host) { // it was stopped meanwhile
+	host, err := Open(ctx, config, i.log)
+	if err != nil {
+		flush()
+		return err
+	}
+	if !i.use(ctx, host, flush) { // it was stopped meanwhile
+		flush()
 		return host.Close()
 	}
 	if err := host.Dispatch(ctx); err != nil {
@@ -62,15 +70,23 @@ func (i *Instance) Serve(ctx context.Context, config Config) error {
 	return nil
 }
 
+// service names a process in traces.
+func service(step string) string {
+	if step == "" {
+		return "kafkaml"
+	}
+	return "kafkaml-" + step
+}
+
 // use takes a host into use, unless Stop came first.
-func (i *Instance) use(ctx context.Context, host *Host) bool {
+func (i *Instance) use(ctx context.Context, host *Host, flush func()) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.stopped {
 		return false
 	}
 	ctx, i.end = context.WithCancel(context.WithoutCancel(ctx))
-	i.host = host
+	i.host, i.flush = host, flush
 	i.running.Go(func() { host.Run(ctx) })
 	return true
 }
@@ -80,7 +96,7 @@ func (i *Instance) use(ctx context.Context, host *Host) bool {
 // it when its server has drained.
 func (i *Instance) Stop(context.Context) error {
 	i.mu.Lock()
-	host, end, stopped := i.host, i.end, i.stopped
+	host, end, flush, stopped := i.host, i.end, i.flush, i.stopped
 	i.stopped = true
 	i.mu.Unlock()
 	if host == nil || stopped {
@@ -89,6 +105,7 @@ func (i *Instance) Stop(context.Context) error {
 	end()
 	i.running.Wait()
 	err := host.closeParts()
+	flush()
 	i.mu.Lock()
 	i.host = nil
 	i.mu.Unlock()

@@ -37,5 +37,5 @@ func main() { os.Exit(program().Run(os.Args[1:])) }
 func openTrain(log *slog.Logger) (process.Work, error) {
 	c, err := train.ConfigFromEnv(os.Getenv, frameworks, log)
 	run := func(ctx context.Context) error { return train.Run(ctx, c) }
-	return process.Work{Run: run, Artifacts: c.Artifacts, Read: []string{c.Job.Artifact}, Write: []string{c.Job.Output}, Kafka: c.Kafka}, err
+	return process.Work{Name: "train", Run: run, Artifacts: c.Artifacts, Read: []string{c.Job.Artifact}, Write: []string{c.Job.Output}, Kafka: c.Kafka}, err
 }

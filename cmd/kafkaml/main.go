@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
+	"github.com/kafkaml/kafkaml/shared/tracing"
 )
 
 func main() { os.Exit(execute()) }
@@ -19,6 +20,7 @@ func main() { os.Exit(execute()) }
 func execute() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	ctx = tracing.With(ctx, os.Getenv(tracing.ParentVariable), os.Getenv(tracing.StateVariable))
 	env := cli.Process(program(os.Args[0]))
 	return env.Execute(ctx, newRoot(env), os.Args[1:])
 }

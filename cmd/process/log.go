@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"runtime/debug"
 	"sync"
+
+	"github.com/kafkaml/kafkaml/shared/tracing"
 )
 
 // openLog sends the structured log to standard error, and with it what
@@ -25,11 +27,11 @@ func openLog() (log *slog.Logger, flush func()) {
 	}
 	lines, own, read, err := divertStderr()
 	if err != nil {
-		log = slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+		log = slog.New(tracing.Log(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level})))
 		log.Warn("the library's log goes to standard error as it is", "error", err)
 		return log, func() {}
 	}
-	log = slog.New(slog.NewJSONHandler(own, &slog.HandlerOptions{Level: level}))
+	log = slog.New(tracing.Log(slog.NewJSONHandler(own, &slog.HandlerOptions{Level: level})))
 	_ = debug.SetCrashOutput(own, debug.CrashOptions{}) // a panic must not die with the pipe
 	var reading sync.WaitGroup
 	reading.Go(func() { relay(lines, log, read) })

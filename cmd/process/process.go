@@ -25,6 +25,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/platform"
 	"github.com/kafkaml/kafkaml/shared/platform/fence"
 	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/tracing"
 )
 
 const (
@@ -35,6 +36,7 @@ const (
 
 // Work is what a verb does, once what it was told has been read.
 type Work struct {
+	Name      string                          // of its verb
 	Run       func(ctx context.Context) error // until it is done or ctx ends
 	Artifacts string                          // URL of the store of models
 	Read      []string                        // keys there, with all below them
@@ -69,7 +71,7 @@ func Predict(frameworks framework.Frameworks) Verb {
 		Open: func(log *slog.Logger) (Work, error) {
 			c, err := predict.ConfigFromEnv(os.Getenv, frameworks, log)
 			run := func(ctx context.Context) error { return predict.Run(ctx, c) }
-			w := Work{Run: run, Artifacts: c.Artifacts, Read: []string{c.Job.Artifact}, Address: c.Address, Kafka: c.Kafka}
+			w := Work{Name: pipeline.StepPredict, Run: run, Artifacts: c.Artifacts, Read: []string{c.Job.Artifact}, Address: c.Address, Kafka: c.Kafka}
 			if c.Suspects != "" {
 				w.Folders = []string{filepath.Dir(c.Suspects)}
 			}
@@ -120,7 +122,8 @@ func (p Program) usage() string {
 	}
 	fmt.Fprintf(&b, "%s: a file of the description in its place.\n%s.\n", strings.Join(files, ", "), environment)
 	b.WriteString(fence.Variable + " is some, to go on where this machine lacks a fence, or off, to raise none.\n" +
-		platform.ParentVariable + "=stdin ends the process when its standard input ends.\nLOG_LEVEL is debug, info, warn or error.\n")
+		platform.ParentVariable + "=stdin ends the process when its standard input ends.\nLOG_LEVEL is debug, info, warn or error.\n" +
+		"OTEL_EXPORTER_OTLP_ENDPOINT and the other OTEL_ variables say where traces go.\n")
 	return b.String()
 }
 
@@ -148,7 +151,7 @@ func (p Program) carryOut(open func(*slog.Logger) (Work, error)) int {
 		err = work.fenceOff(ctx, log)
 	}
 	if err == nil {
-		err = work.Run(ctx)
+		err = work.traced(ctx, log)
 	}
 	switch {
 	case err == nil:
@@ -158,6 +161,16 @@ func (p Program) carryOut(open func(*slog.Logger) (Work, error)) int {
 		return exitTold
 	}
 	return report(log, err)
+}
+
+// traced runs the work and exports its traces, from behind the fences.
+func (w Work) traced(ctx context.Context, log *slog.Logger) error {
+	flush, err := tracing.Open(ctx, "kafkaml-"+w.Name, log)
+	if err != nil {
+		return err
+	}
+	defer flush()
+	return w.Run(ctx)
 }
 
 // report tells a person why we failed.

@@ -148,9 +148,10 @@ func (d *door) uploads(next http.Handler) http.Handler {
 	return mux
 }
 
-// named tells what is done for a request on whose behalf that is.
+// named tells what is done for a request on whose behalf that is, and in which
+// trace.
 func (d *door) named(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, bounds.Named(r)) })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, inTrace(bounds.Named(r))) })
 }
 
 // bodies bounds the bodies that all doors of this process read at once.

@@ -18,6 +18,7 @@ import (
 	"github.com/kafkaml/kafkaml/eventing/validate"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/tracing"
 )
 
 // postEvent is the event door.
@@ -41,17 +42,19 @@ func (d *door) postEvent(w http.ResponseWriter, r *http.Request) {
 	log := d.Log.With("event", e.ID(), "type", e.Type(), "source", e.Source(), "subject", e.Subject())
 	var reply *event.Event
 	outcome := outcomeFailed
-	ctx, err := d.shown(r.Context(), &e)
+	ctx, span := d.processing(r.Context(), e)
+	ctx, err = d.shown(ctx, &e)
 	if err == nil {
 		reply, outcome, err = d.handle(ctx, e)
 	}
 	d.metrics.observe(d.label(e.Type()), outcome, start)
+	tracing.End(span, err)
 	if err != nil {
-		d.refuseEvent(w, log, d.label(e.Type()), outcome, err)
+		d.refuseEvent(ctx, w, log, d.label(e.Type()), outcome, err)
 		return
 	}
-	d.quiet.taken(log, d.label(e.Type()))
-	log.Debug("event handled", "outcome", outcome, "seconds", time.Since(start).Seconds())
+	d.quiet.taken(ctx, log, d.label(e.Type()))
+	log.DebugContext(ctx, "event handled", "outcome", outcome, "seconds", time.Since(start).Seconds())
 	structured := strings.HasPrefix(r.Header.Get("Content-Type"), event.ApplicationCloudEventsJSON)
 	writeEvent(w, reply, structured)
 }
@@ -77,7 +80,7 @@ const (
 	outcomeDenied    = "denied"
 )
 
-func (d *door) refuseEvent(w http.ResponseWriter, log *slog.Logger, typ, outcome string, err error) {
+func (d *door) refuseEvent(ctx context.Context, w http.ResponseWriter, log *slog.Logger, typ, outcome string, err error) {
 	status := map[string]int{outcomeUnknown: http.StatusBadRequest, outcomeSchema: http.StatusUnprocessableEntity}[outcome]
 	if status == 0 {
 		switch status = api.Status(err); status {
@@ -87,9 +90,9 @@ func (d *door) refuseEvent(w http.ResponseWriter, log *slog.Logger, typ, outcome
 		}
 	}
 	if status == http.StatusServiceUnavailable {
-		d.quiet.refuse(log, typ, status, err)
+		d.quiet.refuse(ctx, log, typ, status, err)
 	} else {
-		log.Warn("event not handled", "status", status, "error", err)
+		log.WarnContext(ctx, "event not handled", "status", status, "error", err)
 	}
 	api.WriteProblem(w, status, err)
 }

@@ -1,6 +1,7 @@
 package door
 
 import (
+	"context"
 	"log/slog"
 	"sync"
 )
@@ -14,7 +15,7 @@ type quiet struct {
 }
 
 // refuse logs what could not be done now, the first time.
-func (q *quiet) refuse(log *slog.Logger, typ string, status int, err error) {
+func (q *quiet) refuse(ctx context.Context, log *slog.Logger, typ string, status int, err error) {
 	q.mu.Lock()
 	if q.counts == nil {
 		q.counts = map[string]int{}
@@ -23,17 +24,17 @@ func (q *quiet) refuse(log *slog.Logger, typ string, status int, err error) {
 	first := q.counts[typ] == 1
 	q.mu.Unlock()
 	if first {
-		log.Warn("event not handled; others like it are counted", "status", status, "error", err)
+		log.WarnContext(ctx, "event not handled; others like it are counted", "status", status, "error", err)
 	}
 }
 
 // taken says that events of a type go well again, after so many did not.
-func (q *quiet) taken(log *slog.Logger, typ string) {
+func (q *quiet) taken(ctx context.Context, log *slog.Logger, typ string) {
 	q.mu.Lock()
 	n := q.counts[typ]
 	delete(q.counts, typ)
 	q.mu.Unlock()
 	if n > 0 {
-		log.Info("events are handled again", "refused", n)
+		log.InfoContext(ctx, "events are handled again", "refused", n)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/tracing"
 )
 
 // rest is the handler of one route: the request becomes an event, the event
@@ -38,7 +39,9 @@ func (d *door) rest(route Route) http.HandlerFunc {
 
 // answer carries out the command of a route's event.
 func (d *door) answer(w http.ResponseWriter, r *http.Request, route Route, e event.Event, start time.Time) {
-	reply, outcome, err := d.handle(r.Context(), e)
+	ctx, span := commanded(r, e)
+	reply, outcome, err := d.handle(ctx, e)
+	tracing.End(span, err)
 	d.metrics.observe(route.Type, outcome, start)
 	switch {
 	case err != nil:

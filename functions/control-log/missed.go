@@ -54,7 +54,7 @@ func (s *Service) catchUp(ctx context.Context, to pipeline.Origin) error {
 	missed := pipeline.Range{Topic: to.Topic, Partition: to.Partition, Offset: from, Length: max(0, to.Offset-from)}
 	err = s.Cluster.Read(ctx, missed, func(r stream.Record) error {
 		s.Log.WarnContext(ctx, "a control message did not come and is taken from the log", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset)
-		_, err := s.take(ctx, r.Clone(), to.TopicID, false)
+		_, err := s.take(stream.InTrace(ctx, r.Headers), r.Clone(), to.TopicID, false)
 		return err
 	})
 	if pipeline.KindOf(err) == pipeline.Conflict { // a gap in the log: there is nothing to take

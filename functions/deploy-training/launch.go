@@ -6,10 +6,13 @@ import (
 	"slices"
 	"sync"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
 	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/tracing"
 )
 
 // jobName names the Job of an attempt. It is the key by which starting twice
@@ -57,7 +60,10 @@ func (s *Service) start(ctx context.Context, r pipeline.Result) error {
 	if err != nil || job == nil {
 		return err
 	}
+	ctx, span := tracing.Start(tracing.With(ctx, r.Traceparent, r.Tracestate), "start training", trace.SpanKindProducer, tracing.AboutAttempt(r.ID, r.Attempt)...)
+	job.Env = append(job.Env, tracing.Environment(ctx)...)
 	err = s.Jobs.Start(ctx, *job)
+	tracing.End(span, err)
 	if pipeline.KindOf(err) == pipeline.Invalid { // it will not start later either
 		return s.changeAttempt(ctx, r.ID, r.Attempt, func(r *pipeline.Result) { fail(r, err) })
 	}

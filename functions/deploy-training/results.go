@@ -12,6 +12,7 @@ import (
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/tracing"
 )
 
 // facts names the fact of each state that a result comes to.
@@ -80,6 +81,7 @@ func (s *Service) again(tx *registry.Tx, r *pipeline.Result) error {
 	}
 	r.Datasource, r.Lost = d.ID, 0
 	renew(r)
+	r.Traceparent, r.Tracestate = tracing.Of(tx.Context())
 	return mark(tx, d, nil)
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/features"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/tracing"
 )
 
 // schedule lets a deployment train on a datasource and gives the results that
@@ -61,6 +62,7 @@ func (s *Service) assign(tx *registry.Tx, dep pipeline.Deployment, d pipeline.Da
 			continue
 		}
 		renew(&r)
+		r.Traceparent, r.Tracestate = tracing.Of(tx.Context())
 		if _, err := save(tx, &r); err != nil {
 			return nil, err
 		}
@@ -79,7 +81,7 @@ func renew(r *pipeline.Result) {
 		Lineage: pipeline.Lineage{
 			SourceHash: r.Lineage.SourceHash, ModelVersion: r.ModelVersion, Seed: r.Lineage.Seed,
 		},
-		Attempt: r.Attempt + 1, Lost: r.Lost,
+		Attempt: r.Attempt + 1, Lost: r.Lost, Traceparent: r.Traceparent, Tracestate: r.Tracestate,
 	}
 	setStatus(r, pipeline.ResultScheduled)
 }

@@ -3,6 +3,7 @@ package predict
 import (
 	"context"
 	"errors"
+	"iter"
 	"runtime"
 	"sync"
 
@@ -49,10 +50,27 @@ func newChunks(m *model, out *writer) (*chunks, error) {
 func (c *chunks) run(ctx context.Context, from *held, records []stream.Record, alone bool) error {
 	k := c.idle.Get().(*chunk)
 	defer func() {
-		k.held, k.in = nil, nil // the caller's
+		k.held, k.in, k.trail = nil, nil, nil // the caller's
 		c.idle.Put(k)
 	}()
 	k.held, k.in, k.alone = from, records, alone
+	k.trail = follow(ctx, &c.model.job, len(records), each(records))
+	err := k.predictAndWrite(ctx)
+	k.trail.end(err)
+	return err
+}
+
+func each(records []stream.Record) iter.Seq[*stream.Record] {
+	return func(yield func(*stream.Record) bool) {
+		for i := range records {
+			if !yield(&records[i]) {
+				return
+			}
+		}
+	}
+}
+
+func (k *chunk) predictAndWrite(ctx context.Context) error {
 	if err := k.predict(ctx); err != nil {
 		return err
 	}
@@ -74,6 +92,7 @@ type chunk struct {
 	arena   output.Arena
 	records []stream.Record // to write
 	source  []int           // of records: the record's place in the chunk
+	trail   *trail
 }
 
 // predict makes the output records. An error is the end of ctx.
@@ -96,6 +115,7 @@ func (k *chunk) predict(ctx context.Context) error {
 		start := len(k.values)
 		k.values = k.model.values.Append(k.values, outputs, result)
 		k.records = append(k.records, k.out.envelope.Wrap(&k.arena, in, k.values[start:len(k.values):len(k.values)]))
+		k.trail.sending(in, &k.records[len(k.records)-1])
 		k.source = append(k.source, k.row[row])
 	}
 	refused := func(row int, err error) { k.failed[k.row[row]] = err }

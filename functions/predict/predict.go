@@ -52,7 +52,7 @@ func newService(m *model, cluster *stream.Cluster, log *slog.Logger) (*service, 
 	s.door = &door{envelope: &envelope, topic: job.InputTopic, trigger: job.Trigger, requests: &requests{model: m, metrics: s.metrics}}
 	if cluster != nil {
 		s.out = &writer{
-			envelope: &envelope, predictions: output.NewTopic(cluster, job.OutputTopic), letters: output.NewTopic(cluster, job.DeadLetter),
+			job: &m.job, envelope: &envelope, predictions: output.NewTopic(cluster, job.OutputTopic), letters: output.NewTopic(cluster, job.DeadLetter),
 			metrics: s.metrics, log: log,
 		}
 		s.door.source = &source{model: m, out: s.out, metrics: s.metrics, log: log, find: cluster.NewFinder(job.InputTopic)}
@@ -78,7 +78,7 @@ func (s *service) startBatchers(ctx context.Context) (err error) {
 	}
 	config.Layout = stored
 	if s.out != nil {
-		config.Finish = s.out.finish
+		config.Begin, config.Finish = s.out.followItems, s.out.finish
 	}
 	if requests.records, err = s.startBatcher(ctx, config); err != nil {
 		return err

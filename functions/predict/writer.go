@@ -8,11 +8,13 @@ import (
 
 	"github.com/kafkaml/kafkaml/functions/predict/batching"
 	"github.com/kafkaml/kafkaml/functions/predict/output"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
 // writer writes what became of records.
 type writer struct {
+	job         *pipeline.PredictJob
 	envelope    *output.Envelope
 	predictions *output.Topic
 	letters     *output.Topic
@@ -24,6 +26,7 @@ type writer struct {
 // input partition at the same time.
 func (w *writer) finish(ctx context.Context, items []*batching.Item) {
 	var a output.Arena
+	trail := trailOf(ctx)
 	byPartition := map[int][]*batching.Item{}
 	for _, it := range items {
 		if it.Record != nil && it.Err == nil {
@@ -35,6 +38,7 @@ func (w *writer) finish(ctx context.Context, items []*batching.Item) {
 		records := make([]stream.Record, len(group))
 		for i, it := range group {
 			records[i] = w.envelope.Wrap(&a, it.Record, it.Value)
+			trail.sending(it.Record, &records[i])
 		}
 		write := func() {
 			err := w.predictions.Write(ctx, partition, records, func(i int, err error) { group[i].Err = batching.Unfit(err) })
@@ -46,11 +50,22 @@ func (w *writer) finish(ctx context.Context, items []*batching.Item) {
 		}
 		if len(byPartition) == 1 {
 			write()
-			return
+			break
 		}
 		writes.Go(write)
 	}
 	writes.Wait()
+	trail.end(failed(items))
+}
+
+// failed is why a prediction was not written, nil where all were or are refused.
+func failed(items []*batching.Item) error {
+	for _, it := range items {
+		if it.Err != nil && pipeline.KindOf(it.Err) != pipeline.Invalid {
+			return it.Err
+		}
+	}
+	return nil
 }
 
 // bury writes dead letters by send. One that the topic does not take, being

@@ -19,6 +19,7 @@ const (
 // event goes into the next one.
 type reporter struct {
 	Config
+	within  context.Context // the trace of what is told
 	mu      sync.Mutex
 	pending pipeline.Progress
 	wake    chan struct{} // holds one token while something is pending
@@ -26,8 +27,8 @@ type reporter struct {
 	ended   chan struct{}
 }
 
-func newReporter(c Config) *reporter {
-	r := &reporter{Config: c, wake: make(chan struct{}, 1), done: make(chan struct{}), ended: make(chan struct{})}
+func newReporter(ctx context.Context, c Config) *reporter {
+	r := &reporter{Config: c, within: context.WithoutCancel(ctx), wake: make(chan struct{}, 1), done: make(chan struct{}), ended: make(chan struct{})}
 	go r.run()
 	return r
 }
@@ -95,10 +96,10 @@ func (r *reporter) send() {
 	r.pending.Epochs = nil
 	r.mu.Unlock()
 	p.Result, p.Attempt = r.Job.Result, r.Job.Attempt
-	ctx, cancel := context.WithTimeout(context.Background(), reportTime)
+	ctx, cancel := context.WithTimeout(r.within, reportTime)
 	defer cancel()
 	if err := r.Emitter.Emit(ctx, eventing.New(eventing.TrainingProgressed, r.source(), r.subject(), p)); err != nil {
-		r.Log.Warn("progress was not told", "result", p.Result, "attempt", p.Attempt, "error", err)
+		r.Log.WarnContext(ctx, "progress was not told", "result", p.Result, "attempt", p.Attempt, "error", err)
 		r.change(func(next *pipeline.Progress) { next.Epochs = append(p.Epochs, next.Epochs...) })
 	}
 }

@@ -21,6 +21,8 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/artifact"
 	"github.com/kafkaml/kafkaml/shared/framework"
@@ -28,6 +30,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/platform"
 	"github.com/kafkaml/kafkaml/shared/schemas"
 	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/tracing"
 )
 
 // Config is what a training process is told.
@@ -42,14 +45,20 @@ type Config struct {
 	Memory     int64         // bytes that a decoded stream may take in memory; 0: the default
 	Scratch    string        // folder for the cache and the models; the system's when empty
 	Emitter    *eventing.Emitter
+	Parent     string // trace context of what started it
+	State      string
 	Log        *slog.Logger
 }
 
 // ConfigFromEnv reads KAFKAML_JOB (a pipeline.TrainingJob as JSON) or the file
 // that KAFKAML_JOB_FILE names, ARTIFACT_URL, the KAFKA_ and the SCHEMA_REGISTRY_
-// variables, VOCABULARY_MAX, K_SINK, K_CE_OVERRIDES and KAFKAML_JOB_TOKEN.
+// variables, VOCABULARY_MAX, K_SINK, K_CE_OVERRIDES, KAFKAML_JOB_TOKEN, TRACEPARENT
+// and TRACESTATE.
 func ConfigFromEnv(getenv func(string) string, frameworks framework.Frameworks, log *slog.Logger) (Config, error) {
-	c := Config{Frameworks: frameworks, Artifacts: getenv("ARTIFACT_URL"), Log: log}
+	c := Config{
+		Frameworks: frameworks, Artifacts: getenv("ARTIFACT_URL"), Log: log,
+		Parent: getenv(tracing.ParentVariable), State: getenv(tracing.StateVariable),
+	}
 	if err := c.readJob(getenv); err != nil {
 		return c, err
 	}
@@ -106,9 +115,11 @@ const outcomeTime = 10 * time.Minute
 // training.failed carried, or that the outcome could not be told. When ctx is
 // cancelled the process was told to end: nothing is told then, since who told
 // it knows.
-func Run(ctx context.Context, c Config) error {
+func Run(ctx context.Context, c Config) (failure error) {
 	began := time.Now()
-	r := newReporter(c)
+	ctx, span := tracing.Begin(tracing.With(ctx, c.Parent, c.State), "train", trace.SpanKindConsumer, tracing.AboutAttempt(c.Job.Result, c.Job.Attempt)...)
+	defer func() { tracing.End(span, failure) }()
+	r := newReporter(ctx, c)
 	outcome, err := guarded(ctx, c, r)
 	r.close()
 	if ctx.Err() != nil {
@@ -206,9 +217,9 @@ func (t *training) run(ctx context.Context) error {
 		do    func(context.Context) error
 	}{
 		{pipeline.StageReading, t.prepare},
-		{pipeline.StageTraining, t.computes(t.fit)},
-		{pipeline.StageEvaluating, t.computes(t.evaluate)},
-		{pipeline.StageSaving, t.save},
+		{pipeline.StageTraining, traced("fit", t.computes(t.fit))},
+		{pipeline.StageEvaluating, traced("evaluate", t.computes(t.evaluate))},
+		{pipeline.StageSaving, traced("save", t.save)},
 	} {
 		t.report.stage(step.stage)
 		began := time.Now()
@@ -218,6 +229,16 @@ func (t *training) run(ctx context.Context) error {
 		t.Log.InfoContext(ctx, "stage done", "result", t.Job.Result, "attempt", t.Job.Attempt, "stage", step.stage, "seconds", time.Since(began).Seconds())
 	}
 	return nil
+}
+
+// traced is a part of the training as a span of its own.
+func traced(name string, do func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		ctx, span := tracing.Start(ctx, name, trace.SpanKindInternal)
+		err := do(ctx)
+		tracing.End(span, err)
+		return err
+	}
 }
 
 // computes is a step whose trainer has a pulse.

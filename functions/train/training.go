@@ -63,15 +63,20 @@ func (t *training) prepare(ctx context.Context) error {
 	}
 	t.classNames = decoder.Classes()
 	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return t.open(gctx, decoder) })
-	g.Go(func() error { return t.read(gctx, decoder) })
+	open := traced("open", func(ctx context.Context) error { return t.open(ctx, decoder) })
+	read := traced("read", func(ctx context.Context) error { return t.read(ctx, decoder) })
+	g.Go(func() error { return open(gctx) })
+	g.Go(func() error { return read(gctx) })
 	if err := g.Wait(); err != nil {
 		return err
 	}
 	if err := t.split(ctx, decoder); err != nil {
 		return err
 	}
-	return t.computes(t.adapt)(ctx)
+	if len(t.Job.Export.Adapt) == 0 {
+		return nil
+	}
+	return traced("adapt", t.computes(t.adapt))(ctx)
 }
 
 // open fetches the exported model and loads it.
@@ -143,9 +148,6 @@ func (t *training) split(ctx context.Context, d *features.Decoder) error {
 // adapt gives the layers that the source leaves open what they learn from the
 // training split.
 func (t *training) adapt(ctx context.Context) error {
-	if len(t.Job.Export.Adapt) == 0 {
-		return nil
-	}
 	t.report.stage(pipeline.StageAdapting)
 	began := time.Now()
 	learned, err := t.trainer.Adapt(ctx, t.train, framework.AdaptOptions{Held: t.validation, Words: t.Words})
@@ -235,7 +237,8 @@ func (t *training) save(ctx context.Context) (err error) {
 	if err := t.trainer.Save(dir); err != nil {
 		return op("save the trained model", err)
 	}
-	if err := t.chooseServing(ctx, dir); err != nil {
+	convert := traced("convert", func(ctx context.Context) error { return t.chooseServing(ctx, dir) })
+	if err := convert(ctx); err != nil {
 		return err
 	}
 	err = patiently(ctx, t.Log, unavailable, func(ctx context.Context) error {

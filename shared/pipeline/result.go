@@ -203,6 +203,8 @@ type Result struct {
 	Serving       *Serving      `json:"serving,omitempty" description:"what its model can be served by"`
 	Formats       []ModelFormat `json:"formats,omitempty" description:"in which its model is kept, can be made, or cannot be had"`
 	Seconds       float64       `json:"seconds,omitempty" description:"from the Job's start to its end"`
+	Traceparent   string        `json:"traceparent,omitempty" description:"W3C trace context that its attempt belongs to"`
+	Tracestate    string        `json:"tracestate,omitempty" description:"what vendors have added to it"`
 	Created       time.Time     `json:"created"`
 	Started       *time.Time    `json:"started,omitempty" nullable:"false"`
 	Finished      *time.Time    `json:"finished,omitempty" nullable:"false"`

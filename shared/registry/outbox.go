@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
+
+	"github.com/kafkaml/kafkaml/shared/tracing"
 )
 
 // Stored is an event of the outbox. Seq begins with 1 and is without gaps but
@@ -29,6 +31,7 @@ const (
 // It gets its sequence number at the commit. An event that lacks what a
 // CloudEvent must have is an error.
 func (tx *Tx) Emit(e event.Event) error {
+	tracing.Mark(tx.ctx, &e)
 	if err := e.Validate(); err != nil {
 		return fmt.Errorf("emit event: %w", err)
 	}

@@ -203,6 +203,9 @@ type Tx struct {
 	pruning *pruning
 }
 
+// Context is that of whose work the transaction is.
+func (tx *Tx) Context() context.Context { return tx.ctx }
+
 func (tx *Tx) exec(statement string, args ...any) error {
 	_, err := tx.sql.ExecContext(tx.ctx, tx.db.rebind(statement), args...)
 	return err

@@ -16,12 +16,14 @@ import (
 
 	"connectrpc.com/connect"
 
+	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/functions"
 	"github.com/kafkaml/kafkaml/functions/predict/openinference"
 	"github.com/kafkaml/kafkaml/shared/artifact"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/toolchain"
+	"github.com/kafkaml/kafkaml/shared/tracing/tracingtest"
 )
 
 // TestPipeline walks the whole pipeline with the commands that a person types,
@@ -33,30 +35,75 @@ func TestPipeline(t *testing.T) {
 	for broker, compared := range map[string]pipeline.Delivery{"development": pipeline.Direct, "kafka": pipeline.Source} {
 		t.Run(broker, func(t *testing.T) {
 			t.Parallel()
-			m := newMachine(t, nil, "--broker", broker)
+			var spans *tracingtest.Collector // over one broker only: over the other nothing is exported
+			var env []string
+			if broker == "development" {
+				spans = tracingtest.New(t)
+				env = []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + spans.URL, "OTEL_BSP_SCHEDULE_DELAY=200"}
+			}
+			m := newMachine(t, env, "--broker", broker)
 			rows := m.pointsFile(2200)
 			m.model("small", "small.py")
 			m.model("wide", "wide.py")
 			m.kafkaml("configurations", "create", "--name", "both", "--models", "small,wide")
 			deployment := m.created("deployments", "create", "--configuration", "both", "--batch-size", "10", "--training-kwargs", "epochs=8, verbose=0")
+			m.env = append(env, "TRACEPARENT="+parentOf(streamTrace))
 			m.kafkaml("stream", "send", rows, "--label", "class", "--format", "RAW", "--topic", "points", "--partitions", "3",
 				"--deployment", deployment, "--validation-rate", "0.1", "--test-rate", "0.1")
+			m.env = env
 			m.kafkaml("deployments", "show", deployment, "--watch")
 			results := m.finished(deployment, 2)
 			for _, r := range results {
 				trained(t, r)
 			}
+			tracedToTheResult(t, m, spans, results)
 			if listed := m.kafkaml("results", "list"); !strings.Contains(listed, "small v1") || !strings.Contains(listed, "wide v1") {
 				t.Errorf("results list:\n%s", listed)
 			}
 			c := m.dial()
 			for i, delivery := range []pipeline.Delivery{pipeline.Direct, pipeline.Source} {
 				inference := serve(t, m, c, results[i], delivery)
+				if spans != nil {
+					spans.Await(t, recordTrace, "process "+inference.InputTopic, "send "+inference.OutputTopic)
+				}
 				if delivery == compared {
 					sameAsDownloaded(t, m, c, results[i], inference)
 				}
 			}
 		})
+	}
+}
+
+// The traces that a stream, and a record to predict, are sent with.
+const (
+	streamTrace = "0af7651916cd43dd8448eb211c80319c"
+	recordTrace = "4bf92f3577b34da6a3ce929d0e0e4736"
+)
+
+func parentOf(trace string) string { return "00-" + trace + "-b7ad6b7169203331-01" }
+
+// tracedToTheResult wants one trace from the control message to the result, in rows,
+// logs and spans, of each process where they are exported.
+func tracedToTheResult(t *testing.T, m *machine, spans *tracingtest.Collector, results []pipeline.Result) {
+	t.Helper()
+	for _, r := range results {
+		log := m.kafkaml("results", "logs", fmt.Sprint(r.ID))
+		if !strings.Contains(r.Traceparent, streamTrace) || !strings.Contains(log, `"trace_id":"`+streamTrace) {
+			t.Errorf("result %d is in the trace %q, its log:\n%s", r.ID, r.Traceparent, log)
+		}
+	}
+	if spans == nil {
+		return
+	}
+	services := map[string]int{}
+	for _, s := range spans.Await(t, streamTrace, "process "+eventing.KafkaRecord, "send "+eventing.DatasourceReceived, "process "+eventing.DatasourceReceived, "start training",
+		"train", "open", "read", "fit", "evaluate", "save", "convert", "send "+eventing.TrainingFinished, "process "+eventing.TrainingFinished) {
+		if services[s.Service]++; s.Parent == "" || s.Error {
+			t.Errorf("%+v", s)
+		}
+	}
+	if len(services) != 2 || services["kafkaml-train"] == 0 || services["kafkaml"] == 0 {
+		t.Errorf("spans by service: %v", services)
 	}
 }
 
@@ -89,7 +136,7 @@ func serve(t *testing.T, m *machine, c *stream.Cluster, r pipeline.Result, deliv
 		"--input-topic", in, "--output-topic", out, "--watch")
 	i := jsonOf[pipeline.Inference](m, "inferences", "show", name)
 	m.kafkaml("stream", "send", m.pointsFile(rows), "--label", "class", "--format", "RAW", "--topic", in, "--predict")
-	bad := stream.Record{Key: []byte("bad"), Value: []byte(undecodable), Headers: []stream.Header{{Key: "from", Value: []byte("e2e")}}}
+	bad := stream.Record{Key: []byte("bad"), Value: []byte(undecodable), Headers: []stream.Header{{Key: "from", Value: []byte("e2e")}, {Key: "traceparent", Value: []byte(parentOf(recordTrace))}}}
 	send(t, c, in, 0, bad, bad, bad, stream.Record{Key: []byte("last"), Value: floats(sample), Headers: bad.Headers})
 
 	if repeated := everyRecord(t, c, i.ID, in, out); repeated != 0 {
@@ -150,7 +197,7 @@ func deadLetters(t *testing.T, c *stream.Cluster, topic string, n int64) {
 func carried(t *testing.T, c *stream.Cluster, topic string) {
 	t.Helper()
 	for _, p := range predictions(t, c, topic) {
-		if p.key == "last" && p.headers["from"] == "e2e" && p.headers["ce_type"] == "io.kafkaml.prediction.made.v1" {
+		if p.key == "last" && p.headers["from"] == "e2e" && strings.HasPrefix(p.headers["traceparent"], "00-"+recordTrace) && p.headers["ce_type"] == "io.kafkaml.prediction.made.v1" {
 			return
 		}
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/schemas"
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/stream/control"
+	"github.com/kafkaml/kafkaml/shared/tracing"
 )
 
 // settings are what the flags of run say, before they become Options.
@@ -157,7 +158,7 @@ func (s *settings) prepare(env *cli.Env) (io.Closer, error) {
 	if s.verbose {
 		w = io.MultiWriter(file, env.Err)
 	}
-	s.Log = slog.New(slog.NewTextHandler(w, nil))
+	s.Log = slog.New(tracing.Log(slog.NewTextHandler(w, nil)))
 	slog.SetDefault(s.Log)
 	return file, nil
 }

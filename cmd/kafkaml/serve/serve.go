@@ -16,6 +16,7 @@ import (
 	"github.com/kafkaml/kafkaml/functions"
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/tracing"
 )
 
 const about = `Serve one step of the pipeline, as a pod of a cluster does.
@@ -32,7 +33,7 @@ func Command(env *cli.Env) *cobra.Command {
 	return &cobra.Command{
 		Use: "serve", Short: "Serve one step of the pipeline, in a cluster", Long: about, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			log := slog.New(slog.NewJSONHandler(env.Err, nil))
+			log := slog.New(tracing.Log(slog.NewJSONHandler(env.Err, nil)))
 			slog.SetDefault(log)
 			if env.Getenv("FUNCTION") == Page {
 				return page(cmd.Context(), env.Getenv, env.Frameworks, log)

@@ -46,10 +46,11 @@ type Item struct {
 // Config says what a Batcher predicts.
 type Config struct {
 	Predictor framework.Predictor
-	Layout    []codec.Tensor                           // of one row
-	Observe   func(rows int)                           // called with the size of each batch
-	Suspects  *suspects.Watch                          // of the records; may be nil
-	Finish    func(ctx context.Context, items []*Item) // does what is left once a batch is predicted, before the callers go on; may be nil
+	Layout    []codec.Tensor                                           // of one row
+	Observe   func(rows int)                                           // called with the size of each batch
+	Suspects  *suspects.Watch                                          // of the records; may be nil
+	Begin     func(ctx context.Context, items []*Item) context.Context // before a batch is predicted: what predicts and Finish get; may be nil
+	Finish    func(ctx context.Context, items []*Item)                 // does what is left once a batch is predicted, before the callers go on; may be nil
 }
 
 // Batcher gathers items that come at about the same time into batches. With
@@ -225,6 +226,9 @@ func (b *Batcher) runBatch(ctx context.Context, batch framework.Batch, items []*
 		}
 	}
 	b.Observe(batch.Len())
+	if b.Begin != nil {
+		ctx = b.Begin(ctx, items)
+	}
 	mark := b.mark(items)
 	Predict(ctx, batch, 0, batch.Len(), func(outputs []framework.Output, result, row int) {
 		owner[row].Receive(outputs, result, row-first[row])

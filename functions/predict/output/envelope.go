@@ -9,6 +9,7 @@ import (
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/tracing"
 )
 
 // Envelope makes the output records of an inference: CloudEvents in the binary
@@ -58,7 +59,7 @@ func (e *Envelope) AppendID(dst []byte, in *stream.Record) []byte {
 
 // Wrap is the output record of in: its key and headers, and the attributes of
 // the event. Attributes that the input record itself has as an event are not
-// carried: they are the input's.
+// carried: they are the input's, but for its trace, which goes on.
 func (e *Envelope) Wrap(a *Arena, in *stream.Record, value []byte) stream.Record {
 	from := len(a.headers)
 	a.headers = carried(a.headers, in, func(key string) bool { return !isAttribute(key) })
@@ -70,7 +71,8 @@ func (e *Envelope) Wrap(a *Arena, in *stream.Record, value []byte) stream.Record
 }
 
 func isAttribute(header string) bool {
-	return len(header) >= 3 && strings.EqualFold(header[:3], "ce_") || strings.EqualFold(header, "content-type")
+	return len(header) >= 3 && strings.EqualFold(header[:3], "ce_") && !stream.IsTrace(header, tracing.Parent) && !stream.IsTrace(header, tracing.State) ||
+		strings.EqualFold(header, "content-type")
 }
 
 const (

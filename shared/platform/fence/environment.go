@@ -31,7 +31,8 @@ func devices() []string {
 // naming are the beginnings of the variables that say where something is which a
 // training or an inference needs: a place in the network, or a file.
 var naming = []string{
-	"KAFKA_", "SCHEMA_REGISTRY_", "ARTIFACT_URL=", "K_SINK=", "AWS_", "OTEL_", "SSL_CERT_",
+	"KAFKA_", "SCHEMA_REGISTRY_", "ARTIFACT_URL=", "K_SINK=", "AWS_", "SSL_CERT_",
+	"OTEL_EXPORTER_OTLP_ENDPOINT=", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=", "OTEL_EXPORTER_OTLP_CERTIFICATE=", "OTEL_EXPORTER_OTLP_CLIENT_", "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE=", "OTEL_EXPORTER_OTLP_TRACES_CLIENT_",
 	"HTTP_PROXY=", "HTTPS_PROXY=", "ALL_PROXY=", "http_proxy=", "https_proxy=", "all_proxy=",
 }
 
@@ -44,7 +45,7 @@ var doors = []string{"KAFKAML_OIDC_", "KAFKAML_TOKENS_FILE="}
 var settings = []string{
 	"K_CE_OVERRIDES=", "CORS_ORIGINS=", "LOG_LEVEL=", "VOCABULARY_MAX=", Variable + "=", "KAFKAML_TOOLCHAIN=", "KAFKAML_ONNXRUNTIME=", "KAFKAML_TEST_",
 	"PATH=", "HOME=", "LANG=", "LC_", "TZ=", "NO_PROXY=", "no_proxy=", "LD_LIBRARY_PATH=", "GODEBUG=", "GOMAXPROCS=", "GOMEMLIMIT=", "GOGC=", "GOTRACEBACK=", "GOCOVERDIR=",
-	"TF_", "XLA_", "OMP_", "OPENBLAS_", "MKL_", "KMP_", "ONEDNN_", "DNNL_", "ORT_", "CUDA_", "NVIDIA_", "NCCL_", "MALLOC_",
+	"OTEL_", "TF_", "XLA_", "OMP_", "OPENBLAS_", "MKL_", "KMP_", "ONEDNN_", "DNNL_", "ORT_", "CUDA_", "NVIDIA_", "NCCL_", "MALLOC_",
 }
 
 // Inherited are those of variables, NAME=value, that a process of a graph gets from

@@ -68,6 +68,8 @@ func TestOfEnvironment(t *testing.T) {
 		"AWS":                   {variables: []string{"ARTIFACT_URL=s3://models?region=eu-west-1"}, connect: []uint16{80, 443}, lookup: true},
 		"a store of one's own":  {variables: []string{"ARTIFACT_URL=s3://models?endpoint=http%3A%2F%2F10.0.0.1%3A9000"}, connect: []uint16{80, 443, 9000}, lookup: true},
 		"a certificate":         {variables: []string{"KAFKA_TLS_CA=/etc/kafka/ca.pem"}, read: "/etc/kafka/ca.pem"},
+		"a collector of traces": {variables: []string{"OTEL_EXPORTER_OTLP_ENDPOINT=http://10.0.0.1:4318", "OTEL_EXPORTER_OTLP_CERTIFICATE=/etc/otel/ca.pem"}, connect: []uint16{4318}, read: "/etc/otel/ca.pem"},
+		"what a trace says":     {variables: []string{"OTEL_RESOURCE_ATTRIBUTES=host=db:5432", "OTEL_EXPORTER_OTLP_HEADERS=x=db:5432"}},
 		"what concerns others":  {variables: []string{"DATABASE_URL=postgres://db:5432/kafkaml", "SOMETHING=/root/.ssh/id"}},
 		"a file, not all files": {variables: []string{"KAFKA_TLS_CA=/", "SSL_CERT_DIR=."}},
 	} {
@@ -85,7 +87,7 @@ func TestOfEnvironment(t *testing.T) {
 
 // A child of a supervisor gets no variable that is not known to be harmless.
 func TestAttackSecretsInEnvironment(t *testing.T) {
-	given := []string{"KAFKA_BROKERS=k:1", "TF_NUM_INTRAOP_THREADS=1", "DATABASE_URL=postgres://u:p@h/d", "GITHUB_TOKEN=x", "KAFKAML_TOKENS=y", "SSH_AUTH_SOCK=/s", "KAFKAML_JOB={}", "PORT=1", "FUNCTION=page"}
+	given := []string{"KAFKA_BROKERS=k:1", "TF_NUM_INTRAOP_THREADS=1", "DATABASE_URL=postgres://u:p@h/d", "GITHUB_TOKEN=x", "TRACEPARENT=00-1", "KAFKAML_TOKENS=y", "SSH_AUTH_SOCK=/s", "KAFKAML_JOB={}", "PORT=1", "FUNCTION=page"}
 	if got := Inherited(given); !slices.Equal(got, given[:2]) {
 		t.Errorf("%q", got)
 	}

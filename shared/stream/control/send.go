@@ -76,6 +76,6 @@ func Send(ctx context.Context, c *stream.Cluster, topic string, m Message) (pipe
 		return pipeline.Origin{}, err
 	}
 	const partition = 0 // one partition keeps control messages in the order they were sent
-	base, err := producer.Produce(ctx, topic, partition, []stream.Record{{Key: key, Value: value}})
+	base, err := producer.Produce(ctx, topic, partition, []stream.Record{{Key: key, Value: value, Headers: stream.TraceHeaders(ctx)}})
 	return pipeline.Origin{Topic: topic, Partition: partition, Offset: base, Bytes: len(key) + len(value), TopicID: ids[topic]}, err
 }

@@ -756,6 +756,10 @@ export interface Result {
   started?: string
   status: ResultStatus
   status_changed: string
+  /** W3C trace context that its attempt belongs to */
+  traceparent?: string
+  /** what vendors have added to it */
+  tracestate?: string
   /** what of its model is NaN or infinite, so that its predictions will be, too */
   unsound?: string
 }
