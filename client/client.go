@@ -41,6 +41,7 @@ type Client struct {
 	// ControlTopic its control topic; empty where it does not say.
 	Brokers      []string
 	ControlTopic string
+	Tenant       string // among installations that share Kafka
 }
 
 // New is a client of the functions that lie under base, DefaultBase when empty.
@@ -62,9 +63,10 @@ func New(base string) *Client {
 // absolute or relative to the file itself.
 type Config struct {
 	Functions    map[string]string `json:"functions" description:"where each function is, by name"`
-	Predict      string            `json:"predict,omitempty" description:"below it lies each predict function under its name, or with its name in place of a star"`
+	Predict      string            `json:"predict,omitempty" description:"below it lies each predict function under its name, or with the name of its Service in place of a star"`
 	Brokers      []string          `json:"brokers,omitempty" description:"Kafka's addresses, each host:port"`
 	ControlTopic string            `json:"control_topic,omitempty"`
+	Tenant       string            `json:"tenant,omitempty" description:"what begins its consumer groups, where several installations share Kafka"`
 	Health       string            `json:"health,omitempty" description:"answers 503 with the reason while the broker that runs beside the functions is down; only where one does"`
 	Cluster      *ConfigCluster    `json:"cluster,omitempty" description:"where the functions run in Kubernetes"`
 }
@@ -77,8 +79,8 @@ type ConfigCluster struct {
 
 // ConfigBelow is the config.json of an origin that serves every function under
 // its name.
-func ConfigBelow(brokers []string, controlTopic string) Config {
-	c := Config{Functions: map[string]string{}, Brokers: brokers, ControlTopic: controlTopic}
+func ConfigBelow(brokers []string, controlTopic, tenant string) Config {
+	c := Config{Functions: map[string]string{}, Brokers: brokers, ControlTopic: controlTopic, Tenant: tenant}
 	for _, step := range pipeline.Steps {
 		c.Functions[step] = "/" + step
 	}
@@ -107,7 +109,7 @@ func (c *Client) apply(config Config) error {
 	if err != nil {
 		return &pipeline.Error{Op: "read config.json", Kind: pipeline.Invalid, Field: "server", Err: err}
 	}
-	c.Brokers, c.ControlTopic = config.Brokers, config.ControlTopic
+	c.Brokers, c.ControlTopic, c.Tenant = config.Brokers, config.ControlTopic, config.Tenant
 	for name, ref := range config.Functions {
 		u, err := base.Parse(ref)
 		if err != nil {

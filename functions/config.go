@@ -30,6 +30,7 @@ type Config struct {
 	Kafka        stream.Config      // KAFKA_*
 	Schemas      schemas.Config     // SCHEMA_REGISTRY_*
 	ControlTopic string             // CONTROL_TOPIC
+	Tenant       string             // KAFKAML_TENANT
 	URL          string             // BASE_URL
 	Inner        string             // the same for programs of this machine; URL when empty
 	Sink         string             // K_SINK
@@ -67,6 +68,8 @@ var readKafka = []string{pipeline.StepDeployTraining, pipeline.StepControlLog, p
 //	SCHEMA_REGISTRY_*        the schema registry, as schemas.FromEnv reads it; none when
 //	                         SCHEMA_REGISTRY_URL is empty
 //	CONTROL_TOPIC            KAFKA_ML_CONTROL_TOPIC when empty
+//	KAFKAML_TENANT           begins the consumer groups, and has to begin CONTROL_TOPIC,
+//	                         where several installations share Kafka
 //	K_SINK                   deploy-training's door; this process's own when empty
 //	K_CE_OVERRIDES           extensions of the events sent there
 //	KAFKAML_HOSTS, ...       who may come in, as guard.ReadSettings reads it
@@ -95,7 +98,7 @@ var readKafka = []string{pipeline.StepDeployTraining, pipeline.StepControlLog, p
 func ReadConfig(getenv func(string) string, frameworks framework.Registry) (Config, error) {
 	c := Config{
 		Step: getenv("FUNCTION"), Data: getenv("KAFKAML_DATA"), Database: getenv("DATABASE_URL"), Artifacts: getenv("ARTIFACT_URL"),
-		ControlTopic: getenv("CONTROL_TOPIC"), URL: getenv("BASE_URL"), Sink: getenv("K_SINK"),
+		ControlTopic: getenv("CONTROL_TOPIC"), Tenant: getenv(pipeline.TenantVariable), URL: getenv("BASE_URL"), Sink: getenv("K_SINK"),
 		Programs: programs(getenv, frameworks), Frameworks: frameworks,
 	}
 	if port := getenv("PORT"); port != "" && c.URL == "" {
@@ -191,7 +194,7 @@ func (c Config) complete() (Config, error) {
 	}
 	c.Database, c.Artifacts = Stores(c.Data, c.Database, c.Artifacts)
 	set(&c.ControlTopic, control.Topic)
-	if err := pipeline.ValidateTopic("CONTROL_TOPIC", c.ControlTopic); err != nil {
+	if err := c.checkControlTopic(); err != nil {
 		return c, err
 	}
 	set(&c.URL, "http://127.0.0.1:"+strconv.Itoa(pipeline.DefaultPort))
@@ -221,6 +224,22 @@ func Stores(data, database, artifacts string) (string, string) {
 		artifacts = (&url.URL{Scheme: "file", Path: filepath.Join(data, "artifacts")}).String()
 	}
 	return database, artifacts
+}
+
+// checkControlTopic refuses a control topic that another tenant may have, too.
+func (c Config) checkControlTopic() error {
+	err := pipeline.ValidateTopic("CONTROL_TOPIC", c.ControlTopic)
+	if err != nil || c.Tenant == "" {
+		return err
+	}
+	if err := pipeline.ValidateTenant(c.Tenant); err != nil {
+		return err
+	}
+	if !strings.HasPrefix(c.ControlTopic, pipeline.OfTenant(c.Tenant, "")) {
+		return pipeline.Invalidf("CONTROL_TOPIC", "%q is not a topic of the tenant %q", c.ControlTopic, c.Tenant).
+			WithHint("set CONTROL_TOPIC=%s", pipeline.OfTenant(c.Tenant, "control"))
+	}
+	return nil
 }
 
 // programVariable names the variable that moves a framework's program.

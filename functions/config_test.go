@@ -69,6 +69,7 @@ func TestAClusterIsRecognised(t *testing.T) {
 
 func TestAConfigurationIsRefusedByName(t *testing.T) {
 	for name, env := range map[string]map[string]string{
+		"KAFKAML_TENANT":          {"KAFKAML_TENANT": "team.b", "CONTROL_TOPIC": "team.b.control"},
 		"PLATFORM":                {"PLATFORM": "mainframe"},
 		"KAFKAML_PENDING_SECONDS": {"PLATFORM": "kubernetes", "KAFKAML_PENDING_SECONDS": "soon"},
 		"CONTROL_TOPIC":           {"CONTROL_TOPIC": "a b"},
@@ -81,6 +82,17 @@ func TestAConfigurationIsRefusedByName(t *testing.T) {
 		var e *pipeline.Error
 		if !errors.As(err, &e) || e.Field != name {
 			t.Errorf("%v: %v, want an error about %s", env, err, name)
+		}
+	}
+}
+
+// A tenant's control topic is its own: without a word it would be everybody's.
+func TestControlTopicOfATenant(t *testing.T) {
+	for topic, ok := range map[string]bool{"": false, "KAFKA_ML_CONTROL_TOPIC": false, "a.control": false, "team-bb.control": false, "team-b.control": true} {
+		c, err := read(map[string]string{"KAFKAML_TENANT": "team-b", "CONTROL_TOPIC": topic})
+		var e *pipeline.Error
+		if ok != (err == nil) || !ok && (!errors.As(err, &e) || e.Field != "CONTROL_TOPIC") {
+			t.Errorf("%q: %+v, %v", topic, c.ControlTopic, err)
 		}
 	}
 }

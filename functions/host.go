@@ -99,6 +99,7 @@ func (h *Host) Dispatch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.Spec.ConsumerGroup = pipeline.ControlGroup(h.config.Tenant)
 	s.Spec.Sink = eventing.Destination{URI: h.config.Inner + "/" + pipeline.StepControlLog + "/"}
 	return h.parts.dispatcher.Apply(ctx, s)
 }

@@ -92,7 +92,7 @@ func (h *Host) deployInference(ctx context.Context, log *slog.Logger) (door.Func
 		return door.Function{}, err
 	}
 	deps := deployinference.Deps{
-		Store: h.parts.store, Topics: h.parts.kafka, Brokers: h.config.Kafka.Brokers, ControlTopic: h.config.ControlTopic, Signer: h.signer,
+		Store: h.parts.store, Topics: h.parts.kafka, Brokers: h.config.Kafka.Brokers, ControlTopic: h.config.ControlTopic, Tenant: h.config.Tenant, Signer: h.signer,
 		Services: h.parts.services, Sources: h.parts.sources, Env: h.config.replicaEnv(h.token), Registry: h.config.Schemas.Set(), Log: log,
 	}
 	deps.Replicas, deps.MayRead, deps.MayWrite = h.config.Replicas, h.config.MayRead, h.config.MayWrite
@@ -113,7 +113,7 @@ func (h *Host) records(ctx context.Context, log *slog.Logger) (door.Function, er
 		return door.Function{}, err
 	}
 	return records.NewService(records.Deps{
-		Store: h.parts.store, Cluster: h.parts.kafka, ControlTopic: h.config.ControlTopic, Schemas: registry, Log: log,
+		Store: h.parts.store, Cluster: h.parts.kafka, ControlTopic: h.config.ControlTopic, ControlGroup: pipeline.ControlGroup(h.config.Tenant), Schemas: registry, Log: log,
 		MayRead: h.config.MayRead, MayWrite: h.config.MayWrite,
 	}).Function(), nil
 }

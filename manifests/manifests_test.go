@@ -12,11 +12,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
+
+	"github.com/kafkaml/kafkaml/shared/identity"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-var overlays = []string{"cluster", "dev", "gpu"}
+var overlays = []string{"cluster", "dev", "gpu", "tenant"}
 
 // render gives what `kubectl apply -k` would apply.
 func render(t *testing.T, overlay string) string {
@@ -99,6 +102,66 @@ func objects(t *testing.T, text string) (all []object) {
 		all = append(all, o)
 	}
 	return all
+}
+
+// Nothing of a tenant lies beyond its namespace or bears a name that another's has:
+// what it shares with others, of Kafka and of the store, begins with its own.
+func TestTenant(t *testing.T) {
+	const tenant = "team-b"
+	text, err := os.ReadFile(filepath.Join("testdata", "tenant.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var source, settings map[string]any
+	for document := range strings.SplitSeq(string(text), "\n---\n") {
+		var o struct {
+			Kind     string
+			Metadata struct{ Name, Namespace string }
+			Subjects []struct{ Namespace string }
+			Data     map[string]any
+			Spec     map[string]any
+		}
+		if err := yaml.Unmarshal([]byte(document), &o); err != nil {
+			t.Fatal(err)
+		}
+		if o.Kind == "Namespace" {
+			o.Metadata.Namespace = o.Metadata.Name
+		}
+		if o.Metadata.Namespace != tenant || strings.HasPrefix(o.Kind, "Cluster") {
+			t.Errorf("%s %s is in %q", o.Kind, o.Metadata.Name, o.Metadata.Namespace)
+		}
+		for _, s := range o.Subjects {
+			if s.Namespace != tenant {
+				t.Errorf("%s gives rights to accounts of %q", o.Metadata.Name, s.Namespace)
+			}
+		}
+		switch o.Kind {
+		case "KafkaSource":
+			source = o.Spec
+		case "ConfigMap":
+			settings = o.Data
+		}
+	}
+	getenv := func(name string) string { value, _ := settings[name].(string); return value }
+	if getenv(pipeline.TenantVariable) != tenant || source["consumerGroup"] != pipeline.ControlGroup(tenant) ||
+		!cmp.Equal(source["topics"], []any{getenv("CONTROL_TOPIC")}) || getenv("CONTROL_TOPIC") != pipeline.OfTenant(tenant, "control") {
+		t.Errorf("source: %v", source)
+	}
+	for _, name := range []string{"ARTIFACT_URL", "K_SINK", "FUNCTIONS_URL"} {
+		if !strings.Contains(getenv(name), tenant) {
+			t.Errorf("%s is %s", name, getenv(name))
+		}
+	}
+	read, write, err := identity.ReadTopics(getenv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, may := range []identity.Topics{read, write} {
+		operator := identity.Principal{Role: identity.Operator}
+		if may.Allow(operator, "topic", "team-b.points") != nil || may.Allow(operator, "topic", "points") == nil || may.Allow(operator, "topic", "team-bb.points") == nil {
+			t.Error("topics of others may be used")
+		}
+	}
 }
 
 // Every pod meets the pod security standard "restricted", which the namespace

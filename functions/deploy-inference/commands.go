@@ -42,7 +42,7 @@ func (s *Service) deploy(ctx context.Context, call *door.Call) error {
 			return nil, err
 		}
 		made := p.Inference
-		made.Status, made.Wanted = pipeline.InferenceDeploying, max(1, made.Replicas)
+		made.Status, made.Wanted, made.Tenant = pipeline.InferenceDeploying, max(1, made.Replicas), s.Tenant
 		if err := tx.CreateInference(&made); err != nil {
 			return nil, err
 		}

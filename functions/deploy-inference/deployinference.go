@@ -44,6 +44,7 @@ type Deps struct {
 	Env          []string        // NAME=value, for each predict process: Kafka, artifacts
 	Namespace    string          // of the KafkaSources
 	PerPartition bool            // a consumer for each partition, where consumers are spread over pods
+	Tenant       string          // of the inferences that are made
 	ControlTopic string          // which no inference may read or write
 	MayRead      identity.Topics // as input
 	MayWrite     identity.Topics // as output, and for dead letters

@@ -27,7 +27,7 @@ func (s *Service) suggest(w http.ResponseWriter, r *http.Request) {
 	if i.InputFormat == "" && sub.result.Imported != nil {
 		i.InputFormat, i.InputConfig = pipeline.JSON, json.RawMessage("{}") // an object with a member for each input
 	}
-	topic := "result-" + itoa(id)
+	topic := pipeline.OfTenant(s.Tenant, "result-"+itoa(id))
 	door.WriteJSON(w, pipeline.InferenceForm{
 		Result: id, Replicas: i.Replicas, Delivery: deliveryOf(i), InputFormat: i.InputFormat, InputConfig: i.InputConfig,
 		InputTopic: topic + "-in", OutputTopic: topic + "-out", DeadLetter: pipeline.DeadLetterTopic(topic + "-in"),

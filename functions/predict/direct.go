@@ -31,7 +31,7 @@ func newDirect(m *model, out *writer, c *stream.Cluster) (*direct, error) {
 	chunks, err := newChunks(m, out)
 	d := &direct{model: m, chunks: chunks, cluster: c, metrics: out.metrics, log: out.log, group: m.job.Group, reader: readerOf(m.job), claims: map[int]*stream.Claim{}}
 	if d.group == "" {
-		d.group = pipeline.InferenceGroup(out.envelope.Inference())
+		d.group = pipeline.InferenceGroup("", out.envelope.Inference())
 	}
 	return d, err
 }

@@ -41,7 +41,7 @@ func (s *Service) lag(ctx context.Context) (map[string]float64, error) {
 		})
 	}
 	group.Go(func() (err error) {
-		behind[len(page.Items)], err = s.behind(ctx, pipeline.ControlGroup, s.ControlTopic)
+		behind[len(page.Items)], err = s.behind(ctx, s.ControlGroup, s.ControlTopic)
 		return err
 	})
 	if err := group.Wait(); err != nil {

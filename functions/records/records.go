@@ -26,6 +26,7 @@ type Deps struct {
 	Store        *registry.Store
 	Cluster      *stream.Cluster
 	ControlTopic string // where a stream that was sent is announced
+	ControlGroup string // by which that is read
 	MayRead      identity.Topics
 	MayWrite     identity.Topics
 	Schemas      *schemas.Client // nil where there is no registry of schemas

@@ -34,14 +34,20 @@ var topicPattern = regexp.MustCompile(`^[A-Za-z0-9._*-]+$`)
 //	    text, ! before a pattern takes out what it matches, and a list of such alone
 //	    begins with all topics. "ROLE:" before a list gives it to that role and
 //	    those above it; without one it is everybody's. What one list of a role
-//	    allows is allowed: "sensors.*,!sensors.raw; operator:*". All topics where
-//	    nothing is said
+//	    allows is allowed: "sensors.*,!sensors.raw; operator:*". Where nothing is
+//	    said all topics, or those of KAFKAML_TENANT
 func ReadTopics(getenv func(string) string) (read, write Topics, err error) {
 	const reads, writes = "KAFKAML_TOPICS_READ", "KAFKAML_TOPICS_WRITE"
-	if read, err = parseTopics(reads, "read", getenv(reads)); err != nil {
+	said := func(variable string) string {
+		if tenant := getenv(pipeline.TenantVariable); getenv(variable) == "" && tenant != "" {
+			return pipeline.OfTenant(tenant, "*")
+		}
+		return getenv(variable)
+	}
+	if read, err = parseTopics(reads, "read", said(reads)); err != nil {
 		return read, write, err
 	}
-	write, err = parseTopics(writes, "write", getenv(writes))
+	write, err = parseTopics(writes, "write", said(writes))
 	return read, write, err
 }
 

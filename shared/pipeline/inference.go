@@ -55,6 +55,7 @@ type Inference struct {
 	DeadLetter    string          `json:"dead_letter_topic"`
 	Description   string          `json:"description,omitempty"`
 	Partitions    int             `json:"partitions,omitempty" description:"partitions of the input topic, when last looked at"`
+	Tenant        string          `json:"tenant,omitempty" description:"whose consumer group it reads by, where several installations share Kafka"`
 	URL           string          `json:"url,omitempty" description:"where its predict function answers"`
 	Ready         int             `json:"ready" minimum:"0" description:"replicas that take records"`
 	Wanted        int             `json:"wanted" minimum:"0" description:"replicas that there should be now"`

@@ -54,6 +54,16 @@ func ValidateServiceName(field, name string) error {
 	return nil
 }
 
+// ValidateTenant refuses what is no name of a tenant: it begins topics, consumer
+// groups and folders of a bucket.
+func ValidateTenant(tenant string) error {
+	if len(tenant) > maxService || !serviceName.MatchString(tenant) {
+		return Invalidf(TenantVariable, "%q cannot be the name of a tenant", tenant).
+			WithHint("1 to %d lower-case letters, digits and dashes, a letter first, no dash last", maxService)
+	}
+	return nil
+}
+
 // servicePrefix begins the names of what serves an inference in a cluster, and of
 // no function.
 const servicePrefix = "inference-"

@@ -54,16 +54,32 @@ const HeaderSent = "sent"
 // predicted, unless the inference names another.
 func DeadLetterTopic(input string) string { return input + ".dead-letter" }
 
-// ControlGroup is the consumer group by which the control topic is read.
-const ControlGroup = "kafkaml-control-log"
+// TenantVariable names an installation among others that share Kafka with it.
+const TenantVariable = "KAFKAML_TENANT"
+
+// OfTenant is what a tenant calls a topic or a consumer group of its own: no two
+// tenants call any the same, since a tenant's name has no dot. Empty is the tenant
+// that has Kafka for itself.
+func OfTenant(tenant, name string) string {
+	if tenant == "" {
+		return name
+	}
+	return tenant + "." + name
+}
+
+// ControlGroup is the consumer group by which a tenant's control topic is read.
+func ControlGroup(tenant string) string { return OfTenant(tenant, "kafkaml-control-log") }
 
 // InferenceGroup is the consumer group of an inference, by its id or, where it
 // is served without a registry, its name. Both deliveries use it, so that a
 // change from one to the other goes on where the first stopped.
-func InferenceGroup(inference string) string { return "kafkaml-inference-" + inference }
+func InferenceGroup(tenant, inference string) string {
+	return OfTenant(tenant, "kafkaml-inference-"+inference)
+}
 
-// Group is the consumer group of an inference that is kept.
-func (i Inference) Group() string { return InferenceGroup(strconv.FormatInt(i.ID, 10)) }
+// Group is the consumer group of an inference that is kept. It stays the tenant's
+// that made it: its offsets lie there.
+func (i Inference) Group() string { return InferenceGroup(i.Tenant, strconv.FormatInt(i.ID, 10)) }
 
 // InferenceLabel holds, on what serves an inference in a cluster, the inference's
 // id.

@@ -369,7 +369,7 @@ func flood(w *world) {
 	}
 	ends := count(w.t, w.c, topic)
 	within(w.t, 4*waitTime, "the control messages are read", func() (string, bool) {
-		committed, err := w.c.Committed(w.t.Context(), pipeline.ControlGroup, topic)
+		committed, err := w.c.Committed(w.t.Context(), pipeline.ControlGroup(""), topic)
 		return fmt.Sprintf("%v of %v %v", committed, ends, err), err == nil && maps.Equal(committed, ends)
 	})
 	if after := w.finished(strconv.FormatInt(result.Deployment, 10), 1)[0]; after.ID != result.ID || after.Attempt != result.Attempt {

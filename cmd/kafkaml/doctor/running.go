@@ -150,7 +150,7 @@ func controlTopic(ctx context.Context, i installation) Finding {
 	if err != nil {
 		return found(controlTopicName, Missing, err)
 	}
-	waiting, err := behind(ctx, i.kafka, pipeline.ControlGroup, about)
+	waiting, err := behind(ctx, i.kafka, pipeline.ControlGroup(i.client.Tenant), about)
 	switch {
 	case err != nil:
 		return found(controlTopicName, Missing, err)

@@ -50,6 +50,10 @@ KAFKAML_HOSTS=ml.example.com names this installation where a proxy before it doe
 KAFKAML_FORWARDED=true where that rewrites Host. KAFKAML_ANONYMOUS=viewer, editor
 or operator says what anybody may do where other machines reach it.
 
+KAFKAML_TENANT=a keeps this installation apart from others of the same Kafka: its
+topics and consumer groups begin with "a.", the control topic, which CONTROL_TOPIC
+names, too.
+
 Ctrl-C ends everything that was started; all state is kept in --data.`
 
 // RunCommand is kafkaml run.
@@ -144,6 +148,7 @@ func (s *settings) prepare(env *cli.Env) (io.Closer, error) {
 	if s.Access, err = guard.ReadSettings(env.Getenv); err != nil {
 		return nil, err
 	}
+	s.Tenant = env.Getenv(pipeline.TenantVariable)
 	if s.MayRead, s.MayWrite, err = identity.ReadTopics(env.Getenv); err != nil {
 		return nil, err
 	}

@@ -38,6 +38,7 @@ type Options struct {
 	Database     string         // URL; a SQLite file under Data when empty
 	Artifacts    string         // URL; a folder under Data when empty
 	ControlTopic string
+	Tenant       string // among installations that share Kafka
 	Access       guard.Settings
 	MayRead      identity.Topics
 	MayWrite     identity.Topics

@@ -84,7 +84,7 @@ func (m *Machine) keepBroker(ctx context.Context, start func(context.Context, in
 func (m *Machine) serve(ctx context.Context) error {
 	o := m.options
 	instance := functions.NewInstance(o.Frameworks, o.Log)
-	config := client.ConfigBelow(m.Kafka.Brokers, o.ControlTopic)
+	config := client.ConfigBelow(m.Kafka.Brokers, o.ControlTopic, o.Tenant)
 	if m.Broker != nil {
 		config.Health = healthPath
 	}
@@ -92,7 +92,7 @@ func (m *Machine) serve(ctx context.Context) error {
 	m.onClose("the functions", instance.Stop)
 	o.Say("starting the functions and the model worker")
 	err := instance.Serve(ctx, functions.Config{
-		Data: o.Data, Database: o.Database, Artifacts: o.Artifacts, Kafka: m.Kafka, Schemas: o.Schemas, ControlTopic: o.ControlTopic,
+		Data: o.Data, Database: o.Database, Artifacts: o.Artifacts, Kafka: m.Kafka, Schemas: o.Schemas, ControlTopic: o.ControlTopic, Tenant: o.Tenant,
 		URL: m.URL, Inner: m.Inner, Guard: m.guard, MayRead: o.MayRead, MayWrite: o.MayWrite,
 	})
 	if err != nil {

@@ -87,7 +87,7 @@ func pageOver(over http.RoundTripper, where string, getenv func(string) string, 
 		mux.Handle("/"+step+"/", http.StripPrefix("/"+step, proxy(over, log, func(*http.Request) string { return strings.ReplaceAll(where, "*", step) })))
 	}
 	mux.Handle(functions.PredictPath+"/{name}/", predictions(over, where, log))
-	config := client.ConfigBelow(strings.Split(getenv("KAFKA_BROKERS"), ","), getenv("CONTROL_TOPIC"))
+	config := client.ConfigBelow(strings.Split(getenv("KAFKA_BROKERS"), ","), getenv("CONTROL_TOPIC"), getenv(pipeline.TenantVariable))
 	if m := inCluster.FindStringSubmatch(where); m != nil {
 		config.Cluster = &client.ConfigCluster{Namespace: m[1], Server: strings.ReplaceAll(where, "*", "page")}
 	}

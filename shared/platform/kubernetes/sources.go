@@ -70,7 +70,7 @@ func (k *Platform) feeds(s *unstructured.Unstructured, inference string) bool {
 	of, labelled := s.GetLabels()[inferenceLabel]
 	if !labelled {
 		group, _, _ := unstructured.NestedString(s.Object, "spec", "consumerGroup")
-		of = strings.TrimPrefix(group, pipeline.InferenceGroup(""))
+		of = strings.TrimPrefix(group, pipeline.InferenceGroup("", ""))
 	}
 	owner := metav1.GetControllerOf(s)
 	return s.GetLabels()[managedLabel] == pipeline.StepDeployInference && of == inference && (owner == nil || owner.Name == k.c.Owner)

@@ -30,7 +30,8 @@ export function urlOf(step: Step, path = '/'): string {
 /** The URL of an inference's predict function, as this page reaches it. */
 export function predictUrl(name: string, path: string): string {
   const where = config.predict ?? '/predict'
-  const base = where.includes('*') ? where.replace('*', name) : `${where.replace(/\/$/, '')}/${encodeURIComponent(name)}`
+  const service = /^inference-[0-9]+$/.test(name) ? name : `inference-${name}` // as a cluster names it
+  const base = where.includes('*') ? where.replace('*', service) : `${where.replace(/\/$/, '')}/${encodeURIComponent(name)}`
   return new URL(path, new URL(base.replace(/\/?$/, '/'), document.baseURI)).href
 }
 

@@ -103,8 +103,10 @@ export interface Config {
   functions: Record<string, string> | null
   /** answers 503 with the reason while the broker that runs beside the functions is down; only where one does */
   health?: string
-  /** below it lies each predict function under its name, or with its name in place of a star */
+  /** below it lies each predict function under its name, or with the name of its Service in place of a star */
   predict?: string
+  /** what begins its consumer groups, where several installations share Kafka */
+  tenant?: string
 }
 export interface ConfigCluster {
   namespace: string
@@ -404,6 +406,8 @@ export interface Inference {
   served_by?: string
   status: InferenceStatus
   status_changed: string
+  /** whose consumer group it reads by, where several installations share Kafka */
+  tenant?: string
   updated: string
   /** where its predict function answers */
   url?: string
