@@ -47,6 +47,9 @@ type KafkaSourceSpec struct {
 type Destination struct {
 	Ref *Reference `json:"ref,omitempty"`
 	URI string     `json:"uri,omitempty"`
+	// Audience is whom Knative's tokens are for that come with the events; none
+	// come where it is empty.
+	Audience string `json:"audience,omitempty"`
 }
 
 // Reference names an object that has an address.

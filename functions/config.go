@@ -294,7 +294,7 @@ func (c Config) replicaEnv(token string) []string {
 		return nil
 	}
 	return append(
-		c.childEnv(), "KAFKAML_HOSTS=", "KAFKAML_FORWARDED=", "KAFKAML_TOKENS_FILE=", "KAFKAML_OIDC_ISSUER=",
+		c.childEnv(), "KAFKAML_HOSTS=", "KAFKAML_FORWARDED=", "KAFKAML_TOKENS_FILE=", "KAFKAML_OIDC_ISSUER=", "KAFKAML_EVENTS_OIDC_ISSUER=",
 		"KAFKAML_ANONYMOUS="+c.Guard.Anonymous().String(), "KAFKAML_TOKENS="+identity.TokenLine("kafkaml", identity.Editor, token),
 	)
 }

@@ -97,6 +97,7 @@ func (h *Host) deployInference(ctx context.Context, log *slog.Logger) (door.Func
 	}
 	deps.Replicas, deps.MayRead, deps.MayWrite = h.config.Replicas, h.config.MayRead, h.config.MayWrite
 	if k := h.parts.kubernetes; k != nil {
+		deps.Audience = h.config.Guard.Audience()
 		deps.Namespace, deps.PerPartition, deps.ServiceName = h.parts.namespace, true, pipeline.ServiceName
 	}
 	s := deployinference.NewService(deps)

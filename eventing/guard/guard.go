@@ -28,6 +28,7 @@ type Guard struct {
 	anonymous identity.Principal
 	tokens    bool           // static ones are taken
 	oidc      *oidc.Verifier // nil where there is no issuer
+	audience  string         // of what Knative's sources bring; "" where they need no token
 	mu        sync.RWMutex
 	verifiers identity.Chain // of bearer tokens
 }

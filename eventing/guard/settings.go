@@ -22,6 +22,7 @@ type Settings struct {
 	Tokens     string      // KAFKAML_TOKENS: lines of static tokens
 	TokensFile string      // KAFKAML_TOKENS_FILE: a file of them
 	OIDC       oidc.Config // KAFKAML_OIDC_*
+	Events     oidc.Config // KAFKAML_EVENTS_OIDC_*
 }
 
 // Login reports whether one can log in.
@@ -42,6 +43,10 @@ func (s Settings) Login() bool { return s.Tokens != "" || s.TokensFile != "" || 
 //	                   static tokens, as lines of NAME ROLE sha256-HASH
 //	KAFKAML_OIDC_ISSUER, KAFKAML_OIDC_AUDIENCE, KAFKAML_OIDC_ROLES_CLAIM,
 //	KAFKAML_OIDC_ROLES an OpenID Connect issuer, as oidc.Config has it
+//	KAFKAML_EVENTS_OIDC_ISSUER, KAFKAML_EVENTS_OIDC_AUDIENCE,
+//	KAFKAML_EVENTS_OIDC_SUBJECTS, KAFKAML_EVENTS_OIDC_CA
+//	                   the issuer of the tokens that Knative's sources and triggers
+//	                   send with what they bring; these give no role
 //	CORS_ORIGINS       pages elsewhere that may call, separated by commas
 func ReadSettings(getenv func(string) string) (Settings, error) {
 	s := Settings{
@@ -51,6 +56,10 @@ func ReadSettings(getenv func(string) string) (Settings, error) {
 			Issuer: getenv("KAFKAML_OIDC_ISSUER"), Audience: List(getenv("KAFKAML_OIDC_AUDIENCE")),
 			Claim: getenv("KAFKAML_OIDC_ROLES_CLAIM"), Roles: List(getenv("KAFKAML_OIDC_ROLES")),
 		},
+	}
+	s.Events = oidc.Config{
+		Issuer: getenv("KAFKAML_EVENTS_OIDC_ISSUER"), Audience: List(getenv("KAFKAML_EVENTS_OIDC_AUDIENCE")),
+		Carriers: List(getenv("KAFKAML_EVENTS_OIDC_SUBJECTS")), CA: getenv("KAFKAML_EVENTS_OIDC_CA"),
 	}
 	if text := getenv("KAFKAML_FORWARDED"); text != "" {
 		var err error
@@ -112,6 +121,18 @@ func (s Settings) trust(g *Guard) error {
 		g.tokens = true
 		g.Trust(tokens)
 	}
+	if s.Events.Issuer != "" {
+		if len(s.Events.Carriers) == 0 { // any pod gets tokens for any audience
+			return pipeline.Invalidf("KAFKAML_EVENTS_OIDC_SUBJECTS", "is not set").
+				WithHint("say whose tokens are taken: system:serviceaccount:kafkaml:*oidc-sources.knative.dev-kafkasource")
+		}
+		v, err := oidc.New(s.Events)
+		if err != nil {
+			return err
+		}
+		g.audience = s.Events.Audience[0]
+		g.Trust(v)
+	}
 	if s.OIDC.Issuer != "" {
 		v, err := oidc.New(s.OIDC)
 		if err != nil {
@@ -147,6 +168,10 @@ func (s Settings) role(local bool) (identity.Role, error) {
 
 // Anonymous is what those may do who do not log in.
 func (g *Guard) Anonymous() identity.Role { return g.anonymous.Role }
+
+// Audience is whom the tokens of Knative's sources are to be for, "" where they need
+// none.
+func (g *Guard) Audience() string { return g.audience }
 
 // hostOf is the host of a URL or of an address to listen on. Where that is every
 // address of the machine it is "".

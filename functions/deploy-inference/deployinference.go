@@ -50,6 +50,7 @@ type Deps struct {
 	MayWrite     identity.Topics // as output, and for dead letters
 	Replicas     int             // most of an inference; 0: mostReplicas
 	Registry     bool            // whether the predict processes know a schema registry
+	Audience     string          // of the tokens that Knative sends with the events of the KafkaSources; "" for none
 	Signer       identity.Signer // of the tokens that events of the KafkaSources carry
 	Log          *slog.Logger
 

@@ -61,7 +61,7 @@ func (d Deps) source(i pipeline.Inference) eventing.KafkaSource {
 		consumers = int32(max(1, i.Partitions)) // #nosec G115 -- Kafka's partitions are int32
 	}
 	name := d.serviceName(i)
-	sink := eventing.Destination{Ref: &eventing.Reference{APIVersion: "serving.knative.dev/v1", Kind: "Service", Namespace: d.Namespace, Name: name}}
+	sink := eventing.Destination{Ref: &eventing.Reference{APIVersion: "serving.knative.dev/v1", Kind: "Service", Namespace: d.Namespace, Name: name}, Audience: d.Audience}
 	s := d.sourceNamed(name, i.ID)
 	s.Spec = eventing.KafkaSourceSpec{
 		ConsumerGroup: i.Group(), BootstrapServers: d.Brokers, Topics: []string{i.InputTopic},

@@ -30,7 +30,7 @@ func TestServiceOfAnInference(t *testing.T) {
 // while a replica or a topic comes back, and holds a partition up no longer than
 // half an hour.
 func TestSourceOfAnInference(t *testing.T) {
-	s := Deps{Namespace: "kafkaml", Brokers: []string{"b:9092"}, ServiceName: pipeline.ServiceName}.source(pipeline.Inference{ID: 3, Name: "digits", InputTopic: "in", Partitions: 4})
+	s := Deps{Namespace: "kafkaml", Brokers: []string{"b:9092"}, ServiceName: pipeline.ServiceName, Audience: "events"}.source(pipeline.Inference{ID: 3, Name: "digits", InputTopic: "in", Partitions: 4})
 	if err := s.Validate(); err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func TestSourceOfAnInference(t *testing.T) {
 	if err := c.MustCompile("kafkasource.json").Validate(value); err != nil {
 		t.Error(err)
 	}
-	if s.Metadata.Name != "inference-digits" || s.Spec.Sink.Ref.Name != s.Metadata.Name || s.Metadata.Labels[pipeline.InferenceLabel] != "3" {
+	if s.Metadata.Name != "inference-digits" || s.Spec.Sink.Ref.Name != s.Metadata.Name || s.Spec.Sink.Audience != "events" || s.Metadata.Labels[pipeline.InferenceLabel] != "3" {
 		t.Errorf("%+v to %+v", s.Metadata, s.Spec.Sink)
 	}
 	d := s.Spec.Delivery

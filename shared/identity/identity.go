@@ -23,6 +23,8 @@ type Principal struct {
 	ID   string // unique and lasting: AnonymousID, "token:NAME", "ISSUER#SUBJECT", "job:..."
 	Name string // for people to read
 	Role Role
+	// Carrier brings what others sent: whose an event is, its own token says.
+	Carrier bool
 }
 
 type (

@@ -48,6 +48,10 @@ func (c claims) values(path string) []string {
 // that its claims give.
 func (v *Verifier) principal(subject string, c claims) identity.Principal {
 	p := identity.Principal{ID: v.config.Issuer + "#" + subject, Name: subject, Role: v.roles["sub:"+subject]}
+	if len(v.config.Carriers) > 0 {
+		p.Role, p.Carrier = identity.Nobody, true
+		return p
+	}
 	for _, value := range c.values(v.config.Claim) {
 		if !strings.HasPrefix(value, "sub:") {
 			p.Role = max(p.Role, v.roles[value])

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -29,6 +30,20 @@ type Config struct {
 	Audience []string // KAFKAML_OIDC_AUDIENCE: whom tokens are for; the first is the client id of page and command line
 	Claim    string   // KAFKAML_OIDC_ROLES_CLAIM: where the roles are, a name or names separated by dots
 	Roles    []string // KAFKAML_OIDC_ROLES: VALUE=ROLE, or sub:SUBJECT=ROLE; without any, values are roles
+
+	// Carriers are the subjects, with * for any text, of tokens that show who brings
+	// an event and give no role: those of Knative's sources. Nobody else's tokens are
+	// taken then.
+	Carriers []string // KAFKAML_EVENTS_OIDC_SUBJECTS
+	CA       string   // KAFKAML_EVENTS_OIDC_CA: file of the issuer's authority, where it is not a public one
+}
+
+// variable names a setting.
+func (c Config) variable(name string) string {
+	if len(c.Carriers) > 0 {
+		return "KAFKAML_EVENTS_OIDC_" + name
+	}
+	return "KAFKAML_OIDC_" + name
 }
 
 const (
@@ -64,17 +79,21 @@ type Verifier struct {
 func New(c Config) (*Verifier, error) {
 	u, err := url.Parse(c.Issuer)
 	if err != nil || u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())) {
-		return nil, pipeline.Invalidf("KAFKAML_OIDC_ISSUER", "%q is not the URL of an issuer", c.Issuer).WithHint("it begins with https://, on this machine http:// will do")
+		return nil, pipeline.Invalidf(c.variable("ISSUER"), "%q is not the URL of an issuer", c.Issuer).WithHint("it begins with https://, on this machine http:// will do")
 	}
 	if len(c.Audience) == 0 {
-		return nil, pipeline.Invalidf("KAFKAML_OIDC_AUDIENCE", "is not set").WithHint("name the client that the issuer knows kafkaml by")
+		return nil, pipeline.Invalidf(c.variable("AUDIENCE"), "is not set").WithHint("name the client that the issuer knows kafkaml by")
 	}
 	if c.Claim == "" {
 		c.Claim = "roles"
 	}
+	transport, err := trusting(c)
+	if err != nil {
+		return nil, err
+	}
 	v := &Verifier{
 		config: c, roles: map[string]identity.Role{}, now: time.Now, known: map[[32]byte]known{},
-		client: &http.Client{Timeout: patience, Transport: paced{rate.NewLimiter(rate.Every(5*time.Second), 6)}},
+		client: &http.Client{Timeout: patience, Transport: paced{transport, rate.NewLimiter(rate.Every(5*time.Second), 6)}},
 	}
 	for role := identity.Viewer; len(c.Roles) == 0 && role <= identity.Operator; role++ {
 		v.roles[role.String()] = role
@@ -96,20 +115,23 @@ func isLoopback(host string) bool {
 
 // paced asks an issuer only so often: whoever sends tokens of keys that there
 // are not makes us look for them.
-type paced struct{ limit *rate.Limiter }
+type paced struct {
+	over  http.RoundTripper
+	limit *rate.Limiter
+}
 
 // RoundTrip implements http.RoundTripper.
 func (p paced) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !p.limit.Allow() {
 		return nil, fmt.Errorf("%s was asked too often", r.URL.Host)
 	}
-	return http.DefaultTransport.RoundTrip(r)
+	return p.over.RoundTrip(r)
 }
 
 // Verify implements identity.Verifier.
 func (v *Verifier) Verify(ctx context.Context, bearer string) (identity.Principal, error) {
-	if issuerOf(bearer) != v.config.Issuer {
-		return identity.Principal{}, identity.ErrUnknown
+	if issuerOf(bearer) != v.config.Issuer || len(v.config.Carriers) > 0 && !v.isFor(audienceOf(bearer)) {
+		return identity.Principal{}, identity.ErrUnknown // one issuer may know people and carriers
 	}
 	if p, ok := v.remembered(bearer); ok {
 		return p, nil
@@ -130,9 +152,25 @@ func (v *Verifier) Verify(ctx context.Context, bearer string) (identity.Principa
 	if err != nil {
 		return identity.Principal{}, err
 	}
+	if len(v.config.Carriers) > 0 && !v.carries(token.Subject) {
+		return identity.Principal{}, refused(fmt.Sprintf("%q may not bring events: none of %q", token.Subject, v.config.Carriers))
+	}
 	p := v.principal(token.Subject, c)
 	v.remember(bearer, p, token.Expiry)
 	return p, nil
+}
+
+// isFor reports whether a token of an audience is for this installation.
+func (v *Verifier) isFor(audience []string) bool {
+	return slices.ContainsFunc(v.config.Audience, func(a string) bool { return slices.Contains(audience, a) })
+}
+
+// carries reports whether a subject may bring events.
+func (v *Verifier) carries(subject string) bool {
+	return slices.ContainsFunc(v.config.Carriers, func(pattern string) bool {
+		ok, err := path.Match(pattern, subject)
+		return ok && err == nil
+	})
 }
 
 // check holds a token that the issuer has signed against whom it is for and
@@ -145,7 +183,7 @@ func (v *Verifier) check(token *gooidc.IDToken) (claims, error) {
 	now := v.now()
 	notBefore, issued := c.time("nbf"), c.time("iat")
 	switch {
-	case !slices.ContainsFunc(v.config.Audience, func(a string) bool { return slices.Contains(token.Audience, a) }):
+	case !v.isFor(token.Audience):
 		return nil, refused(fmt.Sprintf("the token is for %q, not for %q", token.Audience, v.config.Audience))
 	case token.Expiry.Unix() <= 0:
 		return nil, refused("the token does not say when it expires")

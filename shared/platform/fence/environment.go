@@ -38,7 +38,7 @@ var naming = []string{
 
 // doors are the beginnings of those that say so of who may ask an inference; a
 // process gets them from who starts it only where it is told to.
-var doors = []string{"KAFKAML_OIDC_", "KAFKAML_TOKENS_FILE="}
+var doors = []string{"KAFKAML_OIDC_", "KAFKAML_EVENTS_OIDC_", "KAFKAML_TOKENS_FILE="}
 
 // settings are the beginnings of the other variables that such a process gets from
 // the one that starts it: how its libraries and its log behave.
