@@ -34,7 +34,7 @@ func (h *Host) openKubernetes() error {
 	}
 	c := h.config.Cluster
 	k, err := kubernetes.New(kubernetes.Config{
-		Client: client, Namespace: namespace, Images: c.Images, Owner: c.Owner, Pending: c.Pending,
+		Client: client, Namespace: namespace, Images: c.Images, Owner: c.Owner, Pending: c.Pending, Scratch: c.Limits.Scratch,
 		Account: podAccount, ConfigMaps: []string{configMap}, Secrets: podSecrets, TLSSecret: tlsSecret,
 		OnEnded: h.ended, Log: h.log,
 	})

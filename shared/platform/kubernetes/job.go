@@ -89,7 +89,7 @@ func (k *Platform) trainingPod(j platform.Job, work description) (corev1.PodSpec
 		name = image.GPU
 	}
 	env, from := k.environment(append([]string{work.variable, "TMPDIR=/tmp"}, j.Env...))
-	volumes, mounts := work.mount(k.volumes())
+	volumes, mounts := work.mount(k.volumes(k.c.Scratch))
 	no, grace := false, int64(jobGrace)
 	return corev1.PodSpec{
 		RestartPolicy: corev1.RestartPolicyNever, ServiceAccountName: k.c.Account,

@@ -12,6 +12,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	kerrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/dynamic"
 	clientset "k8s.io/client-go/kubernetes"
@@ -39,6 +40,9 @@ type Config struct {
 	// TLSSecret holds certificates for Kafka, mounted at tlsFolder where it
 	// exists; none when empty.
 	TLSSecret string
+	// Scratch is what the temporary files of a training may take; that of
+	// DefaultLimits when 0.
+	Scratch resource.Quantity
 	// Pending is how long a Job's pod may wait for a node or an image before the
 	// Job fails; 10 minutes when 0.
 	Pending time.Duration
@@ -94,6 +98,9 @@ func New(c Config) (*Platform, error) {
 	}
 	if c.Pending == 0 {
 		c.Pending = 10 * time.Minute
+	}
+	if c.Scratch.IsZero() {
+		c.Scratch = DefaultLimits().Scratch
 	}
 	if c.Log == nil {
 		c.Log = slog.Default()
@@ -222,11 +229,14 @@ func (k *Platform) environment(env []string) (vars []corev1.EnvVar, from []corev
 	return vars, from
 }
 
-// volumes returns a pod's volumes: one for temporary files, since the root is
-// read-only, and Kafka's certificates.
-func (k *Platform) volumes() (volumes []corev1.Volume, mounts []corev1.VolumeMount) {
-	volumes = []corev1.Volume{{Name: "tmp", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}}}
-	mounts = []corev1.VolumeMount{{Name: "tmp", MountPath: "/tmp"}}
+// scratchVolume holds a pod's temporary files, since its root is read-only.
+const scratchVolume = "tmp"
+
+// volumes returns a pod's volumes: one for temporary files, which is all that it may
+// write of its node's disk, and Kafka's certificates.
+func (k *Platform) volumes(scratch resource.Quantity) (volumes []corev1.Volume, mounts []corev1.VolumeMount) {
+	volumes = []corev1.Volume{{Name: scratchVolume, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{SizeLimit: &scratch}}}}
+	mounts = []corev1.VolumeMount{{Name: scratchVolume, MountPath: "/tmp"}}
 	if k.c.TLSSecret != "" {
 		optional := true
 		volumes = append(volumes, corev1.Volume{Name: "kafka-tls", VolumeSource: corev1.VolumeSource{

@@ -93,6 +93,30 @@ func TestKubernetesJob(t *testing.T) {
 	}
 }
 
+// What a pod may take of its node is bounded, so that its neighbours keep theirs.
+func TestAttackNeighboursOfAPod(t *testing.T) {
+	k := inNamespace(t)
+	k.c.Scratch = resource.MustParse("3Gi")
+	job, err := jobOf(k, platform.Job{Name: "train-1-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	service, err := serviceOf(k, platform.Service{Name: "inference-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for scratch, pod := range map[string]corev1.PodSpec{"3Gi": job.Spec.Template.Spec, predictScratch: service.Spec.Template.Spec.PodSpec} {
+		for _, v := range pod.Volumes {
+			if e := v.EmptyDir; e != nil && (e.SizeLimit == nil || e.SizeLimit.String() != scratch) {
+				t.Errorf("volume %s may take %v, not %s", v.Name, e.SizeLimit, scratch)
+			}
+		}
+		if r := pod.Containers[0].Resources; r.Limits.Memory().IsZero() || r.Requests.Memory().IsZero() || r.Requests.Cpu().IsZero() {
+			t.Errorf("resources: %+v", r)
+		}
+	}
+}
+
 // checkRestricted holds a pod against the pod security standard "restricted".
 func checkRestricted(t *testing.T, pod corev1.PodSpec) {
 	t.Helper()
@@ -189,6 +213,12 @@ func waits(reason string) func(*corev1.Pod) {
 		p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: jobContainer, Image: "image", State: corev1.ContainerState{
 			Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: "said so"},
 		}}}
+	}
+}
+
+func evicted(why string) func(*corev1.Pod) {
+	return func(p *corev1.Pod) {
+		p.Status = corev1.PodStatus{Phase: corev1.PodFailed, Reason: reasonEvicted, Message: why}
 	}
 }
 
@@ -346,6 +376,8 @@ func TestJudge(t *testing.T) {
 		{"complete", jobWith(batchv1.JobComplete, ""), podOf(ended(0, "Completed")), 0, verdict{ended: true, ok: true}, ""},
 		{"a pod that was killed is tried again", running, podOf(ended(137, "Error")), 0, verdict{}, ""},
 		{"out of memory is final", running, podOf(ended(137, reasonOOM)), 0, verdict{ended: true, hopeless: true}, "limit 64Mi"},
+		{"its scratch is full", running, append(podOf(evicted(`Usage of EmptyDir volume "tmp" exceeds the limit "64Gi". `)), podOf(noNode)...), 0, verdict{ended: true, hopeless: true}, `exceeds the limit "64Gi"`},
+		{"its node lacked room", running, podOf(evicted("The node was low on resource: memory. ")), 0, verdict{}, ""},
 		{"it told why", jobWith(batchv1.JobFailed, "PodFailurePolicy"), podOf(ended(1, "Error")), 0, verdict{ended: true}, "exit code 1"},
 		{"killed too often", jobWith(batchv1.JobFailed, "BackoffLimitExceeded"), podOf(ended(137, "Error")), 0, verdict{ended: true}, "signal 9, 3 times"},
 		{"deadline", jobWith(batchv1.JobFailed, reasonDeadline), nil, 0, verdict{ended: true}, "of 30 s"},

@@ -17,6 +17,7 @@ import (
 // pushes others aside is refused unless it is named.
 type Limits struct {
 	CPU, Memory     resource.Quantity // of a training
+	Scratch         resource.Quantity // what its temporary files may take: its records, where memory does not hold them
 	GPUs            int               // of a training
 	NodeSelectors   []string          // LABEL=VALUE; * stands for any text
 	Tolerations     []string          // KEY or KEY=VALUE of taints, as above
@@ -26,11 +27,11 @@ type Limits struct {
 // LimitsVariable holds the limits, as ParseLimits reads them.
 const LimitsVariable = "KAFKAML_LIMITS"
 
-const limitsHint = "such as cpu=32 memory=64Gi gpus=8 node_selector=accelerator=* toleration=nvidia.com/gpu priority_class=batch-*"
+const limitsHint = "such as cpu=32 memory=64Gi scratch=64Gi gpus=8 node_selector=accelerator=* toleration=nvidia.com/gpu priority_class=batch-*"
 
 // DefaultLimits are those of an operator who says nothing.
 func DefaultLimits() Limits {
-	return Limits{CPU: resource.MustParse("32"), Memory: resource.MustParse("64Gi"), GPUs: 8}
+	return Limits{CPU: resource.MustParse("32"), Memory: resource.MustParse("64Gi"), Scratch: resource.MustParse("64Gi"), GPUs: 8}
 }
 
 // ParseLimits reads limits from text: NAME=VALUE, with blanks or commas between them;
@@ -47,6 +48,8 @@ func ParseLimits(text string) (l Limits, err error) {
 			l.CPU, err = quantity(LimitsVariable, value, "")
 		case "memory":
 			l.Memory, err = quantity(LimitsVariable, value, "")
+		case "scratch":
+			l.Scratch, err = quantity(LimitsVariable, value, "")
 		case "gpus":
 			if l.GPUs, err = strconv.Atoi(value); err != nil || l.GPUs < 0 {
 				err = pipeline.Invalidf(LimitsVariable, "%q is not a number of GPUs", value)

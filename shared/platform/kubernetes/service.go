@@ -35,6 +35,8 @@ const (
 	predictCPU    = "100m"
 	predictMemory = "512Mi"
 	memoryLimit   = "2Gi"
+	// predictScratch bounds its temporary files: a model, packed and unpacked.
+	predictScratch = "8Gi"
 )
 
 // knativeService returns the serving.knative.dev/v1 object of a Service.
@@ -64,7 +66,7 @@ func serviceLabels(s platform.Service) map[string]string {
 // predictTemplate is what each revision runs.
 func (k *Platform) predictTemplate(s platform.Service, image Image, work description) servingv1.RevisionTemplateSpec {
 	env, from := k.environment(append([]string{work.variable, "TMPDIR=/tmp", platform.SuspectsVariable + "=/tmp/suspects/replica"}, s.Env...))
-	volumes, mounts := work.mount(k.volumes())
+	volumes, mounts := work.mount(k.volumes(resource.MustParse(predictScratch)))
 	probe := func(path string, period, failures int32) *corev1.Probe {
 		return &corev1.Probe{
 			ProbeHandler:  corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Path: path, Port: intstr.FromInt32(0)}},

@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -33,6 +34,14 @@ func judge(j *batchv1.Job, pods []corev1.Pod, pending time.Duration, now time.Ti
 			return failedJob(j, c, pod)
 		}
 	}
+	for i := range pods { // the Job has replaced it, since an eviction does not count
+		if outgrown(&pods[i]) {
+			return verdict{
+				ended: true, hopeless: true, reason: "its temporary files took more than they may: " + pods[i].Status.Message,
+				hint: "give it more memory, so that its records are held there, or have whoever runs this installation raise scratch in " + LimitsVariable,
+			}
+		}
+	}
 	if pod == nil || pod.DeletionTimestamp != nil {
 		return verdict{}
 	}
@@ -46,7 +55,14 @@ func judge(j *batchv1.Job, pods []corev1.Pod, pending time.Duration, now time.Ti
 const (
 	reasonOOM      = "OOMKilled"
 	reasonDeadline = "DeadlineExceeded"
+	reasonEvicted  = "Evicted"
 )
+
+// outgrown reports whether the kubelet has ended a pod for what its volume of
+// temporary files holds: it would do so again.
+func outgrown(pod *corev1.Pod) bool {
+	return pod.Status.Reason == reasonEvicted && strings.Contains(pod.Status.Message, fmt.Sprintf("EmptyDir volume %q", scratchVolume))
+}
 
 // failedJob explains why a Job failed.
 func failedJob(j *batchv1.Job, c batchv1.JobCondition, pod *corev1.Pod) verdict {
