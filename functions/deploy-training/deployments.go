@@ -28,6 +28,10 @@ func (s *Service) create(ctx context.Context, call *door.Call) error {
 	if err != nil {
 		return err
 	}
+	draft.Owner = ""
+	if who := identity.Of(ctx); who.ID != identity.AnonymousID {
+		draft.Owner = who.ID
+	}
 	var scheduled []pipeline.Result
 	err = call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
 		d, err := s.freeze(tx, draft)

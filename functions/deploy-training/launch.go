@@ -97,7 +97,7 @@ func (s *Service) job(tx *registry.Tx, scheduled pipeline.Result) (*platform.Job
 		return nil, err
 	}
 	token := platform.TokenVariable + "=" + s.Signer.Token(identity.Job(r.ID, r.Attempt), 0)
-	return &platform.Job{Name: jobName(r), Spec: spec, Env: append(slices.Clone(s.Env), token), Resources: dep.Resources, GPUs: dep.GPUs}, nil
+	return &platform.Job{Name: jobName(r), Owner: dep.Owner, Spec: spec, Env: append(slices.Clone(s.Env), token), Resources: dep.Resources, GPUs: dep.GPUs}, nil
 }
 
 // specOf is what the training process gets to know.

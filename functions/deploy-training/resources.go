@@ -67,13 +67,44 @@ func (s *Service) resources() []door.Resource {
 	model.Answer.Media = "application/zip," + api.Binary
 	model.Errors = append(model.Errors, http.StatusConflict)
 	return []door.Resource{
-		door.ListOf("GET /deployments", "Deployments.", s.Store, (*registry.Tx).Deployments, "configuration"),
-		door.GetOf("GET /deployments/{id}", "A deployment.", s.Store, (*registry.Tx).Deployment),
+		door.ListOf("GET /deployments", "Deployments.", s.Store, s.deployments, "configuration"),
+		door.GetOf("GET /deployments/{id}", "A deployment.", s.Store, s.deployment),
 		door.ListOf("GET /results", "Results.", s.Store, (*registry.Tx).Results, "deployment", "configuration", "model", "datasource"),
 		door.GetOf("GET /results/{id}", "A result.", s.Store, (*registry.Tx).Result),
 		{Operation: epochs, Handler: s.metrics},
 		{Operation: logs, Handler: s.logs},
 		{Operation: model, Handler: s.download},
+	}
+}
+
+func (s *Service) deployments(tx *registry.Tx, q registry.Query) (registry.Page[pipeline.Deployment], error) {
+	page, err := tx.Deployments(q)
+	s.setPlaces(page.Items)
+	return page, err
+}
+
+func (s *Service) deployment(tx *registry.Tx, id int64) (pipeline.Deployment, error) {
+	d, err := tx.Deployment(id)
+	one := []pipeline.Deployment{d}
+	s.setPlaces(one)
+	return one[0], err
+}
+
+// setPlaces says of deployments where the first of their trainings stands among
+// those that wait for others to end.
+func (s *Service) setPlaces(all []pipeline.Deployment) {
+	places := map[int64]int{} // by result
+	for i, job := range s.Jobs.Queue() {
+		if result, _, ok := parseJob(job); ok {
+			places[result] = i + 1
+		}
+	}
+	for i := range all {
+		for _, result := range all[i].Results {
+			if at := places[result]; at != 0 && (all[i].Place == 0 || at < all[i].Place) {
+				all[i].Place = at
+			}
+		}
 	}
 }
 

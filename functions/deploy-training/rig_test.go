@@ -51,6 +51,7 @@ type recorder struct {
 	started []string // each name that was not running yet
 	running map[string]platform.Job
 	refuse  error // what Start answers, nil to take the Job
+	queue   []string
 }
 
 func (r *recorder) Start(_ context.Context, job platform.Job) error {
@@ -81,6 +82,8 @@ func (r *recorder) Running(context.Context) ([]string, error) {
 	slices.Sort(names)
 	return names, nil
 }
+
+func (r *recorder) Queue() []string { return r.queue }
 
 func (r *recorder) Log(_ context.Context, name string) (string, error) {
 	r.mu.Lock()

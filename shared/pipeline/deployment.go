@@ -58,7 +58,9 @@ type Deployment struct {
 	GPUs             int              `json:"gpus"`
 	Resources        Resources        `json:"resources"`
 	Description      string           `json:"description,omitempty"`
+	Owner            string           `json:"owner,omitempty" description:"who made it, where that is known: where trainings wait, people take turns"`
 	Status           DeploymentStatus `json:"status"`
+	Place            int              `json:"place,omitempty" description:"where trainings wait for others to end: the place in the queue of the first of its own, 1 comes next"`
 	Results          []int64          `json:"results" description:"its results, one for each model"`
 	LastRejection    *StreamRejection `json:"last_rejection,omitempty" description:"why the last stream that named it was refused or trained nothing, where that was so"`
 	Created          time.Time        `json:"created"`

@@ -16,6 +16,7 @@ import (
 // Job is one training: a process that runs to its end.
 type Job struct {
 	Name      string               // DNS label, "train-<result>-<attempt>"
+	Owner     string               // who asked for it: people take turns where Jobs wait
 	Spec      pipeline.TrainingJob // read by the process with ReadDescription
 	Env       []string             // NAME=value
 	Resources pipeline.Resources
@@ -46,6 +47,9 @@ type Jobs interface {
 	// Running lists the Jobs that are queued or running, and those that have
 	// ended but for which OnEnded has not returned yet.
 	Running(ctx context.Context) ([]string, error)
+	// Queue names the Jobs that wait for others to end, as they would begin. It is
+	// empty where that is for a cluster's scheduler to say.
+	Queue() []string
 	// Log returns the last LogBytes of a Job's output, while it runs and at
 	// least until OnEnded has returned. It is empty for a Job that does not exist.
 	Log(ctx context.Context, name string) (string, error)

@@ -11,7 +11,7 @@ var deployments = kind[pipeline.Deployment]{
 	values: func(d *pipeline.Deployment) []any { return []any{d.Configuration, string(d.Status)} },
 	search: func(d *pipeline.Deployment) []string { return []string{d.Description} },
 	id:     func(d *pipeline.Deployment) *int64 { return &d.ID },
-	strip:  func(d *pipeline.Deployment) { d.Results, d.LastRejection = nil, nil },
+	strip:  func(d *pipeline.Deployment) { d.Results, d.LastRejection, d.Place = nil, nil, 0 },
 	fill:   fillDeployments,
 	by:     map[string]string{"configuration": "configuration = ?"},
 	status: true,

@@ -21,7 +21,7 @@ func deploymentKind(env *cli.Env) kind[pipeline.Deployment] {
 			{"CONFIGURATION", func(d pipeline.Deployment, n *names) string { return n.configuration(d.Configuration) }},
 			{"BATCH", func(d pipeline.Deployment, _ *names) string { return fmt.Sprint(d.BatchSize) }},
 			{"EPOCHS", func(d pipeline.Deployment, _ *names) string { return fmt.Sprint(d.TrainingKwargs.Epochs) }},
-			{"STATUS", func(d pipeline.Deployment, _ *names) string { return string(d.Status) }},
+			{"STATUS", func(d pipeline.Deployment, _ *names) string { return statusAndPlace(d) }},
 			{"RESULTS", func(d pipeline.Deployment, _ *names) string { return ids(d.Results) }},
 			{"AGE", func(d pipeline.Deployment, n *names) string { return terminal.Ago(d.Created, n.now) }},
 		},
@@ -32,6 +32,13 @@ func deploymentKind(env *cli.Env) kind[pipeline.Deployment] {
 			{name: "status", usage: "only those in `STATUS`", words: []string{"waiting", "training", "finished", "failed", "stopped"}},
 		},
 	}
+}
+
+func statusAndPlace(d pipeline.Deployment) string {
+	if d.Place == 0 {
+		return string(d.Status)
+	}
+	return fmt.Sprintf("%s (%d in the queue)", d.Status, d.Place)
 }
 
 func showDeployment(w io.Writer, d pipeline.Deployment) error {

@@ -99,6 +99,9 @@ func replaced(was, now metav1.Object, err error) error {
 	return err
 }
 
+// Queue implements Jobs: it is empty, since the scheduler says what comes next.
+func (k *Platform) Queue() []string { return nil }
+
 // Running implements Jobs.
 func (k *Platform) Running(ctx context.Context) ([]string, error) {
 	list, err := k.core.BatchV1().Jobs(k.c.Namespace).List(ctx, metav1.ListOptions{LabelSelector: jobSelector})

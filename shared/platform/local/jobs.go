@@ -14,16 +14,18 @@ import (
 	"github.com/kafkaml/kafkaml/shared/rotate"
 )
 
-// localJobs queues Jobs and runs Config.Jobs of them at once. Deployments take
-// turns, so that a large one does not delay the next.
+// localJobs queues Jobs and runs Config.Jobs of them at once, and one more of
+// somebody who has none running: others cannot take all places for as long as they
+// like.
 type localJobs struct {
 	l *Platform
 
-	mu     sync.Mutex
-	jobs   map[string]*localJob
-	queue  fairQueue
-	active int
-	closed bool
+	mu      sync.Mutex
+	jobs    map[string]*localJob
+	queue   fairQueue
+	active  int
+	running map[string]int // of them, by who asked for them
+	closed  bool
 }
 
 // localJob is a Job from Start until OnEnded has returned for it.
@@ -36,7 +38,7 @@ type localJob struct {
 }
 
 func newLocalJobs(l *Platform) *localJobs {
-	return &localJobs{l: l, jobs: map[string]*localJob{}}
+	return &localJobs{l: l, jobs: map[string]*localJob{}, running: map[string]int{}}
 }
 
 // Start implements Jobs.
@@ -68,14 +70,16 @@ func (l *Platform) Start(_ context.Context, job platform.Job) error {
 	return nil
 }
 
-// fill starts waiting Jobs while fewer than Config.Jobs run. The caller holds the
-// lock.
+// fill starts waiting Jobs while there is a place. The caller holds the lock.
 func (q *localJobs) fill() {
-	for !q.closed && q.active < q.l.c.Jobs {
-		j := q.queue.pop()
-		if j == nil {
+	for !q.closed {
+		who, waits := q.queue.next(q.running)
+		kept := q.active == q.l.c.Jobs && q.running[who] == 0
+		if !waits || q.active >= q.l.c.Jobs && !kept {
 			return
 		}
+		j := q.queue.pop(who)
+		q.running[who]++
 		ctx, cancel := context.WithCancel(q.l.ctx)
 		if s := j.Resources.DeadlineSecs; s > 0 {
 			ctx, cancel = context.WithTimeoutCause(q.l.ctx, time.Duration(s)*time.Second, errDeadline)
@@ -105,6 +109,9 @@ func (q *localJobs) run(ctx context.Context, j *localJob) {
 	defer q.mu.Unlock()
 	delete(q.jobs, j.Name)
 	q.active--
+	if q.running[j.Owner]--; q.running[j.Owner] == 0 {
+		delete(q.running, j.Owner)
+	}
 	close(j.done)
 	q.fill()
 }
@@ -180,6 +187,13 @@ func (l *Platform) Running(context.Context) ([]string, error) {
 	}
 	slices.Sort(names)
 	return names, nil
+}
+
+// Queue implements Jobs.
+func (l *Platform) Queue() []string {
+	l.jobs.mu.Lock()
+	defer l.jobs.mu.Unlock()
+	return l.jobs.queue.order(l.jobs.running)
 }
 
 // Log implements Jobs. It reads the file, which remains after the Job.

@@ -236,6 +236,10 @@ export interface Deployment {
   last_rejection?: StreamRejection
   /** keep: a training whose loss becomes NaN goes on; empty: it fails */
   on_nan?: OnNaN
+  /** who made it, where that is known: where trainings wait, people take turns */
+  owner?: string
+  /** where trainings wait for others to end: the place in the queue of the first of its own, 1 comes next */
+  place?: number
   /** where a training runs in a cluster */
   resources: Resources
   /** its results, one for each model */

@@ -206,6 +206,11 @@ class Pipeline {
     await fill(this.datasources, 'control-log', 'datasources').catch(() => undefined)
   }
 
+  /** So does the place in the queue of what waits. */
+  async refreshDeployments() {
+    await fill(this.deployments, 'deploy-training', 'deployments').catch(() => undefined)
+  }
+
   async readEpochs(id: number) {
     for (let after = '', read = 0; read < mostEpochs; ) {
       const page = await this.epochPage(id, after)
