@@ -94,7 +94,9 @@ func TestFaults(t *testing.T) {
 		if f.once {
 			n = 1
 		}
-		table = append(table, w.let(f, n))
+		r := w.let(f, n)
+		table = append(table, r)
+		t.Log("\n" + tableOf([]report{r}))
 	}
 }
 
@@ -168,18 +170,13 @@ func newWorld(t *testing.T) *world {
 // faults are what goes wrong, one after the other.
 var faults = []fault{
 	{name: "a replica: kill -9", short: true, strike: func(w *world) { w.toOne(predictor, syscall.SIGKILL) }},
-	{name: "a replica: stopped, and on again", strike: func(w *world) {
-		c := w.toOne(predictor, syscall.SIGSTOP)
-		time.Sleep(w.outage) // the fault lasts so long
-		terminate(c.pid, syscall.SIGCONT)
-	}},
+	{name: "a replica: stopped, and on again", strike: func(w *world) { w.stopped(w.one(predictor).pid) }},
 	{name: "the broker: kill -9", short: true, strike: func(w *world) { w.brokerAgain(w.t, w.toOne(apacheJava, syscall.SIGKILL)) }},
-	{name: "the broker: stopped, and on again", strike: func(w *world) {
-		c := w.toOne(apacheJava, syscall.SIGSTOP)
-		time.Sleep(w.outage) // the fault lasts so long
-		terminate(c.pid, syscall.SIGCONT)
-	}},
+	{name: "the broker: stopped, and on again", strike: func(w *world) { w.stopped(w.one(apacheJava).pid) }},
 	{name: "the host: kill -9", short: true, strike: func(w *world) { w.kill(); w.start() }},
+	{name: "the host in the middle of commands: stopped, and on again", strike: func(w *world) {
+		w.commandsWhile(func() { w.stopped(w.running.Process.Pid) })
+	}},
 	{name: "the host in the middle of commands: kill -9", strike: func(w *world) { w.commandsWhile(func() { w.kill(); w.start() }) }},
 	{name: "the database gone in the middle of commands", short: true, strike: func(w *world) { w.commandsWhile(func() { w.database.cutFor(w.outage) }) }},
 	{name: "the database slow", strike: func(w *world) {
@@ -191,12 +188,21 @@ var faults = []fault{
 		w.trainingWhile(func() { w.store.slowFor(w.outage, 300*time.Millisecond) })
 	}},
 	{name: "a training: kill -9", strike: func(w *world) { w.trainingWhile(func() { w.toOne(trainer, syscall.SIGKILL) }) }},
+	{name: "a training in each of its stages: kill -9", once: true, strike: stages},
+	{name: "a training: stopped, and on again", strike: func(w *world) { w.trainingWhile(func() { w.stopped(w.one(trainer).pid) }) }},
 	{name: "the broker in a training: kill -9", strike: func(w *world) {
 		w.trainingWhile(func() { w.brokerAgain(w.t, w.toOne(apacheJava, syscall.SIGKILL)) })
 	}},
 	{name: "the worker that reads sources: kill -9", strike: func(w *world) {
 		terminate(w.one(zygote).pid, syscall.SIGKILL) // which the next source needs
 		w.model(fmt.Sprintf("small-%d", time.Now().UnixNano()), "small.py")
+	}},
+	{name: "the worker that reads sources: stopped, and on again", strike: func(w *world) {
+		name := fmt.Sprintf("small-%d", time.Now().UnixNano())
+		made := w.meanwhile("models", "create", "--name", name, "-f", w.machine.source("small.py"))
+		w.stopped(w.one(zygote).pid)
+		<-made
+		w.kafkaml("models", "show", name)
 	}},
 	{name: "replicas from 2 to 1 to 3 to 2", strike: func(w *world) {
 		for _, n := range []string{"1", "3", "2"} {
@@ -208,6 +214,8 @@ var faults = []fault{
 	}},
 	{name: "50 records that cannot be read between good ones", short: true, strike: poison},
 	{name: "an input topic deleted and made anew", strike: anew},
+	{name: "transactions aborted under an inference and a training", strike: aborted},
+	{name: "the broker dead while a stream expires", strike: expired},
 	{name: "the control message again, 10,000 times", once: true, strike: flood},
 	{name: "200 deployments at once", once: true, strike: crowd},
 }
