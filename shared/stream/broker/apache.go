@@ -52,11 +52,11 @@ func Listening(ctx context.Context, libDir, dataDir string, port int, o Options)
 	if err != nil {
 		return nil, err
 	}
-	classpath := filepath.Join(libDir, "*")
-	if err := format(ctx, java, classpath, config, dataDir, o.Format); err != nil {
+	flags := slices.Concat(javaFlags, sharedClasses(libDir), []string{"-cp", filepath.Join(libDir, "*")})
+	if err := format(ctx, java, flags, config, dataDir, o.Format); err != nil {
 		return nil, err
 	}
-	args := append(slices.Concat(javaFlags, o.Java), "-cp", classpath, "kafka.Kafka", config)
+	args := append(slices.Concat(o.Java, flags), "kafka.Kafka", config)
 	cmd := exec.Command(java, args...) //nolint:noctx // spawn asks it to end before it kills
 	cmd.Env = environment(os.Environ())
 	b, out := spawn(ctx, cmd)
@@ -109,12 +109,22 @@ func environment(ours []string) []string {
 // clusterID names every cluster of ours: each is alone on its machine.
 const clusterID = "a2Fma2FtbC1sb2NhbC0xMg"
 
+// sharedClasses has Java take the classes that fetch.sh has archived beside the
+// jars, where it has.
+func sharedClasses(libDir string) []string {
+	archive := filepath.Join(filepath.Dir(libDir), "classes.jsa")
+	if _, err := os.Stat(archive); err != nil {
+		return nil
+	}
+	return []string{"-XX:SharedArchiveFile=" + archive, "-Xshare:auto", "-Xlog:disable"}
+}
+
 // format prepares an empty folder, once.
-func format(ctx context.Context, java, classpath, config, dataDir string, more []string) error {
+func format(ctx context.Context, java string, flags []string, config, dataDir string, more []string) error {
 	if _, err := os.Stat(filepath.Join(dataDir, "log", "meta.properties")); err == nil {
 		return nil
 	}
-	args := append(slices.Clone(javaFlags), "-cp", classpath, "kafka.tools.StorageTool",
+	args := append(slices.Clone(flags), "kafka.tools.StorageTool",
 		"format", "--cluster-id", clusterID, "--config", config, "--ignore-formatted")
 	args = append(args, more...)
 	if out, err := exec.CommandContext(ctx, java, args...).CombinedOutput(); err != nil {
