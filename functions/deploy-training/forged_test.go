@@ -107,8 +107,14 @@ func TestAttackForgedFactOfAStream(t *testing.T) {
 }
 
 // A process that has reported its end and stays is ended: it would hold its
-// place for good.
+// place for good. So it would for hours where the clock was set back meanwhile.
 func TestAttackTrainingThatStaysAfterItsOutcome(t *testing.T) {
+	for name, ended := range map[string]time.Duration{"long ago": -2 * leaveTime, "in the future": time.Hour} {
+		t.Run(name, func(t *testing.T) { staysAfterItsOutcome(t, ended) })
+	}
+}
+
+func staysAfterItsOutcome(t *testing.T, ended time.Duration) {
 	r := newRig(t)
 	d := r.deploy(t, r.configuration(t, image))
 	r.arrives(t, r.stream(t, d.ID, 0))
@@ -129,8 +135,8 @@ func TestAttackTrainingThatStaysAfterItsOutcome(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		past := time.Now().Add(-2 * leaveTime)
-		result.Finished = &past
+		at := time.Now().Add(ended)
+		result.Finished = &at
 		return tx.UpdateResult(&result)
 	})
 	if runs() {

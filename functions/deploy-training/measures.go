@@ -41,7 +41,7 @@ func (f figures) ended(r pipeline.Result) {
 	}
 	seconds := r.Seconds
 	if seconds == 0 && r.Started != nil { // its process did not say
-		seconds = time.Since(*r.Started).Seconds()
+		seconds = max(0, time.Since(*r.Started).Seconds()) // the clock may have been set back
 	}
 	f.seconds.WithLabelValues(string(r.Status)).Observe(seconds)
 }

@@ -88,7 +88,7 @@ func desired(tx *registry.Tx, name string) (bool, error) {
 	if pipeline.KindOf(err) == pipeline.NotFound {
 		return false, nil
 	}
-	if r.Status.Ended() && r.Finished != nil && time.Since(*r.Finished) > leaveTime {
+	if r.Status.Ended() && r.Finished != nil && time.Since(*r.Finished).Abs() > leaveTime { // or the clock was set back
 		return false, err
 	}
 	return r.Attempt == attempt && r.Status != pipeline.ResultStopped, err

@@ -13,9 +13,10 @@ import (
 )
 
 // An export that no row refers to may be one whose row is about to come: it is
-// left alone until no command can still be under way.
+// left alone until no command can still be under way, also where the clock of this
+// machine, or of the store, was set by some hours meanwhile.
 const (
-	orphanAge  = time.Hour
+	orphanAge  = 24 * time.Hour
 	sweepEvery = time.Hour
 	// completeEvery is how soon after it is deployed a result of an earlier version
 	// gets what that did not make.

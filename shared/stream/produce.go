@@ -73,7 +73,14 @@ func produceError(topic string, partition int, err error) error {
 	if err == nil {
 		return nil
 	}
-	return unavailable(opProduce, fmt.Errorf("topic %s, partition %d: %w", topic, partition, err))
+	err = fmt.Errorf("topic %s, partition %d: %w", topic, partition, err)
+	if errors.Is(err, kafka.InvalidTimestamp) { // it passes when the clocks agree
+		return &pipeline.Error{
+			Op: opProduce, Kind: pipeline.Unavailable, Err: err,
+			Hint: "the records' times are too far from the broker's (message.timestamp.after.max.ms, .before.max.ms): set the clock that is wrong, which kafkaml doctor tells",
+		}
+	}
+	return unavailable(opProduce, err)
 }
 
 // produceOnce sends one encoded record set.

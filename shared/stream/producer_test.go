@@ -2,12 +2,15 @@ package stream_test
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
@@ -85,4 +88,19 @@ func TestProducerLosesAcknowledgements(t *testing.T) {
 			t.Errorf("the log ends at %v: %v", next, err)
 		}
 	})
+}
+
+// A broker refuses records from too far in its future: that passes when the clocks
+// agree, and says so.
+func TestProduceAheadOfTheBrokersClock(t *testing.T) {
+	c := streamtest.Kafka(t)
+	topic := streamtest.Topic(t, c, 1)
+	_, err := c.Produce(t.Context(), topic, 0, []stream.Record{{Value: []byte{1}, Time: time.Now().Add(2 * time.Hour)}})
+	var refusal *pipeline.Error
+	if !errors.As(err, &refusal) || refusal.Kind != pipeline.Unavailable || !strings.Contains(refusal.Hint, "clock") {
+		t.Errorf("%v", err)
+	}
+	if _, err := c.Produce(t.Context(), topic, 0, []stream.Record{{Value: []byte{1}, Time: time.Now().Add(-2 * time.Hour)}}); err != nil {
+		t.Error(err)
+	}
 }
