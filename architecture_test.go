@@ -50,9 +50,10 @@ var mayImport = map[string][]string{
 	"shared/framework/keras":            {"shared/pipeline", "shared/codec", "shared/framework", "shared/framework/keras/savedmodel", "shared/framework/keras/kerasmodel", "shared/framework/onnx/onnxgraph", "shared/framework/onnx/onnxmodel", "shared/toolchain"},
 	"shared/framework/keras/savedmodel": {},
 	"shared/framework/keras/fitargs":    {"shared/pipeline"},
+	"shared/framework/keras/callbacks":  {"shared/pipeline"},
 	// What the framework is to every process: it starts nothing and links nothing.
 	"shared/framework/keras/kerasmodel":          {"shared/pipeline", "shared/framework", "shared/framework/keras/fitargs", "shared/framework/onnx/onnxmodel"},
-	"shared/framework/tensorflow":                {"shared/pipeline", "shared/codec", "shared/framework", "shared/framework/adapt", "shared/framework/rows", "shared/framework/keras/kerasmodel", "shared/framework/onnx/onnxgraph", "shared/framework/onnx/onnxmodel"},
+	"shared/framework/tensorflow":                {"shared/pipeline", "shared/codec", "shared/framework", "shared/framework/adapt", "shared/framework/rows", "shared/framework/keras/kerasmodel", "shared/framework/keras/callbacks", "shared/framework/onnx/onnxgraph", "shared/framework/onnx/onnxmodel"},
 	"shared/framework/tensorflow/tensorflowtest": {"shared/pipeline", "shared/toolchain"},
 	// A kind that other kinds keep their models in too.
 	"shared/framework/onnx/onnxmodel":  {"shared/framework"},

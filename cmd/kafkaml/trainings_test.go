@@ -27,7 +27,7 @@ func TestConfigurationsAndDeployments(t *testing.T) {
 		"configurations delete single",
 		"models delete digits",
 		"deployments create --configuration pair --batch-size 32 --training-kwargs 'epochs=3, steps_per_epoch=10' --seed 7 --memory 2Gi --node-selector disk=ssd,gpu=none",
-		"deployments create --configuration pair --batch-size 32 --training-kwargs 'epochs=3, callbacks=[]'",
+		"deployments create --configuration pair --batch-size 32 --training-kwargs 'epochs=3, callbacks=[TensorBoard()]'",
 		"deployments create --configuration pair --batch-size many",
 		"deployments create --configuration pair",
 		"deployments list",

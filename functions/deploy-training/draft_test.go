@@ -19,7 +19,7 @@ func TestDeploymentThatIsRefused(t *testing.T) {
 		"no such configuration":  {"configuration", 9, "configuration"},
 		"batch of none":          {"batch_size", -1, "batch_size"},
 		"batch too large":        {"batch_size", 1 << 25, "batch_size"},
-		"argument not supported": {"training_kwargs", "epochs=1, callbacks=None", "callbacks"},
+		"argument not supported": {"training_kwargs", "epochs=1, callbacks=[TensorBoard()]", "callbacks"},
 		"argument out of range":  {"training_kwargs", "epochs=-1", "epochs"},
 		"code":                   {"training_kwargs", "epochs=__import__('os').getpid()", "training_kwargs"},
 		"validation argument":    {"validation_kwargs", "epochs=1", "validation_kwargs"},

@@ -81,6 +81,7 @@ func advance(r *pipeline.Result, p pipeline.Progress) {
 	if r.Status != pipeline.ResultRunning {
 		setStatus(r, pipeline.ResultRunning)
 	}
+	r.SecondsLeft = p.SecondsLeft
 	if p.EpochsTotal > 0 {
 		r.EpochsTotal = p.EpochsTotal
 	}
@@ -144,7 +145,7 @@ func (s *Service) conclude(ctx context.Context, o pipeline.Outcome, last func(*p
 	change := func(r *pipeline.Result) {
 		r.Engine, r.EngineReason, r.Seconds = o.Engine, o.EngineReason, o.Seconds
 		r.Split, r.Confusion, r.Unsound = o.Split, o.Confusion, o.Unsound
-		r.Serving = o.Serving
+		r.Serving, r.Stopping, r.SecondsLeft = o.Serving, o.Stopping, 0
 		if o.Metrics.Training != nil {
 			r.Metrics.Training = o.Metrics.Training
 		}

@@ -13,18 +13,20 @@ import (
 const (
 	reportEvery = 250 * time.Millisecond // at most four events a second
 	reportTime  = 2 * time.Minute        // to deliver one
+	leftEvery   = 10 * time.Second       // between two that tell the time left within an epoch
 )
 
 // reporter tells progress in the background: what came up since the last
 // event goes into the next one.
 type reporter struct {
 	Config
-	within  context.Context // the trace of what is told
-	mu      sync.Mutex
-	pending pipeline.Progress
-	wake    chan struct{} // holds one token while something is pending
-	done    chan struct{}
-	ended   chan struct{}
+	within   context.Context // the trace of what is told
+	mu       sync.Mutex
+	pending  pipeline.Progress
+	leftTold time.Time
+	wake     chan struct{} // holds one token while something is pending
+	done     chan struct{}
+	ended    chan struct{}
 }
 
 func newReporter(ctx context.Context, c Config) *reporter {
@@ -48,6 +50,18 @@ func (r *reporter) stage(s pipeline.Stage) { r.change(func(p *pipeline.Progress)
 
 func (r *reporter) total(epochs int) {
 	r.change(func(p *pipeline.Progress) { p.EpochsTotal = epochs })
+}
+
+// left tells how long the training still takes, with what is told next, or some
+// time after it was told last.
+func (r *reporter) left(d time.Duration) {
+	r.mu.Lock()
+	r.pending.SecondsLeft = d.Seconds()
+	due := time.Since(r.leftTold) > leftEvery
+	r.mu.Unlock()
+	if due {
+		r.change(func(*pipeline.Progress) { r.leftTold = time.Now() })
+	}
 }
 
 func (r *reporter) records(n int64) { r.change(func(p *pipeline.Progress) { p.Records = n }) }

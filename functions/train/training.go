@@ -38,7 +38,7 @@ type training struct {
 	train, validation, test *split
 	classNames              []string // in the order of their numbers, where texts are numbered
 	outcome                 pipeline.Outcome
-	lastEpoch               pipeline.Epoch
+	lastEpoch, bestEpoch    pipeline.Epoch
 	diverged                *pipeline.Error // what a loss of NaN comes to; nil while it is a number
 }
 
@@ -102,6 +102,7 @@ func (t *training) plan() framework.Plan {
 	return framework.Plan{
 		BatchSize: t.Job.BatchSize, Epochs: k.Epochs, InitialEpoch: k.InitialEpoch, StepsPerEpoch: k.StepsPerEpoch,
 		ClassWeight: k.ClassWeight, ValidationSteps: v.Steps, ValidationFreq: k.ValidationFreq, Engine: t.Job.Engine,
+		EarlyStopping: k.EarlyStopping, ReduceLR: k.ReduceLR,
 	}
 }
 
@@ -172,9 +173,13 @@ func (t *training) fit(parent context.Context) error {
 	t.report.total(plan.Epochs)
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
-	report, err := t.trainer.Fit(ctx, t.train, plan, framework.Watch{Stage: t.report.stage, Epoch: func(e pipeline.Epoch) {
+	left := &remaining{now: time.Now}
+	report, err := t.trainer.Fit(ctx, t.train, plan, framework.Watch{Stage: t.report.stage, Steps: func(done, of int64) { t.report.left(left.step(done, of)) }, Epoch: func(e pipeline.Epoch) {
 		t.pulse.beat()
 		t.lastEpoch = e
+		if e.Best {
+			t.bestEpoch = e
+		}
 		t.report.epoch(e)
 		if err := t.judge(e); err != nil {
 			cancel(err)
@@ -198,6 +203,9 @@ func (t *training) fit(parent context.Context) error {
 	if report.Exhausted {
 		t.outcome.Split.Warnings = append(t.outcome.Split.Warnings,
 			"steps_per_epoch does not divide the batches of the training split: as in Keras, an epoch that meets its end is shorter")
+	}
+	if t.outcome.Stopping = report.Stopping; report.Stopping != nil && report.Stopping.Restored {
+		t.lastEpoch = t.bestEpoch // whose weights the model has
 	}
 	t.outcome.Metrics.Training = t.lastEpoch.Training
 	return nil

@@ -82,16 +82,21 @@ type Plan struct {
 	InitialEpoch    int
 	StepsPerEpoch   int // 0: the whole split
 	ClassWeight     map[int]float64
-	Validation      Split           // nil or empty: none
-	ValidationSteps int             // 0: the whole split
-	ValidationFreq  int             // 0 is 1: every epoch
-	Engine          pipeline.Engine // one of Settings.Engines
+	Validation      Split                   // nil or empty: none
+	ValidationSteps int                     // 0: the whole split
+	ValidationFreq  int                     // 0 is 1: every epoch
+	EarlyStopping   *pipeline.EarlyStopping // nil: none
+	ReduceLR        *pipeline.ReduceLR      // nil: none
+	Engine          pipeline.Engine         // one of Settings.Engines
 }
 
 // Watch hears how a training goes. A nil member is not called.
 type Watch struct {
 	Stage func(pipeline.Stage)
 	Epoch func(pipeline.Epoch) // as each ends
+	// Steps hears how many steps are done, of how many, after each call of the
+	// library; at the end of an epoch after Epoch.
+	Steps func(done, of int64)
 }
 
 // FitReport tells how a training ran.
@@ -102,7 +107,8 @@ type FitReport struct {
 	// Exhausted says that steps_per_epoch did not divide the batches of the
 	// split, so that some epochs were shorter, as in Keras.
 	Exhausted bool
-	Warnings  []string // what a person should know of the numbers
+	Warnings  []string           // what a person should know of the numbers
+	Stopping  *pipeline.Stopping // nil without early stopping
 }
 
 // RecordError is the error of a Trainer whose model refuses one record: it is

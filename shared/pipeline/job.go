@@ -49,6 +49,7 @@ type Progress struct {
 	Records     int64   `json:"records,omitempty"`
 	EpochsTotal int     `json:"epochs_total,omitempty"`
 	Epochs      []Epoch `json:"epochs,omitempty"` // those ended since the last event
+	SecondsLeft float64 `json:"seconds_left,omitempty"`
 }
 
 // Stage is what a training is at.
@@ -78,6 +79,7 @@ type Outcome struct {
 	Metrics      SplitMetrics `json:"metrics"`
 	Split        *SplitAudit  `json:"split,omitempty"`
 	Confusion    *Confusion   `json:"confusion,omitempty"`
+	Stopping     *Stopping    `json:"early_stopping,omitempty"`
 	Lineage      Lineage      `json:"lineage"`
 	Unsound      string       `json:"unsound,omitempty"` // see Result
 	Artifact     string       `json:"artifact,omitempty"`

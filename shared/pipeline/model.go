@@ -97,7 +97,19 @@ type Export struct {
 	Untrainable         string    `json:"untrainable,omitempty" description:"why an imported model serves only; absent: it can be trained"`
 	NoONNX              string    `json:"no_onnx,omitempty" description:"why the model has no ONNX form, so that TensorFlow serves it"`
 	Libraries           Libraries `json:"libraries"`
+
+	// What callbacks need: the metrics of an epoch, and a letter for each variable in
+	// the order of the export. Models that earlier versions registered have neither.
+	Monitors  map[string]Mode `json:"monitors,omitempty" description:"metrics of an epoch, and whether min or max is better; empty: it is not known"`
+	Variables string          `json:"variables,omitempty" description:"what each variable is: w a weight, r a learning rate, o another"`
 }
+
+// The letters of Export.Variables.
+const (
+	VariableWeight = 'w' // of the model, not of its optimizer and no state of a seed
+	VariableRate   = 'r' // a learning rate that may be set
+	VariableOther  = 'o'
+)
 
 // Libraries names the versions that built or trained a model.
 type Libraries map[string]string

@@ -15,6 +15,20 @@ type Epoch struct {
 	Training   Metrics `json:"training"`
 	Validation Metrics `json:"validation,omitempty"`
 	Seconds    float64 `json:"seconds"`
+	// LearningRate is what the epoch was trained with, where reduce_lr_on_plateau
+	// watches it.
+	LearningRate float64 `json:"learning_rate,omitempty"`
+	Best         bool    `json:"best,omitempty" description:"the best so far, by what early_stopping monitors"`
+}
+
+// Stopping is what early_stopping made of a training. Epochs count from 1.
+type Stopping struct {
+	Monitor      string  `json:"monitor"`
+	BestEpoch    int     `json:"best_epoch,omitempty" description:"absent: no epoch was looked at"`
+	Best         Metrics `json:"best,omitempty" description:"the metric in that epoch"`
+	StoppedEpoch int     `json:"stopped_epoch,omitempty" description:"the epoch that the training was ended after; absent: it ran all of them"`
+	Restored     bool    `json:"restored,omitempty" description:"the weights are those of the best epoch"`
+	Reason       string  `json:"reason" description:"the same as a sentence"`
 }
 
 // SplitMetrics are the last values on each split.
@@ -194,9 +208,11 @@ type Result struct {
 	EngineReason  string        `json:"engine_reason,omitempty" description:"the figures that chose the engine"`
 	EpochsDone    int           `json:"epochs_done"`
 	EpochsTotal   int           `json:"epochs_total"`
+	SecondsLeft   float64       `json:"seconds_left,omitempty" description:"about how long it still trains, if nothing stops it early"`
 	Metrics       SplitMetrics  `json:"metrics"`
 	Split         *SplitAudit   `json:"split,omitempty"`
 	Confusion     *Confusion    `json:"confusion,omitempty"`
+	Stopping      *Stopping     `json:"early_stopping,omitempty" description:"what early_stopping made of it"`
 	Unsound       string        `json:"unsound,omitempty" description:"what of its model is NaN or infinite, so that its predictions will be, too"`
 	Lineage       Lineage       `json:"lineage"`
 	Artifact      string        `json:"artifact,omitempty" description:"key prefix of the trained model"`

@@ -28,7 +28,7 @@ func showResult(w io.Writer, r pipeline.Result) error {
 		"status", fmt.Sprintf("%s since %s", r.Status, stamp(r.StatusChanged)), "reason", r.Reason, "hint", r.Hint,
 		"attempt", fmt.Sprint(r.Attempt), "engine", strings.TrimSpace(string(r.Engine)+" "+parenthesis(r.EngineReason)),
 		"served by", servedBy(r.Serving),
-		"epochs", epochsOf(r, " of "), "took", took(r.Seconds),
+		"epochs", epochsOf(r, " of "), "early stopping", stoppedBy(r.Stopping), "left", took(r.SecondsLeft), "took", took(r.Seconds),
 		"training", metrics(r.Metrics.Training), "validation", metrics(r.Metrics.Validation), "test", metrics(r.Metrics.Test))
 	if err != nil {
 		return err
@@ -71,6 +71,14 @@ func took(seconds float64) string {
 }
 
 // showSplit writes how many records and labels each split holds.
+// stoppedBy is what early stopping made of a training.
+func stoppedBy(s *pipeline.Stopping) string {
+	if s == nil {
+		return ""
+	}
+	return s.Reason
+}
+
 func showSplit(w io.Writer, s *pipeline.SplitAudit) error {
 	if s == nil {
 		return nil

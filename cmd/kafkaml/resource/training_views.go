@@ -43,16 +43,24 @@ func (s *screenView) show(runs []*run) error {
 		}
 		rows[i] = []string{
 			fmt.Sprint(r.ID), r.ModelName, string(r.Status), fmt.Sprintf("%d/%d", len(r.epochs), r.EpochsTotal),
-			training, validation, terminal.Sparkline(losses(r.epochs), max(8, min(32, s.columns/5))),
+			left(r.Result), training, validation, terminal.Sparkline(losses(r.epochs), max(8, min(32, s.columns/5))),
 		}
 	}
 	var block strings.Builder
-	header := []string{"RESULT", "MODEL", "STATUS", "EPOCHS", "TRAINING", "VALIDATION", "LOSS"}
+	header := []string{"RESULT", "MODEL", "STATUS", "EPOCHS", "LEFT", "TRAINING", "VALIDATION", "LOSS"}
 	if err := terminal.Table(&block, header, rows); err != nil {
 		return err
 	}
 	s.screen.Draw(block.String())
 	return nil
+}
+
+// left is how long a training still takes, about.
+func left(r pipeline.Result) string {
+	if r.SecondsLeft == 0 {
+		return "-"
+	}
+	return took(r.SecondsLeft)
 }
 
 func losses(epochs []pipeline.Epoch) []float64 {
@@ -122,6 +130,9 @@ func writeLine(w io.Writer, r *run, e *pipeline.Epoch) error {
 	case e == nil && r.Status == pipeline.ResultFinished:
 		text += fmt.Sprintf("finished in %s, training %s, validation %s, test %s", took(r.Seconds),
 			metrics(r.Metrics.Training), metrics(r.Metrics.Validation), metrics(r.Metrics.Test))
+		if r.Stopping != nil {
+			text += "; " + terminal.Plain(r.Stopping.Reason)
+		}
 	case e == nil:
 		text += string(r.Status)
 	default:
@@ -129,7 +140,13 @@ func writeLine(w io.Writer, r *run, e *pipeline.Epoch) error {
 		if len(e.Validation) > 0 {
 			text += "  validation " + metrics(e.Validation)
 		}
+		if e.Best {
+			text += "  best"
+		}
 		text += fmt.Sprintf("  %.2fs", e.Seconds)
+		if r.SecondsLeft > 0 && e.Epoch == r.EpochsDone {
+			text += fmt.Sprintf("  about %s left", took(r.SecondsLeft))
+		}
 	}
 	_, err := fmt.Fprintln(w, text)
 	return err

@@ -66,6 +66,14 @@ func checkDescription(e pipeline.Export) error {
 	case len(e.Metrics) > maxMetrics || slices.ContainsFunc(e.Metrics, func(m string) bool { return !validName(m) }):
 		return fmt.Errorf("more than %d metrics, or one whose name is not a short line of text", maxMetrics)
 	}
+	if len(e.Monitors) > 2*maxMetrics {
+		return fmt.Errorf("%d metrics to monitor", len(e.Monitors))
+	}
+	for metric, better := range e.Monitors {
+		if !validName(metric) || better != "" && better != pipeline.ModeMin && better != pipeline.ModeMax {
+			return fmt.Errorf("the metrics to monitor have %q, or a name that is not a short line of text", plain(string(better), 100))
+		}
+	}
 	for library, version := range e.Libraries {
 		if !validName(library) || !validName(version) {
 			return fmt.Errorf("the version of a library is not a short line of text")

@@ -75,6 +75,8 @@ var forgeries = map[string]string{
 	"metric_of_another_name":     "metrics of train",
 	"variable_out_of_order":      "out of its order",
 	"variable_of_unknown_shape":  "too large",
+	"assigned_in_another_shape":  "the signature assign",
+	"no_assign":                  "the signature assign is missing",
 }
 
 // TestAttackForgedGraph verifies variants of a real graph that TensorFlow would load.

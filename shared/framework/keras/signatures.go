@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/kafkaml/kafkaml/shared/framework/keras/savedmodel"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -35,6 +36,15 @@ func (g *graph) checkSignatures(want pipeline.Export) error {
 	if _, there := g.Signatures["finalize"]; there { // optimizers that average the variables
 		expected["finalize"] = side{}
 	}
+	if _, there := g.Signatures["weights"]; there {
+		if err := g.checkWeights(want); err != nil {
+			return err
+		}
+	}
+	expected["assign"] = side{}
+	for name, t := range g.Signatures["weights"].Outputs {
+		expected["assign"][name] = savedmodel.TensorInfo{Type: t.Type, Shape: t.Shape}
+	}
 	g.addAdapting(expected, want)
 	if err := g.checkExpected(expected); err != nil {
 		return err
@@ -45,10 +55,7 @@ func (g *graph) checkSignatures(want pipeline.Export) error {
 	if err := g.checkOutputs(want); err != nil {
 		return err
 	}
-	if err := g.checkMetrics(want); err != nil {
-		return err
-	}
-	return g.checkWeights(want)
+	return g.checkMetrics(want)
 }
 
 // checkServing holds that the graph of a model that only serves has the forward
@@ -146,9 +153,12 @@ func (g *graph) checkMetrics(want pipeline.Export) error {
 	return nil
 }
 
-// checkWeights holds that weights gives v000 on, each of a known type and
-// shape, and that they hold the described number of parameters.
+// checkWeights holds that weights gives v000 on, each described by a letter, of a
+// known type and shape, and that they hold the described number of parameters.
 func (g *graph) checkWeights(want pipeline.Export) error {
+	if n := len(g.Signatures["weights"].Outputs); len(want.Variables) != n || strings.Trim(want.Variables, letters) != "" {
+		return fmt.Errorf("the graph has %d variables, described are %q", n, plain(want.Variables, 100))
+	}
 	var values, bytes int64
 	for name, t := range g.Signatures["weights"].Outputs {
 		if !slices.Contains(weightNames(len(g.Signatures["weights"].Outputs)), name) {
@@ -164,6 +174,9 @@ func (g *graph) checkWeights(want pipeline.Export) error {
 	}
 	return nil
 }
+
+// letters are those of Export.Variables.
+const letters = string(pipeline.VariableWeight) + string(pipeline.VariableRate) + string(pipeline.VariableOther)
 
 // weightNames are the outputs of the signature weights in their order.
 func weightNames(n int) []string {

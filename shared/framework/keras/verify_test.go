@@ -3,6 +3,7 @@ package keras
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -102,6 +103,11 @@ func TestDescriptions(t *testing.T) {
 		"layer of broken text":    {func(e *pipeline.Export) { e.Layers[0].Output = "\xff" }, "the layer"},
 		"layer of many parents":   {func(e *pipeline.Export) { e.Layers[0].Inputs = make([]string, 2000) }, "the layer"},
 		"many libraries":          {func(e *pipeline.Export) { e.Libraries = manyLibraries() }, "libraries"},
+		"variables of others":     {func(e *pipeline.Export) { e.Variables += "w" }, "variables"},
+		"unknown variable":        {func(e *pipeline.Export) { e.Variables = "x" + e.Variables[1:] }, "variables"},
+		"many monitors":           {func(e *pipeline.Export) { e.Monitors = manyMonitors() }, "metrics"},
+		"monitor of lines":        {func(e *pipeline.Export) { e.Monitors["a\nb"] = pipeline.ModeMin }, "metrics"},
+		"unknown mode":            {func(e *pipeline.Export) { e.Monitors["loss"] = "up" }, "metrics"},
 		"weighted unsaid":         {func(e *pipeline.Export) { e.Weighted = false }, `"train_weighted" is not expected`},
 	}
 	dir, e := exported(t)
@@ -123,6 +129,14 @@ func manyLibraries() pipeline.Libraries {
 		l[string(c)] = "1"
 	}
 	return l
+}
+
+func manyMonitors() map[string]pipeline.Mode {
+	m := map[string]pipeline.Mode{}
+	for i := range 1000 {
+		m[fmt.Sprint("m", i)] = ""
+	}
+	return m
 }
 
 // TestFiles changes the files around the graph.

@@ -18,13 +18,17 @@ import (
 // of it is kept beside the toolchain, under the hash of all that it depends on:
 // the scripts, the version of TensorFlow, and the processor, whose instructions
 // decide how sums are rounded.
-var families = sync.OnceValues(func() (string, error) {
+var families = sync.OnceValues(func() (string, error) { return kept("families", "testdata/equality.py") })
+
+// kept is the folder, of a name, of what a script makes of the worker and more
+// arguments.
+func kept(name, script string, more ...string) (string, error) {
 	hash, err := hashOfFamilies()
 	if err != nil {
 		return "", err
 	}
 	root := filepath.Join(toolchain.Dir(), "tests")
-	dir := filepath.Join(root, "families-"+hash)
+	dir := filepath.Join(root, name+"-"+hash)
 	if err := os.Chtimes(dir, time.Now(), time.Now()); err == nil {
 		return dir, nil
 	}
@@ -36,7 +40,7 @@ var families = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if out, err := python("testdata/equality.py", "../keras/worker", part); err != nil {
+	if out, err := python(append([]string{script, "../keras/worker", part}, more...)...); err != nil {
 		_ = os.RemoveAll(part)
 		return "", fmt.Errorf("%w\n%s", err, out)
 	}
@@ -44,7 +48,7 @@ var families = sync.OnceValues(func() (string, error) {
 		_ = os.RemoveAll(part)
 	}
 	return dir, nil
-})
+}
 
 var processor = regexp.MustCompile(`(?m)^(model name|flags|Features)\s*:.*$`)
 

@@ -41,7 +41,7 @@ func (t *Trainer) Fit(ctx context.Context, s framework.Split, p framework.Plan, 
 	if err != nil {
 		return report, err
 	}
-	err = t.fit(ctx, f, p, run, w)
+	report.Stopping, err = t.fit(ctx, f, p, run, w)
 	if errors.Is(err, errUnsound) {
 		err = t.again(ctx, s, p, weigh, w, &report, err)
 	}
@@ -70,22 +70,33 @@ func checkPlan(s framework.Split, p framework.Plan) error {
 	return nil
 }
 
-// fit runs the epochs.
-func (t *Trainer) fit(ctx context.Context, f *feeder, p framework.Plan, run runner, w framework.Watch) error {
+// fit runs the epochs and tells what early stopping made of them.
+func (t *Trainer) fit(ctx context.Context, f *feeder, p framework.Plan, run runner, w framework.Watch) (*pipeline.Stopping, error) {
+	steering, err := t.steer(p)
+	if err != nil {
+		return nil, err
+	}
 	var val *evaluation
 	if p.Validation != nil && p.Validation.Len() > 0 {
 		val = t.newEvaluation(p.Validation, p.BatchSize, p.ValidationSteps)
 	}
 	if err := t.clear(); err != nil {
-		return err
+		return nil, err
 	}
 	began, sound := time.Now(), soundness{}
-	err := walk(ctx, f, callsOf(p, f.split.Len(), f.most), func(c call, b *buffer) error {
+	done, of := int64(0), stepsOf(p, f.split.Len())
+	step := func(c call) {
+		if done += int64(c.steps); w.Steps != nil {
+			w.Steps(done, of)
+		}
+	}
+	err = walk(ctx, f, callsOf(p, f.split.Len(), f.most), func(c call, b *buffer) error {
 		m, err := run.steps(b, c)
 		if err != nil {
 			return fmt.Errorf("epoch %d: %w", c.epoch, t.blame(ctx, run.graph, b, c, err))
 		}
 		if !c.last {
+			step(c)
 			return nil
 		}
 		if err := sound.check(m, c, run.engine); err != nil {
@@ -97,18 +108,30 @@ func (t *Trainer) fit(ctx context.Context, f *feeder, p framework.Plan, run runn
 				return fmt.Errorf("epoch %d: validate: %w", c.epoch, err)
 			}
 		}
+		stop, err := steering.epoch(&e)
+		if err != nil {
+			return fmt.Errorf("epoch %d: %w", c.epoch, err)
+		}
 		e.Seconds = time.Since(began).Seconds()
 		began = time.Now()
 		if w.Epoch != nil {
 			w.Epoch(e)
 		}
+		step(c)
+		if stop {
+			return errStopped
+		}
 		return t.clear()
 	})
-	if err != nil || t.finalize == nil {
-		return err
+	if err != nil && !errors.Is(err, errStopped) {
+		return nil, err
 	}
-	_, err = t.finalize.Call(nil)
-	return err
+	if t.finalize != nil {
+		if _, err := t.finalize.Call(nil); err != nil {
+			return nil, err
+		}
+	}
+	return steering.Stopping(), steering.end()
 }
 
 // callsOf are those of all epochs, in order. Keras 3 walks arrays so: an epoch

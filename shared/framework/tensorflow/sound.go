@@ -51,7 +51,9 @@ func (t *Trainer) again(ctx context.Context, s framework.Split, p framework.Plan
 	report.Reason = fmt.Sprintf("%v; trained again from the start in the graph", why)
 	report.Warnings = append(report.Warnings, report.Reason)
 	f := newFeeder(s, t.columns, p.BatchSize, stepsAtOnce(p, s.Len()), trainedBytes, weigh)
-	return t.fit(ctx, f, p, t.runner(kerasmodel.Graph, f), w)
+	var err error
+	report.Stopping, err = t.fit(ctx, f, p, t.runner(kerasmodel.Graph, f), w)
+	return err
 }
 
 // once tells each epoch only when it comes first.

@@ -37,7 +37,7 @@ type session struct {
 	model   *SavedModel
 	threads Threads
 
-	train, xla, weighted, evaluate, reset, weights, serve, finalize *Function
+	train, xla, weighted, evaluate, reset, weights, assign, serve, finalize *Function
 }
 
 // openTrainer loads the exported SavedModel with its initial variables.
@@ -73,7 +73,7 @@ func (t *Trainer) open(threads Threads) (*session, error) {
 	s := &session{model: m, threads: threads}
 	for name, f := range map[string]**Function{
 		"train": &s.train, "train_xla": &s.xla, "train_weighted": &s.weighted, "evaluate": &s.evaluate,
-		"reset": &s.reset, "weights": &s.weights, "serving_default": &s.serve, "finalize": &s.finalize,
+		"reset": &s.reset, "weights": &s.weights, "assign": &s.assign, "serving_default": &s.serve, "finalize": &s.finalize,
 	} {
 		got, ok, err := m.Function(name)
 		if err == nil && !ok && !optional(name) {
@@ -98,6 +98,8 @@ func (t *Trainer) uses(signature string) bool {
 	switch signature {
 	case "train_weighted":
 		return len(p.ClassWeight) > 0
+	case "assign":
+		return steered(*p)
 	case "train_xla":
 		return p.Engine == kerasmodel.XLA || p.Engine != kerasmodel.Graph && stepsOf(*p, t.options.Records) >= worthCompiling
 	}
@@ -105,10 +107,11 @@ func (t *Trainer) uses(signature string) bool {
 }
 
 // optional reports whether a model may lack a signature: those of class
-// weights, of optimizers that average, of XLA, and that of evaluation, which a
-// model with a train_step of its own may have none of.
+// weights, of optimizers that average, of XLA, that of evaluation, which a
+// model with a train_step of its own may have none of, and that of callbacks,
+// which earlier versions did not export.
 func optional(signature string) bool {
-	return slices.Contains([]string{"train_weighted", "finalize", "train_xla", "evaluate"}, signature)
+	return slices.Contains([]string{"train_weighted", "finalize", "train_xla", "evaluate", "assign"}, signature)
 }
 
 // Close frees the model.

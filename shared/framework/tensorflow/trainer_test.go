@@ -54,6 +54,12 @@ func family(t testing.TB, name string) frameworktest.Model {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return modelIn(t, root, name)
+}
+
+// modelIn is a model that equality.py left in a folder.
+func modelIn(t testing.TB, root, name string) frameworktest.Model {
+	t.Helper()
 	dir := filepath.Join(root, name)
 	column := func(name string) []byte {
 		b, err := os.ReadFile(filepath.Join(dir, name+".bin"))

@@ -276,8 +276,20 @@ export interface DeploymentForm {
   validation_kwargs?: string | Record<string, unknown>
 }
 export type DeploymentStatus = 'waiting' | 'training' | 'finished' | 'failed' | 'stopped'
+export interface EarlyStopping {
+  baseline?: null | number
+  min_delta?: number
+  mode: string
+  monitor: string
+  patience?: number
+  restore_best_weights?: boolean
+  start_from_epoch?: number
+}
 export interface Epoch {
+  /** the best so far, by what early_stopping monitors */
+  best?: boolean
   epoch: number
+  learning_rate?: number
   seconds: number
   training: Metrics
   validation?: Metrics
@@ -298,6 +310,8 @@ export interface Export {
   loss: string
   /** names as Keras reports them, loss first */
   metrics: string[]
+  /** metrics of an epoch, and whether min or max is better; empty: it is not known */
+  monitors?: Record<string, string>
   /** why the model has no ONNX form, so that TensorFlow serves it */
   no_onnx?: string
   /** floating-point operations of one record forward, estimated by the layers' kernels */
@@ -313,6 +327,8 @@ export interface Export {
   untested?: boolean
   /** why an imported model serves only; absent: it can be trained */
   untrainable?: string
+  /** what each variable is: w a weight, r a learning rate, o another */
+  variables?: string
   warnings?: Warning[]
   /** class_weight can be used */
   weighted: boolean
@@ -550,6 +566,8 @@ export interface Model {
   loss: string
   /** names as Keras reports them, loss first */
   metrics: string[]
+  /** metrics of an epoch, and whether min or max is better; empty: it is not known */
+  monitors?: Record<string, string>
   /** name, unique */
   name: string
   /** why the model has no ONNX form, so that TensorFlow serves it */
@@ -574,6 +592,8 @@ export interface Model {
   updated: string
   /** configurations that hold it */
   used_by: number[] | null
+  /** what each variable is: w a weight, r a learning rate, o another */
+  variables?: string
   /** 1, then one more with each change of source or imports */
   version: number
   warnings?: Warning[]
@@ -702,6 +722,15 @@ export interface Range {
   partition: number
   topic: string
 }
+export interface ReduceLR {
+  cooldown?: number
+  factor: number
+  min_delta: number
+  min_lr?: number
+  mode: string
+  monitor: string
+  patience: number
+}
 export interface Rejection {
   field?: string
   hint?: string
@@ -736,6 +765,8 @@ export interface Result {
   datasource?: number
   /** 0 where the model was imported */
   deployment: number
+  /** what early_stopping made of it */
+  early_stopping?: Stopping
   engine?: string
   /** the figures that chose the engine */
   engine_reason?: string
@@ -758,6 +789,8 @@ export interface Result {
   reason?: string
   /** from the Job's start to its end */
   seconds?: number
+  /** about how long it still trains, if nothing stops it early */
+  seconds_left?: number
   /** what its model can be served by */
   serving?: Serving
   split?: SplitAudit
@@ -826,6 +859,19 @@ export interface SplitMetrics {
   training?: Metrics
   validation?: Metrics
 }
+export interface Stopping {
+  /** the metric in that epoch */
+  best?: Metrics
+  /** absent: no epoch was looked at */
+  best_epoch?: number
+  monitor: string
+  /** the same as a sentence */
+  reason: string
+  /** the weights are those of the best epoch */
+  restored?: boolean
+  /** the epoch that the training was ended after; absent: it ran all of them */
+  stopped_epoch?: number
+}
 export interface StreamRejection {
   datasource: number
   field?: string
@@ -860,8 +906,10 @@ export interface Trainee {
 }
 export interface TrainingKwargs {
   class_weight?: Record<string, number>
+  early_stopping?: EarlyStopping
   epochs: number
   initial_epoch?: number
+  reduce_lr_on_plateau?: ReduceLR
   shuffle: boolean
   steps_per_epoch?: number
   validation_freq?: number

@@ -33,6 +33,11 @@ export function smooth(values: readonly (number | null)[], weight: number): (num
   })
 }
 
+/** The number of the best epoch, by what early_stopping monitors. */
+export function bestOf(epochs: readonly Epoch[]): number | undefined {
+  return epochs.findLast((e) => e.best)?.epoch
+}
+
 /** For each place of the axis its epoch, if there is one; both are in order. */
 function aligned(epochs: readonly Epoch[], axis: readonly number[]): (Epoch | undefined)[] {
   let i = 0

@@ -1,7 +1,8 @@
 // Keras' arguments as text ("epochs=5, class_weight={0: 1.0}") and as fields.
 // The server has the last word; this keeps the fields and the text in step.
 
-export type KwargValue = number | boolean | string | null | Record<string, number>
+type Scalar = number | boolean | string | null
+export type KwargValue = Scalar | Record<string, Scalar>
 export type Kwargs = Record<string, KwargValue>
 
 /** Writes arguments as Python does. */
@@ -17,7 +18,7 @@ function python(value: KwargValue): string {
   if (value === false) return 'False'
   if (typeof value === 'object') {
     return `{${Object.entries(value)
-      .map(([k, v]) => `${k}: ${v}`)
+      .map(([k, v]) => `${/^\d+$/.test(k) ? k : JSON.stringify(k)}: ${python(v)}`)
       .join(', ')}}`
   }
   return typeof value === 'string' ? JSON.stringify(value) : String(value)
@@ -63,21 +64,26 @@ function split(text: string): string[] {
 const number = /^[+-]?(\d[\d_]*\.?\d*|\.\d+)([eE][+-]?\d+)?$/
 
 function literal(text: string): KwargValue | undefined {
+  return text.startsWith('{') && text.endsWith('}') ? dict(text.slice(1, -1)) : scalar(text)
+}
+
+function scalar(text: string): Scalar | undefined {
   if (text === 'None') return null
   if (text === 'True') return true
   if (text === 'False') return false
   if (number.test(text)) return Number(text.replaceAll('_', ''))
   const quoted = /^(?:"([^"\\]*)"|'([^'\\]*)')$/.exec(text)
-  if (quoted) return quoted[1] ?? quoted[2] ?? ''
-  return text.startsWith('{') && text.endsWith('}') ? dict(text.slice(1, -1)) : undefined
+  return quoted ? (quoted[1] ?? quoted[2] ?? '') : undefined
 }
 
-function dict(text: string): Record<string, number> | undefined {
-  const read: Record<string, number> = {}
+function dict(text: string): Record<string, Scalar> | undefined {
+  const read: Record<string, Scalar> = {}
   for (const part of split(text)) {
     const [key = '', value = '', ...more] = part.split(':').map((s) => s.trim())
-    if (more.length > 0 || !/^\d+$/.test(key) || !number.test(value)) return undefined
-    read[key] = Number(value)
+    const name = /^\d+$/.test(key) ? key : /^(["'])(\w+)\1$/.exec(key)?.[2]
+    const one = scalar(value)
+    if (more.length > 0 || name === undefined || one === undefined) return undefined
+    read[name] = one
   }
   return read
 }

@@ -5,7 +5,7 @@ import type { Curve } from '../logic/curves'
 import { metric } from '../logic/words'
 
 export interface Plot {
-  show(axis: number[], curves: Curve[]): void
+  show(axis: number[], curves: Curve[], best?: number): void
   resize(width: number): void
   /** The chart with its title and legend, on the panel's ground. */
   image(title: string): Promise<Blob | null>
@@ -19,6 +19,8 @@ interface Setup {
   log: boolean
   axis: number[]
   curves: Curve[]
+  /** The epoch to be marked. */
+  best: number | undefined
   /** Charts with the same key share the cursor. */
   sync: string
 }
@@ -41,6 +43,7 @@ export function plot(s: Setup): Plot {
   probe.remove()
   const font = `12px ${style.fontFamily}`
   const axis = { stroke: text, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 }, font }
+  let best = s.best
   const chart = new uPlot(
     {
       width: s.width,
@@ -49,7 +52,7 @@ export function plot(s: Setup): Plot {
       axes: [{ ...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000] }, { ...axis, size: 62, values: (_, ticks) => ticks.map((tick) => (tick === null ? '' : metric(tick))) }],
       cursor: { sync: { key: s.sync }, points: { size: 7 } },
       legend: { live: true, markers: { width: 2, dash: (_, i) => (s.curves[i - 1]?.validation ? 'dashed' : 'solid'), fill: () => 'transparent' } },
-      hooks: { setCursor: [(u) => u.cursor.idx === null && last(u)] },
+      hooks: { setCursor: [(u) => u.cursor.idx === null && last(u)], draw: [(u) => mark(u, best, text, font)] },
       series: [{ label: 'epoch' }, ...s.curves.map((c) => series(c, dark))],
     },
     data(s.axis, s.curves, s.log),
@@ -57,7 +60,8 @@ export function plot(s: Setup): Plot {
   )
   last(chart)
   return {
-    show: (x, curves) => {
+    show: (x, curves, marked) => {
+      best = marked
       chart.setData(data(x, curves, s.log))
       last(chart)
     },
@@ -65,6 +69,26 @@ export function plot(s: Setup): Plot {
     image: (title) => picture(chart.ctx.canvas, title, s.curves, { ground, text, font: style.fontFamily, hues: dark ? darkHues : hues }),
     destroy: () => chart.destroy(),
   }
+}
+
+/** Draws a line at an epoch, with its name. */
+function mark(u: uPlot, epoch: number | undefined, stroke: string, font: string): void {
+  if (epoch === undefined) return
+  const { ctx, bbox } = u
+  const x = u.valToPos(epoch, 'x', true)
+  const left = x > bbox.left + bbox.width / 2
+  ctx.save()
+  ctx.strokeStyle = ctx.fillStyle = stroke
+  ctx.setLineDash([4, 4])
+  ctx.beginPath()
+  ctx.moveTo(x, bbox.top)
+  ctx.lineTo(x, bbox.top + bbox.height)
+  ctx.stroke()
+  ctx.font = font
+  ctx.textAlign = left ? 'right' : 'left'
+  ctx.textBaseline = 'top'
+  ctx.fillText(`best: ${epoch}`, x + (left ? -6 : 6), bbox.top + 4)
+  ctx.restore()
 }
 
 interface Look {

@@ -23,31 +23,40 @@ const (
 )
 
 // argument is one that may be set: what it must be, in words, and how it is
-// taken. set is false for a value that is something else.
+// taken. set is false for a value that is something else; read, where it is not
+// nil, is in its place and says itself what is wrong.
 type argument[K any] struct {
 	name, must string
 	set        func(k *K, value any) bool
+	read       func(k *K, field string, value any) error
 }
 
 var trainingArguments = []argument[pipeline.TrainingKwargs]{
-	{"epochs", "a whole number from 1 to 1000000", func(k *pipeline.TrainingKwargs, v any) bool { return whole(v, 1, maxEpochs, &k.Epochs) }},
-	{"steps_per_epoch", "a whole number from 1 to 1000000000, or None for the whole split", func(k *pipeline.TrainingKwargs, v any) bool {
+	{name: "epochs", must: "a whole number from 1 to 1000000", set: func(k *pipeline.TrainingKwargs, v any) bool { return whole(v, 1, maxEpochs, &k.Epochs) }},
+	{name: "steps_per_epoch", must: "a whole number from 1 to 1000000000, or None for the whole split", set: func(k *pipeline.TrainingKwargs, v any) bool {
 		return v == nil || whole(v, 1, maxSteps, &k.StepsPerEpoch)
 	}},
-	{"initial_epoch", "a whole number from 0 to epochs - 1", func(k *pipeline.TrainingKwargs, v any) bool { return whole(v, 0, maxEpochs, &k.InitialEpoch) }},
-	{"shuffle", "True or False", func(k *pipeline.TrainingKwargs, v any) (ok bool) { k.Shuffle, ok = v.(bool); return ok }},
-	{"verbose", `0, 1, 2 or "auto"`, func(k *pipeline.TrainingKwargs, v any) bool { return verbosity(v, &k.Verbose) }},
-	{"validation_freq", "a whole number from 1 to 1000000", func(k *pipeline.TrainingKwargs, v any) bool { return whole(v, 1, maxEpochs, &k.ValidationFreq) }},
-	{"class_weight", "a weight of 0 or more for each class, as in {0: 1.0, 1: 2.5}, not all 0, or None", func(k *pipeline.TrainingKwargs, v any) bool {
+	{name: "initial_epoch", must: "a whole number from 0 to epochs - 1", set: func(k *pipeline.TrainingKwargs, v any) bool { return whole(v, 0, maxEpochs, &k.InitialEpoch) }},
+	{name: "shuffle", must: "True or False", set: func(k *pipeline.TrainingKwargs, v any) (ok bool) { k.Shuffle, ok = v.(bool); return ok }},
+	{name: "verbose", must: `0, 1, 2 or "auto"`, set: func(k *pipeline.TrainingKwargs, v any) bool { return verbosity(v, &k.Verbose) }},
+	{name: "validation_freq", must: "a whole number from 1 to 1000000", set: func(k *pipeline.TrainingKwargs, v any) bool { return whole(v, 1, maxEpochs, &k.ValidationFreq) }},
+	{name: "class_weight", must: "a weight of 0 or more for each class, as in {0: 1.0, 1: 2.5}, not all 0, or None", set: func(k *pipeline.TrainingKwargs, v any) bool {
 		return v == nil || weights(v, &k.ClassWeight)
 	}},
+	{name: "early_stopping", read: func(k *pipeline.TrainingKwargs, field string, v any) error {
+		return group(&k.EarlyStopping, field, stoppingArguments, v, defaultStopping())
+	}},
+	{name: "reduce_lr_on_plateau", read: func(k *pipeline.TrainingKwargs, field string, v any) error {
+		return group(&k.ReduceLR, field, plateauArguments, v, defaultPlateau())
+	}},
+	{name: callbacksName, read: readCallbacks},
 }
 
 var validationArguments = []argument[pipeline.ValidationKwargs]{
-	{"steps", "a whole number from 1 to 1000000000, or None for the whole split", func(k *pipeline.ValidationKwargs, v any) bool {
+	{name: "steps", must: "a whole number from 1 to 1000000000, or None for the whole split", set: func(k *pipeline.ValidationKwargs, v any) bool {
 		return v == nil || whole(v, 1, maxSteps, &k.Steps)
 	}},
-	{"verbose", `0, 1, 2 or "auto"`, func(k *pipeline.ValidationKwargs, v any) bool { return verbosity(v, &k.Verbose) }},
+	{name: "verbose", must: `0, 1, 2 or "auto"`, set: func(k *pipeline.ValidationKwargs, v any) bool { return verbosity(v, &k.Verbose) }},
 }
 
 // elsewhere tells, of arguments that Keras has and a deployment has not, what
@@ -60,7 +69,6 @@ var elsewhere = map[string]string{
 	"validation_data":       "set validation_rate in the control message",
 	"validation_batch_size": "validation uses the batch_size of the deployment",
 	"validation_steps":      "set steps in validation_kwargs",
-	"callbacks":             "callbacks are Python and training is not; a learning-rate schedule can be part of the model's optimizer",
 	"sample_weight":         "class_weight weighs by class",
 }
 
@@ -69,6 +77,9 @@ func assign[K any](k *K, field string, known []argument[K], name string, value a
 	for _, a := range known {
 		if a.name != name {
 			continue
+		}
+		if a.read != nil {
+			return a.read(k, field+"."+name, value)
 		}
 		if !a.set(k, value) {
 			return pipeline.Invalidf(field+"."+name, "must be %s, not %s", a.must, python(value))

@@ -11,6 +11,7 @@ package fitargs
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -66,6 +67,10 @@ func oneClass(e pipeline.Export) bool {
 
 // Suit refuses arguments that a model cannot be trained with.
 func Suit(k pipeline.TrainingKwargs, e pipeline.Export) error {
+	return cmp.Or(suitWeights(k, e), suitStopping(k.EarlyStopping, e), suitPlateau(k.ReduceLR, e))
+}
+
+func suitWeights(k pipeline.TrainingKwargs, e pipeline.Export) error {
 	if len(k.ClassWeight) == 0 {
 		return nil
 	}

@@ -25,10 +25,26 @@ func TestTrainingKwargsFromText(t *testing.T) {
 		"epochs=5 ,": with(func(k *pipeline.TrainingKwargs) { k.Epochs = 5 }),
 		"epochs=1000, steps_per_epoch=22, shuffle=True, verbose=0": with(func(k *pipeline.TrainingKwargs) { k.Epochs, k.StepsPerEpoch, k.Verbose = 1000, 22, 0 }),
 		"epochs = 1_000 ,\n  steps_per_epoch = None":               with(func(k *pipeline.TrainingKwargs) { k.Epochs = 1000 }),
-		"epochs=1e3":                      with(func(k *pipeline.TrainingKwargs) { k.Epochs = 1000 }),
-		"epochs=2.5E+1":                   with(func(k *pipeline.TrainingKwargs) { k.Epochs = 25 }),
-		"epochs=+7":                       with(func(k *pipeline.TrainingKwargs) { k.Epochs = 7 }),
-		"epochs=10, initial_epoch=0":      with(func(k *pipeline.TrainingKwargs) { k.Epochs = 10 }),
+		"epochs=1e3":                 with(func(k *pipeline.TrainingKwargs) { k.Epochs = 1000 }),
+		"epochs=2.5E+1":              with(func(k *pipeline.TrainingKwargs) { k.Epochs = 25 }),
+		"epochs=+7":                  with(func(k *pipeline.TrainingKwargs) { k.Epochs = 7 }),
+		"epochs=10, initial_epoch=0": with(func(k *pipeline.TrainingKwargs) { k.Epochs = 10 }),
+		"callbacks=[]":               with(func(*pipeline.TrainingKwargs) {}),
+		"callbacks=None":             with(func(*pipeline.TrainingKwargs) {}),
+		"callbacks=[keras.callbacks.EarlyStopping()]": with(func(k *pipeline.TrainingKwargs) {
+			k.EarlyStopping = &pipeline.EarlyStopping{Monitor: "val_loss", Mode: pipeline.ModeAuto}
+		}),
+		"callbacks = [tf.keras.callbacks.EarlyStopping('loss', -0.5, patience=3, verbose=1, mode='min', baseline=2, restore_best_weights=True, start_from_epoch=1,),]": with(func(k *pipeline.TrainingKwargs) {
+			two := 2.0
+			k.EarlyStopping = &pipeline.EarlyStopping{Monitor: "loss", MinDelta: 0.5, Patience: 3, Mode: pipeline.ModeMin, Baseline: &two, RestoreBest: true, StartFrom: 1}
+		}),
+		"callbacks=[ReduceLROnPlateau(), EarlyStopping(mode='max')]": with(func(k *pipeline.TrainingKwargs) {
+			k.EarlyStopping = &pipeline.EarlyStopping{Monitor: "val_loss", Mode: pipeline.ModeMax}
+			k.ReduceLR = &pipeline.ReduceLR{Monitor: "val_loss", Factor: 0.1, Patience: 10, Mode: pipeline.ModeAuto, MinDelta: 1e-4}
+		}),
+		"reduce_lr_on_plateau={'monitor': 'loss', 'factor': 0, 'patience': 0, 'min_delta': 0, 'cooldown': 2, 'min_lr': 1e-5}, early_stopping=None": with(func(k *pipeline.TrainingKwargs) {
+			k.ReduceLR = &pipeline.ReduceLR{Monitor: "loss", Mode: pipeline.ModeAuto, Cooldown: 2, MinLR: 1e-5}
+		}),
 		"epochs=10,initial_epoch=9":       with(func(k *pipeline.TrainingKwargs) { k.Epochs, k.InitialEpoch = 10, 9 }),
 		"shuffle=False":                   with(func(k *pipeline.TrainingKwargs) { k.Shuffle = false }),
 		"verbose='auto'":                  def(),
@@ -84,8 +100,30 @@ func TestRefusedTrainingKwargs(t *testing.T) {
 		text, field string
 		words       []string
 	}{
-		{"epoch=5", "training_kwargs.epoch", []string{"epoch", "allowed: epochs, steps_per_epoch, initial_epoch, shuffle, verbose, validation_freq, class_weight"}},
-		{"callbacks=[keras.callbacks.EarlyStopping(patience=3)]", "training_kwargs.callbacks", []string{"callbacks", "schedule"}},
+		{"epoch=5", "training_kwargs.epoch", []string{"epoch", "allowed: epochs, steps_per_epoch, initial_epoch, shuffle, verbose, validation_freq, class_weight, early_stopping, reduce_lr_on_plateau, callbacks"}},
+		{"callbacks=[keras.callbacks.TensorBoard(log_dir='x', f=lambda e: e)]", "training_kwargs.callbacks", []string{`"TensorBoard"`, "page", "EarlyStopping"}},
+		{"callbacks=[LearningRateScheduler(f)]", "training_kwargs.callbacks", []string{"schedules"}},
+		{"callbacks=[Mine()]", "training_kwargs.callbacks", []string{`"Mine"`, "Python", "ReduceLROnPlateau"}},
+		{"callbacks=[EarlyStopping(), EarlyStopping()]", "training_kwargs.callbacks", []string{"twice"}},
+		{"early_stopping={}, callbacks=[EarlyStopping()]", "training_kwargs.callbacks", []string{"twice"}},
+		{"callbacks=[EarlyStopping(patience=-1)]", "training_kwargs.early_stopping.patience", []string{"from 0", "-1"}},
+		{"callbacks=[EarlyStopping(patience=1, patience=2)]", "training_kwargs.early_stopping.patience", []string{"twice"}},
+		{"callbacks=[EarlyStopping('loss', monitor='loss')]", "training_kwargs.early_stopping.monitor", []string{"twice"}},
+		{"callbacks=[EarlyStopping(patience=1, 'loss')]", "training_kwargs", []string{"a name", "before"}},
+		{"callbacks=[EarlyStopping(patiens=1)]", "training_kwargs.early_stopping.patiens", []string{"allowed: monitor"}},
+		{"callbacks=[ReduceLROnPlateau('loss', 0.1, 1, 0, 'min', 0, 0, 0, 0)]", "training_kwargs", []string{"no more than 8"}},
+		{"callbacks=[EarlyStopping]", "training_kwargs", []string{"( is expected"}},
+		{"callbacks=[EarlyStopping(", "training_kwargs", []string{"a value", "the end"}},
+		{"callbacks=[EarlyStopping() EarlyStopping()]", "training_kwargs", []string{"comma or ]"}},
+		{"callbacks=mine", "training_kwargs", []string{"a list of callbacks"}},
+		{"early_stopping=True", "training_kwargs.early_stopping", []string{"a dict", "True"}},
+		{"early_stopping={'monitor': 3}", "training_kwargs.early_stopping.monitor", []string{"val_loss"}},
+		{"early_stopping={'mode': 'up'}", "training_kwargs.early_stopping.mode", []string{"min", `"up"`}},
+		{"early_stopping={'baseline': 'x'}", "training_kwargs.early_stopping.baseline", []string{"None"}},
+		{"early_stopping={3: 4}", "training_kwargs.early_stopping.3", []string{"allowed"}},
+		{"early_stopping={'patience': 1, 'patience': 2}", "training_kwargs.early_stopping.patience", []string{"twice"}},
+		{"reduce_lr_on_plateau={'factor': 1.0}", "training_kwargs.reduce_lr_on_plateau.factor", []string{"below 1"}},
+		{"reduce_lr_on_plateau={'min_lr': -1}", "training_kwargs.reduce_lr_on_plateau.min_lr", []string{"0 or more"}},
 		{"batch_size=32", "training_kwargs.batch_size", []string{"deployment itself"}},
 		{"validation_split=0.2", "training_kwargs.validation_split", []string{"validation_rate"}},
 		{"__import__=1", "training_kwargs.__import__", nil},
@@ -167,6 +205,7 @@ func TestTrainingKwargsFromJSON(t *testing.T) {
 		`{"class_weight": {"0": 1, "1": 2.5}}`: "class_weight={0: 1.0, 1: 2.5}",
 		`{"verbose": "auto"}`:                  "verbose=1",
 		`"epochs=2, class_weight={0: 1.0}"`:    "epochs=2, class_weight={0: 1.0}",
+		`{"early_stopping": {"monitor": "loss", "patience": 3, "baseline": null, "restore_best_weights": true}}`: "early_stopping={'monitor': 'loss', 'patience': 3, 'restore_best_weights': True}",
 	}
 	for source, text := range cases {
 		t.Run(source, func(t *testing.T) {
@@ -188,7 +227,9 @@ func TestTrainingKwargsFromJSON(t *testing.T) {
 func TestRefusedJSONKwargs(t *testing.T) {
 	cases := []struct{ source, field, word string }{
 		{`{"epoch": 5}`, "training_kwargs.epoch", "allowed: epochs"},
-		{`{"callbacks": []}`, "training_kwargs.callbacks", "schedule"},
+		{`{"callbacks": []}`, "training_kwargs.callbacks", "lists"},
+		{`{"callbacks": "EarlyStopping()"}`, "training_kwargs.callbacks", "early_stopping"},
+		{`{"early_stopping": {"patience": "3"}}`, "training_kwargs.early_stopping.patience", "whole number"},
 		{`{"validation_freq": [1, 2]}`, "training_kwargs.validation_freq", "lists"},
 		{`{"class_weight": {"cat": 1}}`, "training_kwargs.class_weight", `{"cat": 1}`},
 		{`{"epochs": "5"}`, "training_kwargs.epochs", "whole number"},
@@ -255,10 +296,42 @@ func TestClassWeightsFitTheModel(t *testing.T) {
 	}
 }
 
+func TestCallbacksFitTheModel(t *testing.T) {
+	e := pipeline.Export{Variables: "wwro", Monitors: map[string]pipeline.Mode{"loss": pipeline.ModeMin, "own": "", "val_loss": pipeline.ModeMin}}
+	scheduled, old := e, pipeline.Export{}
+	scheduled.Variables = "wwo"
+	cases := []struct {
+		name, kwargs, field string // no field: it fits
+		export              pipeline.Export
+		words               []string
+	}{
+		{"known", "early_stopping={}, reduce_lr_on_plateau={'monitor': 'loss'}", "", e, nil},
+		{"stated mode", "early_stopping={'monitor': 'own', 'mode': 'max'}", "", e, nil},
+		{"no such metric", "early_stopping={'monitor': 'val_acc'}", "training_kwargs.early_stopping.monitor", e, []string{"val_acc", "loss, own, val_loss", "validation_rate"}},
+		{"mode not known", "early_stopping={'monitor': 'own'}", "training_kwargs.early_stopping.mode", e, []string{"own", "max"}},
+		{"a schedule", "reduce_lr_on_plateau={'monitor': 'loss'}", "training_kwargs.reduce_lr_on_plateau", scheduled, []string{"schedule"}},
+		{"plateau of another", "reduce_lr_on_plateau={'monitor': 'x'}", "training_kwargs.reduce_lr_on_plateau.monitor", e, []string{"x"}},
+		{"of an earlier version", "early_stopping={}", "training_kwargs.early_stopping", old, []string{"again"}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			k, err := Fit(inJSON(t, c.kwargs))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := Suit(k, c.export); c.field != "" {
+				checkRefused(t, err, c.field, c.words)
+			} else if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func FuzzTrainingKwargs(f *testing.F) {
 	for _, text := range []string{
 		"", "epochs=1000, steps_per_epoch=22, shuffle=True, verbose=0", "class_weight={0: 1.0, 1: 2.5}", "epochs=1_0e+3",
-		"verbose='auto'", "callbacks=[f(x)]", "a={b:{}}", "epochs=--1", "epochs=.", "shuffle=None,", "{", "epochs=1e", "é=1", "class_weight={1:",
+		"verbose='auto'", "callbacks=[f(x)]", "callbacks=[a.EarlyStopping('loss', patience=3,), ReduceLROnPlateau(min_lr=1e-5)]", "early_stopping={'mode': 'max'}", "a={b:{}}", "epochs=--1", "epochs=.", "shuffle=None,", "{", "epochs=1e", "é=1", "class_weight={1:",
 	} {
 		f.Add(text)
 	}

@@ -52,7 +52,11 @@ func parseKeywords(text, field string, known []string, take func(name string, va
 			return pipeline.Invalidf(field+"."+name, "is given twice")
 		}
 		seen = append(seen, name)
-		value, err := s.value(true)
+		read := func() (any, error) { return s.value(true) }
+		if name == callbacksName {
+			read = s.callbacks
+		}
+		value, err := read()
 		if err != nil {
 			return err
 		}
@@ -201,6 +205,84 @@ func (s *scanner) dict() (any, error) {
 			return nil, s.errorf("a comma or } is expected")
 		}
 	}
+}
+
+// callbacks takes a list of calls such as keras.callbacks.EarlyStopping(patience=3),
+// or None.
+func (s *scanner) callbacks() (any, error) {
+	s.space()
+	if s.skip("None") || s.skip("null") {
+		return nil, nil
+	}
+	if !s.skip("[") {
+		return nil, s.errorf("a list of callbacks is expected").WithHint("write callbacks=[keras.callbacks.EarlyStopping(patience=3)]")
+	}
+	calls := []call{}
+	for {
+		if s.space(); s.skip("]") {
+			return calls, nil
+		}
+		c, err := s.call()
+		if err != nil {
+			return nil, err
+		}
+		calls = append(calls, c)
+		s.space()
+		if !s.skip(",") && !strings.HasPrefix(s.text[s.at:], "]") {
+			return nil, s.errorf("a comma or ] is expected")
+		}
+	}
+}
+
+// call takes the call of a class. The arguments of one that is not known, which
+// may be any Python, are not looked at.
+func (s *scanner) call() (call, error) {
+	path := s.run("_.")
+	c := call{class: path[strings.LastIndexByte(path, '.')+1:], dict: dict{}}
+	if c.class == "" {
+		return c, s.errorf("the class of a callback is expected").WithHint("write keras.callbacks.EarlyStopping(patience=3)")
+	}
+	p, ok := callbacks[c.class]
+	if !ok {
+		return c, pipeline.Invalidf(s.field+"."+callbacksName, "%s is not a callback that a deployment takes", strconv.Quote(c.class)).WithHint("%s", insteadOf(c.class))
+	}
+	if s.space(); !s.skip("(") {
+		return c, s.errorf("( is expected after %s", c.class)
+	}
+	for named := false; ; {
+		if s.space(); s.skip(")") {
+			return c, nil
+		}
+		name, ok := s.keyword()
+		switch named = named || ok; {
+		case !ok && named:
+			return c, s.errorf("a name is expected").WithHint("arguments without a name stand before those with one")
+		case !ok && len(c.dict) >= len(p.names):
+			return c, s.errorf("%s takes no more than %d arguments", c.class, len(p.names))
+		case !ok:
+			name = p.names[len(c.dict)]
+		}
+		value, err := s.value(false)
+		if err != nil {
+			return c, err
+		}
+		c.dict = append(c.dict, entry{name, value})
+		s.space()
+		if !s.skip(",") && !strings.HasPrefix(s.text[s.at:], ")") {
+			return c, s.errorf("a comma or ) is expected")
+		}
+	}
+}
+
+// keyword takes a name and = after it; where there is none it takes nothing.
+func (s *scanner) keyword() (name string, ok bool) {
+	from := s.at
+	name = s.name()
+	if s.space(); name != "" && s.skip("=") {
+		return name, true
+	}
+	s.at = from
+	return "", false
 }
 
 // number reads a decimal number as Python does: an int64, or a float64 where

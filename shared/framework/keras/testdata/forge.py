@@ -429,6 +429,16 @@ def variable_of_unknown_shape(g):
     g.meta.signature_def["weights"].outputs["v000"].tensor_shape.dim[0].size = -1
 
 
+@forgery
+def assigned_in_another_shape(g):
+    g.meta.signature_def["assign"].inputs["v000"].tensor_shape.dim[0].size = 9
+
+
+@forgery
+def no_assign(g):
+    del g.meta.signature_def["assign"]
+
+
 def main():
     with open(sys.argv[2], "rb") as f:
         original = f.read()

@@ -6,7 +6,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras.src.trainers import compile_utils
+
 import labels
+import shapes
 
 
 def describe(model, exporter):
@@ -30,6 +33,8 @@ def describe(model, exporter):
         "logits": logits,
         "weighted": exporter.weighted_step is not None,
         "untested": exporter.test_step is None,
+        "monitors": monitors(model, exporter),
+        "variables": variables(model, exporter),
         "adapt": exporter.adapting.describe() or None,
         "libraries": libraries(),
     }
@@ -38,6 +43,38 @@ def describe(model, exporter):
 def count(variables):
     """How many numbers the variables hold."""
     return sum(math.prod(v.shape) for v in variables)
+
+
+def monitors(model, exporter):
+    """The metrics of an epoch, and which values of each are better, as far as
+    Keras' callbacks could tell by mode="auto"."""
+    names = list(exporter.metrics)
+    if exporter.test_step is not None:
+        names += ["val_" + n for n in shapes.scalars(exporter.test_step.structured_outputs)]
+    return {n: better(model, n.removeprefix("val_")) for n in names}
+
+
+def better(model, name):
+    """min or max; empty where it cannot be told."""
+    found = "min" if name == "loss" else ""
+    for group in model.metrics:
+        if not isinstance(group, (compile_utils.CompileMetrics, compile_utils.MetricsList)):
+            continue
+        for m in group.metrics:
+            if m.name == name and hasattr(m, "_direction"):
+                found = "max" if m._direction == "up" else "min"
+    return found
+
+
+def variables(model, exporter):
+    """A letter for each variable of the export: w a weight of the model, r a
+    learning rate that may be set, o another."""
+    optimizers = getattr(model.optimizer, "optimizers", None) or [model.optimizer]
+    rates = [getattr(getattr(o, "inner_optimizer", o), "_learning_rate", None) for o in optimizers]
+    rates = {id(r.value) for r in rates if isinstance(r, keras.Variable)}
+    weights = {id(v.value) for v in model.weights}
+    held = [id(v) for v in exporter.named_variables().values()]
+    return "".join("w" if v in weights else "r" if v in rates else "o" for v in held)
 
 
 def operations(l):

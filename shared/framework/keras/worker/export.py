@@ -214,6 +214,7 @@ class Exporter:
             "train_xla": traced(lambda *a: compiled(*a), args),
             "reset": traced(self.reset, []),
             "weights": traced(self.weights, []),
+            "assign": traced(self.assign, [tf.TensorSpec(v.shape, v.dtype, name) for name, v in self.named_variables().items()]),
         }
         if self.test_step is not None:
             out["evaluate"] = traced(*self.loop(self.test_step))
@@ -248,6 +249,12 @@ class Exporter:
     def weights(self):
         """Every variable, `v000` on, in the order of keras/variables.json."""
         return {name: tf.identity(v) for name, v in self.named_variables().items()}
+
+    def assign(self, *values):
+        """Gives every variable a value, in the order of `weights`."""
+        for v, new in zip(self.named_variables().values(), values):
+            v.assign(new)
+        return {"done": tf.constant(1)}
 
     def named_variables(self):
         """The variables of the signature `weights`, by their names there."""

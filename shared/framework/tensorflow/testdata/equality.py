@@ -97,5 +97,6 @@ def run(family, out):
     keep(directory, "predict.json", [np.asarray(a, np.float64).ravel().tolist() for a in keras.tree.flatten(got)])
 
 
-for one in FAMILIES + adapted.FAMILIES:
-    run(one, sys.argv[2])
+if __name__ == "__main__":
+    for one in FAMILIES + adapted.FAMILIES:
+        run(one, sys.argv[2])

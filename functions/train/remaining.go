@@ -1,0 +1,45 @@
+package train
+
+import "time"
+
+// Of all steps, rolling is the part, 1 by this, that the time left is told from:
+// the last ones, since steps may get slower or faster. Between two marks lies at
+// least the part 1 by markEvery.
+const (
+	rolling   = 10
+	markEvery = 512
+)
+
+// remaining tells how long a training still takes from how long its last steps
+// took, what lies between them (validation) included. It waits for the first call
+// of the library, which takes longer than others.
+type remaining struct {
+	now   func() time.Time
+	marks []mark
+}
+
+type mark struct {
+	at   time.Time
+	done int64
+}
+
+// step hears that some of all steps are done, and gives the time left; 0: not
+// known yet.
+func (r *remaining) step(done, of int64) time.Duration {
+	now := mark{r.now(), done}
+	n := len(r.marks)
+	if n > 0 && done < r.marks[n-1].done { // it began again
+		r.marks, n = nil, 0
+	}
+	if n == 0 || done-r.marks[n-1].done >= of/markEvery {
+		r.marks = append(r.marks, now)
+	}
+	for len(r.marks) > 2 && done-r.marks[1].done >= of/rolling {
+		r.marks = r.marks[1:]
+	}
+	first := r.marks[0]
+	if done == first.done {
+		return 0
+	}
+	return time.Duration(float64(now.at.Sub(first.at)) / float64(done-first.done) * float64(of-done))
+}

@@ -1,0 +1,147 @@
+package tensorflow
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	tf "github.com/galeone/tensorflow/tensorflow/go"
+
+	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/framework/keras/callbacks"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// errStopped ends the walk over the records where a callback ends the training.
+var errStopped = errors.New("stopped early")
+
+// steering is a training under callbacks. The best weights are held in memory,
+// once.
+type steering struct {
+	*callbacks.Callbacks
+	t    *Trainer
+	best []*tf.Tensor // of all variables in the best epoch; nil: none yet, or not wanted
+}
+
+// steered reports whether a plan has callbacks.
+func steered(p framework.Plan) bool { return p.EarlyStopping != nil || p.ReduceLR != nil }
+
+func (t *Trainer) steer(p framework.Plan) (*steering, error) {
+	c, err := callbacks.New(p.EarlyStopping, p.ReduceLR, t.options.Export.Monitors, p.Validation != nil && p.Validation.Len() > 0)
+	if err != nil {
+		return nil, err
+	}
+	s := &steering{Callbacks: c, t: t}
+	if (c.Restores() || c.Rates()) && t.assign == nil {
+		return nil, pipeline.Invalidf("training_kwargs", "the model was registered by an earlier version, whose weights cannot be set").
+			WithHint("register the model again")
+	}
+	return s, nil
+}
+
+// epoch judges an epoch, notes in it what was seen, and does what follows.
+func (s *steering) epoch(e *pipeline.Epoch) (stop bool, err error) {
+	var rates []float32
+	var places []int
+	if s.Rates() {
+		if rates, places, err = s.t.rates(); err != nil {
+			return false, err
+		}
+		e.LearningRate = float64(rates[0])
+	}
+	before := slices.Clone(rates)
+	v := s.Epoch(*e, rates)
+	e.Best = v.Best
+	if v.Best && s.Restores() {
+		if s.best, err = s.t.read(); err != nil {
+			return false, err
+		}
+	}
+	if slices.Equal(rates, before) {
+		return v.Stop, nil
+	}
+	return v.Stop, s.t.setRates(rates, places)
+}
+
+// end restores the best weights where that is wanted, as Keras does whether or
+// not the training was stopped.
+func (s *steering) end() error {
+	if s.best == nil {
+		return nil
+	}
+	now, err := s.t.read()
+	if err != nil {
+		return err
+	}
+	for i, v := range s.best {
+		if s.t.is(i, pipeline.VariableWeight) {
+			now[i] = v
+		}
+	}
+	return s.t.write(now)
+}
+
+// is reports what a variable is.
+func (t *Trainer) is(i int, letter byte) bool {
+	return i < len(t.options.Export.Variables) && t.options.Export.Variables[i] == letter
+}
+
+// rates are the learning rates that may be set, and their places among the
+// variables: there is at least one.
+func (t *Trainer) rates() (rates []float32, places []int, err error) {
+	now, err := t.read()
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, v := range now {
+		if !t.is(i, pipeline.VariableRate) {
+			continue
+		}
+		if v.DataType() != tf.Float || len(Bytes(v)) != 4 {
+			return nil, nil, fmt.Errorf("variable %d, a learning rate, is not one float32", i)
+		}
+		rates, places = append(rates, math.Float32frombits(binary.LittleEndian.Uint32(Bytes(v)))), append(places, i)
+	}
+	if len(rates) == 0 {
+		return nil, nil, errors.New("the model has no learning rate that may be set")
+	}
+	return rates, places, nil
+}
+
+func (t *Trainer) setRates(rates []float32, places []int) error {
+	now, err := t.read()
+	if err != nil {
+		return err
+	}
+	for i, at := range places {
+		if now[at], err = tf.NewTensor(rates[i]); err != nil {
+			return err
+		}
+	}
+	return t.write(now)
+}
+
+// read gives the values of all variables as they are now.
+func (t *Trainer) read() ([]*tf.Tensor, error) {
+	t.values = nil
+	return t.variables()
+}
+
+// write sets all variables.
+func (t *Trainer) write(values []*tf.Tensor) error {
+	feeds := make(map[tf.Output]*tf.Tensor, len(values))
+	for i, name := range t.weights.Outputs { // in the order of values
+		in, ok := t.assign.Inputs[name]
+		if !ok {
+			return fmt.Errorf("the signature assign does not take %s", name)
+		}
+		feeds[in] = values[i]
+	}
+	t.values = nil
+	if _, err := t.assign.Call(feeds); err != nil {
+		return fmt.Errorf("set the variables: %w", err)
+	}
+	return nil
+}
