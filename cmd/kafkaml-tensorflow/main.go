@@ -37,5 +37,9 @@ func main() { os.Exit(program().Run(os.Args[1:])) }
 func openTrain(log *slog.Logger) (process.Work, error) {
 	c, err := train.ConfigFromEnv(os.Getenv, frameworks, log)
 	run := func(ctx context.Context) error { return train.Run(ctx, c) }
-	return process.Work{Name: "train", Run: run, Artifacts: c.Artifacts, Read: []string{c.Job.Artifact}, Write: []string{c.Job.Output}, Kafka: c.Kafka}, err
+	w := process.Work{Name: "train", Run: run, Artifacts: c.Artifacts, Read: []string{c.Job.Artifact}, Write: []string{c.Job.Output}, Kafka: c.Kafka}
+	if c.Job.Checkpoint != "" {
+		w.Write = append(w.Write, c.Job.Checkpoint)
+	}
+	return w, err
 }

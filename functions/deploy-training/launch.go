@@ -102,7 +102,7 @@ func (s *Service) job(tx *registry.Tx, scheduled pipeline.Result) (*platform.Job
 
 // specOf is what the training process gets to know.
 func specOf(r pipeline.Result, dep pipeline.Deployment, d pipeline.Datasource, m pipeline.Model) pipeline.TrainingJob {
-	return pipeline.TrainingJob{
+	spec := pipeline.TrainingJob{
 		Result: r.ID, Attempt: r.Attempt, Deployment: dep.ID,
 		Model: m.ID, ModelName: r.ModelName, ModelVersion: m.Version, SourceHash: m.SourceHash,
 		Framework: m.Framework, Artifact: m.Artifact, Output: pipeline.ResultArtifact(r.ID, r.Attempt), Export: m.Export,
@@ -112,6 +112,10 @@ func specOf(r pipeline.Result, dep pipeline.Deployment, d pipeline.Datasource, m
 		ValidationRate: d.ValidationRate, TestRate: d.TestRate,
 		ShuffleStream: d.Shuffle, StreamSeed: d.Seed, Split: d.Split, Order: d.Order, TopicIDs: d.TopicIDs, Warnings: ineffective(d),
 	}
+	if dep.TrainingKwargs.Checkpoint != nil {
+		spec.Checkpoint = pipeline.ResultCheckpoint(r.ID)
+	}
+	return spec
 }
 
 // ineffective warns of members of a control message by which a producer of

@@ -114,7 +114,7 @@ func (s *Service) finished(ctx context.Context, e event.Event) (*event.Event, er
 	if err != nil {
 		return nil, fmt.Errorf("end result %d: %w", o.Result, err)
 	}
-	return nil, s.conclude(ctx, o, func(r *pipeline.Result) {
+	err = s.conclude(ctx, o, func(r *pipeline.Result) {
 		if formats == nil {
 			fail(r, &pipeline.Error{Reason: "the training ended well but stored no model", Hint: "try again"})
 			return
@@ -122,6 +122,10 @@ func (s *Service) finished(ctx context.Context, e event.Event) (*event.Event, er
 		r.Artifact, r.Formats = key, formats
 		setStatus(r, pipeline.ResultFinished)
 	})
+	if err == nil && formats != nil {
+		s.discard(ctx, pipeline.ResultCheckpoint(o.Result))
+	}
+	return nil, err
 }
 
 // failed ends a result for the reason that its training gives.

@@ -52,10 +52,14 @@ func TestTrainingFinishes(t *testing.T) {
 	}
 	r.progress(t, 1, 2, 3) // epoch 2 once more
 	r.stored(t, 1, 1)
+	r.keeps(t, 1)
 	r.finish(t, 1)
 	got = r.result(t, 1)
 	if got.Status != pipeline.ResultFinished || got.Engine != kerasmodel.XLA || got.Artifact != "results/1/attempt-1" || got.EpochsDone != 3 || got.Metrics.Test["accuracy"] != 0.5 || got.Finished == nil {
 		t.Errorf("after training: %+v", got)
+	}
+	if r.kept(t, 1) {
+		t.Error("the checkpoint of a finished result is left")
 	}
 	if d := want[pipeline.Deployment](t, r, http.StatusOK, "GET", "/deployments/1", nil); d.Status != pipeline.DeploymentFinished {
 		t.Errorf("the deployment is %s", d.Status)

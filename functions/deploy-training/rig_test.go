@@ -332,6 +332,24 @@ func (r *rig) stored(t *testing.T, result int64, attempt int) {
 	}
 }
 
+// keeps stores a checkpoint of a result.
+func (r *rig) keeps(t *testing.T, result int64) {
+	t.Helper()
+	if err := r.Artifacts.Put(t.Context(), pipeline.ResultCheckpoint(result)+"/state", strings.NewReader("state")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// kept reports whether a checkpoint of a result is stored.
+func (r *rig) kept(t *testing.T, result int64) bool {
+	t.Helper()
+	ok, err := r.Artifacts.Exists(t.Context(), pipeline.ResultCheckpoint(result)+"/state")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ok
+}
+
 // has reports whether an attempt's trained model is stored.
 func (r *rig) has(t *testing.T, result int64, attempt int) bool {
 	t.Helper()

@@ -20,7 +20,7 @@ const (
 )
 
 // sweep removes the trained models from before a time that belong to no result
-// or to an attempt before its present one: a crash came between a commit and
+// or to an attempt before its present one, and checkpoints of what is finished: a crash came between a commit and
 // their removal, or a stopped training still stored them.
 func (s *Service) sweep(ctx context.Context, before time.Time) error {
 	results, err := s.Artifacts.List(ctx, "results")
@@ -43,7 +43,11 @@ func (s *Service) sweep(ctx context.Context, before time.Time) error {
 		}
 		for _, a := range attempts {
 			n, err := strconv.Atoi(strings.TrimPrefix(path.Base(a.Key), "attempt-"))
-			if err == nil && (gone || n != result.Attempt) && a.Modified.Before(before) {
+			unused := err == nil && (gone || n != result.Attempt)
+			if a.Key == pipeline.ResultCheckpoint(id) {
+				unused = gone || result.Status == pipeline.ResultFinished
+			}
+			if unused && a.Modified.Before(before) {
 				s.discard(ctx, a.Key)
 			}
 		}

@@ -41,6 +41,7 @@ var linked = framework.Frameworks{tensorflow.Framework{}, onnx.Framework{}}
 type rig struct {
 	Config
 	cluster *stream.Cluster
+	sink    string
 	mu      sync.Mutex
 	told    []pipeline.Progress
 	hear    func(pipeline.Progress) // of each; nil: nobody
@@ -66,6 +67,7 @@ func rigOf(t *testing.T, model, config string) *rig {
 		}
 	}))
 	t.Cleanup(sink.Close)
+	r.sink = sink.URL
 	m := tensorflowtest.Load(t, model)
 	r.Config = Config{
 		Job: pipeline.TrainingJob{

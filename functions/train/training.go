@@ -102,7 +102,7 @@ func (t *training) plan() framework.Plan {
 	return framework.Plan{
 		BatchSize: t.Job.BatchSize, Epochs: k.Epochs, InitialEpoch: k.InitialEpoch, StepsPerEpoch: k.StepsPerEpoch,
 		ClassWeight: k.ClassWeight, ValidationSteps: v.Steps, ValidationFreq: k.ValidationFreq, Engine: t.Job.Engine,
-		EarlyStopping: k.EarlyStopping, ReduceLR: k.ReduceLR,
+		EarlyStopping: k.EarlyStopping, ReduceLR: k.ReduceLR, Checkpointed: k.Checkpoint != nil,
 	}
 }
 
@@ -174,17 +174,25 @@ func (t *training) fit(parent context.Context) error {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
 	left := &remaining{now: time.Now}
-	report, err := t.trainer.Fit(ctx, t.train, plan, framework.Watch{Stage: t.report.stage, Steps: func(done, of int64) { t.report.left(left.step(done, of)) }, Epoch: func(e pipeline.Epoch) {
+	keeper, from := t.keep(ctx)
+	plan.From = from
+	watch := framework.Watch{Stage: t.report.stage, Steps: func(done, of int64) { t.report.left(left.step(done, of)) }, Epoch: func(e pipeline.Epoch) {
 		t.pulse.beat()
-		t.lastEpoch = e
-		if e.Best {
-			t.bestEpoch = e
-		}
-		t.report.epoch(e)
+		t.seen(e)
+		keeper.done(e)
 		if err := t.judge(e); err != nil {
 			cancel(err)
 		}
-	}})
+	}}
+	if keeper != nil {
+		watch.Checkpoint = func(epoch int, state func() ([]byte, error)) { keeper.after(ctx, epoch, state) }
+	}
+	report, err := t.trainer.Fit(ctx, t.train, plan, watch)
+	if errors.Is(err, framework.ErrForeign) {
+		keeper.begin(ctx, err)
+		plan.From = nil
+		report, err = t.trainer.Fit(ctx, t.train, plan, watch)
+	}
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause
 	}
@@ -209,6 +217,15 @@ func (t *training) fit(parent context.Context) error {
 	}
 	t.outcome.Metrics.Training = t.lastEpoch.Training
 	return nil
+}
+
+// seen takes note of an epoch that is done, and reports it.
+func (t *training) seen(e pipeline.Epoch) {
+	t.lastEpoch = e
+	if e.Best {
+		t.bestEpoch = e
+	}
+	t.report.epoch(e)
 }
 
 // evaluate measures the trained model on what it was not trained on.

@@ -2,6 +2,7 @@ package framework
 
 import (
 	"context"
+	"errors"
 	"math"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
@@ -88,12 +89,23 @@ type Plan struct {
 	EarlyStopping   *pipeline.EarlyStopping // nil: none
 	ReduceLR        *pipeline.ReduceLR      // nil: none
 	Engine          pipeline.Engine         // one of Settings.Engines
+	Checkpointed    bool                    // Watch.Checkpoint or From is used
+	// From is what Watch.Checkpoint was given in an attempt at the same training,
+	// which goes on from there; nil: it begins. What does not fit the model is an
+	// ErrForeign.
+	From []byte
 }
+
+// ErrForeign says that a checkpoint is not one of this training.
+var ErrForeign = errors.New("the checkpoint is not one of this training")
 
 // Watch hears how a training goes. A nil member is not called.
 type Watch struct {
 	Stage func(pipeline.Stage)
 	Epoch func(pipeline.Epoch) // as each ends
+	// Checkpoint is called after an epoch, but for the last, with what gives the
+	// training as it is then.
+	Checkpoint func(epoch int, state func() ([]byte, error))
 	// Steps hears how many steps are done, of how many, after each call of the
 	// library; at the end of an epoch after Epoch.
 	Steps func(done, of int64)

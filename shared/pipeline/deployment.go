@@ -162,6 +162,10 @@ func ModelArtifact(model int64, version int) string {
 	return fmt.Sprintf("models/%d/v%d", model, version)
 }
 
+// ResultCheckpoint is the key below which the attempts at a result keep what the
+// next one goes on from.
+func ResultCheckpoint(result int64) string { return fmt.Sprintf("results/%d/checkpoint", result) }
+
 // ResultArtifact is the key below which lies what an attempt at a result
 // trained.
 func ResultArtifact(result int64, attempt int) string {

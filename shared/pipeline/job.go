@@ -13,8 +13,9 @@ type TrainingJob struct {
 	ModelVersion     int              `json:"model_version"`
 	SourceHash       string           `json:"source_hash"`
 	Framework        string           `json:"framework"`
-	Artifact         string           `json:"artifact"` // key of the exported model
-	Output           string           `json:"output"`   // key prefix for the trained model
+	Artifact         string           `json:"artifact"`             // key of the exported model
+	Output           string           `json:"output"`               // key prefix for the trained model
+	Checkpoint       string           `json:"checkpoint,omitempty"` // key prefix of what the next attempt goes on from; empty: it begins
 	Export           Export           `json:"export"`
 	BatchSize        int              `json:"batch_size"`
 	TrainingKwargs   TrainingKwargs   `json:"training_kwargs"`

@@ -12,6 +12,14 @@ type TrainingKwargs struct {
 	ClassWeight    map[int]float64 `json:"class_weight,omitempty"`
 	EarlyStopping  *EarlyStopping  `json:"early_stopping,omitempty"`
 	ReduceLR       *ReduceLR       `json:"reduce_lr_on_plateau,omitempty"`
+	Checkpoint     *Checkpoint     `json:"checkpoint,omitempty"`
+}
+
+// Checkpoint says how often a training is kept, so that its next attempt goes on
+// from there: one of both, the other is 0.
+type Checkpoint struct {
+	EveryEpochs  int     `json:"every_epochs,omitempty"`
+	EverySeconds float64 `json:"every_seconds,omitempty"` // at the end of an epoch
 }
 
 // EarlyStopping ends a training whose metric no longer gets better, as the

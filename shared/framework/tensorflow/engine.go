@@ -110,7 +110,20 @@ func (t *Trainer) choose(ctx context.Context, f *feeder, p framework.Plan, w fra
 		}
 	}
 	report.Reason += "; " + t.threads.String()
-	return t.runner(report.Engine, f), nil
+	return t.runner(report.Engine, report.Reason, f), nil
+}
+
+// chooseFrom is choose, but for a training that goes on: it stays with the engine
+// that it began with.
+func (t *Trainer) chooseFrom(ctx context.Context, c *checkpoint, f *feeder, p framework.Plan, w framework.Watch, report *framework.FitReport) (runner, error) {
+	if c == nil {
+		return t.choose(ctx, f, p, w, report)
+	}
+	if c.Engine == kerasmodel.XLA && (t.xla == nil || f.weigh != nil) {
+		return runner{}, fmt.Errorf("%w: it was trained by XLA", framework.ErrForeign)
+	}
+	report.Engine, report.Reason = c.Engine, c.Reason
+	return t.runner(c.Engine, c.Reason, f), nil
 }
 
 // runner runs the steps of calls: full batches on the engine; the short last
@@ -121,12 +134,13 @@ func (t *Trainer) choose(ctx context.Context, f *feeder, p framework.Plan, w fra
 type runner struct {
 	t      *Trainer
 	engine pipeline.Engine
+	reason string // why this engine
 	graph  *Function
 	batch  int
 }
 
-func (t *Trainer) runner(e pipeline.Engine, f *feeder) runner {
-	r := runner{t: t, engine: e, graph: t.train, batch: f.batch}
+func (t *Trainer) runner(e pipeline.Engine, reason string, f *feeder) runner {
+	r := runner{t: t, engine: e, reason: reason, graph: t.train, batch: f.batch}
 	if f.weigh != nil {
 		r.graph = t.weighted
 	}

@@ -37,11 +37,15 @@ func (t *Trainer) Fit(ctx context.Context, s framework.Split, p framework.Plan, 
 	if t.options.GPU && !t.model.hasGPU() {
 		report.Warnings = append(report.Warnings, "GPUs were asked for, but TensorFlow finds none here: it trained on the CPU")
 	}
-	run, err := t.choose(ctx, f, p, w, &report)
+	from, err := openCheckpoint(p)
 	if err != nil {
 		return report, err
 	}
-	report.Stopping, err = t.fit(ctx, f, p, run, w)
+	run, err := t.chooseFrom(ctx, from, f, p, w, &report)
+	if err != nil {
+		return report, err
+	}
+	report.Stopping, err = t.fit(ctx, f, p, run, from, w)
 	if errors.Is(err, errUnsound) {
 		err = t.again(ctx, s, p, weigh, w, &report, err)
 	}
@@ -71,7 +75,7 @@ func checkPlan(s framework.Split, p framework.Plan) error {
 }
 
 // fit runs the epochs and tells what early stopping made of them.
-func (t *Trainer) fit(ctx context.Context, f *feeder, p framework.Plan, run runner, w framework.Watch) (*pipeline.Stopping, error) {
+func (t *Trainer) fit(ctx context.Context, f *feeder, p framework.Plan, run runner, from *checkpoint, w framework.Watch) (*pipeline.Stopping, error) {
 	steering, err := t.steer(p)
 	if err != nil {
 		return nil, err
@@ -84,13 +88,20 @@ func (t *Trainer) fit(ctx context.Context, f *feeder, p framework.Plan, run runn
 		return nil, err
 	}
 	began, sound := time.Now(), soundness{}
-	done, of := int64(0), stepsOf(p, f.split.Len())
+	begin := p.InitialEpoch
+	if from != nil {
+		if err := t.resume(from, steering, sound); err != nil {
+			return nil, err
+		}
+		begin = from.Epoch
+	}
+	done, of := stepsOf(until(p, begin), f.split.Len()), stepsOf(p, f.split.Len())
 	step := func(c call) {
 		if done += int64(c.steps); w.Steps != nil {
 			w.Steps(done, of)
 		}
 	}
-	err = walk(ctx, f, callsOf(p, f.split.Len(), f.most), func(c call, b *buffer) error {
+	err = walk(ctx, f, callsOf(p, begin, f.split.Len(), f.most), func(c call, b *buffer) error {
 		m, err := run.steps(b, c)
 		if err != nil {
 			return fmt.Errorf("epoch %d: %w", c.epoch, t.blame(ctx, run.graph, b, c, err))
@@ -121,6 +132,9 @@ func (t *Trainer) fit(ctx context.Context, f *feeder, p framework.Plan, run runn
 		if stop {
 			return errStopped
 		}
+		if w.Checkpoint != nil && c.epoch < p.Epochs {
+			w.Checkpoint(c.epoch, func() ([]byte, error) { return t.state(c.epoch, run.engine, run.reason, steering, sound) })
+		}
 		return t.clear()
 	})
 	if err != nil && !errors.Is(err, errStopped) {
@@ -134,10 +148,16 @@ func (t *Trainer) fit(ctx context.Context, f *feeder, p framework.Plan, run runn
 	return steering.Stopping(), steering.end()
 }
 
-// callsOf are those of all epochs, in order. Keras 3 walks arrays so: an epoch
+// until is a plan that ends with an epoch.
+func until(p framework.Plan, epoch int) framework.Plan {
+	p.Epochs = epoch
+	return p
+}
+
+// callsOf are those of the epochs after one, in order. Keras 3 walks arrays so: an epoch
 // of steps_per_epoch goes on where the last one stopped, ends early at the end
 // of the data, and the next then begins a new pass, shuffled anew.
-func callsOf(p framework.Plan, total int64, most int) iter.Seq[call] {
+func callsOf(p framework.Plan, after int, total int64, most int) iter.Seq[call] {
 	return func(yield func(call) bool) {
 		all, pass, seen := batches(total, p.BatchSize), 0, 0
 		for epoch := p.InitialEpoch + 1; epoch <= p.Epochs; epoch++ {
@@ -145,7 +165,11 @@ func callsOf(p framework.Plan, total int64, most int) iter.Seq[call] {
 			if p.StepsPerEpoch > 0 {
 				count = min(count, p.StepsPerEpoch)
 			}
-			for _, c := range cut(total, p.BatchSize, most, seen, count) {
+			var calls []call
+			if epoch > after {
+				calls = cut(total, p.BatchSize, most, seen, count)
+			}
+			for _, c := range calls {
 				c.pass, c.epoch = pass, epoch
 				if !yield(c) {
 					return

@@ -34,7 +34,7 @@ func TestPlanWalksAsKeras(t *testing.T) {
 			for _, most := range []int{1, 2, 100} {
 				var got []walked
 				steps := int64(0)
-				for call := range callsOf(c.plan, c.total, most) {
+				for call := range callsOf(c.plan, c.plan.InitialEpoch, c.total, most) {
 					steps += int64(call.steps)
 					at := walked{call.epoch, call.pass, int(call.first) / c.plan.BatchSize, call.steps}
 					if n := len(got); n > 0 && got[n-1].Epoch == at.Epoch {

@@ -25,8 +25,10 @@ type steering struct {
 	best []*tf.Tensor // of all variables in the best epoch; nil: none yet, or not wanted
 }
 
-// steered reports whether a plan has callbacks.
-func steered(p framework.Plan) bool { return p.EarlyStopping != nil || p.ReduceLR != nil }
+// steered reports whether a plan may set variables.
+func steered(p framework.Plan) bool {
+	return p.EarlyStopping != nil || p.ReduceLR != nil || p.Checkpointed
+}
 
 func (t *Trainer) steer(p framework.Plan) (*steering, error) {
 	c, err := callbacks.New(p.EarlyStopping, p.ReduceLR, t.options.Export.Monitors, p.Validation != nil && p.Validation.Len() > 0)
@@ -34,7 +36,7 @@ func (t *Trainer) steer(p framework.Plan) (*steering, error) {
 		return nil, err
 	}
 	s := &steering{Callbacks: c, t: t}
-	if (c.Restores() || c.Rates()) && t.assign == nil {
+	if (c.Restores() || c.Rates() || p.Checkpointed) && t.assign == nil {
 		return nil, pipeline.Invalidf("training_kwargs", "the model was registered by an earlier version, whose weights cannot be set").
 			WithHint("register the model again")
 	}

@@ -2,10 +2,12 @@ package tensorflow_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/kafkaml/kafkaml/shared/framework"
@@ -104,6 +106,67 @@ func stopsAsKeras(t *testing.T, root, name string) (early bool) {
 		same(t, "evaluated "+metric, evaluated[metric], v, within)
 	}
 	return want.Stopped > 0
+}
+
+// TestGoesOnFromACheckpoint trains on from states between epochs, of a model that
+// drops out and of one whose variables are averaged, both under callbacks: the
+// weights are those of the training that went through.
+func TestGoesOnFromACheckpoint(t *testing.T) {
+	names := []string{"dense-1", "lstm-2"}
+	root, err := kept("stopping-short", "testdata/stopping.py", names...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			m := modelIn(t, root, name)
+			said := readStopped(t, filepath.Join(root, name, "callbacks.json"))
+			states := map[int][]byte{}
+			want := trainFrom(t, m, said, nil, states)
+			if len(states) < 4 {
+				t.Fatalf("%d states", len(states))
+			}
+			for epoch, state := range states {
+				if epoch == len(states)/2+1 {
+					if got := trainFrom(t, m, said, state, map[int][]byte{}); got != want {
+						t.Errorf("from epoch %d: %s, went through: %s", epoch, got, want)
+					}
+				}
+			}
+			other := modelIn(t, root, names[(slices.Index(names, name)+1)%2])
+			tr, plan := other.Open(t, tensorflow.Framework{}), other.Plan
+			plan.From, plan.Checkpointed, plan.Engine = states[1], true, kerasmodel.Graph
+			if _, err := tr.Fit(t.Context(), frameworktest.ArraysOf(tr, other.Training), plan, framework.Watch{}); !errors.Is(err, framework.ErrForeign) {
+				t.Errorf("the state of another model: %v", err)
+			}
+		})
+	}
+}
+
+// trainFrom trains from a state to the end, and gives the hash of the weights.
+func trainFrom(t *testing.T, m frameworktest.Model, said stopped, from []byte, states map[int][]byte) string {
+	t.Helper()
+	kwargs, err := kerasmodel.Kind().Settings.Fit(fmt.Appendf(nil, `{"early_stopping":%s,"reduce_lr_on_plateau":%s}`, said.EarlyStopping, said.ReduceLR))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kwargs.EarlyStopping.Patience = 8
+	tr, plan := m.Open(t, tensorflow.Framework{}), m.Plan
+	plan.Validation, plan.Engine, plan.EarlyStopping, plan.ReduceLR = frameworktest.ArraysOf(tr, m.Held), kerasmodel.Graph, kwargs.EarlyStopping, kwargs.ReduceLR
+	plan.From, plan.Checkpointed, plan.StepsPerEpoch = from, true, 5
+	_, err = tr.Fit(t.Context(), frameworktest.ArraysOf(tr, m.Training), plan, framework.Watch{Checkpoint: func(epoch int, state func() ([]byte, error)) {
+		if states[epoch], err = state(); err != nil {
+			t.Error(err)
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash, err := tr.WeightsHash()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hash
 }
 
 func same(t *testing.T, name string, got, want, within float64) {

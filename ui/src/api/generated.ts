@@ -83,6 +83,10 @@ export interface Batch {
   /** where each of them lies */
   records: Place[]
 }
+export interface Checkpoint {
+  every_epochs?: number
+  every_seconds?: number
+}
 export interface Column {
   /** records in which it is infinite */
   infinite?: number
@@ -905,6 +909,7 @@ export interface Trainee {
   version: number
 }
 export interface TrainingKwargs {
+  checkpoint?: Checkpoint
   class_weight?: Record<string, number>
   early_stopping?: EarlyStopping
   epochs: number

@@ -80,6 +80,48 @@ func (c *Callbacks) Stopping() *pipeline.Stopping {
 	return c.stopping.tell()
 }
 
+// State is what callbacks know after an epoch.
+type State struct{ Stopping, Plateau Memory }
+
+// Memory is what one of them knows.
+type Memory struct {
+	Seen      bool // Best is set
+	Best      float64
+	Wait      int
+	BestEpoch int // of EarlyStopping
+	Cooling   int // of ReduceLROnPlateau
+}
+
+// State gives what is known, for Resume.
+func (c *Callbacks) State() (s State) {
+	if c.stopping != nil {
+		s.Stopping = Memory{Wait: c.stopping.wait, BestEpoch: c.stopping.bestEpoch}
+		s.Stopping.Best, s.Stopping.Seen = c.stopping.known()
+	}
+	if c.plateau != nil {
+		s.Plateau = Memory{Wait: c.plateau.wait, Cooling: c.plateau.cooling}
+		s.Plateau.Best, s.Plateau.Seen = c.plateau.known()
+	}
+	return s
+}
+
+// Resume goes on from a state of the same callbacks.
+func (c *Callbacks) Resume(s State) {
+	if c.stopping != nil {
+		c.stopping.wait, c.stopping.bestEpoch, c.stopping.best = s.Stopping.Wait, s.Stopping.BestEpoch, s.Stopping.best()
+	}
+	if c.plateau != nil {
+		c.plateau.wait, c.plateau.cooling, c.plateau.best = s.Plateau.Wait, s.Plateau.Cooling, s.Plateau.best()
+	}
+}
+
+func (m Memory) best() *float64 {
+	if !m.Seen {
+		return nil
+	}
+	return &m.Best
+}
+
 // monitor follows one metric.
 type monitor struct {
 	name  string
@@ -107,6 +149,14 @@ func (m *monitor) of(e pipeline.Epoch) (float64, bool) {
 	}
 	v, ok := metrics[name]
 	return v, ok
+}
+
+// known is the best so far, if there is one.
+func (m *monitor) known() (best float64, ok bool) {
+	if m.best == nil {
+		return 0, false
+	}
+	return *m.best, true
 }
 
 // improves reports whether a value is better than another, of which nil is worse

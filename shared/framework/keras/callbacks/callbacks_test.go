@@ -65,6 +65,13 @@ func TestDecidesAsKeras(t *testing.T) {
 		best, last := 0, 0
 		for k, v := range d.Series {
 			e := epochOf(d, d.First+k+1, v)
+			if i%2 == 1 { // as after a checkpoint
+				known := c.State()
+				if c, err = New(&d.Stopping, &d.Plateau, nil, true); err != nil {
+					t.Fatal(err)
+				}
+				c.Resume(known)
+			}
 			verdict := c.Epoch(e, rates)
 			got, last = append(got, float64(rates[0])), e.Epoch
 			if verdict.Best {

@@ -49,6 +49,7 @@ var trainingArguments = []argument[pipeline.TrainingKwargs]{
 	{name: "reduce_lr_on_plateau", read: func(k *pipeline.TrainingKwargs, field string, v any) error {
 		return group(&k.ReduceLR, field, plateauArguments, v, defaultPlateau())
 	}},
+	{name: "checkpoint", read: readCheckpoint},
 	{name: callbacksName, read: readCallbacks},
 }
 

@@ -44,6 +44,25 @@ var plateauArguments = []argument[pipeline.ReduceLR]{
 	{name: "min_lr", must: "a number of 0 or more", set: func(k *pipeline.ReduceLR, v any) bool { return finite(v, &k.MinLR) && k.MinLR >= 0 }},
 }
 
+// checkpointArguments are our own: Keras' BackupAndRestore names a folder.
+var checkpointArguments = []argument[pipeline.Checkpoint]{
+	{name: "every_epochs", must: "a whole number of epochs from 1 to 1000000", set: func(k *pipeline.Checkpoint, v any) bool { return whole(v, 1, maxEpochs, &k.EveryEpochs) }},
+	{name: "every_seconds", must: "a number of seconds from 1 on", set: func(k *pipeline.Checkpoint, v any) bool {
+		return finite(v, &k.EverySeconds) && k.EverySeconds >= 1
+	}},
+}
+
+// readCheckpoint takes how often a training is kept.
+func readCheckpoint(k *pipeline.TrainingKwargs, field string, v any) error {
+	if err := group(&k.Checkpoint, field, checkpointArguments, v, pipeline.Checkpoint{}); err != nil {
+		return err
+	}
+	if c := k.Checkpoint; c != nil && (c.EveryEpochs > 0) == (c.EverySeconds > 0) {
+		return pipeline.Invalidf(field, "must be either {\"every_epochs\": n} or {\"every_seconds\": s}, not %s", python(v))
+	}
+	return nil
+}
+
 const (
 	mustMonitor = `the name of a metric, as in "val_loss"`
 	mustMode    = `"auto", "min" or "max"`
@@ -171,12 +190,25 @@ func insteadOf(class string) string {
 		"CSVLogger":             "leave it out: the result has each epoch's metrics",
 		"TensorBoard":           "leave it out: the page draws each epoch's metrics as they come",
 		"ProgbarLogger":         "leave it out: the page and --watch show how it goes",
+		"BackupAndRestore":      "say checkpoint={'every_epochs': 1}: the next attempt goes on from there",
 		"ModelCheckpoint":       "leave it out: the result keeps the trained model; restore_best_weights of early_stopping keeps the best",
 	}[class]
 	if instead == "" {
 		instead = "callbacks are Python and training is not; leave it out"
 	}
 	return instead + "; taken are EarlyStopping and ReduceLROnPlateau"
+}
+
+func suitCheckpoint(k *pipeline.Checkpoint, e pipeline.Export) error {
+	if k == nil || len(e.Variables) > 0 {
+		return nil
+	}
+	return ofEarlierVersion("training_kwargs.checkpoint")
+}
+
+func ofEarlierVersion(field string) error {
+	return pipeline.Invalidf(field, "the model was registered by an earlier version, which left out what this needs").
+		WithHint("register the model again")
 }
 
 func suitStopping(k *pipeline.EarlyStopping, e pipeline.Export) error {
@@ -207,8 +239,7 @@ func suitMonitor(field, monitor string, m pipeline.Mode, e pipeline.Export) erro
 	better, known := e.Monitors[monitor]
 	switch {
 	case len(e.Variables) == 0:
-		return pipeline.Invalidf(field, "the model was registered by an earlier version, which left out what this needs").
-			WithHint("register the model again")
+		return ofEarlierVersion(field)
 	case !known:
 		return pipeline.Invalidf(field+".monitor", "the model reports no %q", monitor).
 			WithHint("it reports %s; those with val_ need a stream with a validation_rate", strings.Join(slices.Sorted(maps.Keys(e.Monitors)), ", "))

@@ -67,7 +67,7 @@ func oneClass(e pipeline.Export) bool {
 
 // Suit refuses arguments that a model cannot be trained with.
 func Suit(k pipeline.TrainingKwargs, e pipeline.Export) error {
-	return cmp.Or(suitWeights(k, e), suitStopping(k.EarlyStopping, e), suitPlateau(k.ReduceLR, e))
+	return cmp.Or(suitWeights(k, e), suitStopping(k.EarlyStopping, e), suitPlateau(k.ReduceLR, e), suitCheckpoint(k.Checkpoint, e))
 }
 
 func suitWeights(k pipeline.TrainingKwargs, e pipeline.Export) error {

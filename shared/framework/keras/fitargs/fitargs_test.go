@@ -45,16 +45,18 @@ func TestTrainingKwargsFromText(t *testing.T) {
 		"reduce_lr_on_plateau={'monitor': 'loss', 'factor': 0, 'patience': 0, 'min_delta': 0, 'cooldown': 2, 'min_lr': 1e-5}, early_stopping=None": with(func(k *pipeline.TrainingKwargs) {
 			k.ReduceLR = &pipeline.ReduceLR{Monitor: "loss", Mode: pipeline.ModeAuto, Cooldown: 2, MinLR: 1e-5}
 		}),
-		"epochs=10,initial_epoch=9":       with(func(k *pipeline.TrainingKwargs) { k.Epochs, k.InitialEpoch = 10, 9 }),
-		"shuffle=False":                   with(func(k *pipeline.TrainingKwargs) { k.Shuffle = false }),
-		"verbose='auto'":                  def(),
-		`verbose="auto"`:                  def(),
-		"verbose=True":                    def(),
-		"verbose=2":                       with(func(k *pipeline.TrainingKwargs) { k.Verbose = 2 }),
-		"epochs=4, validation_freq=2":     with(func(k *pipeline.TrainingKwargs) { k.Epochs, k.ValidationFreq = 4, 2 }),
-		"class_weight=None":               def(),
-		"class_weight={0: 1.0, 1: 2.5}":   with(func(k *pipeline.TrainingKwargs) { k.ClassWeight = map[int]float64{0: 1, 1: 2.5} }),
-		"class_weight={0:1,1:.5,2:1e-3,}": with(func(k *pipeline.TrainingKwargs) { k.ClassWeight = map[int]float64{0: 1, 1: .5, 2: .001} }),
+		"checkpoint={'every_epochs': 5}":   with(func(k *pipeline.TrainingKwargs) { k.Checkpoint = &pipeline.Checkpoint{EveryEpochs: 5} }),
+		"checkpoint={'every_seconds': 60}": with(func(k *pipeline.TrainingKwargs) { k.Checkpoint = &pipeline.Checkpoint{EverySeconds: 60} }),
+		"epochs=10,initial_epoch=9":        with(func(k *pipeline.TrainingKwargs) { k.Epochs, k.InitialEpoch = 10, 9 }),
+		"shuffle=False":                    with(func(k *pipeline.TrainingKwargs) { k.Shuffle = false }),
+		"verbose='auto'":                   def(),
+		`verbose="auto"`:                   def(),
+		"verbose=True":                     def(),
+		"verbose=2":                        with(func(k *pipeline.TrainingKwargs) { k.Verbose = 2 }),
+		"epochs=4, validation_freq=2":      with(func(k *pipeline.TrainingKwargs) { k.Epochs, k.ValidationFreq = 4, 2 }),
+		"class_weight=None":                def(),
+		"class_weight={0: 1.0, 1: 2.5}":    with(func(k *pipeline.TrainingKwargs) { k.ClassWeight = map[int]float64{0: 1, 1: 2.5} }),
+		"class_weight={0:1,1:.5,2:1e-3,}":  with(func(k *pipeline.TrainingKwargs) { k.ClassWeight = map[int]float64{0: 1, 1: .5, 2: .001} }),
 	}
 	for text, want := range cases {
 		t.Run(text, func(t *testing.T) {
@@ -100,7 +102,7 @@ func TestRefusedTrainingKwargs(t *testing.T) {
 		text, field string
 		words       []string
 	}{
-		{"epoch=5", "training_kwargs.epoch", []string{"epoch", "allowed: epochs, steps_per_epoch, initial_epoch, shuffle, verbose, validation_freq, class_weight, early_stopping, reduce_lr_on_plateau, callbacks"}},
+		{"epoch=5", "training_kwargs.epoch", []string{"epoch", "allowed: epochs, steps_per_epoch, initial_epoch, shuffle, verbose, validation_freq, class_weight, early_stopping, reduce_lr_on_plateau, checkpoint, callbacks"}},
 		{"callbacks=[keras.callbacks.TensorBoard(log_dir='x', f=lambda e: e)]", "training_kwargs.callbacks", []string{`"TensorBoard"`, "page", "EarlyStopping"}},
 		{"callbacks=[LearningRateScheduler(f)]", "training_kwargs.callbacks", []string{"schedules"}},
 		{"callbacks=[Mine()]", "training_kwargs.callbacks", []string{`"Mine"`, "Python", "ReduceLROnPlateau"}},
@@ -116,6 +118,10 @@ func TestRefusedTrainingKwargs(t *testing.T) {
 		{"callbacks=[EarlyStopping(", "training_kwargs", []string{"a value", "the end"}},
 		{"callbacks=[EarlyStopping() EarlyStopping()]", "training_kwargs", []string{"comma or ]"}},
 		{"callbacks=mine", "training_kwargs", []string{"a list of callbacks"}},
+		{"checkpoint={}", "training_kwargs.checkpoint", []string{"every_epochs", "{}"}},
+		{"checkpoint={'every_epochs': 1, 'every_seconds': 5}", "training_kwargs.checkpoint", []string{"either"}},
+		{"checkpoint={'every_epochs': 0}", "training_kwargs.checkpoint.every_epochs", []string{"from 1"}},
+		{"callbacks=[BackupAndRestore('/tmp/x')]", "training_kwargs.callbacks", []string{"checkpoint="}},
 		{"early_stopping=True", "training_kwargs.early_stopping", []string{"a dict", "True"}},
 		{"early_stopping={'monitor': 3}", "training_kwargs.early_stopping.monitor", []string{"val_loss"}},
 		{"early_stopping={'mode': 'up'}", "training_kwargs.early_stopping.mode", []string{"min", `"up"`}},

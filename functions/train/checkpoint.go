@@ -1,0 +1,166 @@
+package train
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/gob"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+const (
+	checkpointBlob = "state"
+	// keptEpochs is how many of the last epochs a checkpoint tells of.
+	keptEpochs = 10_000
+	// keepTime bounds how long a training waits for the store.
+	keepTime = time.Minute
+)
+
+// checkpoint is what the attempts at a result hand on: stored with the SHA-256 of
+// itself before it.
+type checkpoint struct {
+	Training string // what is trained, see identity
+	Epochs   []byte // those that are done, as JSON
+	State    []byte // of the Trainer
+}
+
+// keeper stores the training now and then. A nil keeper keeps nothing.
+type keeper struct {
+	t        *training
+	identity string
+	every    pipeline.Checkpoint
+	last     time.Time
+	epochs   []pipeline.Epoch
+	failed   bool
+}
+
+// keep gives a keeper where the Job wants one, and what the attempt before has
+// left. What cannot be used is warned of: the training then begins.
+func (t *training) keep(ctx context.Context) (*keeper, []byte) {
+	if t.Job.Checkpoint == "" || t.Job.TrainingKwargs.Checkpoint == nil {
+		return nil, nil
+	}
+	k := &keeper{t: t, every: *t.Job.TrainingKwargs.Checkpoint, last: time.Now()}
+	err := k.identify()
+	var left *checkpoint
+	if err == nil {
+		left, err = k.open(ctx)
+	}
+	if err == nil && left != nil {
+		err = json.Unmarshal(left.Epochs, &k.epochs)
+	}
+	if err != nil {
+		k.begin(ctx, err)
+		return k, nil
+	}
+	if left == nil {
+		return k, nil
+	}
+	for _, e := range k.epochs {
+		t.seen(e)
+	}
+	t.Log.InfoContext(ctx, "the training goes on from its checkpoint", "result", t.Job.Result, "attempt", t.Job.Attempt, "epoch", t.lastEpoch.Epoch)
+	return k, left.State
+}
+
+// begin notes why the training does not go on.
+func (k *keeper) begin(ctx context.Context, err error) {
+	k.epochs = nil
+	reason := fmt.Sprintf("the checkpoint of an attempt before cannot be used (%v): it was trained from the start", err)
+	k.t.outcome.Split.Warnings = append(k.t.outcome.Split.Warnings, reason)
+	k.t.Log.WarnContext(ctx, reason, "result", k.t.Job.Result, "attempt", k.t.Job.Attempt)
+}
+
+// identify hashes what is trained, on which records: all that the attempts have in
+// common. The engine is that of the checkpoint.
+func (k *keeper) identify() error {
+	job := k.t.Job
+	job.Attempt, job.Output, job.Engine, job.EngineReason, job.Warnings = 0, "", "", "", nil
+	b, err := json.Marshal(job)
+	k.identity = fmt.Sprintf("%x of records %s", sha256.Sum256(b), k.t.outcome.Lineage.ContentHash)
+	return err
+}
+
+func (k *keeper) key() string { return k.t.Job.Checkpoint + "/" + checkpointBlob }
+
+// open reads the checkpoint, nil where there is none.
+func (k *keeper) open(ctx context.Context) (c *checkpoint, err error) {
+	var b []byte
+	err = patiently(ctx, k.t.Log, unavailable, func(ctx context.Context) error {
+		content, _, err := k.t.store.Get(ctx, k.key())
+		if err != nil {
+			return err
+		}
+		b, err = io.ReadAll(content)
+		return errors.Join(err, content.Close())
+	})
+	if pipeline.KindOf(err) == pipeline.NotFound {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(b) < sha256.Size || sha256.Sum256(b[sha256.Size:]) != [sha256.Size]byte(b[:sha256.Size]) {
+		return nil, errors.New("it is not what was stored: its hash differs")
+	}
+	c = &checkpoint{}
+	if err := gob.NewDecoder(bytes.NewReader(b[sha256.Size:])).Decode(c); err != nil {
+		return nil, err
+	}
+	if c.Training != k.identity {
+		return nil, errors.New("it is of another training")
+	}
+	return c, nil
+}
+
+// done hears of an epoch.
+func (k *keeper) done(e pipeline.Epoch) {
+	if k == nil {
+		return
+	}
+	if k.epochs = append(k.epochs, e); len(k.epochs) > keptEpochs {
+		k.epochs = k.epochs[1:]
+	}
+}
+
+// after stores the training where that is due. One that cannot be stored is warned
+// of once, and goes on.
+func (k *keeper) after(ctx context.Context, epoch int, state func() ([]byte, error)) {
+	if k.every.EveryEpochs > 0 && epoch%k.every.EveryEpochs != 0 || time.Since(k.last).Seconds() < k.every.EverySeconds {
+		return
+	}
+	err := k.store(ctx, state)
+	k.t.pulse.beat()
+	k.last = time.Now()
+	if err != nil && !k.failed {
+		k.failed = true
+		reason := fmt.Sprintf("the checkpoint of epoch %d was not stored (%v): an attempt that follows goes on from an earlier one", epoch, err)
+		k.t.outcome.Split.Warnings = append(k.t.outcome.Split.Warnings, reason)
+		k.t.Log.WarnContext(ctx, reason, "result", k.t.Job.Result, "attempt", k.t.Job.Attempt)
+	}
+}
+
+func (k *keeper) store(ctx context.Context, state func() ([]byte, error)) error {
+	c := checkpoint{Training: k.identity}
+	var err error
+	if c.State, err = state(); err != nil {
+		return err
+	}
+	if c.Epochs, err = json.Marshal(k.epochs); err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if err := gob.NewEncoder(&b).Encode(c); err != nil {
+		return err
+	}
+	sum := sha256.Sum256(b.Bytes())
+	ctx, cancel := context.WithTimeout(ctx, keepTime)
+	defer cancel()
+	return k.t.store.Put(ctx, k.key(), io.MultiReader(bytes.NewReader(sum[:]), &b))
+}
