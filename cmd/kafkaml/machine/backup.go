@@ -177,7 +177,7 @@ func (s *stores) restore(ctx context.Context, env *cli.Env, file string, replace
 	return env.Print(r, file, func(w io.Writer) error {
 		summary(w, r, "from "+file)
 		_, err := fmt.Fprintf(w, "next: kafka-consumer-groups.sh --group %s --reset-offsets --to-datetime %s --all-topics --execute, then start kafkaml\n",
-			pipeline.ControlGroup, r.Created.Format("2006-01-02T15:04:05.000"))
+			pipeline.ControlGroup(env.Getenv(pipeline.TenantVariable)), r.Created.Format("2006-01-02T15:04:05.000"))
 		return err
 	})
 }
