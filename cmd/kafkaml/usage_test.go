@@ -63,6 +63,16 @@ func TestPluginOfKn(t *testing.T) {
 	}
 }
 
+// Help shows nothing of the environment that may hold a password.
+func TestAttackHelpTellsNoPassword(t *testing.T) {
+	env := &cli.Env{Program: "kafkaml", Out: io.Discard, Err: io.Discard, Getenv: func(name string) string { return "postgres://me:hush@" + name + "/db" }}
+	each(newRoot(env), func(c *cobra.Command) {
+		if strings.Contains(c.LocalFlags().FlagUsages(), "hush@DATABASE_URL") {
+			t.Errorf("%s --help shows DATABASE_URL", c.CommandPath())
+		}
+	})
+}
+
 // Every command says what it does, and which arguments it takes.
 func TestEveryCommandIsDescribed(t *testing.T) {
 	env := &cli.Env{Program: "kafkaml", Out: io.Discard, Err: io.Discard, Getenv: func(string) string { return "" }}

@@ -28,8 +28,7 @@ type stores struct{ data, database, artifacts string }
 func (s *stores) flags(cmd *cobra.Command, env *cli.Env) {
 	f := cmd.Flags()
 	f.StringVar(&s.data, "data", or(env.Getenv("KAFKAML_DATA"), defaultData()), "folder of a kafkaml run (KAFKAML_DATA)")
-	f.StringVar(&s.database, "database", env.Getenv("DATABASE_URL"), "sqlite:<file> or postgres://... (DATABASE_URL); a file under --data unless given")
-	f.StringVar(&s.artifacts, "artifacts", env.Getenv("ARTIFACT_URL"), "file:///folder or s3://bucket?... (ARTIFACT_URL); a folder under --data unless given")
+	storeFlags(f, env.Getenv, &s.database, &s.artifacts)
 	env.OutputFlag(cmd)
 }
 

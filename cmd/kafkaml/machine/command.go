@@ -13,6 +13,7 @@ import (
 	"strconv"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
 	"github.com/kafkaml/kafkaml/eventing/guard"
@@ -84,13 +85,22 @@ func (s *settings) flags(cmd *cobra.Command, getenv func(string) string) {
 	f.IntVar(&s.Port, "port", number(getenv("PORT"), pipeline.DefaultPort), "port of the page and the functions, 0 for a free one (PORT)")
 	f.StringVar(&s.Broker, "broker", or(getenv("BROKER"), BrokerDevelopment), "development or kafka (BROKER); KAFKA_BROKERS overrides it")
 	f.IntVar(&s.KafkaPort, "kafka-port", number(getenv("KAFKA_PORT"), 9092), "port of the broker that is started, 0 for a free one (KAFKA_PORT)")
-	f.StringVar(&s.Database, "database", getenv("DATABASE_URL"), "sqlite:<file> or postgres://... (DATABASE_URL); a file under --data unless given")
-	f.StringVar(&s.Artifacts, "artifacts", getenv("ARTIFACT_URL"), "file:///folder or s3://bucket?... (ARTIFACT_URL); a folder under --data unless given")
+	storeFlags(f, getenv, &s.Database, &s.Artifacts)
 	f.StringVar(&s.ControlTopic, "control-topic", or(getenv("CONTROL_TOPIC"), control.Topic), "the control topic (CONTROL_TOPIC)")
 	f.StringVar(&s.origins, "cors-origins", getenv("CORS_ORIGINS"), "origins of pages that are served elsewhere and may call the functions, separated by commas (CORS_ORIGINS)")
 	f.StringVar(&s.TLSCert, "tls-cert", getenv("KAFKAML_TLS_CERT"), "PEM file of the certificate to serve HTTPS with, read again when it changes (KAFKAML_TLS_CERT); plain HTTP unless given")
 	f.StringVar(&s.TLSKey, "tls-key", getenv("KAFKAML_TLS_KEY"), "PEM file of its key (KAFKAML_TLS_KEY)")
 	f.BoolVarP(&s.verbose, "verbose", "v", false, "print the log, too, that otherwise goes to logs/kafkaml.log under --data")
+}
+
+// storeFlags say where the registry and the models are. Help does not show what the
+// environment says of them, which may hold a password.
+func storeFlags(f *pflag.FlagSet, getenv func(string) string, database, artifacts *string) {
+	f.StringVar(database, "database", getenv("DATABASE_URL"), "sqlite:<file> or postgres://... (DATABASE_URL); a file under --data unless given")
+	f.StringVar(artifacts, "artifacts", getenv("ARTIFACT_URL"), "file:///folder or s3://bucket?... (ARTIFACT_URL); a folder under --data unless given")
+	for _, name := range []string{"database", "artifacts"} {
+		f.Lookup(name).DefValue = ""
+	}
 }
 
 // run starts the machine and waits until it is asked to end or a part fails.
