@@ -112,7 +112,7 @@ func TestRefusedTrainingKwargs(t *testing.T) {
 		{"callbacks=[EarlyStopping(patience=1, patience=2)]", "training_kwargs.early_stopping.patience", []string{"twice"}},
 		{"callbacks=[EarlyStopping('loss', monitor='loss')]", "training_kwargs.early_stopping.monitor", []string{"twice"}},
 		{"callbacks=[EarlyStopping(patience=1, 'loss')]", "training_kwargs", []string{"a name", "before"}},
-		{"callbacks=[EarlyStopping(patiens=1)]", "training_kwargs.early_stopping.patiens", []string{"allowed: monitor"}},
+		{"callbacks=[EarlyStopping(waits=1)]", "training_kwargs.early_stopping.waits", []string{"allowed: monitor"}},
 		{"callbacks=[ReduceLROnPlateau('loss', 0.1, 1, 0, 'min', 0, 0, 0, 0)]", "training_kwargs", []string{"no more than 8"}},
 		{"callbacks=[EarlyStopping]", "training_kwargs", []string{"( is expected"}},
 		{"callbacks=[EarlyStopping(", "training_kwargs", []string{"a value", "the end"}},
