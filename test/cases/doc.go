@@ -8,7 +8,6 @@
 //	go test ./test/cases -v                    the table, also in artefacts/cases.md
 //	go test ./test/cases -run 'Cases/rows/A21' one row
 //	KAFKAML_LONG=1 go test ./test/cases        the large models, too
-//	go test ./test/cases -run Keras -update   asks plain Keras for numbers that are not in keras.json
 //
 // KAFKAML_BIN names the folder of kafkaml and kafkaml-tensorflow, as make sets it.
 package cases

@@ -2,6 +2,8 @@ package cases
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,10 +14,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"testing"
+	"sync"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/toolchain"
+	"github.com/kafkaml/kafkaml/shared/toolchain/toolchaintest"
 )
 
 // training is a source that is trained on a stream, as plain Keras trains it on
@@ -31,9 +34,6 @@ type training struct {
 	keras          string  // id under which Keras' numbers are; the row's unless given
 	label          string  // how the model's own loss wants its label: sizes, and a type after a comma
 }
-
-// golden holds plain Keras' metrics of each epoch, by id of the row.
-const golden = "keras.json"
 
 // source reads a source of the folder.
 func source(begin string) string {
@@ -131,10 +131,8 @@ func (s training) try(a *attempt) string {
 
 // compare says whether a result's numbers are plain Keras'.
 func (s training) compare(a *attempt, r pipeline.Result) string {
-	text, err := os.ReadFile(golden)
+	all, err := numbers()
 	a.must(err)
-	var all map[string][]map[string]*float64
-	a.must(json.Unmarshal(text, &all))
 	id := s.keras
 	if id == "" {
 		id = a.id
@@ -166,84 +164,47 @@ func (s training) compare(a *attempt, r pipeline.Result) string {
 	return "as Keras bit by bit"
 }
 
-// TestKeras holds that plain Keras' numbers are known of every training that is
-// compared with them, and of no other. With -update it asks plain Keras for
-// those that are missing; remove the file to have all anew.
-func TestKeras(t *testing.T) {
-	known := numbers(t)
-	if *update {
-		ask(t, known)
-	}
-	wanted := map[string]bool{}
-	for id, s := range trainings() {
-		if s.keras != "" {
-			id = s.keras
-		}
-		wanted[id] = true
-		if known[id] == nil {
-			t.Errorf("%s has no numbers of %s: go test ./test/cases -run Keras -update", golden, id)
-		}
-	}
-	for id := range known {
-		if !wanted[id] {
-			t.Errorf("%s has numbers of %s, which no row compares", golden, id)
-		}
-	}
-}
-
-// ask has plain Keras train what is not known, and writes all numbers.
-func ask(t *testing.T, known map[string]json.RawMessage) {
-	text, err := json.Marshal(judged(known))
+// numbers are plain Keras' metrics of each epoch, by id of the row, on this machine:
+// another processor rounds otherwise.
+var numbers = sync.OnceValues(func() (all map[string][]map[string]*float64, err error) {
+	tasks, err := json.Marshal(judged())
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
+	script, err := os.ReadFile("judge.py")
+	if err != nil {
+		return nil, err
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "%s %s %s %s", toolchain.TensorFlowVersion, toolchaintest.Processor(), script, tasks)
+	const file = "keras.json"
+	dir, err := toolchaintest.Kept("cases", hex.EncodeToString(h.Sum(nil))[:16], func(dir string) error {
+		answers, err := ask(tasks)
+		return errors.Join(err, os.WriteFile(filepath.Join(dir, file), answers, 0o600))
+	})
+	if err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(filepath.Join(dir, file))
+	return all, errors.Join(err, json.Unmarshal(text, &all))
+})
+
+// ask has plain Keras train.
+func ask(tasks []byte) ([]byte, error) {
 	python, packages, err := toolchain.Python()
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	cmd := exec.Command(python, "judge.py")
 	cmd.Env = append(os.Environ(), "PYTHONPATH="+packages, "CUDA_VISIBLE_DEVICES=", "TF_CPP_MIN_LOG_LEVEL=3", "PYTHONDONTWRITEBYTECODE=1")
-	cmd.Stdin, cmd.Stderr = bytes.NewReader(text), os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	var asked map[string]json.RawMessage
-	if err := json.Unmarshal(out, &asked); err != nil {
-		t.Fatal(err)
-	}
-	maps.Copy(known, asked)
-	lines := []string{}
-	for _, id := range slices.Sorted(maps.Keys(known)) {
-		lines = append(lines, fmt.Sprintf("%q: %s", id, known[id]))
-	}
-	out = []byte("{\n" + strings.Join(lines, ",\n") + "\n}\n")
-	if err := os.WriteFile(golden, out, 0o644); err != nil { // #nosec G306 -- part of the source
-		t.Fatal(err)
-	}
+	cmd.Stdin, cmd.Stderr = bytes.NewReader(tasks), os.Stderr
+	return cmd.Output()
 }
 
-// numbers are those that are known.
-func numbers(t *testing.T) map[string]json.RawMessage {
-	known := map[string]json.RawMessage{}
-	text, err := os.ReadFile(golden)
-	if errors.Is(err, os.ErrNotExist) {
-		return known
-	}
-	if err == nil {
-		err = json.Unmarshal(text, &known)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return known
-}
-
-// judged are the trainings of all rows whose numbers are not known, as judge.py
-// reads them.
-func judged(known map[string]json.RawMessage) (tasks []message) {
+// judged are the trainings of all rows, as judge.py reads them.
+func judged() (tasks []message) {
 	for id, s := range trainings() {
-		if s.keras != "" || known[id] != nil {
+		if s.keras != "" {
 			continue
 		}
 		tasks = append(tasks, message{

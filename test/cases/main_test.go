@@ -1,14 +1,13 @@
 package cases
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 )
-
-var update = flag.Bool("update", false, "ask plain Keras for its numbers anew")
 
 // kafkaml is the one that all cases are tried on.
 var kafkaml *product
@@ -33,9 +32,6 @@ func run(m *testing.M) (code int, err error) {
 			return 0, err
 		}
 	}
-	if *update {
-		return m.Run(), nil
-	}
 	bin, err := filepath.Abs(os.Getenv("KAFKAML_BIN"))
 	if err != nil {
 		return 0, err
@@ -45,6 +41,9 @@ func run(m *testing.M) (code int, err error) {
 	}
 	if kafkaml, err = start(bin); err != nil {
 		return 0, err
+	}
+	if _, err := numbers(); err != nil { // a row would wait for them too long
+		return 0, errors.Join(fmt.Errorf("ask plain Keras for its numbers: %w", err), kafkaml.close(false))
 	}
 	code = m.Run()
 	return code, kafkaml.close(code != 0)

@@ -1,4 +1,5 @@
-// Package toolchaintest runs the servers that the toolchain fetches for tests.
+// Package toolchaintest runs the servers that the toolchain fetches for tests, and
+// keeps what they make once on a machine.
 package toolchaintest
 
 import (
