@@ -143,6 +143,7 @@ test('all of it by keyboard', async ({ tab, given }) => {
   expect(await focused.evaluate((a) => getComputedStyle(a).outlineStyle)).toBe('solid') // focus is seen
   await page.keyboard.press('Enter')
   await expect(page).toHaveURL(/#\/models\/\d/)
+  await expect(page.locator('.rows a[aria-current]')).toBeVisible() // the page has heard of the address
   await page.keyboard.press('Escape')
   await expect(page).toHaveURL(/#\/models$/)
   await page.keyboard.press('n')
