@@ -8,23 +8,16 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"strings"
+	"sync"
+	"time"
 )
 
 // Proxy forwards /<service>/... to the Service's replicas in turn, so that an
 // inference keeps one URL whichever processes serve it. While no replica is ready
 // it answers 503.
 func (l *Platform) Proxy() http.Handler {
-	protocols := &http.Protocols{}
-	protocols.SetUnencryptedHTTP2(true)
-	plain, grpc := http.DefaultTransport.(*http.Transport).Clone(), http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // net/http says so
-	grpc.Protocols = protocols
 	proxy := &httputil.ReverseProxy{
-		Transport: transport(func(r *http.Request) (*http.Response, error) {
-			if strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
-				return grpc.RoundTrip(r)
-			}
-			return plain.RoundTrip(r)
-		}),
+		Transport: toReplicas{},
 		Rewrite: func(r *httputil.ProxyRequest) {
 			_, rest, _ := strings.Cut(strings.TrimPrefix(r.In.URL.Path, "/"), "/")
 			target, _ := r.In.Context().Value(replicaKey{}).(string)
@@ -54,11 +47,23 @@ func (l *Platform) Proxy() http.Handler {
 	})
 }
 
-// transport is an http.RoundTripper.
-type transport func(*http.Request) (*http.Response, error)
+// toReplicas is the way to replicas: HTTP/2 for gRPC. Its connections are kept,
+// whichever proxy asks for them.
+type toReplicas struct{}
+
+var overHTTP2 = sync.OnceValue(func() *http.Transport {
+	t := &http.Transport{Protocols: &http.Protocols{}, IdleConnTimeout: 90 * time.Second}
+	t.Protocols.SetUnencryptedHTTP2(true)
+	return t
+})
 
 // RoundTrip implements http.RoundTripper.
-func (t transport) RoundTrip(r *http.Request) (*http.Response, error) { return t(r) }
+func (toReplicas) RoundTrip(r *http.Request) (*http.Response, error) {
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
+		return overHTTP2().RoundTrip(r)
+	}
+	return http.DefaultTransport.RoundTrip(r)
+}
 
 // replicaKey is the key of the replica's URL in the context of a request to it.
 type replicaKey struct{}
