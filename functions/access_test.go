@@ -35,7 +35,8 @@ func TestAttackThroughPredict(t *testing.T) {
 		{"a viewer reads", "viewer", "GET", "127.0.0.1:8080", "", 503},
 		{"nobody reads", "nobody", "GET", "127.0.0.1:8080", "", 401},
 	} {
-		h := &Host{parts: parts{local: p}}
+		h := &Host{}
+		h.runHere(p)
 		if h.config.Guard, err = (guard.Settings{Anonymous: c.anonymous}).Open("http://127.0.0.1:8080"); err != nil {
 			t.Fatal(err)
 		}

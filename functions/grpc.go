@@ -16,25 +16,21 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// GRPCPath is where the replicas of inferences on this machine take gRPC of the Open
-// Inference Protocol. Its calls have no path of an inference: the message names the
-// model.
-const GRPCPath = "/inference.GRPCInferenceService/"
-
 // nameWithin is how many bytes of a message are looked at for the name of its model,
 // which every library writes first.
 const nameWithin = 512
 
-// grpc passes a call on to the inference that its message names. What is asked of
-// the server alone, any inference answers.
+// grpc passes a call of the Open Inference Protocol on to the inference that its
+// message names, since it has no path of one. What is asked of the server alone,
+// any inference answers.
 func (h *Host) grpc(w http.ResponseWriter, r *http.Request) {
 	role := identity.Viewer
-	if strings.HasSuffix(r.URL.Path, "/ModelInfer") {
+	if r.URL.Path == pipeline.GRPCInfer {
 		role = identity.Editor
 	}
 	guard.Need(role, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var name string
-		if strings.HasPrefix(r.URL.Path, GRPCPath+"Model") {
+		if strings.HasPrefix(r.URL.Path, pipeline.GRPCService+"Model") {
 			name, r.Body = modelOf(r)
 		} else if all, err := h.parts.local.Names(r.Context()); err == nil {
 			for _, names := range all {

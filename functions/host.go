@@ -32,7 +32,8 @@ type Host struct {
 	handlers  map[string]http.Handler // by step
 	documents http.Handler            // of all steps, at the root
 	guarded   http.Handler            // all of it
-	predict   http.Handler            // replicas on this machine
+	predict   http.Handler            // replicas on this machine, to those who may
+	forward   http.Handler            // to them
 	token     string                  // by which these know that this process let a request in
 	loops     []func(context.Context) // background work of the steps
 	signer    identity.Signer         // of the parts of this installation
@@ -130,7 +131,7 @@ func (h *Host) route(w http.ResponseWriter, r *http.Request) {
 		h.predict.ServeHTTP(w, r)
 		return
 	}
-	if h.parts.local != nil && strings.HasPrefix(r.URL.Path, GRPCPath) {
+	if h.parts.local != nil && strings.HasPrefix(r.URL.Path, pipeline.GRPCService) {
 		h.grpc(w, r)
 		return
 	}
@@ -159,7 +160,7 @@ func (h *Host) proxy(w http.ResponseWriter, r *http.Request) {
 	r = r.Clone(r.Context())
 	guard.Inward(r)
 	r.Header.Set("Authorization", "Bearer "+h.token)
-	http.StripPrefix(PredictPath, h.parts.local.Proxy()).ServeHTTP(w, r)
+	h.forward.ServeHTTP(w, r)
 }
 
 // ended handles the end of a training process, which the platform reports.

@@ -3,6 +3,7 @@ package functions
 import (
 	"context"
 	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -121,9 +122,15 @@ func (h *Host) openPlatform(context.Context) error {
 	if err != nil {
 		return err
 	}
-	h.parts.local, h.parts.jobs, h.parts.services = p, p, p
+	h.runHere(p)
 	h.parts.onClose(p.Close)
 	return nil
+}
+
+// runHere has trainings and inferences be processes of this machine.
+func (h *Host) runHere(p *local.Platform) {
+	h.parts.local, h.parts.jobs, h.parts.services = p, p, p
+	h.forward = http.StripPrefix(PredictPath, p.Proxy())
 }
 
 // brokers are where Kafka's brokers say that they serve, none where they are away.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/kafkaml/kafkaml/shared/identity"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
 // authorize serves next to those whose role allows it. The event door judges by
@@ -28,7 +29,7 @@ func roleOf(r *http.Request) identity.Role {
 		path == grpcService+"ServerLive", path == grpcService+"ServerReady":
 		return identity.Nobody
 	case r.Method == http.MethodGet, r.Method == http.MethodHead, path == "/v2/repository/index",
-		strings.HasPrefix(path, grpcService) && path != grpcService+"ModelInfer":
+		strings.HasPrefix(path, grpcService) && path != pipeline.GRPCInfer:
 		return identity.Viewer
 	}
 	return identity.Editor

@@ -19,7 +19,7 @@ import (
 // The Open Inference Protocol over gRPC, on the port of everything else: HTTP/2
 // without TLS.
 
-const grpcService = "/inference.GRPCInferenceService/"
+const grpcService = pipeline.GRPCService
 
 func (p *protocol) routeGRPC(mux *http.ServeMux) {
 	unary(mux, "ServerLive", func(context.Context, *openinference.ServerLiveRequest) (*openinference.ServerLiveResponse, error) {

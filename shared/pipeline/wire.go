@@ -24,6 +24,13 @@ const (
 // of the pipeline: train and predict run once for each result and inference.
 var Steps = []string{StepModelRegister, StepDeployTraining, StepControlLog, StepDeployInference, StepRecords}
 
+// GRPCService is the path of the Open Inference Protocol over gRPC before a method,
+// and GRPCInfer that of the one which predicts.
+const (
+	GRPCService = "/inference.GRPCInferenceService/"
+	GRPCInfer   = GRPCService + "ModelInfer"
+)
+
 // DefaultPort is where functions and kafkaml run listen unless PORT says
 // otherwise.
 const DefaultPort = 8080

@@ -17,7 +17,6 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/kafkaml/kafkaml/eventing"
-	"github.com/kafkaml/kafkaml/functions"
 	"github.com/kafkaml/kafkaml/functions/predict/openinference"
 	"github.com/kafkaml/kafkaml/shared/artifact"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -297,7 +296,7 @@ func byGRPC(t *testing.T, i pipeline.Inference, sample []float32) (values []floa
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := "http://" + u.Host + functions.GRPCPath
+	at := "http://" + u.Host + pipeline.GRPCService
 	client := &http.Client{Transport: transport}
 	live := connect.NewClient[openinference.ServerLiveRequest, openinference.ServerLiveResponse](client, at+"ServerLive", connect.WithGRPC())
 	if said, err := live.CallUnary(t.Context(), connect.NewRequest(&openinference.ServerLiveRequest{})); err != nil || !said.Msg.GetLive() {

@@ -113,7 +113,7 @@ func (m *Machine) listenAndServe(instance *functions.Instance, page http.Handler
 	for _, path := range append(slices.Clone(pipeline.Steps), pipeline.StepPredict) {
 		mux.HandleFunc("/"+path+"/", instance.Handle)
 	}
-	mux.HandleFunc(functions.GRPCPath, instance.Handle)
+	mux.HandleFunc(pipeline.GRPCService, instance.Handle)
 	for _, document := range functions.Documents {
 		mux.HandleFunc("/"+document, instance.Handle)
 	}
