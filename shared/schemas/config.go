@@ -9,13 +9,12 @@ package schemas
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/trust"
 )
 
 // Config says where the registry is and who we are to it. The zero Config is no
@@ -100,17 +99,11 @@ func (c Config) Env() []string {
 }
 
 func (c Config) tls() (*tls.Config, error) {
-	t := &tls.Config{MinVersion: tls.VersionTLS12}
-	if c.CA != "" {
-		pem, err := os.ReadFile(c.CA)
-		if err != nil {
-			return nil, &pipeline.Error{Kind: pipeline.Invalid, Field: envCA, Err: err}
-		}
-		t.RootCAs = x509.NewCertPool()
-		if !t.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, pipeline.Invalidf(envCA, "%s holds no PEM certificate", c.CA)
-		}
+	roots, err := trust.Roots(envCA, c.CA)
+	if err != nil {
+		return nil, err
 	}
+	t := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
 	if c.Cert != "" {
 		pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
 		if err != nil {

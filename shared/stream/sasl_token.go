@@ -17,6 +17,7 @@ import (
 	"golang.org/x/oauth2/clientcredentials"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/trust"
 )
 
 // tokenPatience bounds one request to a token endpoint.
@@ -101,7 +102,7 @@ func (t Token) read() (string, error) {
 
 // fetchToken asks the endpoint for a token when there is none that is still valid.
 func (s SASL) fetchToken() (func() (string, error), error) {
-	roots, err := authorities(envTokenCA, s.Token.CA)
+	roots, err := trust.Roots(envTokenCA, s.Token.CA)
 	if err != nil {
 		return nil, err
 	}

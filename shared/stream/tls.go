@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/trust"
 )
 
 // TLS is the encryption of the connections. The paths are PEM files; without CA
@@ -47,7 +47,7 @@ func (t TLS) config() (*tls.Config, error) {
 	if !t.Enabled {
 		return nil, nil
 	}
-	roots, err := authorities(envCA, t.CA)
+	roots, err := trust.Roots(envCA, t.CA)
 	if err != nil {
 		return nil, err
 	}
@@ -79,22 +79,6 @@ func (t TLS) pair() (*tls.Certificate, error) {
 		}
 	}
 	return &pair, nil
-}
-
-// authorities reads the file that a variable names, nil where it names none.
-func authorities(variable, file string) (*x509.CertPool, error) {
-	if file == "" {
-		return nil, nil //nolint:nilnil // the system's
-	}
-	pem, err := os.ReadFile(file) // #nosec G304 -- the operator names it
-	if err != nil {
-		return nil, &pipeline.Error{Kind: pipeline.Invalid, Field: variable, Err: err}
-	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(pem) {
-		return nil, pipeline.Invalidf(variable, "%s holds no PEM certificate", file)
-	}
-	return roots, nil
 }
 
 // untrusted says why a server's certificate was refused, and which variable is to

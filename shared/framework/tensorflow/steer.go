@@ -45,10 +45,14 @@ func (t *Trainer) steer(p framework.Plan) (*steering, error) {
 
 // epoch judges an epoch, notes in it what was seen, and does what follows.
 func (s *steering) epoch(e *pipeline.Epoch) (stop bool, err error) {
+	var now []*tf.Tensor
 	var rates []float32
 	var places []int
 	if s.Rates() {
-		if rates, places, err = s.t.rates(); err != nil {
+		if now, err = s.t.read(); err != nil {
+			return false, err
+		}
+		if rates, places, err = s.t.rates(now); err != nil {
 			return false, err
 		}
 		e.LearningRate = float64(rates[0])
@@ -57,14 +61,17 @@ func (s *steering) epoch(e *pipeline.Epoch) (stop bool, err error) {
 	v := s.Epoch(*e, rates)
 	e.Best = v.Best
 	if v.Best && s.Restores() {
-		if s.best, err = s.t.read(); err != nil {
-			return false, err
+		if now == nil {
+			if now, err = s.t.read(); err != nil {
+				return false, err
+			}
 		}
+		s.best = now
 	}
 	if slices.Equal(rates, before) {
 		return v.Stop, nil
 	}
-	return v.Stop, s.t.setRates(rates, places)
+	return v.Stop, s.t.setRates(slices.Clone(now), rates, places)
 }
 
 // end restores the best weights where that is wanted, as Keras does whether or
@@ -91,12 +98,8 @@ func (t *Trainer) is(i int, letter byte) bool {
 }
 
 // rates are the learning rates that may be set, and their places among the
-// variables: there is at least one.
-func (t *Trainer) rates() (rates []float32, places []int, err error) {
-	now, err := t.read()
-	if err != nil {
-		return nil, nil, err
-	}
+// variables, whose values are now: there is at least one.
+func (t *Trainer) rates(now []*tf.Tensor) (rates []float32, places []int, err error) {
 	for i, v := range now {
 		if !t.is(i, pipeline.VariableRate) {
 			continue
@@ -112,11 +115,8 @@ func (t *Trainer) rates() (rates []float32, places []int, err error) {
 	return rates, places, nil
 }
 
-func (t *Trainer) setRates(rates []float32, places []int) error {
-	now, err := t.read()
-	if err != nil {
-		return err
-	}
+// setRates sets all variables to now, but the rates.
+func (t *Trainer) setRates(now []*tf.Tensor, rates []float32, places []int) (err error) {
 	for i, at := range places {
 		if now[at], err = tf.NewTensor(rates[i]); err != nil {
 			return err

@@ -21,6 +21,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/trust"
 )
 
 // Config says whose tokens are believed, and what they allow. There is no issuer
@@ -87,7 +88,7 @@ func New(c Config) (*Verifier, error) {
 	if c.Claim == "" {
 		c.Claim = "roles"
 	}
-	transport, err := trusting(c)
+	transport, err := trust.Transport("read the authority of the issuer", c.variable("CA"), c.CA)
 	if err != nil {
 		return nil, err
 	}
