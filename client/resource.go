@@ -12,7 +12,7 @@ import (
 )
 
 // Query narrows a list. Filters are by name of the reference: "deployment",
-// "configuration", "model", "result", "datasource", "status".
+// "configuration", "model", "result", "datasource", "parent", "status".
 type Query struct {
 	Q       string // part of a name
 	Limit   int    // items a page, the server's default when 0

@@ -34,7 +34,23 @@ func draftOf(e event.Event) (draft, error) {
 	if len(d.Description) > maxDescription {
 		return d, pipeline.Invalidf("description", "is %d bytes long, at most %d are allowed", len(d.Description), maxDescription)
 	}
+	if err := served(d.Deployment); err != nil {
+		return d, err
+	}
 	return d, checkTolerations(d.Resources.Tolerations)
+}
+
+// served refuses what this version does not do.
+func served(d pipeline.Deployment) error {
+	switch {
+	case d.Mode != "":
+		return pipeline.Invalidf("mode", "%s is not served yet", d.Mode).WithHint("leave mode out")
+	case d.From != 0:
+		return pipeline.Invalidf("from", "trainings do not go on from a result yet").WithHint("leave from out")
+	case len(d.Freeze) > 0:
+		return pipeline.Invalidf("freeze", "layers are not frozen yet").WithHint("set trainable = False in the source")
+	}
+	return nil
 }
 
 // deployment gives the deployment that the draft asks for, as the framework of

@@ -69,7 +69,7 @@ func (s *Service) resources() []door.Resource {
 	return []door.Resource{
 		door.ListOf("GET /deployments", "Deployments.", s.Store, s.deployments, "configuration"),
 		door.GetOf("GET /deployments/{id}", "A deployment.", s.Store, s.deployment),
-		door.ListOf("GET /results", "Results.", s.Store, (*registry.Tx).Results, "deployment", "configuration", "model", "datasource"),
+		door.ListOf("GET /results", "Results.", s.Store, (*registry.Tx).Results, "deployment", "configuration", "model", "datasource", "parent"),
 		door.GetOf("GET /results/{id}", "A result.", s.Store, (*registry.Tx).Result),
 		{Operation: epochs, Handler: s.metrics},
 		{Operation: logs, Handler: s.logs},

@@ -15,6 +15,9 @@ type DeploymentForm struct {
 	Seed             int64      `json:"seed" arg:"N" description:"seed of the shuffling (default: 0)"`
 	Engine           Engine     `json:"engine,omitempty" description:"auto (the faster one, measured), graph or xla; the first pass over the records runs in the graph, which checks them (default: auto)"`
 	OnNaN            OnNaN      `json:"on_nan,omitempty" description:"a training whose loss becomes NaN: fail, or keep to go on and keep its model (default: fail)"`
+	Mode             Mode       `json:"mode,omitempty" description:"once (each stream trains anew), rounds (each stream trains on from the result of the one before) or stream (endlessly) (default: once)"`
+	From             int64      `json:"from,omitempty" minimum:"1" refers:"result" description:"finished result that the training goes on from, with its weights and the state of its optimizer (default: the model's initial weights)"`
+	Freeze           []string   `json:"freeze,omitempty" maxItems:"100" arg:"LAYER,..." description:"layers that do not learn, by name or pattern, such as conv*"`
 	GPUs             int        `json:"gpus" minimum:"0" maximum:"1024" arg:"N" description:"GPUs for each training (default: 0)"`
 	Resources        *Resources `json:"resources,omitempty" description:"where a training runs in a cluster"`
 	Description      string     `json:"description,omitempty" maxLength:"4096" arg:"TEXT" description:"note for people"`
@@ -55,6 +58,9 @@ type Deployment struct {
 	Seed             int64            `json:"seed"`
 	Engine           Engine           `json:"engine"`
 	OnNaN            OnNaN            `json:"on_nan,omitempty" description:"keep: a training whose loss becomes NaN goes on; empty: it fails"`
+	Mode             Mode             `json:"mode,omitempty" description:"rounds or stream; empty: once"`
+	From             int64            `json:"from,omitempty" description:"the result that its trainings go on from, in mode rounds those of its first stream"`
+	Freeze           []string         `json:"freeze,omitempty" description:"names and patterns of layers that do not learn"`
 	GPUs             int              `json:"gpus"`
 	Resources        Resources        `json:"resources"`
 	Description      string           `json:"description,omitempty"`
@@ -120,6 +126,19 @@ const (
 // Enum lists the values for JSON Schema.
 func (OnNaN) Enum() []any { return values(NaNFails, NaNStays) }
 
+// Mode says what a deployment makes of one stream after the other.
+type Mode string
+
+// The modes of a Deployment. Once is stored as the empty Mode.
+const (
+	ModeOnce   Mode = "once"   // each stream trains from the same start
+	ModeRounds Mode = "rounds" // each stream trains on from the result of the one before
+	ModeStream Mode = "stream" // a training follows a topic
+)
+
+// Enum lists the values for JSON Schema.
+func (Mode) Enum() []any { return values(ModeOnce, ModeRounds, ModeStream) }
+
 // The bounds of a deployment's members; the default batch size is Keras'.
 const (
 	defaultBatchSize = 32
@@ -140,6 +159,9 @@ func (d *Deployment) Normalize() error {
 	if d.Engine == "" {
 		d.Engine = Auto
 	}
+	if d.Mode == ModeOnce {
+		d.Mode = ""
+	}
 	switch {
 	case d.Configuration <= 0:
 		return Invalidf("configuration", "the id of a configuration is missing")
@@ -149,6 +171,12 @@ func (d *Deployment) Normalize() error {
 		return Invalidf("gpus", "must be from 0 to %d, not %d", maxGPUs, d.GPUs)
 	case d.OnNaN != "" && d.OnNaN != NaNFails && d.OnNaN != NaNStays:
 		return Invalidf("on_nan", "%q is not known", string(d.OnNaN)).WithHint("use fail or keep")
+	case d.Mode != "" && d.Mode != ModeRounds && d.Mode != ModeStream:
+		return Invalidf("mode", "%q is not known", string(d.Mode)).WithHint("use once, rounds or stream")
+	case d.From < 0:
+		return Invalidf("from", "must be the id of a result, not %d", d.From)
+	case d.From != 0 && d.Mode == ModeStream:
+		return Invalidf("from", "a training that follows a stream cannot go on from a result yet").WithHint("leave mode or from out")
 	case d.Resources.DeadlineSecs < 0:
 		return Invalidf("resources.deadline_seconds", "must not be negative")
 	}

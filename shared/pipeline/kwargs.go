@@ -25,35 +25,35 @@ type Checkpoint struct {
 // EarlyStopping ends a training whose metric no longer gets better, as the
 // callback of that name in Keras does.
 type EarlyStopping struct {
-	Monitor     string   `json:"monitor"` // a metric of an epoch; "val_" before one of the validation
-	MinDelta    float64  `json:"min_delta,omitempty"`
-	Patience    int      `json:"patience,omitempty"` // epochs
-	Mode        Mode     `json:"mode"`
-	Baseline    *float64 `json:"baseline,omitempty"`
-	RestoreBest bool     `json:"restore_best_weights,omitempty"`
-	StartFrom   int      `json:"start_from_epoch,omitempty"` // epochs that are not looked at
+	Monitor     string     `json:"monitor"` // a metric of an epoch; "val_" before one of the validation
+	MinDelta    float64    `json:"min_delta,omitempty"`
+	Patience    int        `json:"patience,omitempty"` // epochs
+	Mode        MetricMode `json:"mode"`
+	Baseline    *float64   `json:"baseline,omitempty"`
+	RestoreBest bool       `json:"restore_best_weights,omitempty"`
+	StartFrom   int        `json:"start_from_epoch,omitempty"` // epochs that are not looked at
 }
 
 // ReduceLR lowers the learning rate where a metric no longer gets better, as
 // Keras' ReduceLROnPlateau does.
 type ReduceLR struct {
-	Monitor  string  `json:"monitor"`
-	Factor   float64 `json:"factor"`
-	Patience int     `json:"patience"` // epochs
-	Mode     Mode    `json:"mode"`
-	MinDelta float64 `json:"min_delta"`
-	Cooldown int     `json:"cooldown,omitempty"` // epochs after a reduction that are not counted
-	MinLR    float64 `json:"min_lr,omitempty"`
+	Monitor  string     `json:"monitor"`
+	Factor   float64    `json:"factor"`
+	Patience int        `json:"patience"` // epochs
+	Mode     MetricMode `json:"mode"`
+	MinDelta float64    `json:"min_delta"`
+	Cooldown int        `json:"cooldown,omitempty"` // epochs after a reduction that are not counted
+	MinLR    float64    `json:"min_lr,omitempty"`
 }
 
-// Mode says which values of a metric are better.
-type Mode string
+// MetricMode says which values of a metric are better.
+type MetricMode string
 
 // The modes. Auto follows from the metric; see Export.Monitors.
 const (
-	ModeAuto Mode = "auto"
-	ModeMin  Mode = "min"
-	ModeMax  Mode = "max"
+	ModeAuto MetricMode = "auto"
+	ModeMin  MetricMode = "min"
+	ModeMax  MetricMode = "max"
 )
 
 // ValidationKwargs are the arguments of evaluate that a deployment may set.

@@ -196,6 +196,8 @@ type Result struct {
 	ModelName     string        `json:"model_name"`
 	ModelVersion  int           `json:"model_version"`
 	Datasource    int64         `json:"datasource,omitempty" description:"absent while it waits for one"`
+	Parent        int64         `json:"parent,omitempty" description:"the result whose weights its training went on from"`
+	Round         int           `json:"round,omitempty" description:"of a deployment of rounds: 1 for its first stream"`
 	Imported      *Imported     `json:"imported,omitempty" description:"the file that the model was imported from, which is finished at once"`
 	Status        ResultStatus  `json:"status"`
 	StatusChanged time.Time     `json:"status_changed"`

@@ -153,6 +153,9 @@ func (tx *Tx) DeleteDeployment(id int64) error {
 	if err := inUse("deployment", id, users, "delete the inferences first"); err != nil {
 		return err
 	}
+	if err := tx.unneeded("deployment", "r.deployment = ? AND c.deployment <> r.deployment", id); err != nil {
+		return err
+	}
 	for _, result := range d.Results {
 		if err := results.remove(tx, result); err != nil {
 			return err

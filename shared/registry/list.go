@@ -15,7 +15,7 @@ type Query struct {
 	Q      string           // each of its words is found, in any case, in id, name, description ...
 	Limit  int              // at most so many; 0 or less: all
 	After  string           // Page.Next of the page before
-	By     map[string]int64 // only what refers to these: "deployment", "configuration", "model", "result", "datasource"
+	By     map[string]int64 // only what refers to these: "deployment", "configuration", "model", "result", "datasource", "parent"
 	Status string           // only what is in this state
 }
 

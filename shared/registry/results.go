@@ -9,9 +9,9 @@ import (
 
 var results = kind[pipeline.Result]{
 	noun: "result", table: "results",
-	columns: []string{"deployment", "configuration", "model", "datasource", "attempt", "status"},
+	columns: []string{"deployment", "configuration", "model", "datasource", "attempt", "status", "parent"},
 	values: func(r *pipeline.Result) []any {
-		return []any{sql.NullInt64{Int64: r.Deployment, Valid: r.Deployment != 0}, r.Configuration, r.Model, r.Datasource, r.Attempt, string(r.Status)}
+		return []any{sql.NullInt64{Int64: r.Deployment, Valid: r.Deployment != 0}, r.Configuration, r.Model, r.Datasource, r.Attempt, string(r.Status), r.Parent}
 	},
 	search: func(r *pipeline.Result) []string { return []string{r.ModelName, r.Reason} },
 	id:     func(r *pipeline.Result) *int64 { return &r.ID },
@@ -19,7 +19,7 @@ var results = kind[pipeline.Result]{
 	fill:   func(*Tx, []*pipeline.Result) error { return nil },
 	by: map[string]string{
 		"deployment": "deployment = ?", "configuration": "configuration = ?",
-		"model": "model = ?", "datasource": "datasource = ?",
+		"model": "model = ?", "datasource": "datasource = ?", "parent": "parent = ?",
 	},
 	status: true,
 }
@@ -59,7 +59,7 @@ func (tx *Tx) CreateResult(r *pipeline.Result) error {
 func (tx *Tx) Result(id int64) (pipeline.Result, error) { return results.get(tx, id) }
 
 // Results lists results; filters: "deployment", "configuration", "model",
-// "datasource".
+// "datasource", "parent".
 func (tx *Tx) Results(q Query) (Page[pipeline.Result], error) { return results.list(tx, q) }
 
 // CountResults counts the results by status.
@@ -113,9 +113,22 @@ func (tx *Tx) UpdateResult(r *pipeline.Result) error {
 	return tx.sumUp(r.Deployment)
 }
 
-// DeleteResult deletes a result with its epochs and log. It is refused as
-// InUse while an inference serves it, and as a Conflict while it is active:
-// its Job must be stopped first. Artifacts are the caller's to delete.
+// unneeded refuses, as InUse, to delete what holds parents r, chosen by where, of
+// trainings c that are yet to go on from them.
+func (tx *Tx) unneeded(what, where string, id int64) error {
+	users, err := tx.users("result", fmt.Sprintf(`SELECT c.id, '' FROM results c JOIN results r ON r.id = c.parent
+		WHERE %s AND c.status IN ('%s', '%s', '%s') ORDER BY c.id`,
+		where, pipeline.ResultWaiting, pipeline.ResultScheduled, pipeline.ResultRunning), id)
+	if err != nil {
+		return err
+	}
+	return inUse(what, id, users, "stop the trainings that go on from it first, or let them end")
+}
+
+// DeleteResult deletes a result with its epochs and log. It is refused as InUse
+// while an inference serves it or a training is to go on from it, and as a
+// Conflict while it is active: its Job must be stopped first. Artifacts are the
+// caller's to delete.
 func (tx *Tx) DeleteResult(id int64) error {
 	r, err := results.get(tx, id)
 	if err != nil {
@@ -132,6 +145,9 @@ func (tx *Tx) DeleteResult(id int64) error {
 		return err
 	}
 	if err := inUse("result", id, users, "delete the inferences first"); err != nil {
+		return err
+	}
+	if err := tx.unneeded("result", "r.id = ?", id); err != nil {
 		return err
 	}
 	if err := results.remove(tx, id); err != nil {

@@ -37,6 +37,7 @@ func resultKind(env *cli.Env) kind[pipeline.Result] {
 			{name: "configuration", usage: "only those of `CONFIGURATION`", ref: toConfiguration},
 			{name: "model", usage: "only those of `MODEL`", ref: toModel},
 			{name: "datasource", usage: "only those trained on `DATASOURCE`", ref: toDatasource},
+			{name: "parent", usage: "only those that went on from `RESULT`", ref: toResult},
 			{name: "status", usage: "only those in `STATUS`", words: []string{"waiting", "scheduled", "running", "finished", "failed", "stopped"}},
 		},
 	}

@@ -105,7 +105,7 @@ func TestExport(t *testing.T) {
 		},
 		Loss: "sparse_categorical_crossentropy", Optimizer: "Adam", Metrics: []string{"loss", "accuracy"},
 		Task: pipeline.Classification, Classes: 2, Weighted: true, Printed: "héllo\n",
-		Monitors:  map[string]pipeline.Mode{"loss": "min", "accuracy": "max", "val_loss": "min", "val_accuracy": "max"},
+		Monitors:  map[string]pipeline.MetricMode{"loss": "min", "accuracy": "max", "val_loss": "min", "val_accuracy": "max"},
 		Variables: "wwwworoooooooo",
 	}
 	if diff := cmp.Diff(want, e); diff != "" {

@@ -131,8 +131,8 @@ func manyLibraries() pipeline.Libraries {
 	return l
 }
 
-func manyMonitors() map[string]pipeline.Mode {
-	m := map[string]pipeline.Mode{}
+func manyMonitors() map[string]pipeline.MetricMode {
+	m := map[string]pipeline.MetricMode{}
 	for i := range 1000 {
 		m[fmt.Sprint("m", i)] = ""
 	}

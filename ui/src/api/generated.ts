@@ -233,11 +233,17 @@ export interface Deployment {
   description?: string
   /** auto (the faster one, measured), graph or xla; the first pass over the records runs in the graph, which checks them */
   engine: string
+  /** names and patterns of layers that do not learn */
+  freeze?: string[]
+  /** the result that its trainings go on from, in mode rounds those of its first stream */
+  from?: number
   /** GPUs for each training */
   gpus: number
   id: number
   /** why the last stream that named it was refused or trained nothing, where that was so */
   last_rejection?: StreamRejection
+  /** rounds or stream; empty: once */
+  mode?: Mode
   /** keep: a training whose loss becomes NaN goes on; empty: it fails */
   on_nan?: OnNaN
   /** who made it, where that is known: where trainings wait, people take turns */
@@ -266,8 +272,14 @@ export interface DeploymentForm {
   description?: string
   /** auto (the faster one, measured), graph or xla; the first pass over the records runs in the graph, which checks them (default: auto) */
   engine?: string
+  /** layers that do not learn, by name or pattern, such as conv* */
+  freeze?: string[]
+  /** finished result that the training goes on from, with its weights and the state of its optimizer (default: the model's initial weights) */
+  from?: number
   /** GPUs for each training (default: 0) */
   gpus?: number
+  /** once (each stream trains anew), rounds (each stream trains on from the result of the one before) or stream (endlessly) (default: once) */
+  mode?: 'once' | 'rounds' | 'stream'
   /** a training whose loss becomes NaN: fail, or keep to go on and keep its model (default: fail) */
   on_nan?: 'fail' | 'keep'
   /** where a training runs in a cluster */
@@ -538,6 +550,7 @@ export interface Looked {
   value: unknown
 }
 export type Metrics = Record<string, number | string | null>
+export type Mode = 'once' | 'rounds' | 'stream'
 export interface Model {
   /** layers that the training adapts, in the order in which the model calls them */
   adapt?: Adapt[]
@@ -790,7 +803,11 @@ export interface Result {
   model: number
   model_name: string
   model_version: number
+  /** the result whose weights its training went on from */
+  parent?: number
   reason?: string
+  /** of a deployment of rounds: 1 for its first stream */
+  round?: number
   /** from the Job's start to its end */
   seconds?: number
   /** about how long it still trains, if nothing stops it early */

@@ -20,7 +20,7 @@ type Callbacks struct {
 // New takes what a training was given; modes are those of Export.Monitors. A
 // metric of the validation in a training that has none is an Invalid error: it
 // would never be seen.
-func New(s *pipeline.EarlyStopping, r *pipeline.ReduceLR, modes map[string]pipeline.Mode, validates bool) (*Callbacks, error) {
+func New(s *pipeline.EarlyStopping, r *pipeline.ReduceLR, modes map[string]pipeline.MetricMode, validates bool) (*Callbacks, error) {
 	c := &Callbacks{}
 	if s != nil {
 		if err := seen("early_stopping", s.Monitor, validates); err != nil {
@@ -130,7 +130,7 @@ type monitor struct {
 	best  *float64 // nil: none yet
 }
 
-func newMonitor(name string, mode pipeline.Mode, delta float64, modes map[string]pipeline.Mode) monitor {
+func newMonitor(name string, mode pipeline.MetricMode, delta float64, modes map[string]pipeline.MetricMode) monitor {
 	if mode == pipeline.ModeAuto {
 		mode = modes[name]
 	}

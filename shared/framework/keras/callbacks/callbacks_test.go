@@ -115,7 +115,7 @@ func epochOf(d decision, number int, value *float64) pipeline.Epoch {
 
 // TestModeFollowsTheMetric holds that auto is what the model says.
 func TestModeFollowsTheMetric(t *testing.T) {
-	modes := map[string]pipeline.Mode{"loss": pipeline.ModeMin, "accuracy": pipeline.ModeMax}
+	modes := map[string]pipeline.MetricMode{"loss": pipeline.ModeMin, "accuracy": pipeline.ModeMax}
 	for name, bestEpoch := range map[string]int{"loss": 1, "accuracy": 2} {
 		c, err := New(&pipeline.EarlyStopping{Monitor: name, Mode: pipeline.ModeAuto, Patience: 5}, nil, modes, false)
 		if err != nil {

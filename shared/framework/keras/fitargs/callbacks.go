@@ -110,10 +110,10 @@ func metric(value any, to *string) (ok bool) {
 	return ok && *to != ""
 }
 
-func mode(value any, to *pipeline.Mode) bool {
+func mode(value any, to *pipeline.MetricMode) bool {
 	text, ok := value.(string)
-	*to = pipeline.Mode(text)
-	return ok && slices.Contains([]pipeline.Mode{pipeline.ModeAuto, pipeline.ModeMin, pipeline.ModeMax}, *to)
+	*to = pipeline.MetricMode(text)
+	return ok && slices.Contains([]pipeline.MetricMode{pipeline.ModeAuto, pipeline.ModeMin, pipeline.ModeMax}, *to)
 }
 
 func finite(value any, to *float64) (ok bool) {
@@ -235,7 +235,7 @@ func suitPlateau(k *pipeline.ReduceLR, e pipeline.Export) error {
 
 // suitMonitor refuses a metric that a model does not report, and one of which
 // Keras could not tell either which values are better.
-func suitMonitor(field, monitor string, m pipeline.Mode, e pipeline.Export) error {
+func suitMonitor(field, monitor string, m pipeline.MetricMode, e pipeline.Export) error {
 	better, known := e.Monitors[monitor]
 	switch {
 	case len(e.Variables) == 0:

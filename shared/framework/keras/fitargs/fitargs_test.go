@@ -303,7 +303,7 @@ func TestClassWeightsFitTheModel(t *testing.T) {
 }
 
 func TestCallbacksFitTheModel(t *testing.T) {
-	e := pipeline.Export{Variables: "wwro", Monitors: map[string]pipeline.Mode{"loss": pipeline.ModeMin, "own": "", "val_loss": pipeline.ModeMin}}
+	e := pipeline.Export{Variables: "wwro", Monitors: map[string]pipeline.MetricMode{"loss": pipeline.ModeMin, "own": "", "val_loss": pipeline.ModeMin}}
 	scheduled, old := e, pipeline.Export{}
 	scheduled.Variables = "wwo"
 	cases := []struct {
