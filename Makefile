@@ -43,7 +43,7 @@ bench: build kafka schemas mnist ## one table: kafkaml against Keras and plain P
 	go run ./test/bench $(ARGS)
 
 fault: build kafka ## one thing after another goes wrong, three times each, under load: lost, came twice, recovered after
-	KAFKAML_LONG=1 go test -count=1 -v -timeout 60m -run 'TestFaults$$' $(ARGS) ./test/e2e
+	KAFKAML_LONG=1 go test -count=1 -v -timeout 60m -run 'TestFaults$$|TestDiskFills$$' $(ARGS) ./test/e2e
 
 soak: build kafka ## an hour of predictions at half of the highest rate, with a rebalance, a death of the broker and an update
 	KAFKAML_SOAK=$${KAFKAML_SOAK:-1h} go test -count=1 -v -timeout 120m -run 'TestFaults$$' $(ARGS) ./test/e2e

@@ -38,7 +38,7 @@ var mayImport = map[string][]string{
 	"shared/stream/streamtest":          {"shared/pipeline", "shared/stream", "shared/stream/broker", "shared/toolchain"},
 	"shared/registry":                   {"shared/tracing", "shared/pipeline"},
 	"shared/registry/registrytest":      {"shared/toolchain", "shared/pipeline", "shared/registry"},
-	"shared/artifact":                   {"shared/pipeline"},
+	"shared/artifact":                   {"shared/trust", "shared/pipeline"},
 	"shared/version":                    {},
 	"shared/rotate":                     {},
 	"shared/trust":                      {"shared/pipeline"},

@@ -8,9 +8,20 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"time"
 
 	"github.com/kafkaml/kafkaml/shared/identity"
 )
+
+// NewServer serves HTTP/1 and, for gRPC also without TLS, HTTP/2 on one port. It
+// waits ten seconds for a request's header, two minutes for another request.
+func NewServer(handler http.Handler) *http.Server {
+	protocols := &http.Protocols{}
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
+	return &http.Server{Handler: handler, Protocols: protocols, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+}
 
 // Client names who a request counts for: the principal that asks, or the address it
 // comes from where nobody had to prove who they are.

@@ -38,10 +38,11 @@ func (d *door) rest(route Route) http.HandlerFunc {
 }
 
 // answer carries out the command of a route's event.
-func (d *door) answer(w http.ResponseWriter, r *http.Request, route Route, e event.Event, start time.Time) {
+func (d *door) answer(to http.ResponseWriter, r *http.Request, route Route, e event.Event, start time.Time) {
+	w := &statusWriter{ResponseWriter: to, status: http.StatusOK}
 	ctx, span := commanded(r, e)
 	reply, outcome, err := d.handle(ctx, e)
-	tracing.End(span, err)
+	defer func() { tracing.Answered(span, w.status, err) }()
 	d.metrics.observe(route.Type, outcome, start)
 	switch {
 	case err != nil:
@@ -49,7 +50,8 @@ func (d *door) answer(w http.ResponseWriter, r *http.Request, route Route, e eve
 	case reply == nil:
 		w.WriteHeader(http.StatusNoContent)
 	case reply.Type() == eventing.Rejected(route.Type):
-		Problem(w, errorOf(*reply))
+		err = errorOf(*reply)
+		Problem(w, err)
 	default:
 		writeResource(w, r, route, *reply)
 	}

@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"github.com/cloudevents/sdk-go/v2/event"
-	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/kafkaml/kafkaml/eventing"
@@ -36,6 +35,5 @@ func (d *door) processing(ctx context.Context, e event.Event) (context.Context, 
 
 // commanded begins the span of a command that is a REST request.
 func commanded(r *http.Request, e event.Event) (context.Context, trace.Span) {
-	return tracing.Begin(r.Context(), r.Pattern, trace.SpanKindServer,
-		append(eventing.About(e), semconv.HTTPRequestMethodKey.String(r.Method), semconv.HTTPRoute(r.Pattern))...)
+	return tracing.Begin(r.Context(), r.Pattern, trace.SpanKindServer, append(eventing.About(e), tracing.AboutRequest(r)...)...)
 }

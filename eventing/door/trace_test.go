@@ -1,12 +1,16 @@
 package door_test
 
 import (
+	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/shared/tracing"
+	"github.com/kafkaml/kafkaml/shared/tracing/tracingtest"
 )
 
 // A command's fact belongs to the trace that the command came in: of its event
@@ -45,5 +49,39 @@ func TestTraceOfACommand(t *testing.T) {
 				t.Errorf("%s, want %s", got, c.want)
 			}
 		})
+	}
+}
+
+// The span of a command over REST says how it was answered; it has failed where the
+// fault is ours.
+func TestSpansOfCommands(t *testing.T) {
+	collected := tracingtest.New(t)
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collected.URL)
+	flush, err := tracing.Open(t.Context(), "test", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRig(t, door.Config{})
+	asked := []struct {
+		path, body string
+		status     int
+		fault      string
+	}{
+		{"/models", `{"name":"m","source":"s"}`, http.StatusCreated, ""},
+		{"/models", `{"name":"m","source":"s"}`, http.StatusConflict, "conflict"},
+		{"/models/validate", `{"source":"x"}`, http.StatusInternalServerError, "internal"},
+	}
+	for i, a := range asked {
+		header := map[string]string{"Content-Type": "application/json", "traceparent": fmt.Sprintf("00-%032x-b7ad6b7169203331-01", i+1)}
+		if res, body := post(t, r.url(a.path), header, a.body); res.StatusCode != a.status {
+			t.Fatalf("%s: %d %s", a.path, res.StatusCode, body)
+		}
+	}
+	flush()
+	for i, a := range asked {
+		s := collected.Await(t, fmt.Sprintf("%032x", i+1), "POST "+a.path)[0]
+		if s.Attributes["http.response.status_code"] != fmt.Sprint(a.status) || s.Attributes["http.route"] != a.path || s.Attributes["error.type"] != a.fault || s.Error != (a.status >= 500) {
+			t.Errorf("%d: %+v", a.status, s)
+		}
 	}
 }

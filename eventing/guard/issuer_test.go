@@ -83,12 +83,12 @@ func holdIssuer(t *testing.T, issuer string, tokens issued) {
 	hold("no role here", tokens.bob, http.StatusForbidden)
 	hold("for somebody else", tokens.elsewhere, http.StatusUnauthorized)
 	hold("another's signature", strings.Join(parts[:2], ".")+"."+strings.Split(tokens.bob, ".")[2], http.StatusUnauthorized)
+	expire(t, func() bool { return post(tokens.brief) == http.StatusUnauthorized }) // while its key is known
 	newer := tokens.rotated()
 	if strings.Split(newer, ".")[2] == parts[2] {
 		t.Error("the token after the keys were changed is the one before")
 	}
 	hold("a new key", newer, http.StatusTeapot)
-	expire(t, func() bool { return post(tokens.brief) == http.StatusUnauthorized })
 }
 
 // expire waits until a token has expired, and the minute that clocks may differ by.

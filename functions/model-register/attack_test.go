@@ -51,6 +51,9 @@ func TestAttackBuildsOfOneClient(t *testing.T) {
 	if got := validate(t.Context(), "192.0.2.2", `import keras\nmodel = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])\nmodel.compile(loss=\"mse\")\n`); got != http.StatusOK {
 		t.Errorf("the honest one: %d", got)
 	}
+	if n := len(ended); n > 0 {
+		t.Errorf("it was made when %d of the others had ended", n)
+	}
 	giveUp()
 	greedy.Wait()
 	close(ended)

@@ -23,7 +23,8 @@ import (
 )
 
 // Requests that are announced as large, or stop when almost all of them has come,
-// take no share from those that are whole.
+// take no share from those that are whole, though they be more than there is memory
+// for.
 func TestAttackSlowRequestsStopNoInference(t *testing.T) {
 	server := httptest.NewUnstartedServer(nil)
 	server.Config = newServer(boundBodies(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -36,7 +37,7 @@ func TestAttackSlowRequestsStopNoInference(t *testing.T) {
 	})))
 	server.Start()
 	defer server.Close()
-	for _, some := range []int{1, 1, 1, 1, maxBody - 1, maxBody - 1, maxBody - 1, maxBody - 1} {
+	for _, some := range []int{1, 1, 1, 1, maxBody - 1, maxBody - 1, maxBody - 1, maxBody - 1, maxBody - 1} {
 		c, err := net.Dial("tcp", server.Listener.Addr().String())
 		if err != nil {
 			t.Fatal(err)

@@ -180,24 +180,25 @@ func (k *chunk) write(ctx context.Context) error {
 func (k *chunk) bury(ctx context.Context) error {
 	var letters []stream.Record
 	var first error
+	trace := ctx // of the first
 	for i, err := range k.failed {
 		switch {
 		case err == nil:
 		case output.GivenUp(err):
-			k.out.giveUp(&k.in[i], err)
+			k.out.giveUp(ctx, &k.in[i], err)
 		default:
 			letters = append(letters, output.Letter(&k.in[i], err))
 			if first == nil {
-				first = err
+				first, trace = err, stream.InTrace(ctx, k.in[i].Headers)
 			}
 		}
 	}
 	if len(letters) == 0 {
 		return nil
 	}
-	k.held.log.Warn("records go to the dead-letter topic", "records", len(letters), "first", first)
+	k.held.log.WarnContext(trace, "records go to the dead-letter topic", "records", len(letters), "first", first)
 	k.out.metrics.dead.Add(float64(len(letters)))
-	return k.out.bury(letters, func(letters []stream.Record, refused func(int, error)) error {
+	return k.out.bury(ctx, letters, func(letters []stream.Record, refused func(int, error)) error {
 		return k.out.letters.Persist(ctx, k.held.claim.Partition, letters, refused, k.warn)
 	})
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/tracing"
 )
 
 // door answers events.
@@ -49,7 +50,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		api.WriteProblem(w, statusOf(err, http.StatusBadRequest), err)
 		return
 	}
-	reply, err := d.answer(r.Context(), e)
+	reply, err := d.answer(r.Context(), r.Header, e)
 	if errors.Is(err, features.ErrLeftOut) {
 		w.WriteHeader(http.StatusNoContent)
 		return
@@ -84,7 +85,7 @@ func writeStructured(w http.ResponseWriter, e event.Event) {
 	_, _ = w.Write(body)
 }
 
-func (d *door) answer(ctx context.Context, e event.Event) (event.Event, error) {
+func (d *door) answer(ctx context.Context, h http.Header, e event.Event) (event.Event, error) {
 	switch {
 	case e.Type() == eventing.FuncInvoke:
 		return eventing.New(eventing.TypesAccepted, d.envelope.Source(), "", eventing.Accepted{
@@ -96,7 +97,9 @@ func (d *door) answer(ctx context.Context, e event.Event) (event.Event, error) {
 		if err := identity.Need(ctx, identity.Editor); err != nil {
 			return event.Event{}, err
 		}
+		ctx, span := sent(ctx, h, e)
 		value, err := d.requests.handle(ctx, e)
+		tracing.End(span, err)
 		return d.reply(e, e.ID(), value, err)
 	}
 	return event.Event{}, (&pipeline.Error{

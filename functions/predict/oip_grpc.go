@@ -38,7 +38,12 @@ func (p *protocol) routeGRPC(mux *http.ServeMux) {
 		return &openinference.ServerMetadataResponse{Name: serverName, Version: serverVersion, Extensions: extensions()}, nil
 	})
 	unary(mux, "ModelMetadata", p.modelMetadata)
-	unary(mux, "ModelInfer", p.modelInfer)
+	unary(mux, "ModelInfer", func(ctx context.Context, r *openinference.ModelInferRequest) (*openinference.ModelInferResponse, error) {
+		ctx, span := called(ctx, "ModelInfer")
+		response, err := p.modelInfer(ctx, r)
+		hungUp(span, err)
+		return response, err
+	})
 }
 
 // unary serves a method to gRPC alone.
@@ -68,6 +73,10 @@ func isGRPC(r *http.Request) bool {
 
 // grpcError gives an error its code.
 func grpcError(err error) error {
+	return connect.NewError(codeOf(err), errors.New(output.ReasonOf(err)))
+}
+
+func codeOf(err error) connect.Code {
 	code := connect.CodeInternal
 	switch kind := pipeline.KindOf(err); {
 	case errors.Is(err, context.Canceled):
@@ -81,7 +90,7 @@ func grpcError(err error) error {
 	case kind == pipeline.Unavailable:
 		code = connect.CodeUnavailable
 	}
-	return connect.NewError(code, errors.New(output.ReasonOf(err)))
+	return code
 }
 
 func (p *protocol) modelMetadata(_ context.Context, r *openinference.ModelMetadataRequest) (*openinference.ModelMetadataResponse, error) {

@@ -9,6 +9,7 @@ import (
 	"github.com/kafkaml/kafkaml/functions/predict/output"
 	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/tracing"
 )
 
 // The Open Inference Protocol over REST. Tensors are JSON, or binary data after
@@ -123,11 +124,13 @@ func (p *protocol) describeModel(w http.ResponseWriter, _ *http.Request) {
 
 // infer answers POST /v2/models/{name}/infer.
 func (p *protocol) infer(w http.ResponseWriter, r *http.Request) {
+	ctx, span := asked(r)
 	request, err := readInferRequest(r, p.model.predictor.Inputs())
 	var a answer
 	if err == nil {
-		a, err = p.predict(r.Context(), request)
+		a, err = p.predict(ctx, request)
 	}
+	tracing.Answered(span, refusalOf(err), err)
 	if err != nil {
 		writeRefusal(w, err)
 		return
@@ -142,12 +145,17 @@ func (p *protocol) infer(w http.ResponseWriter, r *http.Request) {
 }
 
 // writeRefusal answers with an error as the protocol has it.
-func writeRefusal(w http.ResponseWriter, err error) {
-	status := statusOf(err, http.StatusBadRequest)
-	if pipeline.KindOf(err) == pipeline.NotFound {
-		status = http.StatusNotFound
+func writeRefusal(w http.ResponseWriter, err error) { writeRefusalOf(w, refusalOf(err), err) }
+
+// refusalOf is the status that an error is answered with, 200 for none.
+func refusalOf(err error) int {
+	switch {
+	case err == nil:
+		return http.StatusOK
+	case pipeline.KindOf(err) == pipeline.NotFound:
+		return http.StatusNotFound
 	}
-	writeRefusalOf(w, status, err)
+	return statusOf(err, http.StatusBadRequest)
 }
 
 func writeRefusalOf(w http.ResponseWriter, status int, err error) {

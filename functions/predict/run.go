@@ -116,15 +116,10 @@ func Run(ctx context.Context, c Config) error {
 	return err
 }
 
-// newServer serves HTTP/1 and, for gRPC, HTTP/2 without TLS on the same port.
 func newServer(handler http.Handler) *http.Server {
-	protocols := &http.Protocols{}
-	protocols.SetHTTP1(true)
-	protocols.SetUnencryptedHTTP2(true)
-	return &http.Server{
-		Handler: bounds.Walking.Wrap(handler), Protocols: protocols,
-		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
-	}
+	s := bounds.NewServer(bounds.Walking.Wrap(handler))
+	s.ReadTimeout = 30 * time.Second
+	return s
 }
 
 func listen(ctx context.Context, address string) (net.Listener, error) {

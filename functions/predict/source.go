@@ -62,7 +62,7 @@ func (s *source) handle(ctx context.Context, in *stream.Record) (value []byte, e
 func (s *source) whole(ctx context.Context, in *stream.Record) {
 	r, err := s.find.Find(ctx, in.Partition, in.Offset)
 	if err != nil {
-		s.log.Warn("the headers of a record stay as they came", "topic", in.Topic, "partition", in.Partition, "offset", in.Offset, "error", err)
+		s.log.WarnContext(stream.InTrace(ctx, in.Headers), "the headers of a record stay as they came", "topic", in.Topic, "partition", in.Partition, "offset", in.Offset, "error", err)
 		return
 	}
 	if bytes.Equal(r.Value, in.Value) {
@@ -77,13 +77,13 @@ func (s *source) reject(ctx context.Context, in *stream.Record, why error) error
 		return why
 	}
 	if output.GivenUp(why) {
-		s.out.giveUp(in, why)
+		s.out.giveUp(ctx, in, why)
 		return why
 	}
-	s.log.Warn("a record goes to the dead-letter topic", "topic", in.Topic, "partition", in.Partition, "offset", in.Offset, "error", why)
+	s.log.WarnContext(stream.InTrace(ctx, in.Headers), "a record goes to the dead-letter topic", "topic", in.Topic, "partition", in.Partition, "offset", in.Offset, "error", why)
 	s.metrics.dead.Inc()
 	letters := []stream.Record{output.Letter(in, why)}
-	err := s.out.bury(letters, func(letters []stream.Record, refused func(int, error)) error {
+	err := s.out.bury(ctx, letters, func(letters []stream.Record, refused func(int, error)) error {
 		return s.out.letters.Write(ctx, in.Partition, letters, refused)
 	})
 	if err != nil {

@@ -3,10 +3,15 @@ package predict
 import (
 	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
+	"connectrpc.com/connect"
+
+	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/functions/predict/openinference"
 	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
@@ -113,5 +118,59 @@ func BenchmarkFollow(b *testing.B) {
 				t.end(nil)
 			}
 		})
+	}
+}
+
+// What is asked for by REST, gRPC and events has a span in the asker's trace, which
+// says how it was answered; a refusal is no failure of the server.
+func TestTracesOfRequests(t *testing.T) {
+	const parent = "00-%032x-b7ad6b7169203331-01"
+	collected := tracingtest.New(t)
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collected.URL)
+	flush, err := tracing.Open(t.Context(), "test", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	job := newJob(t, nil, "small", 0)
+	server := serveHTTP(t, start(t, nil, "small", job))
+	post := func(n int, path, media, body string) {
+		t.Helper()
+		q, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Header = http.Header{"Content-Type": {media}, "Traceparent": {fmt.Sprintf(parent, n)}}
+		r, err := http.DefaultClient.Do(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = r.Body.Close()
+	}
+	path := "/v2/models/" + job.Name + "/infer"
+	post(1, path, "application/json", fmt.Sprintf(`{"inputs": [{"name": %q, "datatype": "FP32", "shape": [1, 3], "data": [1, 2, 3]}]}`, job.Export.Inputs[0].Name))
+	post(2, path, "application/json", `{"inputs": []}`)
+	post(3, "/", "application/cloudevents+json", `{"specversion": "1.0", "type": "`+eventing.PredictionMake+`", "source": "/test", "id": "1", "datacontenttype": "application/json", "data": {"values": [1, 2, 3]}}`)
+	client := connect.NewClient[openinference.ModelInferRequest, openinference.ModelInferResponse](overHTTP2(t), server.URL+grpcService+"ModelInfer", connect.WithGRPC())
+	q := connect.NewRequest(&openinference.ModelInferRequest{ModelName: job.Name})
+	q.Header().Set("traceparent", fmt.Sprintf(parent, 4))
+	if _, err := client.CallUnary(t.Context(), q); connect.CodeOf(err) != connect.CodeInvalidArgument {
+		t.Errorf("a call without tensors: %v", err)
+	}
+	flush()
+	for n, want := range map[int]tracingtest.Span{
+		1: {Name: "POST /v2/models/{name}/infer", Attributes: map[string]string{"http.route": "/v2/models/{name}/infer", "http.response.status_code": "200"}},
+		2: {Name: "POST /v2/models/{name}/infer", Attributes: map[string]string{"http.response.status_code": "400", "error.type": "invalid"}},
+		3: {Name: "process " + eventing.PredictionMake},
+		4: {Name: "inference.GRPCInferenceService/ModelInfer", Attributes: map[string]string{"rpc.system.name": "grpc", "rpc.response.status_code": "INVALID_ARGUMENT"}},
+	} {
+		s := collected.Await(t, fmt.Sprintf("%032x", n), want.Name)[0]
+		if s.Parent != "b7ad6b7169203331" || s.Error {
+			t.Errorf("%d: %+v", n, s)
+		}
+		for name, value := range want.Attributes {
+			if s.Attributes[name] != value {
+				t.Errorf("%d: %s is %q, want %q", n, name, s.Attributes[name], value)
+			}
+		}
 	}
 }

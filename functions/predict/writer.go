@@ -71,12 +71,12 @@ func failed(items []*batching.Item) error {
 // bury writes dead letters by send. One that the topic does not take, being
 // larger than the record was, is written without the record's headers, then
 // without its key and value: it must not stop the stream, nor go without a word.
-func (w *writer) bury(letters []stream.Record, send func(letters []stream.Record, refused func(i int, err error)) error) error {
+func (w *writer) bury(ctx context.Context, letters []stream.Record, send func(letters []stream.Record, refused func(i int, err error)) error) error {
 	for _, cut := range []func(*stream.Record, error){output.WithoutHeaders, output.WithoutValue, nil} {
 		var again []stream.Record
 		err := send(letters, func(i int, err error) {
 			if cut == nil {
-				w.log.Error("a dead letter was refused and is lost", "topic", w.letters.Name(), "headers", fmt.Sprint(letters[i].Headers), "error", err)
+				w.log.ErrorContext(stream.InTrace(ctx, letters[i].Headers), "a dead letter was refused and is lost", "topic", w.letters.Name(), "headers", fmt.Sprint(letters[i].Headers), "error", err)
 				return
 			}
 			letter := letters[i]
@@ -92,7 +92,7 @@ func (w *writer) bury(letters []stream.Record, send func(letters []stream.Record
 }
 
 // giveUp counts and logs a record that is neither predicted nor dead-lettered.
-func (w *writer) giveUp(in *stream.Record, why error) {
+func (w *writer) giveUp(ctx context.Context, in *stream.Record, why error) {
 	w.metrics.givenUp.Inc()
-	w.log.Error("a record was given up", "topic", in.Topic, "partition", in.Partition, "offset", in.Offset, "error", why)
+	w.log.ErrorContext(stream.InTrace(ctx, in.Headers), "a record was given up", "topic", in.Topic, "partition", in.Partition, "offset", in.Offset, "error", why)
 }

@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/sethvargo/go-retry"
@@ -13,9 +14,9 @@ import (
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
-// awayTime bounds how long a broker that does not answer, or a store of models
-// that is away, slow or full, is tried again: what a training has learned is
-// worth the wait.
+// awayTime bounds how long a broker that does not answer, a store of models
+// that is away, slow or full, or a disk that is full is tried again: what a
+// training has learned is worth the wait.
 const awayTime = 5 * time.Minute
 
 // patiently does what needs something that may be away, again and again while its
@@ -35,16 +36,14 @@ func patiently(ctx context.Context, log *slog.Logger, away func(error) bool, do 
 // unavailable reports whether a store of models is away.
 func unavailable(err error) bool { return pipeline.KindOf(err) == pipeline.Unavailable }
 
-// unreached reports whether a server could not be connected to, or did not answer
-// in time, in contrast to one that refuses us.
-func unreached(err error) bool {
-	var broken *net.OpError
-	return errors.As(err, &broken) || errors.Is(err, context.DeadlineExceeded)
+// full reports whether a disk has no room, which TensorFlow says in words alone.
+func full(err error) bool {
+	return strings.Contains(strings.ToLower(err.Error()), syscall.ENOSPC.Error())
 }
 
 // dial connects to Kafka, and sees that the topics are those of the Job.
 func (t *training) dial(ctx context.Context) (cluster *stream.Cluster, err error) {
-	err = patiently(ctx, t.Log, unreached, func(ctx context.Context) (err error) {
+	err = patiently(ctx, t.Log, stream.Unreached, func(ctx context.Context) (err error) {
 		if cluster, err = stream.Dial(ctx, t.Kafka); err != nil {
 			return err
 		}

@@ -255,11 +255,13 @@ func (t *training) save(ctx context.Context) (err error) {
 		return op("look at the trained weights", err)
 	}
 	dir := filepath.Join(t.scratch, "trained")
-	err = os.Mkdir(dir, 0o700)
+	err = patiently(ctx, t.Log, full, func(context.Context) error {
+		if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700)); err != nil {
+			return err
+		}
+		return t.trainer.Save(dir)
+	})
 	if err != nil {
-		return op("save the trained model", err)
-	}
-	if err := t.trainer.Save(dir); err != nil {
 		return op("save the trained model", err)
 	}
 	convert := traced("convert", func(ctx context.Context) error { return t.chooseServing(ctx, dir) })

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +18,8 @@ import (
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"github.com/kafkaml/kafkaml/shared/trust"
 )
 
 // partSize is what of a blob is held in memory while it is sent, in bytes. A
@@ -124,20 +125,10 @@ func trusting() (*http.Transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	file := os.Getenv("AWS_CA_BUNDLE")
-	if file == "" {
-		return t, nil
-	}
-	pem, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("AWS_CA_BUNDLE: %w", err)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("AWS_CA_BUNDLE: %s has no certificate", file)
-	}
-	t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
-	return t, nil
+	const bundle = "AWS_CA_BUNDLE"
+	roots, err := trust.Roots(bundle, os.Getenv(bundle))
+	t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	return t, err
 }
 
 func (b bucket) put(ctx context.Context, key string, fill func(io.Writer) error) error {

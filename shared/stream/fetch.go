@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -95,6 +96,13 @@ func passing(err error) bool {
 		return false
 	}
 	return true
+}
+
+// Unreached reports whether a server could not be connected to, or did not answer
+// in time, in contrast to one that refuses us.
+func Unreached(err error) bool {
+	var broken *net.OpError
+	return errors.As(err, &broken) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // forever is an offset that is never reached.

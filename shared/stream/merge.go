@@ -12,11 +12,11 @@ import (
 // time comes first, of several at that time the one of the lowest partition.
 // What that takes in memory does not grow with the partitions: see
 // memoryOfLanes. By OrderPartition, and with one partition, the ranges are read
-// one after the other.
+// one after the other. A broker that cannot be reached is waited for.
 func (c *Cluster) ReadAll(ctx context.Context, ranges []pipeline.Range, order pipeline.Order, each func(Record) error) error {
 	m := merge{ctx: ctx, cluster: c}
 	m.gather(ranges)
-	if err := c.Settle(ctx, ranges); err != nil {
+	if err := persist(ctx, func() error { return c.Settle(ctx, ranges) }, Unreached); err != nil {
 		return err
 	}
 	if order == pipeline.OrderPartition || len(m.parts) < 2 {

@@ -120,6 +120,27 @@ func End(span trace.Span, err error) {
 	span.End()
 }
 
+// Answered ends the span of a request that was answered with a status of HTTP. It
+// has failed where that is the fault of the server.
+func Answered(span trace.Span, status int, err error) {
+	if span.IsRecording() {
+		span.SetAttributes(semconv.HTTPResponseStatusCode(status))
+		if status >= http.StatusInternalServerError {
+			span.SetStatus(codes.Error, "")
+		}
+		if status >= http.StatusBadRequest {
+			span.SetAttributes(semconv.ErrorTypeKey.String(string(pipeline.KindOf(err))))
+		}
+	}
+	span.End()
+}
+
+// AboutRequest is what spans say of a request to a route.
+func AboutRequest(r *http.Request) []attribute.KeyValue {
+	_, route, _ := strings.Cut(r.Pattern, " ")
+	return []attribute.KeyValue{semconv.HTTPRequestMethodKey.String(r.Method), semconv.HTTPRoute(route)}
+}
+
 // AboutAttempt is what spans say of an attempt of a training.
 func AboutAttempt(result int64, attempt int) []attribute.KeyValue {
 	return []attribute.KeyValue{attribute.Int64("kafkaml.result.id", result), attribute.Int("kafkaml.result.attempt", attempt)}

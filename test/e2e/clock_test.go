@@ -12,19 +12,24 @@ import (
 // from the machine's (Debian: faketime).
 const fakeTime = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 
-// brokersClock lets the broker have a clock of its own, as long as the library is
-// there, and gives the variables for the machine. The clock by which waits are
-// measured stays what it is, as when a real one is set.
-func brokersClock(dir string) ([]string, error) {
-	if _, err := os.Stat(fakeTime); err != nil {
-		return nil, nil // the fault that needs it says so
-	}
+// brokersJava lets the broker tell its clients to come by another address and, as
+// long as the library is there, have a clock of its own; it gives the variables for
+// the machine. The clock by which waits are measured stays what it is, as when a
+// real one is set.
+func brokersJava(dir, address string) ([]string, error) {
 	java, err := exec.LookPath("java")
 	if err != nil {
 		return nil, err
 	}
-	script := fmt.Sprintf("#!/bin/sh\nexport LD_PRELOAD=%s FAKETIME_TIMESTAMP_FILE=%s FAKETIME_CACHE_DURATION=1 FAKETIME_DONT_FAKE_MONOTONIC=1 FAKETIME_FORCE_MONOTONIC_FIX=0\nexec %s \"$@\"\n",
-		fakeTime, filepath.Join(dir, "clock"), java)
+	script := `#!/bin/sh
+for last; do :; done
+case $last in *server.properties) sed -i 's|^advertised.listeners=.*|advertised.listeners=PLAINTEXT://` + address + `|' "$last" ;; esac
+`
+	if _, err := os.Stat(fakeTime); err == nil { // else the fault that needs it says so
+		script += fmt.Sprintf("export LD_PRELOAD=%s FAKETIME_TIMESTAMP_FILE=%s FAKETIME_CACHE_DURATION=1 FAKETIME_DONT_FAKE_MONOTONIC=1 FAKETIME_FORCE_MONOTONIC_FIX=0\n",
+			fakeTime, filepath.Join(dir, "clock"))
+	}
+	script += "exec " + java + " \"$@\"\n"
 	if err := os.WriteFile(filepath.Join(dir, "clock"), []byte("+0"), 0o644); err != nil {
 		return nil, err
 	}

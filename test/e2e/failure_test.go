@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -176,24 +175,13 @@ func lock(t *testing.T, dir string) {
 	t.Cleanup(func() { _ = f.Close() })
 }
 
-// TestDiskIsFull starts kafkaml run on a disk of 64 MiB, a tmpfs in a mount
-// namespace of its own, which needs no rights where user namespaces are on.
+// TestDiskIsFull starts kafkaml run on a disk of 64 MiB.
 func TestDiskIsFull(t *testing.T) {
 	t.Parallel()
-	m := &machine{t: t, dir: folder(t), port: freePort(t), kafkaPort: freePort(t)}
+	m := &machine{t: t, dir: folder(t), port: freePort(t), kafkaPort: freePort(t), disk: 64}
 	if err := os.Mkdir(m.path("data"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	script := `mount -t tmpfs -o size=64m none "$1" && exec "$2" run --data "$1" --port 0 --kafka-port 0`
-	cmd := exec.Command("unshare", "--map-root-user", "--mount", "sh", "-c", script, "sh", m.path("data"), filepath.Join(bin, "kafkaml"))
-	m.running, m.said, m.ended = cmd, &output{}, make(chan struct{})
-	cmd.Stdout, cmd.Stderr = m.said, m.said
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() { // fails waits for it
-		defer close(m.ended)
-		_ = cmd.Wait()
-	}()
+	m.launch()
 	m.fails([]string{"MiB free", "--data"})
 }

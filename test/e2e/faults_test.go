@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/url"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -33,13 +34,15 @@ type fault struct {
 	strike func(w *world)
 }
 
-// world is a kafkaml on Apache Kafka, PostgreSQL and S3, the last two behind
-// proxies, with an inference of each delivery under load.
+// world is a kafkaml on Apache Kafka, PostgreSQL and S3, each behind a proxy, with
+// an inference of each delivery under load.
 type world struct {
 	*machine
 	c         *stream.Cluster
+	broker    *proxy
 	database  *proxy
 	store     *proxy
+	disk      string // of the store
 	direct    *flow
 	source    *flow
 	trained   pipeline.Result
@@ -59,7 +62,7 @@ type report struct {
 // TestFaults lets one thing after another go wrong while records are predicted,
 // and counts what was lost, what came twice, and how long nothing came. With
 // KAFKAML_LONG=1 each of them goes wrong three times, and more of them do;
-// KAFKAML_FAULT chooses those whose names hold it. Before
+// KAFKAML_FAULT, a regular expression, chooses among them by their names. Before
 // that comes a soak, or with KAFKAML_SOAK that alone, for so long.
 func TestFaults(t *testing.T) {
 	t.Parallel()
@@ -68,12 +71,7 @@ func TestFaults(t *testing.T) {
 	if os.Getenv("KAFKAML_LONG") != "" {
 		times, w.outage = 3, 30*time.Second
 	}
-	load, stop := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	for _, f := range []*flow{w.direct, w.source} {
-		running.Go(func() { f.run(load) })
-	}
-	defer running.Wait()
+	stop := w.load()
 	defer stop()
 
 	lasts := 10 * time.Second
@@ -87,10 +85,14 @@ func TestFaults(t *testing.T) {
 	if os.Getenv(soakFor) != "" {
 		return
 	}
+	chosen, err := regexp.Compile(os.Getenv("KAFKAML_FAULT"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	var table []report
 	defer func() { t.Log("\n" + tableOf(table)) }()
 	for _, f := range faults {
-		if times == 1 && !f.short || !strings.Contains(f.name, os.Getenv("KAFKAML_FAULT")) {
+		if times == 1 && !f.short || !chosen.MatchString(f.name) {
 			continue
 		}
 		if _, err := os.Stat(f.needs); f.needs != "" && err != nil {
@@ -155,27 +157,52 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{database: newProxy(t, at.Host), store: newProxy(t, artifacttest.Serve(t)), outage: 4 * time.Second}
+	const room = 256 // MiB
+	store, disk := artifacttest.ServeFrom(t, room)
+	port := freePort(t)
+	w := &world{
+		broker: newProxy(t, fmt.Sprintf("127.0.0.1:%d", port)), database: newProxy(t, at.Host), store: newProxy(t, store),
+		disk: disk, outage: 4 * time.Second, clock: folder(t),
+	}
 	at.Host = w.database.Listen
-	w.clock = folder(t)
-	env, err := brokersClock(w.clock)
+	env, err := brokersJava(w.clock, w.broker.Listen)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, value := range maps.All(artifacttest.Keys) {
 		env = append(env, name+"="+value)
 	}
-	w.machine = newMachine(t, env, "--broker", "kafka", "--database", at.String(), "--artifacts", artifacttest.URL(w.store.Listen))
+	w.machine = newMachine(t, env, "--broker", "kafka", "--database", at.String(), "--artifacts", artifacttest.URL(w.store.Listen), "--kafka-port", fmt.Sprint(port))
 	w.c = w.dial()
+	w.train()
+	w.another = w.trainAnother()
+	return w
+}
+
+// train trains the model that is served.
+func (w *world) train() {
+	w.t.Helper()
 	w.model("small", "small.py")
 	w.kafkaml("configurations", "create", "--name", "one", "--models", "small")
 	deployment := w.created(deploySmall...)
 	w.kafkaml("stream", "send", w.pointsFile(2200), "--label", "class", "--format", "RAW", "--topic", "points", "--deployment", deployment)
 	w.trained = w.finished(deployment, 1)[0]
-	w.another = w.trainAnother()
-	w.direct = newFlow(t, w.machine, w.c, w.trained, pipeline.Direct)
-	w.source = newFlow(t, w.machine, w.c, w.trained, pipeline.Source)
-	return w
+}
+
+// load serves it under load, until stop.
+func (w *world) load() (stop func()) {
+	w.t.Helper()
+	w.direct = newFlow(w.t, w.machine, w.c, w.trained, pipeline.Direct)
+	w.source = newFlow(w.t, w.machine, w.c, w.trained, pipeline.Source)
+	ctx, cancel := context.WithCancel(w.t.Context())
+	var running sync.WaitGroup
+	for _, f := range []*flow{w.direct, w.source} {
+		running.Go(func() { f.run(ctx) })
+	}
+	return func() {
+		cancel()
+		running.Wait()
+	}
 }
 
 // faults are what goes wrong, one after the other.
@@ -197,6 +224,20 @@ var faults = []fault{
 	{name: "the store gone in a training", short: true, strike: func(w *world) { w.trainingWhile(func() { w.store.cutFor(w.outage) }) }},
 	{name: "the store slow in a training", strike: func(w *world) {
 		w.trainingWhile(func() { w.store.slowFor(w.outage, 300*time.Millisecond) })
+	}},
+	{name: "the store full in a training", short: true, strike: func(w *world) {
+		w.trainingWhile(func() {
+			free := artifacttest.Fill(w.t, w.disk)
+			defer free()
+			time.Sleep(w.outage) // the fault lasts so long
+		})
+	}},
+	{name: "no answer of the database comes, in the middle of commands", strike: func(w *world) { w.commandsWhile(func() { w.database.silentFor(w.outage) }) }},
+	{name: "no answer of the store comes, in a training", strike: func(w *world) { w.trainingWhile(func() { w.store.silentFor(w.outage) }) }},
+	{name: "the network to the broker cut in a training", short: true, strike: func(w *world) { w.trainingWhile(func() { w.broker.cutFor(w.outage) }) }},
+	{name: "no answer of the broker comes, in a training", strike: func(w *world) { w.trainingWhile(func() { w.broker.silentFor(w.outage) }) }},
+	{name: "the network to the broker slow in a training", strike: func(w *world) {
+		w.trainingWhile(func() { w.broker.slowFor(w.outage, 100*time.Millisecond) })
 	}},
 	{name: "a training: kill -9", strike: func(w *world) { w.trainingWhile(func() { w.toOne(trainer, syscall.SIGKILL) }) }},
 	{name: "a training in each of its stages: kill -9", once: true, strike: stages},
@@ -410,8 +451,11 @@ func (w *world) trainingWhile(strike func()) {
 	strike()
 	within(w.t, waitTime, "the training", func() (string, bool) {
 		all := w.results(deployment)
-		if len(all) == 1 && all[0].Status == pipeline.ResultFailed { // it was killed, and says so
+		if len(all) == 1 && all[0].Status == pipeline.ResultFailed {
 			w.t.Logf("result %d: %s", all[0].ID, all[0].Reason)
+			if !strings.Contains(all[0].Reason, "signal 9") { // it was killed, and says so
+				w.t.Errorf("result %d failed, and was not killed: %s", all[0].ID, all[0].Reason)
+			}
 			w.kafkaml("results", "retry", fmt.Sprint(all[0].ID))
 			return all[0].Reason, false
 		}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/kafkaml/kafkaml/client"
+	"github.com/kafkaml/kafkaml/shared/artifact/artifacttest"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
@@ -34,6 +35,7 @@ type machine struct {
 	args []string // of run, beside ports and folders
 	env  []string // beside the test's own
 	ca   string   // file of the authority of its certificate, where it has one
+	disk int      // MiB of a disk of its own for the data folder; 0: it has none
 
 	port, kafkaPort int
 	running         *exec.Cmd
@@ -150,6 +152,11 @@ func (m *machine) launch() {
 		"--port", fmt.Sprint(m.port), "--kafka-port", fmt.Sprint(m.kafkaPort),
 	}, m.args...)
 	m.running, m.said, m.ended = m.command(args...), &output{}, make(chan struct{})
+	if m.disk > 0 {
+		on := artifacttest.OnDisk(m.path("data"), m.disk, m.running.Args...)
+		on.Dir, on.Env = m.running.Dir, m.running.Env
+		m.running = on
+	}
 	m.running.Stdout, m.running.Stderr = m.said, m.said
 	m.running.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := m.running.Start(); err != nil {
@@ -212,9 +219,8 @@ func (m *machine) one(kind string) (c child) {
 // tellLog shows the end of the machine's log.
 func (m *machine) tellLog() {
 	b, err := os.ReadFile(m.path("data/logs/kafkaml.log"))
-	if err != nil {
+	if err != nil { // it may have gone with its disk
 		m.t.Log(err)
-		return
 	}
 	m.t.Logf("kafkaml run said:\n%s\nthe end of its log:\n%s", m.said, b[max(0, len(b)-8<<10):])
 }

@@ -45,12 +45,24 @@ func (p *proxy) cutFor(d time.Duration) {
 // slowFor delays each answer for a while.
 func (p *proxy) slowFor(d, latency time.Duration) {
 	p.t.Helper()
-	toxic := fmt.Sprintf(`{"name": "slow", "type": "latency", "attributes": {"latency": %d, "jitter": %d}}`, latency.Milliseconds(), latency.Milliseconds()/2)
-	if _, err := p.Toxics.AddToxicJson(strings.NewReader(toxic)); err != nil {
+	p.answerBy(d, fmt.Sprintf(`"type": "latency", "attributes": {"latency": %d, "jitter": %d}`, latency.Milliseconds(), latency.Milliseconds()/2))
+}
+
+// silentFor lets no answer through for a while: connections stay, new ones are
+// taken, what is asked is done, and who asked is told nothing.
+func (p *proxy) silentFor(d time.Duration) {
+	p.t.Helper()
+	p.answerBy(d, `"type": "timeout", "attributes": {"timeout": 0}`)
+}
+
+// answerBy lets answers go by a toxic of toxiproxy for a while.
+func (p *proxy) answerBy(d time.Duration, toxic string) {
+	p.t.Helper()
+	if _, err := p.Toxics.AddToxicJson(strings.NewReader(`{"name": "fault", ` + toxic + `}`)); err != nil {
 		p.t.Fatal(err)
 	}
 	time.Sleep(d) // the fault lasts so long
-	if err := p.Toxics.RemoveToxic(p.t.Context(), "slow"); err != nil {
+	if err := p.Toxics.RemoveToxic(p.t.Context(), "fault"); err != nil {
 		p.t.Fatal(err)
 	}
 }

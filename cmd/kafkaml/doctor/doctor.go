@@ -6,12 +6,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/terminal"
+	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -33,7 +35,10 @@ type Finding struct {
 	Mend   string `json:"mend,omitempty"` // command or step
 }
 
-// check looks at one thing; each has ten seconds.
+// patience is what a check takes at most.
+const patience = 10 * time.Second
+
+// check looks at one thing.
 type check func(ctx context.Context, env *cli.Env) Finding
 
 func ok(name, format string, args ...any) Finding {
@@ -77,9 +82,14 @@ some uses want.`,
 }
 
 func examine(ctx context.Context, env *cli.Env) []Finding {
+	all := sync.OnceValue(func() map[string]door.About {
+		ctx, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		return abouts(ctx, env)
+	})
 	checks := []check{
 		processor, memory, disk, python, library, onnxLibrary, programs, landlock, seccomp, fences, java, kafkaJars, broker, schemaRegistry, server,
-		versions, registryState, store, clock, look(recordsName, records), look(controlTopicName, controlTopic), look(inferencesName, inferences),
+		versions(all), registryState(all), store, clock, look(recordsName, records), look(controlTopicName, controlTopic), look(inferencesName, inferences),
 	}
 	findings := make([]Finding, len(checks))
 	for i, c := range checks {
@@ -89,7 +99,7 @@ func examine(ctx context.Context, env *cli.Env) []Finding {
 }
 
 func limited(ctx context.Context, env *cli.Env, c check) Finding {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	return c(ctx, env)
 }

@@ -42,10 +42,13 @@ func abouts(ctx context.Context, env *cli.Env) map[string]door.About {
 
 // versions compares this program with the functions, and with the programs of this
 // machine that train and predict.
-func versions(ctx context.Context, env *cli.Env) Finding {
+func versions(abouts func() map[string]door.About) check {
+	return func(ctx context.Context, env *cli.Env) Finding { return compared(ctx, env, abouts()) }
+}
+
+func compared(ctx context.Context, env *cli.Env, all map[string]door.About) Finding {
 	const name = "Versions"
 	of := map[string][]string{version.String(): {"this program"}}
-	all := abouts(ctx, env)
 	for _, function := range pipeline.Steps {
 		if about, answered := all[function]; answered {
 			of[about.Version] = append(of[about.Version], function)
@@ -78,9 +81,12 @@ func versions(ctx context.Context, env *cli.Env) Finding {
 }
 
 // registryState is what the functions say of their registry.
-func registryState(ctx context.Context, env *cli.Env) Finding {
+func registryState(abouts func() map[string]door.About) check {
+	return func(context.Context, *cli.Env) Finding { return described(abouts()) }
+}
+
+func described(all map[string]door.About) Finding {
 	const name = "Registry"
-	all := abouts(ctx, env)
 	if len(all) == 0 {
 		return ok(name, "not looked at: no kafkaml answers")
 	}

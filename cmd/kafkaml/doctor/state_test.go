@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
+	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/artifact"
 	"github.com/kafkaml/kafkaml/shared/artifact/artifacttest"
 	"github.com/kafkaml/kafkaml/shared/version"
@@ -53,14 +54,15 @@ func TestVersionsAndRegistry(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 	}
-	try(versions, OK, "all are "+version.String())
-	try(registryState, OK, "schema 4, 3.0 MiB; 100,123 events, 7 answers and 9 lines of the audit")
+	all := func() map[string]door.About { return abouts(t.Context(), env) }
+	try(versions(all), OK, "all are "+version.String())
+	try(registryState(all), OK, "schema 4, 3.0 MiB; 100,123 events, 7 answers and 9 lines of the audit")
 	old, schema = "records", 5
-	try(versions, Absent, "1.0: records")
-	try(registryState, Missing, "it has schema 5, model-register knows up to 4")
+	try(versions(all), Absent, "1.0: records")
+	try(registryState(all), Missing, "it has schema 5, model-register knows up to 4")
 	server.Close()
 	env = environment(map[string]string{"KAFKAML_URL": server.URL})
-	try(registryState, OK, "not looked at")
+	try(registryState(all), OK, "not looked at")
 }
 
 // The store is written and read, and left as it was.

@@ -117,11 +117,7 @@ func (m *Machine) listenAndServe(instance *functions.Instance, page http.Handler
 	for _, document := range functions.Documents {
 		mux.HandleFunc("/"+document, instance.Handle)
 	}
-	protocols := &http.Protocols{}
-	protocols.SetHTTP1(true)
-	protocols.SetHTTP2(true)
-	protocols.SetUnencryptedHTTP2(true) // gRPC
-	server := &http.Server{Handler: mux, Protocols: protocols, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	server := bounds.NewServer(mux)
 	var serving sync.WaitGroup
 	on := func(serve func() error) {
 		serving.Go(func() {

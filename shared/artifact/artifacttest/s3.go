@@ -43,12 +43,33 @@ func URL(address string) string {
 func Serve(t testing.TB) (address string) {
 	t.Helper()
 	folder := t.TempDir() // a bucket is a folder in it
-	if err := os.Mkdir(filepath.Join(folder, "models"), 0o755); err != nil {
+	if err := os.Mkdir(filepath.Join(folder, models), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	address = freeAddress(t)
-	server := exec.Command(program(t), "--quiet", "--access", "test", "--secret", "test-secret", "--port", address,
-		"posix", folder)
+	start(t, address, exec.Command(program(t), arguments(address, folder)...))
+	return address
+}
+
+// ServeFrom is Serve from a disk of so many MiB, which Fill fills.
+func ServeFrom(t testing.TB, mebibytes int) (address, disk string) {
+	t.Helper()
+	folder := t.TempDir()
+	address = freeAddress(t)
+	server := OnDisk(folder, mebibytes, append([]string{"sh", "-c", `mkdir "$0" && exec "$@"`, filepath.Join(folder, models), program(t)}, arguments(address, folder)...)...)
+	start(t, address, server)
+	return address, Disk(server.Process.Pid, folder)
+}
+
+const models = "models" // the bucket
+
+func arguments(address, folder string) []string {
+	return []string{"--quiet", "--access", "test", "--secret", "test-secret", "--port", address, "posix", folder}
+}
+
+// start starts a server for the length of a test.
+func start(t testing.TB, address string, server *exec.Cmd) {
+	t.Helper()
 	server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	var said strings.Builder
 	server.Stdout, server.Stderr = &said, &said
@@ -62,7 +83,6 @@ func Serve(t testing.TB) (address string) {
 	if err := answers(t.Context(), "http://"+address); err != nil {
 		t.Fatalf("%v\n%s", err, said.String())
 	}
-	return address
 }
 
 // answers waits until something speaks HTTP at url.

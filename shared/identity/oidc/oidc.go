@@ -17,6 +17,7 @@ import (
 
 	gooidc "github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
+	"golang.org/x/sync/singleflight"
 	"golang.org/x/time/rate"
 
 	"github.com/kafkaml/kafkaml/shared/identity"
@@ -70,6 +71,7 @@ type Verifier struct {
 	client *http.Client
 	now    func() time.Time
 
+	opening  singleflight.Group
 	mu       sync.Mutex
 	provider *gooidc.Provider // nil until the issuer has answered
 	checks   *gooidc.IDTokenVerifier
@@ -206,13 +208,26 @@ func (v *Verifier) away(err error) error {
 	return &pipeline.Error{Op: "ask the issuer", Kind: pipeline.Unavailable, Field: "KAFKAML_OIDC_ISSUER", Reason: v.config.Issuer + " does not answer: " + err.Error(), Err: err}
 }
 
-// open asks the issuer for its endpoints, once.
-func (v *Verifier) open(context.Context) (*gooidc.IDTokenVerifier, error) {
+// open asks the issuer for its endpoints, once. Who is known already does not wait
+// for it.
+func (v *Verifier) open(ctx context.Context) (*gooidc.IDTokenVerifier, error) {
 	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.checks != nil {
-		return v.checks, nil
+	checks := v.checks
+	v.mu.Unlock()
+	if checks != nil {
+		return checks, nil
 	}
+	select {
+	case opened := <-v.opening.DoChan("", v.ask):
+		checks, _ = opened.Val.(*gooidc.IDTokenVerifier)
+		return checks, opened.Err
+	case <-ctx.Done():
+		return nil, v.away(ctx.Err())
+	}
+}
+
+// ask asks the issuer and gives an *oidc.IDTokenVerifier.
+func (v *Verifier) ask() (any, error) {
 	// Its keys are fetched later, in a context that outlives a request.
 	ctx := gooidc.ClientContext(context.Background(), v.client)
 	p, err := gooidc.NewProvider(ctx, v.config.Issuer)
@@ -224,6 +239,11 @@ func (v *Verifier) open(context.Context) (*gooidc.IDTokenVerifier, error) {
 	}
 	if err := p.Claims(&where); err != nil {
 		return nil, v.away(err)
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.checks != nil { // by who came a moment before
+		return v.checks, nil
 	}
 	v.provider = p
 	v.checks = gooidc.NewVerifier(v.config.Issuer, keys{gooidc.NewRemoteKeySet(ctx, where.Keys)}, &gooidc.Config{

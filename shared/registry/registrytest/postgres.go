@@ -8,7 +8,8 @@
 // PostgreSQL refuses to run as root, and a server must not outlive the tests,
 // not even killed ones. So the test program starts a copy of itself, as the
 // user nobody where it is root, that runs the server until its standard input
-// ends, which it does with the tests, however they end.
+// ends, which it does with the tests, however they end: it is in a process group of
+// its own, so that what ends theirs does not end it before the server.
 package registrytest
 
 import (
@@ -21,7 +22,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -172,17 +172,16 @@ func copySelf(dir string) (*exec.Cmd, error) {
 	if err := os.MkdirAll(binaries, 0o755); err != nil {
 		return nil, err
 	}
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if os.Getuid() != 0 {
 		return command, nil
 	}
-	command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	command.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
 	return command, errors.Join(os.Chown(dir, nobody, nobody), os.Chown(binaries, nobody, nobody))
 }
 
-// serve runs a server, with its data in dir, until the standard input ends;
-// an interrupt from the keyboard is for the tests, which then end.
+// serve runs a server, with its data in dir, until the standard input ends.
 func serve(dir string) (err error) {
-	signal.Ignore(os.Interrupt)
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	port, err := freePort()
 	if err != nil {

@@ -7,11 +7,13 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
 
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	common "go.opentelemetry.io/proto/otlp/common/v1"
 	spans "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 )
@@ -83,6 +85,9 @@ func spanOf(service string, s *spans.Span) Span {
 	}
 	for _, a := range s.GetAttributes() {
 		is.Attributes[a.GetKey()] = a.GetValue().GetStringValue()
+		if n, ok := a.GetValue().GetValue().(*common.AnyValue_IntValue); ok {
+			is.Attributes[a.GetKey()] = strconv.FormatInt(n.IntValue, 10)
+		}
 	}
 	return is
 }
