@@ -17,7 +17,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 LDFLAGS := -s -w -X github.com/kafkaml/kafkaml/shared/version.linked=$(VERSION)
 
 help: ## print this help
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo; echo "  variables: BROKER=kafka KAFKA_BROKERS=host:port EXAMPLE=0 PORT=8080 DATA=.data ARGS='...'"
 
 run: build $(if $(filter kafka,$(BROKER)),kafka) $(if $(filter 0,$(EXAMPLE)),,mnist) ## start everything on this machine and print the URL; Ctrl-C ends it
@@ -60,6 +60,9 @@ images: build ## the four images as OCI tars, without a container engine
 e2e: $(if $(KUBECONFIG),build,images kafka mnist) ## walk through the pipeline in a real cluster: a node of its own, or KUBECONFIG's
 	test/cluster/e2e.sh
 
+fault-cluster: images kafka mnist ## one thing after another goes wrong in a real cluster, under load (FAULTS: those named so): lost, came twice, silent for
+	FAULTS=$${FAULTS:-all} test/cluster/e2e.sh
+
 manifests: ## write anew what the overlays render to
 	go test ./manifests -update
 
@@ -97,4 +100,4 @@ clean: ## remove what was built here; the toolchain's cache stays
 	rm -rf bin ui/dist/assets ui/node_modules
 
 FORCE:
-.PHONY: help cases fault soak attack fuzz images e2e manifests run test test-go demo bench build tensorflow onnx kafka schemas keycloak clients mnist tabular ui test-ui lint format clean FORCE
+.PHONY: help cases fault soak attack fuzz images e2e fault-cluster manifests run test test-go demo bench build tensorflow onnx kafka schemas keycloak clients mnist tabular ui test-ui lint format clean FORCE

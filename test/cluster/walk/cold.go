@@ -24,19 +24,19 @@ func (w *walk) range05(ctx context.Context, r *row) error {
 		return err
 	}
 	r.notef("deployed, ready and at zero after %.0f s", time.Since(began).Seconds())
-	_, before, err := w.cluster.Offsets(ctx, i.OutputTopic)
+	before, err := w.ends(ctx, i)
 	if err != nil {
 		return err
 	}
 	woken := time.Now()
 	const records = 200
-	if err := w.feed(ctx, i.InputTopic, records, 2000, nil); err != nil {
+	if _, err := w.feed(ctx, i.InputTopic, 2000, atMost(records)); err != nil {
 		return err
 	}
-	if err := w.collect(ctx, i.OutputTopic, before, records, r); err != nil {
+	if err := w.collect(ctx, i, before, records, r); err != nil {
 		return err
 	}
-	first, err := w.firstOf(ctx, i.OutputTopic, before)
+	first, err := w.firstOf(ctx, i.OutputTopic, before.out)
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ const (
 // replicas are ready.
 func (w *walk) infer(ctx context.Context, form pipeline.InferenceForm, want int) (pipeline.Inference, error) {
 	w.topics++
-	form.InputTopic, form.OutputTopic = fmt.Sprintf("e2e%s-in-%d", w.run, w.topics), fmt.Sprintf("e2e%s-out-%d", w.run, w.topics)
+	form.InputTopic, form.OutputTopic = fmt.Sprintf("%se2e%s-in-%d", w.prefix, w.run, w.topics), fmt.Sprintf("%se2e%s-out-%d", w.prefix, w.run, w.topics)
 	for _, topic := range []string{form.InputTopic, form.OutputTopic} {
 		if err := w.cluster.EnsureTopic(ctx, topic, partitions); err != nil {
 			return pipeline.Inference{}, err
@@ -85,7 +85,7 @@ func (w *walk) shares(ctx context.Context, i pipeline.Inference) (pods, shares [
 		return nil, nil, err
 	}
 	for _, pod := range pods {
-		metrics, err := w.kubectl(ctx, "get", "--raw", "/api/v1/namespaces/"+namespace+"/pods/"+pod+":8080/proxy/metrics")
+		metrics, err := w.kubectl(ctx, "get", "--raw", "/api/v1/namespaces/"+w.namespace+"/pods/"+pod+":8080/proxy/metrics")
 		if err != nil {
 			return nil, nil, err
 		}

@@ -68,7 +68,7 @@ func (w *walk) rights(ctx context.Context, r *row) error {
 		{"deploy-inference", "get", "secrets", false},
 	} {
 		// can-i exits with 1 where the answer is no
-		out, _ := w.kubectl(ctx, "auth", "can-i", c.verb, c.resource, "--as=system:serviceaccount:"+namespace+":"+c.account)
+		out, _ := w.kubectl(ctx, "auth", "can-i", c.verb, c.resource, "--as=system:serviceaccount:"+w.namespace+":"+c.account)
 		want := "no"
 		if c.may {
 			want = "yes"
@@ -77,7 +77,7 @@ func (w *walk) rights(ctx context.Context, r *row) error {
 			return fmt.Errorf("may %s %s %s? %q, not %s", c.account, c.verb, c.resource, out, want)
 		}
 	}
-	_, err := w.kubectl(ctx, "create", "job", "denied", "--image=none", "--as=system:serviceaccount:"+namespace+":kafkaml-worker")
+	_, err := w.kubectl(ctx, "create", "job", "denied", "--image=none", "--as=system:serviceaccount:"+w.namespace+":kafkaml-worker")
 	if err == nil || !strings.Contains(err.Error(), "orbidden") {
 		return fmt.Errorf("a Job by kafkaml-worker: %w", err)
 	}

@@ -8,6 +8,8 @@
 //	E2E_DOMAIN          of Knative's routes, such as e2e.test
 //	E2E_OVERLAY         to install first and to remove at the end; installed already when empty
 //	KAFKAML             the program kafkaml, which kn runs as its plugin
+//	E2E_FAULTS          let things go wrong instead, those whose names hold it, or all: on the node of test/cluster
+//	E2E_RUN             where that node keeps what it runs on
 package main
 
 import (
@@ -22,9 +24,8 @@ import (
 
 	"github.com/kafkaml/kafkaml/client"
 	"github.com/kafkaml/kafkaml/shared/stream"
+	"github.com/kafkaml/kafkaml/shared/stream/control"
 )
-
-const namespace = "kafkaml"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -40,7 +41,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w := &walk{domain: os.Getenv("E2E_DOMAIN"), overlay: os.Getenv("E2E_OVERLAY"), ingress: os.Getenv("E2E_INGRESS"), kafkaml: os.Getenv("KAFKAML")}
+	w := &walk{namespace: "kafkaml", control: control.Topic, domain: os.Getenv("E2E_DOMAIN"), overlay: os.Getenv("E2E_OVERLAY"), ingress: os.Getenv("E2E_INGRESS"), kafkaml: os.Getenv("KAFKAML")}
 	if w.cluster, err = stream.Dial(ctx, config); err != nil {
 		return err
 	}
@@ -48,8 +49,11 @@ func run(ctx context.Context) error {
 	w.http = &http.Client{Timeout: 10 * time.Minute, Transport: &http.Transport{DialContext: dial(w.ingress)}}
 	w.client = client.New(w.url("page"))
 	w.client.HTTP = w.http
-	failed := 0
-	for _, s := range steps {
+	failed, todo := 0, steps
+	if which, ok := os.LookupEnv("E2E_FAULTS"); ok {
+		todo = faultSteps(which)
+	}
+	for _, s := range todo {
 		if ctx.Err() != nil {
 			break
 		}
@@ -62,7 +66,7 @@ func run(ctx context.Context) error {
 	}
 	w.print()
 	if failed > 0 {
-		return fmt.Errorf("%d of %d steps failed", failed, len(steps))
+		return fmt.Errorf("%d of %d steps failed", failed, len(todo))
 	}
 	return ctx.Err()
 }

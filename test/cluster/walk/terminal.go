@@ -20,7 +20,7 @@ func (w *walk) terminal(ctx context.Context, r *row) error {
 		return fmt.Errorf("a pod of deploy-training: %w", err)
 	}
 	name := "by-kubectl" + w.run
-	out, err := w.kubectl(ctx, "exec", "-i", pods[0].name, "-c", container, "--", "/usr/local/bin/kafkaml", "--server", "http://page."+namespace+".svc.cluster.local",
+	out, err := w.kubectl(ctx, "exec", "-i", pods[0].name, "-c", container, "--", "/usr/local/bin/kafkaml", "--server", "http://page."+w.namespace+".svc.cluster.local",
 		"configurations", "create", "--name", name, "--models", fmt.Sprint(w.models[0]))
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -20,11 +21,10 @@ import (
 )
 
 const (
-	controlTopic = control.Topic
-	dataTopic    = "e2e-data"
-	dataRecords  = 3000
-	width        = 8 // features of a record
-	dataConfig   = `{"data_type": "float32", "data_reshape": "8", "label_type": "uint8", "label_reshape": ""}`
+	dataTopic   = "e2e-data"
+	dataRecords = 3000
+	width       = 8 // features of a record
+	dataConfig  = `{"data_type": "float32", "data_reshape": "8", "label_type": "uint8", "label_reshape": ""}`
 )
 
 const modelSource = `model = keras.Sequential([keras.Input((8,)), %skeras.layers.Dense(2, activation="softmax")])
@@ -54,25 +54,7 @@ func (w *walk) register(ctx context.Context, r *row) error {
 
 // post sends a CloudEvent in binary mode and gives the id in the answer.
 func (w *walk) post(ctx context.Context, function, typ string, data any) (int64, error) {
-	body, err := json.Marshal(data)
-	if err != nil {
-		return 0, err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url(function)+"/", strings.NewReader(string(body)))
-	if err != nil {
-		return 0, err
-	}
-	for k, v := range map[string]string{
-		"Ce-Specversion": "1.0", "Ce-Type": typ, "Ce-Source": "/e2e", "Ce-Id": fmt.Sprint(time.Now().UnixNano()), "Content-Type": "application/json",
-	} {
-		req.Header.Set(k, v)
-	}
-	resp, err := w.http.Do(req)
-	if err != nil {
-		return 0, err
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	status, answer, err := w.event(ctx, function, typ, w.token, data)
 	if err != nil {
 		return 0, err
 	}
@@ -80,9 +62,36 @@ func (w *walk) post(ctx context.Context, function, typ string, data any) (int64,
 		ID int64 `json:"id"`
 	}
 	if err := json.Unmarshal(answer, &thing); err != nil || thing.ID == 0 {
-		return 0, fmt.Errorf("%s answered %d, %s: %s", function, resp.StatusCode, resp.Header.Get("Ce-Type"), answer)
+		return 0, fmt.Errorf("%s answered %d: %s", function, status, answer)
 	}
 	return thing.ID, nil
+}
+
+// event sends a CloudEvent in binary mode, with a bearer token unless it is empty.
+func (w *walk) event(ctx context.Context, function, typ, token string, data any) (status int, answer []byte, err error) {
+	body, err := json.Marshal(data)
+	if err != nil {
+		return 0, nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url(function)+"/", bytes.NewReader(body))
+	if err != nil {
+		return 0, nil, err
+	}
+	for k, v := range map[string]string{
+		"Ce-Specversion": "1.0", "Ce-Type": typ, "Ce-Source": "/e2e", "Ce-Id": fmt.Sprint(time.Now().UnixNano()), "Content-Type": "application/json",
+	} {
+		req.Header.Set(k, v)
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	resp, err := w.http.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer resp.Body.Close()
+	answer, err = io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	return resp.StatusCode, answer, err
 }
 
 // sample is a record of one of two classes that a line divides.
@@ -106,7 +115,7 @@ func sample(dst []byte, random *rand.Rand) (label byte) {
 // early sends a stream and its control message while the deployment that it
 // names does not exist and control-log has scaled to zero.
 func (w *walk) early(ctx context.Context, r *row) error {
-	for topic, partitions := range map[string]int{controlTopic: 1, dataTopic: 4} {
+	for topic, partitions := range map[string]int{w.control: 1, w.prefix + dataTopic: 4} {
 		if err := w.cluster.EnsureTopic(ctx, topic, partitions); err != nil {
 			return err
 		}
@@ -119,7 +128,7 @@ func (w *walk) early(ctx context.Context, r *row) error {
 		return err
 	}
 	sink, err := control.NewSink(ctx, w.cluster, control.SinkConfig{
-		Topic: dataTopic, ControlTopic: controlTopic, Deployment: next, Format: pipeline.RAW, Config: json.RawMessage(dataConfig),
+		Topic: w.prefix + dataTopic, ControlTopic: w.control, Deployment: next, Format: pipeline.RAW, Config: json.RawMessage(dataConfig),
 		ValidationRate: 0.1, TestRate: 0.1, Description: "e2e",
 	})
 	if err != nil {
@@ -133,7 +142,7 @@ func (w *walk) early(ctx context.Context, r *row) error {
 			return err
 		}
 	}
-	if w.control, err = sink.Close(ctx); err != nil {
+	if _, err := sink.Close(ctx); err != nil {
 		return err
 	}
 	r.records = dataRecords
@@ -247,7 +256,7 @@ func (w *walk) download(ctx context.Context, r *row) error {
 // nothing may be trained again.
 func (w *walk) again(ctx context.Context, r *row) error {
 	msg := control.MessageFor(w.datasources[0], w.deployment.ID)
-	if _, err := control.Send(ctx, w.cluster, controlTopic, msg); err != nil {
+	if _, err := control.Send(ctx, w.cluster, w.control, msg); err != nil {
 		return err
 	}
 	err := until(ctx, func() (bool, error) {
@@ -282,5 +291,5 @@ func (w *walk) trainAgain(ctx context.Context, kwargs string, resources *pipelin
 	if _, err := w.client.Send(ctx, w.client.ResendDatasource(w.datasources[0].ID, d.ID)); err != nil {
 		return nil, err
 	}
-	return wait(ctx, d.ID, 2)
+	return wait(ctx, d.ID, len(w.results))
 }

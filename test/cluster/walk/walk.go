@@ -14,28 +14,31 @@ import (
 	"github.com/kafkaml/kafkaml/client"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
-	"github.com/kafkaml/kafkaml/shared/stream/control"
 )
 
 // walk is what the steps share.
 type walk struct {
-	client  *client.Client
-	cluster *stream.Cluster
-	http    *http.Client
-	domain  string
-	ingress string
-	overlay string
-	kafkaml string
-	rows    []*row
+	client    *client.Client
+	namespace string
+	control   string // the control topic
+	prefix    string // of the topics
+	token     string // of one who may do everything, where one logs in
+	cluster   *stream.Cluster
+	http      *http.Client
+	domain    string
+	ingress   string
+	overlay   string
+	kafkaml   string
+	rows      []*row
 
 	run           string // ends the names of what this walk makes
 	datasources   []pipeline.Datasource
 	models        []int64
 	configuration int64
-	control       control.Summary
 	deployment    pipeline.Deployment
 	results       []pipeline.Result
-	source        pipeline.Inference // 3 replicas by KafkaSource
+	source        pipeline.Inference   // 3 replicas by KafkaSource
+	served        []pipeline.Inference // under faults
 	topics        int
 }
 
@@ -44,6 +47,7 @@ type row struct {
 	step                            string
 	seconds                         float64
 	pods, records, lost, duplicated int
+	silent                          time.Duration // longest time without a prediction
 	note                            string
 }
 
@@ -77,7 +81,7 @@ func (w *walk) step(ctx context.Context, s step) error {
 // print writes the table.
 func (w *walk) print() {
 	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "\nstep\tseconds\tpods\trecords\tlost\tduplicated\tnote")
+	fmt.Fprintln(t, "\nstep\tseconds\tpods\trecords\tlost\tduplicated\tsilent\tnote")
 	n := func(v int) string {
 		if v < 0 {
 			return "-"
@@ -85,19 +89,23 @@ func (w *walk) print() {
 		return fmt.Sprint(v)
 	}
 	for _, r := range w.rows {
-		fmt.Fprintf(t, "%s\t%.1f\t%s\t%s\t%s\t%s\t%s\n", r.step, r.seconds, n(r.pods), n(r.records), n(r.lost), n(r.duplicated), r.note)
+		silent := "-"
+		if r.silent > 0 {
+			silent = fmt.Sprintf("%.1f s", r.silent.Seconds())
+		}
+		fmt.Fprintf(t, "%s\t%.1f\t%s\t%s\t%s\t%s\t%s\t%s\n", r.step, r.seconds, n(r.pods), n(r.records), n(r.lost), n(r.duplicated), silent, r.note)
 	}
 	_ = t.Flush() // standard output
 }
 
 // url is where Knative serves a function.
 func (w *walk) url(function string) string {
-	return "http://" + function + "." + namespace + "." + w.domain
+	return "http://" + function + "." + w.namespace + "." + w.domain
 }
 
 // kubectl runs a command in the namespace and gives what it prints.
 func (w *walk) kubectl(ctx context.Context, args ...string) (string, error) {
-	c := exec.CommandContext(ctx, "kubectl", append([]string{"-n", namespace}, args...)...)
+	c := exec.CommandContext(ctx, "kubectl", append([]string{"-n", w.namespace}, args...)...)
 	var problem strings.Builder
 	c.Stderr = &problem
 	out, err := c.Output()
