@@ -57,6 +57,17 @@ func (c *Client) ConvertResult(id int64, form pipeline.ConversionForm) Command {
 	return m
 }
 
+// AliasResult gives a finished result a name among those of its model. Answer:
+// pipeline.Result.
+func (c *Client) AliasResult(id int64, alias string) Command {
+	return c.Results().Command("alias", id, pipeline.AliasForm{Alias: alias})
+}
+
+// UnaliasResult takes a name off a result. Answer: pipeline.Result.
+func (c *Client) UnaliasResult(id int64, alias string) Command {
+	return c.Results().Command("unalias", id, pipeline.AliasForm{Alias: alias})
+}
+
 // CreateDatasource trains on records that lie in topics already. Answer:
 // pipeline.Datasource, with the ranges that they are.
 func (c *Client) CreateDatasource(form pipeline.DatasourceForm) Command {

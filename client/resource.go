@@ -172,6 +172,9 @@ func (r Resource[T]) Find(ctx context.Context, ref string) (T, error) {
 			return v, err
 		}
 	}
+	if r.Thing == "result" && strings.Contains(ref, "@") {
+		return r.aliased(ctx, ref)
+	}
 	if r.name == nil {
 		return none, pipeline.Invalidf(r.Thing, "%q is not the id of a %s", ref, r.Thing).
 			WithHint("`kafkaml %s list` shows the ids", r.Plural)
@@ -188,6 +191,19 @@ func (r Resource[T]) Find(ctx context.Context, ref string) (T, error) {
 		Op: "find " + r.Thing, Kind: pipeline.NotFound, Reason: fmt.Sprintf("there is no %s %q", r.Thing, ref),
 		Hint: "`kafkaml " + r.Plural + " list` shows what there is",
 	}
+}
+
+// aliased reads the one that MODEL@ALIAS names.
+func (r Resource[T]) aliased(ctx context.Context, ref string) (T, error) {
+	var none T
+	page, err := r.List(ctx, Query{Filters: map[string]string{"alias": ref}})
+	if err != nil {
+		return none, err
+	}
+	if len(page.Items) != 1 {
+		return none, &pipeline.Error{Op: "find " + r.Thing, Kind: pipeline.NotFound, Reason: fmt.Sprintf("there is no alias %s", ref), Hint: "`kafkaml results list` shows what there is"}
+	}
+	return page.Items[0], nil
 }
 
 // Command is one verb of the resource's function, with a form as its data.

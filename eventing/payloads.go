@@ -45,6 +45,9 @@ var payloads = map[string]payload{
 	ResultRetry:      reference("Train a failed or stopped result again."),
 	ResultStop:       reference("End one training."),
 	ResultDelete:     reference("Delete a result with its model."),
+	ResultAlias:      change("Give a finished result a name among those of its model, in place of the one that has it.", pipeline.AliasForm{}).requiring("alias"),
+	ResultUnalias:    change("Take a name off a result.", pipeline.AliasForm{}).requiring("alias"),
+	ResultUpdate:     change("Change the notes and tags of a result.", pipeline.ResultForm{}),
 	ResultScheduled:  fact("A result whose training was asked for.", pipeline.Result{}, nil),
 	ResultProgressed: fact("A result as it now is.", pipeline.Result{}, nil),
 	ResultFinished:   fact("A result whose model is trained.", pipeline.Result{}, nil),
@@ -53,6 +56,8 @@ var payloads = map[string]payload{
 	ResultConvert:    change("Convert the model of a result to a format that it is not kept in.", pipeline.ConversionForm{}).requiring("format"),
 	ResultConverting: fact("A result, and where the conversion of its model is.", pipeline.Converting{}, nil),
 	ResultConverted:  fact("A result whose model was converted, or cannot be.", pipeline.Result{}, nil),
+	ResultAliased:    fact("A result whose aliases changed.", pipeline.Result{}, nil),
+	ResultUpdated:    fact("A result whose notes or tags changed.", pipeline.Result{}, nil),
 	ResultDeleted:    gone("A result that is gone."),
 	ResultRejected:   rejected,
 
@@ -68,6 +73,7 @@ var payloads = map[string]payload{
 
 	InferenceDeploy:   form("Serve a finished result between two topics.", pipeline.InferenceForm{}),
 	InferenceUpdate:   change("Serve with other replicas, or another result of the same shapes. Name and input topic may be repeated, not changed.", pipeline.InferenceForm{}),
+	InferenceRollBack: reference("Serve the result again that was served before. Of an inference that follows an alias, the alias moves back."),
 	InferenceStart:    reference("Start a stopped inference where it stopped."),
 	InferenceStop:     reference("End the replicas of an inference and keep its offsets."),
 	InferenceDelete:   reference("Delete an inference; its topics stay."),

@@ -26,15 +26,19 @@ const (
 	ResultStop    = "io.kafkaml.result.stop.v1"
 	ResultDelete  = "io.kafkaml.result.delete.v1"
 	ResultConvert = "io.kafkaml.result.convert.v1"
+	ResultAlias   = "io.kafkaml.result.alias.v1"
+	ResultUnalias = "io.kafkaml.result.unalias.v1"
+	ResultUpdate  = "io.kafkaml.result.update.v1"
 
 	DatasourceCreate = "io.kafkaml.datasource.create.v1"
 	DatasourceResend = "io.kafkaml.datasource.resend.v1"
 
-	InferenceDeploy = "io.kafkaml.inference.deploy.v1"
-	InferenceUpdate = "io.kafkaml.inference.update.v1"
-	InferenceStart  = "io.kafkaml.inference.start.v1"
-	InferenceStop   = "io.kafkaml.inference.stop.v1"
-	InferenceDelete = "io.kafkaml.inference.delete.v1"
+	InferenceDeploy   = "io.kafkaml.inference.deploy.v1"
+	InferenceUpdate   = "io.kafkaml.inference.update.v1"
+	InferenceRollBack = "io.kafkaml.inference.rollback.v1"
+	InferenceStart    = "io.kafkaml.inference.start.v1"
+	InferenceStop     = "io.kafkaml.inference.stop.v1"
+	InferenceDelete   = "io.kafkaml.inference.delete.v1"
 
 	PredictionMake = "io.kafkaml.prediction.make.v1"
 )
@@ -66,6 +70,8 @@ const (
 	ResultStopped    = "io.kafkaml.result.stopped.v1"
 	ResultConverting = "io.kafkaml.result.converting.v1"
 	ResultConverted  = "io.kafkaml.result.converted.v1"
+	ResultAliased    = "io.kafkaml.result.aliased.v1"
+	ResultUpdated    = "io.kafkaml.result.updated.v1"
 	ResultDeleted    = "io.kafkaml.result.deleted.v1"
 	ResultRejected   = "io.kafkaml.result.rejected.v1"
 
@@ -143,9 +149,10 @@ var answers = map[string]string{
 	ConfigurationCreate: ConfigurationCreated, ConfigurationUpdate: ConfigurationUpdated, ConfigurationDelete: ConfigurationDeleted,
 	DeploymentCreate: DeploymentCreated, DeploymentStop: DeploymentStopped, DeploymentDelete: DeploymentDeleted,
 	ResultRetry: ResultScheduled, ResultStop: ResultStopped, ResultDelete: ResultDeleted, ResultConvert: ResultConverted,
+	ResultAlias: ResultAliased, ResultUnalias: ResultAliased, ResultUpdate: ResultUpdated,
 	DatasourceCreate: DatasourceReceived,
 	DatasourceResend: DatasourceReceived,
-	InferenceDeploy:  InferenceDeployed, InferenceUpdate: InferenceUpdated, InferenceStart: InferenceStarted,
+	InferenceDeploy:  InferenceDeployed, InferenceUpdate: InferenceUpdated, InferenceRollBack: InferenceUpdated, InferenceStart: InferenceStarted,
 	InferenceStop: InferenceStopped, InferenceDelete: InferenceDeleted,
 	PredictionMake: PredictionMade,
 }

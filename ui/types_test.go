@@ -74,6 +74,7 @@ func TestTypesOfThePage(t *testing.T) {
 		"ConversionForm":    set.Form(pipeline.ConversionForm{}),
 		"DatasourceForm":    set.Form(pipeline.DatasourceForm{}),
 		"InferenceForm":     set.Form(pipeline.InferenceForm{}),
+		"ResultForm":        set.Form(pipeline.ResultForm{}),
 	}
 	delete(set.Definitions, "T")
 	for name, s := range set.Definitions {

@@ -82,8 +82,19 @@ func (c *caller) create(t *testing.T) {
 		return tx.UpdateResult(&r)
 	})
 	c.command(t, "post /model-register/results/{id}/convert", eventing.ResultConvert)
+	c.command(t, "post /deploy-training/results/{id}/alias", eventing.ResultAlias)
+	c.command(t, "patch /deploy-training/results/{id}", eventing.ResultUpdate)
 	c.command(t, "post /deploy-inference/inferences", eventing.InferenceDeploy)
 	c.command(t, "put /deploy-inference/inferences/{id}", eventing.InferenceUpdate)
+	c.do(t, func(tx *registry.Tx) error { // there is but one result that could be served
+		i, err := tx.Inference(1)
+		if err != nil {
+			return err
+		}
+		i.Previous = i.Result
+		return tx.UpdateInference(&i)
+	})
+	c.command(t, "post /deploy-inference/inferences/{id}/rollback", eventing.InferenceRollBack)
 	c.command(t, "post /deploy-inference/inferences/{id}/stop", eventing.InferenceStop)
 	c.command(t, "post /deploy-inference/inferences/{id}/start", eventing.InferenceStart)
 	c.call(t, "post /records/inferences/{id}/records")
@@ -92,6 +103,7 @@ func (c *caller) create(t *testing.T) {
 
 func (c *caller) remove(t *testing.T) {
 	c.command(t, "delete /deploy-inference/inferences/{id}", eventing.InferenceDelete)
+	c.command(t, "post /deploy-training/results/{id}/unalias", eventing.ResultUnalias)
 	c.command(t, "delete /deploy-training/results/{id}", eventing.ResultDelete)
 	c.command(t, "delete /deploy-training/deployments/{id}", eventing.DeploymentDelete)
 	c.do(t, func(tx *registry.Tx) error { return tx.DeleteDeployment(2) })

@@ -38,6 +38,10 @@ func ListParams(by ...string) []api.Param {
 		{Name: "status", Value: "", About: "only those of this status"},
 	}
 	for _, b := range by {
+		if texts[b] != "" {
+			all = append(all, api.Param{Name: b, Value: "", About: "only those of this " + b + ": " + texts[b]})
+			continue
+		}
 		all = append(all, api.Param{Name: b, Value: int64(0), About: "only those of the " + b + " with this id", Example: 1})
 	}
 	return all

@@ -225,10 +225,14 @@ const (
 	maxPage     = 1000
 )
 
+// texts are the filters of lists whose values are text, no ids, and how that is
+// written.
+var texts = map[string]string{"tag": "NAME=VALUE, or NAME with any value", "alias": "MODEL@ALIAS, or ALIAS of any model"}
+
 // ListQuery reads q, limit, after, status and the references in by from a
 // request's query; anything else is refused by name.
 func ListQuery(r *http.Request, by ...string) (registry.Query, error) {
-	q := registry.Query{Limit: defaultPage, By: map[string]int64{}}
+	q := registry.Query{Limit: defaultPage, By: map[string]int64{}, Texts: map[string]string{}}
 	for name, values := range r.URL.Query() {
 		if err := setQuery(&q, name, values[0], by); err != nil {
 			return registry.Query{}, err
@@ -255,6 +259,10 @@ func setQuery(q *registry.Query, name, value string, by []string) error {
 	}
 	for _, b := range by {
 		if name == b {
+			if texts[b] != "" {
+				q.Texts[name] = value
+				return nil
+			}
 			id, err := parseID(name, value)
 			q.By[name] = id
 			return err

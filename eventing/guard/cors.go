@@ -34,7 +34,7 @@ func allowOrigins(origins []string, next http.Handler) http.Handler {
 			return
 		}
 		if allowed {
-			h.Set("Access-Control-Allow-Methods", "GET, POST, PUT, DELETE")
+			h.Set("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE")
 			h.Set("Access-Control-Allow-Headers", headersAllowed)
 			h.Set("Access-Control-Max-Age", "600")
 		}

@@ -20,12 +20,16 @@ func (s *Service) deploy(ctx context.Context, call *door.Call) error {
 		return err
 	}
 	p, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (p proposal, err error) {
+		if err = settle(tx, call.Event, &asked); err != nil {
+			return p, err
+		}
 		if p.of, err = subjectOf(tx, asked.Result); err != nil {
 			return p, err
 		}
 		if p.Inference, err = over(call.Event, draft(p.of)); err != nil {
 			return p, err
 		}
+		p.Result, p.Follows = asked.Result, asked.Follows
 		if p.window, err = s.check(&p.Inference, p.of); err != nil {
 			return p, err
 		}
@@ -131,6 +135,12 @@ func (s *Service) changed(tx *registry.Tx, id int64, asked event.Event) (p propo
 		return p, pipeline.Invalidf("name", "cannot be changed").WithHint("deploy another inference")
 	case p.InputTopic != old.InputTopic:
 		return p, pipeline.Invalidf("input_topic", "cannot be changed").WithHint("deploy another inference")
+	}
+	if err = settle(tx, asked, &p.Inference); err != nil {
+		return p, err
+	}
+	if p.Unfit = ""; p.Result != old.Result {
+		p.Previous = old.Result
 	}
 	if p.of, err = subjectOf(tx, p.Result); err != nil {
 		return p, err

@@ -78,15 +78,17 @@ func (s *Service) Function() door.Function {
 	return door.Function{
 		Name: pipeline.StepDeployInference,
 		Commands: map[string]door.Command{
-			eventing.InferenceDeploy: s.deploy,
-			eventing.InferenceUpdate: s.update,
-			eventing.InferenceStart:  s.start,
-			eventing.InferenceStop:   s.stop,
-			eventing.InferenceDelete: s.remove,
+			eventing.InferenceDeploy:   s.deploy,
+			eventing.InferenceUpdate:   s.update,
+			eventing.InferenceRollBack: s.rollBack,
+			eventing.InferenceStart:    s.start,
+			eventing.InferenceStop:     s.stop,
+			eventing.InferenceDelete:   s.remove,
 		},
 		Routes: []door.Route{
 			{Pattern: "POST /inferences", Type: eventing.InferenceDeploy, Made: "/inferences"},
 			{Pattern: "PUT /inferences/{id}", Type: eventing.InferenceUpdate},
+			{Pattern: "POST /inferences/{id}/rollback", Type: eventing.InferenceRollBack},
 			{Pattern: "POST /inferences/{id}/start", Type: eventing.InferenceStart},
 			{Pattern: "POST /inferences/{id}/stop", Type: eventing.InferenceStop},
 			{Pattern: "DELETE /inferences/{id}", Type: eventing.InferenceDelete},

@@ -163,16 +163,17 @@ func (r *rig) fill(t *testing.T, inputs []pipeline.Tensor, format pipeline.Forma
 			return err
 		}
 		r.result, r.waiting = result.ID, waiting.ID
-		return r.finish(tx, src.ID)
+		return finish(tx, r.result, src.ID)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (r *rig) finish(tx *registry.Tx, datasource int64) error {
+// finish finishes the training of a result.
+func finish(tx *registry.Tx, result, datasource int64) error {
 	for _, s := range []pipeline.ResultStatus{pipeline.ResultScheduled, pipeline.ResultRunning, pipeline.ResultFinished} {
-		res, err := tx.Result(r.result)
+		res, err := tx.Result(result)
 		if err != nil {
 			return err
 		}

@@ -54,14 +54,14 @@ func draft(s subject) pipeline.Inference {
 
 // check refuses an inference that could not be served, and gives the windows that
 // it takes, if any.
-func (s *Service) check(i *pipeline.Inference, of subject) (*features.Window, error) {
+func (d Deps) check(i *pipeline.Inference, of subject) (*features.Window, error) {
 	if i.Delivery == "" {
 		i.Delivery = deliveryOf(*i)
 	}
-	if err := s.checkNames(i); err != nil {
+	if err := d.checkNames(i); err != nil {
 		return nil, err
 	}
-	if err := s.checkReplicas(i); err != nil {
+	if err := d.checkReplicas(i); err != nil {
 		return nil, err
 	}
 	var err error
@@ -76,7 +76,7 @@ func (s *Service) check(i *pipeline.Inference, of subject) (*features.Window, er
 		return nil, pipeline.Invalidf("input_format", "is missing, and the stream that the result was trained on is not known any more")
 	}
 	i.Warnings = of.result.Doubts()
-	decoder, err := features.New(i.InputFormat, i.InputConfig, codec.Binding{Inputs: of.model.Inputs, Registry: s.Registry}, features.WithMeans(of.result.Means()))
+	decoder, err := features.New(i.InputFormat, i.InputConfig, codec.Binding{Inputs: of.model.Inputs, Registry: d.Registry}, features.WithMeans(of.result.Means()))
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func inputs(all []pipeline.Tensor) string {
 }
 
 // checkNames refuses names of the Service and of topics.
-func (s *Service) checkNames(i *pipeline.Inference) error {
+func (d Deps) checkNames(i *pipeline.Inference) error {
 	if i.DeadLetter == "" {
 		i.DeadLetter = pipeline.DeadLetterTopic(i.InputTopic)
 	}
@@ -108,7 +108,7 @@ func (s *Service) checkNames(i *pipeline.Inference) error {
 		if err := pipeline.ValidateTopic(t.field, t.topic); err != nil {
 			return err
 		}
-		if t.topic == s.ControlTopic {
+		if t.topic == d.ControlTopic {
 			return pipeline.Invalidf(t.field, "%q is the control topic: what is written there asks for trainings", t.topic).WithHint("use a topic of your own")
 		}
 	}
@@ -134,8 +134,8 @@ func (s *Service) mayUse(ctx context.Context, i pipeline.Inference) error {
 	return err
 }
 
-func (s *Service) checkReplicas(i *pipeline.Inference) error {
-	most := s.Replicas
+func (d Deps) checkReplicas(i *pipeline.Inference) error {
+	most := d.Replicas
 	if most == 0 {
 		most = mostReplicas
 	}

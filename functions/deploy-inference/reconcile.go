@@ -159,13 +159,13 @@ func (r *reconciler) item(id int64) *item {
 // reconcile brings one inference in line with its row as it is now. The caller
 // holds the item.
 func (r *reconciler) reconcile(ctx context.Context, id int64, it *item) error {
-	var i pipeline.Inference
-	sub, err := registry.Read(ctx, r.Store, func(tx *registry.Tx) (sub subject, err error) {
-		if i, err = tx.Inference(id); err != nil || i.Status == pipeline.InferenceStopped {
-			return sub, err
+	i, sub, astray, err := r.read(ctx, id)
+	if astray && err == nil {
+		if err := r.follow(ctx, id); err != nil {
+			return err
 		}
-		return subjectOf(tx, i.Result)
-	})
+		i, sub, _, err = r.read(ctx, id)
+	}
 	gone := pipeline.KindOf(err) == pipeline.NotFound
 	if err != nil && !gone {
 		return err
@@ -176,6 +176,21 @@ func (r *reconciler) reconcile(ctx context.Context, id int64, it *item) error {
 	r.updatePartitions(ctx, it, &i)
 	applied := r.apply(ctx, it, i, sub)
 	return errors.Join(applied, r.report(ctx, it, i, applied))
+}
+
+// read reads an inference and, where it is to be served, of what; astray is whether
+// it is to follow its alias first.
+func (r *reconciler) read(ctx context.Context, id int64) (i pipeline.Inference, sub subject, astray bool, err error) {
+	sub, err = registry.Read(ctx, r.Store, func(tx *registry.Tx) (sub subject, err error) {
+		if i, err = tx.Inference(id); err != nil || i.Status == pipeline.InferenceStopped {
+			return sub, err
+		}
+		if astray, err = strayed(tx, i); err != nil {
+			return sub, err
+		}
+		return subjectOf(tx, i.Result)
+	})
+	return i, sub, astray, err
 }
 
 // apply applies what differs from what was applied last. The Service first: a

@@ -29,22 +29,27 @@ func checkDelivery(i *pipeline.Inference, w *features.Window) error {
 // checkPartitions refuses an input topic whose partitions, each of which makes
 // windows of its own, cannot give those that the result was trained on, and warns
 // of one that may not.
-func (s *Service) checkPartitions(ctx context.Context, i *pipeline.Inference, of subject, w *features.Window) error {
+func (d Deps) checkPartitions(ctx context.Context, i *pipeline.Inference, of subject, w *features.Window) error {
 	if w == nil {
 		return nil
 	}
-	n, err := s.Topics.Partitions(ctx, i.InputTopic)
+	n, err := d.Topics.Partitions(ctx, i.InputTopic)
 	switch {
 	case pipeline.KindOf(err) == pipeline.NotFound && err != nil:
 		n = i.MaxReplicas // it is to be made
 	case err != nil:
 		return err
 	default:
-		if err := s.checkKept(ctx, i.InputTopic, w); err != nil {
+		if err := d.checkKept(ctx, i.InputTopic, w); err != nil {
 			return err
 		}
 	}
-	if n < 2 {
+	return suits(i, of, w, n)
+}
+
+// suits is checkPartitions of an input topic of n partitions.
+func suits(i *pipeline.Inference, of subject, w *features.Window, n int) error {
+	if w == nil || n < 2 {
 		return nil
 	}
 	const one = "or take an input topic of one partition, with max_replicas 1"
@@ -63,8 +68,8 @@ func (s *Service) checkPartitions(ctx context.Context, i *pipeline.Inference, of
 }
 
 // checkKept refuses a topic that keeps but the newest record of a key.
-func (s *Service) checkKept(ctx context.Context, topic string, w *features.Window) error {
-	compacted, err := s.Topics.Compacted(ctx, topic)
+func (d Deps) checkKept(ctx context.Context, topic string, w *features.Window) error {
+	compacted, err := d.Topics.Compacted(ctx, topic)
 	if err != nil || !compacted {
 		return err
 	}

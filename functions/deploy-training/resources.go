@@ -31,6 +31,9 @@ func (s *Service) Function() door.Function {
 			eventing.ResultRetry:      s.retry,
 			eventing.ResultStop:       s.stopResult,
 			eventing.ResultDelete:     s.removeResult,
+			eventing.ResultAlias:      s.alias,
+			eventing.ResultUnalias:    s.unalias,
+			eventing.ResultUpdate:     s.edit,
 		},
 		Events: map[string]door.EventHandler{
 			eventing.DatasourceReceived: s.received,
@@ -45,6 +48,9 @@ func (s *Service) Function() door.Function {
 			{Pattern: "POST /results/{id}/retry", Type: eventing.ResultRetry},
 			{Pattern: "POST /results/{id}/stop", Type: eventing.ResultStop},
 			{Pattern: "DELETE /results/{id}", Type: eventing.ResultDelete},
+			{Pattern: "PATCH /results/{id}", Type: eventing.ResultUpdate},
+			{Pattern: "POST /results/{id}/alias", Type: eventing.ResultAlias},
+			{Pattern: "POST /results/{id}/unalias", Type: eventing.ResultUnalias},
 		},
 		Resources:  s.resources(),
 		Measures:   s.measures(),
@@ -69,7 +75,7 @@ func (s *Service) resources() []door.Resource {
 	return []door.Resource{
 		door.ListOf("GET /deployments", "Deployments.", s.Store, s.deployments, "configuration"),
 		door.GetOf("GET /deployments/{id}", "A deployment.", s.Store, s.deployment),
-		door.ListOf("GET /results", "Results.", s.Store, (*registry.Tx).Results, "deployment", "configuration", "model", "datasource", "parent"),
+		door.ListOf("GET /results", "Results.", s.Store, (*registry.Tx).Results, "deployment", "configuration", "model", "datasource", "parent", "tag", "alias"),
 		door.GetOf("GET /results/{id}", "A result.", s.Store, (*registry.Tx).Result),
 		{Operation: epochs, Handler: s.metrics},
 		{Operation: logs, Handler: s.logs},

@@ -77,7 +77,7 @@ func renew(r *pipeline.Result) {
 	*r = pipeline.Result{
 		ID: r.ID, Deployment: r.Deployment, Configuration: r.Configuration,
 		Model: r.Model, ModelName: r.ModelName, ModelVersion: r.ModelVersion,
-		Datasource: r.Datasource, EpochsTotal: r.EpochsTotal, Created: r.Created,
+		Datasource: r.Datasource, EpochsTotal: r.EpochsTotal, Notes: r.Notes, Created: r.Created,
 		Lineage: pipeline.Lineage{
 			SourceHash: r.Lineage.SourceHash, ModelVersion: r.ModelVersion, Seed: r.Lineage.Seed,
 		},

@@ -25,7 +25,8 @@ func (Delivery) Enum() []any { return values(Source, Direct) }
 // given.
 type InferenceForm struct {
 	Name        string          `json:"name,omitempty" minLength:"1" maxLength:"128" arg:"NAME" description:"name of its predict function, unique (default: inference-<id>)"`
-	Result      int64           `json:"result" required:"true" minimum:"1" refers:"result" example:"1" description:"finished result to serve"`
+	Result      int64           `json:"result,omitempty" minimum:"1" refers:"result" example:"1" description:"finished result to serve"`
+	Follows     string          `json:"follows,omitempty" maxLength:"160" flag:"-" description:"alias to serve the result of, now and whenever it moves, in place of result; empty: result stays"`
 	Replicas    int             `json:"replicas" minimum:"0" maximum:"1000" arg:"N" description:"replicas that always run (default: 1)"`
 	MaxReplicas int             `json:"max_replicas,omitempty" minimum:"1" maximum:"1000" flag:"-" description:"most replicas that records may start (default: replicas)"`
 	Engine      string          `json:"engine,omitempty" maxLength:"64" arg:"ENGINE" description:"what serves it: onnx, tensorflow or auto (default: auto, what the training found to be faster)"`
@@ -43,6 +44,9 @@ type Inference struct {
 	ID            int64           `json:"id" minimum:"1"`
 	Name          string          `json:"name"`
 	Result        int64           `json:"result"`
+	Follows       string          `json:"follows,omitempty" description:"alias whose result it serves"`
+	Previous      int64           `json:"previous,omitempty" description:"the result that it served before, which rollback serves again"`
+	Unfit         string          `json:"unfit,omitempty" description:"why it does not serve the result that its alias names now"`
 	Replicas      int             `json:"replicas"`
 	MaxReplicas   int             `json:"max_replicas"`
 	Engine        string          `json:"engine,omitempty" description:"what was asked to serve it; absent: left to the result"`

@@ -28,7 +28,7 @@ func ValidateName(field, name string) error {
 	switch {
 	case name == "":
 		return Invalidf(field, "a name is missing")
-	case !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
+	case !printable(name):
 		return Invalidf(field, "%q has characters that cannot be shown", name)
 	case strings.TrimSpace(name) != name:
 		return Invalidf(field, "%q begins or ends with a space", name)
@@ -36,6 +36,11 @@ func ValidateName(field, name string) error {
 		return Invalidf(field, "the name has %d characters, at most %d are allowed", utf8.RuneCountInString(name), maxName)
 	}
 	return nil
+}
+
+// printable reports whether a text has only characters that can be shown.
+func printable(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 // reserved are the names of services and triggers that an installation has itself.

@@ -199,6 +199,9 @@ type Result struct {
 	Parent        int64         `json:"parent,omitempty" description:"the result whose weights its training went on from"`
 	Round         int           `json:"round,omitempty" description:"of a deployment of rounds: 1 for its first stream"`
 	Imported      *Imported     `json:"imported,omitempty" description:"the file that the model was imported from, which is finished at once"`
+	Aliases       []string      `json:"aliases,omitempty" description:"names that it has among the results of its model"`
+	Tags          Tags          `json:"tags,omitempty" description:"tags by name"`
+	Notes         string        `json:"notes,omitempty" description:"notes of people"`
 	Status        ResultStatus  `json:"status"`
 	StatusChanged time.Time     `json:"status_changed"`
 	Reason        string        `json:"reason,omitempty"`

@@ -131,8 +131,8 @@ func (tx *Tx) UpdateDeployment(d *pipeline.Deployment) error {
 }
 
 // DeleteDeployment deletes a deployment with its results. It is refused as
-// InUse while an inference serves one of them, and as a Conflict while one of
-// them is active: its Job must be stopped first. Artifacts are the caller's to
+// InUse while an inference serves one of them or an alias names one, and as a
+// Conflict while one of them is active: its Job must be stopped first. Artifacts are the caller's to
 // delete.
 func (tx *Tx) DeleteDeployment(id int64) error {
 	d, err := deployments.get(tx, id)
@@ -146,7 +146,7 @@ func (tx *Tx) DeleteDeployment(id int64) error {
 		}
 	}
 	users, err := tx.users("inference", `SELECT i.id, i.name FROM inferences i
-		JOIN results r ON r.id = i.result WHERE r.deployment = ? ORDER BY i.id`, id)
+		JOIN results r ON r.id IN (i.result, i.challenger) WHERE r.deployment = ? GROUP BY i.id, i.name ORDER BY i.id`, id)
 	if err != nil {
 		return err
 	}
@@ -154,6 +154,9 @@ func (tx *Tx) DeleteDeployment(id int64) error {
 		return err
 	}
 	if err := tx.unneeded("deployment", "r.deployment = ? AND c.deployment <> r.deployment", id); err != nil {
+		return err
+	}
+	if err := tx.aliased("deployment", id, "r.deployment"); err != nil {
 		return err
 	}
 	for _, result := range d.Results {

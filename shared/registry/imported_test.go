@@ -89,6 +89,11 @@ func TestMigrationOfWhatIsThere(t *testing.T) {
 		statement(t, url, "DELETE FROM counters WHERE name = 'audit'")
 		statement(t, url, "DROP INDEX datasources_last")
 		statement(t, url, "CREATE INDEX datasources_deployment ON datasources (deployment)")
+		statement(t, url, "DROP INDEX results_parent")
+		statement(t, url, "ALTER TABLE results DROP COLUMN parent")
+		statement(t, url, "DROP TABLE aliases")
+		statement(t, url, "DROP TABLE tags")
+		statement(t, url, "ALTER TABLE inferences DROP COLUMN challenger")
 		statement(t, url, "DELETE FROM goose_db_version WHERE version_id >= 2")
 		s, err := registry.Open(t.Context(), url)
 		if err != nil {

@@ -6,11 +6,11 @@ var inferences = kind[pipeline.Inference]{
 	noun: "inference", table: "inferences", columns: []string{"name", "result", "status"},
 	values: func(i *pipeline.Inference) []any { return []any{i.Name, i.Result, string(i.Status)} },
 	search: func(i *pipeline.Inference) []string {
-		return []string{i.Name, i.InputTopic, i.OutputTopic, i.Reason}
+		return []string{i.Name, i.InputTopic, i.OutputTopic, i.Reason, i.Follows}
 	},
 	id:    func(i *pipeline.Inference) *int64 { return &i.ID },
 	strip: func(*pipeline.Inference) {},
-	fill:  func(*Tx, []*pipeline.Inference) error { return nil },
+	fill:  fillFollows,
 	by: map[string]string{
 		"result":     "result = ?",
 		"deployment": "result IN (SELECT id FROM results WHERE deployment = ?)",

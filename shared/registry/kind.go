@@ -21,10 +21,11 @@ type kind[T any] struct {
 	values  func(*T) []any    // of columns
 	search  func(*T) []string // what Query.Q is looked for in
 	id      func(*T) *int64
-	strip   func(*T)              // empties the read-only members before T is stored
-	fill    func(*Tx, []*T) error // fills the read-only members of what was read
-	by      map[string]string     // Query.By: name of a reference -> condition with one placeholder
-	status  bool                  // has a column status
+	strip   func(*T)                                                          // empties the read-only members before T is stored
+	fill    func(*Tx, []*T) error                                             // fills the read-only members of what was read
+	by      map[string]string                                                 // Query.By: name of a reference -> condition with one placeholder
+	texts   map[string]func(string) (condition string, args []any, err error) // Query.Texts; whoever lists by one names it
+	status  bool                                                              // has a column status
 }
 
 // insert stores x under its id, or under the next one where it has none.

@@ -12,11 +12,12 @@ import (
 
 // Query chooses from a list. The zero value is everything.
 type Query struct {
-	Q      string           // each of its words is found, in any case, in id, name, description ...
-	Limit  int              // at most so many; 0 or less: all
-	After  string           // Page.Next of the page before
-	By     map[string]int64 // only what refers to these: "deployment", "configuration", "model", "result", "datasource", "parent"
-	Status string           // only what is in this state
+	Q      string            // each of its words is found, in any case, in id, name, description ...
+	Limit  int               // at most so many; 0 or less: all
+	After  string            // Page.Next of the page before
+	By     map[string]int64  // only what refers to these: "deployment", "configuration", "model", "result", "datasource", "parent"
+	Texts  map[string]string // only what these name: "tag" (NAME=VALUE, or NAME), "alias" (MODEL@ALIAS)
+	Status string            // only what is in this state
 }
 
 // Page is a run of a list, newest first.
@@ -77,6 +78,13 @@ func (k *kind[T]) where(q Query) (clause string, args []any, err error) {
 		}
 		all, args = append(all, condition), append(args, q.By[name])
 	}
+	for _, name := range slices.Sorted(maps.Keys(q.Texts)) {
+		condition, values, err := k.texts[name](q.Texts[name])
+		if err != nil {
+			return "", nil, err
+		}
+		all, args = append(all, condition), append(args, values...)
+	}
 	if q.Status != "" {
 		if !k.status {
 			return "", nil, pipeline.Invalidf("status", "%s have no status", k.table)
@@ -104,8 +112,11 @@ type user struct {
 }
 
 func (u user) String() string {
-	if u.name == "" {
+	switch {
+	case u.name == "":
 		return fmt.Sprintf("%s %d", u.kind, u.id)
+	case u.id == 0: // an alias has none
+		return u.kind + " " + u.name
 	}
 	return fmt.Sprintf("%s %d %q", u.kind, u.id, u.name)
 }

@@ -15,12 +15,13 @@ var results = kind[pipeline.Result]{
 	},
 	search: func(r *pipeline.Result) []string { return []string{r.ModelName, r.Reason} },
 	id:     func(r *pipeline.Result) *int64 { return &r.ID },
-	strip:  func(*pipeline.Result) {},
-	fill:   func(*Tx, []*pipeline.Result) error { return nil },
+	strip:  func(r *pipeline.Result) { r.Aliases, r.Tags = nil, nil },
+	fill:   fillNames,
 	by: map[string]string{
 		"deployment": "deployment = ?", "configuration": "configuration = ?",
 		"model": "model = ?", "datasource": "datasource = ?", "parent": "parent = ?",
 	},
+	texts:  map[string]func(string) (string, []any, error){"tag": byTag, "alias": byAlias},
 	status: true,
 }
 
@@ -59,7 +60,7 @@ func (tx *Tx) CreateResult(r *pipeline.Result) error {
 func (tx *Tx) Result(id int64) (pipeline.Result, error) { return results.get(tx, id) }
 
 // Results lists results; filters: "deployment", "configuration", "model",
-// "datasource", "parent".
+// "datasource", "parent", and the texts "tag" and "alias".
 func (tx *Tx) Results(q Query) (Page[pipeline.Result], error) { return results.list(tx, q) }
 
 // CountResults counts the results by status.
@@ -126,9 +127,9 @@ func (tx *Tx) unneeded(what, where string, id int64) error {
 }
 
 // DeleteResult deletes a result with its epochs and log. It is refused as InUse
-// while an inference serves it or a training is to go on from it, and as a
-// Conflict while it is active: its Job must be stopped first. Artifacts are the
-// caller's to delete.
+// while an inference serves it, an alias names it or a training is to go on from it,
+// and as a Conflict while it is active: its Job must be stopped first. Artifacts are
+// the caller's to delete.
 func (tx *Tx) DeleteResult(id int64) error {
 	r, err := results.get(tx, id)
 	if err != nil {
@@ -140,11 +141,14 @@ func (tx *Tx) DeleteResult(id int64) error {
 			Reason: fmt.Sprintf("result %d is %s", id, r.Status), Hint: "stop it first",
 		}
 	}
-	users, err := tx.users("inference", "SELECT id, name FROM inferences WHERE result = ? ORDER BY id", id)
+	users, err := tx.users("inference", "SELECT id, name FROM inferences WHERE ? IN (result, challenger) ORDER BY id", id)
 	if err != nil {
 		return err
 	}
-	if err := inUse("result", id, users, "delete the inferences first"); err != nil {
+	if err := inUse("result", id, users, "delete the inferences first, or let them serve another result"); err != nil {
+		return err
+	}
+	if err := tx.aliased("result", id, "r.id"); err != nil {
 		return err
 	}
 	if err := tx.unneeded("result", "r.id = ?", id); err != nil {

@@ -106,6 +106,8 @@ var tables = []struct {
 	{"commands", 1},
 	{"secrets", 3},
 	{"audit", 4},
+	{"aliases", 8},
+	{"tags", 8},
 }
 
 // Tables gives the tables of a version of the schema, those that others refer to first.

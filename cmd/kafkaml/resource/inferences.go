@@ -23,7 +23,7 @@ func inferenceKind(env *cli.Env) kind[pipeline.Inference] {
 		columns: []column[pipeline.Inference]{
 			{"ID", func(i pipeline.Inference, _ *names) string { return fmt.Sprint(i.ID) }},
 			{"NAME", func(i pipeline.Inference, _ *names) string { return i.Name }},
-			{"RESULT", func(i pipeline.Inference, _ *names) string { return fmt.Sprint(i.Result) }},
+			{"RESULT", func(i pipeline.Inference, _ *names) string { return served(i) }},
 			{"INPUT", func(i pipeline.Inference, _ *names) string { return i.InputTopic }},
 			{"OUTPUT", func(i pipeline.Inference, _ *names) string { return i.OutputTopic }},
 			{"DELIVERY", func(i pipeline.Inference, _ *names) string { return string(i.Delivery) }},
@@ -45,11 +45,30 @@ func inferenceKind(env *cli.Env) kind[pipeline.Inference] {
 func inferenceMembers() []member {
 	all := membersOf(pipeline.InferenceForm{})
 	for i := range all {
-		if m := &all[i]; m.name == "replicas" {
+		switch m := &all[i]; m.name {
+		case "replicas":
 			m.spread, m.arg, m.usage = replicas, "N", "N, or a range MIN-MAX (default: 1)"
+		case "result":
+			m.spread, m.usage = resultOrAlias, "finished result to serve: its id, or MODEL@ALIAS to follow"
 		}
 	}
 	return all
+}
+
+// resultOrAlias reads "3" or "mnist@champion".
+func resultOrAlias(text string) (map[string]any, error) {
+	if strings.Contains(text, "@") {
+		return map[string]any{"follows": text}, nil
+	}
+	return map[string]any{"result": text}, nil
+}
+
+// served is the result that an inference serves, and the alias that it follows.
+func served(i pipeline.Inference) string {
+	if i.Follows == "" {
+		return fmt.Sprint(i.Result)
+	}
+	return fmt.Sprintf("%d, %s", i.Result, i.Follows)
 }
 
 // replicas reads "3" or "0-5".
@@ -85,6 +104,12 @@ func inferences(env *cli.Env) *cobra.Command {
 	var watch bool
 	create := k.create(edit[pipeline.Inference]{
 		verb: "deploy", past: "deployed",
+		check: func(_ context.Context, _ *client.Client, data map[string]any) error {
+			if data["result"] == nil && data["follows"] == nil {
+				return cli.Usagef("missing --result (or result, or follows, in the file of -f)")
+			}
+			return nil
+		},
 		done: func(ctx context.Context, c *client.Client, i pipeline.Inference) error {
 			for _, w := range i.Warnings {
 				env.Note("warning: %s", terminal.Plain(w))
@@ -102,7 +127,8 @@ func inferences(env *cli.Env) *cobra.Command {
 	update.Short = "Change the replicas, or serve another result of the same shapes"
 	start := k.act(verb{name: "start", past: "started", short: "Start stopped inferences again"})
 	stop := k.act(verb{name: "stop", past: "stopped", short: "End the replicas of inferences, keeping the inferences"})
-	return cli.Group(cmd, create, k.list(), k.show(), update, scale(k), start, stop, k.delete(), suggest(env))
+	rollback := k.act(verb{name: "rollback", past: "serves again what it served before", short: "Serve the result again that was served before"})
+	return cli.Group(cmd, create, k.list(), k.show(), update, scale(k), rollback, start, stop, k.delete(), suggest(env))
 }
 
 // scale is update --replicas for short.

@@ -23,6 +23,7 @@ func resultKind(env *cli.Env) kind[pipeline.Result] {
 			{"ID", func(r pipeline.Result, _ *names) string { return fmt.Sprint(r.ID) }},
 			{"DEPLOYMENT", func(r pipeline.Result, _ *names) string { return origin(r) }},
 			{"MODEL", func(r pipeline.Result, _ *names) string { return r.ModelName + " v" + strconv.Itoa(r.ModelVersion) }},
+			{"ALIASES", func(r pipeline.Result, _ *names) string { return strings.Join(r.Aliases, ", ") }},
 			{"STATUS", func(r pipeline.Result, _ *names) string { return string(r.Status) }},
 			{"EPOCHS", func(r pipeline.Result, _ *names) string { return epochsOf(r, "/") }},
 			{"TRAINING", func(r pipeline.Result, _ *names) string { return metrics(r.Metrics.Training) }},
@@ -32,7 +33,10 @@ func resultKind(env *cli.Env) kind[pipeline.Result] {
 			{"CHANGED", func(r pipeline.Result, n *names) string { return terminal.Ago(r.StatusChanged, n.now) }},
 		},
 		details: showResult,
+		members: membersOf(pipeline.ResultForm{}),
 		filters: []filter{
+			{name: "tag", usage: "only those with the tag `NAME=VALUE`, or NAME"},
+			{name: "alias", usage: "only those that `MODEL@ALIAS` names, or ALIAS in any model"},
 			{name: "deployment", usage: "only those of `DEPLOYMENT`", ref: toDeployment},
 			{name: "configuration", usage: "only those of `CONFIGURATION`", ref: toConfiguration},
 			{name: "model", usage: "only those of `MODEL`", ref: toModel},
@@ -91,5 +95,8 @@ func results(env *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{Use: "results", Aliases: []string{"result"}, Short: "Trainings and trained models"}
 	stop := k.act(verb{name: "stop", past: "stopped", short: "End trainings"})
 	retry := k.act(verb{name: "retry", past: "is to be trained again", short: "Train failed or stopped results again"})
-	return cli.Group(cmd, k.list(), k.show(), stop, retry, k.delete(), epochs(env, k), download(env, k), logs(env, k))
+	update := k.update(edit[pipeline.Result]{verb: "update", past: "updated"}, membersUsage)
+	update.Short = "Change the notes and tags of a result"
+	update.Example = "  " + env.Program + " results update 3 --tag stage=production --notes 'trained on the week of the sale'"
+	return cli.Group(cmd, k.list(), k.show(), update, alias(k, "alias", "Give a finished result a name among those of its model"), alias(k, "unalias", "Take a name off a result"), stop, retry, k.delete(), epochs(env, k), download(env, k), logs(env, k))
 }

@@ -2,8 +2,8 @@
 // what "as command" shows.
 import type { Command } from './client'
 import type { Step } from './config'
-export type { ConfigurationForm, ConversionForm, DatasourceForm, DeploymentForm, InferenceForm, ModelForm } from './generated'
-import type { ConfigurationForm, ConversionForm, DatasourceForm, DeploymentForm, InferenceForm, ModelForm } from './generated'
+export type { ConfigurationForm, ConversionForm, DatasourceForm, DeploymentForm, InferenceForm, ModelForm, ResultForm } from './generated'
+import type { ConfigurationForm, ConversionForm, DatasourceForm, DeploymentForm, InferenceForm, ModelForm, ResultForm } from './generated'
 
 const command = (step: Step, verb: string, data: unknown, subject?: number): Command => ({
   step,
@@ -29,6 +29,9 @@ export const retryResult = (id: number) => command('deploy-training', 'result.re
 export const stopResult = (id: number) => command('deploy-training', 'result.stop', {}, id)
 /** Made by the worker of model-register. */
 export const convertResult = (id: number, f: ConversionForm) => command('model-register', 'result.convert', f, id)
+export const aliasResult = (id: number, alias: string) => command('deploy-training', 'result.alias', { alias }, id)
+export const unaliasResult = (id: number, alias: string) => command('deploy-training', 'result.unalias', { alias }, id)
+export const updateResult = (id: number, f: ResultForm) => command('deploy-training', 'result.update', f, id)
 export const deleteResult = (id: number) => command('deploy-training', 'result.delete', {}, id)
 
 export const createDatasource = (f: DatasourceForm) => command('control-log', 'datasource.create', f)
@@ -37,6 +40,8 @@ export const resendDatasource = (id: number, deployment: number) => command('con
 export const deployInference = (f: InferenceForm) => command('deploy-inference', 'inference.deploy', f)
 export const scaleInference = (id: number, replicas: number, max_replicas: number) =>
   command('deploy-inference', 'inference.update', { replicas, max_replicas }, id)
+export const serveResult = (id: number, by: { result: number } | { follows: string }) => command('deploy-inference', 'inference.update', by, id)
+export const rollBackInference = (id: number) => command('deploy-inference', 'inference.rollback', {}, id)
 export const startInference = (id: number) => command('deploy-inference', 'inference.start', {}, id)
 export const stopInference = (id: number) => command('deploy-inference', 'inference.stop', {}, id)
 /** values: the numbers of one record, or of each input by its name. */

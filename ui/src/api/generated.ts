@@ -415,6 +415,8 @@ export interface Inference {
   description?: string
   /** what was asked to serve it; absent: left to the result */
   engine?: string
+  /** alias whose result it serves */
+  follows?: string
   id: number
   /** members of the format, such as data_type */
   input_config: Record<string, unknown> | null
@@ -430,6 +432,8 @@ export interface Inference {
   output_topic: string
   /** partitions of the input topic, when last looked at */
   partitions?: number
+  /** the result that it served before, which rollback serves again */
+  previous?: number
   /** replicas that take records */
   ready: number
   /** why it failed */
@@ -444,6 +448,8 @@ export interface Inference {
   status_changed: string
   /** whose consumer group it reads by, where several installations share Kafka */
   tenant?: string
+  /** why it does not serve the result that its alias names now */
+  unfit?: string
   updated: string
   /** where its predict function answers */
   url?: string
@@ -461,6 +467,8 @@ export interface InferenceForm {
   description?: string
   /** what serves it: onnx, tensorflow or auto (default: auto, what the training found to be faster) */
   engine?: string
+  /** alias to serve the result of, now and whenever it moves, in place of result; empty: result stays */
+  follows?: string
   /** members of the format, such as data_type (default: those of the training stream) */
   input_config?: Record<string, unknown> | null
   /** RAW, AVRO, JSON, PROTOBUF or TELEGRAF_STR_JSON (default: that of the training stream) */
@@ -476,7 +484,7 @@ export interface InferenceForm {
   /** replicas that always run (default: 1) */
   replicas?: number
   /** finished result to serve */
-  result: number
+  result?: number
 }
 export type InferenceStatus = 'deploying' | 'running' | 'failed' | 'stopped'
 export interface Joined {
@@ -768,6 +776,8 @@ export interface Resources {
   tolerations?: unknown[] | null
 }
 export interface Result {
+  /** names that it has among the results of its model */
+  aliases?: string[]
   /** key prefix of the trained model */
   artifact?: string
   /** 1 for the first Job; a retry or a restart adds one */
@@ -803,6 +813,8 @@ export interface Result {
   model: number
   model_name: string
   model_version: number
+  /** notes of people */
+  notes?: string
   /** the result whose weights its training went on from */
   parent?: number
   reason?: string
@@ -818,12 +830,20 @@ export interface Result {
   started?: string
   status: ResultStatus
   status_changed: string
+  /** tags by name */
+  tags?: Tags
   /** W3C trace context that its attempt belongs to */
   traceparent?: string
   /** what vendors have added to it */
   tracestate?: string
   /** what of its model is NaN or infinite, so that its predictions will be, too */
   unsound?: string
+}
+export interface ResultForm {
+  /** notes for people */
+  notes?: string
+  /** tags to set; one whose value is empty is taken off */
+  tags?: Record<string, string>
 }
 export type ResultStatus = 'waiting' | 'scheduled' | 'running' | 'finished' | 'failed' | 'stopped'
 export interface Retention {
@@ -899,6 +919,7 @@ export interface StreamRejection {
   hint?: string
   reason: string
 }
+export type Tags = Record<string, string>
 export type Task = 'classification' | 'binary-classification' | 'regression' | 'other'
 export interface Tensor {
   /** NumPy's name: float32, int64, bool, string ... */
