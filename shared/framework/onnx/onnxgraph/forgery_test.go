@@ -1,6 +1,7 @@
 package onnxgraph_test
 
 import (
+	"math"
 	"strings"
 	"testing"
 
@@ -173,7 +174,16 @@ var forgeries = map[string]struct {
 		Nodes:  []ox.Node{{Op: "Shape", In: []string{"a"}, Out: []string{"s"}}, {Op: "Cast", In: []string{"s"}, Out: []string{"a2"}, Attributes: []ox.Attribute{ox.Int("to", 1)}}},
 		Inputs: doubling.Inputs, Outputs: doubling.Outputs,
 	}), "a loop whose body computes nothing"},
-	"loop":            {loop(doubling), ""},
+	"loop":              {loop(doubling), ""},
+	"no group":          {feed(ox.Node{Op: "Conv", In: []string{"x", "w0"}, Attributes: []ox.Attribute{ox.Int("group", 0)}}), "its attribute group has 0"},
+	"batch dims below":  {feed(ox.Node{Op: "GatherND", In: []string{"x", "s"}, Attributes: []ox.Attribute{ox.Int("batch_dims", -1)}}, ox.Longs("s", 0)), "its attribute batch_dims has -1"},
+	"pooled to nothing": {feed(ox.Node{Op: "MaxRoiPool", In: []string{"x", "w0"}, Attributes: []ox.Attribute{ox.Ints("pooled_shape", 2, 0)}}), "its attribute pooled_shape has 0"},
+	"cast of constants": {feed(ox.Node{Op: "CastLike", In: []string{"w0", "s"}}, ox.Longs("s", 0)), "it casts a constant"},
+	"drawn backwards":   {feed(ox.Node{Op: "RandomUniformLike", In: []string{"x"}, Attributes: []ox.Attribute{ox.Number32("low", 2)}}), "it draws from 2 to 1"},
+	"drawn from NaN":    {feed(ox.Node{Op: "RandomUniformLike", In: []string{"x"}, Attributes: []ox.Attribute{ox.Number32("high", float32(math.NaN()))}}), "it draws from 0 to NaN"},
+	"no deviation":      {feed(ox.Node{Op: "RandomNormalLike", In: []string{"x"}, Attributes: []ox.Attribute{ox.Number32("scale", -1)}}), "a deviation of -1"},
+	"a fair draw":       {feed(ox.Node{Op: "RandomNormalLike", In: []string{"x"}, Attributes: []ox.Attribute{ox.Number32("scale", 2)}}), ""},
+
 	"large attribute": {feed(ox.Node{Op: "RandomNormal", Attributes: []ox.Attribute{ox.Ints("shape", 1<<31, 4)}}), "elements, more than"},
 
 	"another input":     {func(m *ox.Model) { m.Graph.Inputs[0].Name = "z" }, `no input "x", but "z" (float32 of shape [-1 3])`},

@@ -41,6 +41,7 @@ func (n *node) at(err error) error {
 type attribute struct {
 	name    string
 	ints    []int64 // the first ones
+	float   float64 // of one that is a number
 	tensors []tensor
 	graphs  []*graph
 }

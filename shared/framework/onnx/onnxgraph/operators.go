@@ -1,6 +1,9 @@
 package onnxgraph
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // bounds of what newer runtimes take; what the one at hand lacks it names itself.
 const (
@@ -38,6 +41,20 @@ var operators = map[string]map[string]bool{
 		ArrayFeatureExtractor Binarizer CastMap CategoryMapper DictVectorizer FeatureVectorizer Imputer LabelEncoder
 		LinearClassifier LinearRegressor Normalizer OneHotEncoder SVMClassifier SVMRegressor Scaler
 		TreeEnsemble TreeEnsembleClassifier TreeEnsembleRegressor ZipMap`),
+}
+
+// Operators are those that are allowed, by DOMAIN:NAME, or NAME of ai.onnx.
+func Operators() (names []string) {
+	for domain, ops := range operators {
+		for op := range ops {
+			if domain != onnx {
+				op = domain + ":" + op
+			}
+			names = append(names, op)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // bodies are the operators whose attributes hold graphs.

@@ -2,6 +2,7 @@ package onnxgraph
 
 import (
 	"fmt"
+	"math"
 	"unicode/utf8"
 )
 
@@ -193,6 +194,8 @@ func (p *parser) attribute(b []byte) (a attribute, err error) {
 		switch v.number {
 		case 1:
 			a.name, err = p.name(v.bytes)
+		case 2:
+			a.float = float64(math.Float32frombits(uint32(v.value))) // #nosec G115 -- it was read from 32 bits
 		case 3:
 			a.ints = []int64{v.int64()}
 		case 4, 9:

@@ -229,5 +229,8 @@ func (c *checker) node(n *node, known *constants) error {
 	if err := n.checkSingle(known); err != nil {
 		return err
 	}
+	if err := n.checkOperands(known); err != nil {
+		return err
+	}
 	return n.checkSize(known)
 }

@@ -181,6 +181,11 @@ func Ints(name string, values ...int64) Attribute {
 	return a
 }
 
+// Number32 is an attribute of one float.
+func Number32(name string, value float32) Attribute {
+	return Attribute{name, 1, protowire.AppendFixed32(protowire.AppendTag(nil, 2, protowire.Fixed32Type), math.Float32bits(value))}
+}
+
 // Text is an attribute.
 func Text(name, value string) Attribute { return Attribute{name, 3, Bytes(nil, 4, []byte(value))} }
 
