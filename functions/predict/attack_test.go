@@ -37,12 +37,14 @@ func TestAttackSlowRequestsStopNoInference(t *testing.T) {
 	})))
 	server.Start()
 	defer server.Close()
+	var slow []net.Conn
 	for _, some := range []int{1, 1, 1, 1, maxBody - 1, maxBody - 1, maxBody - 1, maxBody - 1, maxBody - 1} {
 		c, err := net.Dial("tcp", server.Listener.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer c.Close()
+		slow = append(slow, c)
 		if _, err := fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", maxBody, strings.Repeat("x", some)); err != nil {
 			t.Fatal(err)
 		}
@@ -62,6 +64,14 @@ func TestAttackSlowRequestsStopNoInference(t *testing.T) {
 		})
 	}
 	all.Wait()
+	for _, c := range slow[:4] { // that these are given up at last would have helped, too late
+		if err := c.SetReadDeadline(time.Now().Add(10 * time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		if n, _ := c.Read(make([]byte, 1)); n > 0 {
+			t.Error("the others were answered when slow requests had ended by themselves")
+		}
+	}
 }
 
 // A body that stops coming is told so before anything is done with it.

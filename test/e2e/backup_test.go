@@ -4,14 +4,65 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry/registrytest"
 )
+
+// killedRestore kills a restore as soon as it has begun to write.
+func killedRestore(t *testing.T, m *machine, args ...string) {
+	t.Helper()
+	half := m.path("data/artifacts/restoring")
+	c := m.command(args...)
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(waitTime); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		if _, err := os.Stat(half); err == nil {
+			break
+		}
+	}
+	terminate(c.Process.Pid, syscall.SIGKILL)
+	_ = c.Wait() // says that it was killed
+	if _, err := os.Stat(half); err != nil || c.ProcessState.Exited() {
+		t.Errorf("it was not killed in the middle: %v, %v", c.ProcessState, err)
+	}
+}
+
+// backedUpByNight runs the command line of the CronJob in the documentation, with
+// no variables but those that it gives, and reads the file that comes of it.
+func backedUpByNight(t *testing.T, m *machine, url string) {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/kubernetes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, job, _ := strings.Cut(string(text), "kind: CronJob")
+	said := regexp.MustCompile(`\n +args: \[(.*)\]\n`).FindStringSubmatch(job)
+	if said == nil {
+		t.Fatal("the CronJob has no command line")
+	}
+	to := m.path("backups")
+	if err := os.Mkdir(to, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	c := m.command(strings.Split(strings.ReplaceAll(said[1], "/backups", to), ", ")...)
+	c.Env = []string{"DATABASE_URL=" + url, "ARTIFACT_URL=file://" + m.path("data/artifacts")}
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	files, err := filepath.Glob(filepath.Join(to, "*"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	m.kafkaml("restore", files[0], "--data", m.path("by-night"))
+}
 
 // A backup that was taken while kafkaml ran brings back what was destroyed: in
 // another database and another folder, everything is as it was, what served serves,
@@ -58,6 +109,7 @@ func TestBackUpAndRestore(t *testing.T) {
 		}
 	}
 	url := registrytest.Postgres(t)
+	killedRestore(t, m, "restore", file, "--data", m.path("data"), "--database", url)
 	m.kafkaml("restore", file, "--data", m.path("data"), "--database", url)
 	m.args = append(m.args, "--database", url)
 	m.start()
@@ -65,6 +117,7 @@ func TestBackUpAndRestore(t *testing.T) {
 		t.Errorf("result 1: %s is not what it was", path)
 	}
 	servesAgain(t, m, "inference-1", true)
+	backedUpByNight(t, m, url)
 	again := running(2)
 	if again.ID != first.ID || again.Lost != 1 {
 		t.Errorf("result %d after %d times lost, it was %d", again.ID, again.Lost, first.ID)
