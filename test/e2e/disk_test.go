@@ -14,7 +14,7 @@ import (
 // times, for half a minute, and the broker is Apache Kafka.
 func TestDiskFills(t *testing.T) {
 	t.Parallel()
-	broker, times, outage := "development", 1, 4*time.Second
+	broker, times, outage := "development", 1, 2*time.Second
 	if os.Getenv("KAFKAML_LONG") != "" {
 		broker, times, outage = "kafka", 3, 30*time.Second
 	}

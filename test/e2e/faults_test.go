@@ -74,7 +74,7 @@ func TestFaults(t *testing.T) {
 	stop := w.load()
 	defer stop()
 
-	lasts := 10 * time.Second
+	lasts := 6 * time.Second
 	if text := os.Getenv(soakFor); text != "" {
 		var err error
 		if lasts, err = time.ParseDuration(text); err != nil {
@@ -162,7 +162,7 @@ func newWorld(t *testing.T) *world {
 	port := freePort(t)
 	w := &world{
 		broker: newProxy(t, fmt.Sprintf("127.0.0.1:%d", port)), database: newProxy(t, at.Host), store: newProxy(t, store),
-		disk: disk, outage: 4 * time.Second, clock: folder(t),
+		disk: disk, outage: 2 * time.Second, clock: folder(t),
 	}
 	at.Host = w.database.Listen
 	env, err := brokersJava(w.clock, w.broker.Listen)
