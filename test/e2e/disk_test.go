@@ -24,6 +24,7 @@ func TestDiskFills(t *testing.T) {
 	}
 	m.begin()
 	w := &world{machine: m, c: m.dial(), outage: outage}
+	w.reasons = []string{"no space left", "free in"} // before anything was learned
 	w.train()
 	disk := artifacttest.Disk(m.running.Process.Pid, m.path("data"))
 	stop := w.load()

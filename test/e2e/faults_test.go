@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -48,6 +49,7 @@ type world struct {
 	trained   pipeline.Result
 	another   pipeline.Result // of the same model
 	outage    time.Duration   // how long something is gone
+	reasons   []string        // for which trainings may fail, beside that they were killed
 	clock     string          // folder of the file that sets the broker's clock
 	duplicate int             // of commands: effects that came twice
 }
@@ -453,7 +455,7 @@ func (w *world) trainingWhile(strike func()) {
 		all := w.results(deployment)
 		if len(all) == 1 && all[0].Status == pipeline.ResultFailed {
 			w.t.Logf("result %d: %s", all[0].ID, all[0].Reason)
-			if !strings.Contains(all[0].Reason, "signal 9") { // it was killed, and says so
+			if !slices.ContainsFunc(append(w.reasons, "signal 9"), func(s string) bool { return strings.Contains(all[0].Reason, s) }) { // it was killed, and says so
 				w.t.Errorf("result %d failed, and was not killed: %s", all[0].ID, all[0].Reason)
 			}
 			w.kafkaml("results", "retry", fmt.Sprint(all[0].ID))
