@@ -72,6 +72,9 @@ func Predict(frameworks framework.Frameworks) Verb {
 			c, err := predict.ConfigFromEnv(os.Getenv, frameworks, log)
 			run := func(ctx context.Context) error { return predict.Run(ctx, c) }
 			w := Work{Name: pipeline.StepPredict, Run: run, Artifacts: c.Artifacts, Read: []string{c.Job.Artifact}, Address: c.Address, Kafka: c.Kafka}
+			if second := c.Job.Challenger; second != nil {
+				w.Read = append(w.Read, second.Artifact)
+			}
 			if c.Suspects != "" {
 				w.Folders = []string{filepath.Dir(c.Suspects)}
 			}

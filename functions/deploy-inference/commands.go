@@ -3,6 +3,7 @@ package deployinference
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/cloudevents/sdk-go/v2/event"
 
@@ -31,6 +32,9 @@ func (s *Service) deploy(ctx context.Context, call *door.Call) error {
 		}
 		p.Result, p.Follows = asked.Result, asked.Follows
 		if p.window, err = s.check(&p.Inference, p.of); err != nil {
+			return p, err
+		}
+		if err := s.challenge(tx, &p); err != nil {
 			return p, err
 		}
 		return p, checkLoops(tx, p.Inference) // before topics are made
@@ -141,6 +145,9 @@ func (s *Service) changed(tx *registry.Tx, id int64, asked event.Event) (p propo
 	}
 	if p.Unfit = ""; p.Result != old.Result {
 		p.Previous = old.Result
+		if slices.Equal(p.Shares, old.Shares) {
+			p.Shares = shift(old.Shares, p.Result)
+		}
 	}
 	if p.of, err = subjectOf(tx, p.Result); err != nil {
 		return p, err
@@ -149,6 +156,9 @@ func (s *Service) changed(tx *registry.Tx, id int64, asked event.Event) (p propo
 	p.Name = ""
 	p.window, err = s.check(&p.Inference, p.of)
 	p.Name = named
+	if err == nil {
+		err = s.challenge(tx, &p)
+	}
 	if err == nil && (p.OutputTopic != old.OutputTopic || p.DeadLetter != old.DeadLetter) {
 		err = checkLoops(tx, p.Inference)
 	}

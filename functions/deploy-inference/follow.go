@@ -43,7 +43,7 @@ func settle(tx *registry.Tx, asked event.Event, i *pipeline.Inference) error {
 func (d Deps) serving(tx *registry.Tx, i pipeline.Inference, result int64) (p proposal, err error) {
 	p.Inference, p.Unfit = i, ""
 	if result != i.Result {
-		p.Result, p.Previous = result, i.Result
+		p.Result, p.Previous, p.Shares = result, i.Result, shift(i.Shares, result)
 	}
 	if p.of, err = subjectOf(tx, result); err != nil {
 		return p, err
@@ -53,6 +53,9 @@ func (d Deps) serving(tx *registry.Tx, i pipeline.Inference, result int64) (p pr
 	p.Name = i.Name
 	if err == nil {
 		err = suits(&p.Inference, p.of, p.window, i.Partitions)
+	}
+	if err == nil {
+		err = d.challenge(tx, &p)
 	}
 	return p, err
 }

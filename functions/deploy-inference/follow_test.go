@@ -167,3 +167,47 @@ func TestFollowIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// A challenger gets its share until it takes the place of the other.
+func TestShares(t *testing.T) {
+	r := newRig(t)
+	i := r.deploy(t, nil)
+	path := fmt.Sprintf("/inferences/%d", i.ID)
+	part := func(result int64, percent float64) pipeline.Part {
+		return pipeline.Part{Result: result, Percent: percent}
+	}
+	for want, shares := range map[string][]pipeline.Part{
+		"sum to 90, not to 100":  {part(r.result, 80), part(r.waiting, 10)},
+		"only a finished one":    {part(r.result, 90), part(r.waiting, 10)},
+		"there is no result 99":  {part(r.result, 90), part(99, 10)},
+		"neither is result":      {part(98, 90), part(99, 10)},
+		"names 1 results, not 2": {part(r.result, 100)},
+		"must be at least 0":     {part(r.result, -10), part(r.waiting, 110)},
+	} {
+		if status, body := r.call(t, "PUT", path, members{"shares": shares}); status < 400 || !strings.Contains(string(body), want) {
+			t.Errorf("%v: %d %s", shares, status, body)
+		}
+	}
+	r.second(t)
+	status, body := r.call(t, "PUT", path, members{"shares": []pipeline.Part{part(r.waiting, 10), part(r.result, 90)}})
+	if want := fmt.Sprintf(`"shares":[{"result":%d,"percent":90},{"result":%d,"percent":10}]`, r.result, r.waiting); status != http.StatusOK || !strings.Contains(string(body), want) {
+		t.Fatalf("%d %s", status, body)
+	}
+	err := r.store.Do(t.Context(), func(tx *registry.Tx) error { return tx.DeleteResult(r.waiting) })
+	if pipeline.KindOf(err) != pipeline.InUse {
+		t.Errorf("the challenger was deleted: %v", err)
+	}
+	// Other changes leave the shares; the challenger that is served alone has won.
+	if status, body := r.call(t, "PUT", path, members{"description": "d"}); status != http.StatusOK || !strings.Contains(string(body), `"percent":10`) {
+		t.Errorf("%d %s", status, body)
+	}
+	if status, body := r.call(t, "PUT", path, members{"result": r.waiting}); status != http.StatusOK || strings.Contains(string(body), "shares") {
+		t.Errorf("%d %s", status, body)
+	}
+	if status, body := r.call(t, "PUT", path, members{"shares": []pipeline.Part{part(r.waiting, 50), part(r.result, 50)}}); status != http.StatusOK {
+		t.Errorf("%d %s", status, body)
+	}
+	if status, body := r.call(t, "PUT", path, members{"shares": []pipeline.Part{}}); status != http.StatusOK || strings.Contains(string(body), "shares") {
+		t.Errorf("%d %s", status, body)
+	}
+}

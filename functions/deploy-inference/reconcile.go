@@ -188,7 +188,12 @@ func (r *reconciler) read(ctx context.Context, id int64) (i pipeline.Inference, 
 		if astray, err = strayed(tx, i); err != nil {
 			return sub, err
 		}
-		return subjectOf(tx, i.Result)
+		if sub, err = subjectOf(tx, i.Result); err == nil && i.Challenger().Result != 0 {
+			var second subject
+			second, err = subjectOf(tx, i.Challenger().Result)
+			sub.challenger = &second
+		}
+		return sub, err
 	})
 	return i, sub, astray, err
 }

@@ -9,9 +9,10 @@ import (
 
 // subject is a result and the version of the model that it trained.
 type subject struct {
-	result pipeline.Result
-	model  pipeline.Model
-	stream pipeline.Datasource // that it was trained on
+	challenger *subject // that shares the records of an inference; nil where none does
+	result     pipeline.Result
+	model      pipeline.Model
+	stream     pipeline.Datasource // that it was trained on
 }
 
 // subjectOf reads what an inference of a result would serve; a result that has

@@ -19,10 +19,17 @@ import (
 // chunks predicts and writes the records of many partitions. Its memory is that
 // of the chunks under way, however many partitions there are.
 type chunks struct {
-	model   *model
-	out     *writer
-	batches chan framework.Batch // those that no chunk fills or predicts
-	idle    sync.Pool            // of *chunk
+	model *model
+	sides []side // one, or two that share the records
+	out   *writer
+	idle  sync.Pool // of *chunk
+}
+
+// side is a model that predicts records.
+type side struct {
+	*model
+	batches    chan framework.Batch // those that no chunk fills or predicts
+	challenger bool
 }
 
 // mostChunks is how many are predicted and decoded at once.
@@ -30,16 +37,23 @@ func mostChunks() int { return 2 * runtime.GOMAXPROCS(0) }
 
 // newChunks predicts as many chunks at once as there are processors, while as
 // many are decoded.
-func newChunks(m *model, out *writer) (*chunks, error) {
+func newChunks(m, second *model, out *writer) (*chunks, error) {
 	n := mostChunks()
-	c := &chunks{model: m, out: out, batches: make(chan framework.Batch, n)}
+	c := &chunks{model: m, out: out, sides: []side{{model: m}}}
+	if second != nil {
+		c.sides = append(c.sides, side{model: second, challenger: true})
+	}
 	c.idle.New = func() any { return &chunk{chunks: c} }
-	for range n {
-		batch, err := m.predictor.NewBatch(m.decoder.Inputs())
-		if err != nil {
-			return nil, err
+	for i := range c.sides {
+		s := &c.sides[i]
+		s.batches = make(chan framework.Batch, n)
+		for range n {
+			batch, err := s.predictor.NewBatch(s.decoder.Inputs())
+			if err != nil {
+				return nil, err
+			}
+			s.batches <- batch
 		}
-		c.batches <- batch
 	}
 	return c, nil
 }
@@ -95,25 +109,40 @@ type chunk struct {
 	trail   *trail
 }
 
-// predict makes the output records. An error is the end of ctx.
+// predict makes the output records, of two models those of the first before those
+// of the second. An error is the end of ctx.
 func (k *chunk) predict(ctx context.Context) error {
+	k.arena.Reset()
+	k.records, k.source, k.values = k.records[:0], k.source[:0], k.values[:0]
+	k.failed = append(k.failed[:0], make([]error, len(k.in))...)
+	for i := range k.sides {
+		if err := k.predictBy(ctx, &k.sides[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// predictBy makes the output records of one model.
+func (k *chunk) predictBy(ctx context.Context, by *side) error {
 	var batch framework.Batch
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
-	case batch = <-k.batches:
+	case batch = <-by.batches:
 	}
-	defer func() { k.batches <- batch }() // never blocks: it has room for all
-	if err := k.decode(ctx, batch); err != nil {
+	defer func() { by.batches <- batch }() // never blocks: it has room for all
+	if err := k.decode(ctx, by, batch); err != nil {
 		return err
 	}
+	if len(k.sides) > 1 && batch.Len() == 0 {
+		return nil
+	}
 	k.out.metrics.batch(batch.Len())
-	k.arena.Reset()
-	k.records, k.source, k.values = k.records[:0], k.source[:0], k.values[:0]
 	predicted := func(outputs []framework.Output, result, row int) {
 		in := &k.in[k.row[row]]
 		start := len(k.values)
-		k.values = k.model.values.Append(k.values, outputs, result)
+		k.values = by.values.Append(k.values, outputs, result)
 		k.records = append(k.records, k.out.envelope.Wrap(&k.arena, in, k.values[start:len(k.values):len(k.values)]))
 		k.trail.sending(in, &k.records[len(k.records)-1])
 		k.source = append(k.source, k.row[row])
@@ -135,17 +164,21 @@ func (k *chunk) mark() suspects.Mark {
 	return m
 }
 
-// decode fills the batch and notes which records cannot be decoded. A schema
+// decode fills the batch with the records that by is to predict, and notes which of
+// them cannot be decoded. A schema
 // registry that is away is waited for; an error is the end of ctx.
-func (k *chunk) decode(ctx context.Context, batch framework.Batch) error {
+func (k *chunk) decode(ctx context.Context, by *side, batch framework.Batch) error {
 	batch.Reset()
-	k.row, k.failed = k.row[:0], append(k.failed[:0], make([]error, len(k.in))...)
+	k.row = k.row[:0]
 	windows, away := k.held.windows, k.held.away
 	for i := range k.in {
+		if k.out.envelope.Challenged(&k.in[i]) != by.challenger {
+			continue
+		}
 		if k.failed[i] = output.CheckHops(&k.in[i]); k.failed[i] != nil {
 			continue
 		}
-		err := k.model.decode(ctx, windows, batch.Next(), &k.in[i], away)
+		err := by.decode(ctx, windows, batch.Next(), &k.in[i], away)
 		if err == nil && k.model.suspects.Any() {
 			_, err = k.model.suspects.Judge(&k.in[i]) // once it is in its windows
 		}

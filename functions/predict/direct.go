@@ -17,6 +17,7 @@ import (
 type direct struct {
 	model   *model
 	chunks  *chunks
+	most    int // records that are predicted at once
 	cluster *stream.Cluster
 	metrics *metrics
 	log     *slog.Logger
@@ -27,9 +28,13 @@ type direct struct {
 	claims  map[int]*stream.Claim // by partition
 }
 
-func newDirect(m *model, out *writer, c *stream.Cluster) (*direct, error) {
-	chunks, err := newChunks(m, out)
-	d := &direct{model: m, chunks: chunks, cluster: c, metrics: out.metrics, log: out.log, group: m.job.Group, reader: readerOf(m.job), claims: map[int]*stream.Claim{}}
+func newDirect(m, second *model, out *writer, c *stream.Cluster) (*direct, error) {
+	chunks, err := newChunks(m, second, out)
+	most := m.predictor.Limit()
+	if second != nil {
+		most = min(most, second.predictor.Limit())
+	}
+	d := &direct{model: m, chunks: chunks, most: most, cluster: c, metrics: out.metrics, log: out.log, group: m.job.Group, reader: readerOf(m.job), claims: map[int]*stream.Claim{}}
 	if d.group == "" {
 		d.group = pipeline.InferenceGroup("", out.envelope.Inference())
 	}
@@ -96,7 +101,7 @@ func (d *direct) work(ctx context.Context, claim *stream.Claim) error {
 // together is how many of the first records are predicted at once; a suspect is
 // alone.
 func (d *direct) together(records []stream.Record) (n int, alone bool) {
-	n = min(len(records), d.model.predictor.Limit())
+	n = min(len(records), d.most)
 	if !d.model.suspects.Any() {
 		return n, false
 	}

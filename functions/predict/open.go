@@ -2,8 +2,10 @@ package predict
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -28,12 +30,20 @@ func open(ctx context.Context, c Config) (*service, *stream.Cluster, error) {
 		return nil, nil, fmt.Errorf("make a folder for the model: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // once loaded, the model is in memory
+	if c.Job.Challenger != nil {
+		if err := os.Mkdir(challengerDir(dir), 0o700); err != nil {
+			return nil, nil, fmt.Errorf("make a folder for the model: %w", err)
+		}
+	}
 	var cluster *stream.Cluster
 	all, allCtx := errgroup.WithContext(ctx)
 	if l, ok := f.(framework.Loader); ok {
 		all.Go(l.Load)
 	}
-	all.Go(func() error { return fetch(allCtx, c, f.Kind().Bundle.Served, dir) })
+	all.Go(func() error { return fetch(allCtx, c, c.Job.Artifact, f.Kind().Bundle.Served, dir) })
+	if second := c.Job.Challenger; second != nil {
+		all.Go(func() error { return fetch(allCtx, c, second.Artifact, f.Kind().Bundle.Served, challengerDir(dir)) })
+	}
 	all.Go(func() (err error) {
 		cluster, err = dial(allCtx, c)
 		return err
@@ -51,6 +61,9 @@ func open(ctx context.Context, c Config) (*service, *stream.Cluster, error) {
 	return s, cluster, nil
 }
 
+// challengerDir is where the model of the challenger lies beside the other's.
+func challengerDir(dir string) string { return filepath.Join(dir, "challenger") }
+
 // openService serves the model whose files are in dir.
 func openService(f framework.Framework, c Config, dir string, cluster *stream.Cluster) (*service, error) {
 	m, err := openModel(f, c, dir)
@@ -61,17 +74,29 @@ func openService(f framework.Framework, c Config, dir string, cluster *stream.Cl
 		File: c.Suspects, Inference: c.Job.Inference, Result: c.Job.Result, Sure: c.Watched, Log: c.Log,
 		Slots: 2*batching.MostBatches + mostChunks(),
 	})
-	return newService(m, cluster, c.Log)
+	var second *model
+	if c.Job.Challenger != nil {
+		if m.decoder.Window() != nil {
+			err := pipeline.Invalidf("KAFKAML_PREDICT.challenger", "windows are kept for one result only")
+			return nil, errors.Join(err, m.suspects.Close(), m.predictor.Close())
+		}
+		challenger := c
+		challenger.Job = c.Job.Challenged()
+		if second, err = openModel(f, challenger, challengerDir(dir)); err != nil {
+			return nil, errors.Join(err, m.suspects.Close(), m.predictor.Close())
+		}
+	}
+	return newService(m, second, cluster, c.Log)
 }
 
-// fetch unpacks the files of the trained model into dir.
-func fetch(ctx context.Context, c Config, files framework.Blobs, dir string) error {
+// fetch unpacks the files of a trained model, whose keys begin with key, into dir.
+func fetch(ctx context.Context, c Config, key string, files framework.Blobs, dir string) error {
 	store, err := artifact.Open(ctx, c.Artifacts)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = store.Close() }()
-	return files.Get(ctx, store, c.Job.Artifact, dir)
+	return files.Get(ctx, store, key, dir)
 }
 
 // dial connects to Kafka, as long as it takes, and makes the topics that are

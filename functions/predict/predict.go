@@ -30,9 +30,10 @@ import (
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
-// service serves one trained model.
+// service serves one trained model, or two that share its records.
 type service struct {
 	model   *model
+	second  *model // of the challenger; nil where there is none
 	metrics *metrics
 	out     *writer // nil for a service that only answers requests
 	door    *door
@@ -42,12 +43,15 @@ type service struct {
 	stop    context.CancelFunc
 }
 
-// newService serves a model, which is the service's to close, also where there
-// is an error. The cluster may be nil for a service that only answers requests.
-func newService(m *model, cluster *stream.Cluster, log *slog.Logger) (*service, error) {
+// newService serves a model, and that of a challenger unless it is nil, which are the
+// service's to close, also where there is an error. The cluster may be nil for a service that only answers requests.
+func newService(m, second *model, cluster *stream.Cluster, log *slog.Logger) (*service, error) {
 	job := m.job
-	s := &service{model: m, metrics: newMetrics(), calls: newCalls()}
+	s := &service{model: m, second: second, metrics: newMetrics(), calls: newCalls()}
 	m.predictor = &watchedPredictor{m.predictor, s.calls}
+	if second != nil {
+		second.predictor, second.suspects = &watchedPredictor{second.predictor, s.calls}, m.suspects
+	}
 	envelope := output.NewEnvelope(job)
 	s.door = &door{envelope: &envelope, topic: job.InputTopic, trigger: job.Trigger, requests: &requests{model: m, metrics: s.metrics}}
 	if cluster != nil {
@@ -55,13 +59,13 @@ func newService(m *model, cluster *stream.Cluster, log *slog.Logger) (*service, 
 			job: &m.job, envelope: &envelope, predictions: output.NewTopic(cluster, job.OutputTopic), letters: output.NewTopic(cluster, job.DeadLetter),
 			metrics: s.metrics, log: log,
 		}
-		s.door.source = &source{model: m, out: s.out, metrics: s.metrics, log: log, find: cluster.NewFinder(job.InputTopic)}
+		s.door.source = &source{model: m, second: second, out: s.out, metrics: s.metrics, log: log, find: cluster.NewFinder(job.InputTopic)}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
 	err := s.startBatchers(ctx)
 	if err == nil && s.out != nil && job.Delivery == pipeline.Direct {
-		s.direct, err = newDirect(m, s.out, cluster)
+		s.direct, err = newDirect(m, second, s.out, cluster)
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.close())
@@ -83,10 +87,15 @@ func (s *service) startBatchers(ctx context.Context) (err error) {
 	if requests.records, err = s.startBatcher(ctx, config); err != nil {
 		return err
 	}
-	if s.door.source != nil {
-		s.door.source.records = requests.records
+	if s.door.source == nil {
+		return nil
 	}
-	return nil
+	s.door.source.records = requests.records
+	if s.second != nil {
+		config.Predictor, config.Layout = s.second.predictor, s.second.decoder.Inputs()
+		s.door.source.challenged, err = s.startBatcher(ctx, config)
+	}
+	return err
 }
 
 func (s *service) startBatcher(ctx context.Context, c batching.Config) (*batching.Batcher, error) {
@@ -103,5 +112,9 @@ func (s *service) startBatcher(ctx context.Context, c batching.Config) (*batchin
 func (s *service) close() error {
 	s.stop()
 	s.running.Wait()
-	return errors.Join(s.model.suspects.Close(), s.model.predictor.Close())
+	err := errors.Join(s.model.suspects.Close(), s.model.predictor.Close())
+	if s.second != nil {
+		err = errors.Join(err, s.second.predictor.Close())
+	}
+	return err
 }

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -117,7 +118,10 @@ func readAll(t testing.TB, c *stream.Cluster, topic string, first, next map[int]
 			continue
 		}
 		err := c.Read(t.Context(), pipeline.Range{Topic: topic, Partition: p, Offset: first[p], Length: next[p] - first[p]}, func(r stream.Record) error {
-			r.Key, r.Value = append([]byte(nil), r.Key...), append([]byte(nil), r.Value...)
+			r.Key, r.Value, r.Headers = append([]byte(nil), r.Key...), append([]byte(nil), r.Value...), slices.Clone(r.Headers)
+			for i := range r.Headers {
+				r.Headers[i].Value = append([]byte(nil), r.Headers[i].Value...)
+			}
 			all = append(all, r)
 			return nil
 		})

@@ -16,12 +16,14 @@ import (
 
 // source is the delivery that hands records over one by one, many at a time.
 type source struct {
-	model   *model
-	records *batching.Batcher // one record an item, as it is stored
-	out     *writer
-	metrics *metrics
-	log     *slog.Logger
-	find    *stream.Finder // of the input topic
+	model      *model
+	second     *model            // of the challenger; nil where there is none
+	records    *batching.Batcher // one record an item, as it is stored
+	challenged *batching.Batcher // the same of the second model
+	out        *writer
+	metrics    *metrics
+	log        *slog.Logger
+	find       *stream.Finder // of the input topic
 }
 
 // handle predicts a record, and returns its prediction, once that is
@@ -36,13 +38,17 @@ func (s *source) handle(ctx context.Context, in *stream.Record) (value []byte, e
 	if err := s.out.predictions.Away(); err != nil {
 		return nil, err
 	}
-	it := s.model.item(s.records.Row())
+	by, records := s.model, s.records
+	if s.second != nil && s.out.envelope.Challenged(in) {
+		by, records = s.second, s.challenged
+	}
+	it := by.item(records.Row())
 	it.Record = in
 	if it.Alone, err = s.model.suspects.Judge(in); err != nil {
 		return nil, s.reject(ctx, in, err)
 	}
-	if err = s.model.decode(ctx, nil, it.Data, in, nil); err == nil {
-		err = s.records.Do(ctx, it)
+	if err = by.decode(ctx, nil, it.Data, in, nil); err == nil {
+		err = records.Do(ctx, it)
 	}
 	if errors.Is(err, features.ErrLeftOut) {
 		s.metrics.leftOut.Inc()

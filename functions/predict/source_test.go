@@ -156,7 +156,7 @@ func TestRecordsThroughTheDoor(t *testing.T) {
 			near(t, "small", 2, out.Value)
 			want := map[string]string{
 				"trace": "abc", "ce_specversion": "1.0", "ce_type": eventing.PredictionMade, "ce_source": "/kafkaml/inferences/7",
-				"ce_id": "7:" + job.InputTopic + ":4:17", "content-type": "application/json",
+				"ce_id": "7:" + job.InputTopic + ":4:17", "content-type": "application/json", pipeline.HeaderResult: "3",
 			}
 			if diff := cmp.Diff(want, headersOf(out)); diff != "" {
 				t.Error(diff)

@@ -27,6 +27,7 @@ type InferenceForm struct {
 	Name        string          `json:"name,omitempty" minLength:"1" maxLength:"128" arg:"NAME" description:"name of its predict function, unique (default: inference-<id>)"`
 	Result      int64           `json:"result,omitempty" minimum:"1" refers:"result" example:"1" description:"finished result to serve"`
 	Follows     string          `json:"follows,omitempty" maxLength:"160" flag:"-" description:"alias to serve the result of, now and whenever it moves, in place of result; empty: result stays"`
+	Shares      []Part          `json:"shares,omitempty" flag:"-" description:"what part of the records the result and a challenger of it predict; empty: it predicts all"`
 	Replicas    int             `json:"replicas" minimum:"0" maximum:"1000" arg:"N" description:"replicas that always run (default: 1)"`
 	MaxReplicas int             `json:"max_replicas,omitempty" minimum:"1" maximum:"1000" flag:"-" description:"most replicas that records may start (default: replicas)"`
 	Engine      string          `json:"engine,omitempty" maxLength:"64" arg:"ENGINE" description:"what serves it: onnx, tensorflow or auto (default: auto, what the training found to be faster)"`
@@ -39,6 +40,15 @@ type InferenceForm struct {
 	DeadLetter  string          `json:"dead_letter_topic,omitempty" maxLength:"249" arg:"TOPIC" description:"topic of records that cannot be predicted (default: <input topic>.dead-letter)"`
 }
 
+// Challenger is the second result by which an inference predicts, and its part of
+// the records, 0 for none.
+func (i Inference) Challenger() Part {
+	if len(i.Shares) < 2 {
+		return Part{}
+	}
+	return i.Shares[1]
+}
+
 // Inference serves a finished result between two topics.
 type Inference struct {
 	ID            int64           `json:"id" minimum:"1"`
@@ -46,6 +56,7 @@ type Inference struct {
 	Result        int64           `json:"result"`
 	Follows       string          `json:"follows,omitempty" description:"alias whose result it serves"`
 	Previous      int64           `json:"previous,omitempty" description:"the result that it served before, which rollback serves again"`
+	Shares        []Part          `json:"shares,omitempty" description:"what part of the records each of two results predicts, the one that is served first"`
 	Unfit         string          `json:"unfit,omitempty" description:"why it does not serve the result that its alias names now"`
 	Replicas      int             `json:"replicas"`
 	MaxReplicas   int             `json:"max_replicas"`

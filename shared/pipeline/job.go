@@ -109,4 +109,23 @@ type PredictJob struct {
 	Trigger string `json:"trigger,omitempty"`
 	// Means are those of the result's SplitAudit.
 	Means map[string][]float64 `json:"means,omitempty"`
+	// Challenger predicts a part of the records in place of Result, by the same
+	// framework.
+	Challenger *Challenger `json:"challenger,omitempty"`
+}
+
+// Challenger is a second result of a PredictJob.
+type Challenger struct {
+	Result   int64                `json:"result"`
+	Percent  float64              `json:"percent"` // of the records
+	Artifact string               `json:"artifact"`
+	Export   Export               `json:"export"`
+	Means    map[string][]float64 `json:"means,omitempty"`
+}
+
+// Challenged is the job of the challenger, which there must be.
+func (j PredictJob) Challenged() PredictJob {
+	c := j.Challenger
+	j.Result, j.Artifact, j.Export, j.Means, j.Challenger = c.Result, c.Artifact, c.Export, c.Means, nil
+	return j
 }

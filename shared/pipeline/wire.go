@@ -44,6 +44,9 @@ const (
 	HeaderSourceOffset    = "kafkaml-source-offset"
 )
 
+// HeaderResult is the result that made a prediction, as a header of its record.
+const HeaderResult = "ce_kafkamlresult"
+
 // HeaderHops counts how many inferences made a record one out of another's:
 // absent on what people send and on what the first one makes of that. A record
 // that has come through MaxHops is given up, so that a circle of topics ends,

@@ -3,8 +3,10 @@ package registry
 import "github.com/kafkaml/kafkaml/shared/pipeline"
 
 var inferences = kind[pipeline.Inference]{
-	noun: "inference", table: "inferences", columns: []string{"name", "result", "status"},
-	values: func(i *pipeline.Inference) []any { return []any{i.Name, i.Result, string(i.Status)} },
+	noun: "inference", table: "inferences", columns: []string{"name", "result", "challenger", "status"},
+	values: func(i *pipeline.Inference) []any {
+		return []any{i.Name, i.Result, i.Challenger().Result, string(i.Status)}
+	},
 	search: func(i *pipeline.Inference) []string {
 		return []string{i.Name, i.InputTopic, i.OutputTopic, i.Reason, i.Follows}
 	},

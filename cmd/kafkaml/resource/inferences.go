@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -44,6 +45,8 @@ func inferenceKind(env *cli.Env) kind[pipeline.Inference] {
 // the replicas.
 func inferenceMembers() []member {
 	all := membersOf(pipeline.InferenceForm{})
+	all = slices.DeleteFunc(all, func(m member) bool { return m.name == "shares" })
+	all = append(all, member{name: "shares", flag: "shares", arg: "RESULT=PERCENT,RESULT=PERCENT", usage: "split the records between the result and a challenger of it, such as 3=90,5=10; none: the result predicts all", spread: shares})
 	for i := range all {
 		switch m := &all[i]; m.name {
 		case "replicas":
@@ -61,6 +64,24 @@ func resultOrAlias(text string) (map[string]any, error) {
 		return map[string]any{"follows": text}, nil
 	}
 	return map[string]any{"result": text}, nil
+}
+
+// shares reads "3=90,5=10", or "none".
+func shares(text string) (map[string]any, error) {
+	all := []pipeline.Part{}
+	if text == "none" {
+		return map[string]any{"shares": all}, nil
+	}
+	for _, part := range strings.Split(text, ",") {
+		result, percent, _ := strings.Cut(part, "=")
+		id, err := strconv.ParseInt(strings.TrimPrefix(result, "result/"), 10, 64)
+		n, err2 := strconv.ParseFloat(strings.TrimSuffix(percent, "%"), 64)
+		if err := errors.Join(err, err2); err != nil {
+			return nil, fmt.Errorf("%q is not RESULT=PERCENT, such as 5=10", part)
+		}
+		all = append(all, pipeline.Part{Result: id, Percent: n})
+	}
+	return map[string]any{"shares": all}, nil
 }
 
 // served is the result that an inference serves, and the alias that it follows.

@@ -19,6 +19,9 @@ type Envelope struct {
 	source    string // ce_source
 	inference string // its id, or its name where it has none
 	fixed     []stream.Header
+	// The result that makes predictions, and of a part of them its challenger.
+	result, challenger []byte
+	percent            float64
 }
 
 // NewEnvelope makes the records of the inference that job describes.
@@ -28,6 +31,10 @@ func NewEnvelope(job pipeline.PredictJob) Envelope {
 		inference = job.Name
 	}
 	e := Envelope{source: "/kafkaml/inferences/" + inference, inference: inference}
+	e.result = strconv.AppendInt(nil, job.Result, 10)
+	if c := job.Challenger; c != nil {
+		e.challenger, e.percent = strconv.AppendInt(nil, c.Result, 10), c.Percent
+	}
 	e.fixed = []stream.Header{
 		{Key: "ce_specversion", Value: []byte("1.0")},
 		{Key: "ce_type", Value: []byte(eventing.PredictionMade)},
@@ -42,6 +49,11 @@ func (e *Envelope) Source() string { return e.source }
 
 // Inference is the inference's id, or its name where it has none.
 func (e *Envelope) Inference() string { return e.inference }
+
+// Challenged reports whether the challenger of the job's result predicts a record.
+func (e *Envelope) Challenged(in *stream.Record) bool {
+	return e.percent > 0 && pipeline.Challenged(e.percent, in.Key, in.Partition, in.Offset)
+}
 
 // Arena is the memory of the records of one batch, used again after Reset.
 type Arena struct {
@@ -63,7 +75,11 @@ func (e *Envelope) AppendID(dst []byte, in *stream.Record) []byte {
 func (e *Envelope) Wrap(a *Arena, in *stream.Record, value []byte) stream.Record {
 	from := len(a.headers)
 	a.headers = carried(a.headers, in, func(key string) bool { return !isAttribute(key) })
-	a.headers = append(a.headers, e.fixed...)
+	result := e.result
+	if e.Challenged(in) {
+		result = e.challenger
+	}
+	a.headers = append(append(a.headers, e.fixed...), stream.Header{Key: pipeline.HeaderResult, Value: result})
 	start := len(a.bytes)
 	a.bytes = e.AppendID(a.bytes, in)
 	a.headers = append(a.headers, stream.Header{Key: "ce_id", Value: a.bytes[start:len(a.bytes):len(a.bytes)]})

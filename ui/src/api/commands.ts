@@ -41,6 +41,8 @@ export const deployInference = (f: InferenceForm) => command('deploy-inference',
 export const scaleInference = (id: number, replicas: number, max_replicas: number) =>
   command('deploy-inference', 'inference.update', { replicas, max_replicas }, id)
 export const serveResult = (id: number, by: { result: number } | { follows: string }) => command('deploy-inference', 'inference.update', by, id)
+/** No shares: the result predicts all. */
+export const shareInference = (id: number, shares: { result: number; percent: number }[]) => command('deploy-inference', 'inference.update', { shares }, id)
 export const rollBackInference = (id: number) => command('deploy-inference', 'inference.rollback', {}, id)
 export const startInference = (id: number) => command('deploy-inference', 'inference.start', {}, id)
 export const stopInference = (id: number) => command('deploy-inference', 'inference.stop', {}, id)

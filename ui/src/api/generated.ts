@@ -444,6 +444,8 @@ export interface Inference {
   result: number
   /** what serves it: onnx or tensorflow */
   served_by?: string
+  /** what part of the records each of two results predicts, the one that is served first */
+  shares?: Part[]
   status: InferenceStatus
   status_changed: string
   /** whose consumer group it reads by, where several installations share Kafka */
@@ -485,6 +487,8 @@ export interface InferenceForm {
   replicas?: number
   /** finished result to serve */
   result?: number
+  /** what part of the records the result and a challenger of it predict; empty: it predicts all */
+  shares?: { percent: number; result: number }[]
 }
 export type InferenceStatus = 'deploying' | 'running' | 'failed' | 'stopped'
 export interface Joined {
@@ -689,6 +693,10 @@ export interface Page<T> {
   items: T[]
   /** cursor of the next part */
   next?: string
+}
+export interface Part {
+  percent: number
+  result: number
 }
 export interface Place {
   offset: number
