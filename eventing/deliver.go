@@ -37,7 +37,7 @@ func newDeliverer(d *Dispatcher, s KafkaSource, log *slog.Logger) *deliverer {
 		sink: s.Spec.Sink, log: log,
 	}
 	if d.token != nil {
-		x.token = d.token(s.Metadata.Name)
+		x.token = d.token(s)
 	}
 	x.retries, _ = s.Spec.retries() // Apply has validated it
 	if s.Spec.Overrides != nil {

@@ -24,7 +24,7 @@ type Resolve func(Destination) []string
 type Dispatcher struct {
 	cluster *stream.Cluster
 	resolve Resolve
-	token   func(source string) string // nil: none
+	token   func(KafkaSource) string // nil: none
 	log     *slog.Logger
 	client  *http.Client
 
@@ -63,9 +63,9 @@ func NewDispatcher(cluster *stream.Cluster, resolve Resolve, log *slog.Logger) *
 	}
 }
 
-// As lets deliveries show a bearer token, that of the source of a name. It must
-// be called before Apply.
-func (d *Dispatcher) As(token func(source string) string) *Dispatcher {
+// As lets deliveries show a bearer token, that of their source. It must be called
+// before Apply.
+func (d *Dispatcher) As(token func(KafkaSource) string) *Dispatcher {
 	d.token = token
 	return d
 }

@@ -154,11 +154,11 @@ func (h *Host) openSources(context.Context) error {
 		h.parts.sources = clusterSources{k, h.config.Kafka}
 		return nil
 	}
-	d := eventing.NewDispatcher(h.parts.kafka, h.replicas, h.log).As(func(source string) string {
-		if source != pipeline.StepControlLog { // a replica knows no token of ours
+	d := eventing.NewDispatcher(h.parts.kafka, h.replicas, h.log).As(func(s eventing.KafkaSource) string {
+		if s.Metadata.Name != pipeline.StepControlLog { // a replica knows no token of ours
 			return ""
 		}
-		return h.signer.Token(identity.Trigger(source), 0)
+		return h.signer.Token(identity.Trigger(s.Metadata.Name), 0)
 	})
 	h.parts.dispatcher, h.parts.sources = d, d
 	h.parts.onClose(d.Close)

@@ -43,7 +43,8 @@ walk() { "$here/kx" env KAFKAML="$KAFKAML" KAFKA_BROKERS=$NODE_IP:9092 E2E_DOMAI
 if [ -n "${FAULTS+x}" ]; then
   say "a second node"; "$here/node2-up.sh"
   say "faults"
-  walk E2E_FAULTS="${FAULTS#all}" E2E_RUN="$RUN"
+  on_node team-b tenant
+  walk E2E_FAULTS="${FAULTS#all}" E2E_RUN="$RUN" E2E_TENANT="$RUN/tenant" E2E_DOCS="$root/docs/kubernetes.md"
   exit
 fi
 say "the contract of Jobs and Services, beside the rest"

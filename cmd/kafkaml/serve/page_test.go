@@ -120,3 +120,19 @@ func guarded(t *testing.T, s guard.Settings, next http.Handler) http.Handler {
 	}
 	return g.Wrap(next)
 }
+
+// The settings of a cluster name a file of the functions' own pods, which the page's
+// has not: it starts all the same, and whoever brings an event is nobody to it.
+func TestPageTakesNoCarriers(t *testing.T) {
+	env := map[string]string{
+		"KAFKAML_ANONYMOUS": "nobody", "KAFKAML_EVENTS_OIDC_ISSUER": "https://kubernetes.default.svc", "KAFKAML_EVENTS_OIDC_AUDIENCE": "events",
+		"KAFKAML_EVENTS_OIDC_SUBJECTS": "system:serviceaccount:ml:*", "KAFKAML_EVENTS_OIDC_CA": "/etc/kafkaml/kafka/none",
+	}
+	people, err := gate(func(name string) string { return env[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := people.Audience(); a != "" {
+		t.Errorf("it takes tokens for %s", a)
+	}
+}

@@ -205,7 +205,7 @@ func refused(reason string) error {
 }
 
 func (v *Verifier) away(err error) error {
-	return &pipeline.Error{Op: "ask the issuer", Kind: pipeline.Unavailable, Field: "KAFKAML_OIDC_ISSUER", Reason: v.config.Issuer + " does not answer: " + err.Error(), Err: err}
+	return &pipeline.Error{Op: "ask the issuer", Kind: pipeline.Unavailable, Field: v.config.variable("ISSUER"), Reason: v.config.Issuer + " does not answer: " + err.Error(), Err: err}
 }
 
 // open asks the issuer for its endpoints, once. Who is known already does not wait

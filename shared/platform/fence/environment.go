@@ -99,8 +99,15 @@ var places = regexp.MustCompile(`(?:([a-z][a-z0-9]*)://)?(?:[^\s/?#@,=&]*@)?(\[[
 // is AWS, whose credentials come by HTTP from the machine; so do those of its brokers.
 var standard = map[string][]uint16{"http": {80}, "https": {443}, "s3": {443, 80}}
 
+// cluster is the issuer of a cluster's tokens, as its pods call it. What it says of
+// itself names the API server's own address, whose port is another one.
+const cluster, apiServer = "https://kubernetes.default.svc", 6443
+
 // reach adds the ports that a variable's value names.
 func (f *Fence) reach(value string) {
+	if strings.HasPrefix(value, cluster) {
+		f.Connect = append(f.Connect, apiServer)
+	}
 	if value == "AWS_MSK_IAM" {
 		f.Connect, f.Lookup = append(f.Connect, standard["s3"]...), true
 	}

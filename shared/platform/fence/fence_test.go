@@ -65,6 +65,7 @@ func TestOfEnvironment(t *testing.T) {
 		"brokers by name":       {variables: []string{"KAFKA_BROKERS=kafka-0.kafka:9092"}, connect: []uint16{9092}, lookup: true},
 		"this machine by name":  {variables: []string{"K_SINK=http://localhost:8080/deploy-training/"}, connect: []uint16{8080}},
 		"a standard port":       {variables: []string{"SCHEMA_REGISTRY_URL=https://user:secret@registry.example/api"}, connect: []uint16{443}, lookup: true},
+		"the cluster's issuer":  {variables: []string{"KAFKAML_EVENTS_OIDC_ISSUER=https://kubernetes.default.svc.cluster.local"}, connect: []uint16{443, 6443}, lookup: true},
 		"AWS":                   {variables: []string{"ARTIFACT_URL=s3://models?region=eu-west-1"}, connect: []uint16{80, 443}, lookup: true},
 		"a store of one's own":  {variables: []string{"ARTIFACT_URL=s3://models?endpoint=http%3A%2F%2F10.0.0.1%3A9000"}, connect: []uint16{80, 443, 9000}, lookup: true},
 		"a certificate":         {variables: []string{"KAFKA_TLS_CA=/etc/kafka/ca.pem"}, read: "/etc/kafka/ca.pem"},

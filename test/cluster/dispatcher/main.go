@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/dynamic/dynamicinformer"
+	clientset "k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 
@@ -55,9 +56,14 @@ func run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	d := eventing.NewDispatcher(cluster, address, log)
+	accounts, err := clientset.NewForConfig(client)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	t := &tokens{cluster: accounts}
+	d := eventing.NewDispatcher(cluster, address, log).As(t.show)
 	defer d.Close()
-	return watch(ctx, objects, cluster, d, log)
+	return watch(ctx, objects, cluster, d, t, log)
 }
 
 // address is the cluster-local address of a Knative Service.
@@ -69,12 +75,15 @@ func address(to eventing.Destination) []string {
 }
 
 // watch brings the dispatcher in line with the KafkaSources until ctx ends.
-func watch(ctx context.Context, objects dynamic.Interface, cluster *stream.Cluster, d *eventing.Dispatcher, log *slog.Logger) error {
+func watch(ctx context.Context, objects dynamic.Interface, cluster *stream.Cluster, d *eventing.Dispatcher, t *tokens, log *slog.Logger) error {
 	factory := dynamicinformer.NewDynamicSharedInformerFactory(objects, again)
 	apply := func(o any) {
 		s, err := sourceOf(o.(*unstructured.Unstructured))
 		if err == nil {
 			err = ready(ctx, cluster, s)
+		}
+		if err == nil {
+			err = t.prepare(ctx, s)
 		}
 		if err == nil {
 			err = d.Apply(ctx, s)

@@ -41,6 +41,8 @@ func faultSteps(which string) []step {
 		{"deploy: two Jobs run and finish", true, (*walk).train},
 		{"an inference of each delivery, 2 replicas", true, (*walk).load},
 	}
+	all = append(all, tenants...)
+	all = append(all, step{"the nightly backup, once, and read back", false, (*walk).backup})
 	for _, f := range faults {
 		if strings.Contains(f.name, which) {
 			all = append(all, f)

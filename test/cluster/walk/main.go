@@ -10,6 +10,8 @@
 //	KAFKAML             the program kafkaml, which kn runs as its plugin
 //	E2E_FAULTS          let things go wrong instead, those whose names hold it, or all: on the node of test/cluster
 //	E2E_RUN             where that node keeps what it runs on
+//	E2E_TENANT          to install beside, then
+//	E2E_DOCS            docs/kubernetes.md, for its CronJob
 package main
 
 import (

@@ -78,9 +78,12 @@ func (w *walk) event(ctx context.Context, function, typ, token string, data any)
 		return 0, nil, err
 	}
 	for k, v := range map[string]string{
-		"Ce-Specversion": "1.0", "Ce-Type": typ, "Ce-Source": "/e2e", "Ce-Id": fmt.Sprint(time.Now().UnixNano()), "Content-Type": "application/json",
+		"Ce-Specversion": "1.0", "Ce-Type": typ, "Ce-Source": "/e2e#" + w.control, "Ce-Id": fmt.Sprint(time.Now().UnixNano()), "Content-Type": "application/json",
 	} {
 		req.Header.Set(k, v)
+	}
+	if typ == eventing.KafkaRecord {
+		req.Header.Set("Ce-Subject", "partition:0#999999")
 	}
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)

@@ -39,6 +39,7 @@ type walk struct {
 	results       []pipeline.Result
 	source        pipeline.Inference   // 3 replicas by KafkaSource
 	served        []pipeline.Inference // under faults
+	tenant        *walk                // a second installation
 	topics        int
 }
 
