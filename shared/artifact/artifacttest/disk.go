@@ -13,8 +13,9 @@ import (
 // are on, and goes with the last process that is in it.
 func OnDisk(folder string, mebibytes int, command ...string) *exec.Cmd {
 	args := []string{"--mount", "sh", "-c", fmt.Sprintf(`mount -t tmpfs -o size=%dm none "$0" && exec "$@"`, mebibytes), folder}
-	if os.Geteuid() != 0 {
+	if id := os.Geteuid(); id != 0 { // root to mount it, and oneself again for the command
 		args = append([]string{"--map-root-user"}, args...)
+		args = append(args, "unshare", "--user", fmt.Sprintf("--map-user=%d", id), fmt.Sprintf("--map-group=%d", os.Getegid()))
 	}
 	return exec.Command("unshare", append(args, command...)...)
 }
