@@ -46,6 +46,10 @@ func (c *Client) StopDeployment(id int64) Command { return c.Deployments().Comma
 // RetryResult trains a failed or stopped result again. Answer: pipeline.Result.
 func (c *Client) RetryResult(id int64) Command { return c.Results().Command("retry", id, nil) }
 
+// VerifyResult trains a finished result again from its receipt, and compares.
+// Answer: pipeline.Result, whose verification tells what came of it.
+func (c *Client) VerifyResult(id int64) Command { return c.Results().Command("verify", id, nil) }
+
 // StopResult ends one training. Answer: pipeline.Result.
 func (c *Client) StopResult(id int64) Command { return c.Results().Command("stop", id, nil) }
 

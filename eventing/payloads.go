@@ -58,12 +58,18 @@ var payloads = map[string]payload{
 	ResultConverted:  fact("A result whose model was converted, or cannot be.", pipeline.Result{}, nil),
 	ResultAliased:    fact("A result whose aliases changed.", pipeline.Result{}, nil),
 	ResultUpdated:    fact("A result whose notes or tags changed.", pipeline.Result{}, nil),
+	ResultVerify:     reference("Train a finished result again from its receipt, and compare. Nothing of it is changed."),
+	ResultVerifying:  fact("A result that is being verified.", pipeline.Result{}, nil),
+	ResultVerified:   fact("A result that came out the same when it was trained again.", pipeline.Result{}, nil),
+	ResultDiverged:   fact("A result that came out otherwise when it was trained again: verification.difference says where first.", pipeline.Result{}, nil),
+	ResultUnverified: fact("A result whose training could not be repeated: verification.reason says why.", pipeline.Result{}, nil),
 	ResultDeleted:    gone("A result that is gone."),
 	ResultRejected:   rejected,
 
 	TrainingProgressed: form("Where a training stands, and the epochs that ended since the last event.", pipeline.Progress{}),
 	TrainingFinished:   form("A training that ended well.", pipeline.Outcome{}).requiring("artifact"),
 	TrainingFailed:     form("A training that ended badly.", pipeline.Outcome{}).requiring("reason"),
+	TrainingVerified:   form("A repetition of a training that came to its end.", pipeline.Replay{}),
 	TrainingRejected:   rejected,
 
 	DatasourceCreate:   form("Train on records that lie in topics already: a control message of their ranges is sent, no record is.", pipeline.DatasourceForm{}),

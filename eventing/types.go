@@ -23,6 +23,7 @@ const (
 	DeploymentDelete = "io.kafkaml.deployment.delete.v1"
 
 	ResultRetry   = "io.kafkaml.result.retry.v1"
+	ResultVerify  = "io.kafkaml.result.verify.v1"
 	ResultStop    = "io.kafkaml.result.stop.v1"
 	ResultDelete  = "io.kafkaml.result.delete.v1"
 	ResultConvert = "io.kafkaml.result.convert.v1"
@@ -72,12 +73,17 @@ const (
 	ResultConverted  = "io.kafkaml.result.converted.v1"
 	ResultAliased    = "io.kafkaml.result.aliased.v1"
 	ResultUpdated    = "io.kafkaml.result.updated.v1"
+	ResultVerifying  = "io.kafkaml.result.verifying.v1"
+	ResultVerified   = "io.kafkaml.result.verified.v1"
+	ResultDiverged   = "io.kafkaml.result.diverged.v1"
+	ResultUnverified = "io.kafkaml.result.unverified.v1"
 	ResultDeleted    = "io.kafkaml.result.deleted.v1"
 	ResultRejected   = "io.kafkaml.result.rejected.v1"
 
 	TrainingProgressed = "io.kafkaml.training.progressed.v1"
 	TrainingFinished   = "io.kafkaml.training.finished.v1"
 	TrainingFailed     = "io.kafkaml.training.failed.v1"
+	TrainingVerified   = "io.kafkaml.training.verified.v1"
 	TrainingRejected   = "io.kafkaml.training.rejected.v1"
 
 	DatasourceReceived = "io.kafkaml.datasource.received.v1"
@@ -148,7 +154,7 @@ var answers = map[string]string{
 	ModelValidate: ModelValidated, ModelRegister: ModelRegistered, ModelImport: ModelImported, ModelUpdate: ModelUpdated, ModelDelete: ModelDeleted,
 	ConfigurationCreate: ConfigurationCreated, ConfigurationUpdate: ConfigurationUpdated, ConfigurationDelete: ConfigurationDeleted,
 	DeploymentCreate: DeploymentCreated, DeploymentStop: DeploymentStopped, DeploymentDelete: DeploymentDeleted,
-	ResultRetry: ResultScheduled, ResultStop: ResultStopped, ResultDelete: ResultDeleted, ResultConvert: ResultConverted,
+	ResultRetry: ResultScheduled, ResultVerify: ResultVerifying, ResultStop: ResultStopped, ResultDelete: ResultDeleted, ResultConvert: ResultConverted,
 	ResultAlias: ResultAliased, ResultUnalias: ResultAliased, ResultUpdate: ResultUpdated,
 	DatasourceCreate: DatasourceReceived,
 	DatasourceResend: DatasourceReceived,

@@ -78,9 +78,11 @@ func (c *caller) create(t *testing.T) {
 		if err != nil {
 			return err
 		}
+		r.Lineage.ContentHash, r.Lineage.WeightsHash = "c", "w"
 		r.SetFormat(pipeline.ModelFormat{FormatKey: pipeline.FormatKey{Name: pipeline.TFLite, Quantize: pipeline.QuantizeInt8}, Size: 7, Samples: pipeline.DefaultSamples})
 		return tx.UpdateResult(&r)
 	})
+	c.command(t, "post /deploy-training/results/{id}/verify", eventing.ResultVerify)
 	c.command(t, "post /model-register/results/{id}/convert", eventing.ResultConvert)
 	c.command(t, "post /deploy-training/results/{id}/alias", eventing.ResultAlias)
 	c.command(t, "patch /deploy-training/results/{id}", eventing.ResultUpdate)

@@ -28,10 +28,7 @@ func (s *Service) create(ctx context.Context, call *door.Call) error {
 	if err != nil {
 		return err
 	}
-	draft.Owner = ""
-	if who := identity.Of(ctx); who.ID != identity.AnonymousID {
-		draft.Owner = who.ID
-	}
+	draft.Owner = owner(ctx)
 	var scheduled []pipeline.Result
 	err = call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
 		d, err := s.freeze(tx, draft)
@@ -70,6 +67,14 @@ func (s *Service) freeze(tx *registry.Tx, asked draft) (pipeline.Deployment, err
 		}
 	}
 	return d, nil
+}
+
+// owner is who asks, empty where that is not known.
+func owner(ctx context.Context) string {
+	if who := identity.Of(ctx); who.ID != identity.AnonymousID {
+		return who.ID
+	}
+	return ""
 }
 
 // read has the frameworks of a draft's models read its engine and arguments.
@@ -261,6 +266,7 @@ func (s *Service) remove(ctx context.Context, call *door.Call) error {
 	if err != nil {
 		return err
 	}
+	s.end(ctx, verifications(results))
 	for _, r := range results {
 		s.discardAll(ctx, r.ID)
 	}

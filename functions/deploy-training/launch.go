@@ -80,6 +80,20 @@ func (s *Service) job(tx *registry.Tx, scheduled pipeline.Result) (*platform.Job
 	if err != nil || r.Attempt != scheduled.Attempt || r.Status != pipeline.ResultScheduled {
 		return nil, err
 	}
+	job, err := s.describe(tx, r)
+	if err != nil {
+		return nil, err
+	}
+	d, err := tx.Datasource(r.Datasource)
+	if err != nil {
+		return nil, err
+	}
+	return job, repeat(tx, &job.Spec, d)
+}
+
+// describe gives the Job that trains r as its deployment, its datasource and its
+// version of the model say.
+func (s *Service) describe(tx *registry.Tx, r pipeline.Result) (*platform.Job, error) {
 	dep, err := tx.Deployment(r.Deployment)
 	if err != nil {
 		return nil, err
@@ -92,12 +106,10 @@ func (s *Service) job(tx *registry.Tx, scheduled pipeline.Result) (*platform.Job
 	if err != nil {
 		return nil, err
 	}
-	spec := specOf(r, dep, d, m)
-	if err := repeat(tx, &spec, d); err != nil {
-		return nil, err
-	}
 	token := platform.TokenVariable + "=" + s.Signer.Token(identity.Job(r.ID, r.Attempt), 0)
-	return &platform.Job{Name: jobName(r), Owner: dep.Owner, Spec: spec, Env: append(slices.Clone(s.Env), token), Resources: dep.Resources, GPUs: dep.GPUs}, nil
+	return &platform.Job{
+		Name: jobName(r), Owner: dep.Owner, Spec: specOf(r, dep, d, m), Env: append(slices.Clone(s.Env), token), Resources: dep.Resources, GPUs: dep.GPUs,
+	}, nil
 }
 
 // specOf is what the training process gets to know.

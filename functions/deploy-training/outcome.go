@@ -41,6 +41,9 @@ func (s *Service) progressed(ctx context.Context, e event.Event) (*event.Event, 
 	if err := eventing.Data(e, &p); err != nil {
 		return nil, err
 	}
+	if p.Verifies {
+		return nil, s.replaying(ctx, p)
+	}
 	if err := due(ctx, p.Result, p.Attempt); err != nil {
 		return nil, err
 	}
@@ -134,6 +137,9 @@ func (s *Service) failed(ctx context.Context, e event.Event) (*event.Event, erro
 	if err := eventing.Data(e, &o); err != nil {
 		return nil, err
 	}
+	if o.Verifies {
+		return nil, s.unreplayed(ctx, o)
+	}
 	if err := due(ctx, o.Result, o.Attempt); err != nil {
 		return nil, err
 	}
@@ -199,7 +205,6 @@ func again(r pipeline.Result, o pipeline.Outcome, change func(*pipeline.Result))
 func (s *Service) Ended(ctx context.Context, e platform.Ended) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterTime)
 	defer cancel()
-	s.persistLog(ctx, e.Result, e.Attempt, e.Log)
 	reason := e.Reason
 	switch {
 	case e.OK:
@@ -207,9 +212,14 @@ func (s *Service) Ended(ctx context.Context, e platform.Ended) {
 	case reason == "":
 		reason = "the training process ended unexpectedly"
 	}
-	err := s.changeAttempt(ctx, e.Result, e.Attempt, func(r *pipeline.Result) {
-		fail(r, &pipeline.Error{Reason: reason, Hint: e.Hint})
-	})
+	why := &pipeline.Error{Reason: reason, Hint: e.Hint}
+	var err error
+	if _, _, verifies := parseVerify(e.Name); verifies {
+		err = s.changeVerification(ctx, e.Result, e.Attempt, func(r *pipeline.Result) { unverified(r, why) })
+	} else {
+		s.persistLog(ctx, e.Result, e.Attempt, e.Log)
+		err = s.changeAttempt(ctx, e.Result, e.Attempt, func(r *pipeline.Result) { fail(r, why) })
+	}
 	if err != nil {
 		s.Log.ErrorContext(ctx, "the end of a training was not recorded", "result", e.Result, "attempt", e.Attempt, "error", err)
 	}

@@ -40,6 +40,15 @@ func (s *Service) startMissing(ctx context.Context) (surplus []string, err error
 	if err != nil {
 		return nil, fmt.Errorf("compare the training jobs: %w", err)
 	}
+	missing, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) ([]pipeline.Result, error) { return missingVerifications(tx, names) })
+	if err != nil {
+		return nil, fmt.Errorf("compare the verifications: %w", err)
+	}
+	for _, r := range missing {
+		if err := s.restartVerification(ctx, r); err != nil {
+			s.Log.WarnContext(ctx, "a verification could not be started yet", "result", r.ID, "attempt", r.Verification.Attempt, "error", err)
+		}
+	}
 	for _, r := range active {
 		if slices.Contains(names, jobName(r)) {
 			continue
@@ -80,6 +89,9 @@ const leaveTime = 2 * time.Minute
 // desired reports whether a Job may go on. That of a result which ended by
 // itself is about to leave on its own.
 func desired(tx *registry.Tx, name string) (bool, error) {
+	if id, attempt, ok := parseVerify(name); ok {
+		return desiredVerifier(tx, id, attempt)
+	}
 	id, attempt, ok := parseJob(name)
 	if !ok {
 		return true, nil // not ours
@@ -163,8 +175,17 @@ func (s *Service) markCut(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for _, r := range page.Items {
-			r.Cut = true
+		verifying, err := tx.Results(registry.Query{By: map[string]int64{"verifying": 1}})
+		if err != nil {
+			return err
+		}
+		for _, r := range verifying.Items {
+			r.Verification.Cut = true
+		}
+		for i := range page.Items {
+			page.Items[i].Cut = true
+		}
+		for _, r := range slices.Concat(page.Items, verifying.Items) {
 			if err := tx.UpdateResult(&r); err != nil {
 				return err
 			}

@@ -112,6 +112,10 @@ func (s *Service) stopResult(ctx context.Context, call *door.Call) error {
 		if err != nil {
 			return nil, err
 		}
+		if jobs = verifications([]pipeline.Result{r}); len(jobs) > 0 {
+			unverified(&r, &pipeline.Error{Reason: "it was stopped", Hint: "verify it again"})
+			return saveVerification(tx, &r)
+		}
 		if r.Status.Ended() {
 			return nil, &pipeline.Error{
 				Kind: pipeline.Conflict, Field: "status", Reason: fmt.Sprintf("result %d is %s already", id, r.Status),
@@ -135,7 +139,13 @@ func (s *Service) removeResult(ctx context.Context, call *door.Call) error {
 	if err != nil {
 		return err
 	}
+	var jobs []string
 	err = call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
+		r, err := tx.Result(id)
+		if err != nil {
+			return nil, err
+		}
+		jobs = verifications([]pipeline.Result{r})
 		if err := tx.DeleteResult(id); err != nil {
 			return nil, err
 		}
@@ -144,6 +154,7 @@ func (s *Service) removeResult(ctx context.Context, call *door.Call) error {
 	if err != nil {
 		return err
 	}
+	s.end(ctx, jobs)
 	s.discardAll(ctx, id)
 	return nil
 }

@@ -109,7 +109,7 @@ func (r *reporter) send() {
 	p := r.pending
 	r.pending.Epochs = nil
 	r.mu.Unlock()
-	p.Result, p.Attempt = r.Job.Result, r.Job.Attempt
+	p.Result, p.Attempt, p.Verifies = r.Job.Result, r.Job.Attempt, r.Job.Receipt != nil
 	ctx, cancel := context.WithTimeout(r.within, reportTime)
 	defer cancel()
 	if err := r.Emitter.Emit(ctx, eventing.New(eventing.TrainingProgressed, r.source(), r.subject(), p)); err != nil {
@@ -126,9 +126,13 @@ func (r *reporter) close() {
 
 // outcome tells the end. Its id is that of the attempt, so that telling it
 // twice is telling it once.
-func (r *reporter) outcome(ctx context.Context, typ string, o pipeline.Outcome) error {
+func (r *reporter) outcome(ctx context.Context, typ string, o any) error {
 	e := eventing.New(typ, r.source(), r.subject(), o)
-	e.SetID(fmt.Sprintf("outcome-%d-%d", o.Result, o.Attempt))
+	of := "outcome"
+	if r.Job.Receipt != nil {
+		of = "verification"
+	}
+	e.SetID(fmt.Sprintf("%s-%d-%d", of, r.Job.Result, r.Job.Attempt))
 	if err := r.Emitter.Emit(ctx, e); err != nil {
 		return op("tell the outcome", err)
 	}

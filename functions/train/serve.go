@@ -70,7 +70,64 @@ func (t *training) chooseServing(ctx context.Context, dir string) error {
 	if s.Reason == "" {
 		s.Reason = "the model was registered by an earlier version, which made no other form of it"
 	}
+	if s.Engine != own.Name {
+		return nil // it has just predicted by what was saved
+	}
+	if err := t.tryServing(ctx, dir); err != nil {
+		return &pipeline.Error{
+			Op: "save the trained model", Kind: pipeline.Internal, Err: err,
+			Reason: fmt.Sprintf("%s cannot serve what was saved: %v", own.Name, err), Hint: "no inference could use the model; look at the log of the training",
+		}
+	}
 	return nil
+}
+
+// triedRecords is how many of the last records of the stream are predicted by a
+// model as it was saved.
+const triedRecords = 3
+
+// tryServing opens what was saved in dir with the framework, as an inference will,
+// and predicts some records.
+func (t *training) tryServing(ctx context.Context, dir string) (err error) {
+	columns := t.inputs()
+	p, err := t.framework.OpenPredictor(framework.PredictorOptions{Dir: dir, Export: t.Job.Export, Stored: columns})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
+	batch, err := p.NewBatch(columns)
+	if err != nil {
+		return err
+	}
+	total := t.cache.records
+	last := newSplit(t.cache, t.trainer.Columns(), max(0, total-triedRecords), total)
+	for i := range last.Len() {
+		record := make([][]byte, len(last.columns))
+		for k, c := range last.columns {
+			record[k] = make([]byte, c.Bytes()) // of text none
+		}
+		if err := last.Read(ctx, framework.Stored, i, 1, record); err != nil {
+			return err
+		}
+		row := batch.Next()
+		for k, c := range columns {
+			if c.DType == codec.String {
+				row[k] = record[k]
+			} else {
+				copy(row[k], record[k])
+			}
+		}
+	}
+	return batch.Predict(ctx, 0, batch.Len())
+}
+
+// inputs are the columns of the model's inputs, by the names that it is served by.
+func (t *training) inputs() []codec.Tensor {
+	columns := slices.Clone(t.trainer.Columns()[:len(t.Job.Export.Inputs)])
+	for i := range columns {
+		columns[i].Name = t.Job.Export.Inputs[i].Name
+	}
+	return columns
 }
 
 // removeBlobs removes from dir what an engine alone would serve.
@@ -110,11 +167,8 @@ func duration(seconds float64) string {
 // compare predicts the last records of the stream by the framework and by f, which
 // opens what was saved in dir. A difference that is not tolerated is an error.
 func (t *training) compare(ctx context.Context, f framework.Framework, dir string) (c comparison, err error) {
-	n := len(t.Job.Export.Inputs)
-	columns := slices.Clone(t.trainer.Columns()[:n])
-	for i := range columns {
-		columns[i].Name = t.Job.Export.Inputs[i].Name
-	}
+	columns := t.inputs()
+	n := len(columns)
 	p, err := f.OpenPredictor(framework.PredictorOptions{Dir: dir, Export: t.Job.Export, Stored: columns})
 	if err != nil {
 		return c, err

@@ -3,6 +3,7 @@ package train
 import (
 	"bytes"
 	"encoding/binary"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/framework/onnx/onnxmodel"
+	"github.com/kafkaml/kafkaml/shared/framework/tensorflow"
 	"github.com/kafkaml/kafkaml/shared/framework/tensorflow/tensorflowtest"
 )
 
@@ -98,5 +100,35 @@ func (r *rig) change(t *testing.T, name string, how func([]byte) []byte) {
 	}
 	if err := r.store(t).Put(t.Context(), r.Job.Artifact+"/"+name, bytes.NewReader(how(b))); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// unservable is the framework, whose variables are lost between saving and serving.
+type unservable struct{ tensorflow.Framework }
+
+func (u unservable) OpenPredictor(o framework.PredictorOptions) (framework.Predictor, error) {
+	err := filepath.WalkDir(o.Dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && strings.HasPrefix(d.Name(), "variables.data") {
+			err = os.Truncate(path, 1)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return u.Framework.OpenPredictor(o)
+}
+
+// A training whose model cannot be served as it was saved fails with the reason, and
+// stores nothing.
+func TestModelThatCannotBeServed(t *testing.T) {
+	r := newRig(t)
+	r.send(t, 400)
+	r.Frameworks = framework.Frameworks{unservable{}}
+	if err := Run(t.Context(), r.Config); err == nil || !strings.Contains(r.outcome.Reason, "tensorflow cannot serve what was saved: ") {
+		t.Errorf("%v: %q", err, r.outcome.Reason)
+	}
+	if kept, err := r.store(t).List(t.Context(), r.Job.Output); err != nil || len(kept) > 0 {
+		t.Errorf("stored: %v, %v", kept, err)
 	}
 }

@@ -126,14 +126,20 @@ func Run(ctx context.Context, c Config) (failure error) {
 		return context.Cause(ctx)
 	}
 	outcome.Result, outcome.Attempt, outcome.Seconds = c.Job.Result, c.Job.Attempt, time.Since(began).Seconds()
-	typ := eventing.TrainingFinished
-	if err != nil {
-		typ = eventing.TrainingFailed
-		outcome.Reason, outcome.Hint = explain(err)
-	}
 	telling, cancel := context.WithTimeout(context.WithoutCancel(ctx), outcomeTime)
 	defer cancel()
-	return errors.Join(err, r.outcome(telling, typ, outcome))
+	var differs errDiverged
+	switch {
+	case c.Job.Receipt != nil && (err == nil || errors.As(err, &differs)):
+		return r.outcome(telling, eventing.TrainingVerified, pipeline.Replay{
+			Result: c.Job.Result, Attempt: c.Job.Attempt, Difference: string(differs), Seconds: outcome.Seconds,
+		})
+	case err != nil:
+		outcome.Reason, outcome.Hint = explain(err)
+		outcome.Verifies = c.Job.Receipt != nil
+		return errors.Join(err, r.outcome(telling, eventing.TrainingFailed, outcome))
+	}
+	return r.outcome(telling, eventing.TrainingFinished, outcome)
 }
 
 // endTime is how long an attempt that was told to end is waited for.
@@ -212,15 +218,19 @@ func attempt(ctx context.Context, c Config, r *reporter, p *pulse) (o pipeline.O
 
 // run is the training from the first record to the stored model.
 func (t *training) run(ctx context.Context) error {
-	for _, step := range []struct {
+	steps := []struct {
 		stage pipeline.Stage
 		do    func(context.Context) error
 	}{
-		{pipeline.StageReading, t.prepare},
+		{pipeline.StageReading, t.verified(t.prepare, t.sameRecords)},
 		{pipeline.StageTraining, traced("fit", t.computes(t.fit))},
-		{pipeline.StageEvaluating, traced("evaluate", t.computes(t.evaluate))},
+		{pipeline.StageEvaluating, t.verified(traced("evaluate", t.computes(t.evaluate)), t.sameModel)},
 		{pipeline.StageSaving, traced("save", t.save)},
-	} {
+	}
+	if t.Job.Receipt != nil {
+		steps = steps[:len(steps)-1]
+	}
+	for _, step := range steps {
 		t.report.stage(step.stage)
 		began := time.Now()
 		if err := step.do(ctx); err != nil {

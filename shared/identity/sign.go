@@ -17,6 +17,11 @@ import (
 // what it may do is report what becomes of that attempt.
 func Job(result int64, attempt int) string { return fmt.Sprintf("job:%d/%d", result, attempt) }
 
+// VerifyJob is the ID of the process of one attempt to verify a result.
+func VerifyJob(result int64, attempt int) string {
+	return fmt.Sprintf("verify:%d/%d", result, attempt)
+}
+
 // Step is the ID of a function that speaks to another one.
 func Step(name string) string { return "step:" + name }
 

@@ -38,6 +38,8 @@ type TrainingJob struct {
 
 	DeadlineSecs int64 `json:"deadline_seconds,omitempty"` // of the whole training; 0: none
 
+	Receipt *Receipt `json:"receipt,omitempty"` // of the result that is verified: nothing is stored then
+
 	TopicIDs map[string]string `json:"topic_ids,omitempty"` // of the topics when the stream was announced
 	Warnings []string          `json:"warnings,omitempty"`  // known before it begins, for its result
 }
@@ -51,6 +53,7 @@ type Progress struct {
 	EpochsTotal int     `json:"epochs_total,omitempty"`
 	Epochs      []Epoch `json:"epochs,omitempty"` // those ended since the last event
 	SecondsLeft float64 `json:"seconds_left,omitempty"`
+	Verifies    bool    `json:"verifies,omitempty"` // the attempt is one to verify the result
 }
 
 // Stage is what a training is at.
@@ -86,6 +89,7 @@ type Outcome struct {
 	Artifact     string       `json:"artifact,omitempty"`
 	Serving      *Serving     `json:"serving,omitempty"`
 	Seconds      float64      `json:"seconds,omitempty"`
+	Verifies     bool         `json:"verifies,omitempty"` // the attempt was one to verify the result
 }
 
 // PredictJob is all that a predict process is told, as JSON in the environment

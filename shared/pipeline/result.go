@@ -222,6 +222,7 @@ type Result struct {
 	Lineage       Lineage       `json:"lineage"`
 	Artifact      string        `json:"artifact,omitempty" description:"key prefix of the trained model"`
 	Serving       *Serving      `json:"serving,omitempty" description:"what its model can be served by"`
+	Verification  *Verification `json:"verification,omitempty" description:"what came of training it again from its receipt"`
 	Formats       []ModelFormat `json:"formats,omitempty" description:"in which its model is kept, can be made, or cannot be had"`
 	Seconds       float64       `json:"seconds,omitempty" description:"from the Job's start to its end"`
 	Traceparent   string        `json:"traceparent,omitempty" description:"W3C trace context that its attempt belongs to"`

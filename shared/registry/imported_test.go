@@ -94,6 +94,8 @@ func TestMigrationOfWhatIsThere(t *testing.T) {
 		statement(t, url, "DROP TABLE aliases")
 		statement(t, url, "DROP TABLE tags")
 		statement(t, url, "ALTER TABLE inferences DROP COLUMN challenger")
+		statement(t, url, "DROP INDEX results_verifying")
+		statement(t, url, "ALTER TABLE results DROP COLUMN verifying")
 		statement(t, url, "DELETE FROM goose_db_version WHERE version_id >= 2")
 		s, err := registry.Open(t.Context(), url)
 		if err != nil {

@@ -9,9 +9,9 @@ import (
 
 var results = kind[pipeline.Result]{
 	noun: "result", table: "results",
-	columns: []string{"deployment", "configuration", "model", "datasource", "attempt", "status", "parent"},
+	columns: []string{"deployment", "configuration", "model", "datasource", "attempt", "status", "parent", "verifying"},
 	values: func(r *pipeline.Result) []any {
-		return []any{sql.NullInt64{Int64: r.Deployment, Valid: r.Deployment != 0}, r.Configuration, r.Model, r.Datasource, r.Attempt, string(r.Status), r.Parent}
+		return []any{sql.NullInt64{Int64: r.Deployment, Valid: r.Deployment != 0}, r.Configuration, r.Model, r.Datasource, r.Attempt, string(r.Status), r.Parent, verifying(r)}
 	},
 	search: func(r *pipeline.Result) []string { return []string{r.ModelName, r.Reason} },
 	id:     func(r *pipeline.Result) *int64 { return &r.ID },
@@ -19,10 +19,18 @@ var results = kind[pipeline.Result]{
 	fill:   fillNames,
 	by: map[string]string{
 		"deployment": "deployment = ?", "configuration": "configuration = ?",
-		"model": "model = ?", "datasource": "datasource = ?", "parent": "parent = ?",
+		"model": "model = ?", "datasource": "datasource = ?", "parent": "parent = ?", "verifying": "verifying = ?",
 	},
 	texts:  map[string]func(string) (string, []any, error){"tag": byTag, "alias": byAlias},
 	status: true,
+}
+
+// verifying is 1 while a verification of r is under way, else 0.
+func verifying(r *pipeline.Result) int64 {
+	if r.Verification.Active() {
+		return 1
+	}
+	return 0
 }
 
 // ReserveResult gives an id that no other result will have, as ReserveModel
@@ -60,7 +68,8 @@ func (tx *Tx) CreateResult(r *pipeline.Result) error {
 func (tx *Tx) Result(id int64) (pipeline.Result, error) { return results.get(tx, id) }
 
 // Results lists results; filters: "deployment", "configuration", "model",
-// "datasource", "parent", and the texts "tag" and "alias".
+// "datasource", "parent", and "verifying", which is 1 or 0; and the texts "tag" and
+// "alias".
 func (tx *Tx) Results(q Query) (Page[pipeline.Result], error) { return results.list(tx, q) }
 
 // CountResults counts the results by status.

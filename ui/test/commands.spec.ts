@@ -17,7 +17,7 @@ const all: Command[] = [
   commands.validateModel(model), commands.registerModel(model), commands.updateModel(3, model), commands.deleteModel(3),
   commands.createConfiguration(configuration), commands.updateConfiguration(2, configuration), commands.deleteConfiguration(2),
   commands.createDeployment(deployment), commands.stopDeployment(1), commands.deleteDeployment(1),
-  commands.retryResult(1), commands.stopResult(1), commands.deleteResult(1), commands.createDatasource(datasource), commands.resendDatasource(1, 2),
+  commands.retryResult(1), commands.verifyResult(1), commands.stopResult(1), commands.deleteResult(1), commands.createDatasource(datasource), commands.resendDatasource(1, 2),
   commands.deployInference(inference), commands.scaleInference(1, 0, 5), commands.startInference(1), commands.stopInference(1), commands.deleteInference(1),
 ]
 

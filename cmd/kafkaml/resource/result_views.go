@@ -26,6 +26,7 @@ func showResult(w io.Writer, r pipeline.Result) error {
 		"id", fmt.Sprint(r.ID), "deployment", known(r.Deployment), "configuration", known(r.Configuration), "imported", importedFrom(r.Imported),
 		"model", fmt.Sprintf("%s (%d), version %d", r.ModelName, r.Model, r.ModelVersion), "datasource", known(r.Datasource),
 		"status", fmt.Sprintf("%s since %s", r.Status, stamp(r.StatusChanged)), "reason", r.Reason, "hint", r.Hint,
+		"verification", verifiedAs(r.Verification),
 		"attempt", fmt.Sprint(r.Attempt), "engine", strings.TrimSpace(string(r.Engine)+" "+parenthesis(r.EngineReason)),
 		"served by", servedBy(r.Serving),
 		"epochs", epochsOf(r, " of "), "early stopping", stoppedBy(r.Stopping), "left", took(r.SecondsLeft), "took", took(r.Seconds),
@@ -46,6 +47,17 @@ func showResult(w io.Writer, r pipeline.Result) error {
 		}
 	}
 	return showLineage(w, r.Lineage)
+}
+
+// verifiedAs says what came of training a result again.
+func verifiedAs(v *pipeline.Verification) string {
+	if v == nil {
+		return ""
+	}
+	if v.Ended != nil {
+		return fmt.Sprintf("%s (%s)", v.Sentence(), stamp(*v.Ended))
+	}
+	return v.Sentence()
 }
 
 // servedBy says what serves a trained model, and why.

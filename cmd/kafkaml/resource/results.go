@@ -24,7 +24,7 @@ func resultKind(env *cli.Env) kind[pipeline.Result] {
 			{"DEPLOYMENT", func(r pipeline.Result, _ *names) string { return origin(r) }},
 			{"MODEL", func(r pipeline.Result, _ *names) string { return r.ModelName + " v" + strconv.Itoa(r.ModelVersion) }},
 			{"ALIASES", func(r pipeline.Result, _ *names) string { return strings.Join(r.Aliases, ", ") }},
-			{"STATUS", func(r pipeline.Result, _ *names) string { return string(r.Status) }},
+			{"STATUS", func(r pipeline.Result, _ *names) string { return statusOf(r) }},
 			{"EPOCHS", func(r pipeline.Result, _ *names) string { return epochsOf(r, "/") }},
 			{"TRAINING", func(r pipeline.Result, _ *names) string { return metrics(r.Metrics.Training) }},
 			{"VALIDATION", func(r pipeline.Result, _ *names) string { return metrics(r.Metrics.Validation) }},
@@ -53,6 +53,20 @@ func origin(r pipeline.Result) string {
 		return "imported"
 	}
 	return fmt.Sprint(r.Deployment)
+}
+
+// statusOf is where a result stands, and what came of its verification.
+func statusOf(r pipeline.Result) string {
+	switch v := r.Verification; {
+	case v == nil:
+		return string(r.Status)
+	case v.Active():
+		return string(r.Status) + ", verifying"
+	case v.Status == pipeline.VerificationFailed:
+		return string(r.Status) + ", not verified"
+	default:
+		return fmt.Sprintf("%s, %s", r.Status, v.Status)
+	}
 }
 
 // epochsOf is how many of its epochs a result has trained, empty of an imported
@@ -95,8 +109,9 @@ func results(env *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{Use: "results", Aliases: []string{"result"}, Short: "Trainings and trained models"}
 	stop := k.act(verb{name: "stop", past: "stopped", short: "End trainings"})
 	retry := k.act(verb{name: "retry", past: "is to be trained again", short: "Train failed or stopped results again"})
+	verify := k.act(verb{name: "verify", past: "is being verified: results show tells what comes of it", short: "Train finished results again from their receipts, and compare"})
 	update := k.update(edit[pipeline.Result]{verb: "update", past: "updated"}, membersUsage)
 	update.Short = "Change the notes and tags of a result"
 	update.Example = "  " + env.Program + " results update 3 --tag stage=production --notes 'trained on the week of the sale'"
-	return cli.Group(cmd, k.list(), k.show(), update, alias(k, "alias", "Give a finished result a name among those of its model"), alias(k, "unalias", "Take a name off a result"), stop, retry, k.delete(), epochs(env, k), download(env, k), logs(env, k))
+	return cli.Group(cmd, k.list(), k.show(), update, alias(k, "alias", "Give a finished result a name among those of its model"), alias(k, "unalias", "Take a name off a result"), stop, retry, verify, k.delete(), epochs(env, k), download(env, k), logs(env, k))
 }

@@ -116,13 +116,30 @@ func (q *localJobs) run(ctx context.Context, j *localJob) {
 	q.fill()
 }
 
-// execute runs the process of a Job and returns how it ended.
+// killRetries is how often a process that was killed is replaced, as a pod is in a
+// cluster.
+const killRetries = 2
+
+// execute runs the process of a Job and returns how it ended. One that was killed,
+// for want of memory as well, is replaced where the next one goes on from a
+// checkpoint, or verifies.
 func (q *localJobs) execute(ctx context.Context, j *localJob) platform.Ended {
-	ended := platform.Ended{Name: j.Name, Result: j.Spec.Result, Attempt: j.Spec.Attempt}
+	for retry := 0; ; retry++ {
+		ended, killed := q.once(ctx, j)
+		if !killed || retry == killRetries || ctx.Err() != nil || j.Spec.Checkpoint == "" && j.Spec.Receipt == nil {
+			return ended
+		}
+		q.l.c.Log.Warn("a process is replaced", "job", j.Name, "reason", ended.Reason)
+	}
+}
+
+// once runs one process of a Job, and reports whether it was killed from outside.
+func (q *localJobs) once(ctx context.Context, j *localJob) (ended platform.Ended, killed bool) {
+	ended = platform.Ended{Name: j.Name, Result: j.Spec.Result, Attempt: j.Spec.Attempt}
 	p, err := q.l.startProcess(work{framework: j.Spec.Framework, verb: "train", variable: platform.JobVariable, spec: j.Spec, env: j.Env}, q.l.jobLog(j.Name))
 	if err != nil {
 		ended.Reason = err.Error()
-		return ended
+		return ended, false
 	}
 	q.mu.Lock()
 	j.process = p
@@ -138,7 +155,7 @@ func (q *localJobs) execute(ctx context.Context, j *localJob) platform.Ended {
 		ended.Reason, ended.Hint = platform.PastDeadline(j.Resources.DeadlineSecs)
 	}
 	ended.Log = p.log.tail(platform.LogBytes)
-	return ended
+	return ended, p.killed()
 }
 
 // Stop implements Jobs.

@@ -149,6 +149,43 @@ func TestReasons(t *testing.T) {
 	}
 }
 
+// A training that keeps checkpoints, and one that verifies, is replaced when it is
+// killed, not for ever; one that reported why it failed is not.
+func TestKilledJobsAreReplaced(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		spec   func(*pipeline.TrainingJob)
+		script string // of the first process but so many
+		starts int
+		ok     bool
+	}{
+		{"kept", func(j *pipeline.TrainingJob) { j.Checkpoint = "results/1/checkpoint" }, "[ $(wc -l < starts) = 2 ] || kill -KILL $$", 2, true},
+		{"verifies", func(j *pipeline.TrainingJob) { j.Receipt = &pipeline.Receipt{} }, "[ $(wc -l < starts) = 3 ] || kill -KILL $$", 3, true},
+		{"for ever", func(j *pipeline.TrainingJob) { j.Checkpoint = "results/1/checkpoint" }, "kill -KILL $$", 3, false},
+		{"not kept", func(*pipeline.TrainingJob) {}, "kill -KILL $$", 1, false},
+		{"reported", func(j *pipeline.TrainingJob) { j.Checkpoint = "results/1/checkpoint" }, "exit 1", 1, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			script := filepath.Join(dir, "program")
+			if err := os.WriteFile(script, []byte("#!/bin/sh\ncd "+dir+"\necho start >> starts\n"+c.script+"\n"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			l, ended := rig(t, Config{Programs: map[string]string{"": script}})
+			job := platformtest.Job(1, "")
+			c.spec(&job.Spec)
+			if err := l.Start(t.Context(), job); err != nil {
+				t.Fatal(err)
+			}
+			e := wait(t, ended)
+			starts, err := os.ReadFile(filepath.Join(dir, "starts"))
+			if n := strings.Count(string(starts), "start"); err != nil || n != c.starts || e.OK != c.ok {
+				t.Errorf("%d processes, the end is %+v, %v", n, e, err)
+			}
+		})
+	}
+}
+
 // Jobs of two deployments take turns.
 func TestJobsTakeTurns(t *testing.T) {
 	l, ended := rig(t, Config{Jobs: 1})

@@ -26,6 +26,8 @@ export const stopDeployment = (id: number) => command('deploy-training', 'deploy
 export const deleteDeployment = (id: number) => command('deploy-training', 'deployment.delete', {}, id)
 
 export const retryResult = (id: number) => command('deploy-training', 'result.retry', {}, id)
+/** Trains a finished result again and compares; nothing of it is changed. */
+export const verifyResult = (id: number) => command('deploy-training', 'result.verify', {}, id)
 export const stopResult = (id: number) => command('deploy-training', 'result.stop', {}, id)
 /** Made by the worker of model-register. */
 export const convertResult = (id: number, f: ConversionForm) => command('model-register', 'result.convert', f, id)

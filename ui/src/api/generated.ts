@@ -846,6 +846,8 @@ export interface Result {
   tracestate?: string
   /** what of its model is NaN or infinite, so that its predictions will be, too */
   unsound?: string
+  /** what came of training it again from its receipt */
+  verification?: Verification
 }
 export interface ResultForm {
   /** notes for people */
@@ -1030,6 +1032,29 @@ export interface ValidationKwargs {
   verbose: number
 }
 export type Values = (number | string | null)[]
+export interface Verification {
+  asked: string
+  /** 1 for the first Job that ever verified the result */
+  attempt: number
+  /** the service ended in order while it ran: its next start is no loss */
+  cut?: boolean
+  /** the first that differs from the receipt, where it diverged */
+  difference?: string
+  ended?: string
+  /** of the repetition */
+  epochs_done?: number
+  hint?: string
+  /** Jobs that vanished since it was asked for */
+  lost?: number
+  /** who asked for it, where that is known */
+  owner?: string
+  /** why the training could not be repeated, where it failed */
+  reason?: string
+  /** from the Job's start to its end */
+  seconds?: number
+  status: VerificationStatus
+}
+export type VerificationStatus = 'scheduled' | 'running' | 'verified' | 'diverged' | 'failed'
 export interface Warning {
   /** imports or source */
   field?: string

@@ -36,6 +36,15 @@ def mnist():
     return model, [np.random.randint(0, 256, (5, 28, 28)).astype("float32")]
 
 
+def cnn():
+    model = keras.Sequential([
+        keras.Input((8, 8, 1)), keras.layers.Conv2D(4, 3, activation="relu"), keras.layers.MaxPooling2D(), keras.layers.Flatten(),
+        keras.layers.Dropout(0.2), keras.layers.Dense(3, activation="softmax"),
+    ])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model, [np.random.rand(5, 8, 8, 1).astype("float32")]
+
+
 def several():
     """Two inputs, of which one is of integers, and two outputs."""
     left = keras.Input((2,), name="left")
@@ -174,7 +183,7 @@ def rows(ys):
     return np.vectorize(bytes.decode, otypes=[object])(ys).tolist() if ys.dtype == object else ys.tolist()
 
 
-for make in (small, mnist, several, words, fatal, sequence, distance, own_classes, structured, review, letters, worded):
+for make in (small, mnist, cnn, several, words, fatal, sequence, distance, own_classes, structured, review, letters, worded):
     keras.utils.set_random_seed(7)
     model, inputs = make()
     folder = os.path.join(sys.argv[2], make.__name__)
