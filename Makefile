@@ -68,7 +68,7 @@ manifests: ## write anew what the overlays render to
 
 build: bin/kafkaml bin/kafkaml-tensorflow bin/kafkaml-predict ## the programs into bin/
 
-bin/kafkaml: ui FORCE
+bin/kafkaml: ui optuna FORCE
 	CGO_ENABLED=0 go build -ldflags '$(LDFLAGS)' -o $@ ./cmd/kafkaml
 
 bin/kafkaml-tensorflow: tensorflow onnx FORCE
@@ -78,10 +78,10 @@ bin/kafkaml-tensorflow: tensorflow onnx FORCE
 bin/kafkaml-predict: onnx FORCE
 	CGO_LDFLAGS= go build -ldflags '$(LDFLAGS)' -o $@ ./cmd/kafkaml-predict
 
-tensorflow onnx kafka schemas keycloak clients mnist tabular: ## fetch TensorFlow, ONNX Runtime, Apache Kafka, a schema registry, Keycloak, Triton's clients and LiteRT, or the data of the examples
+tensorflow onnx optuna kafka schemas keycloak clients mnist tabular: ## fetch TensorFlow, ONNX Runtime, Optuna, Apache Kafka, a schema registry, Keycloak, Triton's clients and LiteRT, or the data of the examples
 	@$(FETCH) $@
 
-schemas onnx clients: tensorflow
+schemas onnx optuna clients: tensorflow
 
 ui: FORCE
 	@ui/build.sh
@@ -100,4 +100,4 @@ clean: ## remove what was built here; the toolchain's cache stays
 	rm -rf bin ui/dist/assets ui/node_modules
 
 FORCE:
-.PHONY: help cases fault soak attack fuzz images e2e fault-cluster manifests run test test-go demo bench build tensorflow onnx kafka schemas keycloak clients mnist tabular ui test-ui lint format clean FORCE
+.PHONY: help cases fault soak attack fuzz images e2e fault-cluster manifests run test test-go demo bench build tensorflow onnx optuna kafka schemas keycloak clients mnist tabular ui test-ui lint format clean FORCE

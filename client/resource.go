@@ -90,6 +90,14 @@ func (c *Client) Results() Resource[pipeline.Result] {
 	}
 }
 
+// Studies reads the studies of deploy-training.
+func (c *Client) Studies() Resource[pipeline.Study] {
+	return Resource[pipeline.Study]{
+		c, pipeline.StepDeployTraining, "studies", "study",
+		nil, func(m pipeline.Study) int64 { return m.ID },
+	}
+}
+
 // Datasources reads the datasources of control-log.
 func (c *Client) Datasources() Resource[pipeline.Datasource] {
 	return Resource[pipeline.Datasource]{

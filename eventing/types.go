@@ -34,6 +34,10 @@ const (
 	DatasourceCreate = "io.kafkaml.datasource.create.v1"
 	DatasourceResend = "io.kafkaml.datasource.resend.v1"
 
+	StudyCreate = "io.kafkaml.study.create.v1"
+	StudyStop   = "io.kafkaml.study.stop.v1"
+	StudyDelete = "io.kafkaml.study.delete.v1"
+
 	InferenceDeploy   = "io.kafkaml.inference.deploy.v1"
 	InferenceUpdate   = "io.kafkaml.inference.update.v1"
 	InferenceRollBack = "io.kafkaml.inference.rollback.v1"
@@ -69,6 +73,7 @@ const (
 	ResultFinished   = "io.kafkaml.result.finished.v1"
 	ResultFailed     = "io.kafkaml.result.failed.v1"
 	ResultStopped    = "io.kafkaml.result.stopped.v1"
+	ResultPruned     = "io.kafkaml.result.pruned.v1"
 	ResultConverting = "io.kafkaml.result.converting.v1"
 	ResultConverted  = "io.kafkaml.result.converted.v1"
 	ResultAliased    = "io.kafkaml.result.aliased.v1"
@@ -85,6 +90,15 @@ const (
 	TrainingFailed     = "io.kafkaml.training.failed.v1"
 	TrainingVerified   = "io.kafkaml.training.verified.v1"
 	TrainingRejected   = "io.kafkaml.training.rejected.v1"
+
+	StudyCreated    = "io.kafkaml.study.created.v1"
+	StudyStarted    = "io.kafkaml.study.started.v1"
+	StudyProgressed = "io.kafkaml.study.progressed.v1"
+	StudyFinished   = "io.kafkaml.study.finished.v1"
+	StudyFailed     = "io.kafkaml.study.failed.v1"
+	StudyStopped    = "io.kafkaml.study.stopped.v1"
+	StudyDeleted    = "io.kafkaml.study.deleted.v1"
+	StudyRejected   = "io.kafkaml.study.rejected.v1"
 
 	DatasourceReceived = "io.kafkaml.datasource.received.v1"
 	DatasourceRejected = "io.kafkaml.datasource.rejected.v1"
@@ -158,7 +172,8 @@ var answers = map[string]string{
 	ResultAlias: ResultAliased, ResultUnalias: ResultAliased, ResultUpdate: ResultUpdated,
 	DatasourceCreate: DatasourceReceived,
 	DatasourceResend: DatasourceReceived,
-	InferenceDeploy:  InferenceDeployed, InferenceUpdate: InferenceUpdated, InferenceRollBack: InferenceUpdated, InferenceStart: InferenceStarted,
+	StudyCreate:      StudyCreated, StudyStop: StudyStopped, StudyDelete: StudyDeleted,
+	InferenceDeploy: InferenceDeployed, InferenceUpdate: InferenceUpdated, InferenceRollBack: InferenceUpdated, InferenceStart: InferenceStarted,
 	InferenceStop: InferenceStopped, InferenceDelete: InferenceDeleted,
 	PredictionMake: PredictionMade,
 }
@@ -171,7 +186,7 @@ func Answer(typ string) string { return answers[typ] }
 // so that its event has no subject.
 func Makes(typ string) bool {
 	switch typ {
-	case ModelValidate, ModelRegister, ModelImport, ConfigurationCreate, DeploymentCreate, DatasourceCreate, InferenceDeploy, PredictionMake:
+	case ModelValidate, ModelRegister, ModelImport, ConfigurationCreate, DeploymentCreate, StudyCreate, DatasourceCreate, InferenceDeploy, PredictionMake:
 		return true
 	}
 	return false

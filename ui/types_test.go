@@ -56,6 +56,7 @@ func TestTypesOfThePage(t *testing.T) {
 		"Configuration":     set.Answer(pipeline.Configuration{}, pipeline.ConfigurationForm{}),
 		"Deployment":        set.Answer(pipeline.Deployment{}, pipeline.DeploymentForm{}),
 		"Result":            set.Answer(pipeline.Result{}, nil),
+		"Study":             set.Answer(pipeline.Study{}, pipeline.StudyForm{}),
 		"Datasource":        set.Answer(pipeline.Datasource{}, nil),
 		"Inference":         set.Answer(pipeline.Inference{}, pipeline.InferenceForm{}),
 		"Export":            set.Answer(pipeline.Export{}, nil),

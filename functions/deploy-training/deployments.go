@@ -218,19 +218,15 @@ func (s *Service) stop(ctx context.Context, call *door.Call) error {
 	}
 	var jobs []string
 	err = call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
-		results, err := resultsOf(tx, id)
+		d, err := tx.Deployment(id)
+		if err == nil {
+			err = ofStudy(d.Study, "stop")
+		}
+		if err == nil {
+			jobs, err = stopAll(tx, id)
+		}
 		if err != nil {
 			return nil, err
-		}
-		jobs = jobsOf(results)
-		for _, r := range results {
-			if r.Status.Ended() {
-				continue
-			}
-			setStatus(&r, pipeline.ResultStopped)
-			if _, err := save(tx, &r); err != nil {
-				return nil, err
-			}
 		}
 		return publishDeployment(tx, eventing.DeploymentStopped, id)
 	})
@@ -239,6 +235,25 @@ func (s *Service) stop(ctx context.Context, call *door.Call) error {
 	}
 	s.end(ctx, jobs)
 	return nil
+}
+
+// stopAll stops the results of a deployment that have not ended, and names the Jobs
+// that may run for them.
+func stopAll(tx *registry.Tx, deployment int64) (jobs []string, err error) {
+	results, err := resultsOf(tx, deployment)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range results {
+		if r.Status.Ended() {
+			continue
+		}
+		setStatus(&r, pipeline.ResultStopped)
+		if _, err := save(tx, &r); err != nil {
+			return nil, err
+		}
+	}
+	return jobsOf(results), nil
 }
 
 // remove deletes a deployment with its results and their trained models. The
@@ -250,18 +265,20 @@ func (s *Service) remove(ctx context.Context, call *door.Call) error {
 	}
 	var results []pipeline.Result
 	err = call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
+		d, err := tx.Deployment(id)
+		if err == nil {
+			err = ofStudy(d.Study, "delete")
+		}
+		if err != nil {
+			return nil, err
+		}
 		if results, err = resultsOf(tx, id); err != nil {
 			return nil, err
 		}
 		if err := tx.DeleteDeployment(id); err != nil {
 			return nil, err
 		}
-		for _, r := range results {
-			if _, err := door.Publish(tx, name, eventing.ResultDeleted, r.ID, eventing.Deleted{ID: r.ID}); err != nil {
-				return nil, err
-			}
-		}
-		return door.Publish(tx, name, eventing.DeploymentDeleted, id, eventing.Deleted{ID: id})
+		return publishDeleted(tx, id, results)
 	})
 	if err != nil {
 		return err
@@ -271,6 +288,16 @@ func (s *Service) remove(ctx context.Context, call *door.Call) error {
 		s.discardAll(ctx, r.ID)
 	}
 	return nil
+}
+
+// publishDeleted publishes that a deployment is gone with its results.
+func publishDeleted(tx *registry.Tx, deployment int64, results []pipeline.Result) (*event.Event, error) {
+	for _, r := range results {
+		if _, err := door.Publish(tx, name, eventing.ResultDeleted, r.ID, eventing.Deleted{ID: r.ID}); err != nil {
+			return nil, err
+		}
+	}
+	return door.Publish(tx, name, eventing.DeploymentDeleted, deployment, eventing.Deleted{ID: deployment})
 }
 
 // publishDeployment publishes a fact about a deployment as it now is.

@@ -40,7 +40,8 @@ type Deps struct {
 type Service struct {
 	Deps
 	figures   figures
-	launching sync.Mutex // held from looking at what runs to having started what does not
+	started   map[string]bool // the Jobs of trials that wait to begin; of Run
+	launching sync.Mutex      // held from looking at what runs to having started what does not
 }
 
 // NewService gives the step without its HTTP side.

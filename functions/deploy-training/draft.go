@@ -21,23 +21,28 @@ type draft struct {
 	ValidationKwargs pipeline.Arguments `json:"validation_kwargs"`
 }
 
-// draftOf reads the draft of a command and checks all but what a framework
-// does.
+// draftOf reads the draft of a command, checked.
 func draftOf(e event.Event) (draft, error) {
 	var d draft
 	if err := eventing.Apply[pipeline.DeploymentForm](e, &d); err != nil {
 		return d, err
 	}
+	return d, d.check()
+}
+
+// check gives members that were left out their defaults and checks all but what a
+// framework does.
+func (d *draft) check() error {
 	if err := d.Normalize(); err != nil {
-		return d, err
+		return err
 	}
 	if len(d.Description) > maxDescription {
-		return d, pipeline.Invalidf("description", "is %d bytes long, at most %d are allowed", len(d.Description), maxDescription)
+		return pipeline.Invalidf("description", "is %d bytes long, at most %d are allowed", len(d.Description), maxDescription)
 	}
 	if err := served(d.Deployment); err != nil {
-		return d, err
+		return err
 	}
-	return d, checkTolerations(d.Resources.Tolerations)
+	return checkTolerations(d.Resources.Tolerations)
 }
 
 // served refuses what this version does not do.

@@ -106,9 +106,19 @@ func (s *Service) describe(tx *registry.Tx, r pipeline.Result) (*platform.Job, e
 	if err != nil {
 		return nil, err
 	}
+	spec := specOf(r, dep, d, m)
+	if t := r.Trial; t != nil {
+		st, err := tx.Study(t.Study)
+		if err != nil {
+			return nil, err
+		}
+		dep, rate := t.With(dep)
+		spec.BatchSize, spec.TrainingKwargs, spec.LearningRate = dep.BatchSize, dep.TrainingKwargs, rate
+		spec.Pruner, spec.Tensors = st.Pruner, pipeline.StudyArtifact(t.Study)+"/tensors"
+	}
 	token := platform.TokenVariable + "=" + s.Signer.Token(identity.Job(r.ID, r.Attempt), 0)
 	return &platform.Job{
-		Name: jobName(r), Owner: dep.Owner, Spec: specOf(r, dep, d, m), Env: append(slices.Clone(s.Env), token), Resources: dep.Resources, GPUs: dep.GPUs,
+		Name: jobName(r), Owner: dep.Owner, Spec: spec, Env: append(slices.Clone(s.Env), token), Resources: dep.Resources, GPUs: dep.GPUs,
 	}, nil
 }
 

@@ -48,6 +48,7 @@ func (s *Service) progressed(ctx context.Context, e event.Event) (*event.Event, 
 		return nil, err
 	}
 	reported := 0
+	var pruned *pipeline.Result
 	err := s.Store.Do(ctx, func(tx *registry.Tx) error {
 		r, current, err := currentAttempt(tx, p.Result, p.Attempt)
 		if err == nil && !current {
@@ -65,6 +66,14 @@ func (s *Service) progressed(ctx context.Context, e event.Event) (*event.Event, 
 		}
 		reported = len(added)
 		advance(&r, p)
+		if err := judge(tx, &r, p, added); err != nil {
+			return err
+		}
+		if pruned = nil; r.Status == pipeline.ResultPruned {
+			pruned = &r
+			_, err = save(tx, &r)
+			return err
+		}
 		if err := tx.UpdateResult(&r); err != nil {
 			return err
 		}
@@ -75,6 +84,10 @@ func (s *Service) progressed(ctx context.Context, e event.Event) (*event.Event, 
 		return nil, fmt.Errorf("record the progress of result %d: %w", p.Result, err)
 	}
 	s.figures.epochs.Add(float64(reported))
+	if pruned != nil {
+		s.tidy(ctx, *pruned)
+		return nil, over(p.Result, p.Attempt) // its process waits for this, and ends
+	}
 	return nil, nil
 }
 
@@ -187,6 +200,7 @@ func (s *Service) conclude(ctx context.Context, o pipeline.Outcome, last func(*p
 		return fmt.Errorf("end result %d: %w", o.Result, err)
 	}
 	s.figures.ended(changed)
+	s.tidy(ctx, changed)
 	return nil
 }
 
@@ -218,7 +232,13 @@ func (s *Service) Ended(ctx context.Context, e platform.Ended) {
 		err = s.changeVerification(ctx, e.Result, e.Attempt, func(r *pipeline.Result) { unverified(r, why) })
 	} else {
 		s.persistLog(ctx, e.Result, e.Attempt, e.Log)
-		err = s.changeAttempt(ctx, e.Result, e.Attempt, func(r *pipeline.Result) { fail(r, why) })
+		err = s.changeAttempt(ctx, e.Result, e.Attempt, func(r *pipeline.Result) {
+			if r.Lost++; r.Trial != nil && r.Lost < maxLost { // a study loses no trial by what ends a process
+				renew(r)
+				return
+			}
+			fail(r, why)
+		})
 	}
 	if err != nil {
 		s.Log.ErrorContext(ctx, "the end of a training was not recorded", "result", e.Result, "attempt", e.Attempt, "error", err)
@@ -260,6 +280,7 @@ func (s *Service) changeAttempt(ctx context.Context, id int64, attempt int, chan
 	})
 	if err == nil {
 		s.figures.ended(changed)
+		s.tidy(ctx, changed)
 	}
 	return err
 }

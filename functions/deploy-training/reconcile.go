@@ -144,7 +144,10 @@ func (s *Service) Run(ctx context.Context, every time.Duration) {
 	s.round(ctx, "trainings were not reconciled", s.Reconcile)
 	s.round(ctx, "the formats of models were not listed", s.listFormats)
 	for {
+		changed := s.Store.Changed()
+		s.round(ctx, "trials of studies were not started", s.startTrials)
 		select {
+		case <-changed:
 		case <-ctx.Done():
 			s.round(context.WithoutCancel(ctx), "the trainings under way were not marked", s.markCut)
 			return

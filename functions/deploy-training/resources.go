@@ -35,6 +35,9 @@ func (s *Service) Function() door.Function {
 			eventing.ResultAlias:      s.alias,
 			eventing.ResultUnalias:    s.unalias,
 			eventing.ResultUpdate:     s.edit,
+			eventing.StudyCreate:      s.createStudy,
+			eventing.StudyStop:        s.stopStudy,
+			eventing.StudyDelete:      s.removeStudy,
 		},
 		Events: map[string]door.EventHandler{
 			eventing.DatasourceReceived: s.received,
@@ -54,11 +57,14 @@ func (s *Service) Function() door.Function {
 			{Pattern: "PATCH /results/{id}", Type: eventing.ResultUpdate},
 			{Pattern: "POST /results/{id}/alias", Type: eventing.ResultAlias},
 			{Pattern: "POST /results/{id}/unalias", Type: eventing.ResultUnalias},
+			{Pattern: "POST /studies", Type: eventing.StudyCreate, Made: "/studies"},
+			{Pattern: "POST /studies/{id}/stop", Type: eventing.StudyStop},
+			{Pattern: "DELETE /studies/{id}", Type: eventing.StudyDelete},
 		},
 		Resources:  s.resources(),
 		Measures:   s.measures(),
 		Collectors: []prometheus.Collector{s.figures.epochs, s.figures.seconds},
-		Facts:      []string{"io.kafkaml.deployment.", "io.kafkaml.result.", eventing.DatasourceRejected},
+		Facts:      []string{"io.kafkaml.deployment.", "io.kafkaml.result.", "io.kafkaml.study.", eventing.DatasourceRejected},
 	}
 }
 
@@ -80,6 +86,8 @@ func (s *Service) resources() []door.Resource {
 		door.GetOf("GET /deployments/{id}", "A deployment.", s.Store, s.deployment),
 		door.ListOf("GET /results", "Results.", s.Store, (*registry.Tx).Results, "deployment", "configuration", "model", "datasource", "parent", "tag", "alias"),
 		door.GetOf("GET /results/{id}", "A result.", s.Store, (*registry.Tx).Result),
+		door.ListOf("GET /studies", "Studies.", s.Store, (*registry.Tx).Studies, "configuration", "deployment"),
+		door.GetOf("GET /studies/{id}", "A study.", s.Store, (*registry.Tx).Study),
 		{Operation: epochs, Handler: s.metrics},
 		{Operation: logs, Handler: s.logs},
 		{Operation: model, Handler: s.download},

@@ -21,10 +21,14 @@ var facts = map[pipeline.ResultStatus]string{
 	pipeline.ResultFinished:  eventing.ResultFinished,
 	pipeline.ResultFailed:    eventing.ResultFailed,
 	pipeline.ResultStopped:   eventing.ResultStopped,
+	pipeline.ResultPruned:    eventing.ResultPruned,
 }
 
 // save stores a result and publishes the state it came to.
 func save(tx *registry.Tx, r *pipeline.Result) (*event.Event, error) {
+	if err := settle(tx, r); err != nil {
+		return nil, err
+	}
 	if err := tx.UpdateResult(r); err != nil {
 		return nil, err
 	}
@@ -62,6 +66,12 @@ func (s *Service) retry(ctx context.Context, call *door.Call) error {
 
 // again makes r its next attempt, or says why it cannot be.
 func (s *Service) again(tx *registry.Tx, r *pipeline.Result) error {
+	if r.Trial != nil {
+		return &pipeline.Error{
+			Kind: pipeline.Conflict, Field: "study", Reason: fmt.Sprintf("result %d is trial %d of study %d, which is not repeated", r.ID, r.Trial.Number, r.Trial.Study),
+			Hint: "deploy the configuration with its values: " + r.Trial.Said(),
+		}
+	}
 	if r.Status != pipeline.ResultFailed && r.Status != pipeline.ResultStopped {
 		return &pipeline.Error{
 			Kind: pipeline.Conflict, Field: "status", Reason: fmt.Sprintf("result %d is %s", r.ID, r.Status),
@@ -116,6 +126,9 @@ func (s *Service) stopResult(ctx context.Context, call *door.Call) error {
 			unverified(&r, &pipeline.Error{Reason: "it was stopped", Hint: "verify it again"})
 			return saveVerification(tx, &r)
 		}
+		if r.Trial != nil {
+			return nil, ofStudy(r.Trial.Study, "stop")
+		}
 		if r.Status.Ended() {
 			return nil, &pipeline.Error{
 				Kind: pipeline.Conflict, Field: "status", Reason: fmt.Sprintf("result %d is %s already", id, r.Status),
@@ -146,6 +159,15 @@ func (s *Service) removeResult(ctx context.Context, call *door.Call) error {
 			return nil, err
 		}
 		jobs = verifications([]pipeline.Result{r})
+		if r.Trial != nil {
+			st, err := tx.Study(r.Trial.Study)
+			if err != nil {
+				return nil, err
+			}
+			if !st.Status.Ended() { // which goes on from what its trials told
+				return nil, ofStudy(st.ID, "stop")
+			}
+		}
 		if err := tx.DeleteResult(id); err != nil {
 			return nil, err
 		}

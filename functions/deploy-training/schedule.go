@@ -21,6 +21,9 @@ func (s *Service) schedule(tx *registry.Tx, dep pipeline.Deployment, d pipeline.
 	if d.Rejected != nil {
 		return nil, nil
 	}
+	if dep.Study != 0 {
+		return nil, s.begin(tx, dep.Study, d)
+	}
 	results, err := resultsOf(tx, dep.ID)
 	if err != nil {
 		return nil, err
@@ -77,7 +80,7 @@ func renew(r *pipeline.Result) {
 	*r = pipeline.Result{
 		ID: r.ID, Deployment: r.Deployment, Configuration: r.Configuration,
 		Model: r.Model, ModelName: r.ModelName, ModelVersion: r.ModelVersion,
-		Datasource: r.Datasource, EpochsTotal: r.EpochsTotal, Notes: r.Notes, Created: r.Created,
+		Datasource: r.Datasource, EpochsTotal: r.EpochsTotal, Notes: r.Notes, Created: r.Created, Trial: r.Trial,
 		Lineage: pipeline.Lineage{
 			SourceHash: r.Lineage.SourceHash, ModelVersion: r.ModelVersion, Seed: r.Lineage.Seed,
 		},

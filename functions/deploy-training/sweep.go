@@ -23,6 +23,9 @@ const (
 // or to an attempt before its present one, and checkpoints of what is finished: a crash came between a commit and
 // their removal, or a stopped training still stored them.
 func (s *Service) sweep(ctx context.Context, before time.Time) error {
+	if err := s.sweepStudies(ctx, before); err != nil {
+		return err
+	}
 	results, err := s.Artifacts.List(ctx, "results")
 	if err != nil {
 		return fmt.Errorf("sweep trained models: %w", err)

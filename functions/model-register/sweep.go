@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/kafkaml/kafkaml/shared/artifact"
@@ -23,10 +24,13 @@ const (
 	completeEvery = 15 * time.Second
 )
 
-// Run removes orphaned exports, at once and then every hour, and completes results
-// of earlier versions that are served, until ctx ends. What fails is logged: the
+// Run removes orphaned exports, at once and then every hour, completes results of
+// earlier versions that are served, and keeps studies in trials, until ctx ends. What fails is logged: the
 // next round tries again.
 func (s *Service) Run(ctx context.Context) {
+	var studies sync.WaitGroup
+	studies.Go(func() { s.proposing(ctx) })
+	defer studies.Wait()
 	tick := time.NewTicker(completeEvery)
 	defer tick.Stop()
 	var swept time.Time

@@ -35,7 +35,7 @@ func (t *training) read(ctx context.Context, d *features.Decoder) (err error) {
 			total += r.Length
 		}
 	}
-	if t.cache, err = newCache(t.scratch, d.Inputs(), d.Labels(), samples(d, total), cmp.Or(t.Memory, memoryBytes)); err != nil {
+	if t.cache, err = newCache(t.scratch, d.Inputs(), d.Labels(), samples(d, total), t.memory()); err != nil {
 		return err
 	}
 	t.values = newValues(d, t.Job.Export)
@@ -63,6 +63,9 @@ func (t *training) read(ctx context.Context, d *features.Decoder) (err error) {
 	l.Records, l.BytesRead, l.ContentHash = in.values.records, in.bytes, in.hash.sum()
 	return t.cache.seal()
 }
+
+// memory is how many bytes of a decoded stream may lie in memory.
+func (t *training) memory() int64 { return cmp.Or(t.Memory, memoryBytes) }
 
 // intake takes records from the stream into the cache.
 type intake struct {

@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -21,6 +22,7 @@ const (
 type reporter struct {
 	Config
 	within   context.Context // the trace of what is told
+	sending  sync.Mutex      // held while an event is on its way
 	mu       sync.Mutex
 	pending  pipeline.Progress
 	leftTold time.Time
@@ -87,7 +89,7 @@ func (r *reporter) run() {
 			r.flush()
 			return
 		case <-r.wake:
-			r.send()
+			_ = r.send() // logged, and told again
 			pause.Reset(reportEvery)
 		}
 	}
@@ -97,14 +99,29 @@ func (r *reporter) run() {
 func (r *reporter) flush() {
 	select {
 	case <-r.wake:
-		r.send()
+		_ = r.send() // logged: what follows is the outcome
 	default:
 	}
 }
 
+// errOver says that nothing more is wanted of the attempt: it was ended, as others
+// did better.
+var errOver = errors.New("the attempt is over")
+
+// verdict tells at once what is pending and gives errOver where the attempt is to
+// end. Where nobody answers it goes on: who is away ends it later.
+func (r *reporter) verdict() error {
+	if err := r.send(); pipeline.KindOf(err) == pipeline.Invalid {
+		return fmt.Errorf("%w: %w", errOver, err)
+	}
+	return nil
+}
+
 // send delivers what is pending. Epochs that could not be told are told again
 // with the next event: the registry knows each by its number.
-func (r *reporter) send() {
+func (r *reporter) send() error {
+	r.sending.Lock()
+	defer r.sending.Unlock()
 	r.mu.Lock()
 	p := r.pending
 	r.pending.Epochs = nil
@@ -112,10 +129,14 @@ func (r *reporter) send() {
 	p.Result, p.Attempt, p.Verifies = r.Job.Result, r.Job.Attempt, r.Job.Receipt != nil
 	ctx, cancel := context.WithTimeout(r.within, reportTime)
 	defer cancel()
-	if err := r.Emitter.Emit(ctx, eventing.New(eventing.TrainingProgressed, r.source(), r.subject(), p)); err != nil {
+	err := r.Emitter.Emit(ctx, eventing.New(eventing.TrainingProgressed, r.source(), r.subject(), p))
+	if err != nil {
 		r.Log.WarnContext(ctx, "progress was not told", "result", p.Result, "attempt", p.Attempt, "error", err)
-		r.change(func(next *pipeline.Progress) { next.Epochs = append(p.Epochs, next.Epochs...) })
+		if pipeline.KindOf(err) != pipeline.Invalid { // else it is refused each time
+			r.change(func(next *pipeline.Progress) { next.Epochs = append(p.Epochs, next.Epochs...) })
+		}
 	}
+	return err
 }
 
 // close waits until all progress is told.

@@ -125,6 +125,10 @@ func Run(ctx context.Context, c Config) (failure error) {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	if errors.Is(err, errOver) {
+		c.Log.InfoContext(ctx, "the trial ends early", "result", c.Job.Result, "attempt", c.Job.Attempt)
+		return nil
+	}
 	outcome.Result, outcome.Attempt, outcome.Seconds = c.Job.Result, c.Job.Attempt, time.Since(began).Seconds()
 	telling, cancel := context.WithTimeout(context.WithoutCancel(ctx), outcomeTime)
 	defer cancel()

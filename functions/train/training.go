@@ -64,13 +64,19 @@ func (t *training) prepare(ctx context.Context) error {
 	t.classNames = decoder.Classes()
 	g, gctx := errgroup.WithContext(ctx)
 	open := traced("open", func(ctx context.Context) error { return t.open(ctx, decoder) })
-	read := traced("read", func(ctx context.Context) error { return t.read(ctx, decoder) })
+	var kept *head
+	read := traced("read", func(ctx context.Context) error {
+		if kept = t.kept(ctx, decoder); kept != nil {
+			return nil
+		}
+		return t.read(ctx, decoder)
+	})
 	g.Go(func() error { return open(gctx) })
 	g.Go(func() error { return read(gctx) })
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	if err := t.split(ctx, decoder); err != nil {
+	if err := t.split(ctx, decoder, kept); err != nil {
 		return err
 	}
 	if len(t.Job.Export.Adapt) == 0 {
@@ -102,12 +108,12 @@ func (t *training) plan() framework.Plan {
 	return framework.Plan{
 		BatchSize: t.Job.BatchSize, Epochs: k.Epochs, InitialEpoch: k.InitialEpoch, StepsPerEpoch: k.StepsPerEpoch,
 		ClassWeight: k.ClassWeight, ValidationSteps: v.Steps, ValidationFreq: k.ValidationFreq, Engine: t.Job.Engine,
-		EarlyStopping: k.EarlyStopping, ReduceLR: k.ReduceLR, Checkpointed: k.Checkpoint != nil,
+		EarlyStopping: k.EarlyStopping, ReduceLR: k.ReduceLR, LearningRate: t.Job.LearningRate, Checkpointed: k.Checkpoint != nil,
 	}
 }
 
-// split divides the cache and counts what each part holds.
-func (t *training) split(ctx context.Context, d *features.Decoder) error {
+// order puts the cache into the order of the splits.
+func (t *training) order(ctx context.Context) error {
 	if t.Job.ShuffleStream {
 		if err := t.cache.shuffle(ctx, t.Job.StreamSeed); err != nil {
 			return op("shuffle the stream", err)
@@ -115,6 +121,16 @@ func (t *training) split(ctx context.Context, d *features.Decoder) error {
 	}
 	if err := t.arrange(ctx); err != nil {
 		return op("split the stream", err)
+	}
+	return nil
+}
+
+// split divides the cache and counts what each part holds, where that was not kept.
+func (t *training) split(ctx context.Context, d *features.Decoder, kept *head) error {
+	if kept == nil {
+		if err := t.order(ctx); err != nil {
+			return err
+		}
 	}
 	total := t.cache.records
 	train, test, _ := pipeline.Split(total, t.Job.ValidationRate, t.Job.TestRate)
@@ -127,6 +143,10 @@ func (t *training) split(ctx context.Context, d *features.Decoder) error {
 	t.train, t.test, t.validation = part(0, train), part(train, train+test), part(train+test, total)
 	if t.Job.TrainingKwargs.Shuffle {
 		t.train.shuffled, t.train.seed = true, uint64(t.Job.Seed)
+	}
+	if kept != nil {
+		t.cache.fills, t.outcome.Split = kept.Fills, &kept.Audit
+		return nil
 	}
 	means, err := t.average(ctx, d)
 	if err != nil {
@@ -143,6 +163,9 @@ func (t *training) split(ctx context.Context, d *features.Decoder) error {
 	audit.Windows, ofWindows = t.windowed()
 	audit.Warnings = slices.Concat(audit.Warnings, ofWindows, t.values.warnings(), t.Job.Warnings)
 	t.outcome.Split = audit
+	if err == nil {
+		t.keepTensors(ctx)
+	}
 	return err
 }
 
@@ -182,6 +205,12 @@ func (t *training) fit(parent context.Context) error {
 		keeper.done(e)
 		if err := t.judge(e); err != nil {
 			cancel(err)
+		}
+		if t.Job.Pruner.Judges(e.Epoch) && e.Epoch < plan.Epochs {
+			if err := t.report.verdict(); err != nil {
+				cancel(err)
+			}
+			t.pulse.beat()
 		}
 	}}
 	if keeper != nil {

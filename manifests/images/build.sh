@@ -7,7 +7,7 @@
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 out=$1 bin=$2 toolchain=$3 tag=${4:-local}
-tf=$toolchain/tensorflow-2.21.0 onnx=$toolchain/onnx-1.28.0-1.23.2-1.17.0
+tf=$toolchain/tensorflow-2.21.0 onnx=$toolchain/onnx-1.28.0-1.23.2-1.17.0 optuna=$toolchain/optuna-5.0.0
 mkdir -p "$out"
 mkimage=$out/mkimage
 (cd "$here/../../test/cluster/src/tools" && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$mkimage" ./cmd/mkimage)
@@ -40,10 +40,10 @@ layer tensorflow-2.21.0-onnx "$l/libtensorflow_cc.so.2=$site/site/tensorflow/lib
 layer onnxruntime-1.28.0 "$onnx/lib/libonnxruntime.so=/usr/local/lib/libonnxruntime.so" \
   $(libraries "$bin/kafkaml-predict" "$onnx/lib/libonnxruntime.so") $names
 python=$(cat "$tf/python"); minor=${python##*python}
-layer "keras-$minor-onnx" "$python=$python" "/usr/lib/python$minor=/usr/lib/python$minor=-test,idlelib,ensurepip,config-*" \
+layer "keras-$minor-onnx-optuna" "$python=$python" "/usr/lib/python$minor=/usr/lib/python$minor=-test,idlelib,ensurepip,config-*" \
   "$tf/python=$site/python" \
   "$tf/site=$site/site=-libtensorflow_cc.so.2,libtensorflow_framework.so.2,libclang.so,tensorflow/include" \
-  "$onnx/site=/opt/kafkaml/${onnx##*/}/site" \
+  "$onnx/site=/opt/kafkaml/${onnx##*/}/site" "$optuna/site=/opt/kafkaml/${optuna##*/}/site" \
   $(libraries "$python" /usr/lib/python"$minor"/lib-dynload/*.so)
 
 "$mkimage" -name "dev.local/kafkaml:$tag" -o "$out/kafkaml.tar" -entrypoint /usr/local/bin/kafkaml "$base" "$bin/kafkaml=/usr/local/bin/kafkaml"
@@ -53,7 +53,7 @@ layer "keras-$minor-onnx" "$python=$python" "/usr/lib/python$minor=/usr/lib/pyth
   -env "PATH=/usr/local/bin,LD_LIBRARY_PATH=$site/lib,TF_CPP_MIN_LOG_LEVEL=2" -base "$out/tensorflow-2.21.0-onnx.layer" \
   "$base" "$bin/kafkaml-tensorflow=/usr/local/bin/kafkaml-tensorflow"
 "$mkimage" -name "dev.local/kafkaml-keras:$tag" -o "$out/kafkaml-keras.tar" -entrypoint /usr/local/bin/kafkaml \
-  -env "PATH=/usr/local/bin:/usr/bin,KAFKAML_TOOLCHAIN=/opt/kafkaml,TF_CPP_MIN_LOG_LEVEL=2" -base "$out/tensorflow-2.21.0-onnx.layer,$out/keras-$minor-onnx.layer" \
+  -env "PATH=/usr/local/bin:/usr/bin,KAFKAML_TOOLCHAIN=/opt/kafkaml,TF_CPP_MIN_LOG_LEVEL=2" -base "$out/tensorflow-2.21.0-onnx.layer,$out/keras-$minor-onnx-optuna.layer" \
   "$base" "$bin/kafkaml=/usr/local/bin/kafkaml"
 (cd "$here" && go build -o "$out/sbom" ./sbom)
 "$out/sbom" "$out"/kafkaml{,-predict,-tensorflow,-keras}.tar

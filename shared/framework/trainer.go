@@ -88,6 +88,7 @@ type Plan struct {
 	ValidationFreq  int                     // 0 is 1: every epoch
 	EarlyStopping   *pipeline.EarlyStopping // nil: none
 	ReduceLR        *pipeline.ReduceLR      // nil: none
+	LearningRate    float64                 // to begin with; 0: the model's
 	Engine          pipeline.Engine         // one of Settings.Engines
 	Checkpointed    bool                    // Watch.Checkpoint or From is used
 	// From is what Watch.Checkpoint was given in an attempt at the same training,

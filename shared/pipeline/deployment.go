@@ -64,6 +64,7 @@ type Deployment struct {
 	GPUs             int              `json:"gpus"`
 	Resources        Resources        `json:"resources"`
 	Description      string           `json:"description,omitempty"`
+	Study            int64            `json:"study,omitempty" description:"the study whose trials its results are"`
 	Owner            string           `json:"owner,omitempty" description:"who made it, where that is known: where trainings wait, people take turns"`
 	Status           DeploymentStatus `json:"status"`
 	Place            int              `json:"place,omitempty" description:"where trainings wait for others to end: the place in the queue of the first of its own, 1 comes next"`

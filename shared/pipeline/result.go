@@ -221,6 +221,7 @@ type Result struct {
 	Unsound       string        `json:"unsound,omitempty" description:"what of its model is NaN or infinite, so that its predictions will be, too"`
 	Lineage       Lineage       `json:"lineage"`
 	Artifact      string        `json:"artifact,omitempty" description:"key prefix of the trained model"`
+	Trial         *StudyTrial   `json:"trial,omitempty" description:"what it tries, as a trial of a study"`
 	Serving       *Serving      `json:"serving,omitempty" description:"what its model can be served by"`
 	Verification  *Verification `json:"verification,omitempty" description:"what came of training it again from its receipt"`
 	Formats       []ModelFormat `json:"formats,omitempty" description:"in which its model is kept, can be made, or cannot be had"`

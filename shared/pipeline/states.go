@@ -6,6 +6,7 @@ import "slices"
 //
 //	waiting -> scheduled -> running -> finished
 //	   |           |           |----> failed  -> scheduled (retry)
+//	   |           |           |----> pruned, a trial of a study
 //	   '-----------'-----------'----> stopped -> scheduled (retry)
 type ResultStatus string
 
@@ -17,11 +18,12 @@ const (
 	ResultFinished  ResultStatus = "finished"
 	ResultFailed    ResultStatus = "failed"
 	ResultStopped   ResultStatus = "stopped"
+	ResultPruned    ResultStatus = "pruned" // a trial that did worse than others
 )
 
 // Enum lists the values for JSON Schema.
 func (ResultStatus) Enum() []any {
-	return values(ResultWaiting, ResultScheduled, ResultRunning, ResultFinished, ResultFailed, ResultStopped)
+	return values(ResultWaiting, ResultScheduled, ResultRunning, ResultFinished, ResultFailed, ResultStopped, ResultPruned)
 }
 
 // values are the values of an enumeration as JSON Schema lists them.
@@ -36,7 +38,7 @@ func values[T any](all ...T) []any {
 var resultSteps = map[ResultStatus][]ResultStatus{
 	ResultWaiting:   {ResultScheduled, ResultFailed, ResultStopped},
 	ResultScheduled: {ResultRunning, ResultFinished, ResultFailed, ResultStopped, ResultScheduled},
-	ResultRunning:   {ResultFinished, ResultFailed, ResultStopped, ResultScheduled}, // scheduled: its Job was lost and is started again
+	ResultRunning:   {ResultPruned, ResultFinished, ResultFailed, ResultStopped, ResultScheduled}, // scheduled: its Job was lost and is started again
 	ResultFailed:    {ResultScheduled},
 	ResultStopped:   {ResultScheduled},
 }
@@ -49,7 +51,7 @@ func (s ResultStatus) Active() bool { return s == ResultScheduled || s == Result
 
 // Ended reports whether the training is over, well or not.
 func (s ResultStatus) Ended() bool {
-	return s == ResultFinished || s == ResultFailed || s == ResultStopped
+	return s == ResultFinished || s == ResultFailed || s == ResultStopped || s == ResultPruned
 }
 
 // DeploymentStatus sums up the results of a deployment.

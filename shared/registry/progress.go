@@ -62,18 +62,22 @@ func (tx *Tx) Epochs(result int64, after, limit int) ([]pipeline.Epoch, error) {
 	}
 	epochs := []pipeline.Epoch{}
 	err = tx.each(func(read func(...any) error) error {
-		var body string
-		if err := read(&body); err != nil {
-			return err
-		}
-		var e pipeline.Epoch
+		e, err := decodeEpoch(func(body *string) error { return read(body) })
 		epochs = append(epochs, e)
-		return json.Unmarshal([]byte(body), &epochs[len(epochs)-1])
+		return err
 	}, statement, result, r.Attempt, after)
 	if err != nil {
 		return nil, fmt.Errorf("read epochs of result %d: %w", result, err)
 	}
 	return epochs, nil
+}
+
+func decodeEpoch(read func(body *string) error) (e pipeline.Epoch, err error) {
+	var body string
+	if err := read(&body); err != nil {
+		return e, err
+	}
+	return e, json.Unmarshal([]byte(body), &e)
 }
 
 // MaxLog is how many bytes of a result's log are kept: the last ones.

@@ -108,6 +108,8 @@ var tables = []struct {
 	{"audit", 4},
 	{"aliases", 8},
 	{"tags", 8},
+	{"studies", 9},
+	{"samplers", 9},
 }
 
 // Tables gives the tables of a version of the schema, those that others refer to first.

@@ -2,6 +2,7 @@
 # Fetches what kafkaml needs beside Go, once, into the toolchain folder:
 #   fetch.sh tensorflow   TensorFlow's wheel: its library for cgo, and Keras for the worker that reads model source
 #   fetch.sh onnx         ONNX Runtime's library, which serves, and the packages that convert for it (after tensorflow)
+#   fetch.sh optuna       Optuna, which chooses what studies try (after tensorflow)
 #   fetch.sh kafka        Apache Kafka's jars (BROKER=kafka, tests and benchmarks)
 #   fetch.sh schemas      Apicurio Registry, and Confluent's serializers for Python (tests)
 #   fetch.sh clients      Triton's clients and LiteRT's interpreter for Python (tests; after tensorflow)
@@ -23,6 +24,7 @@ KEYCLOAK=26.5.6
 ONNXRUNTIME=1.28.0
 ONNX=1.23.2
 TF2ONNX=1.17.0
+OPTUNA=5.0.0
 TRITONCLIENT=2.73.0
 LITERT=2.3.0
 say() { echo "toolchain: $*" >&2; }
@@ -104,6 +106,19 @@ onnx() {
   "$python" -m compileall -q -j 2 "$to.part/site" >/dev/null 2>&1 || true
   chmod -R a+rX "$to.part"; rm -rf "$to"; mv "$to.part" "$to"
   say "ONNX Runtime $ONNXRUNTIME is ready"
+}
+
+# numpy and packaging lie with TensorFlow; what keeps studies in databases is left out.
+optuna() {
+  local to=$dir/optuna-$OPTUNA python
+  [ -e "$to/site" ] && return
+  python=$(cat "$dir/tensorflow-$TENSORFLOW/python")
+  say "fetching Optuna $OPTUNA (1 MB)"
+  rm -rf "$to.part"; mkdir -p "$to.part"
+  wheels "$python" "$to.part/site" optuna
+  "$python" -m compileall -q -j 2 "$to.part/site" >/dev/null 2>&1 || true
+  chmod -R a+rX "$to.part"; rm -rf "$to"; mv "$to.part" "$to"
+  say "Optuna $OPTUNA is ready"
 }
 
 kafka() {
@@ -246,6 +261,6 @@ bench() {
 }
 
 case "${1:-}" in
-  tensorflow | onnx | bench | kafka | schemas | keycloak | clients | mnist | tabular) "$1" ;;
-  *) echo "usage: fetch.sh dir|bench|tensorflow|onnx|kafka|schemas|keycloak|clients|mnist|tabular" >&2; exit 2 ;;
+  tensorflow | onnx | optuna | bench | kafka | schemas | keycloak | clients | mnist | tabular) "$1" ;;
+  *) echo "usage: fetch.sh dir|bench|tensorflow|onnx|optuna|kafka|schemas|keycloak|clients|mnist|tabular" >&2; exit 2 ;;
 esac

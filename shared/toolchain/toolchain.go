@@ -25,6 +25,8 @@ const (
 	ONNXRuntimeVersion = "1.28.0"
 	ONNXVersion        = "1.23.2" // of onnx for Python
 	TF2ONNXVersion     = "1.17.0"
+
+	OptunaVersion = "5.0.0"
 )
 
 // Dir is the toolchain's folder: KAFKAML_TOOLCHAIN, else a cache that a
@@ -73,6 +75,16 @@ func ONNXPackages() (string, error) {
 	dir := filepath.Join(Dir(), onnxFolder, "site")
 	if _, err := os.Stat(dir); err != nil {
 		return "", missing("the converter to ONNX", dir, "onnx")
+	}
+	return dir, nil
+}
+
+// OptunaPackages gives the folder of packages that holds Optuna. It stands beside
+// the one that Python gives.
+func OptunaPackages() (string, error) {
+	dir := filepath.Join(Dir(), "optuna-"+OptunaVersion, "site")
+	if _, err := os.Stat(dir); err != nil {
+		return "", missing("Optuna", dir, "optuna")
 	}
 	return dir, nil
 }

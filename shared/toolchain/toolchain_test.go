@@ -23,13 +23,14 @@ func TestVersionsAgree(t *testing.T) {
 		t.Fatal(err)
 	}
 	for file, line := range map[string]string{
-		string(script):           "\nTENSORFLOW=" + toolchain.TensorFlowVersion + "\n",
-		string(script) + " ":     "\nKAFKA=" + toolchain.KafkaVersion + "\n",
-		string(script) + "  ":    "\nAPICURIO=" + toolchain.ApicurioVersion + "\nCONFLUENT=" + toolchain.ConfluentVersion + "\n",
-		string(script) + "   ":   "\nONNXRUNTIME=" + toolchain.ONNXRuntimeVersion + "\nONNX=" + toolchain.ONNXVersion + "\nTF2ONNX=" + toolchain.TF2ONNXVersion + "\n",
-		string(script) + "    ":  "\nTRITONCLIENT=" + toolchain.TritonVersion + "\nLITERT=" + toolchain.LiteRTVersion + "\n",
-		string(script) + "     ": "\nKEYCLOAK=" + toolchain.KeycloakVersion + "\n",
-		string(makefile):         "/tensorflow-" + toolchain.TensorFlowVersion + "\n",
+		string(script):            "\nTENSORFLOW=" + toolchain.TensorFlowVersion + "\n",
+		string(script) + " ":      "\nKAFKA=" + toolchain.KafkaVersion + "\n",
+		string(script) + "  ":     "\nAPICURIO=" + toolchain.ApicurioVersion + "\nCONFLUENT=" + toolchain.ConfluentVersion + "\n",
+		string(script) + "   ":    "\nONNXRUNTIME=" + toolchain.ONNXRuntimeVersion + "\nONNX=" + toolchain.ONNXVersion + "\nTF2ONNX=" + toolchain.TF2ONNXVersion + "\n",
+		string(script) + "    ":   "\nTRITONCLIENT=" + toolchain.TritonVersion + "\nLITERT=" + toolchain.LiteRTVersion + "\n",
+		string(script) + "     ":  "\nKEYCLOAK=" + toolchain.KeycloakVersion + "\n",
+		string(script) + "      ": "\nOPTUNA=" + toolchain.OptunaVersion + "\n",
+		string(makefile):          "/tensorflow-" + toolchain.TensorFlowVersion + "\n",
 	} {
 		if !strings.Contains(file, line) {
 			t.Errorf("%q is not where it should be", line)
@@ -45,6 +46,7 @@ func TestMissingPartsNameTheirCommand(t *testing.T) {
 		"make tensorflow ": func() error { _, err := toolchain.TensorFlow(); return err },
 		"make onnx":        func() error { _, err := toolchain.ONNXRuntime(); return err },
 		"make onnx ":       func() error { _, err := toolchain.ONNXPackages(); return err },
+		"make optuna":      func() error { _, err := toolchain.OptunaPackages(); return err },
 		"make kafka":       func() error { _, err := toolchain.Kafka(); return err },
 		"make schemas":     func() error { _, _, err := toolchain.Schemas(); return err },
 		"make keycloak":    func() error { _, err := toolchain.Keycloak(); return err },

@@ -21,7 +21,7 @@ import (
 // Commands are the commands of every kind of resource.
 func Commands(env *cli.Env) []*cobra.Command {
 	return []*cobra.Command{
-		models(env), configurations(env), deployments(env), results(env), datasources(env), inferences(env), topics(env),
+		models(env), configurations(env), deployments(env), results(env), studies(env), datasources(env), inferences(env), topics(env),
 	}
 }
 

@@ -125,7 +125,7 @@ func parserOf(t reflect.Type) func(string) (any, error) {
 
 // referenceTo is what a member may refer to, as the tag refers says it.
 var referenceTo = map[string]reference{
-	"": nil, "model": toModel, "configuration": toConfiguration, "deployment": toDeployment, "result": toResult,
+	"": nil, "model": toModel, "configuration": toConfiguration, "deployment": toDeployment, "result": toResult, "datasource": toDatasource,
 }
 
 // text is a flag's value that says what it is called.

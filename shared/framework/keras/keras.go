@@ -37,15 +37,16 @@ const (
 
 // Options say how a Worker runs.
 type Options struct {
-	Python       string        // the interpreter, 3.11 or later
-	SitePackages string        // the folder that holds tensorflow and keras
-	ONNXPackages string        // the folder that holds onnx and tf2onnx; without it no model gets an ONNX form
-	Scratch      string        // where requests get their folders; a temporary folder when empty or when the worker cannot reach it
-	Concurrency  int           // requests served at once, 2 when 0; together they may use a third of the memory
-	Spare        int           // requests beside these, each with as much memory; all wait where there is not as much
-	Memory       int64         // bytes that there are, what this process may use when 0
-	Rest         time.Duration // that a source may compute nothing; restTime when 0
-	Log          *slog.Logger  // slog.Default when nil
+	Python        string        // the interpreter, 3.11 or later
+	SitePackages  string        // the folder that holds tensorflow and keras
+	ONNXPackages  string        // the folder that holds onnx and tf2onnx; without it no model gets an ONNX form
+	StudyPackages string        // the folder that holds optuna; without it no study can be made
+	Scratch       string        // where requests get their folders; a temporary folder when empty or when the worker cannot reach it
+	Concurrency   int           // requests served at once, 2 when 0; together they may use a third of the memory
+	Spare         int           // requests beside these, each with as much memory; all wait where there is not as much
+	Memory        int64         // bytes that there are, what this process may use when 0
+	Rest          time.Duration // that a source may compute nothing; restTime when 0
+	Log           *slog.Logger  // slog.Default when nil
 }
 
 // Worker exports Keras models. Its methods can be called at once from many
@@ -110,7 +111,11 @@ func Build(ctx context.Context, log *slog.Logger) (framework.Builder, error) {
 	if err != nil {
 		log.Warn("models get no ONNX form, TensorFlow will serve them", "error", err)
 	}
-	w, err := Start(ctx, Options{Spare: 1, Python: python, SitePackages: packages, ONNXPackages: onnx, Log: log})
+	optuna, err := toolchain.OptunaPackages()
+	if err != nil {
+		log.Warn("no study can be made", "error", err)
+	}
+	w, err := Start(ctx, Options{Spare: 1, Python: python, SitePackages: packages, ONNXPackages: onnx, StudyPackages: optuna, Log: log})
 	if err != nil { // a nil *Worker would be no nil Builder
 		return nil, err
 	}

@@ -60,7 +60,11 @@ func options(t *testing.T) Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Options{Python: python, SitePackages: site, ONNXPackages: onnx}
+	optuna, err := toolchain.OptunaPackages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Options{Python: python, SitePackages: site, ONNXPackages: onnx, StudyPackages: optuna}
 }
 
 // startWorker starts a Worker of the test's own.

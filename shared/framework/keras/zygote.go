@@ -100,8 +100,10 @@ func (z *zygote) ended() bool {
 // a rule: then it takes its children along.
 func (z *zygote) spawn(ctx context.Context, o Options, p *place, control *os.File) error {
 	args := []string{"-I", "-S", "-B", filepath.Join(p.worker(), "zygote.py"), o.SitePackages}
-	if o.ONNXPackages != "" {
-		args = append(args, o.ONNXPackages)
+	for _, more := range []string{o.ONNXPackages, o.StudyPackages} {
+		if more != "" {
+			args = append(args, more)
+		}
 	}
 	z.command = exec.CommandContext(ctx, o.Python, args...) // #nosec G204 -- the toolchain's
 	z.command.Cancel = z.control.Close

@@ -94,6 +94,10 @@ func (t *Trainer) fit(ctx context.Context, f *feeder, p framework.Plan, run runn
 			return nil, err
 		}
 		begin = from.Epoch
+	} else if p.LearningRate != 0 {
+		if err := t.setRate(p.LearningRate); err != nil {
+			return nil, err
+		}
 	}
 	done, of := stepsOf(until(p, begin), f.split.Len()), stepsOf(p, f.split.Len())
 	step := func(c call) {

@@ -27,7 +27,7 @@ type steering struct {
 
 // steered reports whether a plan may set variables.
 func steered(p framework.Plan) bool {
-	return p.EarlyStopping != nil || p.ReduceLR != nil || p.Checkpointed
+	return p.LearningRate != 0 || p.EarlyStopping != nil || p.ReduceLR != nil || p.Checkpointed
 }
 
 func (t *Trainer) steer(p framework.Plan) (*steering, error) {
@@ -36,7 +36,7 @@ func (t *Trainer) steer(p framework.Plan) (*steering, error) {
 		return nil, err
 	}
 	s := &steering{Callbacks: c, t: t}
-	if (c.Restores() || c.Rates() || p.Checkpointed) && t.assign == nil {
+	if (p.LearningRate != 0 || c.Restores() || c.Rates() || p.Checkpointed) && t.assign == nil {
 		return nil, pipeline.Invalidf("training_kwargs", "the model was registered by an earlier version, whose weights cannot be set").
 			WithHint("register the model again")
 	}
@@ -113,6 +113,22 @@ func (t *Trainer) rates(now []*tf.Tensor) (rates []float32, places []int, err er
 		return nil, nil, errors.New("the model has no learning rate that may be set")
 	}
 	return rates, places, nil
+}
+
+// setRate sets all learning rates to one that is not the model's.
+func (t *Trainer) setRate(rate float64) error {
+	now, err := t.read()
+	if err != nil {
+		return err
+	}
+	rates, places, err := t.rates(now)
+	if err != nil {
+		return err
+	}
+	for i := range rates {
+		rates[i] = float32(rate)
+	}
+	return t.setRates(slices.Clone(now), rates, places)
 }
 
 // setRates sets all variables to now, but the rates.

@@ -25,6 +25,8 @@ export const createDeployment = (f: DeploymentForm) => command('deploy-training'
 export const stopDeployment = (id: number) => command('deploy-training', 'deployment.stop', {}, id)
 export const deleteDeployment = (id: number) => command('deploy-training', 'deployment.delete', {}, id)
 
+export const stopStudy = (id: number) => command('deploy-training', 'study.stop', {}, id)
+
 export const retryResult = (id: number) => command('deploy-training', 'result.retry', {}, id)
 /** Trains a finished result again and compares; nothing of it is changed. */
 export const verifyResult = (id: number) => command('deploy-training', 'result.verify', {}, id)

@@ -130,6 +130,13 @@ def main(request, descriptors, zygote, sites, worker):
             import convert
 
             report = convert.run(texts["convert"], scratch)
+        elif texts.get("study"):
+            import sampler
+
+            try:
+                report = sampler.run(texts["study"])
+            except Exception as e:
+                report = {"error": f"{type(e).__name__}: {e}"}
         elif texts.get("format"):
             import import_model
 

@@ -1,7 +1,7 @@
 """The warm process: imports TensorFlow and Keras once, then forks one child a request.
 
 Run as: python -I -S zygote.py SITE [SITE ...]: the folder of TensorFlow and Keras,
-and that of the converter to ONNX where there is one. File descriptor 3 is a SOCK_SEQPACKET
+and those of the converter to ONNX and of Optuna where they are there. File descriptor 3 is a SOCK_SEQPACKET
 socket to the Go side; its end ends this process, and with it the children.
 A request is JSON with three descriptors: source, output, result. It is answered
 twice: {"id", "pid"} with a pidfd, then {"id", "exit"} when the child has ended.

@@ -1,0 +1,214 @@
+package modelregister
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/eventing/door"
+	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/registry"
+)
+
+// sampling is what the sampler of a study goes on from, with the trials that it has
+// proposed already.
+type sampling struct {
+	State json.RawMessage  `json:"state"`
+	Queue []map[string]any `json:"queue"`
+}
+
+// proposing keeps studies in trials until ctx ends: it looks at them whenever
+// something has changed. What fails is logged, and tried again some time later.
+func (s *Service) proposing(ctx context.Context) {
+	for {
+		changed := s.Store.Changed()
+		if err := s.propose(ctx); err != nil && ctx.Err() == nil {
+			s.Log.WarnContext(ctx, "no trial of a study was proposed", "error", err)
+			changed = nil
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+		case <-time.After(completeEvery):
+		}
+	}
+}
+
+// propose gives each study that runs the trials that it lacks.
+func (s *Service) propose(ctx context.Context) error {
+	running, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (registry.Page[pipeline.Study], error) {
+		return tx.Studies(registry.Query{Status: string(pipeline.StudyRunning)})
+	})
+	if err != nil {
+		return err
+	}
+	var all error
+	for _, st := range slices.Backward(running.Items) { // the oldest first
+		if err := s.fillStudy(ctx, st.ID); err != nil {
+			all = errors.Join(all, fmt.Errorf("study %d: %w", st.ID, err))
+		}
+	}
+	return all
+}
+
+// fillStudy proposes trials until as many train as the study wants. A sampler that
+// cannot go on fails the study.
+func (s *Service) fillStudy(ctx context.Context, id int64) error {
+	for {
+		more, err := s.proposeOne(ctx, id)
+		switch kind := pipeline.KindOf(err); {
+		case err == nil && !more:
+			return nil
+		case err == nil:
+		case kind != pipeline.Internal && kind != pipeline.Invalid:
+			return err
+		default:
+			return s.failStudy(ctx, id, err)
+		}
+	}
+}
+
+// due is a study that lacks a trial, and what its sampler goes on from.
+type due struct {
+	study    pipeline.Study
+	model    pipeline.Model
+	sampling sampling
+	told     []framework.Told // where the sampler is to be asked
+}
+
+// proposeOne proposes the next trial of a study, where it lacks one.
+func (s *Service) proposeOne(ctx context.Context, id int64) (bool, error) {
+	d, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (*due, error) { return dueOf(tx, id) })
+	if err != nil || d == nil {
+		return false, err
+	}
+	if len(d.sampling.Queue) == 0 {
+		sampler, ok := s.Builders[d.model.Framework].(framework.Sampler)
+		if !ok {
+			return false, pipeline.Invalidf("sampler", "nothing samples for models of %q here", d.model.Framework)
+		}
+		p, err := sampler.Propose(ctx, framework.Sampling{Study: d.study, Told: d.told, State: d.sampling.State})
+		if err != nil {
+			return false, err
+		}
+		d.sampling = sampling{State: p.State, Queue: p.Trials}
+	}
+	return true, s.Store.Do(ctx, func(tx *registry.Tx) error { return commitTrial(tx, *d) })
+}
+
+// dueOf reads a study that lacks a trial; nil where it does not. Until the stream
+// was read, one trial reads it for all.
+func dueOf(tx *registry.Tx, id int64) (*due, error) {
+	st, err := tx.Study(id)
+	if err != nil {
+		return nil, err
+	}
+	most := st.Parallel
+	if !st.Read {
+		most = 1
+	}
+	active := st.Proposed - st.Finished - st.Pruned - st.Failed
+	if st.Status != pipeline.StudyRunning || st.Proposed >= st.Trials || active >= most {
+		return nil, nil
+	}
+	d := &due{study: st}
+	if d.model, err = tx.ModelVersion(st.Model, st.ModelVersion); err != nil {
+		return nil, err
+	}
+	state, err := tx.Sampler(id)
+	if err == nil && state != nil {
+		err = json.Unmarshal(state, &d.sampling)
+	}
+	if err != nil || len(d.sampling.Queue) > 0 {
+		return d, err
+	}
+	page, err := tx.Results(registry.Query{By: map[string]int64{"deployment": st.Deployment}})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(page.Items, func(a, b pipeline.Result) int { return a.Trial.Number - b.Trial.Number })
+	for _, r := range page.Items {
+		d.told = append(d.told, toldOf(r))
+	}
+	return d, nil
+}
+
+// toldOf is what a sampler hears of a trial.
+func toldOf(r pipeline.Result) framework.Told {
+	t := framework.Told{State: "running", Parameters: r.Trial.Parameters, Value: r.Trial.Value}
+	switch r.Status {
+	case pipeline.ResultFinished:
+		t.State = "complete"
+	case pipeline.ResultPruned:
+		t.State, t.Epoch = "pruned", r.EpochsDone
+	case pipeline.ResultFailed, pipeline.ResultStopped:
+		t.State = "fail"
+	}
+	return t
+}
+
+// commitTrial stores the first trial of a queue as a result whose training is asked
+// for, unless the study has changed meanwhile.
+func commitTrial(tx *registry.Tx, d due) error {
+	st, err := tx.Study(d.study.ID)
+	if err != nil || st.Status != pipeline.StudyRunning || st.Proposed != d.study.Proposed {
+		return err
+	}
+	dep, err := tx.Deployment(st.Deployment)
+	if err != nil {
+		return err
+	}
+	trial := pipeline.StudyTrial{Study: st.ID, Number: st.Proposed, Parameters: d.sampling.Queue[0]}
+	as, _ := trial.With(dep)
+	r := pipeline.Result{
+		Deployment: st.Deployment, Configuration: st.Configuration, Model: st.Model, ModelName: st.ModelName, ModelVersion: st.ModelVersion,
+		Datasource: st.Datasource, Status: pipeline.ResultScheduled, Attempt: 1, EpochsTotal: as.TrainingKwargs.Epochs, Trial: &trial,
+		Lineage: pipeline.Lineage{SourceHash: d.model.SourceHash, ModelVersion: st.ModelVersion, Seed: dep.Seed},
+	}
+	if err := tx.CreateResult(&r); err != nil {
+		return err
+	}
+	d.sampling.Queue = d.sampling.Queue[1:]
+	rest, err := json.Marshal(d.sampling)
+	if err != nil {
+		return err
+	}
+	if err := tx.SetSampler(st.ID, rest); err != nil {
+		return err
+	}
+	st.Proposed++
+	if err := tx.UpdateStudy(&st); err != nil {
+		return err
+	}
+	if _, err := door.Publish(tx, name, eventing.ResultScheduled, r.ID, r); err != nil {
+		return err
+	}
+	_, err = door.Publish(tx, name, eventing.StudyProgressed, st.ID, st)
+	return err
+}
+
+// failStudy ends a study whose sampler cannot go on.
+func (s *Service) failStudy(ctx context.Context, id int64, why error) error {
+	var e *pipeline.Error
+	if !errors.As(why, &e) {
+		e = &pipeline.Error{Reason: why.Error()}
+	}
+	return s.Store.Do(ctx, func(tx *registry.Tx) error {
+		st, err := tx.Study(id)
+		if err != nil || st.Status != pipeline.StudyRunning {
+			return err
+		}
+		st.Status, st.Reason, st.Hint = pipeline.StudyFailed, e.Message(), e.Hint
+		if err := tx.UpdateStudy(&st); err != nil {
+			return err
+		}
+		_, err = door.Publish(tx, name, eventing.StudyFailed, st.ID, st)
+		return err
+	})
+}

@@ -1,0 +1,431 @@
+package pipeline
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// StudyForm is what a person gives of a study: a deployment's members, and what
+// is searched for among their values.
+type StudyForm struct {
+	Configuration    int64      `json:"configuration" required:"true" minimum:"1" refers:"configuration" example:"1" description:"configuration of the one model that is tried"`
+	Space            string     `json:"space" required:"true" minLength:"1" maxLength:"4096" arg:"SPACE" example:"learning_rate=log(1e-4,1e-1), batch_size=[16,32,64]" description:"what is tried: learning_rate, batch_size and epochs, each as float(low,high), log(low,high), int(low,high,step) or [choices]"`
+	Objective        string     `json:"objective" required:"true" minLength:"1" maxLength:"128" arg:"METRIC" example:"val_accuracy" description:"metric of an epoch that the trials are compared by, in their last epoch"`
+	Direction        MetricMode `json:"direction,omitempty" enum:"auto,min,max," description:"which values of the objective are better: min, max or auto, by its name (default: auto)"`
+	Trials           int        `json:"trials,omitempty" minimum:"0" maximum:"1000" arg:"N" example:"20" description:"how many trials there are (default: 20)"`
+	Parallel         int        `json:"parallel,omitempty" minimum:"0" maximum:"16" arg:"N" description:"how many of them train at once (default: 1)"`
+	Sampler          Sampler    `json:"sampler,omitempty" description:"Optuna's tpe, random or grid (default: tpe)"`
+	Pruner           Pruner     `json:"pruner,omitempty" description:"what ends trials early that do worse than others: none, median or asha (default: none)"`
+	Datasource       int64      `json:"datasource,omitempty" minimum:"0" refers:"datasource" description:"stream to train on that is there already (default: the next one that is sent to the study's deployment)"`
+	BatchSize        int        `json:"batch_size,omitempty" minimum:"0" maximum:"16777216" arg:"N" description:"records a step, where the space does not say (default: 32)"`
+	TrainingKwargs   Arguments  `json:"training_kwargs,omitempty" example:"epochs=2, shuffle=True" description:"arguments of Keras' fit, as of a deployment"`
+	ValidationKwargs Arguments  `json:"validation_kwargs,omitempty" description:"arguments of Keras' evaluate, as of a deployment"`
+	Seed             int64      `json:"seed,omitempty" minimum:"0" maximum:"4294967295" arg:"N" description:"seed of the sampler and of the shuffling (default: 0)"`
+	Engine           Engine     `json:"engine,omitempty" description:"auto, graph or xla, as of a deployment"`
+	GPUs             int        `json:"gpus,omitempty" minimum:"0" maximum:"1024" arg:"N" description:"GPUs for each trial (default: 0)"`
+	Resources        *Resources `json:"resources,omitempty" description:"where a trial runs in a cluster"`
+	Description      string     `json:"description,omitempty" maxLength:"4096" arg:"TEXT" description:"note for people"`
+}
+
+// Sampler chooses the values of the next trial, as the one of Optuna does.
+type Sampler string
+
+// The samplers.
+const (
+	SamplerTPE    Sampler = "tpe"
+	SamplerRandom Sampler = "random"
+	SamplerGrid   Sampler = "grid"
+)
+
+// Enum lists the values for JSON Schema.
+func (Sampler) Enum() []any { return values(SamplerTPE, SamplerRandom, SamplerGrid) }
+
+// Pruner ends trials early, as the one of Optuna does.
+type Pruner string
+
+// The pruners.
+const (
+	PrunerNone   Pruner = "none"
+	PrunerMedian Pruner = "median"
+	PrunerASHA   Pruner = "asha"
+)
+
+// Enum lists the values for JSON Schema.
+func (Pruner) Enum() []any { return values(PrunerNone, PrunerMedian, PrunerASHA) }
+
+// ASHAFactor is how many times as many epochs each rung of asha has: 1, 4, 16. Of
+// the trials that reach one, the best in so many go on. It is Optuna's.
+const ASHAFactor = 4
+
+// Judges reports whether a trial may end after an epoch, which counts from 1.
+func (p Pruner) Judges(epoch int) bool {
+	switch p {
+	case PrunerMedian:
+		return true
+	case PrunerASHA:
+		for epoch > 1 && epoch%ASHAFactor == 0 {
+			epoch /= ASHAFactor
+		}
+		return epoch == 1
+	}
+	return false
+}
+
+// Parameter is one dimension of a space.
+type Parameter struct {
+	Name    string  `json:"name"`
+	Kind    string  `json:"kind" enum:"float,int,choice"`
+	Low     float64 `json:"low,omitempty"`
+	High    float64 `json:"high,omitempty"`
+	Step    float64 `json:"step,omitempty" description:"between two values; 0: any value of floats, whole numbers of ints"`
+	Log     bool    `json:"log,omitempty" description:"sampled by its logarithm"`
+	Choices []any   `json:"choices,omitempty"`
+}
+
+// The kinds of a Parameter.
+const (
+	ParameterFloat  = "float"
+	ParameterInt    = "int"
+	ParameterChoice = "choice"
+)
+
+// The parameters that each study can have.
+const (
+	LearningRate = "learning_rate"
+	BatchSize    = "batch_size"
+	Epochs       = "epochs"
+)
+
+// Values is how many values a parameter can take, 0 where they cannot be counted.
+func (p Parameter) Values() int {
+	switch {
+	case p.Kind == ParameterChoice:
+		return len(p.Choices)
+	case p.Kind == ParameterInt:
+		return int(min(math.MaxInt32, (p.High-p.Low)/max(1, p.Step))) + 1
+	case p.Step > 0:
+		return int(min(math.MaxInt32, (p.High-p.Low)/p.Step+1e-9)) + 1
+	}
+	return 0
+}
+
+// Points are those values, of a parameter that has a number of them.
+func (p Parameter) Points() []any {
+	if p.Kind == ParameterChoice {
+		return p.Choices
+	}
+	all := make([]any, p.Values())
+	for i := range all {
+		step := p.Step
+		if step == 0 {
+			step = 1
+		}
+		all[i] = min(p.High, p.Low+float64(i)*step)
+	}
+	return all
+}
+
+// Holds reports whether a value is one of the parameter's.
+func (p Parameter) Holds(value any) bool {
+	if p.Kind == ParameterChoice {
+		return slices.Contains(p.Choices, value)
+	}
+	n, ok := value.(float64)
+	return ok && n >= p.Low && n <= p.High && (p.Kind == ParameterFloat || n == math.Trunc(n))
+}
+
+// String is the parameter as ParseSpace reads it.
+func (p Parameter) String() string {
+	switch {
+	case p.Kind == ParameterChoice:
+		all := make([]string, len(p.Choices))
+		for i, c := range p.Choices {
+			all[i] = fmt.Sprint(c)
+		}
+		return p.Name + "=[" + strings.Join(all, ",") + "]"
+	case p.Log && p.Kind == ParameterFloat:
+		return fmt.Sprintf("%s=log(%g,%g)", p.Name, p.Low, p.High)
+	}
+	text := fmt.Sprintf("%s=%s(%g,%g", p.Name, p.Kind, p.Low, p.High)
+	if p.Step > 0 {
+		text += fmt.Sprintf(",%g", p.Step)
+	}
+	if p.Log {
+		text += ",log"
+	}
+	return text + ")"
+}
+
+// Study searches for the values with which a model trains best on a stream. Its
+// trials are results of a deployment of its own.
+type Study struct {
+	ID            int64       `json:"id" minimum:"1"`
+	Configuration int64       `json:"configuration"`
+	Deployment    int64       `json:"deployment" description:"whose results are its trials; a stream that is sent to it begins the study"`
+	Model         int64       `json:"model"`
+	ModelName     string      `json:"model_name"`
+	ModelVersion  int         `json:"model_version"`
+	Datasource    int64       `json:"datasource,omitempty" description:"absent while it waits for one"`
+	Space         []Parameter `json:"space" nullable:"false"`
+	Objective     string      `json:"objective"`
+	Direction     MetricMode  `json:"direction" description:"min or max"`
+	Trials        int         `json:"trials"`
+	Parallel      int         `json:"parallel"`
+	Sampler       Sampler     `json:"sampler"`
+	Pruner        Pruner      `json:"pruner"`
+	Seed          int64       `json:"seed"`
+	Owner         string      `json:"owner,omitempty"`
+	Description   string      `json:"description,omitempty"`
+	Status        StudyStatus `json:"status"`
+	StatusChanged time.Time   `json:"status_changed"`
+	Reason        string      `json:"reason,omitempty" description:"why it failed"`
+	Hint          string      `json:"hint,omitempty"`
+	Proposed      int         `json:"proposed" description:"trials that began"`
+	Finished      int         `json:"finished"`
+	Pruned        int         `json:"pruned" description:"trials that were ended early"`
+	Failed        int         `json:"failed"`
+	Epochs        int64       `json:"epochs" description:"that all trials have trained"`
+	Read          bool        `json:"read,omitempty" description:"the stream was read: its tensors are kept for all trials"`
+	Best          *Best       `json:"best,omitempty"`
+	Created       time.Time   `json:"created"`
+	Started       *time.Time  `json:"started,omitempty" nullable:"false"`
+	Ended         *time.Time  `json:"ended,omitempty" nullable:"false"`
+}
+
+// Best is the best trial so far.
+type Best struct {
+	Result     int64          `json:"result"`
+	Trial      int            `json:"trial"`
+	Value      float64        `json:"value"`
+	Parameters map[string]any `json:"parameters" nullable:"false"`
+}
+
+// Trial of a study is what a result tries.
+type StudyTrial struct {
+	Study      int64          `json:"study"`
+	Number     int            `json:"number" description:"0 is the first"`
+	Parameters map[string]any `json:"parameters" nullable:"false"`
+	Value      *float64       `json:"value,omitempty" nullable:"false" description:"the objective, of a trial that was ended early in its last epoch; absent: none, or it is no number"`
+}
+
+// StudyStatus is where a study stands.
+//
+//	waiting -> running -> finished
+//	   |          |-----> failed
+//	   '----------'-----> stopped
+type StudyStatus string
+
+// The states of a Study.
+const (
+	StudyWaiting  StudyStatus = "waiting" // no stream yet
+	StudyRunning  StudyStatus = "running"
+	StudyFinished StudyStatus = "finished"
+	StudyFailed   StudyStatus = "failed" // no trial finished
+	StudyStopped  StudyStatus = "stopped"
+)
+
+// Enum lists the values for JSON Schema.
+func (StudyStatus) Enum() []any {
+	return values(StudyWaiting, StudyRunning, StudyFinished, StudyFailed, StudyStopped)
+}
+
+// Ended reports whether no trial follows.
+func (s StudyStatus) Ended() bool { return s != StudyWaiting && s != StudyRunning }
+
+// StudyArtifact is the key below which a study keeps the tensors of its stream
+// while it runs.
+func StudyArtifact(study int64) string { return fmt.Sprintf("studies/%d", study) }
+
+// Better reports whether value a of the objective is better than b.
+func (s Study) Better(a, b float64) bool {
+	if s.Direction == ModeMax {
+		return a > b
+	}
+	return a < b
+}
+
+// ofValidation begins the names of metrics of the validation split.
+const ofValidation = "val_"
+
+// OfValidation reports whether the objective is one of the validation split.
+func (s Study) OfValidation() bool { return strings.HasPrefix(s.Objective, ofValidation) }
+
+// Value is the objective among metrics; false where it is absent or no number.
+func (s Study) Value(training, validation Metrics) (float64, bool) {
+	of, name := training, s.Objective
+	if s.OfValidation() {
+		of, name = validation, strings.TrimPrefix(name, ofValidation)
+	}
+	v, ok := of[name]
+	return v, ok && !math.IsNaN(v) && !math.IsInf(v, 0)
+}
+
+// The bounds of a study.
+const (
+	defaultTrials = 20
+	maxTrials     = 1000
+	maxParallel   = 16
+	maxParameters = 64
+	maxChoices    = 256
+)
+
+// Normalize gives members that were left out their defaults and refuses those out
+// of range. Whether the space and the objective suit the model is for Suits to say.
+func (s *Study) Normalize() error {
+	for _, d := range []struct {
+		member *int
+		value  int
+	}{{&s.Trials, defaultTrials}, {&s.Parallel, 1}} {
+		if *d.member == 0 {
+			*d.member = d.value
+		}
+	}
+	if s.Sampler == "" {
+		s.Sampler = SamplerTPE
+	}
+	if s.Pruner == "" {
+		s.Pruner = PrunerNone
+	}
+	if s.Direction == "" {
+		s.Direction = ModeAuto
+	}
+	switch {
+	case s.Trials < 1 || s.Trials > maxTrials:
+		return Invalidf("trials", "must be from 1 to %d, not %d", maxTrials, s.Trials)
+	case s.Parallel < 1 || s.Parallel > maxParallel:
+		return Invalidf("parallel", "must be from 1 to %d, not %d", maxParallel, s.Parallel)
+	case s.Seed < 0 || s.Seed > math.MaxUint32:
+		return Invalidf("seed", "must be from 0 to %d, not %d", uint32(math.MaxUint32), s.Seed)
+	case !slices.Contains(Sampler("").Enum(), any(s.Sampler)):
+		return Invalidf("sampler", "%q is not known", string(s.Sampler)).WithHint("use tpe, random or grid")
+	case !slices.Contains(Pruner("").Enum(), any(s.Pruner)):
+		return Invalidf("pruner", "%q is not known", string(s.Pruner)).WithHint("use none, median or asha")
+	case !slices.Contains([]MetricMode{ModeAuto, ModeMin, ModeMax}, s.Direction):
+		return Invalidf("direction", "%q is not known", string(s.Direction)).WithHint("use auto, min or max")
+	}
+	return s.checkGrid()
+}
+
+// checkGrid bounds the trials of a grid by its points.
+func (s *Study) checkGrid() error {
+	if s.Sampler != SamplerGrid {
+		return nil
+	}
+	points := 1
+	for _, p := range s.Space {
+		n := p.Values()
+		if n == 0 {
+			return Invalidf("space", "%s has values without number, a grid needs steps", p.Name).
+				WithHint("give choices (%s=[...]), or a step: %s=float(low,high,step)", p.Name, p.Name)
+		}
+		if points *= n; points > maxTrials || n > maxTrials {
+			return Invalidf("space", "the grid has more than %d points", maxTrials).WithHint("leave values out, or use the sampler tpe or random")
+		}
+	}
+	s.Trials = min(s.Trials, points)
+	return nil
+}
+
+// Suits is nil where a model can be tried in the space by the objective, whose
+// direction it sets.
+func (s *Study) Suits(e Export) error {
+	better, known := e.Monitors[s.Objective]
+	switch {
+	case len(e.Variables) == 0:
+		return Invalidf("configuration", "the model was registered by an earlier version, which did not say what it reports").WithHint("register the model again")
+	case !known:
+		return Invalidf("objective", "the model reports no %q", s.Objective).
+			WithHint("it reports %s; those with val_ need a stream with a validation_rate", strings.Join(sortedKeys(e.Monitors), ", "))
+	case s.Direction == ModeAuto && better == "":
+		return Invalidf("direction", "whether a high or a low %s is better cannot be told by its name", s.Objective).
+			WithHint("say max where a high one is better, else min")
+	case s.Direction == ModeAuto:
+		s.Direction = better
+	}
+	for _, p := range s.Space {
+		if err := p.suits(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// suits refuses a parameter that a model cannot be tried with.
+func (p Parameter) suits(e Export) error {
+	whole := func(most float64) error {
+		for _, v := range p.bounds() {
+			if n, ok := v.(float64); !ok || n < 1 || n > most || n != math.Trunc(n) || p.Kind == ParameterFloat {
+				return Invalidf("space", "%s is a whole number from 1 to %g", p.Name, most).WithHint("as in %s=[16,32] or %s=int(1,64)", p.Name, p.Name)
+			}
+		}
+		return nil
+	}
+	switch p.Name {
+	case BatchSize:
+		return whole(maxBatchSize)
+	case Epochs:
+		return whole(math.MaxInt32)
+	case LearningRate:
+		if !strings.ContainsRune(e.Variables, VariableRate) {
+			return Invalidf("space", "the model has no learning_rate that could be set: its optimizer follows a schedule, or it has none").
+				WithHint("leave it out, or give the optimizer a number as its learning_rate")
+		}
+		for _, v := range p.bounds() {
+			if n, ok := v.(float64); !ok || n <= 0 {
+				return Invalidf("space", "learning_rate is a number above 0, not %v", v)
+			}
+		}
+		return nil
+	}
+	return Invalidf("space", "there is no parameter %q", p.Name).WithHint("there are %s", strings.Join([]string{LearningRate, BatchSize, Epochs}, ", "))
+}
+
+// bounds are the values between which, or of which, all others are.
+func (p Parameter) bounds() []any {
+	if p.Kind == ParameterChoice {
+		return p.Choices
+	}
+	return []any{p.Low, p.High}
+}
+
+// Validates is nil where a datasource has what the objective is measured on.
+func (s Study) Validates(d Datasource) error {
+	if !s.OfValidation() || d.ValidationRate > 0 {
+		return nil
+	}
+	return Invalidf("objective", "%s is never seen: datasource %d has no records to validate on", s.Objective, d.ID).
+		WithHint("send the stream with a validation_rate above 0, or compare by %s", strings.TrimPrefix(s.Objective, ofValidation))
+}
+
+// With is a deployment with the values of a trial in place of its own.
+func (t StudyTrial) With(d Deployment) (Deployment, float64) {
+	number := func(name string) (float64, bool) {
+		v, ok := t.Parameters[name].(float64)
+		return v, ok
+	}
+	if v, ok := number(BatchSize); ok {
+		d.BatchSize = int(v)
+	}
+	if v, ok := number(Epochs); ok {
+		d.TrainingKwargs.Epochs = int(v)
+	}
+	rate, _ := number(LearningRate)
+	return d, rate
+}
+
+// Said are the values of the trial as a person reads them.
+func (t StudyTrial) Said() string {
+	all := make([]string, 0, len(t.Parameters))
+	for _, name := range sortedKeys(t.Parameters) {
+		value := fmt.Sprint(t.Parameters[name])
+		if n, ok := t.Parameters[name].(float64); ok {
+			value = strconv.FormatFloat(n, 'g', 4, 64)
+		}
+		all = append(all, name+"="+value)
+	}
+	return strings.Join(all, ", ")
+}

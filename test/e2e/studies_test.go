@@ -1,0 +1,115 @@
+package e2e
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// study reads one.
+func (m *machine) study(id string) pipeline.Study {
+	m.t.Helper()
+	var st pipeline.Study
+	if err := json.Unmarshal([]byte(m.kafkaml("studies", "show", id, "-o", "json")), &st); err != nil {
+		m.t.Fatal(err)
+	}
+	return st
+}
+
+// over waits until a study has ended.
+func (m *machine) over(id string) (st pipeline.Study) {
+	m.t.Helper()
+	within(m.t, waitTime, "study "+id, func() (string, bool) {
+		st = m.study(id)
+		return string(st.Status) + " " + st.Reason, st.Status.Ended()
+	})
+	return st
+}
+
+// tried are the values of a study's trials, in their order, and what came of them.
+func (m *machine) tried(st pipeline.Study) (said []string) {
+	m.t.Helper()
+	var all []pipeline.Result
+	if err := json.Unmarshal([]byte(m.kafkaml("studies", "trials", "1", "-o", "json")), &all); err != nil {
+		m.t.Fatal(err)
+	}
+	slices.SortFunc(all, func(a, b pipeline.Result) int { return a.Trial.Number - b.Trial.Number })
+	for i, r := range all {
+		if r.Trial.Number != i || r.Trial.Study != st.ID || r.Datasource != st.Datasource || r.Lineage.Records == 0 && r.Status == pipeline.ResultFinished {
+			m.t.Errorf("trial %d: %+v", i, r)
+		}
+		said = append(said, r.Trial.Said()+" "+string(r.Status)+" "+r.Lineage.WeightsHash)
+	}
+	return said
+}
+
+// TestStudies has a study walk its trials as a person does, and another one like it
+// whose processes are killed at each trial: it tries the same values, each once, and
+// trains the same weights.
+func TestStudies(t *testing.T) {
+	t.Parallel()
+	var undisturbed []string
+	for _, killed := range []bool{false, true} {
+		m := newMachine(t, nil)
+		m.model("small", "small.py")
+		m.kafkaml("configurations", "create", "--name", "one", "--models", "small")
+		id := m.created("studies", "create", "--configuration", "one", "--space", "learning_rate=log(1e-4,1e-1), batch_size=[8,16]",
+			"--objective", "val_accuracy", "--trials", "5", "--pruner", "asha", "--training-kwargs", "epochs=4", "--seed", "3")
+		st := m.study(id)
+		m.kafkaml("stream", "send", m.pointsFile(400), "--label", "class", "--format", "RAW", "--topic", "points",
+			"--deployment", strconv.FormatInt(st.Deployment, 10), "--validation-rate", "0.2")
+		if killed {
+			for range 2 {
+				_ = syscall.Kill(m.one("train").pid, syscall.SIGKILL)
+			}
+			m.kill()
+			m.start()
+		}
+		st = m.over(id)
+		if st.Status != pipeline.StudyFinished || st.Best == nil || st.Finished+st.Pruned != 5 || st.Failed != 0 {
+			t.Fatalf("%+v", st)
+		}
+		all := m.tried(st)
+		if !killed {
+			undisturbed = all
+			m.refusals()
+			continue
+		}
+		if !slices.Equal(all, undisturbed) {
+			t.Errorf("killed:\n%s\nundisturbed:\n%s", strings.Join(all, "\n"), strings.Join(undisturbed, "\n"))
+		}
+	}
+}
+
+// refusals asks for what no study can be.
+func (m *machine) refusals() {
+	for why, flags := range map[string][]string{
+		"a logarithm begins above 0":        {"--space", "learning_rate=log(0,1)", "--objective", "loss"},
+		"there is no parameter":             {"--space", "speed=[1,2]", "--objective", "loss"},
+		`the model reports no "val_auc"`:    {"--space", "batch_size=[1,2]", "--objective", "val_auc"},
+		"has no records to validate on":     {"--space", "batch_size=[1,2]", "--objective", "val_loss", "--datasource", "2"},
+		"there is no datasource 99":         {"--space", "batch_size=[1,2]", "--objective", "loss", "--datasource", "99"},
+		"the grid has more than 1000":       {"--space", "batch_size=int(1,2000)", "--objective", "loss", "--sampler", "grid"},
+		"is empty: there is nothing to try": {"--space", ",", "--objective", "loss"},
+	} {
+		if strings.Contains(why, "validate") {
+			d := m.created("deployments", "create", "--configuration", "one", "--batch-size", "8")
+			m.kafkaml("stream", "send", m.pointsFile(40), "--label", "class", "--format", "RAW", "--topic", "unvalidated", "--deployment", d)
+			m.finished(d, 1)
+		}
+		_, said, code := m.try(append([]string{"studies", "create", "--configuration", "one"}, flags...)...)
+		if code == 0 || !strings.Contains(said, why) {
+			m.t.Errorf("%v: exit code %d\n%s", flags, code, said)
+		}
+	}
+	for _, command := range []string{"deployments delete 1", "deployments stop 1", "results retry 1"} {
+		if _, said, code := m.try(strings.Fields(command)...); code == 0 || !strings.Contains(said, "study 1") {
+			m.t.Errorf("%s: exit code %d\n%s", command, code, said)
+		}
+	}
+}

@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest'
+import type { Parameter, Result } from '../api/types'
+import { bestFirst, linesOf, place } from './study'
+
+const trial = (id: number, status: string, value?: number, rate = 0.01) =>
+  ({ id, status, trial: { study: 1, number: id, parameters: { rate, size: 32 }, ...(value === undefined ? {} : { value }) } }) as unknown as Result
+const rate: Parameter = { name: 'rate', kind: 'float', low: 1e-4, high: 1, log: true }
+const size: Parameter = { name: 'size', kind: 'choice', choices: [16, 32, 64] }
+
+describe('study', () => {
+  it('puts the best first, and what did not finish last', () => {
+    const all = [trial(1, 'failed'), trial(2, 'finished', 0.5), trial(3, 'pruned', 0.99), trial(4, 'finished', 0.9)]
+    expect(bestFirst(all, 'max').map((r) => r.id)).toEqual([4, 2, 3, 1])
+    expect(bestFirst(all, 'min').map((r) => r.id)).toEqual([2, 4, 3, 1])
+  })
+  it('places values on axes', () => {
+    expect(place(rate, 1e-2)).toBeCloseTo(0.5)
+    expect(place(size, 32)).toBe(0.5)
+    expect(place({ name: 'n', kind: 'int', low: 2, high: 2 }, 2)).toBe(0.5)
+  })
+  it('draws the best line last', () => {
+    const lines = linesOf([rate, size], [trial(1, 'finished', 0.9), trial(2, 'finished', 0.5, 1), trial(3, 'failed')], 'max')
+    expect(lines).toEqual([
+      { id: 2, places: [1, 0.5, 0], rank: 0 },
+      { id: 1, places: [expect.closeTo(0.5), 0.5, 1], rank: 1 },
+    ])
+  })
+})
