@@ -28,6 +28,9 @@ func (s *Service) create(ctx context.Context, call *door.Call) error {
 	if err != nil {
 		return err
 	}
+	if err := s.goesOn(ctx, draft.Deployment); err != nil {
+		return err
+	}
 	draft.Owner = owner(ctx)
 	var scheduled []pipeline.Result
 	err = call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
@@ -53,14 +56,19 @@ func (s *Service) freeze(tx *registry.Tx, asked draft) (pipeline.Deployment, err
 	if err != nil {
 		return d, err
 	}
+	if d.From != 0 { // it may have gone since goesOn looked
+		if _, err := finished(tx, d.From); err != nil {
+			return d, err
+		}
+	}
 	if err := tx.CreateDeployment(&d); err != nil {
 		return d, err
 	}
 	for _, m := range models {
 		r := pipeline.Result{
 			Deployment: d.ID, Configuration: d.Configuration, Model: m.ID, ModelName: m.Name, ModelVersion: m.Version,
-			EpochsTotal: d.TrainingKwargs.Epochs,
-			Lineage:     pipeline.Lineage{SourceHash: m.SourceHash, ModelVersion: m.Version, Seed: d.Seed},
+			EpochsTotal: d.TrainingKwargs.Epochs, Parent: d.From,
+			Lineage: pipeline.Lineage{SourceHash: m.SourceHash, ModelVersion: m.Version, Seed: d.Seed},
 		}
 		if err := tx.CreateResult(&r); err != nil {
 			return d, err

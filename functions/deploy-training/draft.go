@@ -48,10 +48,8 @@ func (d *draft) check() error {
 // served refuses what this version does not do.
 func served(d pipeline.Deployment) error {
 	switch {
-	case d.Mode != "":
-		return pipeline.Invalidf("mode", "%s is not served yet", d.Mode).WithHint("leave mode out")
-	case d.From != 0:
-		return pipeline.Invalidf("from", "trainings do not go on from a result yet").WithHint("leave from out")
+	case d.Mode == pipeline.ModeStream:
+		return pipeline.Invalidf("mode", "%s is not served yet", d.Mode).WithHint("use once or rounds")
 	case len(d.Freeze) > 0:
 		return pipeline.Invalidf("freeze", "layers are not frozen yet").WithHint("set trainable = False in the source")
 	}

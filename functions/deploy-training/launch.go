@@ -116,6 +116,9 @@ func (s *Service) describe(tx *registry.Tx, r pipeline.Result) (*platform.Job, e
 		spec.BatchSize, spec.TrainingKwargs, spec.LearningRate = dep.BatchSize, dep.TrainingKwargs, rate
 		spec.Pruner, spec.Tensors = st.Pruner, pipeline.StudyArtifact(t.Study)+"/tensors"
 	}
+	if spec.Parent, err = ancestor(tx, r); err != nil {
+		return nil, err
+	}
 	token := platform.TokenVariable + "=" + s.Signer.Token(identity.Job(r.ID, r.Attempt), 0)
 	return &platform.Job{
 		Name: jobName(r), Owner: dep.Owner, Spec: spec, Env: append(slices.Clone(s.Env), token), Resources: dep.Resources, GPUs: dep.GPUs,

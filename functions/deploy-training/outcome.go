@@ -201,6 +201,7 @@ func (s *Service) conclude(ctx context.Context, o pipeline.Outcome, last func(*p
 	}
 	s.figures.ended(changed)
 	s.tidy(ctx, changed)
+	s.proceed(ctx, changed.Deployment)
 	return nil
 }
 
@@ -242,6 +243,11 @@ func (s *Service) Ended(ctx context.Context, e platform.Ended) {
 	}
 	if err != nil {
 		s.Log.ErrorContext(ctx, "the end of a training was not recorded", "result", e.Result, "attempt", e.Attempt, "error", err)
+		return
+	}
+	r, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (pipeline.Result, error) { return tx.Result(e.Result) })
+	if err == nil { // else it was deleted
+		s.proceed(ctx, r.Deployment)
 	}
 }
 

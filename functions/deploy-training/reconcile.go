@@ -19,6 +19,11 @@ const maxLost = 3
 // as its next attempt, until it was lost too often; a Job whose result was
 // stopped or deleted is stopped.
 func (s *Service) Reconcile(ctx context.Context) error {
+	rounds, err := registry.Read(ctx, s.Store, queued)
+	if err != nil {
+		return fmt.Errorf("list the rounds to come: %w", err)
+	}
+	s.proceed(ctx, rounds...)
 	surplus, err := s.startMissing(ctx)
 	s.end(ctx, surplus)
 	return err

@@ -86,13 +86,38 @@ func (s *Service) again(tx *registry.Tx, r *pipeline.Result) error {
 	if err != nil {
 		return err
 	}
-	if err := Readable(m.Export, d, s.Registry); err != nil {
+	if err := turn(tx, r); err != nil {
+		return err
+	}
+	if err := s.startable(tx, *r, m.Export, d); err != nil {
 		return err
 	}
 	r.Datasource, r.Lost = d.ID, 0
 	renew(r)
 	r.Traceparent, r.Tracestate = tracing.Of(tx.Context())
 	return mark(tx, d, nil)
+}
+
+// turn gives a round that is tried again its parent, where it never had one. It is a
+// Conflict while another round of its model is under way.
+func turn(tx *registry.Tx, r *pipeline.Result) error {
+	dep, err := tx.Deployment(r.Deployment)
+	if err != nil || dep.Mode != pipeline.ModeRounds {
+		return err
+	}
+	results, err := resultsOf(tx, dep.ID)
+	for _, other := range results {
+		if other.Model == r.Model && other.Status.Active() {
+			return &pipeline.Error{
+				Kind: pipeline.Conflict, Field: "status", Reason: fmt.Sprintf("result %d, another round of the model, is %s", other.ID, other.Status),
+				Hint: "rounds of a model train one at a time: try again once it has ended",
+			}
+		}
+	}
+	if r.Parent == 0 {
+		r.Parent = parentOf(results, *r, dep.From)
+	}
+	return err
 }
 
 // sourceOf is the datasource to train a result on.
@@ -117,6 +142,7 @@ func (s *Service) stopResult(ctx context.Context, call *door.Call) error {
 		return err
 	}
 	var jobs []string
+	var stopped pipeline.Result
 	err = call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
 		r, err := tx.Result(id)
 		if err != nil {
@@ -136,12 +162,14 @@ func (s *Service) stopResult(ctx context.Context, call *door.Call) error {
 		}
 		jobs = jobsOf([]pipeline.Result{r})
 		setStatus(&r, pipeline.ResultStopped)
+		stopped = r
 		return save(tx, &r)
 	})
 	if err != nil {
 		return err
 	}
 	s.end(ctx, jobs)
+	s.proceed(ctx, stopped.Deployment)
 	return nil
 }
 

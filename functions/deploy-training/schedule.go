@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/features"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
@@ -31,20 +33,28 @@ func (s *Service) schedule(tx *registry.Tx, dep pipeline.Deployment, d pipeline.
 	if _, known, err := tx.TrainedOn(results, d); known || err != nil {
 		return nil, err
 	}
-	round := slices.DeleteFunc(slices.Clone(results), func(r pipeline.Result) bool { return r.Status != pipeline.ResultWaiting })
+	round := slices.DeleteFunc(slices.Clone(results), func(r pipeline.Result) bool {
+		return r.Status != pipeline.ResultWaiting || r.Datasource != 0
+	})
 	if len(round) == 0 {
 		if dep.Status == pipeline.DeploymentStopped {
 			return nil, nil
 		}
-		if round, err = nextRound(tx, results, d); err != nil {
+		if round, err = nextRound(tx, dep, results, d); err != nil {
 			return nil, err
+		}
+	}
+	if dep.Mode == pipeline.ModeRounds {
+		for i := range round {
+			round[i].Round = lastRound(results) + 1
 		}
 	}
 	return s.assign(tx, dep, d, round)
 }
 
 // assign gives each result of a round its datasource: scheduled where the
-// model can read the stream, failed with the reason where it cannot.
+// model can read the stream, failed with the reason where it cannot. Of a
+// deployment of rounds it waits while one before it is under way.
 func (s *Service) assign(tx *registry.Tx, dep pipeline.Deployment, d pipeline.Datasource, round []pipeline.Result) ([]pipeline.Result, error) {
 	if err := mark(tx, d, nil); err != nil {
 		return nil, err
@@ -57,19 +67,28 @@ func (s *Service) assign(tx *registry.Tx, dep pipeline.Deployment, d pipeline.Da
 		}
 		r.Datasource = d.ID
 		r.EpochsTotal = dep.TrainingKwargs.Epochs
-		if err := Readable(m.Export, d, s.Registry); err != nil {
+		if err := s.startable(tx, r, m.Export, d); err != nil {
 			fail(&r, err)
 			if _, err := save(tx, &r); err != nil {
 				return nil, err
 			}
 			continue
 		}
-		renew(&r)
 		r.Traceparent, r.Tracestate = tracing.Of(tx.Context())
+		if dep.Mode == pipeline.ModeRounds {
+			if err := wait(tx, &r); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		renew(&r)
 		if _, err := save(tx, &r); err != nil {
 			return nil, err
 		}
 		scheduled = append(scheduled, r)
+	}
+	if dep.Mode == pipeline.ModeRounds {
+		return begin(tx, dep)
 	}
 	return scheduled, nil
 }
@@ -80,7 +99,7 @@ func renew(r *pipeline.Result) {
 	*r = pipeline.Result{
 		ID: r.ID, Deployment: r.Deployment, Configuration: r.Configuration,
 		Model: r.Model, ModelName: r.ModelName, ModelVersion: r.ModelVersion,
-		Datasource: r.Datasource, EpochsTotal: r.EpochsTotal, Notes: r.Notes, Created: r.Created, Trial: r.Trial,
+		Datasource: r.Datasource, Parent: r.Parent, Round: r.Round, EpochsTotal: r.EpochsTotal, Notes: r.Notes, Created: r.Created, Trial: r.Trial,
 		Lineage: pipeline.Lineage{
 			SourceHash: r.Lineage.SourceHash, ModelVersion: r.ModelVersion, Seed: r.Lineage.Seed,
 		},
@@ -114,6 +133,25 @@ func setStatus(r *pipeline.Result, status pipeline.ResultStatus) {
 	}
 }
 
+// wait stores a round to come.
+func wait(tx *registry.Tx, r *pipeline.Result) error {
+	if err := tx.UpdateResult(r); err != nil {
+		return err
+	}
+	_, err := door.Publish(tx, name, eventing.ResultProgressed, r.ID, Progressed{Result: *r})
+	return err
+}
+
+// startable is nil where a result can be trained on a datasource, from its parent.
+func (s *Service) startable(tx *registry.Tx, r pipeline.Result, m pipeline.Export, d pipeline.Datasource) error {
+	if r.Parent != 0 {
+		if _, err := finished(tx, r.Parent); err != nil {
+			return err
+		}
+	}
+	return Readable(m, d, s.Registry)
+}
+
 // Readable is nil where a model can be trained on a datasource, else the reason
 // why it cannot; registry says whether schemas can be asked for.
 func Readable(m pipeline.Export, d pipeline.Datasource, registry bool) error {
@@ -139,7 +177,7 @@ func Readable(m pipeline.Export, d pipeline.Datasource, registry bool) error {
 
 // nextRound makes waiting results of the models that the deployment was made
 // with, one each.
-func nextRound(tx *registry.Tx, results []pipeline.Result, d pipeline.Datasource) ([]pipeline.Result, error) {
+func nextRound(tx *registry.Tx, dep pipeline.Deployment, results []pipeline.Result, d pipeline.Datasource) ([]pipeline.Result, error) {
 	var round []pipeline.Result
 	seen := map[int64]bool{}
 	for _, old := range results {
@@ -149,7 +187,7 @@ func nextRound(tx *registry.Tx, results []pipeline.Result, d pipeline.Datasource
 		seen[old.Model] = true
 		r := pipeline.Result{
 			Deployment: old.Deployment, Configuration: old.Configuration, Datasource: d.ID,
-			Model: old.Model, ModelName: old.ModelName, ModelVersion: old.ModelVersion,
+			Model: old.Model, ModelName: old.ModelName, ModelVersion: old.ModelVersion, Parent: dep.From,
 			Lineage: pipeline.Lineage{
 				SourceHash: old.Lineage.SourceHash, ModelVersion: old.ModelVersion, Seed: old.Lineage.Seed,
 			},

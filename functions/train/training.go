@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -79,7 +80,7 @@ func (t *training) prepare(ctx context.Context) error {
 	if err := t.split(ctx, decoder, kept); err != nil {
 		return err
 	}
-	if len(t.Job.Export.Adapt) == 0 {
+	if len(t.Job.Export.Adapt) == 0 || t.Job.Parent != nil {
 		return nil
 	}
 	return traced("adapt", t.computes(t.adapt))(ctx)
@@ -99,7 +100,39 @@ func (t *training) open(ctx context.Context, d *features.Decoder) error {
 		Dir: dir, Export: t.Job.Export, Inputs: d.Inputs(), Labels: d.Labels(), Batch: t.Job.BatchSize, GPU: t.Job.GPUs > 0,
 		Plan: &plan, Records: pipeline.Records(t.Job.Ranges),
 	})
-	return err
+	if err != nil || t.Job.Parent == nil {
+		return err
+	}
+	return t.inherit(ctx, *t.Job.Parent)
+}
+
+// inherit begins with what another training ended with.
+func (t *training) inherit(ctx context.Context, from pipeline.Ancestor) error {
+	a := framework.Ancestor{Dir: filepath.Join(t.scratch, "parent"), From: from.Export}
+	bundle := t.framework.Kind().Bundle
+	err := patiently(ctx, t.Log, unavailable, func(ctx context.Context) error {
+		if err := os.RemoveAll(a.Dir); err != nil { // of a try before
+			return err
+		}
+		if err := bundle.Served.Get(ctx, t.store, from.Artifact, a.Dir); err != nil || a.From == nil {
+			return err
+		}
+		return bundle.Named.Get(ctx, t.store, from.Exported, a.Dir)
+	})
+	if pipeline.KindOf(err) == pipeline.NotFound {
+		return pipeline.Invalidf("from", "the trained model of result %d is not in the store any more", from.Result)
+	}
+	if err != nil {
+		return op(fmt.Sprintf("fetch result %d", from.Result), err)
+	}
+	state, err := t.trainer.Inherit(a)
+	if err != nil {
+		return op(fmt.Sprintf("go on from result %d", from.Result), err)
+	}
+	if state != "" {
+		t.Job.Warnings = append(t.Job.Warnings, fmt.Sprintf("it goes on with the weights of result %d, but the state of the optimizer begins anew: %s", from.Result, state))
+	}
+	return os.RemoveAll(a.Dir)
 }
 
 // plan is the training that the Job describes, without its splits.
@@ -108,7 +141,7 @@ func (t *training) plan() framework.Plan {
 	return framework.Plan{
 		BatchSize: t.Job.BatchSize, Epochs: k.Epochs, InitialEpoch: k.InitialEpoch, StepsPerEpoch: k.StepsPerEpoch,
 		ClassWeight: k.ClassWeight, ValidationSteps: v.Steps, ValidationFreq: k.ValidationFreq, Engine: t.Job.Engine,
-		EarlyStopping: k.EarlyStopping, ReduceLR: k.ReduceLR, LearningRate: t.Job.LearningRate, Checkpointed: k.Checkpoint != nil,
+		EarlyStopping: k.EarlyStopping, ReduceLR: k.ReduceLR, LearningRate: t.Job.LearningRate, Checkpointed: k.Checkpoint != nil, Inherits: t.Job.Parent != nil,
 	}
 }
 

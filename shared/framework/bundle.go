@@ -19,7 +19,8 @@ import (
 type Bundle struct {
 	Exported Blobs    // what a Builder leaves and a Trainer opens
 	Trained  Blobs    // what a Trainer saves
-	Served   Blobs    // those of Trained that a Predictor opens
+	Served   Blobs    // those of Trained that a Predictor opens, and Trainer.Inherit
+	Named    Blobs    // those of Exported that name the variables
 	Formats  []Format // in which a trained model can be downloaded, the default first
 }
 

@@ -32,6 +32,15 @@ type Kind struct {
 	Memory   string // that a replica requests in a cluster, as Kubernetes writes it
 	Bundle   Bundle
 	Settings Settings
+	// Inherits is nil where a model can go on from what another trained, else the
+	// reason why not, an Invalid error; a kind that does not train has none.
+	Inherits func(parent, child Kin) error
+}
+
+// Kin is an export as models are compared by: Dir holds Bundle.Named of it.
+type Kin struct {
+	Export pipeline.Export
+	Dir    string
 }
 
 // Kinds are the frameworks that a process knows; the first is the default.

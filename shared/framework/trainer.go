@@ -32,6 +32,10 @@ type Trainer interface {
 	// framework's own adapt does on the same records, and says what that is. It is
 	// called once, before Fit, for a model that has such layers.
 	Adapt(context.Context, Split, AdaptOptions) ([]pipeline.Adapted, error)
+	// Inherit gives the model the weights of an ancestor and, where its optimizer has
+	// the same variables, their state; else state says why it begins anew. It is called
+	// before Fit, in place of Adapt.
+	Inherit(Ancestor) (state string, err error)
 	// Fit trains as the framework's own fit does on arrays, shuffling left to
 	// the split.
 	Fit(context.Context, Split, Plan, Watch) (FitReport, error)
@@ -52,6 +56,12 @@ type Trainer interface {
 	Save(dir string) error
 	// Close frees the model.
 	Close() error
+}
+
+// Ancestor is a trained model that a training goes on from.
+type Ancestor struct {
+	Dir  string           // holds Bundle.Served of it, and Bundle.Named of its export
+	From *pipeline.Export // what it was trained from, where that is another version of the model; nil: the same
 }
 
 // AdaptOptions say what Adapt looks at beside the split, and where it ends.
@@ -91,6 +101,7 @@ type Plan struct {
 	LearningRate    float64                 // to begin with; 0: the model's
 	Engine          pipeline.Engine         // one of Settings.Engines
 	Checkpointed    bool                    // Watch.Checkpoint or From is used
+	Inherits        bool                    // Inherit is used
 	// From is what Watch.Checkpoint was given in an attempt at the same training,
 	// which goes on from there; nil: it begins. What does not fit the model is an
 	// ErrForeign.

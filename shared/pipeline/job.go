@@ -17,6 +17,7 @@ type TrainingJob struct {
 	Output           string           `json:"output"`               // key prefix for the trained model
 	Checkpoint       string           `json:"checkpoint,omitempty"` // key prefix of what the next attempt goes on from; empty: it begins
 	Export           Export           `json:"export"`
+	Parent           *Ancestor        `json:"parent,omitempty"` // what the training goes on from
 	BatchSize        int              `json:"batch_size"`
 	TrainingKwargs   TrainingKwargs   `json:"training_kwargs"`
 	ValidationKwargs ValidationKwargs `json:"validation_kwargs"`
@@ -46,6 +47,14 @@ type TrainingJob struct {
 
 	TopicIDs map[string]string `json:"topic_ids,omitempty"` // of the topics when the stream was announced
 	Warnings []string          `json:"warnings,omitempty"`  // known before it begins, for its result
+}
+
+// Ancestor is the trained model that a training goes on from.
+type Ancestor struct {
+	Result   int64   `json:"result"`
+	Artifact string  `json:"artifact"`         // key prefix of the trained model
+	Exported string  `json:"exported"`         // key prefix of what it was trained from
+	Export   *Export `json:"export,omitempty"` // of that, where it is another version of the model
 }
 
 // Progress is the data of training.progressed.

@@ -101,7 +101,7 @@ type Export struct {
 	// What callbacks need: the metrics of an epoch, and a letter for each variable in
 	// the order of the export. Models that earlier versions registered have neither.
 	Monitors  map[string]MetricMode `json:"monitors,omitempty" description:"metrics of an epoch, and whether min or max is better; empty: it is not known"`
-	Variables string          `json:"variables,omitempty" description:"what each variable is: w a weight, r a learning rate, o another"`
+	Variables string                `json:"variables,omitempty" description:"what each variable is: w a weight, r a learning rate, o another"`
 }
 
 // The letters of Export.Variables.

@@ -6,6 +6,7 @@ package resource
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -32,10 +33,11 @@ type kind[T any] struct {
 	one     string // "model"
 	many    string // "models"
 	columns []column[T]
-	details func(w io.Writer, v T) error                           // the table form of show
-	members []member                                               // of the form; nil where a person cannot create one
-	filters []filter                                               // of lists
-	watch   func(ctx context.Context, c *client.Client, v T) error // show --watch; nil: print it as it changes
+	details func(w io.Writer, v T) error                                        // the table form of show
+	beside  func(ctx context.Context, c *client.Client, w io.Writer, v T) error // what show adds to it from others; nil: nothing
+	members []member                                                            // of the form; nil where a person cannot create one
+	filters []filter                                                            // of lists
+	watch   func(ctx context.Context, c *client.Client, v T) error              // show --watch; nil: print it as it changes
 }
 
 // column is one column of a list.
@@ -123,7 +125,12 @@ func (k kind[T]) show() *cobra.Command {
 			if watch {
 				return k.watching(cmd.Context(), c, v)
 			}
-			return k.print(c, v)
+			if k.beside == nil {
+				return k.print(c, v)
+			}
+			return k.env.Print(v, k.name(k.of(c), v), func(w io.Writer) error {
+				return errors.Join(k.details(w, v), k.beside(cmd.Context(), c, w, v))
+			})
 		},
 	}
 	k.env.OutputFlag(cmd)

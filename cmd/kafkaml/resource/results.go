@@ -32,7 +32,7 @@ func resultKind(env *cli.Env) kind[pipeline.Result] {
 			{"ENGINE", func(r pipeline.Result, _ *names) string { return string(r.Engine) }},
 			{"CHANGED", func(r pipeline.Result, n *names) string { return terminal.Ago(r.StatusChanged, n.now) }},
 		},
-		details: showResult,
+		details: showResult, beside: showFamily,
 		members: membersOf(pipeline.ResultForm{}),
 		filters: []filter{
 			{name: "tag", usage: "only those with the tag `NAME=VALUE`, or NAME"},

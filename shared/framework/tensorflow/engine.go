@@ -189,14 +189,19 @@ func (t *Trainer) measure(ctx context.Context, f *feeder, w framework.Watch, rep
 	return t.restore()
 }
 
-// restore sets all variables back to those of the export, and what layers have
-// learned before the training.
+// restore sets all variables back to those of the export or of the ancestor, and
+// what layers have learned before the training.
 func (t *Trainer) restore() error {
 	if err := t.model.restoreVariables(t.dir); err != nil {
 		return fmt.Errorf("restore the initial variables: %w", err)
 	}
 	for _, s := range t.settings {
 		if err := s.run(t.options.Export); err != nil {
+			return err
+		}
+	}
+	if t.inherited != nil {
+		if err := t.write(t.inherited); err != nil {
 			return err
 		}
 	}

@@ -27,7 +27,7 @@ type steering struct {
 
 // steered reports whether a plan may set variables.
 func steered(p framework.Plan) bool {
-	return p.LearningRate != 0 || p.EarlyStopping != nil || p.ReduceLR != nil || p.Checkpointed
+	return p.LearningRate != 0 || p.EarlyStopping != nil || p.ReduceLR != nil || p.Checkpointed || p.Inherits
 }
 
 func (t *Trainer) steer(p framework.Plan) (*steering, error) {

@@ -29,6 +29,8 @@ type Trainer struct {
 	learners []*openLayer // layers that are adapted, in the order of the export
 	settings []setting    // what they have learned
 	adapted  bool
+
+	inherited []*tf.Tensor // what all variables began with; nil: with the values of the export
 	*session
 }
 

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -52,32 +51,22 @@ func (t *Trainer) Unsound() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	raw, err := os.ReadFile(filepath.Join(t.options.Dir, kerasmodel.Template, "variables.json"))
-	var places []place
-	switch {
-	case errors.Is(err, os.ErrNotExist): // Keras itself could not save it: they have no names
-	case err != nil:
+	places, err := kerasmodel.ReadVariables(t.options.Dir) // none where Keras itself could not save it
+	if err != nil {
 		return "", err
-	default:
-		if err := json.Unmarshal(raw, &places); err != nil {
-			return "", fmt.Errorf("variables.json: %w", err)
-		}
 	}
 	for i, v := range variables {
 		name := fmt.Sprintf("variable %d", i+1)
 		if i < len(places) {
 			name = places[i].Path
 		}
-		if !strings.HasPrefix(name, ofOptimizer) && !allFinite(v) {
+		if !strings.HasPrefix(name, kerasmodel.OfOptimizer) && !allFinite(v) {
 			name, _, _ = strings.Cut(strings.TrimPrefix(name, "/"), "/vars/")
 			return name, nil
 		}
 	}
 	return "", nil
 }
-
-// ofOptimizer begins the paths of an optimizer's variables.
-const ofOptimizer = "/optimizer/"
 
 // allFinite reports whether no number of a tensor is NaN or infinite, by the
 // bits of its exponents; numbers that are no floating-point ones are finite.
@@ -120,14 +109,14 @@ func (t *Trainer) Save(dir string) error {
 		return fmt.Errorf("write the ONNX file: %w", err)
 	}
 	template := filepath.Join(t.options.Dir, kerasmodel.Template)
-	raw, err := os.ReadFile(filepath.Join(template, "variables.json"))
-	if errors.Is(err, os.ErrNotExist) || !t.kerasHolds() { // Keras itself could not save it
-		return nil
-	}
+	places, err := kerasmodel.ReadVariables(t.options.Dir)
 	if err != nil {
 		return fmt.Errorf("write the .keras file: %w", err)
 	}
-	if err := t.saveKeras(filepath.Join(dir, kerasmodel.KerasFile), template, raw); err != nil {
+	if places == nil || !t.kerasHolds() { // Keras itself could not save it
+		return nil
+	}
+	if err := t.saveKeras(filepath.Join(dir, kerasmodel.KerasFile), template, places); err != nil {
 		return fmt.Errorf("write the .keras file: %w", err)
 	}
 	return nil
@@ -154,26 +143,12 @@ func (t *Trainer) saveModel(dir string) error {
 	return nil
 }
 
-// place is one entry of keras/variables.json: where a variable lies in the
-// template's model.weights.h5.
-type place struct {
-	Path   string  `json:"path"`
-	Offset int64   `json:"offset"` // -1: not in the file
-	Copies []int64 `json:"copies"`
-	Bytes  int64   `json:"bytes"`
-}
-
 // saveKeras writes a .keras file: the template, the export's folder keras/,
-// with the variables' bytes in place of the initial ones. raw is its
-// variables.json.
-func (t *Trainer) saveKeras(file, template string, raw []byte) (err error) {
+// with the variables' bytes in place of the initial ones, at their places.
+func (t *Trainer) saveKeras(file, template string, places []kerasmodel.Variable) (err error) {
 	variables, err := t.variables()
 	if err != nil {
 		return err
-	}
-	var places []place
-	if err := json.Unmarshal(raw, &places); err != nil {
-		return fmt.Errorf("variables.json: %w", err)
 	}
 	weights, err := patched(filepath.Join(template, "model.weights.h5"), places, variables)
 	if err != nil {
@@ -216,7 +191,7 @@ func store(z *zip.Writer, name string, b []byte) error {
 }
 
 // patched is the weights file with the variables' bytes.
-func patched(file string, places []place, variables []*tf.Tensor) ([]byte, error) {
+func patched(file string, places []kerasmodel.Variable, variables []*tf.Tensor) ([]byte, error) {
 	if len(places) != len(variables) {
 		return nil, fmt.Errorf("variables.json has %d variables, the model has %d", len(places), len(variables))
 	}

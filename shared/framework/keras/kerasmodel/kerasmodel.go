@@ -30,6 +30,7 @@ const (
 // Kind describes them.
 func Kind() framework.Kind {
 	trained := framework.Blob{Name: "savedmodel.zip", Path: Trained, Folder: true}
+	template := framework.Blob{Name: "keras.zip", Path: Template, Folder: true, Optional: true}
 	file := framework.Blob{Name: "model.keras", Path: KerasFile, Optional: true}
 	return framework.Kind{
 		Name: Name, Program: "kafkaml-tensorflow", Protocol: "tensorflow_savedmodel",
@@ -38,11 +39,12 @@ func Kind() framework.Kind {
 		Bundle: framework.Bundle{
 			Exported: framework.Blobs{
 				{Name: "model.zip", Path: Exported, Folder: true},
-				{Name: "keras.zip", Path: Template, Folder: true, Optional: true},
+				template,
 				onnxmodel.Open,
 			},
 			Trained: framework.Blobs{trained, file, onnxmodel.Model},
 			Served:  framework.Blobs{trained},
+			Named:   framework.Blobs{template},
 			Formats: []framework.Format{
 				{Name: "savedmodel", Title: "SavedModel", Blob: trained.Name, Extension: ".zip", Media: "application/zip"},
 				{
@@ -57,6 +59,10 @@ func Kind() framework.Kind {
 				{Name: pipeline.TFLite, Title: "TFLite", Blob: "model.tflite", Extension: ".tflite", Media: "application/octet-stream", Made: true, Unfit: NoTFLite},
 				{Name: pipeline.TFLiteC, Title: "TFLite for C", Blob: "model.tflite", Extension: ".h", Media: "text/plain; charset=utf-8", Made: true, Unfit: NoTFLite},
 			},
+		},
+		Inherits: func(parent, child framework.Kin) error {
+			_, err := Inherit(parent, child)
+			return err
 		},
 		Settings: framework.Settings{
 			Engines: []pipeline.Engine{pipeline.Auto, Graph, XLA},

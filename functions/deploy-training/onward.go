@@ -1,0 +1,127 @@
+package deploytraining
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/registry"
+)
+
+// goesOn refuses a deployment whose models cannot go on from the result that it
+// names.
+func (s *Service) goesOn(ctx context.Context, d pipeline.Deployment) error {
+	if d.From == 0 {
+		return nil
+	}
+	var parent pipeline.Model
+	models, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (models []pipeline.Model, err error) {
+		r, err := finished(tx, d.From)
+		if err != nil {
+			return nil, err
+		}
+		if parent, err = tx.ModelVersion(r.Model, r.ModelVersion); err != nil {
+			return nil, err
+		}
+		c, err := tx.Configuration(d.Configuration)
+		if pipeline.KindOf(err) == pipeline.NotFound {
+			return nil, nil // to be refused by the registry, as a reference
+		}
+		for _, id := range c.Models {
+			m, err := tx.Model(id)
+			if err != nil {
+				return nil, err
+			}
+			models = append(models, m)
+		}
+		return models, err
+	})
+	if err != nil {
+		return err
+	}
+	for _, m := range models {
+		if err := s.descends(ctx, d.From, parent, m); err != nil {
+			return about(m, err)
+		}
+	}
+	return nil
+}
+
+// finished gives the result that a training is to go on from.
+func finished(tx *registry.Tx, id int64) (pipeline.Result, error) {
+	r, err := tx.Result(id)
+	switch {
+	case pipeline.KindOf(err) == pipeline.NotFound:
+		return r, pipeline.Invalidf("from", "there is no result %d: it was deleted, or never was", id)
+	case err != nil:
+		return r, err
+	case r.Status != pipeline.ResultFinished:
+		return r, &pipeline.Error{
+			Kind: pipeline.Conflict, Field: "from", Reason: fmt.Sprintf("result %d is %s", id, r.Status),
+			Hint: "a training goes on from one that is finished",
+		}
+	}
+	return r, nil
+}
+
+// descends is nil where a model can go on from what the parent of a result was
+// trained to.
+func (s *Service) descends(ctx context.Context, from int64, parent, m pipeline.Model) error {
+	kind, err := s.Kinds.Get(m.Framework)
+	if err != nil {
+		return err
+	}
+	switch {
+	case parent.Framework != m.Framework || kind.Inherits == nil:
+		return pipeline.Invalidf("from", "result %d is of %s, which serves models and keeps nothing to train on", from, parent.Framework).
+			WithHint("import the .keras file that it was converted from, and go on from that")
+	case parent.Untrainable != "":
+		return pipeline.Invalidf("from", "result %d cannot be trained on: %s", from, parent.Untrainable)
+	}
+	for _, a := range m.Adapt {
+		if a.Kind != pipeline.AdaptMoments {
+			return pipeline.Invalidf("from", "the layer %s has learned %s from the stream of result %d, which another training cannot take over", a.Layer, a.Kind, from).
+				WithHint("download result %d as .keras, which has them as if they stood in the source, import that, and go on from it", from)
+		}
+	}
+	if parent.ID == m.ID && parent.Version == m.Version {
+		return nil
+	}
+	dir, err := os.MkdirTemp("", "kafkaml-from-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }() // temporary files are the system's to clear
+	of := framework.Kin{Export: parent.Export, Dir: filepath.Join(dir, "parent")}
+	by := framework.Kin{Export: m.Export, Dir: filepath.Join(dir, "child")}
+	names := kind.Bundle.Named
+	if err := errors.Join(names.Get(ctx, s.Artifacts, parent.Artifact, of.Dir), names.Get(ctx, s.Artifacts, m.Artifact, by.Dir)); err != nil {
+		return err
+	}
+	return kind.Inherits(of, by)
+}
+
+// ancestor is what the training of r goes on from, nil where it begins with the
+// model's initial weights.
+func ancestor(tx *registry.Tx, r pipeline.Result) (*pipeline.Ancestor, error) {
+	if r.Parent == 0 {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	p, err := finished(tx, r.Parent)
+	if err != nil {
+		return nil, err
+	}
+	m, err := tx.ModelVersion(p.Model, p.ModelVersion)
+	if err != nil {
+		return nil, err
+	}
+	a := &pipeline.Ancestor{Result: p.ID, Artifact: p.Artifact, Exported: m.Artifact}
+	if p.Model != r.Model || p.ModelVersion != r.ModelVersion {
+		a.Export = &m.Export
+	}
+	return a, nil
+}
