@@ -38,6 +38,9 @@ func openTrain(log *slog.Logger) (process.Work, error) {
 	c, err := train.ConfigFromEnv(os.Getenv, frameworks, log)
 	run := func(ctx context.Context) error { return train.Run(ctx, c) }
 	w := process.Work{Name: "train", Run: run, Artifacts: c.Artifacts, Read: []string{c.Job.Artifact}, Write: []string{c.Job.Output}, Kafka: c.Kafka}
+	if p := c.Job.Parent; p != nil {
+		w.Read = append(w.Read, p.Artifact, p.Exported)
+	}
 	if c.Job.Checkpoint != "" {
 		w.Write = append(w.Write, c.Job.Checkpoint)
 	}
