@@ -51,7 +51,8 @@ func served(d pipeline.Deployment) error {
 	case d.Mode == pipeline.ModeStream:
 		return pipeline.Invalidf("mode", "%s is not served yet", d.Mode).WithHint("use once or rounds")
 	case len(d.Freeze) > 0:
-		return pipeline.Invalidf("freeze", "layers are not frozen yet").WithHint("set trainable = False in the source")
+		return pipeline.Invalidf("freeze", "layers are not frozen by a deployment yet").
+			WithHint("update the model to a version whose source sets layer.trainable = False before compile, and give from: it goes on with the weights of the result")
 	}
 	return nil
 }
