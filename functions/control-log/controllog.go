@@ -194,7 +194,7 @@ func otherRecord(d pipeline.Datasource, o pipeline.Origin) error {
 // error is one that may pass, such as a broker that does not answer; a message
 // that cannot be used is a datasource that is rejected.
 func (s *Service) read(ctx context.Context, key, value []byte) (pipeline.Datasource, error) {
-	d, err := control.Read(ctx, s.Cluster, key, value)
+	d, err := control.Read(ctx, s.Cluster, key, value, s.follows(ctx))
 	if err == nil {
 		err = s.mayRead(anySender, d)
 	}
@@ -206,6 +206,14 @@ func (s *Service) read(ctx context.Context, key, value []byte) (pipeline.Datasou
 	}
 	d.Rejected = rejectionOf(err)
 	return d, nil
+}
+
+// follows reports whether a deployment follows streams, as far as the registry tells.
+func (s *Service) follows(ctx context.Context) func(int64) bool {
+	return func(deployment int64) bool {
+		d, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (pipeline.Deployment, error) { return tx.Deployment(deployment) })
+		return err == nil && d.Mode == pipeline.ModeStream
+	}
 }
 
 func rejectionOf(err error) *pipeline.Rejection {

@@ -27,7 +27,7 @@ func (s *Service) create(ctx context.Context, call *door.Call) error {
 	if err := s.MayRead.Allow(identity.Of(ctx), "topic", topicsNamed(form.Topic)...); err != nil {
 		return err // before anything is said of the topics
 	}
-	d, err := control.Read(ctx, s.Cluster, nil, message)
+	d, err := control.Read(ctx, s.Cluster, nil, message, s.follows(ctx))
 	if err != nil {
 		return err
 	}

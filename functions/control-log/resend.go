@@ -47,6 +47,7 @@ func (s *Service) sendAgain(ctx context.Context, call *door.Call, d pipeline.Dat
 		return err
 	}
 	message := control.MessageFor(d, d.Deployment)
+	message.Open = d.Open && s.follows(ctx)(d.Deployment)
 	origin, err := control.Send(ctx, s.Cluster, s.ControlTopic, message)
 	if err != nil {
 		return err

@@ -61,6 +61,9 @@ func (s *Service) freeze(tx *registry.Tx, asked draft) (pipeline.Deployment, err
 			return d, err
 		}
 	}
+	if err := mayFollow(tx, d, len(models)); err != nil {
+		return d, err
+	}
 	if err := tx.CreateDeployment(&d); err != nil {
 		return d, err
 	}
@@ -225,13 +228,14 @@ func (s *Service) stop(ctx context.Context, call *door.Call) error {
 		return err
 	}
 	var jobs []string
+	var ending []int64
 	err = call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
 		d, err := tx.Deployment(id)
 		if err == nil {
 			err = ofStudy(d.Study, "stop")
 		}
 		if err == nil {
-			jobs, err = stopAll(tx, id)
+			jobs, ending, err = stopAll(tx, id)
 		}
 		if err != nil {
 			return nil, err
@@ -241,27 +245,37 @@ func (s *Service) stop(ctx context.Context, call *door.Call) error {
 	if err != nil {
 		return err
 	}
+	s.tellToEnd(ctx, ending...)
 	s.end(ctx, jobs)
 	return nil
 }
 
 // stopAll stops the results of a deployment that have not ended, and names the Jobs
-// that may run for them.
-func stopAll(tx *registry.Tx, deployment int64) (jobs []string, err error) {
+// that may run for them; ending are those that are to be told to end by themselves.
+func stopAll(tx *registry.Tx, deployment int64) (jobs []string, ending []int64, err error) {
 	results, err := resultsOf(tx, deployment)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, r := range results {
 		if r.Status.Ended() {
 			continue
 		}
+		fact, err := endsItself(tx, &r)
+		if err != nil {
+			return nil, nil, err
+		}
+		if fact != nil {
+			ending = append(ending, r.ID)
+			continue
+		}
+		jobs = append(jobs, jobsOf([]pipeline.Result{r})...)
 		setStatus(&r, pipeline.ResultStopped)
 		if _, err := save(tx, &r); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return jobsOf(results), nil
+	return jobs, ending, nil
 }
 
 // remove deletes a deployment with its results and their trained models. The

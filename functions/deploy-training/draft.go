@@ -48,8 +48,8 @@ func (d *draft) check() error {
 // served refuses what this version does not do.
 func served(d pipeline.Deployment) error {
 	switch {
-	case d.Mode == pipeline.ModeStream:
-		return pipeline.Invalidf("mode", "%s is not served yet", d.Mode).WithHint("use once or rounds")
+	case d.Mode == pipeline.ModeStream && d.From != 0:
+		return pipeline.Invalidf("from", "a training that follows a stream does not go on from a result yet").WithHint("leave from out, or use mode rounds")
 	case len(d.Freeze) > 0:
 		return pipeline.Invalidf("freeze", "layers are not frozen by a deployment yet").
 			WithHint("update the model to a version whose source sets layer.trainable = False before compile, and give from: it goes on with the weights of the result")
@@ -67,7 +67,12 @@ func (d draft) deployment(s framework.Settings) (dep pipeline.Deployment, err er
 	if dep.TrainingKwargs, err = s.Fit(json.RawMessage(d.TrainingKwargs)); err != nil {
 		return dep, err
 	}
-	dep.ValidationKwargs, err = s.Evaluate(json.RawMessage(d.ValidationKwargs))
+	if dep.ValidationKwargs, err = s.Evaluate(json.RawMessage(d.ValidationKwargs)); err != nil {
+		return dep, err
+	}
+	if dep.Mode == pipeline.ModeStream {
+		err = steps(dep)
+	}
 	return dep, err
 }
 

@@ -135,9 +135,16 @@ func specOf(r pipeline.Result, dep pipeline.Deployment, d pipeline.Datasource, m
 		Seed: dep.Seed, Engine: dep.Engine, OnNaN: dep.OnNaN, GPUs: dep.GPUs, DeadlineSecs: dep.Resources.DeadlineSecs,
 		Datasource: d.ID, Ranges: d.Ranges, InputFormat: d.InputFormat, InputConfig: d.InputConfig,
 		ValidationRate: d.ValidationRate, TestRate: d.TestRate,
-		ShuffleStream: d.Shuffle, StreamSeed: d.Seed, Split: d.Split, Order: d.Order, TopicIDs: d.TopicIDs, Warnings: ineffective(d),
+		ShuffleStream: d.Shuffle, StreamSeed: d.Seed, Split: d.Split, Order: d.Order, TopicIDs: d.TopicIDs, Warnings: ineffective(d, dep),
 	}
-	if dep.TrainingKwargs.Checkpoint != nil {
+	if dep.Mode == pipeline.ModeStream {
+		spec.Following = followingOf(r, dep, d)
+		spec.ValidationRate, spec.TestRate = 0, 0
+		if d.ValidationRate+d.TestRate > 0 {
+			spec.Warnings = append(spec.Warnings, "the rates of the stream keep nothing back: each record is predicted before it is learned from")
+		}
+	}
+	if dep.TrainingKwargs.Checkpoint != nil || dep.Mode == pipeline.ModeStream {
 		spec.Checkpoint = pipeline.ResultCheckpoint(r.ID)
 	}
 	return spec
@@ -145,8 +152,11 @@ func specOf(r pipeline.Result, dep pipeline.Deployment, d pipeline.Datasource, m
 
 // ineffective warns of members of a control message by which a producer of
 // Kafka-ML asks for what is not done here.
-func ineffective(d pipeline.Datasource) (warnings []string) {
+func ineffective(d pipeline.Datasource, dep pipeline.Deployment) (warnings []string) {
 	for _, name := range []string{"unsupervised_topic", "incremental", "dataset_restrictions"} {
+		if name == "incremental" && dep.Mode == pipeline.ModeStream {
+			continue
+		}
 		switch v := string(d.Extra[name]); v {
 		case "", "null", "false", `""`, "{}", `"{}"`:
 		default:

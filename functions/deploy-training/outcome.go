@@ -98,6 +98,9 @@ func advance(r *pipeline.Result, p pipeline.Progress) {
 		setStatus(r, pipeline.ResultRunning)
 	}
 	r.SecondsLeft = p.SecondsLeft
+	if n := len(p.Epochs); n > 0 && p.Epochs[n-1].Records > 0 && p.Records >= p.Epochs[n-1].Records {
+		r.Lost = 0 // of a stream without an end, one that trains on is not lost for good
+	}
 	if p.EpochsTotal > 0 {
 		r.EpochsTotal = p.EpochsTotal
 	}

@@ -55,6 +55,9 @@ func (s *Service) startMissing(ctx context.Context) (surplus []string, err error
 		}
 	}
 	for _, r := range active {
+		if r.Ending {
+			s.tellToEnd(ctx, r.ID)
+		}
 		if slices.Contains(names, jobName(r)) {
 			continue
 		}

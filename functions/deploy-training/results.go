@@ -59,6 +59,7 @@ func (s *Service) retry(ctx context.Context, call *door.Call) error {
 	}
 	for _, r := range scheduled {
 		s.discard(ctx, pipeline.ResultArtifact(id, r.Attempt-1))
+		s.discard(ctx, pipeline.EndingMark(pipeline.ResultCheckpoint(id)))
 	}
 	s.launch(ctx, scheduled)
 	return nil
@@ -89,10 +90,14 @@ func (s *Service) again(tx *registry.Tx, r *pipeline.Result) error {
 	if err := turn(tx, r); err != nil {
 		return err
 	}
-	if err := s.startable(tx, *r, m.Export, d); err != nil {
+	dep, err := tx.Deployment(r.Deployment)
+	if err != nil {
 		return err
 	}
-	r.Datasource, r.Lost = d.ID, 0
+	if err := s.startable(tx, dep, *r, m.Export, d); err != nil {
+		return err
+	}
+	r.Datasource, r.Lost, r.Ending = d.ID, 0, false
 	renew(r)
 	r.Traceparent, r.Tracestate = tracing.Of(tx.Context())
 	return mark(tx, d, nil)
@@ -143,6 +148,7 @@ func (s *Service) stopResult(ctx context.Context, call *door.Call) error {
 	}
 	var jobs []string
 	var stopped pipeline.Result
+	var ending []int64
 	err = call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
 		r, err := tx.Result(id)
 		if err != nil {
@@ -160,6 +166,10 @@ func (s *Service) stopResult(ctx context.Context, call *door.Call) error {
 				Kind: pipeline.Conflict, Field: "status", Reason: fmt.Sprintf("result %d is %s already", id, r.Status),
 			}
 		}
+		if fact, err := endsItself(tx, &r); fact != nil || err != nil {
+			ending = []int64{r.ID}
+			return fact, err
+		}
 		jobs = jobsOf([]pipeline.Result{r})
 		setStatus(&r, pipeline.ResultStopped)
 		stopped = r
@@ -168,6 +178,7 @@ func (s *Service) stopResult(ctx context.Context, call *door.Call) error {
 	if err != nil {
 		return err
 	}
+	s.tellToEnd(ctx, ending...)
 	s.end(ctx, jobs)
 	s.proceed(ctx, stopped.Deployment)
 	return nil

@@ -33,6 +33,11 @@ func (s *Service) schedule(tx *registry.Tx, dep pipeline.Deployment, d pipeline.
 	if _, known, err := tx.TrainedOn(results, d); known || err != nil {
 		return nil, err
 	}
+	if dep.Mode == pipeline.ModeStream {
+		if why := following(dep, results); why != nil {
+			return nil, mark(tx, d, why)
+		}
+	}
 	round := slices.DeleteFunc(slices.Clone(results), func(r pipeline.Result) bool {
 		return r.Status != pipeline.ResultWaiting || r.Datasource != 0
 	})
@@ -66,8 +71,10 @@ func (s *Service) assign(tx *registry.Tx, dep pipeline.Deployment, d pipeline.Da
 			return nil, err
 		}
 		r.Datasource = d.ID
-		r.EpochsTotal = dep.TrainingKwargs.Epochs
-		if err := s.startable(tx, r, m.Export, d); err != nil {
+		if r.EpochsTotal = dep.TrainingKwargs.Epochs; dep.Mode == pipeline.ModeStream {
+			r.EpochsTotal = 0 // nobody knows
+		}
+		if err := s.startable(tx, dep, r, m.Export, d); err != nil {
 			fail(&r, err)
 			if _, err := save(tx, &r); err != nil {
 				return nil, err
@@ -103,7 +110,7 @@ func renew(r *pipeline.Result) {
 		Lineage: pipeline.Lineage{
 			SourceHash: r.Lineage.SourceHash, ModelVersion: r.ModelVersion, Seed: r.Lineage.Seed,
 		},
-		Attempt: r.Attempt + 1, Lost: r.Lost, Traceparent: r.Traceparent, Tracestate: r.Tracestate,
+		Attempt: r.Attempt + 1, Lost: r.Lost, Ending: r.Ending, Traceparent: r.Traceparent, Tracestate: r.Tracestate,
 	}
 	setStatus(r, pipeline.ResultScheduled)
 }
@@ -143,13 +150,13 @@ func wait(tx *registry.Tx, r *pipeline.Result) error {
 }
 
 // startable is nil where a result can be trained on a datasource, from its parent.
-func (s *Service) startable(tx *registry.Tx, r pipeline.Result, m pipeline.Export, d pipeline.Datasource) error {
+func (s *Service) startable(tx *registry.Tx, dep pipeline.Deployment, r pipeline.Result, m pipeline.Export, d pipeline.Datasource) error {
 	if r.Parent != 0 {
 		if _, err := finished(tx, r.Parent); err != nil {
 			return err
 		}
 	}
-	return Readable(m, d, s.Registry)
+	return s.readable(dep, m, d)
 }
 
 // Readable is nil where a model can be trained on a datasource, else the reason

@@ -200,7 +200,7 @@ func (s *Service) stopStudy(ctx context.Context, call *door.Call) error {
 		if err != nil {
 			return nil, err
 		}
-		jobs, err = stopAll(tx, st.Deployment)
+		jobs, _, err = stopAll(tx, st.Deployment)
 		return fact, err
 	})
 	if err != nil {

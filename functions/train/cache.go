@@ -147,6 +147,16 @@ func (c *cache) undo() {
 	}
 }
 
+// restart forgets all rows, for a cache that is filled again and again. It is one in
+// memory.
+func (c *cache) restart() error {
+	c.memory, c.records, c.open, c.undone = c.memory[:0], 0, false, false
+	if c.text == nil {
+		return nil
+	}
+	return c.text.forget()
+}
+
 // settle stores the text of the row that next gave out.
 func (c *cache) settle() error {
 	if !c.open {

@@ -80,20 +80,44 @@ func (k *keeper) begin(ctx context.Context, err error) {
 // identify hashes what is trained, on which records: all that the attempts have in
 // common. The engine is that of the checkpoint.
 func (k *keeper) identify() error {
-	job := k.t.Job
-	job.Attempt, job.Output, job.Engine, job.EngineReason, job.Warnings = 0, "", "", "", nil
-	b, err := json.Marshal(job)
-	k.identity = fmt.Sprintf("%x of records %s", sha256.Sum256(b), k.t.outcome.Lineage.ContentHash)
+	sum, err := identity(k.t.Job)
+	k.identity = fmt.Sprintf("%s of records %s", sum, k.t.outcome.Lineage.ContentHash)
 	return err
 }
 
-func (k *keeper) key() string { return k.t.Job.Checkpoint + "/" + checkpointBlob }
+// identity hashes what the attempts at a training have in common.
+func identity(job pipeline.TrainingJob) (string, error) {
+	job.Attempt, job.Output, job.Engine, job.EngineReason, job.Warnings = 0, "", "", "", nil
+	if f := job.Following; f != nil {
+		same := *f
+		same.Ending = false
+		job.Following = &same
+	}
+	b, err := json.Marshal(job)
+	return fmt.Sprintf("%x", sha256.Sum256(b)), err
+}
 
 // open reads the checkpoint, nil where there is none.
-func (k *keeper) open(ctx context.Context) (c *checkpoint, err error) {
+func (k *keeper) open(ctx context.Context) (*checkpoint, error) {
+	c := &checkpoint{}
+	found, err := k.t.openKept(ctx, c)
+	if err != nil || !found {
+		return nil, err
+	}
+	if c.Training != k.identity {
+		return nil, errForeign
+	}
+	return c, nil
+}
+
+var errForeign = errors.New("it is of another training")
+
+// openKept reads what an attempt before has kept into c; false where it has kept
+// nothing.
+func (t *training) openKept(ctx context.Context, c any) (found bool, err error) {
 	var b []byte
-	err = patiently(ctx, k.t.Log, unavailable, func(ctx context.Context) error {
-		content, _, err := k.t.store.Get(ctx, k.key())
+	err = patiently(ctx, t.Log, unavailable, func(ctx context.Context) error {
+		content, _, err := t.store.Get(ctx, t.Job.Checkpoint+"/"+checkpointBlob)
 		if err != nil {
 			return err
 		}
@@ -101,22 +125,15 @@ func (k *keeper) open(ctx context.Context) (c *checkpoint, err error) {
 		return errors.Join(err, content.Close())
 	})
 	if pipeline.KindOf(err) == pipeline.NotFound {
-		return nil, nil //nolint:nilnil // there is none
+		return false, nil
 	}
 	if err != nil {
-		return nil, err
+		return false, err
 	}
 	if len(b) < sha256.Size || sha256.Sum256(b[sha256.Size:]) != [sha256.Size]byte(b[:sha256.Size]) {
-		return nil, errors.New("it is not what was stored: its hash differs")
+		return false, errors.New("it is not what was stored: its hash differs")
 	}
-	c = &checkpoint{}
-	if err := gob.NewDecoder(bytes.NewReader(b[sha256.Size:])).Decode(c); err != nil {
-		return nil, err
-	}
-	if c.Training != k.identity {
-		return nil, errors.New("it is of another training")
-	}
-	return c, nil
+	return true, gob.NewDecoder(bytes.NewReader(b[sha256.Size:])).Decode(c)
 }
 
 // done hears of an epoch.
@@ -155,6 +172,11 @@ func (k *keeper) store(ctx context.Context, state func() ([]byte, error)) error 
 	if c.Epochs, err = json.Marshal(k.epochs); err != nil {
 		return err
 	}
+	return k.t.storeKept(ctx, c)
+}
+
+// storeKept stores c for the attempt that follows, all of it or none.
+func (t *training) storeKept(ctx context.Context, c any) error {
 	var b bytes.Buffer
 	if err := gob.NewEncoder(&b).Encode(c); err != nil {
 		return err
@@ -162,5 +184,5 @@ func (k *keeper) store(ctx context.Context, state func() ([]byte, error)) error 
 	sum := sha256.Sum256(b.Bytes())
 	ctx, cancel := context.WithTimeout(ctx, keepTime)
 	defer cancel()
-	return k.t.store.Put(ctx, k.key(), io.MultiReader(bytes.NewReader(sum[:]), &b))
+	return t.store.Put(ctx, t.Job.Checkpoint+"/"+checkpointBlob, io.MultiReader(bytes.NewReader(sum[:]), &b))
 }

@@ -93,9 +93,24 @@ func (in *intake) note(r *stream.Record) {
 
 func (in *intake) take(ctx context.Context, r stream.Record, report *reporter) error {
 	in.note(&r)
-	inputs, labels, err := in.cache.next()
-	if err != nil {
+	inputs, labels, err := in.decode(ctx, r, report)
+	if err != nil || inputs == nil {
 		return err
+	}
+	if err := in.values.add(inputs, labels); err != nil {
+		return err
+	}
+	if in.cache.records%recordsTold == 0 {
+		report.records(in.cache.records)
+	}
+	return nil
+}
+
+// decode takes a record into the cache, and gives its row there; nil: it is left out,
+// or at fault and skipped.
+func (in *intake) decode(ctx context.Context, r stream.Record, report *reporter) (inputs, labels [][]byte, err error) {
+	if inputs, labels, err = in.cache.next(); err != nil {
+		return nil, nil, err
 	}
 	in.record = r
 	if err = in.decoder.Record(inputs, labels, &in.record); codec.Lacks(err) {
@@ -112,15 +127,9 @@ func (in *intake) take(ctx context.Context, r stream.Record, report *reporter) e
 	}
 	if err != nil {
 		in.cache.undo()
-		return in.bad.take(r, err, in.refuse)
+		return nil, nil, in.bad.take(r, err, in.refuse)
 	}
-	if err := in.values.add(inputs, labels); err != nil {
-		return err
-	}
-	if in.cache.records%recordsTold == 0 {
-		report.records(in.cache.records)
-	}
-	return nil
+	return inputs, labels, nil
 }
 
 // refuse says which record cannot be taken.

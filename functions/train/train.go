@@ -222,17 +222,20 @@ func attempt(ctx context.Context, c Config, r *reporter, p *pulse) (o pipeline.O
 
 // run is the training from the first record to the stored model.
 func (t *training) run(ctx context.Context) error {
-	steps := []struct {
+	type step struct {
 		stage pipeline.Stage
 		do    func(context.Context) error
-	}{
+	}
+	steps := []step{
 		{pipeline.StageReading, t.verified(t.prepare, t.sameRecords)},
 		{pipeline.StageTraining, traced("fit", t.computes(t.fit))},
 		{pipeline.StageEvaluating, t.verified(traced("evaluate", t.computes(t.evaluate)), t.sameModel)},
-		{pipeline.StageSaving, traced("save", t.save)},
 	}
-	if t.Job.Receipt != nil {
-		steps = steps[:len(steps)-1]
+	if t.Job.Following != nil {
+		steps = []step{{pipeline.StageReading, traced("follow", t.follow)}}
+	}
+	if t.Job.Receipt == nil {
+		steps = append(steps, step{pipeline.StageSaving, traced("save", t.save)})
 	}
 	for _, step := range steps {
 		t.report.stage(step.stage)

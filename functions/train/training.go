@@ -138,6 +138,9 @@ func (t *training) inherit(ctx context.Context, from pipeline.Ancestor) error {
 // plan is the training that the Job describes, without its splits.
 func (t *training) plan() framework.Plan {
 	k, v := t.Job.TrainingKwargs, t.Job.ValidationKwargs
+	if t.Job.Following != nil {
+		return framework.Plan{BatchSize: t.Job.BatchSize, Epochs: 1, ClassWeight: k.ClassWeight, Stepped: true}
+	}
 	return framework.Plan{
 		BatchSize: t.Job.BatchSize, Epochs: k.Epochs, InitialEpoch: k.InitialEpoch, StepsPerEpoch: k.StepsPerEpoch,
 		ClassWeight: k.ClassWeight, ValidationSteps: v.Steps, ValidationFreq: k.ValidationFreq, Engine: t.Job.Engine,

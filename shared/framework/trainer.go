@@ -39,6 +39,13 @@ type Trainer interface {
 	// Fit trains as the framework's own fit does on arrays, shuffling left to
 	// the split.
 	Fit(context.Context, Split, Plan, Watch) (FitReport, error)
+	// Step trains on a split as one batch, for a training that has no end, and gives
+	// the metrics that the model had on it before: what it learns from, it has
+	// predicted. Snapshot gives all that later steps depend on, and Resume sets it,
+	// perhaps in another process; what does not fit the model is an ErrForeign.
+	Step(context.Context, Split) (pipeline.Metrics, error)
+	Snapshot() ([]byte, error)
+	Resume([]byte) error
 	// Evaluate measures the model on the first steps batches of a split, on all
 	// when steps is 0.
 	Evaluate(ctx context.Context, s Split, batch, steps int) (pipeline.Metrics, error)
@@ -102,6 +109,7 @@ type Plan struct {
 	Engine          pipeline.Engine         // one of Settings.Engines
 	Checkpointed    bool                    // Watch.Checkpoint or From is used
 	Inherits        bool                    // Inherit is used
+	Stepped         bool                    // Step is used in place of Fit
 	// From is what Watch.Checkpoint was given in an attempt at the same training,
 	// which goes on from there; nil: it begins. What does not fit the model is an
 	// ErrForeign.

@@ -78,6 +78,7 @@ type Datasource struct {
 	Seed           int64                      `json:"seed"`
 	Order          Order                      `json:"order,omitempty" description:"how several partitions are read; by time of their records when absent"`
 	Split          SplitBy                    `json:"split,omitempty" description:"which records are kept back from training: random, or label for a share of each class; the last ones when absent"`
+	Open           bool                       `json:"open,omitempty" description:"the ranges have no end: a training that follows a stream goes on beyond them, any other ends where they did when the stream was announced"`
 	Asked          *Asked                     `json:"asked,omitempty" nullable:"false" description:"what the ranges were looked up by, where the message named topics by time"`
 	Extra          map[string]json.RawMessage `json:"extra,omitempty" description:"members of the control message that the contract does not know"`
 	TopicIDs       map[string]string          `json:"topic_ids,omitempty" description:"Kafka's ids of the topics when the stream was announced: one that was made anew has another"`

@@ -15,7 +15,10 @@ type DeploymentForm struct {
 	Seed             int64      `json:"seed" arg:"N" description:"seed of the shuffling (default: 0)"`
 	Engine           Engine     `json:"engine,omitempty" description:"auto (the faster one, measured), graph or xla; the first pass over the records runs in the graph, which checks them (default: auto)"`
 	OnNaN            OnNaN      `json:"on_nan,omitempty" description:"a training whose loss becomes NaN: fail, or keep to go on and keep its model (default: fail)"`
-	Mode             Mode       `json:"mode,omitempty" description:"once (each stream trains anew), rounds (each stream trains on from the result of the one before) or stream (endlessly) (default: once)"`
+	Mode             Mode       `json:"mode,omitempty" description:"once (each stream trains anew), rounds (each stream trains on from the result of the one before) or stream (a training follows the topic: each record is predicted, then learned from) (default: once)"`
+	StreamTimeout    int64      `json:"stream_timeout,omitempty" minimum:"0" arg:"MILLISECONDS" description:"of mode stream: end after so long without a record (default: never, but a minute where incremental is set and indefinite is not)"`
+	Incremental      bool       `json:"incremental,omitempty" flag:"-" description:"mode stream, as Kafka-ML says it"`
+	Indefinite       bool       `json:"indefinite,omitempty" flag:"-" description:"of incremental: it ends by a command only"`
 	From             int64      `json:"from,omitempty" minimum:"1" refers:"result" description:"finished result that the training goes on from, with its weights and the state of its optimizer (default: the model's initial weights)"`
 	Freeze           []string   `json:"freeze,omitempty" maxItems:"100" arg:"LAYER,..." description:"layers that do not learn, by name or pattern, such as conv*"`
 	GPUs             int        `json:"gpus" minimum:"0" maximum:"1024" arg:"N" description:"GPUs for each training (default: 0)"`
@@ -60,6 +63,9 @@ type Deployment struct {
 	OnNaN            OnNaN            `json:"on_nan,omitempty" description:"keep: a training whose loss becomes NaN goes on; empty: it fails"`
 	Mode             Mode             `json:"mode,omitempty" description:"rounds or stream; empty: once"`
 	From             int64            `json:"from,omitempty" description:"the result that its trainings go on from, in mode rounds those of its first stream"`
+	StreamTimeout    int64            `json:"stream_timeout,omitempty" description:"milliseconds without a record after which a training of mode stream ends; 0: never"`
+	Incremental      bool             `json:"incremental,omitempty" description:"how mode stream was asked for by clients of Kafka-ML"`
+	Indefinite       bool             `json:"indefinite,omitempty"`
 	Freeze           []string         `json:"freeze,omitempty" description:"names and patterns of layers that do not learn"`
 	GPUs             int              `json:"gpus"`
 	Resources        Resources        `json:"resources"`
@@ -140,6 +146,9 @@ const (
 // Enum lists the values for JSON Schema.
 func (Mode) Enum() []any { return values(ModeOnce, ModeRounds, ModeStream) }
 
+// streamTimeout is Kafka-ML's, in milliseconds.
+const streamTimeout = 60_000
+
 // The bounds of a deployment's members; the default batch size is Keras'.
 const (
 	defaultBatchSize = 32
@@ -163,6 +172,15 @@ func (d *Deployment) Normalize() error {
 	if d.Mode == ModeOnce {
 		d.Mode = ""
 	}
+	if d.Incremental && d.Mode == "" {
+		d.Mode = ModeStream
+		if d.StreamTimeout == 0 && !d.Indefinite {
+			d.StreamTimeout = streamTimeout
+		}
+	}
+	if d.Indefinite {
+		d.StreamTimeout = 0
+	}
 	switch {
 	case d.Configuration <= 0:
 		return Invalidf("configuration", "the id of a configuration is missing")
@@ -174,6 +192,8 @@ func (d *Deployment) Normalize() error {
 		return Invalidf("on_nan", "%q is not known", string(d.OnNaN)).WithHint("use fail or keep")
 	case d.Mode != "" && d.Mode != ModeRounds && d.Mode != ModeStream:
 		return Invalidf("mode", "%q is not known", string(d.Mode)).WithHint("use once, rounds or stream")
+	case d.StreamTimeout < 0 || d.StreamTimeout > 0 && d.Mode != ModeStream:
+		return Invalidf("stream_timeout", "is a number of milliseconds after which a training of mode stream ends").WithHint("set mode to stream, or leave it out")
 	case d.From < 0:
 		return Invalidf("from", "must be the id of a result, not %d", d.From)
 	case d.From != 0 && d.Mode == ModeStream:

@@ -40,6 +40,7 @@ type TrainingJob struct {
 	LearningRate float64 `json:"learning_rate,omitempty"` // to begin with; 0: the model's
 	Tensors      string  `json:"tensors,omitempty"`       // key of the tensors of the stream, kept for all trials of a study
 	Pruner       Pruner  `json:"pruner,omitempty"`        // after which epochs to wait for a verdict
+	Following *Following `json:"following,omitempty"` // of a training that follows a stream; nil: it takes the ranges
 
 	DeadlineSecs int64 `json:"deadline_seconds,omitempty"` // of the whole training; 0: none
 
@@ -56,6 +57,18 @@ type Ancestor struct {
 	Exported string  `json:"exported"`         // key prefix of what it was trained from
 	Export   *Export `json:"export,omitempty"` // of that, where it is another version of the model
 }
+
+// Following says how a training follows a stream.
+type Following struct {
+	Open    bool    `json:"open,omitempty"`    // beyond the ends of its ranges
+	Silence float64 `json:"silence,omitempty"` // seconds without a record after which it ends; 0: never
+	Epoch   int64   `json:"epoch,omitempty"`   // records of a point of its curve
+	Ending  bool    `json:"ending,omitempty"`  // it trains on nothing more, and is finished
+}
+
+// EndingMark is the key of the blob by which a training that follows a stream is told
+// to end; checkpoint is that of its Job.
+func EndingMark(checkpoint string) string { return checkpoint + "/ending" }
 
 // Progress is the data of training.progressed.
 type Progress struct {

@@ -15,6 +15,7 @@ type Epoch struct {
 	Training   Metrics `json:"training"`
 	Validation Metrics `json:"validation,omitempty"`
 	Seconds    float64 `json:"seconds"`
+	Records    int64   `json:"records,omitempty" description:"trained on by then, of a training that follows a stream"`
 	// LearningRate is what the epoch was trained with, where reduce_lr_on_plateau
 	// watches it.
 	LearningRate float64 `json:"learning_rate,omitempty"`
@@ -198,6 +199,7 @@ type Result struct {
 	Datasource    int64         `json:"datasource,omitempty" description:"absent while it waits for one"`
 	Parent        int64         `json:"parent,omitempty" description:"the result whose weights its training went on from"`
 	Round         int           `json:"round,omitempty" description:"of a deployment of rounds: 1 for its first stream"`
+	Ending        bool          `json:"ending,omitempty" description:"its training, which follows a stream, was told to end: it is finished with what it has learned"`
 	Imported      *Imported     `json:"imported,omitempty" description:"the file that the model was imported from, which is finished at once"`
 	Aliases       []string      `json:"aliases,omitempty" description:"names that it has among the results of its model"`
 	Tags          Tags          `json:"tags,omitempty" description:"tags by name"`

@@ -54,6 +54,7 @@ func Exercise(t *testing.T, s Subject) {
 		}
 	}
 	t.Run("same weights", func(t *testing.T) { s.givesSameWeights(t) })
+	t.Run("steps", func(t *testing.T) { s.stepsAsItFits(t) })
 	t.Run("cancelled", func(t *testing.T) { s.endsWithItsContext(t) })
 	t.Run("refusals of a trainer", func(t *testing.T) { s.trainerRefuses(t) })
 	t.Run("refusals of a predictor", func(t *testing.T) { s.predictorRefuses(t) })

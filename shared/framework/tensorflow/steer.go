@@ -37,10 +37,16 @@ func (t *Trainer) steer(p framework.Plan) (*steering, error) {
 	}
 	s := &steering{Callbacks: c, t: t}
 	if (p.LearningRate != 0 || c.Restores() || c.Rates() || p.Checkpointed) && t.assign == nil {
-		return nil, pipeline.Invalidf("training_kwargs", "the model was registered by an earlier version, whose weights cannot be set").
-			WithHint("register the model again")
+		return nil, errNotSettable()
 	}
 	return s, nil
+}
+
+// errNotSettable refuses what sets the weights of a model that has no such
+// signature.
+func errNotSettable() error {
+	return pipeline.Invalidf("training_kwargs", "the model was registered by an earlier version, whose weights cannot be set").
+		WithHint("register the model again")
 }
 
 // epoch judges an epoch, notes in it what was seen, and does what follows.

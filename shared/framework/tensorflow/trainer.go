@@ -31,6 +31,7 @@ type Trainer struct {
 	adapted  bool
 
 	inherited []*tf.Tensor // what all variables began with; nil: with the values of the export
+	stepping *stepping // nil before the first Step
 	*session
 }
 
@@ -101,9 +102,9 @@ func (t *Trainer) uses(signature string) bool {
 	case "train_weighted":
 		return len(p.ClassWeight) > 0
 	case "assign":
-		return steered(*p)
+		return p.Stepped || steered(*p)
 	case "train_xla":
-		return p.Engine == kerasmodel.XLA || p.Engine != kerasmodel.Graph && stepsOf(*p, t.options.Records) >= worthCompiling
+		return !p.Stepped && (p.Engine == kerasmodel.XLA || p.Engine != kerasmodel.Graph && stepsOf(*p, t.options.Records) >= worthCompiling)
 	}
 	return true
 }

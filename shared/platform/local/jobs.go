@@ -16,7 +16,8 @@ import (
 
 // localJobs queues Jobs and runs Config.Jobs of them at once, and one more of
 // somebody who has none running: others cannot take all places for as long as they
-// like.
+// like. Jobs that follow a stream, which may never end, take none of these places;
+// deploy-training bounds them.
 type localJobs struct {
 	l *Platform
 
@@ -65,6 +66,10 @@ func (l *Platform) Start(_ context.Context, job platform.Job) error {
 	}
 	j := &localJob{Job: job, done: make(chan struct{})}
 	q.jobs[job.Name] = j
+	if job.Spec.Following != nil {
+		q.begin(j)
+		return nil
+	}
 	q.queue.push(j)
 	q.fill()
 	return nil
@@ -80,17 +85,22 @@ func (q *localJobs) fill() {
 		}
 		j := q.queue.pop(who)
 		q.running[who]++
-		ctx, cancel := context.WithCancel(q.l.ctx)
-		if s := j.Resources.DeadlineSecs; s > 0 {
-			ctx, cancel = context.WithTimeoutCause(q.l.ctx, time.Duration(s)*time.Second, errDeadline)
-		}
-		j.cancel = cancel
 		q.active++
-		q.l.goRun(func() {
-			defer cancel()
-			q.run(ctx, j)
-		})
+		q.begin(j)
 	}
+}
+
+// begin starts the process of a Job. The caller holds the lock.
+func (q *localJobs) begin(j *localJob) {
+	ctx, cancel := context.WithCancel(q.l.ctx)
+	if s := j.Resources.DeadlineSecs; s > 0 {
+		ctx, cancel = context.WithTimeoutCause(q.l.ctx, time.Duration(s)*time.Second, errDeadline)
+	}
+	j.cancel = cancel
+	q.l.goRun(func() {
+		defer cancel()
+		q.run(ctx, j)
+	})
 }
 
 // errDeadline is the cause when a Job's context ends at its deadline.
@@ -108,11 +118,14 @@ func (q *localJobs) run(ctx context.Context, j *localJob) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	delete(q.jobs, j.Name)
+	close(j.done)
+	if j.Spec.Following != nil {
+		return
+	}
 	q.active--
 	if q.running[j.Owner]--; q.running[j.Owner] == 0 {
 		delete(q.running, j.Owner)
 	}
-	close(j.done)
 	q.fill()
 }
 

@@ -16,9 +16,15 @@ import (
 type parser struct {
 	d        *pipeline.Datasource
 	err      *pipeline.Error
-	readings [][]pipeline.Range // see leave
-	bounds   *bounds            // of topics that are named without offsets; nil where none is
+	readings [][]pipeline.Range          // see leave
+	bounds   *bounds                     // of topics that are named without offsets; nil where none is
+	follows  func(deployment int64) bool // see Read
 	now      time.Time
+}
+
+// followed reports whether the stream is for a deployment that follows streams.
+func (p *parser) followed() bool {
+	return p.follows != nil && p.d.Deployment > 0 && p.follows(p.d.Deployment)
 }
 
 func (p *parser) fail(err *pipeline.Error) {

@@ -30,6 +30,7 @@ type Message struct {
 	Seed           int64
 	Order          pipeline.Order
 	Split          pipeline.SplitBy
+	Open           bool                       // the ranges have no end: for a deployment that follows streams
 	Asked          *pipeline.Asked            // what the ranges were looked up by; nil where they were named
 	Extra          map[string]json.RawMessage // members the contract does not know, kept
 }
@@ -63,7 +64,7 @@ func (m Message) Encode() (key, value []byte, err error) {
 		config = json.RawMessage("{}")
 	}
 	for name, v := range map[string]any{
-		"deployment_id": m.Deployment, "topic": formatRanges(m.Ranges), "total_msg": m.Total(),
+		"deployment_id": m.Deployment, "topic": formatRanges(m.Ranges, m.Open), "total_msg": m.Total(),
 		"input_format": m.InputFormat, "input_config": config,
 		"validation_rate": m.ValidationRate, "test_rate": m.TestRate, "description": m.Description,
 		"shuffle": m.Shuffle, "seed": m.Seed,
@@ -85,9 +86,13 @@ func (m Message) Encode() (key, value []byte, err error) {
 	return encodeID(m.Deployment), value, nil
 }
 
-func formatRanges(ranges []pipeline.Range) string {
+func formatRanges(ranges []pipeline.Range, open bool) string {
 	var entries []string
 	for _, r := range ranges {
+		if open {
+			entries = append(entries, fmt.Sprintf("%s:%d:%d", r.Topic, r.Partition, r.Offset))
+			continue
+		}
 		entries = append(entries, fmt.Sprintf("%s:%d:%d:%d", r.Topic, r.Partition, r.Offset, r.Length))
 	}
 	return strings.Join(entries, ",")

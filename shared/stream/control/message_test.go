@@ -235,7 +235,7 @@ func TestReadFindsTheEndAsOfNow(t *testing.T) {
 		topic := streamtest.Topic(t, c, 2)
 		produce(t, c, topic, 0, numbered(10))
 		read := func(ranges, total string) (pipeline.Datasource, error) {
-			return control.Read(t.Context(), c, []byte{1}, []byte(message(fmt.Sprintf("topic=%q", ranges), "total_msg="+total)))
+			return control.Read(t.Context(), c, []byte{1}, []byte(message(fmt.Sprintf("topic=%q", ranges), "total_msg="+total)), nil)
 		}
 		d, err := read(topic+":0:4", "null")
 		if err != nil || d.TotalMsg != 6 || !cmp.Equal(d.Ranges, []pipeline.Range{at(topic, 0, 4, 6)}) || d.Retention.State != pipeline.Available {

@@ -110,7 +110,7 @@ const opParse = "read control message"
 // could be read, so that the refusal can be shown with it; the error names the
 // member at fault.
 func Parse(key, value []byte) (pipeline.Datasource, error) {
-	p := parse(key, value)
+	p := parse(key, value, nil)
 	if p.err != nil {
 		return *p.d, p.err
 	}
@@ -118,9 +118,9 @@ func Parse(key, value []byte) (pipeline.Datasource, error) {
 }
 
 // parse is Parse, and leaves what only the log can tell with the parser.
-func parse(key, value []byte) *parser {
+func parse(key, value []byte, follows func(int64) bool) *parser {
 	d := &pipeline.Datasource{Origin: pipeline.Origin{Bytes: len(key) + len(value)}}
-	p := &parser{d: d, now: time.Now().UTC()}
+	p := &parser{d: d, follows: follows, now: time.Now().UTC()}
 	all, fault := object(value)
 	if fault != nil {
 		p.fail(fault) // the first to be said: what the key names is shown with it

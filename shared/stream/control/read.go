@@ -15,8 +15,11 @@ import (
 // end as of now and those that times bound, and compares all of them with what the log still holds. After
 // an error the datasource holds what could be read. An error of kind
 // Unavailable may pass; any other says that the message cannot be used.
-func Read(ctx context.Context, c *stream.Cluster, key, value []byte) (pipeline.Datasource, error) {
-	p := parse(key, value)
+//
+// follows says whether a deployment follows streams: one may then be named that has no
+// record yet, or by its topic alone; nil: none does.
+func Read(ctx context.Context, c *stream.Cluster, key, value []byte, follows func(deployment int64) bool) (pipeline.Datasource, error) {
+	p := parse(key, value, follows)
 	d, err := p.resolved(ctx, c)
 	if err == nil {
 		err = c.Settle(ctx, d.Ranges)
@@ -26,8 +29,10 @@ func Read(ctx context.Context, c *stream.Cluster, key, value []byte) (pipeline.D
 		d.Retention.State = pipeline.RetentionUnset
 		return d, err
 	}
-	if d.Retention, err = c.Available(ctx, d.Ranges); err != nil {
-		return d, err
+	if d.Retention.State = pipeline.Available; d.TotalMsg > 0 { // else nothing is there yet that could expire
+		if d.Retention, err = c.Available(ctx, d.Ranges); err != nil {
+			return d, err
+		}
 	}
 	d.TopicIDs, err = c.TopicIDs(ctx, topicsOf(d.Ranges)...)
 	return d, err
@@ -42,7 +47,7 @@ func (p *parser) resolved(ctx context.Context, c *stream.Cluster) (d pipeline.Da
 		err = choose(ctx, c, p.d, p.readings, err)
 	}
 	if err == nil {
-		err = resolve(ctx, c, p.d, p.bounds)
+		err = resolve(ctx, c, p.d, p.bounds, p.followed())
 	}
 	return *p.d, err
 }
@@ -99,13 +104,14 @@ func count(ctx context.Context, c *stream.Cluster, ranges []pipeline.Range, most
 
 // resolve looks up the ranges that go to the end as of now or that times bound,
 // leaves out those that are empty, and then compares total_msg with their sum.
-func resolve(ctx context.Context, c *stream.Cluster, d *pipeline.Datasource, times *bounds) error {
+func resolve(ctx context.Context, c *stream.Cluster, d *pipeline.Datasource, times *bounds, followed bool) error {
 	var ranges []pipeline.Range
 	var sum int64
 	open := times != nil
+	d.Open = !slices.ContainsFunc(d.Ranges, func(r pipeline.Range) bool { return r.Length != openEnd }) && (times == nil || times.until.IsZero())
 	if times != nil {
 		var err error
-		if d.Ranges, err = times.between(ctx, c, d.Ranges); err != nil {
+		if d.Ranges, err = times.between(ctx, c, d.Ranges, followed); err != nil {
 			return err
 		}
 	}
@@ -118,11 +124,15 @@ func resolve(ctx context.Context, c *stream.Cluster, d *pipeline.Datasource, tim
 				return err
 			}
 		}
-		if sum += r.Length; r.Length > 0 {
+		if sum += r.Length; r.Length > 0 || followed && d.Open {
 			ranges = append(ranges, r)
 		}
 	}
 	if !open {
+		return nil
+	}
+	if followed && d.Open {
+		d.Ranges, d.TotalMsg = ranges, sum
 		return nil
 	}
 	if sum == 0 {

@@ -57,7 +57,7 @@ func TestReadTransactions(t *testing.T) {
 // wants the ranges that are stored, or an error that mentions why it is refused.
 func announced(t *testing.T, c *stream.Cluster, ranges, total string, want []pipeline.Range, refused string) (pipeline.Datasource, error) {
 	t.Helper()
-	d, err := control.Read(t.Context(), c, []byte{1}, []byte(message(fmt.Sprintf("topic=%q", ranges), "total_msg="+total)))
+	d, err := control.Read(t.Context(), c, []byte{1}, []byte(message(fmt.Sprintf("topic=%q", ranges), "total_msg="+total)), nil)
 	switch {
 	case refused == "" && (err != nil || !cmp.Equal(d.Ranges, want)),
 		refused != "" && (err == nil || pipeline.KindOf(err) == pipeline.Unavailable || !strings.Contains(err.Error(), refused)):
@@ -178,7 +178,7 @@ func TestReadTimes(t *testing.T) {
 		"another number":      {one, []string{`since="1d"`, "total_msg=9"}, nil, "the ranges hold 4"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d, err := control.Read(t.Context(), c, []byte{1}, []byte(message(append(test.members, fmt.Sprintf("topic=%q", test.topic))...)))
+			d, err := control.Read(t.Context(), c, []byte{1}, []byte(message(append(test.members, fmt.Sprintf("topic=%q", test.topic))...)), nil)
 			if test.refused != "" {
 				if pipeline.KindOf(err) != pipeline.Invalid || !strings.Contains(err.Error(), test.refused) || len(d.Ranges) > 0 && d.Ranges[0].Partition < 0 {
 					t.Errorf("%+v, %v", d, err)
@@ -198,7 +198,7 @@ func TestReadTimes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := control.Read(t.Context(), c, key, value)
+	again, err := control.Read(t.Context(), c, key, value, nil)
 	if err != nil || !cmp.Equal(again.Ranges, day.Ranges) || !cmp.Equal(again.Asked, day.Asked) || !again.SameStream(day) {
 		t.Errorf("sent again: %+v, %v", again, err)
 	}

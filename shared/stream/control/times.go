@@ -3,6 +3,8 @@ package control
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,6 +71,9 @@ func timeText(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 // where times do. before are the entries before it.
 func (p *parser) bounded(e entry, before []entry) *pipeline.Error {
 	switch {
+	case e.timed && p.bounds == nil && p.followed():
+		p.bounds = &bounds{} // from the first record that is kept
+		p.d.Asked = &pipeline.Asked{Topic: e.topic}
 	case e.timed && p.bounds == nil:
 		return pipeline.Invalidf("topic", "%q names no partition and offset, as those of Kafka-ML's online sinks, whose streams have no end: a training takes the records that are there", e.topic).
 			WithHint(`to train on what the log holds, give since ("earliest", "7d" or a time), and until to end before now, or name topic:partition:offset:length`)
@@ -85,17 +90,42 @@ func (p *parser) bounded(e entry, before []entry) *pipeline.Error {
 }
 
 // between looks up the ranges of topics that are bounded by times.
-func (b *bounds) between(ctx context.Context, c *stream.Cluster, named []pipeline.Range) (ranges []pipeline.Range, err error) {
+func (b *bounds) between(ctx context.Context, c *stream.Cluster, named []pipeline.Range, followed bool) (ranges []pipeline.Range, err error) {
 	for _, r := range named {
 		var some []int
 		if r.Partition != allPartitions {
 			some = []int{r.Partition}
+		}
+		if followed && b.since.IsZero() && b.until.IsZero() {
+			all, err := kept(ctx, c, r)
+			if err != nil {
+				return nil, err
+			}
+			ranges = append(ranges, all...)
+			continue
 		}
 		found, err := c.Between(ctx, r.Topic, some, b.since, b.until)
 		if err != nil {
 			return nil, err
 		}
 		ranges = append(ranges, found...)
+	}
+	return ranges, nil
+}
+
+// kept is what a topic holds, or one partition of it: perhaps nothing yet.
+func kept(ctx context.Context, c *stream.Cluster, named pipeline.Range) (ranges []pipeline.Range, err error) {
+	first, next, err := c.Readable(ctx, named.Topic)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range slices.Sorted(maps.Keys(first)) {
+		if named.Partition == allPartitions || named.Partition == p {
+			ranges = append(ranges, pipeline.Range{Topic: named.Topic, Partition: p, Offset: first[p], Length: max(0, next[p]-first[p])})
+		}
+	}
+	if len(ranges) == 0 {
+		return nil, pipeline.Invalidf("topic", "topic %s has no partition %d", named.Topic, named.Partition)
 	}
 	return ranges, nil
 }

@@ -83,12 +83,6 @@ export interface Batch {
   /** where each of them lies */
   records: Place[]
 }
-export interface Best {
-  parameters: Record<string, unknown>
-  result: number
-  trial: number
-  value: number
-}
 export interface Checkpoint {
   every_epochs?: number
   every_seconds?: number
@@ -167,6 +161,8 @@ export interface Datasource {
   id: number
   input_config: Record<string, unknown> | null
   input_format: Format
+  /** the ranges have no end: a training that follows a stream goes on beyond them, any other ends where they did when the stream was announced */
+  open?: boolean
   /** how several partitions are read; by time of their records when absent */
   order?: Order
   origin: Origin
@@ -246,6 +242,10 @@ export interface Deployment {
   /** GPUs for each training */
   gpus: number
   id: number
+  /** how mode stream was asked for by clients of Kafka-ML */
+  incremental?: boolean
+  /** of incremental: it ends by a command only */
+  indefinite?: boolean
   /** why the last stream that named it was refused or trained nothing, where that was so */
   last_rejection?: StreamRejection
   /** rounds or stream; empty: once */
@@ -263,8 +263,8 @@ export interface Deployment {
   /** seed of the shuffling */
   seed: number
   status: DeploymentStatus
-  /** the study whose trials its results are */
-  study?: number
+  /** milliseconds without a record after which a training of mode stream ends; 0: never */
+  stream_timeout?: number
   /** arguments of Keras' fit, as text like 'epochs=5, steps_per_epoch=1000' or as a JSON object */
   training_kwargs: TrainingKwargs
   updated: string
@@ -286,7 +286,11 @@ export interface DeploymentForm {
   from?: number
   /** GPUs for each training (default: 0) */
   gpus?: number
-  /** once (each stream trains anew), rounds (each stream trains on from the result of the one before) or stream (endlessly) (default: once) */
+  /** mode stream, as Kafka-ML says it */
+  incremental?: boolean
+  /** of incremental: it ends by a command only */
+  indefinite?: boolean
+  /** once (each stream trains anew), rounds (each stream trains on from the result of the one before) or stream (a training follows the topic: each record is predicted, then learned from) (default: once) */
   mode?: 'once' | 'rounds' | 'stream'
   /** a training whose loss becomes NaN: fail, or keep to go on and keep its model (default: fail) */
   on_nan?: 'fail' | 'keep'
@@ -294,6 +298,8 @@ export interface DeploymentForm {
   resources?: { cpu?: string; deadline_seconds?: number; memory?: string; node_selector?: Record<string, string>; priority_class?: string; tolerations?: unknown[] | null }
   /** seed of the shuffling (default: 0) */
   seed?: number
+  /** of mode stream: end after so long without a record (default: never, but a minute where incremental is set and indefinite is not) */
+  stream_timeout?: number
   /** arguments of Keras' fit, as text like 'epochs=5, steps_per_epoch=1000' or as a JSON object */
   training_kwargs?: string | Record<string, unknown>
   /** arguments of Keras' evaluate, as text like 'steps=100' or as a JSON object */
@@ -314,6 +320,8 @@ export interface Epoch {
   best?: boolean
   epoch: number
   learning_rate?: number
+  /** trained on by then, of a training that follows a stream */
+  records?: number
   seconds: number
   training: Metrics
   validation?: Metrics
@@ -452,6 +460,8 @@ export interface Inference {
   result: number
   /** what serves it: onnx or tensorflow */
   served_by?: string
+  /** what part of the records each of two results predicts, the one that is served first */
+  shares?: Part[]
   status: InferenceStatus
   status_changed: string
   /** whose consumer group it reads by, where several installations share Kafka */
@@ -493,6 +503,8 @@ export interface InferenceForm {
   replicas?: number
   /** finished result to serve */
   result?: number
+  /** what part of the records the result and a challenger of it predict; empty: it predicts all */
+  shares?: { percent: number; result: number }[]
 }
 export type InferenceStatus = 'deploying' | 'running' | 'failed' | 'stopped'
 export interface Joined {
@@ -698,16 +710,9 @@ export interface Page<T> {
   /** cursor of the next part */
   next?: string
 }
-export interface Parameter {
-  choices?: unknown[]
-  high?: number
-  kind: 'float' | 'int' | 'choice'
-  /** sampled by its logarithm */
-  log?: boolean
-  low?: number
-  name: string
-  /** between two values; 0: any value of floats, whole numbers of ints */
-  step?: number
+export interface Part {
+  percent: number
+  result: number
 }
 export interface Place {
   offset: number
@@ -749,7 +754,6 @@ export interface Proposal {
   /** what is to be decided, or does not fit */
   notes: string[]
 }
-export type Pruner = 'none' | 'median' | 'asha'
 export interface Quality {
   after: number
   before: number
@@ -814,6 +818,8 @@ export interface Result {
   deployment: number
   /** what early_stopping made of it */
   early_stopping?: Stopping
+  /** its training, which follows a stream, was told to end: it is finished with what it has learned */
+  ending?: boolean
   engine?: string
   /** the figures that chose the engine */
   engine_reason?: string
@@ -856,8 +862,6 @@ export interface Result {
   traceparent?: string
   /** what vendors have added to it */
   tracestate?: string
-  /** what it tries, as a trial of a study */
-  trial?: StudyTrial
   /** what of its model is NaN or infinite, so that its predictions will be, too */
   unsound?: string
 }
@@ -867,7 +871,7 @@ export interface ResultForm {
   /** tags to set; one whose value is empty is taken off */
   tags?: Record<string, string>
 }
-export type ResultStatus = 'waiting' | 'scheduled' | 'running' | 'finished' | 'failed' | 'stopped' | 'pruned'
+export type ResultStatus = 'waiting' | 'scheduled' | 'running' | 'finished' | 'failed' | 'stopped'
 export interface Retention {
   reason?: string
   state: RetentionState
@@ -875,7 +879,6 @@ export interface Retention {
   until?: string
 }
 export type RetentionState = 'available' | 'partly-expired' | 'expired' | 'unknown'
-export type Sampler = 'tpe' | 'random' | 'grid'
 export interface Serving {
   /** serves it unless an inference asks for another: onnx or tensorflow */
   engine: string
@@ -941,65 +944,6 @@ export interface StreamRejection {
   field?: string
   hint?: string
   reason: string
-}
-export interface Study {
-  best?: Best
-  /** configuration of the one model that is tried */
-  configuration: number
-  created: string
-  /** absent while it waits for one */
-  datasource?: number
-  /** whose results are its trials; a stream that is sent to it begins the study */
-  deployment: number
-  /** note for people */
-  description?: string
-  /** min or max */
-  direction: string
-  ended?: string
-  /** that all trials have trained */
-  epochs: number
-  failed: number
-  finished: number
-  hint?: string
-  id: number
-  model: number
-  model_name: string
-  model_version: number
-  /** metric of an epoch that the trials are compared by, in their last epoch */
-  objective: string
-  owner?: string
-  /** how many of them train at once */
-  parallel: number
-  /** trials that began */
-  proposed: number
-  /** trials that were ended early */
-  pruned: number
-  /** what ends trials early that do worse than others: none, median or asha */
-  pruner: Pruner
-  /** the stream was read: its tensors are kept for all trials */
-  read?: boolean
-  /** why it failed */
-  reason?: string
-  /** Optuna's tpe, random or grid */
-  sampler: Sampler
-  /** seed of the sampler and of the shuffling */
-  seed: number
-  /** what is tried: learning_rate, batch_size and epochs, each as float(low,high), log(low,high), int(low,high,step) or [choices] */
-  space: Parameter[]
-  started?: string
-  status: StudyStatus
-  status_changed: string
-  /** how many trials there are */
-  trials: number
-}
-export type StudyStatus = 'waiting' | 'running' | 'finished' | 'failed' | 'stopped'
-export interface StudyTrial {
-  /** 0 is the first */
-  number: number
-  parameters: Record<string, unknown>
-  study: number
-  /** the objective, of a trial that was ended early in its last epoch; absent: none, or it is no number */
-  value?: number
 }
 export type Tags = Record<string, string>
 export type Task = 'classification' | 'binary-classification' | 'regression' | 'other'

@@ -1,0 +1,414 @@
+package train
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"hash"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kafkaml/kafkaml/shared/features"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/stream"
+)
+
+const (
+	// keepEvery is how often a training that follows a stream is kept, unless its
+	// arguments say otherwise.
+	keepEvery = 10 * time.Second
+	// lookEvery is how often it looks whether it is to end.
+	lookEvery = time.Second
+	// sameEvery is how often it looks whether its topics are still the same.
+	sameEvery = 30 * time.Second
+	// skipsOf is how many records a tolerance is a part of at least: the first ones of
+	// a stream that has no end are few.
+	skipsOf = 10_000
+)
+
+// errDone ends the reading of a stream, all of whose records are trained on.
+var errDone = errors.New("the stream is done")
+
+// follower is a training that follows topics. A batch is batch_size records of one
+// partition, one after the other, so that the offsets alone decide which records are
+// learned from together: one that was killed goes on from its last checkpoint to the
+// weights that it would have had.
+type follower struct {
+	*training
+	plan    pipeline.Following
+	cluster *stream.Cluster
+	decoder *features.Decoder
+	checks  *features.Checks
+	keeper  *following
+	done    func(error) // ends the reading
+
+	mu    sync.Mutex // held by whoever trains or looks at what is trained
+	parts []*partition
+	score score
+	last  time.Time // when a record came
+	same  time.Time // when the topics were looked at
+}
+
+// partition is one that is followed, with the batch that is being gathered.
+type partition struct {
+	pipeline.Range
+	intake intake
+	next   int64     // the offset to go on from: what lies before it is trained on
+	seen   int64     // the offset after the last record that was read
+	hash   hash.Hash // of what was read
+	sum    []byte    // the hash as it was at next
+	bytes  int64     // of keys and values
+	full   bool      // the batch in the cache is trained on
+	taken  int64     // records that were read
+	kept   counts    // as of next
+}
+
+// counts are what is told of a part's records.
+type counts struct {
+	Trained, Bytes, Taken, LeftOut int64
+	Skipped                        pipeline.Skipped
+}
+
+// follow trains on the stream until it is told to end, no record comes for long
+// enough, or its ranges end.
+func (t *training) follow(ctx context.Context) (err error) {
+	f := &follower{training: t, plan: *t.Job.Following, score: score{Each: t.Job.Following.Epoch}}
+	if f.decoder, err = features.ForTraining(t.Job.InputFormat, t.Job.InputConfig, t.Job.Export, t.schemas != nil); err != nil {
+		return err
+	}
+	t.values = newValues(f.decoder, t.Job.Export)
+	t.outcome.Split = &pipeline.SplitAudit{Warnings: t.Job.Warnings}
+	t.outcome.EngineReason = "the batches of a stream are trained on one by one, as they come"
+	if err := t.open(ctx, f.decoder); err != nil {
+		return err
+	}
+	if f.cluster, err = t.dial(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.cluster.Close()) }()
+	if err := f.begin(ctx); err != nil {
+		return err
+	}
+	t.report.stage(pipeline.StageTraining)
+	if err := f.read(ctx); err != nil {
+		return err
+	}
+	return f.finish(ctx)
+}
+
+// begin makes the parts, as the attempt before has left them.
+func (f *follower) begin(ctx context.Context) error {
+	f.checks = features.NewChecks(f.Job.Export, f.decoder)
+	for _, r := range f.Job.Ranges {
+		c, err := newCache(f.scratch, f.decoder.Inputs(), f.decoder.Labels(), int64(f.Job.BatchSize), int64(1)<<62)
+		if err != nil {
+			return err
+		}
+		f.parts = append(f.parts, &partition{
+			Range: r, next: r.Offset, seen: r.Offset, hash: sha256.New(),
+			intake: intake{
+				decoder: f.decoder, bad: newSkips(f.decoder.Tolerance(), skipsOf), schemas: f.schemas, patience: f.patience(ctx),
+				export: f.Job.Export, checks: f.checks, cache: c,
+			},
+		})
+	}
+	f.cache = f.parts[0].intake.cache
+	f.keeper = &following{f: f, every: keepEvery, last: time.Now()}
+	if c := f.Job.TrainingKwargs.Checkpoint; c != nil {
+		f.keeper.every, f.keeper.points = time.Duration(c.EverySeconds*float64(time.Second)), c.EveryEpochs
+	}
+	return f.keeper.restore(ctx)
+}
+
+// read follows all parts at once. Each batch is trained on by itself.
+func (f *follower) read(ctx context.Context) error {
+	reading, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	f.done, f.last, f.same = end, time.Now(), time.Now()
+	g, gctx := errgroup.WithContext(reading)
+	for _, p := range f.parts {
+		g.Go(func() error { return f.readPart(ctx, gctx, p) })
+	}
+	if f.plan.Open {
+		g.Go(func() error { return f.look(ctx, gctx) })
+	}
+	err := g.Wait()
+	if errors.Is(context.Cause(reading), errDone) && (err == nil || errors.Is(err, context.Canceled)) {
+		return nil
+	}
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		return cause
+	}
+	return err
+}
+
+// readPart reads a part until reading ends, or to its end.
+func (f *follower) readPart(ctx, reading context.Context, p *partition) error {
+	end := p.Offset + p.Length
+	if !f.plan.Open && p.next >= end {
+		return nil
+	}
+	err := f.cluster.Follow(reading, p.Topic, p.Partition, p.next, func(r stream.Record) error {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if reading.Err() != nil {
+			return reading.Err()
+		}
+		if !f.plan.Open && r.Offset >= end {
+			return errDone
+		}
+		if err := f.take(ctx, p, r); err != nil {
+			return err
+		}
+		if !f.plan.Open && r.Offset == end-1 {
+			return errDone
+		}
+		return nil
+	})
+	if errors.Is(err, errDone) {
+		return nil
+	}
+	if err == nil || reading.Err() != nil {
+		return reading.Err()
+	}
+	return errors.Join(f.cluster.SameTopics(ctx, f.Job.TopicIDs), op("follow the stream", err))
+}
+
+// take reads a record, and trains on the batch that it makes whole.
+func (f *follower) take(ctx context.Context, p *partition, r stream.Record) error {
+	f.last = time.Now()
+	if p.full {
+		if err := p.intake.cache.restart(); err != nil {
+			return err
+		}
+		p.full = false
+	}
+	p.note(&r)
+	p.intake.bad.most = f.decoder.Tolerance().Most(max(p.taken, skipsOf))
+	if _, _, err := p.intake.decode(ctx, r, f.report); err != nil {
+		return err
+	}
+	p.seen = r.Offset + 1
+	if p.intake.cache.records < int64(f.Job.BatchSize) {
+		return nil
+	}
+	return f.step(ctx, p)
+}
+
+// note adds a record to the content hash.
+func (p *partition) note(r *stream.Record) {
+	var length [4]byte
+	for _, b := range [][]byte{r.Key, r.Value} {
+		binary.BigEndian.PutUint32(length[:], uint32(len(b))) // #nosec G115 -- a record's
+		p.hash.Write(length[:])
+		p.hash.Write(b)
+		p.bytes += int64(len(b))
+	}
+	p.taken++
+}
+
+// step trains on the batch of a part, and keeps the training where that is due.
+func (f *follower) step(ctx context.Context, p *partition) error {
+	c := p.intake.cache
+	if err := c.seal(); err != nil {
+		return err
+	}
+	var m pipeline.Metrics
+	err := f.pulse.during(func() (err error) {
+		m, err = f.trainer.Step(ctx, newSplit(c, f.trainer.Columns(), 0, c.records))
+		return err
+	})
+	if err != nil {
+		f.Job.Ranges = []pipeline.Range{{Topic: p.Topic, Partition: p.Partition, Offset: p.next, Length: p.seen - p.next}}
+		return f.refusal(ctx, "train", err)
+	}
+	if err := p.trained(c.records); err != nil {
+		return err
+	}
+	f.cache = c
+	if e, whole := f.score.add(m, c.records); whole {
+		f.keeper.epochs = append(f.keeper.epochs, e)
+		f.seen(e)
+		f.report.records(f.score.Records)
+		if err := f.judge(e); err != nil {
+			return err
+		}
+	}
+	return f.keeper.due(ctx)
+}
+
+// trained notes that all that was read is trained on.
+func (p *partition) trained(records int64) (err error) {
+	m, ok := p.hash.(encoding.BinaryMarshaler)
+	if !ok {
+		return errors.New("SHA-256 cannot be kept")
+	}
+	p.next, p.full = p.seen, true
+	p.kept = counts{Trained: p.kept.Trained + records, Bytes: p.bytes, Taken: p.taken, LeftOut: p.intake.bad.leftOut, Skipped: p.intake.bad.bad}
+	p.sum, err = m.MarshalBinary()
+	return err
+}
+
+// look ends the reading where the training is to end, and keeps what was trained
+// while no record comes.
+func (f *follower) look(ctx, reading context.Context) error {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		ended, err := f.ended(ctx)
+		if err != nil {
+			return err
+		}
+		if ended {
+			f.done(errDone)
+			return nil
+		}
+		select {
+		case <-reading.Done():
+			return reading.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// ended reports whether the training was told to end, or has waited for records for
+// long enough.
+func (f *follower) ended(ctx context.Context) (bool, error) {
+	told := f.plan.Ending
+	if !told {
+		var err error
+		if told, err = f.store.Exists(ctx, pipeline.EndingMark(f.Job.Checkpoint)); err != nil {
+			f.Log.WarnContext(ctx, "it is not known whether the training is to end", "result", f.Job.Result, "error", err)
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if time.Since(f.same) > sameEvery {
+		f.same = time.Now()
+		if err := f.cluster.SameTopics(ctx, f.Job.TopicIDs); pipeline.KindOf(err) == pipeline.Conflict { // made anew
+			return false, op("follow the stream", err)
+		}
+	}
+	if told || f.plan.Silence > 0 && time.Since(f.last).Seconds() >= f.plan.Silence {
+		return true, nil
+	}
+	return false, f.keeper.due(ctx)
+}
+
+// finish trains on what is left of each part, and tells what was trained.
+func (f *follower) finish(ctx context.Context) error {
+	var ranges []pipeline.Range
+	var sums []byte
+	l, audit := &f.outcome.Lineage, f.outcome.Split
+	for _, p := range f.parts {
+		if err := f.drain(ctx, p); err != nil {
+			return err
+		}
+		if p.next == p.Offset {
+			continue
+		}
+		ranges = append(ranges, pipeline.Range{Topic: p.Topic, Partition: p.Partition, Offset: p.Offset, Length: p.next - p.Offset})
+		sums = append(sums, p.hash.Sum(nil)...)
+		l.Records, l.BytesRead = l.Records+p.kept.Trained, l.BytesRead+p.kept.Bytes
+		audit.LeftOut += p.kept.LeftOut
+		audit.Training.Records += p.kept.Trained
+		if n := p.kept.Skipped.Records; n > 0 {
+			all := cmp.Or(audit.Skipped, &pipeline.Skipped{})
+			all.Records, all.First = all.Records+n, slices.Concat(all.First, p.kept.Skipped.First)
+			audit.Skipped = all
+		}
+	}
+	if l.Records == 0 {
+		return f.parts[0].intake.bad.nothing()
+	}
+	if len(ranges) > 1 {
+		sum := sha256.Sum256(sums)
+		sums = sum[:]
+	}
+	l.ContentHash = hex.EncodeToString(sums)
+	f.Job.Ranges = ranges
+	if e, some := f.score.rest(); some {
+		f.seen(e)
+	}
+	f.outcome.Metrics.Training = f.score.Running.means()
+	return f.keeper.store(ctx) // a crash from here on trains nothing again
+}
+
+// drain trains on what is left of a part.
+func (f *follower) drain(ctx context.Context, p *partition) error {
+	switch {
+	case !p.full && p.intake.cache.records > 0:
+		return f.step(ctx, p)
+	case p.seen > p.next: // records that are not trained on
+		return p.trained(0)
+	}
+	return nil
+}
+
+// score is the progressive validation of a training: the metrics of each batch before
+// it was learned from, over all and over the epochs of the curve.
+type score struct {
+	Records int64 // that were trained on
+	Points  int   // of the curve
+	Running sums
+	Window  sums
+	Each    int64 // records of a point at the beginning
+}
+
+// sums are metrics that are weighted by records.
+type sums struct {
+	Records int64
+	Values  map[string]float64
+}
+
+func (s *sums) add(m pipeline.Metrics, records int64) {
+	if s.Values == nil {
+		s.Values = map[string]float64{}
+	}
+	s.Records += records
+	for name, v := range m {
+		s.Values[name] += v * float64(records)
+	}
+}
+
+func (s *sums) means() pipeline.Metrics {
+	m := pipeline.Metrics{}
+	for name, v := range s.Values {
+		m[name] = v / float64(s.Records)
+	}
+	return m
+}
+
+// widenAfter is after how many points of the curve each takes twice the records: a
+// training without an end has no curve without an end.
+const widenAfter = 500
+
+// add takes the metrics of a batch, and gives the point of the curve that it makes
+// whole.
+func (s *score) add(m pipeline.Metrics, records int64) (pipeline.Epoch, bool) {
+	s.Records += records
+	s.Running.add(m, records)
+	s.Window.add(m, records)
+	if s.Window.Records < s.Each<<min(s.Points/widenAfter, 40) {
+		return pipeline.Epoch{}, false
+	}
+	return s.rest()
+}
+
+// rest is the point of what came since the last one.
+func (s *score) rest() (pipeline.Epoch, bool) {
+	if s.Window.Records == 0 {
+		return pipeline.Epoch{}, false
+	}
+	s.Points++
+	e := pipeline.Epoch{Epoch: s.Points, Training: s.Window.means(), Records: s.Records}
+	s.Window = sums{}
+	return e, true
+}

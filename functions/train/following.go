@@ -1,0 +1,148 @@
+package train
+
+import (
+	"context"
+	"encoding"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// kept is a training that follows a stream, between two batches: the weights and the
+// offsets that they come from are stored as one, so that whatever ends the process,
+// no record is trained on twice or left out.
+type kept struct {
+	Training string // what is trained, see identity
+	State    []byte // of the Trainer
+	Parts    []keptPart
+	Score    score
+	Epochs   []byte // the points of the curve, as JSON
+	Rows     []byte // the last records, which engines are compared on
+}
+
+type keptPart struct {
+	Next   int64
+	Hash   []byte
+	Counts counts
+}
+
+// following stores a training that follows a stream now and then.
+type following struct {
+	f        *follower
+	identity string
+	every    time.Duration
+	points   int // of the curve after which it is stored, instead of every; 0: none
+	last     time.Time
+	stored   score // as of the last checkpoint
+	epochs   []pipeline.Epoch
+	failed   bool
+}
+
+// due stores the training if that is due. One that cannot be stored is warned of once,
+// and goes on.
+func (k *following) due(ctx context.Context) error {
+	now := &k.f.score
+	if now.Records == k.stored.Records || k.points > 0 && now.Points-k.stored.Points < k.points || k.points == 0 && time.Since(k.last) < k.every {
+		return nil
+	}
+	err := k.store(ctx)
+	if err != nil && ctx.Err() == nil && !k.failed {
+		k.failed = true
+		reason := fmt.Sprintf("the checkpoint after %d records was not stored (%v): an attempt that follows goes on from an earlier one", k.f.score.Records, err)
+		k.f.outcome.Split.Warnings = append(k.f.outcome.Split.Warnings, reason)
+		k.f.Log.WarnContext(ctx, reason, "result", k.f.Job.Result, "attempt", k.f.Job.Attempt)
+	}
+	return ctx.Err()
+}
+
+// store stores the training as it is between two batches.
+func (k *following) store(ctx context.Context) (err error) {
+	k.last = time.Now()
+	c := kept{Training: k.identity, Score: k.f.score}
+	if c.State, err = k.f.trainer.Snapshot(); err != nil {
+		return err
+	}
+	if c.Epochs, err = json.Marshal(k.epochs); err != nil {
+		return err
+	}
+	for _, p := range k.f.parts {
+		c.Parts = append(c.Parts, keptPart{p.next, p.sum, p.kept})
+	}
+	if last := k.f.cache; last.text == nil {
+		c.Rows = last.memory[max(0, len(last.memory)-comparedRecords*last.row):]
+	}
+	if err := k.f.storeKept(ctx, c); err != nil {
+		return err
+	}
+	k.stored = c.Score
+	return nil
+}
+
+// restore sets the training to what the attempt before has left. What cannot be used
+// is warned of: the training then begins.
+func (k *following) restore(ctx context.Context) (err error) {
+	if k.identity, err = identity(k.f.Job); err != nil {
+		return err
+	}
+	var c kept
+	found, err := k.f.openKept(ctx, &c)
+	if err == nil && found {
+		err = k.take(c)
+	}
+	if pipeline.KindOf(err) == pipeline.Unavailable || err != nil && ctx.Err() != nil {
+		return err
+	}
+	if err != nil {
+		reason := fmt.Sprintf("the checkpoint of an attempt before cannot be used (%v): it was trained from the start", err)
+		k.f.outcome.Split.Warnings = append(k.f.outcome.Split.Warnings, reason)
+		k.f.Log.WarnContext(ctx, reason, "result", k.f.Job.Result, "attempt", k.f.Job.Attempt)
+		return nil
+	}
+	if found {
+		k.f.Log.InfoContext(ctx, "the training goes on from its checkpoint", "result", k.f.Job.Result, "attempt", k.f.Job.Attempt, "records", c.Score.Records)
+	}
+	return nil
+}
+
+// take sets the training to a checkpoint.
+func (k *following) take(c kept) error {
+	if c.Training != k.identity || len(c.Parts) != len(k.f.parts) {
+		return errForeign
+	}
+	var epochs []pipeline.Epoch
+	if err := json.Unmarshal(c.Epochs, &epochs); err != nil {
+		return err
+	}
+	for i, p := range k.f.parts {
+		if len(c.Parts[i].Hash) == 0 {
+			continue // nothing of it was trained on
+		}
+		h, ok := p.hash.(encoding.BinaryUnmarshaler)
+		if !ok {
+			return errors.New("SHA-256 cannot be kept")
+		}
+		if err := h.UnmarshalBinary(c.Parts[i].Hash); err != nil {
+			return err
+		}
+	}
+	if err := k.f.trainer.Resume(c.State); err != nil {
+		return err
+	}
+	for i, p := range k.f.parts {
+		said := c.Parts[i]
+		p.next, p.seen, p.sum, p.kept = max(p.Offset, said.Next), max(p.Offset, said.Next), said.Hash, said.Counts
+		p.bytes, p.taken, p.intake.bad.leftOut, p.intake.bad.bad = said.Counts.Bytes, said.Counts.Taken, said.Counts.LeftOut, said.Counts.Skipped
+	}
+	if first := k.f.cache; len(c.Rows)%max(1, first.row) == 0 && len(c.Rows) <= cap(first.memory) {
+		first.memory = append(first.memory[:0], c.Rows...)
+		first.records, k.f.parts[0].full = int64(len(c.Rows)/max(1, first.row)), true
+	}
+	k.f.score, k.epochs, k.stored = c.Score, epochs, c.Score
+	for _, e := range epochs {
+		k.f.seen(e)
+	}
+	return nil
+}

@@ -1,0 +1,78 @@
+package frameworktest
+
+import (
+	"context"
+	"math"
+	"testing"
+
+	"github.com/kafkaml/kafkaml/shared/framework"
+)
+
+// stepsAsItFits trains the first model batch by batch, in two trainers of which the
+// second goes on from what the first one leaves: each batch is measured before it is
+// learned from, and the weights are those of a fit.
+func (s Subject) stepsAsItFits(t *testing.T) {
+	m := s.Models[0]
+	fit, plan := m.Open(t, s.Framework), m.Plan
+	plan.Epochs, plan.InitialEpoch, plan.StepsPerEpoch, plan.ClassWeight, plan.Engine = 1, 0, 0, nil, m.Engines[0]
+	all := ArraysOf(fit, m.Training)
+	if _, err := fit.Fit(t.Context(), all, plan, framework.Watch{}); err != nil {
+		t.Fatal(err)
+	}
+	tr, judge := m.Open(t, s.Framework), m.Open(t, s.Framework)
+	batch, total := int64(plan.BatchSize), all.Len()
+	for at := int64(0); at < total; at += batch {
+		part := Part{Split: all, From: at, Records: min(batch, total-at)}
+		if at == total/batch/2*batch { // in the middle
+			state, err := tr.Snapshot()
+			if err != nil {
+				t.Fatal(err)
+			}
+			tr = m.Open(t, s.Framework)
+			if err := tr.Resume(state); err != nil {
+				t.Fatal(err)
+			}
+			if err := judge.Resume(state); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := judge.Evaluate(t.Context(), part, plan.BatchSize, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := tr.Step(t.Context(), part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, w := range want {
+			if !(math.Abs(got[name]-w) <= 1e-4*max(1, math.Abs(w))) {
+				t.Errorf("record %d: %s is %v, evaluated before the step %v", at, name, got[name], w)
+			}
+		}
+		if _, err := judge.Step(t.Context(), part); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, want := hash(t, tr), hash(t, fit); got != want {
+		t.Errorf("the steps gave the weights %s, a fit %s", got, want)
+	}
+	for name, state := range map[string][]byte{"nothing": nil, "text": []byte("weights")} {
+		if err := tr.Resume(state); err == nil {
+			t.Errorf("it goes on from %s", name)
+		}
+	}
+}
+
+// Part is some records of a split.
+type Part struct {
+	framework.Split
+	From, Records int64
+}
+
+// Len implements framework.Split.
+func (p Part) Len() int64 { return p.Records }
+
+// Read implements framework.Split.
+func (p Part) Read(ctx context.Context, pass int, first int64, n int, dst [][]byte) error {
+	return p.Split.Read(ctx, pass, p.From+first, n, dst)
+}
