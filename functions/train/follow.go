@@ -79,6 +79,9 @@ type counts struct {
 // follow trains on the stream until it is told to end, no record comes for long
 // enough, or its ranges end.
 func (t *training) follow(ctx context.Context) (err error) {
+	if t.Job.Receipt != nil {
+		return pipeline.Invalidf("result", "a training that followed a stream cannot be verified")
+	}
 	f := &follower{training: t, plan: *t.Job.Following, score: score{Each: t.Job.Following.Epoch}}
 	if f.decoder, err = features.ForTraining(t.Job.InputFormat, t.Job.InputConfig, t.Job.Export, t.schemas != nil); err != nil {
 		return err

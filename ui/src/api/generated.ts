@@ -83,6 +83,12 @@ export interface Batch {
   /** where each of them lies */
   records: Place[]
 }
+export interface Best {
+  parameters: Record<string, unknown>
+  result: number
+  trial: number
+  value: number
+}
 export interface Checkpoint {
   every_epochs?: number
   every_seconds?: number
@@ -265,6 +271,8 @@ export interface Deployment {
   status: DeploymentStatus
   /** milliseconds without a record after which a training of mode stream ends; 0: never */
   stream_timeout?: number
+  /** the study whose trials its results are */
+  study?: number
   /** arguments of Keras' fit, as text like 'epochs=5, steps_per_epoch=1000' or as a JSON object */
   training_kwargs: TrainingKwargs
   updated: string
@@ -710,6 +718,17 @@ export interface Page<T> {
   /** cursor of the next part */
   next?: string
 }
+export interface Parameter {
+  choices?: unknown[]
+  high?: number
+  kind: 'float' | 'int' | 'choice'
+  /** sampled by its logarithm */
+  log?: boolean
+  low?: number
+  name: string
+  /** between two values; 0: any value of floats, whole numbers of ints */
+  step?: number
+}
 export interface Part {
   percent: number
   result: number
@@ -754,6 +773,7 @@ export interface Proposal {
   /** what is to be decided, or does not fit */
   notes: string[]
 }
+export type Pruner = 'none' | 'median' | 'asha'
 export interface Quality {
   after: number
   before: number
@@ -862,8 +882,12 @@ export interface Result {
   traceparent?: string
   /** what vendors have added to it */
   tracestate?: string
+  /** what it tries, as a trial of a study */
+  trial?: StudyTrial
   /** what of its model is NaN or infinite, so that its predictions will be, too */
   unsound?: string
+  /** what came of training it again from its receipt */
+  verification?: Verification
 }
 export interface ResultForm {
   /** notes for people */
@@ -871,7 +895,7 @@ export interface ResultForm {
   /** tags to set; one whose value is empty is taken off */
   tags?: Record<string, string>
 }
-export type ResultStatus = 'waiting' | 'scheduled' | 'running' | 'finished' | 'failed' | 'stopped'
+export type ResultStatus = 'waiting' | 'scheduled' | 'running' | 'finished' | 'failed' | 'stopped' | 'pruned'
 export interface Retention {
   reason?: string
   state: RetentionState
@@ -879,6 +903,7 @@ export interface Retention {
   until?: string
 }
 export type RetentionState = 'available' | 'partly-expired' | 'expired' | 'unknown'
+export type Sampler = 'tpe' | 'random' | 'grid'
 export interface Serving {
   /** serves it unless an inference asks for another: onnx or tensorflow */
   engine: string
@@ -944,6 +969,65 @@ export interface StreamRejection {
   field?: string
   hint?: string
   reason: string
+}
+export interface Study {
+  best?: Best
+  /** configuration of the one model that is tried */
+  configuration: number
+  created: string
+  /** absent while it waits for one */
+  datasource?: number
+  /** whose results are its trials; a stream that is sent to it begins the study */
+  deployment: number
+  /** note for people */
+  description?: string
+  /** min or max */
+  direction: string
+  ended?: string
+  /** that all trials have trained */
+  epochs: number
+  failed: number
+  finished: number
+  hint?: string
+  id: number
+  model: number
+  model_name: string
+  model_version: number
+  /** metric of an epoch that the trials are compared by, in their last epoch */
+  objective: string
+  owner?: string
+  /** how many of them train at once */
+  parallel: number
+  /** trials that began */
+  proposed: number
+  /** trials that were ended early */
+  pruned: number
+  /** what ends trials early that do worse than others: none, median or asha */
+  pruner: Pruner
+  /** the stream was read: its tensors are kept for all trials */
+  read?: boolean
+  /** why it failed */
+  reason?: string
+  /** Optuna's tpe, random or grid */
+  sampler: Sampler
+  /** seed of the sampler and of the shuffling */
+  seed: number
+  /** what is tried: learning_rate, batch_size and epochs, each as float(low,high), log(low,high), int(low,high,step) or [choices] */
+  space: Parameter[]
+  started?: string
+  status: StudyStatus
+  status_changed: string
+  /** how many trials there are */
+  trials: number
+}
+export type StudyStatus = 'waiting' | 'running' | 'finished' | 'failed' | 'stopped'
+export interface StudyTrial {
+  /** 0 is the first */
+  number: number
+  parameters: Record<string, unknown>
+  study: number
+  /** the objective, of a trial that was ended early in its last epoch; absent: none, or it is no number */
+  value?: number
 }
 export type Tags = Record<string, string>
 export type Task = 'classification' | 'binary-classification' | 'regression' | 'other'
@@ -1048,6 +1132,29 @@ export interface ValidationKwargs {
   verbose: number
 }
 export type Values = (number | string | null)[]
+export interface Verification {
+  asked: string
+  /** 1 for the first Job that ever verified the result */
+  attempt: number
+  /** the service ended in order while it ran: its next start is no loss */
+  cut?: boolean
+  /** the first that differs from the receipt, where it diverged */
+  difference?: string
+  ended?: string
+  /** of the repetition */
+  epochs_done?: number
+  hint?: string
+  /** Jobs that vanished since it was asked for */
+  lost?: number
+  /** who asked for it, where that is known */
+  owner?: string
+  /** why the training could not be repeated, where it failed */
+  reason?: string
+  /** from the Job's start to its end */
+  seconds?: number
+  status: VerificationStatus
+}
+export type VerificationStatus = 'scheduled' | 'running' | 'verified' | 'diverged' | 'failed'
 export interface Warning {
   /** imports or source */
   field?: string
