@@ -100,11 +100,14 @@ func (c *caller) create(t *testing.T) {
 	c.command(t, "post /deploy-inference/inferences/{id}/stop", eventing.InferenceStop)
 	c.command(t, "post /deploy-inference/inferences/{id}/start", eventing.InferenceStart)
 	c.call(t, "post /records/inferences/{id}/records")
+	c.command(t, "post /deploy-training/studies", eventing.StudyCreate)
+	c.command(t, "post /deploy-training/studies/{id}/stop", eventing.StudyStop)
 	c.command(t, "post /model-register/models/import", eventing.ModelImport)
 }
 
 func (c *caller) remove(t *testing.T) {
 	c.command(t, "delete /deploy-inference/inferences/{id}", eventing.InferenceDelete)
+	c.command(t, "delete /deploy-training/studies/{id}", eventing.StudyDelete)
 	c.command(t, "post /deploy-training/results/{id}/unalias", eventing.ResultUnalias)
 	c.command(t, "delete /deploy-training/results/{id}", eventing.ResultDelete)
 	c.command(t, "delete /deploy-training/deployments/{id}", eventing.DeploymentDelete)

@@ -10,7 +10,6 @@ import (
 
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/eventing/door"
-	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
@@ -55,9 +54,8 @@ func (s *Service) createStudy(ctx context.Context, call *door.Call) error {
 			return err
 		}
 	}
-	if who := identity.Of(ctx); who.ID != identity.AnonymousID {
-		asked.Owner, study.Owner = who.ID, who.ID
-	}
+	asked.Owner = owner(ctx)
+	study.Owner = asked.Owner
 	return call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
 		st := study
 		if err := s.storeStudy(tx, &st, asked, form.Datasource); err != nil {

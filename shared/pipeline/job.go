@@ -37,10 +37,10 @@ type TrainingJob struct {
 	Split            SplitBy          `json:"split,omitempty"` // by StreamSeed
 	Order            Order            `json:"order,omitempty"` // of the records of several partitions
 
-	LearningRate float64 `json:"learning_rate,omitempty"` // to begin with; 0: the model's
-	Tensors      string  `json:"tensors,omitempty"`       // key of the tensors of the stream, kept for all trials of a study
-	Pruner       Pruner  `json:"pruner,omitempty"`        // after which epochs to wait for a verdict
-	Following *Following `json:"following,omitempty"` // of a training that follows a stream; nil: it takes the ranges
+	LearningRate float64    `json:"learning_rate,omitempty"` // to begin with; 0: the model's
+	Tensors      string     `json:"tensors,omitempty"`       // key of the tensors of the stream, kept for all trials of a study
+	Pruner       Pruner     `json:"pruner,omitempty"`        // after which epochs to wait for a verdict
+	Following    *Following `json:"following,omitempty"`     // of a training that follows a stream; nil: it takes the ranges
 
 	DeadlineSecs int64 `json:"deadline_seconds,omitempty"` // of the whole training; 0: none
 

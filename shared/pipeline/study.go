@@ -14,7 +14,7 @@ import (
 type StudyForm struct {
 	Configuration    int64      `json:"configuration" required:"true" minimum:"1" refers:"configuration" example:"1" description:"configuration of the one model that is tried"`
 	Space            string     `json:"space" required:"true" minLength:"1" maxLength:"4096" arg:"SPACE" example:"learning_rate=log(1e-4,1e-1), batch_size=[16,32,64]" description:"what is tried: learning_rate, batch_size and epochs, each as float(low,high), log(low,high), int(low,high,step) or [choices]"`
-	Objective        string     `json:"objective" required:"true" minLength:"1" maxLength:"128" arg:"METRIC" example:"val_accuracy" description:"metric of an epoch that the trials are compared by, in their last epoch"`
+	Objective        string     `json:"objective" required:"true" minLength:"1" maxLength:"128" arg:"METRIC" example:"val_loss" description:"metric of an epoch that the trials are compared by, in their last epoch"`
 	Direction        MetricMode `json:"direction,omitempty" enum:"auto,min,max," description:"which values of the objective are better: min, max or auto, by its name (default: auto)"`
 	Trials           int        `json:"trials,omitempty" minimum:"0" maximum:"1000" arg:"N" example:"20" description:"how many trials there are (default: 20)"`
 	Parallel         int        `json:"parallel,omitempty" minimum:"0" maximum:"16" arg:"N" description:"how many of them train at once (default: 1)"`

@@ -31,7 +31,7 @@ type Trainer struct {
 	adapted  bool
 
 	inherited []*tf.Tensor // what all variables began with; nil: with the values of the export
-	stepping *stepping // nil before the first Step
+	stepping  *stepping    // nil before the first Step
 	*session
 }
 
