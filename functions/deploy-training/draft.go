@@ -39,22 +39,10 @@ func (d *draft) check() error {
 	if len(d.Description) > maxDescription {
 		return pipeline.Invalidf("description", "is %d bytes long, at most %d are allowed", len(d.Description), maxDescription)
 	}
-	if err := served(d.Deployment); err != nil {
-		return err
+	if d.Mode == pipeline.ModeStream && d.From != 0 {
+		return pipeline.Invalidf("from", "a training that follows a stream does not go on from a result").WithHint("leave from out, or use mode rounds")
 	}
 	return checkTolerations(d.Resources.Tolerations)
-}
-
-// served refuses what this version does not do.
-func served(d pipeline.Deployment) error {
-	switch {
-	case d.Mode == pipeline.ModeStream && d.From != 0:
-		return pipeline.Invalidf("from", "a training that follows a stream does not go on from a result yet").WithHint("leave from out, or use mode rounds")
-	case len(d.Freeze) > 0:
-		return pipeline.Invalidf("freeze", "layers are not frozen by a deployment yet").
-			WithHint("update the model to a version whose source sets layer.trainable = False before compile, and give from: it goes on with the weights of the result")
-	}
-	return nil
 }
 
 // deployment gives the deployment that the draft asks for, as the framework of

@@ -20,7 +20,6 @@ type DeploymentForm struct {
 	Incremental      bool       `json:"incremental,omitempty" flag:"-" description:"mode stream, as Kafka-ML says it"`
 	Indefinite       bool       `json:"indefinite,omitempty" flag:"-" description:"of incremental: it ends by a command only"`
 	From             int64      `json:"from,omitempty" minimum:"1" refers:"result" description:"finished result that the training goes on from, with its weights and the state of its optimizer (default: the model's initial weights)"`
-	Freeze           []string   `json:"freeze,omitempty" maxItems:"100" arg:"LAYER,..." description:"layers that do not learn, by name or pattern, such as conv*"`
 	GPUs             int        `json:"gpus" minimum:"0" maximum:"1024" arg:"N" description:"GPUs for each training (default: 0)"`
 	Resources        *Resources `json:"resources,omitempty" description:"where a training runs in a cluster"`
 	Description      string     `json:"description,omitempty" maxLength:"4096" arg:"TEXT" description:"note for people"`
@@ -66,7 +65,6 @@ type Deployment struct {
 	StreamTimeout    int64            `json:"stream_timeout,omitempty" description:"milliseconds without a record after which a training of mode stream ends; 0: never"`
 	Incremental      bool             `json:"incremental,omitempty" description:"how mode stream was asked for by clients of Kafka-ML"`
 	Indefinite       bool             `json:"indefinite,omitempty"`
-	Freeze           []string         `json:"freeze,omitempty" description:"names and patterns of layers that do not learn"`
 	GPUs             int              `json:"gpus"`
 	Resources        Resources        `json:"resources"`
 	Description      string           `json:"description,omitempty"`

@@ -241,8 +241,6 @@ export interface Deployment {
   description?: string
   /** auto (the faster one, measured), graph or xla; the first pass over the records runs in the graph, which checks them */
   engine: string
-  /** names and patterns of layers that do not learn */
-  freeze?: string[]
   /** the result that its trainings go on from, in mode rounds those of its first stream */
   from?: number
   /** GPUs for each training */
@@ -288,8 +286,6 @@ export interface DeploymentForm {
   description?: string
   /** auto (the faster one, measured), graph or xla; the first pass over the records runs in the graph, which checks them (default: auto) */
   engine?: string
-  /** layers that do not learn, by name or pattern, such as conv* */
-  freeze?: string[]
   /** finished result that the training goes on from, with its weights and the state of its optimizer (default: the model's initial weights) */
   from?: number
   /** GPUs for each training (default: 0) */
