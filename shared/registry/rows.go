@@ -106,10 +106,10 @@ var tables = []struct {
 	{"commands", 1},
 	{"secrets", 3},
 	{"audit", 4},
-	{"aliases", 8},
-	{"tags", 8},
-	{"studies", 9},
-	{"samplers", 9},
+	{"aliases", 7},
+	{"tags", 7},
+	{"studies", 8},
+	{"samplers", 8},
 }
 
 // Tables gives the tables of a version of the schema, those that others refer to first.
