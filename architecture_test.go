@@ -40,6 +40,7 @@ var mayImport = map[string][]string{
 	"shared/registry/registrytest":      {"shared/toolchain", "shared/pipeline", "shared/registry"},
 	"shared/artifact":                   {"shared/trust", "shared/pipeline"},
 	"shared/version":                    {},
+	"shared/drift":                      {"shared/pipeline"},
 	"shared/rotate":                     {},
 	"shared/trust":                      {"shared/pipeline"},
 	"shared/backup":                     {"shared/pipeline", "shared/registry", "shared/artifact"},
@@ -80,7 +81,7 @@ var mayImport = map[string][]string{
 	"functions/deploy-inference": {"shared/pipeline", "shared/identity", "shared/registry", "shared/codec", "shared/features", "shared/platform", "eventing", "eventing/api", "eventing/door"},
 	"functions/records":          {"shared/fair", "eventing/bounds", "shared/pipeline", "shared/registry", "shared/codec", "shared/features", "shared/inspect", "shared/schemas", "shared/datasets", "shared/identity", "shared/stream", "shared/stream/control", "shared/stream/files", "eventing/api", "eventing/door"},
 	"functions/predict":          {"shared/tracing", "eventing/bounds", "shared/pipeline", "shared/identity", "shared/artifact", "shared/codec", "shared/features", "shared/schemas", "shared/framework", "shared/platform", "shared/stream", "eventing", "eventing/api", "eventing/guard"},
-	"functions/train":            {"shared/tracing", "shared/pipeline", "shared/artifact", "shared/codec", "shared/features", "shared/schemas", "shared/framework", "shared/platform", "shared/stream", "eventing"},
+	"functions/train":            {"shared/drift", "shared/tracing", "shared/pipeline", "shared/artifact", "shared/codec", "shared/features", "shared/schemas", "shared/framework", "shared/platform", "shared/stream", "eventing"},
 }
 
 // never says what a room does not reach by any detour, whatever it imports:

@@ -50,6 +50,7 @@ var payloads = map[string]payload{
 	ResultUpdate:     change("Change the notes and tags of a result.", pipeline.ResultForm{}),
 	ResultScheduled:  fact("A result whose training was asked for.", pipeline.Result{}, nil),
 	ResultProgressed: fact("A result as it now is.", pipeline.Result{}, nil),
+	ResultDrifted:    fact("A result whose training found a drift in the stream that it follows.", pipeline.Drifted{}, nil),
 	ResultFinished:   fact("A result whose model is trained.", pipeline.Result{}, nil),
 	ResultFailed:     fact("A result whose training failed.", pipeline.Result{}, nil),
 	ResultStopped:    fact("A result whose training was ended.", pipeline.Result{}, nil),

@@ -70,6 +70,7 @@ const (
 
 	ResultScheduled  = "io.kafkaml.result.scheduled.v1"
 	ResultProgressed = "io.kafkaml.result.progressed.v1"
+	ResultDrifted    = "io.kafkaml.result.drifted.v1"
 	ResultFinished   = "io.kafkaml.result.finished.v1"
 	ResultFailed     = "io.kafkaml.result.failed.v1"
 	ResultStopped    = "io.kafkaml.result.stopped.v1"

@@ -114,6 +114,9 @@ func (s *Service) read(tx *registry.Tx, asked draft) (d pipeline.Deployment, mod
 		if err := kind.Settings.Suit(d.TrainingKwargs, m.Export); err != nil {
 			return d, nil, about(m, err)
 		}
+		if err := detectable(d.Drift, m.Export); err != nil {
+			return d, nil, about(m, err)
+		}
 		models = append(models, m)
 	}
 	return d, models, nil

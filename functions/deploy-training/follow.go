@@ -80,6 +80,7 @@ func followingOf(r pipeline.Result, dep pipeline.Deployment, d pipeline.Datasour
 	each := int64(dep.TrainingKwargs.StepsPerEpoch) * int64(dep.BatchSize)
 	return &pipeline.Following{
 		Open: d.Open, Silence: float64(dep.StreamTimeout) / 1000, Epoch: cmp.Or(each, max(pointRecords, int64(dep.BatchSize))), Ending: r.Ending,
+		Drift: dep.Drift, OnDrift: dep.OnDrift,
 	}
 }
 
@@ -102,6 +103,15 @@ func (s *Service) readable(dep pipeline.Deployment, m pipeline.Export, d pipelin
 		seen[key] = true
 	}
 	return followable(decoder, m)
+}
+
+// detectable is nil where a model reports what a detector of drifts takes.
+func detectable(d pipeline.Detector, e pipeline.Export) error {
+	if d != pipeline.DetectDDM || pipeline.RightMetric(e.Monitors) != "" {
+		return nil
+	}
+	return pipeline.Invalidf("drift", "ddm counts errors, and the model reports no accuracy").
+		WithHint("compile it with metrics=['accuracy'], or use adwin or page_hinkley, which take the loss")
 }
 
 // followable is nil where a model can follow a stream, else why it cannot.

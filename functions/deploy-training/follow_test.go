@@ -2,9 +2,11 @@ package deploytraining
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
@@ -65,6 +67,11 @@ func TestFollowingRefused(t *testing.T) {
 		"early stopping":    {form(map[string]any{"training_kwargs": "early_stopping={'monitor': 'loss'}"}), "training_kwargs"},
 		"xla":               {form(map[string]any{"engine": "xla"}), "engine"},
 		"from":              {form(map[string]any{"from": 1}), "from"},
+		"drift of once":     {map[string]any{"configuration": c, "batch_size": 10, "drift": "adwin"}, "drift"},
+		"unknown drift":     {form(map[string]any{"drift": "kswin"}), "drift"},
+		"nothing drifts":    {form(map[string]any{"on_drift": "restart"}), "on_drift"},
+		"unknown on_drift":  {form(map[string]any{"drift": "ddm", "on_drift": "panic"}), "on_drift"},
+		"no accuracy":       {form(map[string]any{"drift": "ddm"}), "drift"},
 		"silence of no use": {map[string]any{"configuration": c, "batch_size": 10, "stream_timeout": 5}, "stream_timeout"},
 	} {
 		p := want[problem](t, r, http.StatusUnprocessableEntity, "POST", "/deployments", test.form)
@@ -79,4 +86,51 @@ func TestFollowingRefused(t *testing.T) {
 		t.Errorf("one too many: %+v", p)
 	}
 	want[problem](t, r, http.StatusConflict, "POST", "/deployments", map[string]any{"configuration": c, "batch_size": 10, "incremental": true}) // is one, too
+}
+
+// TestDriftsAreToldOnce lets attempts report drifts, some of them again: each is an
+// event once, and the result keeps the last 100.
+func TestDriftsAreToldOnce(t *testing.T) {
+	r := training(t)
+	report := func(attempt int, at ...int64) {
+		p := pipeline.Progress{Result: 1, Attempt: attempt, Epochs: epochs(1, 1)}
+		for _, records := range at {
+			p.Drifts = append(p.Drifts, pipeline.Drift{Records: records, Epoch: 1})
+		}
+		r.deliver(t, eventing.TrainingProgressed, 1, p)
+	}
+	report(1, 500)
+	report(1, 500, 900) // with an epoch that is known
+	if first := r.result(t, 1).Drifts; len(first) != 2 {
+		t.Errorf("of the first attempt: %+v", first)
+	}
+	r.deliver(t, eventing.TrainingFailed, 1, pipeline.Outcome{Result: 1, Attempt: 1, Reason: "killed"})
+	want[pipeline.Result](t, r, http.StatusOK, "POST", "/results/1/retry", nil)
+	told := []int64{500, 900}
+	for at := int64(1000); at < 1150; at++ {
+		told = append(told, at)
+	}
+	report(2, told...)
+	kept := r.result(t, 1).Drifts
+	if len(kept) != 100 || kept[0].Records != 1050 || kept[99].Records != 1149 {
+		t.Errorf("kept: %+v", kept)
+	}
+	all, err := r.Store.Events(t.Context(), 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var events []int64
+	for _, e := range all {
+		if e.Event.Type() != eventing.ResultDrifted {
+			continue
+		}
+		var d pipeline.Drifted
+		if err := eventing.Data(e.Event, &d); err != nil {
+			t.Fatal(err)
+		}
+		events = append(events, d.Drift.Records)
+	}
+	if !slices.Equal(events, told) {
+		t.Errorf("told: %v", events)
+	}
 }

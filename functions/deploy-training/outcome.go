@@ -35,7 +35,7 @@ func over(result int64, attempt int) error {
 	return &pipeline.Error{Kind: pipeline.Forbidden, Reason: fmt.Sprintf("attempt %d of result %d is over: nothing more is taken from it", attempt, result)}
 }
 
-// progressed stores the epochs that a training reports.
+// progressed stores the epochs and drifts that a training reports.
 func (s *Service) progressed(ctx context.Context, e event.Event) (*event.Event, error) {
 	var p pipeline.Progress
 	if err := eventing.Data(e, &p); err != nil {
@@ -61,7 +61,9 @@ func (s *Service) progressed(ctx context.Context, e event.Event) (*event.Event, 
 		if err != nil {
 			return err
 		}
-		if len(p.Epochs) > 0 && len(added) == 0 {
+		var drifts []pipeline.Drift
+		r.Drifts, drifts = pipeline.AddDrifts(r.Drifts, p.Drifts)
+		if len(p.Epochs) > 0 && len(added)+len(drifts) == 0 {
 			return nil // the report has come before
 		}
 		reported = len(added)
@@ -76,6 +78,11 @@ func (s *Service) progressed(ctx context.Context, e event.Event) (*event.Event, 
 		}
 		if err := tx.UpdateResult(&r); err != nil {
 			return err
+		}
+		for _, d := range drifts {
+			if _, err := door.Publish(tx, name, eventing.ResultDrifted, r.ID, pipeline.Drifted{Result: r, Drift: d}); err != nil {
+				return err
+			}
 		}
 		_, err = door.Publish(tx, name, eventing.ResultProgressed, r.ID, Progressed{r, p.Stage, p.Records, added})
 		return err

@@ -101,12 +101,12 @@ func (s *Service) assign(tx *registry.Tx, dep pipeline.Deployment, d pipeline.Da
 }
 
 // renew puts a result at the start of its next attempt: what an attempt before
-// reported is cleared.
+// reported is cleared, but for drifts, each of which is told once.
 func renew(r *pipeline.Result) {
 	*r = pipeline.Result{
 		ID: r.ID, Deployment: r.Deployment, Configuration: r.Configuration,
 		Model: r.Model, ModelName: r.ModelName, ModelVersion: r.ModelVersion,
-		Datasource: r.Datasource, Parent: r.Parent, Round: r.Round, EpochsTotal: r.EpochsTotal, Notes: r.Notes, Created: r.Created, Trial: r.Trial,
+		Datasource: r.Datasource, Parent: r.Parent, Round: r.Round, EpochsTotal: r.EpochsTotal, Notes: r.Notes, Created: r.Created, Trial: r.Trial, Drifts: r.Drifts,
 		Lineage: pipeline.Lineage{
 			SourceHash: r.Lineage.SourceHash, ModelVersion: r.ModelVersion, Seed: r.Lineage.Seed,
 		},

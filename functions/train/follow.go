@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/kafkaml/kafkaml/shared/drift"
 	"github.com/kafkaml/kafkaml/shared/features"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
@@ -52,8 +53,11 @@ type follower struct {
 	mu    sync.Mutex // held by whoever trains or looks at what is trained
 	parts []*partition
 	score score
-	last  time.Time // when a record came
-	same  time.Time // when the topics were looked at
+	drift drift.Finder
+	found []pipeline.Drift // the last of them
+	start []byte           // the Trainer before the first batch, where a drift leads back to it
+	last  time.Time        // when a record came
+	same  time.Time        // when the topics were looked at
 }
 
 // partition is one that is followed, with the batch that is being gathered.
@@ -126,6 +130,16 @@ func (f *follower) begin(ctx context.Context) error {
 	f.keeper = &following{f: f, every: keepEvery, last: time.Now()}
 	if c := f.Job.TrainingKwargs.Checkpoint; c != nil {
 		f.keeper.every, f.keeper.points = time.Duration(c.EverySeconds*float64(time.Second)), c.EveryEpochs
+	}
+	f.drift = drift.New(f.plan.Drift)
+	if f.plan.OnDrift == pipeline.DriftRestarts {
+		var err error
+		if f.start, err = f.trainer.Snapshot(); err != nil {
+			return err
+		}
+		if err := f.trainer.Resume(f.start); err != nil { // rather now than in mid-stream
+			return err
+		}
 	}
 	return f.keeper.restore(ctx)
 }
@@ -236,6 +250,7 @@ func (f *follower) step(ctx context.Context, p *partition) error {
 		return err
 	}
 	f.cache = c
+	point := f.score.Points + 1
 	if e, whole := f.score.add(m, c.records); whole {
 		f.keeper.epochs = append(f.keeper.epochs, e)
 		f.seen(e)
@@ -244,7 +259,30 @@ func (f *follower) step(ctx context.Context, p *partition) error {
 			return err
 		}
 	}
+	if err := f.watch(ctx, m, point); err != nil {
+		return err
+	}
 	return f.keeper.due(ctx)
+}
+
+// watch tells of the drift that the metrics of a batch show, if they do, and begins
+// the training anew where that is asked for. The batch lies in a point of the curve.
+func (f *follower) watch(ctx context.Context, m pipeline.Metrics, point int) error {
+	value := m["loss"]
+	if f.plan.Drift == pipeline.DetectDDM {
+		value = 1 - m[pipeline.RightMetric(m)]
+	}
+	if _, worse := f.drift.Update(value); !worse {
+		return nil // also where it has learned: that is no drift of the stream
+	}
+	d := pipeline.Drift{Records: f.score.Records, Epoch: point, Restarted: f.start != nil}
+	f.Log.InfoContext(ctx, "the stream has drifted", "result", f.Job.Result, "attempt", f.Job.Attempt, "detector", f.plan.Drift, "records", d.Records, "restarted", d.Restarted)
+	f.found, _ = pipeline.AddDrifts(f.found, []pipeline.Drift{d})
+	f.report.drifts(d)
+	if f.start != nil {
+		return f.trainer.Resume(f.start)
+	}
+	return nil
 }
 
 // trained notes that all that was read is trained on.

@@ -18,23 +18,23 @@ import (
 )
 
 // followed is a rig whose training follows a topic of one partition that holds so many
-// records, and how more are sent.
-func followed(t *testing.T, records int) (r *rig, send func(n int)) {
+// records, and how more are sent; those that are turned have the other label.
+func followed(t *testing.T, records int) (r *rig, send func(n int, turned bool)) {
 	t.Helper()
 	r = newRig(t)
 	topic := streamtest.Topic(t, r.cluster, 1)
 	random := rand.New(rand.NewPCG(1, 2))
-	send = func(n int) {
+	send = func(n int, turned bool) {
 		t.Helper()
 		var all []stream.Record
 		for range n {
-			x := [3]float32{random.Float32(), random.Float32(), random.Float32()}
+			x := [3]float32{10 * random.Float32(), 10 * random.Float32(), 10 * random.Float32()}
 			var value bytes.Buffer
 			if err := binary.Write(&value, binary.LittleEndian, x); err != nil {
 				t.Fatal(err)
 			}
 			label := byte(0)
-			if x[0] > x[1] {
+			if x[0] > x[1] != turned {
 				label = 1
 			}
 			all = append(all, stream.Record{Key: []byte{label}, Value: value.Bytes()})
@@ -44,14 +44,19 @@ func followed(t *testing.T, records int) (r *rig, send func(n int)) {
 		}
 	}
 	if records > 0 {
-		send(records)
+		send(records, false)
 	}
-	r.Job.Ranges = []pipeline.Range{{Topic: topic, Partition: 0, Offset: 0, Length: int64(records)}}
+	r.follows(topic, records)
+	return r, send
+}
+
+// follows lets the rig's training follow so many records of a topic.
+func (r *rig) follows(topic string, records int) {
+	r.Job.Ranges = []pipeline.Range{{Topic: topic, Length: int64(records)}}
 	r.Job.Checkpoint = pipeline.ResultCheckpoint(r.Job.Result)
 	r.Job.TrainingKwargs = pipeline.TrainingKwargs{Epochs: 1, Verbose: 1, ValidationFreq: 1}
 	r.Job.Engine = kerasmodel.Graph
 	r.Job.Following = &pipeline.Following{Epoch: 100}
-	return r, send
 }
 
 // TestFollow holds that a stream that is followed gives the weights, and the hash of
@@ -107,7 +112,7 @@ func TestFollowEnds(t *testing.T) {
 			r, send := followed(t, 0)
 			r.Job.Following.Open = true
 			end(t, r)
-			send(105)
+			send(105, false)
 			if err := Run(t.Context(), r.Config); err != nil {
 				t.Fatal(err)
 			}
@@ -119,28 +124,32 @@ func TestFollowEnds(t *testing.T) {
 }
 
 // TestFollowSurvivesKills kills a training that follows a stream again and again: the
-// weights are those of one that nobody disturbed, and each record is trained on once.
+// weights are those of one that nobody disturbed, each record is trained on once, and
+// drifts are found at the same places.
 func TestFollowSurvivesKills(t *testing.T) {
 	kills := 3
 	if os.Getenv("KAFKAML_LONG") != "" {
 		kills = 100
 	}
-	r, send := followed(t, 200)
-	r.Job.Following.Open, r.Job.Following.Silence = true, 5
+	const first = 2500 // after which the model knows enough for a drift to show
+	r, send := followed(t, first)
+	r.Job.BatchSize = 2
+	r.Job.Following = &pipeline.Following{Epoch: 100, Open: true, Silence: 5, Drift: pipeline.DetectADWIN, OnDrift: pipeline.DriftRestarts}
 	r.Job.TrainingKwargs.Checkpoint = &pipeline.Checkpoint{EveryEpochs: 2}
-	total := 200
+	total := first
 	for i := range kills {
-		send(997)
+		send(997, i%2 == 0)
 		total += 997
-		r.kill(t, 2+9*i+rand.IntN(6)) // #nosec G404 -- any moment is good
+		r.kill(t, first/100+9*i+rand.IntN(6)) // #nosec G404 -- any moment is good
 		r.Job.Attempt++
 	}
 	if err := Run(t.Context(), r.Config); err != nil {
 		t.Fatal(err)
 	}
-	got := r.outcome
+	got, found := r.outcome, r.drifts()
+	r.told = nil
 	calm := r.Config
-	calm.Job.Checkpoint, calm.Job.Following = "undisturbed", &pipeline.Following{Epoch: 100}
+	calm.Job.Checkpoint, calm.Job.Following = "undisturbed", &pipeline.Following{Epoch: 100, Drift: pipeline.DetectADWIN, OnDrift: pipeline.DriftRestarts}
 	calm.Job.Ranges[0].Length = int64(total)
 	if err := Run(t.Context(), calm); err != nil {
 		t.Fatal(err)
@@ -150,5 +159,80 @@ func TestFollowSurvivesKills(t *testing.T) {
 	}
 	if diff := cmp.Diff(r.outcome.Metrics, got.Metrics); diff != "" {
 		t.Errorf("(-undisturbed +killed)\n%s", diff)
+	}
+	if diff := cmp.Diff(r.drifts(), found); diff != "" || len(found) == 0 {
+		t.Errorf("drifts (-undisturbed +killed)\n%s", diff)
+	}
+}
+
+// drifts are those that the rig was told of.
+func (r *rig) drifts() (all []pipeline.Drift) {
+	for _, p := range r.told {
+		all = append(all, p.Drifts...)
+	}
+	return all
+}
+
+// TestFollowFindsDrifts holds that a detector finds a drift within 500 records of
+// where it is, and none before it, and that a training that begins anew has the weights
+// of one on what follows.
+func TestFollowFindsDrifts(t *testing.T) {
+	const calm, after = 3000, 1000
+	r, send := followed(t, calm)
+	send(after, true)
+	all := r.Job.Ranges[0]
+	all.Length += after
+	r.Job.BatchSize = 2
+	for _, detector := range []pipeline.Detector{pipeline.DetectADWIN, pipeline.DetectPageHinkley} {
+		r.told, r.Job.Ranges, r.Job.Checkpoint = nil, []pipeline.Range{all}, string(detector)
+		r.Job.Following = &pipeline.Following{Epoch: 100, Drift: detector, OnDrift: pipeline.DriftRestarts}
+		if err := Run(t.Context(), r.Config); err != nil {
+			t.Fatal(err)
+		}
+		found := r.drifts()
+		if len(found) != 1 || found[0].Records <= calm || found[0].Records > calm+500 || !found[0].Restarted || found[0].Epoch != int(found[0].Records+99)/100 {
+			t.Errorf("%s: %+v", detector, found)
+			continue
+		}
+		anew := r.outcome.Lineage.WeightsHash
+		r.Job.Checkpoint += "-anew"
+		r.Job.Ranges, r.Job.Following = []pipeline.Range{{Topic: all.Topic, Offset: found[0].Records, Length: calm + after - found[0].Records}}, &pipeline.Following{Epoch: 100}
+		if err := Run(t.Context(), r.Config); err != nil {
+			t.Fatal(err)
+		}
+		if r.outcome.Lineage.WeightsHash != anew {
+			t.Errorf("%s: the training did not begin anew", detector)
+		}
+	}
+}
+
+// TestFollowCountsErrors holds that DDM finds a drift by the model's accuracy, and that
+// a drift that is told only lets the training go on.
+func TestFollowCountsErrors(t *testing.T) {
+	const calm, after = 1500, 500
+	r := rigOf(t, "mnist", `{"data_type":"uint8","data_reshape":"28 28","label_type":"uint8","label_reshape":""}`)
+	topic := streamtest.Topic(t, r.cluster, 1)
+	random := rand.New(rand.NewPCG(1, 2))
+	var all []stream.Record
+	for i := range calm + after {
+		bright, label := byte(random.IntN(2)), byte(0)
+		if bright == 1 != (i >= calm) {
+			label = 1
+		}
+		all = append(all, stream.Record{Key: []byte{label}, Value: bytes.Repeat([]byte{bright}, 28*28)})
+	}
+	if _, err := r.cluster.Produce(t.Context(), topic, 0, all); err != nil {
+		t.Fatal(err)
+	}
+	r.follows(topic, len(all))
+	r.Job.BatchSize, r.Job.Following.Drift = 2, pipeline.DetectDDM
+	if err := Run(t.Context(), r.Config); err != nil {
+		t.Fatal(err)
+	}
+	if found := r.drifts(); len(found) == 0 || found[0].Records <= calm || found[0].Restarted {
+		t.Errorf("%+v", found)
+	}
+	if l := r.outcome.Lineage; l.Records != calm+after {
+		t.Errorf("%d records", l.Records)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/kafkaml/kafkaml/shared/drift"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -19,6 +20,8 @@ type kept struct {
 	State    []byte // of the Trainer
 	Parts    []keptPart
 	Score    score
+	Drift    drift.Finder
+	Found    []pipeline.Drift
 	Epochs   []byte // the points of the curve, as JSON
 	Rows     []byte // the last records, which engines are compared on
 }
@@ -61,7 +64,7 @@ func (k *following) due(ctx context.Context) error {
 // store stores the training as it is between two batches.
 func (k *following) store(ctx context.Context) (err error) {
 	k.last = time.Now()
-	c := kept{Training: k.identity, Score: k.f.score}
+	c := kept{Training: k.identity, Score: k.f.score, Drift: k.f.drift, Found: k.f.found}
 	if c.State, err = k.f.trainer.Snapshot(); err != nil {
 		return err
 	}
@@ -140,9 +143,10 @@ func (k *following) take(c kept) error {
 		first.memory = append(first.memory[:0], c.Rows...)
 		first.records, k.f.parts[0].full = int64(len(c.Rows)/max(1, first.row)), true
 	}
-	k.f.score, k.epochs, k.stored = c.Score, epochs, c.Score
+	k.f.score, k.epochs, k.stored, k.f.drift, k.f.found = c.Score, epochs, c.Score, c.Drift, c.Found
 	for _, e := range epochs {
 		k.f.seen(e)
 	}
+	k.f.report.drifts(c.Found...)
 	return nil
 }

@@ -72,6 +72,10 @@ func (r *reporter) epoch(e pipeline.Epoch) {
 	r.change(func(p *pipeline.Progress) { p.Epochs = append(p.Epochs, e) })
 }
 
+func (r *reporter) drifts(found ...pipeline.Drift) {
+	r.change(func(p *pipeline.Progress) { p.Drifts, _ = pipeline.AddDrifts(p.Drifts, found) })
+}
+
 // run sends until close, then what is left.
 func (r *reporter) run() {
 	defer close(r.ended)
@@ -117,14 +121,14 @@ func (r *reporter) verdict() error {
 	return nil
 }
 
-// send delivers what is pending. Epochs that could not be told are told again
-// with the next event: the registry knows each by its number.
+// send delivers what is pending. Epochs and drifts that could not be told are
+// told again with the next event: the registry knows each by its number, or place.
 func (r *reporter) send() error {
 	r.sending.Lock()
 	defer r.sending.Unlock()
 	r.mu.Lock()
 	p := r.pending
-	r.pending.Epochs = nil
+	r.pending.Epochs, r.pending.Drifts = nil, nil
 	r.mu.Unlock()
 	p.Result, p.Attempt, p.Verifies = r.Job.Result, r.Job.Attempt, r.Job.Receipt != nil
 	ctx, cancel := context.WithTimeout(r.within, reportTime)
@@ -133,7 +137,10 @@ func (r *reporter) send() error {
 	if err != nil {
 		r.Log.WarnContext(ctx, "progress was not told", "result", p.Result, "attempt", p.Attempt, "error", err)
 		if pipeline.KindOf(err) != pipeline.Invalid { // else it is refused each time
-			r.change(func(next *pipeline.Progress) { next.Epochs = append(p.Epochs, next.Epochs...) })
+			r.change(func(next *pipeline.Progress) {
+				next.Epochs = append(p.Epochs, next.Epochs...)
+				next.Drifts, _ = pipeline.AddDrifts(p.Drifts, next.Drifts)
+			})
 		}
 	}
 	return err

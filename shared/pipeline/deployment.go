@@ -3,6 +3,7 @@ package pipeline
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -17,6 +18,8 @@ type DeploymentForm struct {
 	OnNaN            OnNaN      `json:"on_nan,omitempty" description:"a training whose loss becomes NaN: fail, or keep to go on and keep its model (default: fail)"`
 	Mode             Mode       `json:"mode,omitempty" description:"once (each stream trains anew), rounds (each stream trains on from the result of the one before) or stream (a training follows the topic: each record is predicted, then learned from) (default: once)"`
 	StreamTimeout    int64      `json:"stream_timeout,omitempty" minimum:"0" arg:"MILLISECONDS" description:"of mode stream: end after so long without a record (default: never, but a minute where incremental is set and indefinite is not)"`
+	Drift            Detector   `json:"drift,omitempty" description:"of mode stream: what looks for drifts of the stream: adwin or page_hinkley, by the loss of each batch, or ddm, by its rate of errors (default: nothing)"`
+	OnDrift          OnDrift    `json:"on_drift,omitempty" description:"of drift: event (it is told) or restart (the training begins anew with its initial weights, too) (default: event)"`
 	Incremental      bool       `json:"incremental,omitempty" flag:"-" description:"mode stream, as Kafka-ML says it"`
 	Indefinite       bool       `json:"indefinite,omitempty" flag:"-" description:"of incremental: it ends by a command only"`
 	From             int64      `json:"from,omitempty" minimum:"1" refers:"result" description:"finished result that the training goes on from, with its weights and the state of its optimizer (default: the model's initial weights)"`
@@ -63,6 +66,8 @@ type Deployment struct {
 	Mode             Mode             `json:"mode,omitempty" description:"rounds or stream; empty: once"`
 	From             int64            `json:"from,omitempty" description:"the result that its trainings go on from, in mode rounds those of its first stream"`
 	StreamTimeout    int64            `json:"stream_timeout,omitempty" description:"milliseconds without a record after which a training of mode stream ends; 0: never"`
+	Drift            Detector         `json:"drift,omitempty" description:"what looks for drifts of the stream; empty: nothing"`
+	OnDrift          OnDrift          `json:"on_drift,omitempty" description:"restart: a drift lets the training begin anew; empty: it is told"`
 	Incremental      bool             `json:"incremental,omitempty" description:"how mode stream was asked for by clients of Kafka-ML"`
 	Indefinite       bool             `json:"indefinite,omitempty"`
 	GPUs             int              `json:"gpus"`
@@ -179,6 +184,9 @@ func (d *Deployment) Normalize() error {
 	if d.Indefinite {
 		d.StreamTimeout = 0
 	}
+	if d.OnDrift == DriftTells {
+		d.OnDrift = ""
+	}
 	switch {
 	case d.Configuration <= 0:
 		return Invalidf("configuration", "the id of a configuration is missing")
@@ -192,6 +200,14 @@ func (d *Deployment) Normalize() error {
 		return Invalidf("mode", "%q is not known", string(d.Mode)).WithHint("use once, rounds or stream")
 	case d.StreamTimeout < 0 || d.StreamTimeout > 0 && d.Mode != ModeStream:
 		return Invalidf("stream_timeout", "is a number of milliseconds after which a training of mode stream ends").WithHint("set mode to stream, or leave it out")
+	case d.Drift != "" && !slices.Contains(d.Drift.Enum(), any(d.Drift)):
+		return Invalidf("drift", "%q is not known", string(d.Drift)).WithHint("use adwin, page_hinkley or ddm")
+	case d.Drift != "" && d.Mode != ModeStream:
+		return Invalidf("drift", "drifts are looked for in mode stream only").WithHint("set mode to stream, or leave it out")
+	case d.OnDrift != "" && d.OnDrift != DriftRestarts:
+		return Invalidf("on_drift", "%q is not known", string(d.OnDrift)).WithHint("use event or restart")
+	case d.OnDrift != "" && d.Drift == "":
+		return Invalidf("on_drift", "nothing looks for drifts").WithHint("set drift to adwin, page_hinkley or ddm, or leave it out")
 	case d.From < 0:
 		return Invalidf("from", "must be the id of a result, not %d", d.From)
 	case d.From != 0 && d.Mode == ModeStream:

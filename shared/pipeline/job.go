@@ -60,10 +60,12 @@ type Ancestor struct {
 
 // Following says how a training follows a stream.
 type Following struct {
-	Open    bool    `json:"open,omitempty"`    // beyond the ends of its ranges
-	Silence float64 `json:"silence,omitempty"` // seconds without a record after which it ends; 0: never
-	Epoch   int64   `json:"epoch,omitempty"`   // records of a point of its curve
-	Ending  bool    `json:"ending,omitempty"`  // it trains on nothing more, and is finished
+	Open    bool     `json:"open,omitempty"`    // beyond the ends of its ranges
+	Silence float64  `json:"silence,omitempty"` // seconds without a record after which it ends; 0: never
+	Epoch   int64    `json:"epoch,omitempty"`   // records of a point of its curve
+	Drift   Detector `json:"drift,omitempty"`   // looks for drifts; empty: none are looked for
+	OnDrift OnDrift  `json:"on_drift,omitempty"`
+	Ending  bool     `json:"ending,omitempty"` // it trains on nothing more, and is finished
 }
 
 // EndingMark is the key of the blob by which a training that follows a stream is told
@@ -78,6 +80,7 @@ type Progress struct {
 	Records     int64   `json:"records,omitempty"`
 	EpochsTotal int     `json:"epochs_total,omitempty"`
 	Epochs      []Epoch `json:"epochs,omitempty"` // those ended since the last event
+	Drifts      []Drift `json:"drifts,omitempty"` // those found since the last event
 	SecondsLeft float64 `json:"seconds_left,omitempty"`
 	Verifies    bool    `json:"verifies,omitempty"` // the attempt is one to verify the result
 }

@@ -220,6 +220,7 @@ type Result struct {
 	Split         *SplitAudit   `json:"split,omitempty"`
 	Confusion     *Confusion    `json:"confusion,omitempty"`
 	Stopping      *Stopping     `json:"early_stopping,omitempty" description:"what early_stopping made of it"`
+	Drifts        []Drift       `json:"drifts,omitempty" description:"those that were found in the stream that it follows, the last 100"`
 	Unsound       string        `json:"unsound,omitempty" description:"what of its model is NaN or infinite, so that its predictions will be, too"`
 	Lineage       Lineage       `json:"lineage"`
 	Artifact      string        `json:"artifact,omitempty" description:"key prefix of the trained model"`

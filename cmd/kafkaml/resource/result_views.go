@@ -30,7 +30,7 @@ func showResult(w io.Writer, r pipeline.Result) error {
 		"verification", verifiedAs(r.Verification),
 		"attempt", fmt.Sprint(r.Attempt), "engine", strings.TrimSpace(string(r.Engine)+" "+parenthesis(r.EngineReason)),
 		"served by", servedBy(r.Serving),
-		"epochs", epochsOf(r, " of "), "early stopping", stoppedBy(r.Stopping), "left", took(r.SecondsLeft), "took", took(r.Seconds),
+		"epochs", epochsOf(r, " of "), "early stopping", stoppedBy(r.Stopping), "drifts", driftsOf(r.Drifts), "left", took(r.SecondsLeft), "took", took(r.Seconds),
 		"training", metrics(r.Metrics.Training), "validation", metrics(r.Metrics.Validation), "test", metrics(r.Metrics.Test))
 	if err != nil {
 		return err
@@ -59,6 +59,23 @@ func verifiedAs(v *pipeline.Verification) string {
 		return fmt.Sprintf("%s (%s)", v.Sentence(), stamp(*v.Ended))
 	}
 	return v.Sentence()
+}
+
+// driftsOf says where a stream has drifted.
+func driftsOf(drifts []pipeline.Drift) string {
+	const most = 10
+	var said []string
+	for _, d := range drifts[max(0, len(drifts)-most):] {
+		text := "after " + terminal.Count(d.Records) + " records"
+		if d.Restarted {
+			text += " (began anew)"
+		}
+		said = append(said, text)
+	}
+	if len(drifts) > most {
+		said = slices.Insert(said, 0, "... (see -o json)")
+	}
+	return strings.Join(said, ", ")
 }
 
 // servedBy says what serves a trained model, and why.

@@ -239,6 +239,8 @@ export interface Deployment {
   created: string
   /** note for people */
   description?: string
+  /** what looks for drifts of the stream; empty: nothing */
+  drift?: Detector
   /** auto (the faster one, measured), graph or xla; the first pass over the records runs in the graph, which checks them */
   engine: string
   /** the result that its trainings go on from, in mode rounds those of its first stream */
@@ -254,6 +256,8 @@ export interface Deployment {
   last_rejection?: StreamRejection
   /** rounds or stream; empty: once */
   mode?: Mode
+  /** restart: a drift lets the training begin anew; empty: it is told */
+  on_drift?: OnDrift
   /** keep: a training whose loss becomes NaN goes on; empty: it fails */
   on_nan?: OnNaN
   /** who made it, where that is known: where trainings wait, people take turns */
@@ -284,6 +288,8 @@ export interface DeploymentForm {
   configuration: number
   /** note for people */
   description?: string
+  /** of mode stream: what looks for drifts of the stream: adwin or page_hinkley, by the loss of each batch, or ddm, by its rate of errors (default: nothing) */
+  drift?: 'adwin' | 'page_hinkley' | 'ddm'
   /** auto (the faster one, measured), graph or xla; the first pass over the records runs in the graph, which checks them (default: auto) */
   engine?: string
   /** finished result that the training goes on from, with its weights and the state of its optimizer (default: the model's initial weights) */
@@ -296,6 +302,8 @@ export interface DeploymentForm {
   indefinite?: boolean
   /** once (each stream trains anew), rounds (each stream trains on from the result of the one before) or stream (a training follows the topic: each record is predicted, then learned from) (default: once) */
   mode?: 'once' | 'rounds' | 'stream'
+  /** of drift: event (it is told) or restart (the training begins anew with its initial weights, too) (default: event) */
+  on_drift?: 'event' | 'restart'
   /** a training whose loss becomes NaN: fail, or keep to go on and keep its model (default: fail) */
   on_nan?: 'fail' | 'keep'
   /** where a training runs in a cluster */
@@ -310,6 +318,15 @@ export interface DeploymentForm {
   validation_kwargs?: string | Record<string, unknown>
 }
 export type DeploymentStatus = 'waiting' | 'training' | 'finished' | 'failed' | 'stopped'
+export type Detector = 'adwin' | 'page_hinkley' | 'ddm'
+export interface Drift {
+  /** the point of the curve that it lies in */
+  epoch: number
+  /** trained on when it was found */
+  records: number
+  /** the training began anew with its initial weights */
+  restarted?: boolean
+}
 export interface EarlyStopping {
   baseline?: null | number
   min_delta?: number
@@ -685,6 +702,7 @@ export interface ModelFormat {
   /** why the model does not have it */
   why?: string
 }
+export type OnDrift = 'event' | 'restart'
 export type OnNaN = 'fail' | 'keep'
 export type Order = 'partition'
 export interface Origin {
@@ -832,6 +850,8 @@ export interface Result {
   datasource?: number
   /** 0 where the model was imported */
   deployment: number
+  /** those that were found in the stream that it follows, the last 100 */
+  drifts?: Drift[]
   /** what early_stopping made of it */
   early_stopping?: Stopping
   /** its training, which follows a stream, was told to end: it is finished with what it has learned */

@@ -5,7 +5,7 @@ import type { Curve } from '../logic/curves'
 import { metric } from '../logic/words'
 
 export interface Plot {
-  show(axis: number[], curves: Curve[], best?: number): void
+  show(axis: number[], curves: Curve[], best: number | undefined, drifts: number[]): void
   resize(width: number): void
   /** The chart with its title and legend, on the panel's ground. */
   image(title: string): Promise<Blob | null>
@@ -21,6 +21,8 @@ interface Setup {
   curves: Curve[]
   /** The epoch to be marked. */
   best: number | undefined
+  /** Those in which the stream has drifted. */
+  drifts: number[]
   /** Charts with the same key share the cursor. */
   sync: string
 }
@@ -43,7 +45,7 @@ export function plot(s: Setup): Plot {
   probe.remove()
   const font = `12px ${style.fontFamily}`
   const axis = { stroke: text, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 }, font }
-  let best = s.best
+  let marks = marksOf(s.best, s.drifts)
   const chart = new uPlot(
     {
       width: s.width,
@@ -52,7 +54,7 @@ export function plot(s: Setup): Plot {
       axes: [{ ...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000] }, { ...axis, size: 62, values: (_, ticks) => ticks.map((tick) => (tick === null ? '' : metric(tick))) }],
       cursor: { sync: { key: s.sync }, points: { size: 7 } },
       legend: { live: true, markers: { width: 2, dash: (_, i) => (s.curves[i - 1]?.validation ? 'dashed' : 'solid'), fill: () => 'transparent' } },
-      hooks: { setCursor: [(u) => u.cursor.idx === null && last(u)], draw: [(u) => mark(u, best, text, font)] },
+      hooks: { setCursor: [(u) => u.cursor.idx === null && last(u)], draw: [(u) => marks.forEach((m) => mark(u, m, text, font))] },
       series: [{ label: 'epoch' }, ...s.curves.map((c) => series(c, dark))],
     },
     data(s.axis, s.curves, s.log),
@@ -60,8 +62,8 @@ export function plot(s: Setup): Plot {
   )
   last(chart)
   return {
-    show: (x, curves, marked) => {
-      best = marked
+    show: (x, curves, best, drifts) => {
+      marks = marksOf(best, drifts)
       chart.setData(data(x, curves, s.log))
       last(chart)
     },
@@ -71,9 +73,17 @@ export function plot(s: Setup): Plot {
   }
 }
 
+interface Mark {
+  epoch: number
+  name: string
+}
+
+function marksOf(best: number | undefined, drifts: number[]): Mark[] {
+  return [...(best === undefined ? [] : [{ epoch: best, name: `best: ${best}` }]), ...drifts.map((epoch) => ({ epoch, name: 'drift' }))]
+}
+
 /** Draws a line at an epoch, with its name. */
-function mark(u: uPlot, epoch: number | undefined, stroke: string, font: string): void {
-  if (epoch === undefined) return
+function mark(u: uPlot, { epoch, name }: Mark, stroke: string, font: string): void {
   const { ctx, bbox } = u
   const x = u.valToPos(epoch, 'x', true)
   const left = x > bbox.left + bbox.width / 2
@@ -87,7 +97,7 @@ function mark(u: uPlot, epoch: number | undefined, stroke: string, font: string)
   ctx.font = font
   ctx.textAlign = left ? 'right' : 'left'
   ctx.textBaseline = 'top'
-  ctx.fillText(`best: ${epoch}`, x + (left ? -6 : 6), bbox.top + 4)
+  ctx.fillText(name, x + (left ? -6 : 6), bbox.top + 4)
   ctx.restore()
 }
 

@@ -1,0 +1,39 @@
+package drift
+
+import "math"
+
+// DDM is the drift detection method of Gama, Medas, Castillo and Rodrigues (Learning
+// with drift detection, 2004), for values that are 1 where the model was wrong and 0
+// where it was right: a drift is where the rate of errors lies Threshold standard
+// deviations above its least.
+type DDM struct {
+	Warm      float64 // values that are not judged
+	Threshold float64
+
+	Rate  Mean
+	Least float64 // rate with its standard deviation
+	Bound float64 // that follows from it
+	Found bool
+}
+
+// NewDDM gives one with River's defaults.
+func NewDDM() *DDM { return &DDM{Warm: 30, Threshold: 3, Least: math.Inf(1)} }
+
+// Update takes the next value, and reports whether a drift is found with it, each of
+// which is one to larger values.
+func (d *DDM) Update(x float64) (found, up bool) {
+	if d.Found {
+		d.Rate, d.Least, d.Bound, d.Found = Mean{}, math.Inf(1), 0, false
+	}
+	d.Rate.update(x)
+	p := d.Rate.Value
+	deviation := math.Sqrt(p * (1 - p) / d.Rate.N)
+	if d.Rate.N <= d.Warm {
+		return false, false
+	}
+	if p+deviation <= d.Least {
+		d.Least, d.Bound = p+deviation, p+d.Threshold*deviation
+	}
+	d.Found = p+deviation > d.Bound
+	return d.Found, d.Found
+}

@@ -1,0 +1,69 @@
+package drift_test
+
+import (
+	"bytes"
+	"encoding/gob"
+	"encoding/json"
+	"errors"
+	"math"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/kafkaml/kafkaml/shared/drift"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// kept is a detector as it is after a kill.
+func kept(t *testing.T, d drift.Finder) (again drift.Finder) {
+	t.Helper()
+	var b bytes.Buffer
+	if err := errors.Join(gob.NewEncoder(&b).Encode(d), gob.NewDecoder(&b).Decode(&again)); err != nil {
+		t.Fatal(err)
+	}
+	return again
+}
+
+// TestAsRiver holds where drifts are found against River, on sequences that change in
+// their mean, in both directions, slowly, and not at all. The detectors are kept and
+// taken up again now and then, and given values that are NaN between them. testdata/drifts.json is
+// made by testdata/make_drifts.py, and names its version.
+func TestAsRiver(t *testing.T) {
+	raw, err := os.ReadFile("testdata/drifts.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var made struct {
+		River     string
+		Sequences map[string][]float64
+		Drifts    map[string]map[string][]int // by detector and sequence
+	}
+	if err := json.Unmarshal(raw, &made); err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, name := range []pipeline.Detector{pipeline.DetectADWIN, pipeline.DetectPageHinkley, pipeline.DetectDDM} {
+		for sequence, want := range made.Drifts[string(name)] {
+			d, got := drift.New(name), []int{}
+			for i, x := range made.Sequences[sequence] {
+				d.Update(math.NaN())
+				if drifted, up := d.Update(x); drifted {
+					got = append(got, i)
+					if sequence == "down and up" && up != (i > 1300) {
+						t.Errorf("%s: the drift at %d goes up: %v", name, i, up)
+					}
+				}
+				if i%97 == 0 {
+					d = kept(t, d)
+				}
+			}
+			found += len(want)
+			if !slices.Equal(got, want) {
+				t.Errorf("%s on %s: drifts at %v, River %s has %v", name, sequence, got, made.River, want)
+			}
+		}
+	}
+	if found < 12 {
+		t.Errorf("the sequences have only %d drifts", found)
+	}
+}

@@ -1,0 +1,65 @@
+package pipeline
+
+// Detector names what looks for drifts of a stream; empty: nothing does. See
+// shared/drift.
+type Detector string
+
+// The detectors.
+const (
+	DetectADWIN       Detector = "adwin"
+	DetectPageHinkley Detector = "page_hinkley"
+	DetectDDM         Detector = "ddm"
+)
+
+// Enum lists the values for JSON Schema.
+func (Detector) Enum() []any { return values(DetectADWIN, DetectPageHinkley, DetectDDM) }
+
+// OnDrift says what a drift does beside being told.
+type OnDrift string
+
+// DriftTells is stored as the empty OnDrift.
+const (
+	DriftTells    OnDrift = "event"
+	DriftRestarts OnDrift = "restart" // the training begins anew with its initial weights
+)
+
+// Enum lists the values for JSON Schema.
+func (OnDrift) Enum() []any { return values(DriftTells, DriftRestarts) }
+
+// Drift is a place of a stream from which on the model does otherwise than before.
+type Drift struct {
+	Records   int64 `json:"records" required:"true" minimum:"1" description:"trained on when it was found"`
+	Epoch     int   `json:"epoch" required:"true" minimum:"1" description:"the point of the curve that it lies in"`
+	Restarted bool  `json:"restarted,omitempty" description:"the training began anew with its initial weights"`
+}
+
+// Drifted is the data of result.drifted: the result, and the drift that is new.
+type Drifted struct {
+	Result
+	Drift Drift `json:"drift" required:"true"`
+}
+
+// keptDrifts is how many drifts are kept.
+const keptDrifts = 100
+
+// AddDrifts adds to drifts the later ones of more, which it gives as new, and keeps
+// the last 100 of all.
+func AddDrifts(drifts, more []Drift) (all, added []Drift) {
+	for _, d := range more {
+		if n := len(drifts); n == 0 || d.Records > drifts[n-1].Records {
+			drifts, added = append(drifts, d), append(added, d)
+		}
+	}
+	return drifts[max(0, len(drifts)-keptDrifts):], added
+}
+
+// RightMetric is the metric, of those by name, that says how many records a model got
+// right; empty: there is none.
+func RightMetric[V any](metrics map[string]V) string {
+	for _, name := range []string{"accuracy", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy"} {
+		if _, ok := metrics[name]; ok {
+			return name
+		}
+	}
+	return ""
+}
