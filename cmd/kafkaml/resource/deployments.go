@@ -73,6 +73,10 @@ func deployments(env *cli.Env) *cobra.Command {
 			if d.Status != pipeline.DeploymentWaiting {
 				return tellTakenOver(ctx, env, c, d)
 			}
+			if d.Mode == pipeline.ModeStream {
+				env.Note("it waits for a topic to follow: %s datasources create --topic TOPIC --deployment %d", env.Program, d.ID)
+				return nil
+			}
 			env.Note("it waits for a stream: %s stream send FILE --topic TOPIC --deployment %d", env.Program, d.ID)
 			return nil
 		},

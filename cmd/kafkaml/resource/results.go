@@ -70,12 +70,20 @@ func statusOf(r pipeline.Result) string {
 }
 
 // epochsOf is how many of its epochs a result has trained, empty of an imported
-// model.
+// model. Nobody knows how many a training that follows a stream will have.
 func epochsOf(r pipeline.Result, of string) string {
 	if r.Imported != nil {
 		return ""
 	}
-	return fmt.Sprintf("%d%s%d", r.EpochsDone, of, r.EpochsTotal)
+	return outOf(r.EpochsDone, of, r.EpochsTotal)
+}
+
+// outOf is "3 of 5", or 3 where the total is not known.
+func outOf(n int, of string, total int) string {
+	if total == 0 {
+		return fmt.Sprint(n)
+	}
+	return fmt.Sprintf("%d%s%d", n, of, total)
 }
 
 // metrics are values as a person reads them: "loss 0.1203, accuracy 0.9651",

@@ -168,7 +168,7 @@ func trialTable(w io.Writer, st pipeline.Study, all []pipeline.Result) error {
 			value = strconv.FormatFloat(*r.Trial.Value, 'g', 4, 64)
 		}
 		rows = append(rows, []string{
-			fmt.Sprint(r.Trial.Number), fmt.Sprint(r.ID), value, fmt.Sprintf("%d of %d", r.EpochsDone, r.EpochsTotal), string(r.Status), terminal.Plain(r.Trial.Said()),
+			fmt.Sprint(r.Trial.Number), fmt.Sprint(r.ID), value, epochsOf(r, " of "), string(r.Status), terminal.Plain(r.Trial.Said()),
 		})
 	}
 	return terminal.Table(w, []string{"TRIAL", "RESULT", strings.ToUpper(terminal.Plain(st.Objective)), "EPOCHS", "STATUS", "VALUES"}, rows)

@@ -42,7 +42,7 @@ func (s *screenView) show(runs []*run) error {
 			training, validation = metrics(r.epochs[n-1].Training), metrics(r.epochs[n-1].Validation)
 		}
 		rows[i] = []string{
-			fmt.Sprint(r.ID), r.ModelName, string(r.Status), fmt.Sprintf("%d/%d", len(r.epochs), r.EpochsTotal),
+			fmt.Sprint(r.ID), r.ModelName, string(r.Status), outOf(len(r.epochs), "/", r.EpochsTotal),
 			left(r.Result), training, validation, terminal.Sparkline(losses(r.epochs), max(8, min(32, s.columns/5))),
 		}
 	}
@@ -136,7 +136,7 @@ func writeLine(w io.Writer, r *run, e *pipeline.Epoch) error {
 	case e == nil:
 		text += string(r.Status)
 	default:
-		text += fmt.Sprintf("epoch %d/%d  %s", e.Epoch, r.EpochsTotal, metrics(e.Training))
+		text += fmt.Sprintf("epoch %s  %s", outOf(e.Epoch, "/", r.EpochsTotal), metrics(e.Training))
 		if len(e.Validation) > 0 {
 			text += "  validation " + metrics(e.Validation)
 		}

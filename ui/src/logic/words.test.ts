@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ago, bytes, duration, metric, percent, plural, readiness, shape, where } from './words'
+import { ago, bytes, duration, metric, outOf, percent, plural, readiness, shape, where } from './words'
 
 const now = Date.parse('2026-01-01T12:00:00Z')
 
@@ -12,6 +12,9 @@ describe('words', () => {
     ['2026-01-08T12:00:01Z', 'in 7 days'],
     ['', ''],
   ])('%s is %s', (time, want) => expect(ago(time, now)).toBe(want))
+  it('says how many there are of a total that may not be known', () => {
+    expect([outOf(3, 5), outOf(3, 0)]).toEqual(['3 of 5', '3'])
+  })
   it('writes durations', () => {
     expect([0.85, 4.25, 17.7, 185, 7800].map(duration)).toEqual(['850 ms', '4.3 s', '18 s', '3 min 5 s', '2 h 10 min'])
   })
