@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"hash"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -150,12 +151,18 @@ func (f *follower) read(ctx context.Context) error {
 	defer end(nil)
 	f.done, f.last, f.same = end, time.Now(), time.Now()
 	g, gctx := errgroup.WithContext(reading)
-	for _, p := range f.parts {
-		g.Go(func() error { return f.readPart(ctx, gctx, p) })
-	}
-	if f.plan.Open {
-		g.Go(func() error { return f.look(ctx, gctx) })
-	}
+	g.Go(func() error {
+		parts, pctx := errgroup.WithContext(gctx)
+		for _, p := range f.parts {
+			parts.Go(func() error { return f.readPart(ctx, pctx, p) })
+		}
+		err := parts.Wait()
+		if err == nil { // each to the end of its range
+			end(errDone)
+		}
+		return err
+	})
+	g.Go(func() error { return f.look(ctx, gctx) })
 	err := g.Wait()
 	if errors.Is(context.Cause(reading), errDone) && (err == nil || errors.Is(err, context.Canceled)) {
 		return nil
@@ -168,26 +175,20 @@ func (f *follower) read(ctx context.Context) error {
 
 // readPart reads a part until reading ends, or to its end.
 func (f *follower) readPart(ctx, reading context.Context, p *partition) error {
-	end := p.Offset + p.Length
-	if !f.plan.Open && p.next >= end {
-		return nil
+	end := int64(math.MaxInt64)
+	if !f.plan.Open {
+		end = p.Offset + p.Length
 	}
-	err := f.cluster.Follow(reading, p.Topic, p.Partition, p.next, func(r stream.Record) error {
+	err := f.cluster.FollowTo(reading, p.Topic, p.Partition, p.next, end, func(r stream.Record) error {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		if reading.Err() != nil {
 			return reading.Err()
 		}
-		if !f.plan.Open && r.Offset >= end {
+		if r.Offset >= end {
 			return errDone
 		}
-		if err := f.take(ctx, p, r); err != nil {
-			return err
-		}
-		if !f.plan.Open && r.Offset == end-1 {
-			return errDone
-		}
-		return nil
+		return f.take(ctx, p, r)
 	})
 	if errors.Is(err, errDone) {
 		return nil

@@ -123,6 +123,19 @@ func TestFollowEnds(t *testing.T) {
 	}
 }
 
+// A range whose last offsets are an aborted transaction ends there.
+func TestFollowsWhatTransactionsLeave(t *testing.T) {
+	r := newRig(t)
+	topic := streamtest.Topic(t, r.cluster, 1)
+	x := streamtest.NewTransactions(t, r.cluster)
+	x.Send(topic, 0, rows(t, 20, 0.5, 1), true)
+	x.Send(topic, 0, rows(t, 15, 999, 200), false)
+	r.follows(topic, 37)
+	if err := Run(t.Context(), r.Config); err != nil || r.outcome.Lineage.Records != 20 {
+		t.Fatalf("trained on %d records: %v, %v", r.outcome.Lineage.Records, r.ends, err)
+	}
+}
+
 // TestFollowSurvivesKills kills a training that follows a stream again and again: the
 // weights are those of one that nobody disturbed, each record is trained on once, and
 // drifts are found at the same places.

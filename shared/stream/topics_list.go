@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -33,14 +34,24 @@ func (c *Cluster) Topics(ctx context.Context) ([]string, error) {
 // member of a group and commits nothing. Key, Value and Headers are valid only
 // during the call.
 func (c *Cluster) Follow(ctx context.Context, topic string, partition int, offset int64, each func(Record) error) error {
+	return c.FollowTo(ctx, topic, partition, offset, forever, each)
+}
+
+// FollowTo follows as Follow does, up to the offset end, where it returns nil: also
+// where what lies before it is no record, such as a transaction's marker. Each may be
+// given records that lie behind it.
+func (c *Cluster) FollowTo(ctx context.Context, topic string, partition int, offset, end int64, each func(Record) error) error {
 	c.lanes.Add(1)
 	defer c.lanes.Add(-1)
-	l := c.open(ctx, &lane{topic: topic, partition: partition, offset: offset, stop: forever, limits: c.claimLimits})
+	l := c.open(ctx, &lane{topic: topic, partition: partition, offset: offset, stop: end, limits: c.claimLimits})
 	defer l.close()
 	for {
 		records, err := l.Fetch(ctx)
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if errors.Is(err, errEnded) {
+			return nil
 		}
 		if err != nil {
 			return err
