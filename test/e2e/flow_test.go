@@ -43,8 +43,9 @@ type flow struct {
 func newFlow(t *testing.T, m *machine, c *stream.Cluster, r pipeline.Result, delivery pipeline.Delivery) *flow {
 	t.Helper()
 	in, out := "flow-in-"+string(delivery), "flow-out-"+string(delivery)
+	kept := map[string]string{"retention.bytes": "536870912", "segment.bytes": "67108864"} // an hour of load is 25 GB
 	for _, topic := range []string{in, out} {
-		if err := c.CreateTopic(t.Context(), topic, 2, nil); err != nil {
+		if err := c.CreateTopic(t.Context(), topic, 2, kept); err != nil {
 			t.Fatal(err)
 		}
 	}

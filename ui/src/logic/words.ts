@@ -10,8 +10,8 @@ const units: [Intl.RelativeTimeFormatUnit, number][] = [
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'always', style: 'short' })
 
 /** "3 of 5", or "3" where the total is not known, as of a training that follows a stream. */
-export function outOf(n: number, total: number): string {
-  return total ? `${n} of ${total}` : `${n}`
+export function outOf(n: number, total: number, of = ' of '): string {
+  return total ? `${n}${of}${total}` : `${n}`
 }
 
 /** "3 min. ago", "in 7 days"; "now" within ten seconds, then by tens of them. */
