@@ -17,7 +17,6 @@ import (
 type direct struct {
 	model   *model
 	chunks  *chunks
-	most    int // records that are predicted at once
 	cluster *stream.Cluster
 	metrics *metrics
 	log     *slog.Logger
@@ -30,11 +29,7 @@ type direct struct {
 
 func newDirect(m, second *model, out *writer, c *stream.Cluster) (*direct, error) {
 	chunks, err := newChunks(m, second, out)
-	most := m.predictor.Limit()
-	if second != nil {
-		most = min(most, second.predictor.Limit())
-	}
-	d := &direct{model: m, chunks: chunks, most: most, cluster: c, metrics: out.metrics, log: out.log, group: m.job.Group, reader: readerOf(m.job), claims: map[int]*stream.Claim{}}
+	d := &direct{model: m, chunks: chunks, cluster: c, metrics: out.metrics, log: out.log, group: m.job.Group, reader: readerOf(m.job), claims: map[int]*stream.Claim{}}
 	if d.group == "" {
 		d.group = pipeline.InferenceGroup("", out.envelope.Inference())
 	}
@@ -101,7 +96,10 @@ func (d *direct) work(ctx context.Context, claim *stream.Claim) error {
 // together is how many of the first records are predicted at once; a suspect is
 // alone.
 func (d *direct) together(records []stream.Record) (n int, alone bool) {
-	n = min(len(records), d.most)
+	n = len(records)
+	for i := range d.chunks.sides {
+		n = min(n, d.chunks.sides[i].predictor.Limit()) // which it learns as it predicts
+	}
 	if !d.model.suspects.Any() {
 		return n, false
 	}
