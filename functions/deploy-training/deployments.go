@@ -308,10 +308,7 @@ func (s *Service) remove(ctx context.Context, call *door.Call) error {
 	if err != nil {
 		return err
 	}
-	s.end(ctx, verifications(results))
-	for _, r := range results {
-		s.discardAll(ctx, r.ID)
-	}
+	s.forget(ctx, results)
 	return nil
 }
 

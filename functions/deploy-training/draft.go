@@ -39,9 +39,6 @@ func (d *draft) check() error {
 	if len(d.Description) > maxDescription {
 		return pipeline.Invalidf("description", "is %d bytes long, at most %d are allowed", len(d.Description), maxDescription)
 	}
-	if d.Mode == pipeline.ModeStream && d.From != 0 {
-		return pipeline.Invalidf("from", "a training that follows a stream does not go on from a result").WithHint("leave from out, or use mode rounds")
-	}
 	return checkTolerations(d.Resources.Tolerations)
 }
 

@@ -80,15 +80,7 @@ func (s *Service) job(tx *registry.Tx, scheduled pipeline.Result) (*platform.Job
 	if err != nil || r.Attempt != scheduled.Attempt || r.Status != pipeline.ResultScheduled {
 		return nil, err
 	}
-	job, err := s.describe(tx, r)
-	if err != nil {
-		return nil, err
-	}
-	d, err := tx.Datasource(r.Datasource)
-	if err != nil {
-		return nil, err
-	}
-	return job, repeat(tx, &job.Spec, d)
+	return s.describe(tx, r)
 }
 
 // describe gives the Job that trains r as its deployment, its datasource and its
@@ -117,6 +109,9 @@ func (s *Service) describe(tx *registry.Tx, r pipeline.Result) (*platform.Job, e
 		spec.Pruner, spec.Tensors = st.Pruner, pipeline.StudyArtifact(t.Study)+"/tensors"
 	}
 	if spec.Parent, err = ancestor(tx, r); err != nil {
+		return nil, err
+	}
+	if err := repeat(tx, &spec, d); err != nil {
 		return nil, err
 	}
 	token := platform.TokenVariable + "=" + s.Signer.Token(identity.Job(r.ID, r.Attempt), 0)

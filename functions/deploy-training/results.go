@@ -191,13 +191,12 @@ func (s *Service) removeResult(ctx context.Context, call *door.Call) error {
 	if err != nil {
 		return err
 	}
-	var jobs []string
+	var r pipeline.Result
 	err = call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
-		r, err := tx.Result(id)
-		if err != nil {
+		var err error
+		if r, err = tx.Result(id); err != nil {
 			return nil, err
 		}
-		jobs = verifications([]pipeline.Result{r})
 		if r.Trial != nil {
 			st, err := tx.Study(r.Trial.Study)
 			if err != nil {
@@ -215,8 +214,7 @@ func (s *Service) removeResult(ctx context.Context, call *door.Call) error {
 	if err != nil {
 		return err
 	}
-	s.end(ctx, jobs)
-	s.discardAll(ctx, id)
+	s.forget(ctx, []pipeline.Result{r})
 	return nil
 }
 
@@ -234,7 +232,11 @@ func (s *Service) discard(ctx context.Context, key string) {
 	}
 }
 
-// discardAll removes what any attempt of a result stored.
-func (s *Service) discardAll(ctx context.Context, result int64) {
-	s.discard(ctx, path.Dir(pipeline.ResultArtifact(result, 1)))
+// forget ends what verifies results that were deleted, and removes what any attempt of
+// theirs stored.
+func (s *Service) forget(ctx context.Context, results []pipeline.Result) {
+	s.end(ctx, verifications(results))
+	for _, r := range results {
+		s.discard(ctx, path.Dir(pipeline.ResultArtifact(r.ID, 1)))
+	}
 }

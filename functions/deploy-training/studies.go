@@ -235,9 +235,7 @@ func (s *Service) removeStudy(ctx context.Context, call *door.Call) error {
 	if err != nil {
 		return err
 	}
-	for _, r := range results {
-		s.discardAll(ctx, r.ID)
-	}
+	s.forget(ctx, results)
 	s.discard(ctx, pipeline.StudyArtifact(id))
 	return nil
 }

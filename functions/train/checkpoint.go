@@ -69,12 +69,23 @@ func (t *training) keep(ctx context.Context) (*keeper, []byte) {
 	return k, left.State
 }
 
-// begin notes why the training does not go on.
+// begin lets the training begin anew, and notes why.
 func (k *keeper) begin(ctx context.Context, err error) {
 	k.epochs = nil
-	reason := fmt.Sprintf("the checkpoint of an attempt before cannot be used (%v): it was trained from the start", err)
-	k.t.outcome.Split.Warnings = append(k.t.outcome.Split.Warnings, reason)
-	k.t.Log.WarnContext(ctx, reason, "result", k.t.Job.Result, "attempt", k.t.Job.Attempt)
+	k.t.startsOver(ctx, err)
+}
+
+// startsOver notes why the training does not go on from what an attempt before has
+// kept.
+func (t *training) startsOver(ctx context.Context, err error) {
+	t.warn(ctx, "the checkpoint of an attempt before cannot be used (%v): it was trained from the start", err)
+}
+
+// warn says in the result and in the log what a person should know of an attempt.
+func (t *training) warn(ctx context.Context, format string, args ...any) {
+	reason := fmt.Sprintf(format, args...)
+	t.outcome.Split.Warnings = append(t.outcome.Split.Warnings, reason)
+	t.Log.WarnContext(ctx, reason, "result", t.Job.Result, "attempt", t.Job.Attempt)
 }
 
 // identify hashes what is trained, on which records: all that the attempts have in
@@ -157,9 +168,7 @@ func (k *keeper) after(ctx context.Context, epoch int, state func() ([]byte, err
 	k.last = time.Now()
 	if err != nil && !k.failed {
 		k.failed = true
-		reason := fmt.Sprintf("the checkpoint of epoch %d was not stored (%v): an attempt that follows goes on from an earlier one", epoch, err)
-		k.t.outcome.Split.Warnings = append(k.t.outcome.Split.Warnings, reason)
-		k.t.Log.WarnContext(ctx, reason, "result", k.t.Job.Result, "attempt", k.t.Job.Attempt)
+		k.t.warn(ctx, "the checkpoint of epoch %d was not stored (%v): an attempt that follows goes on from an earlier one", epoch, err)
 	}
 }
 

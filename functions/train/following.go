@@ -5,7 +5,6 @@ import (
 	"encoding"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/kafkaml/kafkaml/shared/drift"
@@ -54,9 +53,7 @@ func (k *following) due(ctx context.Context) error {
 	err := k.store(ctx)
 	if err != nil && ctx.Err() == nil && !k.failed {
 		k.failed = true
-		reason := fmt.Sprintf("the checkpoint after %d records was not stored (%v): an attempt that follows goes on from an earlier one", k.f.score.Records, err)
-		k.f.outcome.Split.Warnings = append(k.f.outcome.Split.Warnings, reason)
-		k.f.Log.WarnContext(ctx, reason, "result", k.f.Job.Result, "attempt", k.f.Job.Attempt)
+		k.f.warn(ctx, "the checkpoint after %d records was not stored (%v): an attempt that follows goes on from an earlier one", k.f.score.Records, err)
 	}
 	return ctx.Err()
 }
@@ -99,9 +96,7 @@ func (k *following) restore(ctx context.Context) (err error) {
 		return err
 	}
 	if err != nil {
-		reason := fmt.Sprintf("the checkpoint of an attempt before cannot be used (%v): it was trained from the start", err)
-		k.f.outcome.Split.Warnings = append(k.f.outcome.Split.Warnings, reason)
-		k.f.Log.WarnContext(ctx, reason, "result", k.f.Job.Result, "attempt", k.f.Job.Attempt)
+		k.f.startsOver(ctx, err)
 		return nil
 	}
 	if found {

@@ -204,7 +204,7 @@ type Best struct {
 	Parameters map[string]any `json:"parameters" nullable:"false"`
 }
 
-// Trial of a study is what a result tries.
+// StudyTrial is what a result tries, as a trial of a study.
 type StudyTrial struct {
 	Study      int64          `json:"study"`
 	Number     int            `json:"number" description:"0 is the first"`

@@ -111,8 +111,6 @@ func parserOf(t reflect.Type) func(string) (any, error) {
 		return kwargs
 	case t.Kind() == reflect.Map:
 		return pairs
-	case t == reflect.TypeFor[[]string]():
-		return list
 	case t.Kind() == reflect.Int, t.Kind() == reflect.Int64:
 		return integer
 	case t.Kind() == reflect.Float64:
@@ -332,9 +330,6 @@ func kwargs(text string) (any, error) {
 	}
 	return text, nil
 }
-
-// list reads names that commas separate.
-func list(text string) (any, error) { return strings.Split(text, ","), nil }
 
 // pairs reads "a=b,c=d".
 func pairs(text string) (any, error) {

@@ -144,7 +144,7 @@ func (j *job) judgeConversion(ctx context.Context, code int, err error, form pip
 		return r, unfit(form, "its conversion "+endedBy(code, j.limits))
 	}
 	if r.Missing != "" {
-		return r, unavailable(fmt.Errorf("a fence is missing: %s", plain(r.Missing, 500)))
+		return r, unfenced(r.Missing)
 	}
 	if r.Unfit != "" {
 		return r, unfit(form, line(r.Unfit))

@@ -98,7 +98,7 @@ func (j *job) judge(ctx context.Context, code int, err error, texts lines) (r re
 		return r, err
 	}
 	if r.Missing != "" {
-		return r, unavailable(fmt.Errorf("a fence is missing: %s", plain(r.Missing, 500)))
+		return r, unfenced(r.Missing)
 	}
 	if r.Error != nil {
 		return r, r.Error.refusal(texts)
@@ -191,6 +191,11 @@ func interfered() error {
 
 func unavailable(err error) *pipeline.Error {
 	return &pipeline.Error{Op: op, Kind: pipeline.Unavailable, Err: err, Hint: "try again in a moment"}
+}
+
+// unfenced says which fence the machine lacks, in the words of a child.
+func unfenced(missing string) *pipeline.Error {
+	return unavailable(fmt.Errorf("a fence is missing: %s", plain(missing, 500)))
 }
 
 // refusal is the complaint as an error, its position only where the texts have it.

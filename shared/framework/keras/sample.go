@@ -88,7 +88,7 @@ func proposed(result []byte, code int, s pipeline.Study) (framework.Proposal, er
 	err := json.NewDecoder(io.LimitReader(bytes.NewReader(result), maxResult)).Decode(&said)
 	switch {
 	case said.Missing != "":
-		return none, unavailable(fmt.Errorf("a fence is missing: %s", plain(said.Missing, 500)))
+		return none, unfenced(said.Missing)
 	case said.Error != "":
 		return none, &pipeline.Error{Op: "propose a trial", Kind: pipeline.Internal, Reason: "the sampler says: " + plain(said.Error, 500)}
 	case code != 0 || err != nil || said.Proposed == nil || len(said.Proposed.Trials) == 0:

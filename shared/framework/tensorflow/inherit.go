@@ -10,15 +10,13 @@ import (
 
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/framework/keras/kerasmodel"
-	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
 // Inherit sets the variables to those of a trained model: all of them where it was
 // trained from this export, else those that kerasmodel.Inherit finds.
 func (t *Trainer) Inherit(a framework.Ancestor) (state string, err error) {
 	if t.assign == nil {
-		return "", pipeline.Invalidf("from", "the model was registered by an earlier version, whose weights cannot be set").
-			WithHint("register the model again")
+		return "", errNotSettable("from")
 	}
 	mine, err := t.read()
 	if err != nil {

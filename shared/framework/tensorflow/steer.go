@@ -37,15 +37,15 @@ func (t *Trainer) steer(p framework.Plan) (*steering, error) {
 	}
 	s := &steering{Callbacks: c, t: t}
 	if (p.LearningRate != 0 || c.Restores() || c.Rates() || p.Checkpointed) && t.assign == nil {
-		return nil, errNotSettable()
+		return nil, errNotSettable("training_kwargs")
 	}
 	return s, nil
 }
 
-// errNotSettable refuses what sets the weights of a model that has no such
-// signature.
-func errNotSettable() error {
-	return pipeline.Invalidf("training_kwargs", "the model was registered by an earlier version, whose weights cannot be set").
+// errNotSettable refuses what a field asks for, as it sets the weights of a model that
+// has no such signature.
+func errNotSettable(field string) error {
+	return pipeline.Invalidf(field, "the model was registered by an earlier version, whose weights cannot be set").
 		WithHint("register the model again")
 }
 

@@ -155,7 +155,7 @@ func (t *Trainer) Resume(state []byte) error {
 		return fmt.Errorf("%w: %w", framework.ErrForeign, err)
 	}
 	if t.assign == nil {
-		return errNotSettable()
+		return errNotSettable("training_kwargs")
 	}
 	values, err := t.tensors(s.Variables)
 	if err != nil {
