@@ -103,6 +103,46 @@ test('the address holds tab, selection and filters', async ({ tab, digits }) => 
   await expect.poll(async () => Math.abs((await scrolled()) - left), 'pixels from where it was').toBeLessThan(20)
 })
 
+test('lists and facts that cross lose nothing', async ({ tab, given, digits }) => {
+  const { page } = tab
+  const held = () => {
+    let release = () => {}
+    const released = new Promise<void>((done) => (release = done))
+    return { release, released }
+  }
+  // The stream of facts opens after a model was registered that a list would lack.
+  const stream = held()
+  await page.route('**/deploy-training/events*', async (route) => {
+    await stream.released
+    await route.continue()
+  })
+  await tab.go('#/models')
+  await page.reload()
+  const model = await given.model('between')
+  stream.release()
+  await expect(tab.row(model)).toBeVisible()
+  // A list arrives that was read before a datasource of which a fact has told.
+  const list = held()
+  await page.route('**/control-log/datasources*', async (route) => {
+    const older = await route.fetch()
+    asked.release()
+    await list.released
+    await route.fulfill({ response: older })
+    arrived.release()
+  }, { times: 1 })
+  const [asked, arrived] = [held(), held()]
+  await tab.go('#/datasources')
+  await asked.released
+  const waiting = await given.deployment(await given.configuration('crossing', digits.models))
+  await given.make(`control-log/datasources/${digits.datasource}/resend`, { deployment: waiting })
+  const datasource = await given.datasource(waiting)
+  await expect(tab.row(datasource)).toBeVisible()
+  list.release()
+  await arrived.released
+  await page.waitForTimeout(300) // for the list to be taken
+  expect(await tab.row(datasource).isVisible(), 'before the list is read again').toBe(true)
+})
+
 test('an error stays until it is read, with reason and hint', async ({ tab, digits }) => {
   const { page } = tab
   await tab.go(`#/inference/new?result=${digits.result}`)

@@ -66,6 +66,9 @@ class Pipeline {
   /** Where the stream of facts has come to: it is one for all functions. */
   private position = ''
   private reading: Promise<void> | undefined
+  /** In which turn a thing, such as "result/3", was told of last, by a fact or an answer. */
+  private told = new Map<string, number>()
+  private turn = 0
 
   start() {
     this.open()
@@ -86,10 +89,10 @@ class Pipeline {
       },
       state: (open, reason) => {
         this.trouble = open ? '' : reason
-        if (open && !this.loaded) void this.readLists()
+        // A list that was read before the first stream opened may lack what no fact will tell of.
+        if (!this.loaded || (open && !this.position)) void this.readLists()
       },
     })
-    void this.readLists()
   }
 
   private close() {
@@ -122,6 +125,7 @@ class Pipeline {
     if (verb === 'rejected' && thing !== 'datasource') return
     const map = this.mapOf(thing)
     if (!map || !id) return
+    this.told.set(`${thing}/${id}`, ++this.turn)
     const name = nameOf(fact.data) || nameOf(map.get(id))
     if (verb === 'deleted') map.delete(id)
     else if (fact.data && thing === 'result') this.progress(fact.data as unknown as Progress, verb)
@@ -159,6 +163,7 @@ class Pipeline {
 
   /** Puts a resource that a command gave where its fact will put it, too. */
   keep(thing: string, resource: { id: number }) {
+    this.told.set(`${thing}/${resource.id}`, ++this.turn)
     this.mapOf(thing)?.set(resource.id, resource)
   }
 
@@ -170,18 +175,32 @@ class Pipeline {
   private async readThem() {
     try {
       await Promise.all([
-        fill(this.models, 'model-register', 'models'),
-        fill(this.configurations, 'model-register', 'configurations'),
-        fill(this.deployments, 'deploy-training', 'deployments'),
-        fill(this.results, 'deploy-training', 'results'),
-        fill(this.datasources, 'control-log', 'datasources'),
-        fill(this.inferences, 'deploy-inference', 'inferences'),
+        this.fill('model', 'model-register'),
+        this.fill('configuration', 'model-register'),
+        this.fill('deployment', 'deploy-training'),
+        this.fill('result', 'deploy-training'),
+        this.fill('datasource', 'control-log'),
+        this.fill('inference', 'deploy-inference'),
       ])
       this.loaded = true
     } catch (error) {
       if (!this.trouble) this.trouble = asRefusal(error).reason
       setTimeout(() => void this.readLists(), 2000)
     }
+  }
+
+  /**
+   * Reads the list of a thing, but for what facts and commands have told of since it
+   * was asked for: of that the list may be older.
+   */
+  private async fill(thing: string, step: Step) {
+    const map = this.mapOf(thing)
+    const asked = this.turn
+    const items = await readAll<{ id: number }>(step, `${thing}s`)
+    const newer = (id: number) => (this.told.get(`${thing}/${id}`) ?? 0) > asked
+    const ids = new Set(items.map((i) => i.id))
+    for (const id of [...(map?.keys() ?? [])]) if (!ids.has(id) && !newer(id)) map?.delete(id)
+    for (const item of items) if (!newer(item.id)) map?.set(item.id, item)
   }
 
   /** Waiting results have no facts of their own: they come with their deployment; of many at once with the list. */
@@ -191,7 +210,7 @@ class Pipeline {
     setTimeout(() => {
       const all = this.requested
       this.requested = []
-      if (all.length > 3) void fill(this.results, 'deploy-training', 'results').catch(() => undefined)
+      if (all.length > 3) void this.fill('result', 'deploy-training').catch(() => undefined)
       else for (const d of all) void this.readResults(d)
     }, pause)
   }
@@ -203,12 +222,12 @@ class Pipeline {
 
   /** Retention moves with time, not with facts. */
   async refreshDatasources() {
-    await fill(this.datasources, 'control-log', 'datasources').catch(() => undefined)
+    await this.fill('datasource', 'control-log').catch(() => undefined)
   }
 
   /** So does the place in the queue of what waits. */
   async refreshDeployments() {
-    await fill(this.deployments, 'deploy-training', 'deployments').catch(() => undefined)
+    await this.fill('deployment', 'deploy-training').catch(() => undefined)
   }
 
   async readEpochs(id: number) {
@@ -244,13 +263,6 @@ function merge(a: Epoch[], b: Epoch[]): Epoch[] {
 function nameOf(data: unknown): string {
   const d = data as { name?: string; model_name?: string } | undefined
   return d?.name ?? d?.model_name ?? ''
-}
-
-async function fill<T extends { id: number }>(map: Map<number, T>, step: Step, path: string) {
-  const items = await readAll<T>(step, path)
-  const ids = new Set(items.map((i) => i.id))
-  for (const id of [...map.keys()]) if (!ids.has(id)) map.delete(id)
-  for (const item of items) map.set(item.id, item)
 }
 
 export const pipeline = new Pipeline()
