@@ -8,6 +8,7 @@
 //	E2E_DOMAIN          of Knative's routes, such as e2e.test
 //	E2E_OVERLAY         to install first and to remove at the end; installed already when empty
 //	KAFKAML             the program kafkaml, which kn runs as its plugin
+//	E2E_COLD            how many cold starts are measured; one when empty
 //	E2E_FAULTS          let things go wrong instead, those whose names hold it, or all: on the node of test/cluster
 //	E2E_RUN             where that node keeps what it runs on
 //	E2E_TENANT          to install beside, then
