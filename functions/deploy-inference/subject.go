@@ -30,7 +30,7 @@ func subjectOf(tx *registry.Tx, result int64) (s subject, err error) {
 			Hint: "wait until its training has finished",
 		}
 	}
-	if s.model, err = tx.ModelVersion(s.result.Model, s.result.ModelVersion); err != nil {
+	if s.model, err = tx.ModelOf(s.result); err != nil {
 		return s, err
 	}
 	s.stream, err = tx.Datasource(s.result.Datasource)

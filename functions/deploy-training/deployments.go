@@ -56,8 +56,9 @@ func (s *Service) freeze(tx *registry.Tx, asked draft) (pipeline.Deployment, err
 	if err != nil {
 		return d, err
 	}
+	var parent pipeline.Result
 	if d.From != 0 { // it may have gone since goesOn looked
-		if _, err := finished(tx, d.From); err != nil {
+		if parent, err = finished(tx, d.From); err != nil {
 			return d, err
 		}
 	}
@@ -72,6 +73,9 @@ func (s *Service) freeze(tx *registry.Tx, asked draft) (pipeline.Deployment, err
 			Deployment: d.ID, Configuration: d.Configuration, Model: m.ID, ModelName: m.Name, ModelVersion: m.Version,
 			EpochsTotal: d.TrainingKwargs.Epochs, Parent: d.From,
 			Lineage: pipeline.Lineage{SourceHash: m.SourceHash, ModelVersion: m.Version, Seed: d.Seed},
+		}
+		if parent.Model == m.ID && parent.ModelVersion == m.Version {
+			r.Hyperparameters = parent.Hyperparameters
 		}
 		if err := tx.CreateResult(&r); err != nil {
 			return d, err

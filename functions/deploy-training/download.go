@@ -14,7 +14,7 @@ import (
 
 // kindOf is the framework of a result's model.
 func (s *Service) kindOf(ctx context.Context, r pipeline.Result) (framework.Kind, error) {
-	m, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (pipeline.Model, error) { return tx.ModelVersion(r.Model, r.ModelVersion) })
+	m, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (pipeline.Model, error) { return tx.ModelOf(r) })
 	if err != nil {
 		return framework.Kind{}, err
 	}

@@ -37,7 +37,7 @@ func (s *Service) stored(ctx context.Context, o pipeline.Outcome, key string) ([
 
 // formatsOf lists the formats of a result's model.
 func (s *Service) formatsOf(ctx context.Context, r pipeline.Result) ([]pipeline.ModelFormat, error) {
-	m, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (pipeline.Model, error) { return tx.ModelVersion(r.Model, r.ModelVersion) })
+	m, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (pipeline.Model, error) { return tx.ModelOf(r) })
 	if err != nil {
 		return nil, err
 	}

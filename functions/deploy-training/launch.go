@@ -58,16 +58,21 @@ func (s *Service) launch(ctx context.Context, results []pipeline.Result) {
 func (s *Service) start(ctx context.Context, r pipeline.Result) error {
 	job, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (*platform.Job, error) { return s.job(tx, r) })
 	if err != nil || job == nil {
-		return err
+		return s.failUnfit(ctx, r, err)
 	}
 	ctx, span := tracing.Start(tracing.With(ctx, r.Traceparent, r.Tracestate), "start training", trace.SpanKindProducer, tracing.AboutAttempt(r.ID, r.Attempt)...)
 	job.Env = append(job.Env, tracing.Environment(ctx)...)
 	err = s.Jobs.Start(ctx, *job)
 	tracing.End(span, err)
-	if pipeline.KindOf(err) == pipeline.Invalid { // it will not start later either
-		return s.changeAttempt(ctx, r.ID, r.Attempt, func(r *pipeline.Result) { fail(r, err) })
+	return s.failUnfit(ctx, r, err)
+}
+
+// failUnfit fails a result for an error that would come again.
+func (s *Service) failUnfit(ctx context.Context, r pipeline.Result, err error) error {
+	if pipeline.KindOf(err) != pipeline.Invalid {
+		return err
 	}
-	return err
+	return s.changeAttempt(ctx, r.ID, r.Attempt, func(r *pipeline.Result) { fail(r, err) })
 }
 
 // job describes the Job of a result as it stands in the registry: nil where the
@@ -94,7 +99,7 @@ func (s *Service) describe(tx *registry.Tx, r pipeline.Result) (*platform.Job, e
 	if err != nil {
 		return nil, err
 	}
-	m, err := tx.ModelVersion(r.Model, r.ModelVersion)
+	m, err := tx.ModelOf(r)
 	if err != nil {
 		return nil, err
 	}
@@ -102,6 +107,9 @@ func (s *Service) describe(tx *registry.Tx, r pipeline.Result) (*platform.Job, e
 	if t := r.Trial; t != nil {
 		st, err := tx.Study(t.Study)
 		if err != nil {
+			return nil, err
+		}
+		if err := triable(tx, st, m.Export); err != nil {
 			return nil, err
 		}
 		dep, rate := t.With(dep)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 
@@ -24,7 +25,7 @@ func (s *Service) goesOn(ctx context.Context, d pipeline.Deployment) error {
 		if err != nil {
 			return nil, err
 		}
-		if parent, err = tx.ModelVersion(r.Model, r.ModelVersion); err != nil {
+		if parent, err = tx.ModelOf(r); err != nil {
 			return nil, err
 		}
 		c, err := tx.Configuration(d.Configuration)
@@ -115,12 +116,12 @@ func ancestor(tx *registry.Tx, r pipeline.Result) (*pipeline.Ancestor, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := tx.ModelVersion(p.Model, p.ModelVersion)
+	m, err := tx.ModelOf(p)
 	if err != nil {
 		return nil, err
 	}
 	a := &pipeline.Ancestor{Result: p.ID, Artifact: p.Artifact, Exported: m.Artifact}
-	if p.Model != r.Model || p.ModelVersion != r.ModelVersion {
+	if p.Model != r.Model || p.ModelVersion != r.ModelVersion || !maps.Equal(p.Hyperparameters, r.Hyperparameters) {
 		a.Export = &m.Export
 	}
 	return a, nil

@@ -66,7 +66,7 @@ func (s *Service) assign(tx *registry.Tx, dep pipeline.Deployment, d pipeline.Da
 	}
 	var scheduled []pipeline.Result
 	for _, r := range round {
-		m, err := tx.ModelVersion(r.Model, r.ModelVersion)
+		m, err := tx.ModelOf(r)
 		if err != nil {
 			return nil, err
 		}
@@ -106,7 +106,7 @@ func renew(r *pipeline.Result) {
 	*r = pipeline.Result{
 		ID: r.ID, Deployment: r.Deployment, Configuration: r.Configuration,
 		Model: r.Model, ModelName: r.ModelName, ModelVersion: r.ModelVersion,
-		Datasource: r.Datasource, Parent: r.Parent, Round: r.Round, EpochsTotal: r.EpochsTotal, Notes: r.Notes, Created: r.Created, Trial: r.Trial, Drifts: r.Drifts,
+		Datasource: r.Datasource, Parent: r.Parent, Round: r.Round, EpochsTotal: r.EpochsTotal, Notes: r.Notes, Created: r.Created, Trial: r.Trial, Hyperparameters: r.Hyperparameters, Drifts: r.Drifts,
 		Lineage: pipeline.Lineage{
 			SourceHash: r.Lineage.SourceHash, ModelVersion: r.ModelVersion, Seed: r.Lineage.Seed,
 		},
@@ -194,7 +194,7 @@ func nextRound(tx *registry.Tx, dep pipeline.Deployment, results []pipeline.Resu
 		seen[old.Model] = true
 		r := pipeline.Result{
 			Deployment: old.Deployment, Configuration: old.Configuration, Datasource: d.ID,
-			Model: old.Model, ModelName: old.ModelName, ModelVersion: old.ModelVersion, Parent: dep.From,
+			Model: old.Model, ModelName: old.ModelName, ModelVersion: old.ModelVersion, Parent: dep.From, Hyperparameters: old.Hyperparameters,
 			Lineage: pipeline.Lineage{
 				SourceHash: old.Lineage.SourceHash, ModelVersion: old.ModelVersion, Seed: old.Lineage.Seed,
 			},

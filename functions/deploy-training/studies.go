@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
+	"slices"
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
@@ -346,6 +348,21 @@ func (s *Service) startTrials(ctx context.Context) error {
 	s.started = known // by this process; Reconcile finds what became of the others
 	s.launch(ctx, unknown)
 	return nil
+}
+
+// triable refuses a model that its values have made one that the study cannot
+// compare: one that reads other records, or does not report the objective.
+func triable(tx *registry.Tx, st pipeline.Study, e pipeline.Export) error {
+	m, err := tx.ModelVersion(st.Model, st.ModelVersion)
+	if err != nil {
+		return err
+	}
+	label := func(a, b pipeline.Tensor) bool { return a.DType == b.DType && slices.Equal(a.Shape, b.Shape) } // its name may count layers
+	if !reflect.DeepEqual(m.Inputs, e.Inputs) || !slices.EqualFunc(m.Labels, e.Labels, label) {
+		return pipeline.Invalidf("space", "with these values the model has other inputs or labels than the one that is registered, whose records all trials read").
+			WithHint("let hp change what lies between inputs and outputs")
+	}
+	return st.Suits(e)
 }
 
 // tidy removes the tensors of a study whose last trial has ended.

@@ -125,7 +125,7 @@ func verifiable(tx *registry.Tx, r pipeline.Result) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.ModelVersion(r.Model, r.ModelVersion)
+	_, err = tx.ModelOf(r)
 	if pipeline.KindOf(err) == pipeline.NotFound {
 		return refuse("model", "", "version %d of its model is no longer kept", r.ModelVersion)
 	}

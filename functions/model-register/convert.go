@@ -88,7 +88,7 @@ func (s *Service) conversionOf(ctx context.Context, id int64, form pipeline.Conv
 		if c.result, err = tx.Result(id); err != nil {
 			return err
 		}
-		if c.model, err = tx.ModelVersion(c.result.Model, c.result.ModelVersion); err != nil || c.result.Datasource == 0 {
+		if c.model, err = tx.ModelOf(c.result); err != nil || c.result.Datasource == 0 {
 			return err
 		}
 		c.stream, err = tx.Datasource(c.result.Datasource)

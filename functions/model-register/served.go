@@ -66,7 +66,7 @@ func lacking(tx *registry.Tx) (old []pipeline.Result, err error) {
 // completeResult reads the trained model as if it came from elsewhere, and keeps
 // with it what that makes for other engines.
 func (s *Service) completeResult(ctx context.Context, r pipeline.Result) error {
-	m, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (pipeline.Model, error) { return tx.ModelVersion(r.Model, r.ModelVersion) })
+	m, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (pipeline.Model, error) { return tx.ModelOf(r) })
 	if err != nil {
 		return err
 	}

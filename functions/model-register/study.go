@@ -79,7 +79,8 @@ type due struct {
 	study    pipeline.Study
 	model    pipeline.Model
 	sampling sampling
-	told     []framework.Told // where the sampler is to be asked
+	told     []framework.Told  // where the sampler is to be asked
+	variant  *pipeline.Variant // that was built for the trial; nil: there is one, or it needs none
 }
 
 // proposeOne proposes the next trial of a study, where it lacks one.
@@ -99,7 +100,47 @@ func (s *Service) proposeOne(ctx context.Context, id int64) (bool, error) {
 		}
 		d.sampling = sampling{State: p.State, Queue: p.Trials}
 	}
-	return true, s.Store.Do(ctx, func(tx *registry.Tx) error { return commitTrial(tx, *d) })
+	if d.variant, err = s.variant(ctx, d.model, d.trial().Hyperparameters()); err != nil {
+		return false, err
+	}
+	used := false
+	err = s.Store.Do(ctx, func(tx *registry.Tx) (err error) {
+		used, err = commitTrial(tx, *d)
+		return err
+	})
+	if v := d.variant; err == nil && v != nil && v.Artifact != "" && !used {
+		s.discard(ctx, v.Artifact)
+	}
+	return true, err
+}
+
+// trial is the next one.
+func (d due) trial() pipeline.StudyTrial {
+	return pipeline.StudyTrial{Study: d.study.ID, Number: d.study.Proposed, Parameters: d.sampling.Queue[0]}
+}
+
+// variant builds a model with values of hp; nil where that was done, or there are
+// none. That it cannot be built is part of the variant.
+func (s *Service) variant(ctx context.Context, m pipeline.Model, values map[string]any) (*pipeline.Variant, error) {
+	if len(values) == 0 {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	known, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (*pipeline.Variant, error) { return tx.Variant(m.ID, m.Version, values) })
+	if err != nil || known != nil {
+		return nil, err
+	}
+	v := &pipeline.Variant{Hyperparameters: values}
+	err = s.build(ctx, &m, values, func() (int64, error) { return m.ID, nil }, m.Version)
+	var refused *pipeline.Error
+	switch {
+	case err == nil:
+		v.Artifact, v.Export = m.Artifact, m.Export
+	case errors.As(err, &refused) && refused.Kind == pipeline.Invalid:
+		v.Refused = &pipeline.Rejection{Field: refused.Field, Reason: refused.Message(), Hint: refused.Hint}
+	default:
+		return nil, err
+	}
+	return v, nil
 }
 
 // dueOf reads a study that lacks a trial; nil where it does not. Until the stream
@@ -154,22 +195,47 @@ func toldOf(r pipeline.Result) framework.Told {
 }
 
 // commitTrial stores the first trial of a queue as a result whose training is asked
-// for, unless the study has changed meanwhile.
-func commitTrial(tx *registry.Tx, d due) error {
+// for, unless the study has changed meanwhile. It reports whether what was built for
+// it is used.
+func commitTrial(tx *registry.Tx, d due) (used bool, err error) {
 	st, err := tx.Study(d.study.ID)
 	if err != nil || st.Status != pipeline.StudyRunning || st.Proposed != d.study.Proposed {
-		return err
+		return false, err
 	}
 	dep, err := tx.Deployment(st.Deployment)
 	if err != nil {
-		return err
+		return false, err
 	}
-	trial := pipeline.StudyTrial{Study: st.ID, Number: st.Proposed, Parameters: d.sampling.Queue[0]}
+	trial := d.trial()
+	kept, used, err := keepVariant(tx, d, trial.Hyperparameters())
+	if err != nil || !kept {
+		return false, err
+	}
+	return used, storeTrial(tx, d, st, dep, trial)
+}
+
+// keepVariant stores what was built for a trial unless another has brought it
+// meanwhile. It is not kept where it was there and the sweep has taken it away: then
+// it is to be built.
+func keepVariant(tx *registry.Tx, d due, values map[string]any) (kept, used bool, err error) {
+	if len(values) == 0 {
+		return true, false, nil
+	}
+	known, err := tx.Variant(d.model.ID, d.model.Version, values)
+	if err != nil || known != nil || d.variant == nil {
+		return known != nil, false, err
+	}
+	return true, true, tx.CreateVariant(d.model.ID, d.model.Version, *d.variant)
+}
+
+// storeTrial stores a trial as a result, and what its study goes on from.
+func storeTrial(tx *registry.Tx, d due, st pipeline.Study, dep pipeline.Deployment, trial pipeline.StudyTrial) error {
 	as, _ := trial.With(dep)
 	r := pipeline.Result{
 		Deployment: st.Deployment, Configuration: st.Configuration, Model: st.Model, ModelName: st.ModelName, ModelVersion: st.ModelVersion,
 		Datasource: st.Datasource, Status: pipeline.ResultScheduled, Attempt: 1, EpochsTotal: as.TrainingKwargs.Epochs, Trial: &trial,
-		Lineage: pipeline.Lineage{SourceHash: d.model.SourceHash, ModelVersion: st.ModelVersion, Seed: dep.Seed},
+		Hyperparameters: trial.Hyperparameters(),
+		Lineage:         pipeline.Lineage{SourceHash: d.model.SourceHash, ModelVersion: st.ModelVersion, Seed: dep.Seed},
 	}
 	if err := tx.CreateResult(&r); err != nil {
 		return err

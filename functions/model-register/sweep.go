@@ -53,7 +53,8 @@ func (s *Service) Run(ctx context.Context) {
 }
 
 // sweep removes the exports from before a time that no version of a model
-// refers to: a crash came between their upload and the commit.
+// refers to: a crash came between their upload and the commit. Variants that no result
+// is of any more go with them.
 func (s *Service) sweep(ctx context.Context, before time.Time) error {
 	folders, err := s.Artifacts.List(ctx, "models")
 	if err != nil {
@@ -77,13 +78,29 @@ func (s *Service) sweep(ctx context.Context, before time.Time) error {
 
 // sweepModel removes the orphans among the exports of one model.
 func (s *Service) sweepModel(ctx context.Context, id int64, exports []artifact.Entry, before time.Time) error {
-	versions, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) ([]pipeline.Model, error) { return tx.ModelVersions(id) })
-	if err != nil && pipeline.KindOf(err) != pipeline.NotFound {
-		return err
-	}
 	used := map[string]bool{}
-	for _, v := range versions {
-		used[v.Artifact] = true
+	err := s.Store.Do(ctx, func(tx *registry.Tx) error {
+		versions, err := tx.ModelVersions(id)
+		if pipeline.KindOf(err) == pipeline.NotFound {
+			return nil
+		}
+		if err == nil {
+			err = tx.DeleteUnusedVariants(id)
+		}
+		if err != nil {
+			return err
+		}
+		for _, v := range versions {
+			used[v.Artifact] = true
+		}
+		variants, err := tx.VariantArtifacts(id)
+		for _, key := range variants {
+			used[key] = true
+		}
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	for _, e := range exports {
 		if !used[e.Key] && e.Modified.Before(before) {

@@ -97,7 +97,7 @@ func (s *Service) decoderOf(ctx context.Context, i pipeline.Inference) (*feature
 			return pipeline.Model{}, err
 		}
 		means = result.Means()
-		return tx.ModelVersion(result.Model, result.ModelVersion)
+		return tx.ModelOf(result)
 	})
 	if err != nil {
 		return nil, err

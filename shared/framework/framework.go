@@ -132,6 +132,9 @@ func (f Frameworks) Servers(kind Kind) []Framework {
 type Source struct {
 	Imports, Text string // run one after the other
 	Label         pipeline.Label
+	// Values are those of the source's hyperparameters, by the names that Export
+	// gives them; nil: their defaults.
+	Values map[string]any
 }
 
 // Builder turns a person's source into an export. It may be called from many

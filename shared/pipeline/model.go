@@ -75,28 +75,29 @@ func (Task) Enum() []any { return values(Classification, BinaryClassification, R
 // are those of the SavedModel's serving signature; Labels are what training
 // wants beside the inputs, one for each output that has a loss.
 type Export struct {
-	Inputs              []Tensor  `json:"inputs" nullable:"false"`
-	Outputs             []Tensor  `json:"outputs" nullable:"false"`
-	Labels              []Tensor  `json:"labels" nullable:"false"`
-	Parameters          int64     `json:"parameters" minimum:"0"`
-	TrainableParameters int64     `json:"trainable_parameters"`
-	Operations          int64     `json:"operations,omitempty" description:"floating-point operations of one record forward, estimated by the layers' kernels"`
-	Layers              []Layer   `json:"layers" nullable:"false"`
-	Loss                string    `json:"loss"`
-	Optimizer           string    `json:"optimizer"`
-	Metrics             []string  `json:"metrics" nullable:"false" description:"names as Keras reports them, loss first"`
-	Task                Task      `json:"task"`
-	Classes             int       `json:"classes,omitempty" description:"classes of a classifier"`
-	Logits              bool      `json:"logits,omitempty" description:"the output is not yet a probability"`
-	Weighted            bool      `json:"weighted" description:"class_weight can be used"`
-	LabelGuessed        bool      `json:"label_guessed,omitempty" description:"the loss is of one's own and takes the labels; whether others are meant only the author knows"`
-	Untested            bool      `json:"untested,omitempty" description:"it trains by a step of its own and has none to evaluate: it takes no validation and no test split"`
-	Adapt               []Adapt   `json:"adapt,omitempty" description:"layers that the training adapts, in the order in which the model calls them"`
-	Warnings            []Warning `json:"warnings,omitempty"`
-	Printed             string    `json:"printed,omitempty" description:"what the source printed, its beginning"`
-	Untrainable         string    `json:"untrainable,omitempty" description:"why an imported model serves only; absent: it can be trained"`
-	NoONNX              string    `json:"no_onnx,omitempty" description:"why the model has no ONNX form, so that TensorFlow serves it"`
-	Libraries           Libraries `json:"libraries"`
+	Inputs              []Tensor    `json:"inputs" nullable:"false"`
+	Outputs             []Tensor    `json:"outputs" nullable:"false"`
+	Labels              []Tensor    `json:"labels" nullable:"false"`
+	Parameters          int64       `json:"parameters" minimum:"0"`
+	TrainableParameters int64       `json:"trainable_parameters"`
+	Operations          int64       `json:"operations,omitempty" description:"floating-point operations of one record forward, estimated by the layers' kernels"`
+	Layers              []Layer     `json:"layers" nullable:"false"`
+	Loss                string      `json:"loss"`
+	Optimizer           string      `json:"optimizer"`
+	Metrics             []string    `json:"metrics" nullable:"false" description:"names as Keras reports them, loss first"`
+	Task                Task        `json:"task"`
+	Classes             int         `json:"classes,omitempty" description:"classes of a classifier"`
+	Logits              bool        `json:"logits,omitempty" description:"the output is not yet a probability"`
+	Weighted            bool        `json:"weighted" description:"class_weight can be used"`
+	LabelGuessed        bool        `json:"label_guessed,omitempty" description:"the loss is of one's own and takes the labels; whether others are meant only the author knows"`
+	Untested            bool        `json:"untested,omitempty" description:"it trains by a step of its own and has none to evaluate: it takes no validation and no test split"`
+	Adapt               []Adapt     `json:"adapt,omitempty" description:"layers that the training adapts, in the order in which the model calls them"`
+	Hyperparameters     []Parameter `json:"hyperparameters,omitempty" description:"what the source asks hp for, as a study searches it; the model that is registered has the defaults"`
+	Warnings            []Warning   `json:"warnings,omitempty"`
+	Printed             string      `json:"printed,omitempty" description:"what the source printed, its beginning"`
+	Untrainable         string      `json:"untrainable,omitempty" description:"why an imported model serves only; absent: it can be trained"`
+	NoONNX              string      `json:"no_onnx,omitempty" description:"why the model has no ONNX form, so that TensorFlow serves it"`
+	Libraries           Libraries   `json:"libraries"`
 
 	// What callbacks need: the metrics of an epoch, and a letter for each variable in
 	// the order of the export. Models that earlier versions registered have neither.
@@ -182,6 +183,15 @@ type Model struct {
 	Created time.Time `json:"created"`
 	Updated time.Time `json:"updated"`
 	UsedBy  []int64   `json:"used_by" description:"configurations that hold it"`
+}
+
+// Variant is a version of a model as it is built with values of its source's
+// hyperparameters, or why it cannot be.
+type Variant struct {
+	Hyperparameters map[string]any `json:"hyperparameters"`
+	Artifact        string         `json:"artifact,omitempty"` // key prefix of its export
+	Export          Export         `json:"export"`
+	Refused         *Rejection     `json:"refused,omitempty"`
 }
 
 // Configuration is a named set of models that train on one stream.

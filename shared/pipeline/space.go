@@ -28,16 +28,10 @@ func ParseSpace(text string) ([]Parameter, error) {
 		if err := p.parse(strings.TrimSpace(spec)); err != nil {
 			return nil, err
 		}
-		if slices.ContainsFunc(space, func(q Parameter) bool { return q.Name == p.Name }) {
+		if slices.ContainsFunc(space, p.named) {
 			return nil, Invalidf("space", "%s is there twice", p.Name)
 		}
 		space = append(space, p)
-	}
-	if len(space) == 0 {
-		return nil, Invalidf("space", "is empty: there is nothing to try").WithHint("as in learning_rate=log(1e-4,1e-1), batch_size=[16,32,64]")
-	}
-	if len(space) > maxParameters {
-		return nil, Invalidf("space", "has %d parameters, at most %d can be tried", len(space), maxParameters)
 	}
 	return space, nil
 }
@@ -113,6 +107,8 @@ func (p *Parameter) parse(spec string) error {
 // Check refuses a range that holds no value, or that has no logarithm.
 func (p Parameter) Check() error {
 	switch {
+	case p.Kind != ParameterChoice && p.Kind != ParameterFloat && p.Kind != ParameterInt:
+		return Invalidf("space", "%s: there is no range %q", p.Name, p.Kind)
 	case p.Kind == ParameterChoice && len(p.Choices) == 0:
 		return Invalidf("space", "%s has no choices", p.Name)
 	case p.Kind == ParameterChoice && len(p.Choices) > maxChoices:

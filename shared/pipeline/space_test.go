@@ -37,7 +37,6 @@ func TestSpaces(t *testing.T) {
 
 func TestRefusedSpaces(t *testing.T) {
 	for text, why := range map[string]string{
-		" , ":                    "is empty",
 		"learning_rate":          "is no entry",
 		"=log(1,2)":              "is no entry",
 		"a=log(0,1)":             "a logarithm begins above 0",
@@ -83,7 +82,7 @@ func FuzzParseSpace(f *testing.F) {
 			}
 		}
 		s := Study{Space: space, Sampler: SamplerGrid, Objective: "loss"}
-		if s.Normalize() == nil {
+		if s.Normalize() == nil && s.checkGrid() == nil {
 			for _, p := range s.Space {
 				_ = p.Points()
 			}
@@ -103,6 +102,8 @@ func TestSuits(t *testing.T) {
 		{"batch_size=[1.5,2]", "loss", "whole number"},
 		{"epochs=[two]", "loss", "whole number"},
 		{"learning_rate=float(0,1)", "loss", "above 0"},
+		{" , ", "loss", "is empty: there is nothing to try"},
+		{"hp.units=int(1,2)", "loss", "does not ask for hp.units"},
 	} {
 		space, err := ParseSpace(c.space)
 		if err != nil {
@@ -124,6 +125,56 @@ func TestSuits(t *testing.T) {
 	}
 }
 
+// A study searches all that a source asks hp for, and of it what its space says.
+func TestSpacesOfSources(t *testing.T) {
+	e := Export{Variables: "wr", Monitors: map[string]MetricMode{"loss": ModeMin}, Hyperparameters: []Parameter{
+		{Name: "hp.units", Kind: ParameterInt, Low: 16, High: 250, Step: 16, Default: 16.0},
+		{Name: "hp.rate", Kind: ParameterFloat, Low: 1e-4, High: 0.1, Log: true, Default: 1e-4},
+		{Name: "hp.act", Kind: ParameterChoice, Choices: []any{"relu", "tanh"}, Default: "relu"},
+	}}
+	for _, c := range []struct{ space, want, why string }{
+		{space: "", want: "hp.units=int(16,250,16), hp.rate=log(0.0001,0.1), hp.act=[relu,tanh]"},
+		{space: "hp.act=[tanh], batch_size=[8]", want: "hp.act=[tanh], batch_size=[8], hp.units=int(16,250,16), hp.rate=log(0.0001,0.1)"},
+		{space: "hp.units=int(32,100), hp.rate=float(1e-3,1e-2), hp.act=[relu]", want: "hp.units=int(32,96,16), hp.rate=log(0.001,0.01), hp.act=[relu]"},
+		{space: "hp.units=[16,64], hp.rate=float(0.01,0.03,0.01)", want: "hp.units=[16,64], hp.rate=float(0.01,0.03,0.01), hp.act=[relu,tanh]"},
+		{space: "hp.layers=int(1,2)", why: "the source of the model does not ask for hp.layers"},
+		{space: "hp.units=int(16,256)", why: "256 is none of its values"},
+		{space: "hp.units=int(17,64)", why: "17 is none of its values"},
+		{space: "hp.units=int(16,64,8)", why: "steps are of 16"},
+		{space: "hp.units=[20]", why: "20 is none of its values"},
+		{space: "hp.units=float(16,64)", why: "a range of float"},
+		{space: "hp.rate=log(1e-5,0.1)", why: "1e-05 is none of its values"},
+		{space: "hp.act=[relu,elu]", why: "elu is none of its values"},
+		{space: "hp.act=int(1,2)", why: "a range of int"},
+	} {
+		space, err := ParseSpace(c.space)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := Study{Space: space, Objective: "loss", Direction: ModeAuto}
+		err = s.Suits(e)
+		var got []string
+		for _, p := range s.Space {
+			got = append(got, p.String())
+		}
+		if c.why == "" && (err != nil || strings.Join(got, ", ") != c.want) || c.why != "" && (KindOf(err) != Invalid || !strings.Contains(err.Error(), c.why)) {
+			t.Errorf("%q: %v, %v", c.space, got, err)
+		}
+	}
+}
+
+func TestGridsWithoutEnd(t *testing.T) {
+	for why, p := range map[string]Parameter{
+		"a grid needs steps":    {Name: "a", Kind: ParameterFloat, High: 1},
+		"more than 1000 points": {Name: "a", Kind: ParameterInt, High: 1 << 50},
+	} {
+		s := Study{Sampler: SamplerGrid, Space: []Parameter{p}}
+		if err := s.checkGrid(); KindOf(err) != Invalid || !strings.Contains(err.Error(), why) {
+			t.Errorf("%s: %v", why, err)
+		}
+	}
+}
+
 func TestStudiesOutOfRange(t *testing.T) {
 	for why, s := range map[string]Study{
 		"must be from 1 to 1000":   {Trials: 1001},
@@ -131,8 +182,6 @@ func TestStudiesOutOfRange(t *testing.T) {
 		`"hyperband" is not known`: {Pruner: "hyperband"},
 		`"cmaes" is not known`:     {Sampler: "cmaes"},
 		"must be from 0 to":        {Seed: -1},
-		"a grid needs steps":       {Sampler: SamplerGrid, Space: []Parameter{{Name: "a", Kind: ParameterFloat, High: 1}}},
-		"more than 1000 points":    {Sampler: SamplerGrid, Space: []Parameter{{Name: "a", Kind: ParameterInt, High: 1 << 50}}},
 	} {
 		if err := s.Normalize(); KindOf(err) != Invalid || !strings.Contains(err.Error(), why) {
 			t.Errorf("%s: %v", why, err)

@@ -13,7 +13,7 @@ import (
 // is searched for among their values.
 type StudyForm struct {
 	Configuration    int64      `json:"configuration" required:"true" minimum:"1" refers:"configuration" example:"1" description:"configuration of the one model that is tried"`
-	Space            string     `json:"space" required:"true" minLength:"1" maxLength:"4096" arg:"SPACE" example:"learning_rate=log(1e-4,1e-1), batch_size=[16,32,64]" description:"what is tried: learning_rate, batch_size and epochs, each as float(low,high), log(low,high), int(low,high,step) or [choices]"`
+	Space            string     `json:"space,omitempty" maxLength:"4096" arg:"SPACE" example:"learning_rate=log(1e-4,1e-1), batch_size=[16,32,64]" description:"what is tried: learning_rate, batch_size and epochs, each as float(low,high), log(low,high), int(low,high,step) or [choices]; and all that the source asks hp for, or of it what is given here, as in hp.units=int(16,64)"`
 	Objective        string     `json:"objective" required:"true" minLength:"1" maxLength:"128" arg:"METRIC" example:"val_loss" description:"metric of an epoch that the trials are compared by, in their last epoch"`
 	Direction        MetricMode `json:"direction,omitempty" enum:"auto,min,max," description:"which values of the objective are better: min, max or auto, by its name (default: auto)"`
 	Trials           int        `json:"trials,omitempty" minimum:"0" maximum:"1000" arg:"N" example:"20" description:"how many trials there are (default: 20)"`
@@ -84,6 +84,7 @@ type Parameter struct {
 	Step    float64 `json:"step,omitempty" description:"between two values; 0: any value of floats, whole numbers of ints"`
 	Log     bool    `json:"log,omitempty" description:"sampled by its logarithm"`
 	Choices []any   `json:"choices,omitempty"`
+	Default any     `json:"default,omitempty" description:"of a hyperparameter of a model's source"`
 }
 
 // The kinds of a Parameter.
@@ -99,6 +100,38 @@ const (
 	BatchSize    = "batch_size"
 	Epochs       = "epochs"
 )
+
+// OfSource reports whether it is one that the model's source asks hp for.
+func (p Parameter) OfSource() bool { return ofSource(p.Name) }
+
+func ofSource(name string) bool { return strings.HasPrefix(name, "hp.") }
+
+// within gives p with the step or the logarithm that it takes over of a hyperparameter
+// of the source, or says what that does not have.
+func (p Parameter) within(of Parameter) (Parameter, error) {
+	wrong := func(format string, args ...any) (Parameter, error) {
+		return p, Invalidf("space", "%s: %s", p.Name, fmt.Sprintf(format, args...)).WithHint("the source has %s", of)
+	}
+	if p.Kind == ParameterFloat && of.Kind == ParameterInt || p.Kind != ParameterChoice && of.Kind == ParameterChoice {
+		return wrong("a range of %s is none of its values", p.Kind)
+	}
+	if p.Kind != ParameterChoice && p.Step == 0 && !p.Log {
+		p.Step, p.Log = of.Step, of.Log
+	}
+	if p.Kind != ParameterChoice && of.Step > 0 && (p.Log || math.Abs(math.Remainder(p.Step, of.Step)) > 1e-6*of.Step) {
+		return wrong("the source's steps are of %g", of.Step)
+	}
+	if p.Step > 0 && p.High <= of.High {
+		p.High = p.Low + math.Floor((p.High-p.Low)/p.Step+1e-9)*p.Step
+	}
+	for _, v := range p.bounds() {
+		if !of.Holds(v) {
+			return wrong("%v is none of its values", v)
+		}
+	}
+	p.Default = of.Default
+	return p, nil
+}
 
 // Values is how many values a parameter can take, 0 where they cannot be counted.
 func (p Parameter) Values() int {
@@ -135,7 +168,10 @@ func (p Parameter) Holds(value any) bool {
 		return slices.Contains(p.Choices, value)
 	}
 	n, ok := value.(float64)
-	return ok && n >= p.Low && n <= p.High && (p.Kind == ParameterFloat || n == math.Trunc(n))
+	if !ok || n < p.Low || n > p.High || p.Kind == ParameterInt && n != math.Trunc(n) {
+		return false
+	}
+	return p.Step == 0 || math.Abs(math.Remainder(n-p.Low, p.Step)) < 1e-6*p.Step
 }
 
 // String is the parameter as ParseSpace reads it.
@@ -269,8 +305,10 @@ const (
 	defaultTrials = 20
 	maxTrials     = 1000
 	maxParallel   = 16
-	maxParameters = 64
 	maxChoices    = 256
+
+	// MaxParameters bounds those of a space, and of a source.
+	MaxParameters = 64
 )
 
 // Normalize gives members that were left out their defaults and refuses those out
@@ -307,7 +345,7 @@ func (s *Study) Normalize() error {
 	case !slices.Contains([]MetricMode{ModeAuto, ModeMin, ModeMax}, s.Direction):
 		return Invalidf("direction", "%q is not known", string(s.Direction)).WithHint("use auto, min or max")
 	}
-	return s.checkGrid()
+	return nil
 }
 
 // checkGrid bounds the trials of a grid by its points.
@@ -330,8 +368,9 @@ func (s *Study) checkGrid() error {
 	return nil
 }
 
-// Suits is nil where a model can be tried in the space by the objective, whose
-// direction it sets.
+// Suits is nil where a model can be tried in the space by the objective. It sets the
+// objective's direction, takes the hyperparameters of the model's source into the
+// space that are not there, and bounds the trials of a grid.
 func (s *Study) Suits(e Export) error {
 	better, known := e.Monitors[s.Objective]
 	switch {
@@ -346,16 +385,57 @@ func (s *Study) Suits(e Export) error {
 	case s.Direction == ModeAuto:
 		s.Direction = better
 	}
-	for _, p := range s.Space {
-		if err := p.suits(e); err != nil {
+	for i, p := range s.Space {
+		var err error
+		if s.Space[i], err = p.suits(e); err != nil {
 			return err
 		}
 	}
-	return nil
+	for _, p := range e.Hyperparameters {
+		if !slices.ContainsFunc(s.Space, p.named) {
+			s.Space = append(s.Space, p)
+		}
+	}
+	switch n := len(s.Space); {
+	case n == 0:
+		return Invalidf("space", "is empty: there is nothing to try").
+			WithHint("as in learning_rate=log(1e-4,1e-1), batch_size=[16,32,64]; or let the model's source ask for values: hp.Int(\"units\", 16, 256)")
+	case n > MaxParameters:
+		return Invalidf("space", "has %d parameters, at most %d can be tried", n, MaxParameters)
+	}
+	return s.checkGrid()
 }
 
-// suits refuses a parameter that a model cannot be tried with.
-func (p Parameter) suits(e Export) error {
+func (p Parameter) named(q Parameter) bool { return p.Name == q.Name }
+
+// suits refuses a parameter that a model cannot be tried with, and gives it as it is
+// tried.
+func (p Parameter) suits(e Export) (Parameter, error) {
+	if p.OfSource() {
+		i := slices.IndexFunc(e.Hyperparameters, p.named)
+		if i < 0 {
+			return p, unasked(p.Name, e)
+		}
+		return p.within(e.Hyperparameters[i])
+	}
+	return p, p.suitsFit(e)
+}
+
+// unasked says that a model's source does not ask hp for what is to be tried.
+func unasked(name string, e Export) error {
+	err := Invalidf("space", "the source of the model does not ask for %s", name)
+	if len(e.Hyperparameters) == 0 {
+		return err.WithHint(`write hp.Int("%s", 16, 256) in the source in place of a number, and update the model`, strings.TrimPrefix(name, "hp."))
+	}
+	names := make([]string, len(e.Hyperparameters))
+	for i, p := range e.Hyperparameters {
+		names[i] = p.Name
+	}
+	return err.WithHint("it asks for %s", strings.Join(names, ", "))
+}
+
+// suitsFit refuses a parameter that the training of a model cannot be tried with.
+func (p Parameter) suitsFit(e Export) error {
 	whole := func(most float64) error {
 		for _, v := range p.bounds() {
 			if n, ok := v.(float64); !ok || n < 1 || n > most || n != math.Trunc(n) || p.Kind == ParameterFloat {
@@ -381,7 +461,7 @@ func (p Parameter) suits(e Export) error {
 		}
 		return nil
 	}
-	return Invalidf("space", "there is no parameter %q", p.Name).WithHint("there are %s", strings.Join([]string{LearningRate, BatchSize, Epochs}, ", "))
+	return Invalidf("space", "there is no parameter %q", p.Name).WithHint("there are %s, and hp.NAME of what the source asks hp for", strings.Join([]string{LearningRate, BatchSize, Epochs}, ", "))
 }
 
 // bounds are the values between which, or of which, all others are.
@@ -417,12 +497,30 @@ func (t StudyTrial) With(d Deployment) (Deployment, float64) {
 	return d, rate
 }
 
+// Hyperparameters are the values that the model of the trial is built with; nil: it
+// has none.
+func (t StudyTrial) Hyperparameters() map[string]any {
+	var of map[string]any
+	for name, v := range t.Parameters {
+		if ofSource(name) {
+			if of == nil {
+				of = map[string]any{}
+			}
+			of[name] = v
+		}
+	}
+	return of
+}
+
 // Said are the values of the trial as a person reads them.
-func (t StudyTrial) Said() string {
-	all := make([]string, 0, len(t.Parameters))
-	for _, name := range sortedKeys(t.Parameters) {
-		value := fmt.Sprint(t.Parameters[name])
-		if n, ok := t.Parameters[name].(float64); ok {
+func (t StudyTrial) Said() string { return SaidValues(t.Parameters) }
+
+// SaidValues are values by name as a person reads them.
+func SaidValues(values map[string]any) string {
+	all := make([]string, 0, len(values))
+	for _, name := range sortedKeys(values) {
+		value := fmt.Sprint(values[name])
+		if n, ok := values[name].(float64); ok {
 			value = strconv.FormatFloat(n, 'g', 4, 64)
 		}
 		all = append(all, name+"="+value)

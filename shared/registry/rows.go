@@ -110,6 +110,7 @@ var tables = []struct {
 	{"tags", 7},
 	{"studies", 8},
 	{"samplers", 8},
+	{"model_variants", 13},
 }
 
 // Tables gives the tables of a version of the schema, those that others refer to first.
@@ -206,7 +207,7 @@ func (tx *Tx) dump(table string, each func(Rows) error) error {
 
 // Artifacts gives the prefixes of the keys of the artifacts that rows name, each once.
 func (tx *Tx) Artifacts() (prefixes []string, err error) {
-	for _, table := range []string{"models", "model_versions", "results"} {
+	for _, table := range []string{"models", "model_versions", "model_variants", "results"} {
 		err := tx.each(func(read func(...any) error) error {
 			var body string
 			if err := read(&body); err != nil {

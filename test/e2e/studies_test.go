@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"encoding/json"
+	"maps"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -84,6 +86,86 @@ func TestStudies(t *testing.T) {
 			t.Errorf("killed:\n%s\nundisturbed:\n%s", strings.Join(all, "\n"), strings.Join(undisturbed, "\n"))
 		}
 	}
+}
+
+// TestStudiesOfSources searches what a source asks hp for, killed while it does: each
+// set of values is built once, what cannot be built fails its trial alone, and a model
+// that was built with values is verified, served, downloaded and gone on from.
+func TestStudiesOfSources(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, nil)
+	m.model("tuned", "tuned.py")
+	m.kafkaml("configurations", "create", "--name", "one", "--models", "tuned")
+	study := func(space string, more ...string) (st pipeline.Study, all []pipeline.Result) {
+		id := m.created(append([]string{
+			"studies", "create", "--configuration", "one", "--objective", "accuracy", "--sampler", "grid", "--parallel", "2", "--space", space,
+			"--training-kwargs", "epochs=2",
+		}, more...)...)
+		if st = m.study(id); st.Status == pipeline.StudyWaiting {
+			m.kafkaml("stream", "send", m.pointsFile(200), "--label", "class", "--format", "RAW", "--topic", "points",
+				"--deployment", strconv.FormatInt(st.Deployment, 10))
+			m.kill()
+			m.start()
+		}
+		st = m.over(id)
+		all = jsonOf[[]pipeline.Result](m, "studies", "trials", id)
+		slices.SortFunc(all, func(a, b pipeline.Result) int { return strings.Compare(a.Trial.Said(), b.Trial.Said()) })
+		return st, all
+	}
+	st, all := study("hp.depth=[2], hp.width=[4]")
+	if st.Status != pipeline.StudyFinished || st.Finished != 2 || st.Failed != 1 || len(all) != 3 {
+		t.Fatalf("%+v", st)
+	}
+	hashes := map[string]bool{}
+	for _, r := range all {
+		if cannot := r.Trial.Parameters["hp.units"] == -1.0; cannot != (r.Status == pipeline.ResultFailed) || cannot && !strings.Contains(r.Reason, "units") {
+			t.Errorf("%s: %s %s", r.Trial.Said(), r.Status, r.Reason)
+		}
+		if r.Lineage.WeightsHash != "" && (hashes[r.Lineage.WeightsHash] || !maps.Equal(r.Hyperparameters, r.Trial.Parameters)) {
+			t.Errorf("%s has the weights of another, or the values %v", r.Trial.Said(), r.Hyperparameters)
+		}
+		hashes[r.Lineage.WeightsHash] = true
+	}
+	exports := func() []string {
+		found, err := filepath.Glob(m.path(filepath.Join("data", "artifacts", "models", "*", "*")))
+		if err != nil || len(found) == 0 {
+			t.Fatal(found, err)
+		}
+		return found
+	}
+	before := exports()
+	if _, all := study("hp.units=[8], hp.depth=[2], hp.width=[4], batch_size=[8,16]", "--datasource", "1"); len(all) != 2 || all[0].Status != pipeline.ResultFinished {
+		t.Errorf("%+v", all)
+	}
+	if after := exports(); len(after) != len(before) {
+		t.Errorf("the same values were built again: %v, before %v", after, before)
+	}
+	m.goneOnFrom(st.Best.Result)
+	for why, space := range map[string]string{"does not ask for hp.layers": "hp.layers=[1]", "9 is none of its values": "hp.depth=int(0,9)"} {
+		if _, said, code := m.try("studies", "create", "--configuration", "one", "--objective", "loss", "--space", space); code == 0 || !strings.Contains(said, why) {
+			t.Errorf("%s: exit code %d\n%s", space, code, said)
+		}
+	}
+}
+
+// goneOnFrom has a result whose model was built with values of hp do what any can.
+func (m *machine) goneOnFrom(result int64) {
+	m.t.Helper()
+	id := strconv.FormatInt(result, 10)
+	r := jsonOf[pipeline.Result](m, "results", "show", id)
+	m.kafkaml("results", "verify", id)
+	within(m.t, waitTime, "its verification", func() (string, bool) {
+		v := jsonOf[pipeline.Result](m, "results", "show", id).Verification
+		return v.Sentence(), v != nil && v.Status == pipeline.VerificationVerified
+	})
+	m.kafkaml("results", "download", id, "--format", "keras", "--to", m.path("best.keras"))
+	d := m.created("deployments", "create", "--configuration", "one", "--from", id, "--batch-size", "8")
+	m.kafkaml("stream", "send", m.pointsFile(40), "--label", "class", "--format", "RAW", "--topic", "more", "--deployment", d)
+	if on := m.finished(d, 1)[0]; on.Parent != result || !maps.Equal(on.Hyperparameters, r.Hyperparameters) {
+		m.t.Errorf("%+v went on from %+v", on, r)
+	}
+	m.kafkaml("inferences", "create", "--name", "best", "--result", id, "--input-topic", "best-in", "--output-topic", "best-out", "--watch")
+	m.kafkaml("stream", "send", m.pointsFile(10), "--label", "class", "--format", "RAW", "--topic", "best-in", "--predict")
 }
 
 // refusals asks for what no study can be.

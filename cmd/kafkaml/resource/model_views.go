@@ -79,7 +79,7 @@ func showExport(w io.Writer, e pipeline.Export) error {
 		"inputs", tensors(e.Inputs), "outputs", tensors(e.Outputs), "labels", tensors(e.Labels),
 		"task", string(e.Task), "loss", e.Loss, "optimizer", e.Optimizer, "metrics", strings.Join(e.Metrics, ", "),
 		"parameters", fmt.Sprintf("%s, %s of them trainable", terminal.Count(e.Parameters), terminal.Count(e.TrainableParameters)),
-		"cannot be trained", e.Untrainable, "served by TensorFlow", e.NoONNX)
+		"asks hp for", spaceOf(e.Hyperparameters), "cannot be trained", e.Untrainable, "served by TensorFlow", e.NoONNX)
 	if err != nil {
 		return err
 	}

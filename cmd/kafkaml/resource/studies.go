@@ -61,9 +61,9 @@ func bestOf(s pipeline.Study) string {
 	return strconv.FormatFloat(s.Best.Value, 'g', 4, 64)
 }
 
-func spaceOf(s pipeline.Study) string {
-	all := make([]string, len(s.Space))
-	for i, p := range s.Space {
+func spaceOf(space []pipeline.Parameter) string {
+	all := make([]string, len(space))
+	for i, p := range space {
 		all[i] = p.String()
 	}
 	return strings.Join(all, ", ")
@@ -75,7 +75,7 @@ func showStudy(w io.Writer, s pipeline.Study) error {
 		best = fmt.Sprintf("%s %s by trial %d, result %d: %s", s.Objective, bestOf(s), b.Trial, b.Result, pipeline.StudyTrial{Parameters: b.Parameters}.Said())
 	}
 	return facts(w, factsOf(s, special{
-		"space": {"space", spaceOf(s)}, "best": {"best", terminal.Plain(best)}, "trials": {"trials", trialsOf(s)},
+		"space": {"space", spaceOf(s.Space)}, "best": {"best", terminal.Plain(best)}, "trials": {"trials", trialsOf(s)},
 	})...)
 }
 

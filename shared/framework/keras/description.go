@@ -79,10 +79,41 @@ func checkDescription(e pipeline.Export) error {
 			return fmt.Errorf("the version of a library is not a short line of text")
 		}
 	}
+	if err := checkHyperparameters(e.Hyperparameters); err != nil {
+		return err
+	}
 	if err := checkAdapt(e); err != nil {
 		return err
 	}
 	return checkLayers(e.Layers)
+}
+
+// checkHyperparameters holds that each hyperparameter has a name of its own, and
+// values that a study can try.
+func checkHyperparameters(all []pipeline.Parameter) error {
+	if len(all) > pipeline.MaxParameters {
+		return fmt.Errorf("%d hyperparameters, %d are allowed", len(all), pipeline.MaxParameters)
+	}
+	seen := map[string]bool{}
+	for _, p := range all {
+		if !validName(p.Name) || !p.OfSource() || seen[p.Name] {
+			return fmt.Errorf("the hyperparameter %q has no name of its own in a short line of text", plain(p.Name, 100))
+		}
+		seen[p.Name] = true
+		for _, c := range p.Choices {
+			text, ok := c.(string)
+			if _, number := c.(float64); ok && !validName(text) || !ok && !number && c != true && c != false {
+				return fmt.Errorf("a choice of %s is neither a short line of text nor a number, true or false", p.Name)
+			}
+		}
+		if err := p.Check(); err != nil {
+			return err
+		}
+		if !p.Holds(p.Default) {
+			return fmt.Errorf("the default of %s is none of its values", p.Name)
+		}
+	}
+	return nil
 }
 
 // checkAdapt holds that each layer to be adapted is described as its kind is,

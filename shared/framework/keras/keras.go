@@ -162,6 +162,7 @@ func (w *Worker) child(ctx context.Context, s framework.Source, b *batch, judge 
 	texts := lines{s.Imports, s.Text}
 	asked := map[string]any{
 		"imports": s.Imports, "source": s.Text, "label": map[string]any{"dtype": s.Label.DType, "shape": s.Label.Shape}, "batch": b,
+		"hp": s.Values,
 	}
 	return w.fork(ctx, func(string) (any, error) { return asked, nil }, func(c *done, code int, err error) error {
 		c.texts = texts

@@ -87,7 +87,7 @@ func TestProposesAGrid(t *testing.T) {
 		t.Fatal(err)
 	}
 	st := pipeline.Study{Space: space, Sampler: pipeline.SamplerGrid, Trials: 100, Objective: "loss", Direction: pipeline.ModeMin}
-	if err := st.Normalize(); err != nil || st.Trials != 18 {
+	if err := st.Suits(pipeline.Export{Variables: "wr", Monitors: map[string]pipeline.MetricMode{"loss": pipeline.ModeMin}}); err != nil || st.Trials != 18 {
 		t.Fatal(st.Trials, err)
 	}
 	var s framework.Sampling

@@ -352,6 +352,8 @@ export interface Export {
   adapt?: Adapt[]
   /** classes of a classifier */
   classes?: number
+  /** what the source asks hp for, as a study searches it; the model that is registered has the defaults */
+  hyperparameters?: Parameter[]
   inputs: Tensor[]
   /** the loss is of one's own and takes the labels; whether others are meant only the author knows */
   label_guessed?: boolean
@@ -612,6 +614,8 @@ export interface Model {
   description: string
   /** name of the framework of the source */
   framework: string
+  /** what the source asks hp for, as a study searches it; the model that is registered has the defaults */
+  hyperparameters?: Parameter[]
   id: number
   /** the file that it was imported from, in place of source */
   imported?: Imported
@@ -734,6 +738,8 @@ export interface Page<T> {
 }
 export interface Parameter {
   choices?: unknown[]
+  /** of a hyperparameter of a model's source */
+  default?: unknown
   high?: number
   kind: 'float' | 'int' | 'choice'
   /** sampled by its logarithm */
@@ -865,6 +871,8 @@ export interface Result {
   /** in which its model is kept, can be made, or cannot be had */
   formats?: ModelFormat[]
   hint?: string
+  /** values of hp that its model was built with; absent: the defaults of its source */
+  hyperparameters?: Record<string, unknown>
   id: number
   /** the file that the model was imported from, which is finished at once */
   imported?: Imported
@@ -1028,7 +1036,7 @@ export interface Study {
   sampler: Sampler
   /** seed of the sampler and of the shuffling */
   seed: number
-  /** what is tried: learning_rate, batch_size and epochs, each as float(low,high), log(low,high), int(low,high,step) or [choices] */
+  /** what is tried: learning_rate, batch_size and epochs, each as float(low,high), log(low,high), int(low,high,step) or [choices]; and all that the source asks hp for, or of it what is given here, as in hp.units=int(16,64) */
   space: Parameter[]
   started?: string
   status: StudyStatus

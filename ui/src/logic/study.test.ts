@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Parameter, Result } from '../api/types'
-import { bestFirst, linesOf, place } from './study'
+import { bestFirst, linesOf, place, said, valuesOf } from './study'
 
 const trial = (id: number, status: string, value?: number, rate = 0.01) =>
   ({ id, status, trial: { study: 1, number: id, parameters: { rate, size: 32 }, ...(value === undefined ? {} : { value }) } }) as unknown as Result
@@ -8,6 +8,12 @@ const rate: Parameter = { name: 'rate', kind: 'float', low: 1e-4, high: 1, log: 
 const size: Parameter = { name: 'size', kind: 'choice', choices: [16, 32, 64] }
 
 describe('study', () => {
+  it('says parameters as a space is written', () => {
+    expect([rate, size, { name: 'hp.n', kind: 'int', high: 9, step: 3 }, { name: 'hp.m', kind: 'int', low: 1, high: 9, log: true }].map((p) => said(p as Parameter)).join(', '))
+      .toBe('rate=log(0.0001,1), size=[16,32,64], hp.n=int(0,9,3), hp.m=int(1,9,log)')
+    expect(valuesOf({ 'hp.n': 3, 'hp.act': 'relu' })).toBe('hp.n=3, hp.act=relu')
+  })
+
   it('puts the best first, and what did not finish last', () => {
     const all = [trial(1, 'failed'), trial(2, 'finished', 0.5), trial(3, 'pruned', 0.99), trial(4, 'finished', 0.9)]
     expect(bestFirst(all, 'max').map((r) => r.id)).toEqual([4, 2, 3, 1])

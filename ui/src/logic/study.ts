@@ -1,5 +1,6 @@
 // The trials of a study: their order, and their lines through parallel axes.
 import type { Parameter, Result, Study } from '../api/types'
+import { metric } from './words'
 
 /** The trials, those that finished first, each part by its value, the best first. */
 export function bestFirst(results: Result[], direction: Study['direction']): Result[] {
@@ -11,6 +12,18 @@ export function bestFirst(results: Result[], direction: Study['direction']): Res
     .filter((r) => r.trial)
     .sort((a, b) => part(a) - part(b) || by(value(a), value(b)) || (a.trial?.number ?? 0) - (b.trial?.number ?? 0))
 }
+
+/** A parameter as a space is written, so that it can be pasted into one. */
+export function said(p: Parameter): string {
+  if (p.kind === 'choice') return `${p.name}=[${(p.choices ?? []).join(',')}]`
+  const ends = `${p.low ?? 0},${p.high ?? 0}`
+  if (p.log && p.kind === 'float') return `${p.name}=log(${ends})`
+  return `${p.name}=${p.kind}(${ends}${p.step ? `,${p.step}` : ''}${p.log ? ',log' : ''})`
+}
+
+/** Values by name, as a person reads them. */
+export const valuesOf = (values: Record<string, unknown> = {}): string =>
+  Object.entries(values).map(([name, v]) => `${name}=${typeof v === 'number' ? metric(v) : String(v)}`).join(', ')
 
 /** Where a value lies on an axis: 0 is its lower end, 1 its upper one. */
 export function place(p: Parameter, value: unknown): number {

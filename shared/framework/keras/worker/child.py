@@ -144,7 +144,7 @@ def main(request, descriptors, zygote, sites, worker):
         elif texts.get("batch"):
             report = source.attempt(texts["imports"], texts["source"], texts["batch"], texts["label"])
         else:
-            report, exporter = source.export(texts["imports"], texts["source"], out, texts["label"])
+            report, exporter = source.export(texts["imports"], texts["source"], out, texts["label"], texts["hp"])
     _flush()
     _tell(report)
     if exporter is not None:

@@ -6,6 +6,7 @@ import difflib
 import re
 
 _DATA = "the stream is the data: end the source after model.compile and write sizes as numbers"
+_TUNER = "leave the tuner out: the source ends with build(hp), or with a model that asks hp; a study searches its values"
 _ADD_LOSS = "call self.add_loss(...) in the call of a layer of your own, and put that layer into the model"
 _IMPORTS = {
     "tf": "import tensorflow as tf", "tensorflow": "import tensorflow", "keras": "import keras",
@@ -62,6 +63,8 @@ def hint(error, name, message, line, files):
     error is the exception, name its type's, message its text, line the person's
     line where it was raised, files the names of the files on its traceback.
     """
+    if name in ("ModuleNotFoundError", "ImportError", "AttributeError") and re.search(r"keras_?tuner", message):
+        return _TUNER
     if name == "NameError":
         return _undefined(message)
     if "legacy" in message and "optimizer" in message.lower():

@@ -6,6 +6,7 @@ import types
 import warnings
 
 import diagnosis
+import hyper
 import made
 
 _MOST_WARNINGS = 50
@@ -13,8 +14,11 @@ _STRATEGIES = ("MirroredStrategy", "OneDeviceStrategy", "MultiWorkerMirroredStra
                "ParameterServerStrategy", "TPUStrategy")
 
 
-def export(imports, source, out, label=None):
+def export(imports, source, out, label=None, values=None):
     """Runs imports, then source, in one namespace and exports its `model` into out.
+
+    values are those of hp by name: None for the defaults, of which the export also
+    says what else hp could be.
 
     Gives {"export": dict, "warnings": list, "places": dict} or {"error": dict,
     "warnings": list}, and the Exporter or None; never raises. places has the lines
@@ -22,15 +26,17 @@ def export(imports, source, out, label=None):
     """
     exporter = None
 
-    def use(model, person, layers, nodes):
+    def use(model, person, layers, nodes, hp):
         nonlocal exporter
         import export as exports
 
         said, exporter = exports.write(model, out, label)
         _check_classes(said, person)
+        if hp.asked and values is None:
+            said["hyperparameters"] = hyper.space(hp, lambda: _model(_run(person, hp), person, hp))
         return {"export": said, "places": {"layers": layers, "nodes": nodes, "compile": _line(person.compile_call())}}
 
-    report = _with_model(imports, source, use)
+    report = _with_model(imports, source, use, values)
     return report, exporter if "export" in report else None
 
 
@@ -48,8 +54,8 @@ def attempt(imports, source, batch, label=None):
     return _with_model(imports, source, use)
 
 
-def _with_model(imports, source, use):
-    """Gives what use(model, person, layers, nodes) says of the model that the texts build, or the error, with the warnings heard."""
+def _with_model(imports, source, use, values=None):
+    """Gives what use(model, person, layers, nodes, hp) says of the model that the texts build, or the error, with the warnings heard."""
     import keras
 
     person = diagnosis.Person(imports=_unmarked(imports), source=_unmarked(source))
@@ -60,7 +66,8 @@ def _with_model(imports, source, use):
         _ignore_scopes(person, heard)
         _stay_eager(person, heard)
         keras.utils.set_random_seed(0)  # the same source gives the same initial weights
-        return {**use(_model(_run(person), person), person, layers, nodes), "warnings": heard}
+        hp = hyper.install(values)
+        return {**use(_model(_run(person, hp), person, hp), person, layers, nodes, hp), "warnings": heard}
     except diagnosis.Refused as e:
         return {"error": e.report, "warnings": heard}
     except BaseException as e:  # SystemExit, KeyboardInterrupt and MemoryError are the person's too
@@ -126,9 +133,10 @@ def _stay_eager(person, heard):
             setattr(module, name, left_out(name))
 
 
-def _run(person):
-    """Executes the texts as the module __main__ and gives its namespace."""
+def _run(person, hp):
+    """Executes the texts as the module __main__, with hp, and gives its namespace."""
     module = types.ModuleType("__main__")
+    module.hp = hp
     module.__file__ = diagnosis.filename("source")
     sys.modules["__main__"] = module
     for field, text in person.texts.items():
@@ -142,11 +150,17 @@ def _run(person):
     return module.__dict__
 
 
-def _model(namespace, person):
-    """The compiled keras.Model of the namespace. Raises Refused where there is none."""
+def _model(namespace, person, hp):
+    """The compiled keras.Model of the namespace, or that its build(hp) gives. Raises Refused where there is none."""
     import keras
 
     model = namespace.get("model")
+    build = hyper.maker(namespace) if model is None else None
+    if build is not None:
+        model = build(hp)
+        if not isinstance(model, keras.Model):
+            raise diagnosis.Refused(person.report(
+                f"{build.__qualname__}(hp) gives a {type(model).__name__}, not a keras.Model", "end it with: return model"))
     if isinstance(model, keras.Model):
         if model.compiled:
             return model
