@@ -76,7 +76,7 @@ var mayImport = map[string][]string{
 	"client":                           {"shared/trust", "shared/tracing", "shared/pipeline", "eventing"},
 	// A step imports no other step: steps meet in events and in the registry.
 	"functions/model-register":   {"shared/fair", "eventing/bounds", "shared/pipeline", "shared/registry", "shared/artifact", "shared/codec", "shared/framework", "shared/framework/keras/kerasmodel", "shared/framework/onnx/onnxmodel", "eventing", "eventing/api", "eventing/door"},
-	"functions/deploy-training":  {"shared/tracing", "shared/pipeline", "shared/identity", "shared/registry", "shared/artifact", "shared/framework", "shared/framework/onnx/onnxmodel", "shared/codec", "shared/features", "shared/platform", "eventing", "eventing/api", "eventing/door"},
+	"functions/deploy-training":  {"shared/tracing", "shared/pipeline", "shared/identity", "shared/registry", "shared/stream", "shared/artifact", "shared/framework", "shared/framework/onnx/onnxmodel", "shared/codec", "shared/features", "shared/platform", "eventing", "eventing/api", "eventing/door"},
 	"functions/control-log":      {"shared/pipeline", "shared/identity", "shared/registry", "shared/stream", "shared/stream/control", "eventing", "eventing/api", "eventing/door"},
 	"functions/deploy-inference": {"shared/pipeline", "shared/identity", "shared/registry", "shared/codec", "shared/features", "shared/platform", "eventing", "eventing/api", "eventing/door"},
 	"functions/records":          {"shared/fair", "eventing/bounds", "shared/pipeline", "shared/registry", "shared/codec", "shared/features", "shared/inspect", "shared/schemas", "shared/datasets", "shared/identity", "shared/stream", "shared/stream/control", "shared/stream/files", "eventing/api", "eventing/door"},

@@ -63,10 +63,12 @@ const (
 	ConfigurationDeleted  = "io.kafkaml.configuration.deleted.v1"
 	ConfigurationRejected = "io.kafkaml.configuration.rejected.v1"
 
-	DeploymentCreated  = "io.kafkaml.deployment.created.v1"
-	DeploymentStopped  = "io.kafkaml.deployment.stopped.v1"
-	DeploymentDeleted  = "io.kafkaml.deployment.deleted.v1"
-	DeploymentRejected = "io.kafkaml.deployment.rejected.v1"
+	DeploymentCreated   = "io.kafkaml.deployment.created.v1"
+	DeploymentStopped   = "io.kafkaml.deployment.stopped.v1"
+	DeploymentDeleted   = "io.kafkaml.deployment.deleted.v1"
+	DeploymentScheduled = "io.kafkaml.deployment.scheduled.v1"
+	DeploymentDecided   = "io.kafkaml.deployment.decided.v1"
+	DeploymentRejected  = "io.kafkaml.deployment.rejected.v1"
 
 	ResultScheduled  = "io.kafkaml.result.scheduled.v1"
 	ResultProgressed = "io.kafkaml.result.progressed.v1"

@@ -41,6 +41,9 @@ func openTrain(log *slog.Logger) (process.Work, error) {
 	if p := c.Job.Parent; p != nil {
 		w.Read = append(w.Read, p.Artifact, p.Exported)
 	}
+	if held := c.Job.Champion; held != nil {
+		w.Read = append(w.Read, held.Artifact)
+	}
 	if c.Job.Checkpoint != "" {
 		w.Write = append(w.Write, c.Job.Checkpoint)
 	}

@@ -62,8 +62,11 @@ func (s *Service) freeze(tx *registry.Tx, asked draft) (pipeline.Deployment, err
 			return d, err
 		}
 	}
-	if err := mayFollow(tx, d, len(models)); err != nil {
+	if err := errors.Join(mayFollow(tx, d, len(models)), contestants(d, models), watched(tx, d)); err != nil {
 		return d, err
+	}
+	if d.Scheduled() || d.Alias != "" {
+		d.Retraining = &pipeline.Retraining{Decisions: []pipeline.Decision{}}
 	}
 	if err := tx.CreateDeployment(&d); err != nil {
 		return d, err
@@ -243,6 +246,9 @@ func (s *Service) stop(ctx context.Context, call *door.Call) error {
 		}
 		if err == nil {
 			jobs, ending, err = stopAll(tx, id)
+		}
+		if err == nil {
+			err = unschedule(tx, d)
 		}
 		if err != nil {
 			return nil, err

@@ -19,6 +19,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
 	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
 // Deps is what the step needs of the others.
@@ -26,6 +27,7 @@ type Deps struct {
 	Store     *registry.Store
 	Artifacts *artifact.Store
 	Jobs      platform.Jobs
+	Kafka     *stream.Cluster // whose topics schedules look at
 	Kinds     framework.Kinds
 	Env       []string        // NAME=value, for each training process: Kafka, artifacts, K_SINK
 	Registry  bool            // whether the training processes know a schema registry

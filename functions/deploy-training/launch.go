@@ -119,6 +119,9 @@ func (s *Service) describe(tx *registry.Tx, r pipeline.Result) (*platform.Job, e
 	if spec.Parent, err = ancestor(tx, r); err != nil {
 		return nil, err
 	}
+	if spec.Champion, err = championOf(tx, dep, r); err != nil {
+		return nil, err
+	}
 	if err := repeat(tx, &spec, d); err != nil {
 		return nil, err
 	}

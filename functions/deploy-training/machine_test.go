@@ -62,7 +62,7 @@ func newMachine(t *testing.T) *machine {
 	m.url = "http://" + listener.Addr().String()
 	m.boot(t)
 	env := append(m.cluster.Config().Env(), "ARTIFACT_URL="+blobs, "K_SINK="+m.url+"/")
-	m.Service = NewService(Deps{Store: store, Artifacts: artifacts, Jobs: m.local, Kinds: framework.Kinds{kerasmodel.Kind()}, Env: env, Log: quiet, Signer: signer})
+	m.Service = NewService(Deps{Store: store, Artifacts: artifacts, Jobs: m.local, Kafka: m.cluster, Kinds: framework.Kinds{kerasmodel.Kind()}, Env: env, Log: quiet, Signer: signer})
 	server := httptest.NewUnstartedServer(doortest.Guarded(signer, door.New(m.Function(), door.Config{Store: store, Log: quiet, Verifier: signer})))
 	_ = server.Listener.Close() // in favour of the one whose address is known already
 	server.Listener = listener
@@ -159,7 +159,21 @@ func (m *machine) model(t *testing.T) {
 func (m *machine) points(t *testing.T, deployment int64, n int) pipeline.Datasource {
 	t.Helper()
 	topic := streamtest.Topic(t, m.cluster, 1)
-	source := rand.New(rand.NewPCG(1, 2))
+	m.produce(t, topic, n, 1)
+	d := pipeline.Datasource{
+		Deployment: deployment, Ranges: []pipeline.Range{{Topic: topic, Length: int64(n)}},
+		InputFormat: pipeline.RAW, TotalMsg: int64(n), ValidationRate: 0.2, TestRate: 0.1,
+		InputConfig: json.RawMessage(`{"data_type": "float32", "data_reshape": "3", "label_type": "int32", "label_reshape": ""}`),
+		Retention:   pipeline.Retention{State: pipeline.Available},
+	}
+	m.write(t, func(tx *registry.Tx) error { return tx.CreateDatasource(&d) })
+	return d
+}
+
+// produce adds n records to a topic, as points has them, by a seed.
+func (m *machine) produce(t *testing.T, topic string, n int, seed uint64) {
+	t.Helper()
+	source := rand.New(rand.NewPCG(seed, 2))
 	records := make([]stream.Record, n)
 	for i := range records {
 		var value []byte
@@ -175,18 +189,16 @@ func (m *machine) points(t *testing.T, deployment int64, n int) pipeline.Datasou
 	if _, err := m.cluster.Produce(t.Context(), topic, 0, records); err != nil {
 		t.Fatal(err)
 	}
-	d := pipeline.Datasource{
-		Deployment: deployment, Ranges: []pipeline.Range{{Topic: topic, Length: int64(n)}},
-		InputFormat: pipeline.RAW, TotalMsg: int64(n), ValidationRate: 0.2, TestRate: 0.1,
-		InputConfig: json.RawMessage(`{"data_type": "float32", "data_reshape": "3", "label_type": "int32", "label_reshape": ""}`),
-		Retention:   pipeline.Retention{State: pipeline.Available},
-	}
-	m.write(t, func(tx *registry.Tx) error { return tx.CreateDatasource(&d) })
-	return d
 }
 
-// until reads result 1 each time something happened, until it is as expected.
+// until is untilOf of result 1.
 func (m *machine) until(t *testing.T, what string, ok func(pipeline.Result) bool) pipeline.Result {
+	t.Helper()
+	return m.untilOf(t, 1, what, ok)
+}
+
+// untilOf reads a result each time something happened, until it is as expected.
+func (m *machine) untilOf(t *testing.T, id int64, what string, ok func(pipeline.Result) bool) pipeline.Result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
@@ -195,12 +207,12 @@ func (m *machine) until(t *testing.T, what string, ok func(pipeline.Result) bool
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := m.result(t, 1)
+		r := m.result(t, id)
 		if ok(r) {
 			return r
 		}
 		if r.Status.Ended() {
-			_, log := m.call(t, "GET", "/results/1/logs", nil)
+			_, log := m.call(t, "GET", fmt.Sprintf("/results/%d/logs", id), nil)
 			t.Fatalf("waiting until %s: %+v\n%s", what, r, log)
 		}
 		if err := m.Store.Wait(ctx, last); err != nil {

@@ -19,17 +19,22 @@ func (s *Service) alias(ctx context.Context, call *door.Call) error {
 		return err
 	}
 	return call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
-		changed, err := tx.SetAlias(id, form.Alias)
-		if err != nil {
+		return rename(tx, id, form.Alias)
+	})
+}
+
+// rename gives an alias to a result, and publishes whose aliases changed.
+func rename(tx *registry.Tx, id int64, alias string) (*event.Event, error) {
+	changed, err := tx.SetAlias(id, alias)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range changed[1:] {
+		if _, err := door.Publish(tx, name, eventing.ResultAliased, r.ID, r); err != nil {
 			return nil, err
 		}
-		for _, r := range changed[1:] {
-			if _, err := door.Publish(tx, name, eventing.ResultAliased, r.ID, r); err != nil {
-				return nil, err
-			}
-		}
-		return door.Publish(tx, name, eventing.ResultAliased, id, changed[0])
-	})
+	}
+	return door.Publish(tx, name, eventing.ResultAliased, id, changed[0])
 }
 
 // unalias takes a name off a result.

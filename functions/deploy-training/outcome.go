@@ -79,6 +79,11 @@ func (s *Service) progressed(ctx context.Context, e event.Event) (*event.Event, 
 		if err := tx.UpdateResult(&r); err != nil {
 			return err
 		}
+		if len(drifts) > 0 {
+			if err := drifted(tx, r.Deployment); err != nil {
+				return err
+			}
+		}
 		for _, d := range drifts {
 			if _, err := door.Publish(tx, name, eventing.ResultDrifted, r.ID, pipeline.Drifted{Result: r, Drift: d}); err != nil {
 				return err
@@ -202,9 +207,11 @@ func (s *Service) conclude(ctx context.Context, o pipeline.Outcome, last func(*p
 		}
 		change(&r)
 		r.Cut = false
-		_, err = save(tx, &r)
+		if _, err = save(tx, &r); err != nil {
+			return err
+		}
 		changed = r
-		return err
+		return contend(tx, r, o.Contest)
 	})
 	if err != nil {
 		return fmt.Errorf("end result %d: %w", o.Result, err)

@@ -161,6 +161,7 @@ func (s *Service) Run(ctx context.Context, every time.Duration) {
 			return
 		case <-tick.C:
 			s.round(ctx, "trainings were not reconciled", s.Reconcile)
+			s.round(ctx, "schedules were not looked at", s.retrain)
 		case <-hour.C:
 			s.round(ctx, "unused trained models were not removed", func(ctx context.Context) error {
 				return s.sweep(ctx, time.Now().Add(-orphanAge))

@@ -64,6 +64,9 @@ func (s *Service) assign(tx *registry.Tx, dep pipeline.Deployment, d pipeline.Da
 	if err := mark(tx, d, nil); err != nil {
 		return nil, err
 	}
+	if err := sent(tx, dep.ID, d); err != nil {
+		return nil, err
+	}
 	var scheduled []pipeline.Result
 	for _, r := range round {
 		m, err := tx.ModelOf(r)

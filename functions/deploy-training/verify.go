@@ -181,7 +181,7 @@ func (s *Service) verification(tx *registry.Tx, scheduled pipeline.Result) (*pla
 	}
 	v, spec := r.Verification, &job.Spec
 	spec.Attempt, spec.Output, spec.Checkpoint, spec.TrainingKwargs.Checkpoint = v.Attempt, "", "", nil
-	spec.Tensors, spec.Pruner = "", "" // a trial's records are read again, too, and nobody prunes it
+	spec.Champion, spec.Tensors, spec.Pruner = nil, "", "" // a trial's records are read again, too, and nobody prunes it
 	spec.Ranges, spec.TopicIDs, spec.Engine, spec.EngineReason = r.Lineage.Ranges, nil, r.Engine, ""
 	spec.Receipt = &pipeline.Receipt{
 		ContentHash: r.Lineage.ContentHash, Records: r.Lineage.Records, Split: r.Split,

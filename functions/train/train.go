@@ -231,6 +231,9 @@ func (t *training) run(ctx context.Context) error {
 		{pipeline.StageTraining, traced("fit", t.computes(t.fit))},
 		{pipeline.StageEvaluating, t.verified(traced("evaluate", t.computes(t.evaluate)), t.sameModel)},
 	}
+	if t.Job.Champion != nil {
+		steps = append(steps, step{pipeline.StageEvaluating, traced("compare", t.computes(t.contend))})
+	}
 	if t.Job.Following != nil {
 		steps = []step{{pipeline.StageReading, traced("follow", t.follow)}}
 	}

@@ -12,6 +12,7 @@ import (
 // TrainerOptions say what to train and on what.
 type TrainerOptions struct {
 	Dir            string // holds the files of Bundle.Exported
+	Trained        bool   // Dir holds those of Bundle.Served in their place: the model is only evaluated
 	Export         pipeline.Export
 	Inputs, Labels []codec.Tensor // as the stream holds them, in the model's order
 	Batch          int            // records of a step

@@ -83,6 +83,7 @@ type Datasource struct {
 	Extra          map[string]json.RawMessage `json:"extra,omitempty" description:"members of the control message that the contract does not know"`
 	TopicIDs       map[string]string          `json:"topic_ids,omitempty" description:"Kafka's ids of the topics when the stream was announced: one that was made anew has another"`
 	ResendOf       int64                      `json:"resend_of,omitempty" description:"the datasource that was used again"`
+	Scheduled      bool                       `json:"scheduled,omitempty" description:"a window of the log that the schedule of the deployment took: no control message named it"`
 	Origin         Origin                     `json:"origin"`
 	Received       time.Time                  `json:"received"`
 	Retention      Retention                  `json:"retention"`

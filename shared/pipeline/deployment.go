@@ -23,6 +23,12 @@ type DeploymentForm struct {
 	Incremental      bool       `json:"incremental,omitempty" flag:"-" description:"mode stream, as Kafka-ML says it"`
 	Indefinite       bool       `json:"indefinite,omitempty" flag:"-" description:"of incremental: it ends by a command only"`
 	From             int64      `json:"from,omitempty" minimum:"1" refers:"result" description:"finished result that the training goes on from, with its weights and the state of its optimizer (default: the model's initial weights)"`
+	Every            Extent     `json:"every,omitempty" maxLength:"64" arg:"RECORDS|TIME" example:"10000records" description:"train again by itself, on the same topics: each time that so many records have come (10000records), or so long after the last time (24h)"`
+	OnDriftOf        int64      `json:"on_drift_of,omitempty" minimum:"0" refers:"deployment" description:"train again by itself when the deployment of mode stream finds a drift"`
+	Window           Extent     `json:"window,omitempty" maxLength:"64" arg:"RECORDS|TIME" description:"what it then trains on: the last records (50000records), or those of the last time (7d) (default: as many records as the last stream that was sent to it)"`
+	Alias            string     `json:"alias,omitempty" maxLength:"160" arg:"ALIAS" example:"champion" description:"alias that a finished result gets if it is better than the one that has it, on the test split of the stream; MODEL@ALIAS may be given, too"`
+	Metric           string     `json:"metric,omitempty" maxLength:"128" arg:"METRIC" description:"of alias: what is compared (default: accuracy, or loss where the model has none)"`
+	Margin           float64    `json:"margin,omitempty" minimum:"0" arg:"VALUE" description:"of alias: by how much more it must be better (default: 0)"`
 	GPUs             int        `json:"gpus" minimum:"0" maximum:"1024" arg:"N" description:"GPUs for each training (default: 0)"`
 	Resources        *Resources `json:"resources,omitempty" description:"where a training runs in a cluster"`
 	Description      string     `json:"description,omitempty" maxLength:"4096" arg:"TEXT" description:"note for people"`
@@ -65,6 +71,13 @@ type Deployment struct {
 	OnNaN            OnNaN            `json:"on_nan,omitempty" description:"keep: a training whose loss becomes NaN goes on; empty: it fails"`
 	Mode             Mode             `json:"mode,omitempty" description:"rounds or stream; empty: once"`
 	From             int64            `json:"from,omitempty" description:"the result that its trainings go on from, in mode rounds those of its first stream"`
+	Every            Extent           `json:"every,omitempty" description:"records or time after which it trains again by itself; empty: it does not"`
+	OnDriftOf        int64            `json:"on_drift_of,omitempty" description:"the deployment of mode stream whose drifts let it train again; 0: none"`
+	Window           Extent           `json:"window,omitempty" description:"records or time that it then trains on; empty: as many records as the last stream that was sent to it"`
+	Alias            string           `json:"alias,omitempty" description:"what its better results get"`
+	Metric           string           `json:"metric,omitempty" description:"by which they are compared; empty: accuracy, or loss"`
+	Margin           float64          `json:"margin,omitempty" description:"by how much more they must be better"`
+	Retraining       *Retraining      `json:"retraining,omitempty" nullable:"false" description:"where its schedule stands, and what was decided of its results"`
 	StreamTimeout    int64            `json:"stream_timeout,omitempty" description:"milliseconds without a record after which a training of mode stream ends; 0: never"`
 	Drift            Detector         `json:"drift,omitempty" description:"what looks for drifts of the stream; empty: nothing"`
 	OnDrift          OnDrift          `json:"on_drift,omitempty" description:"restart: a drift lets the training begin anew; empty: it is told"`
@@ -215,7 +228,7 @@ func (d *Deployment) Normalize() error {
 	case d.Resources.DeadlineSecs < 0:
 		return Invalidf("resources.deadline_seconds", "must not be negative")
 	}
-	return nil
+	return d.checkSchedule()
 }
 
 // ModelArtifact is how the keys of a version of a model begin among the

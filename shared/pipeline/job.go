@@ -17,7 +17,8 @@ type TrainingJob struct {
 	Output           string           `json:"output"`               // key prefix for the trained model
 	Checkpoint       string           `json:"checkpoint,omitempty"` // key prefix of what the next attempt goes on from; empty: it begins
 	Export           Export           `json:"export"`
-	Parent           *Ancestor        `json:"parent,omitempty"` // what the training goes on from
+	Parent           *Ancestor        `json:"parent,omitempty"`   // what the training goes on from
+	Champion         *Champion        `json:"champion,omitempty"` // what its model is compared with; nil: with none
 	BatchSize        int              `json:"batch_size"`
 	TrainingKwargs   TrainingKwargs   `json:"training_kwargs"`
 	ValidationKwargs ValidationKwargs `json:"validation_kwargs"`
@@ -116,6 +117,7 @@ type Outcome struct {
 	Lineage      Lineage      `json:"lineage"`
 	Unsound      string       `json:"unsound,omitempty"` // see Result
 	Artifact     string       `json:"artifact,omitempty"`
+	Contest      *Contest     `json:"contest,omitempty"` // what the champion came to, where there is one
 	Serving      *Serving     `json:"serving,omitempty"`
 	Seconds      float64      `json:"seconds,omitempty"`
 	Verifies     bool         `json:"verifies,omitempty"` // the attempt was one to verify the result

@@ -296,7 +296,12 @@ func (s Study) Value(training, validation Metrics) (float64, bool) {
 	if s.OfValidation() {
 		of, name = validation, strings.TrimPrefix(name, ofValidation)
 	}
-	v, ok := of[name]
+	return finite(of, name)
+}
+
+// finite is a metric; false where it is absent or no number.
+func finite(m Metrics, name string) (float64, bool) {
+	v, ok := m[name]
 	return v, ok && !math.IsNaN(v) && !math.IsInf(v, 0)
 }
 

@@ -7,14 +7,24 @@ import (
 )
 
 var deployments = kind[pipeline.Deployment]{
-	noun: "deployment", table: "deployments", columns: []string{"configuration", "status"},
-	values: func(d *pipeline.Deployment) []any { return []any{d.Configuration, string(d.Status)} },
+	noun: "deployment", table: "deployments", columns: []string{"configuration", "status", "scheduled"},
+	values: func(d *pipeline.Deployment) []any {
+		return []any{d.Configuration, string(d.Status), scheduled(d)}
+	},
 	search: func(d *pipeline.Deployment) []string { return []string{d.Description} },
 	id:     func(d *pipeline.Deployment) *int64 { return &d.ID },
 	strip:  func(d *pipeline.Deployment) { d.Results, d.LastRejection, d.Place = nil, nil, 0 },
 	fill:   fillDeployments,
-	by:     map[string]string{"configuration": "configuration = ?"},
+	by:     map[string]string{"configuration": "configuration = ?", "scheduled": "scheduled = ?"},
 	status: true,
+}
+
+// scheduled is 1 where d trains again by itself, else 0.
+func scheduled(d *pipeline.Deployment) int64 {
+	if d.Scheduled() {
+		return 1
+	}
+	return 0
 }
 
 // fillDeployments reads the results of each deployment, sums up their states,
@@ -107,7 +117,8 @@ func (tx *Tx) CreateDeployment(d *pipeline.Deployment) error {
 // Deployment gives one deployment with the state that follows from its results.
 func (tx *Tx) Deployment(id int64) (pipeline.Deployment, error) { return deployments.get(tx, id) }
 
-// Deployments lists deployments; filter: "configuration".
+// Deployments lists deployments; filters: "configuration", and "scheduled", which is 1
+// or 0.
 func (tx *Tx) Deployments(q Query) (Page[pipeline.Deployment], error) {
 	return deployments.list(tx, q)
 }

@@ -100,6 +100,8 @@ func TestMigrationOfWhatIsThere(t *testing.T) {
 		statement(t, url, "DROP INDEX results_verifying")
 		statement(t, url, "ALTER TABLE results DROP COLUMN verifying")
 		statement(t, url, "DROP TABLE model_variants")
+		statement(t, url, "DROP INDEX deployments_scheduled")
+		statement(t, url, "ALTER TABLE deployments DROP COLUMN scheduled")
 		statement(t, url, "DELETE FROM goose_db_version WHERE version_id >= 2")
 		s, err := registry.Open(t.Context(), url)
 		if err != nil {

@@ -42,7 +42,13 @@ func statusAndPlace(d pipeline.Deployment) string {
 }
 
 func showDeployment(w io.Writer, d pipeline.Deployment) error {
-	return facts(w, factsOf(d, special{"last_rejection": {"last rejected", rejected(d.LastRejection)}})...)
+	err := facts(w, factsOf(d, special{
+		"last_rejection": {"last rejected", rejected(d.LastRejection)}, "retraining": {"schedule", scheduleOf(d)},
+	})...)
+	if err != nil {
+		return err
+	}
+	return showDecisions(w, d.Retraining)
 }
 
 // rejected says why a stream was refused, and what to do.

@@ -56,6 +56,9 @@ func openTrainer(o framework.TrainerOptions) (*Trainer, error) {
 		return nil, err
 	}
 	t := &Trainer{dir: filepath.Join(o.Dir, kerasmodel.Exported), options: o, columns: cols}
+	if o.Trained {
+		t.dir = filepath.Join(o.Dir, kerasmodel.Trained)
+	}
 	if t.session, err = t.open(ThreadsFor(o.Export, o.Batch)); err != nil {
 		return nil, err
 	}

@@ -178,6 +178,8 @@ export interface Datasource {
   /** the datasource that was used again */
   resend_of?: number
   retention: Retention
+  /** a window of the log that the schedule of the deployment took: no control message named it */
+  scheduled?: boolean
   seed: number
   shuffle: boolean
   /** which records are kept back from training: random, or label for a share of each class; the last ones when absent */
@@ -218,6 +220,30 @@ export interface DatasourceForm {
   /** share of the records to validate on, from 0 to 1 */
   validation_rate?: number
 }
+export interface Decision {
+  /** MODEL@ALIAS */
+  alias: string
+  at: string
+  /** the result that was trained */
+  challenger: number
+  /** the result that had the alias; absent: none had */
+  champion?: number
+  /** whose test split is the hold-out */
+  datasource: number
+  /** the champion's, on the same records */
+  held?: number
+  /** by how much more the challenger was to be better */
+  margin?: number
+  metric: string
+  /** the challenger has the alias now */
+  promoted: boolean
+  /** why, as a sentence */
+  reason: string
+  /** of the hold-out */
+  records: number
+  /** the challenger's metric on the hold-out */
+  value?: number
+}
 export interface Decoded {
   /** a text, or an array of more than 200,000 numbers, is shown cut, or a text is not UTF-8 and shown with U+FFFD for each such byte */
   changed?: boolean
@@ -232,6 +258,8 @@ export interface Decoded {
 }
 export type Delivery = 'source' | 'direct'
 export interface Deployment {
+  /** what its better results get */
+  alias?: string
   /** records a step */
   batch_size: number
   /** configuration whose models train */
@@ -243,6 +271,8 @@ export interface Deployment {
   drift?: Detector
   /** auto (the faster one, measured), graph or xla; the first pass over the records runs in the graph, which checks them */
   engine: string
+  /** records or time after which it trains again by itself; empty: it does not */
+  every?: string
   /** the result that its trainings go on from, in mode rounds those of its first stream */
   from?: number
   /** GPUs for each training */
@@ -254,10 +284,16 @@ export interface Deployment {
   indefinite?: boolean
   /** why the last stream that named it was refused or trained nothing, where that was so */
   last_rejection?: StreamRejection
+  /** by how much more they must be better */
+  margin?: number
+  /** by which they are compared; empty: accuracy, or loss */
+  metric?: string
   /** rounds or stream; empty: once */
   mode?: Mode
   /** restart: a drift lets the training begin anew; empty: it is told */
   on_drift?: OnDrift
+  /** the deployment of mode stream whose drifts let it train again; 0: none */
+  on_drift_of?: number
   /** keep: a training whose loss becomes NaN goes on; empty: it fails */
   on_nan?: OnNaN
   /** who made it, where that is known: where trainings wait, people take turns */
@@ -268,6 +304,8 @@ export interface Deployment {
   resources: Resources
   /** its results, one for each model */
   results: number[] | null
+  /** where its schedule stands, and what was decided of its results */
+  retraining?: Retraining
   /** seed of the shuffling */
   seed: number
   status: DeploymentStatus
@@ -280,8 +318,12 @@ export interface Deployment {
   updated: string
   /** arguments of Keras' evaluate, as text like 'steps=100' or as a JSON object */
   validation_kwargs: ValidationKwargs
+  /** records or time that it then trains on; empty: as many records as the last stream that was sent to it */
+  window?: string
 }
 export interface DeploymentForm {
+  /** alias that a finished result gets if it is better than the one that has it, on the test split of the stream; MODEL@ALIAS may be given, too */
+  alias?: string
   /** records a step */
   batch_size: number
   /** configuration whose models train */
@@ -292,6 +334,8 @@ export interface DeploymentForm {
   drift?: 'adwin' | 'page_hinkley' | 'ddm'
   /** auto (the faster one, measured), graph or xla; the first pass over the records runs in the graph, which checks them (default: auto) */
   engine?: string
+  /** train again by itself, on the same topics: each time that so many records have come (10000records), or so long after the last time (24h) */
+  every?: string
   /** finished result that the training goes on from, with its weights and the state of its optimizer (default: the model's initial weights) */
   from?: number
   /** GPUs for each training (default: 0) */
@@ -300,10 +344,16 @@ export interface DeploymentForm {
   incremental?: boolean
   /** of incremental: it ends by a command only */
   indefinite?: boolean
+  /** of alias: by how much more it must be better (default: 0) */
+  margin?: number
+  /** of alias: what is compared (default: accuracy, or loss where the model has none) */
+  metric?: string
   /** once (each stream trains anew), rounds (each stream trains on from the result of the one before) or stream (a training follows the topic: each record is predicted, then learned from) (default: once) */
   mode?: 'once' | 'rounds' | 'stream'
   /** of drift: event (it is told) or restart (the training begins anew with its initial weights, too) (default: event) */
   on_drift?: 'event' | 'restart'
+  /** train again by itself when the deployment of mode stream finds a drift */
+  on_drift_of?: number
   /** a training whose loss becomes NaN: fail, or keep to go on and keep its model (default: fail) */
   on_nan?: 'fail' | 'keep'
   /** where a training runs in a cluster */
@@ -316,6 +366,8 @@ export interface DeploymentForm {
   training_kwargs?: string | Record<string, unknown>
   /** arguments of Keras' evaluate, as text like 'steps=100' or as a JSON object */
   validation_kwargs?: string | Record<string, unknown>
+  /** what it then trains on: the last records (50000records), or those of the last time (7d) (default: as many records as the last stream that was sent to it) */
+  window?: string
 }
 export type DeploymentStatus = 'waiting' | 'training' | 'finished' | 'failed' | 'stopped'
 export type Detector = 'adwin' | 'page_hinkley' | 'ddm'
@@ -927,6 +979,28 @@ export interface Retention {
   until?: string
 }
 export type RetentionState = 'available' | 'partly-expired' | 'expired' | 'unknown'
+export interface Retraining {
+  /** why it cannot train now */
+  blocked?: Rejection
+  /** who holds the alias, the last 20 that were decided, the newest last */
+  decisions: Decision[]
+  /** a drift was told since the last training began */
+  drifted?: boolean
+  /** when the next is due, of a schedule by time */
+  due?: string
+  /** the deployment was stopped: it trains no more by itself */
+  ended?: boolean
+  /** where the window of the last training ends: the offset after it, of each partition */
+  ends?: Range[]
+  /** when it began the last one */
+  last?: string
+  /** records that have come since those of the last stream, when it was last looked */
+  new: number
+  /** trainings that the schedule has begun */
+  runs: number
+  /** the last stream that was sent to it: its topics, format and split are those of each window */
+  source?: number
+}
 export type Sampler = 'tpe' | 'random' | 'grid'
 export interface Serving {
   /** serves it unless an inference asks for another: onnx or tensorflow */
