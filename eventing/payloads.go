@@ -83,6 +83,7 @@ var payloads = map[string]payload{
 	StudyRejected:   rejected,
 
 	TrainingProgressed: form("Where a training stands, and the epochs that ended since the last event.", pipeline.Progress{}),
+	TrainingYielded:    form("A model that a training which follows a stream has stored on its way.", pipeline.Yield{}).requiring("artifact"),
 	TrainingFinished:   form("A training that ended well.", pipeline.Outcome{}).requiring("artifact"),
 	TrainingFailed:     form("A training that ended badly.", pipeline.Outcome{}).requiring("reason"),
 	TrainingVerified:   form("A repetition of a training that came to its end.", pipeline.Replay{}),

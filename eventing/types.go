@@ -89,6 +89,7 @@ const (
 	ResultRejected   = "io.kafkaml.result.rejected.v1"
 
 	TrainingProgressed = "io.kafkaml.training.progressed.v1"
+	TrainingYielded    = "io.kafkaml.training.yielded.v1"
 	TrainingFinished   = "io.kafkaml.training.finished.v1"
 	TrainingFailed     = "io.kafkaml.training.failed.v1"
 	TrainingVerified   = "io.kafkaml.training.verified.v1"

@@ -124,6 +124,9 @@ func (s *Service) read(tx *registry.Tx, asked draft) (d pipeline.Deployment, mod
 		if err := detectable(d.Drift, m.Export); err != nil {
 			return d, nil, about(m, err)
 		}
+		if d.Change, err = changeOf(d, m.Export); err != nil {
+			return d, nil, about(m, err)
+		}
 		models = append(models, m)
 	}
 	return d, models, nil

@@ -50,7 +50,15 @@ func mayFollow(tx *registry.Tx, d pipeline.Deployment, models int) error {
 	held := 0
 	for _, other := range page.Items {
 		if other.Mode == pipeline.ModeStream && (other.Status == pipeline.DeploymentWaiting || other.Status == pipeline.DeploymentTraining) {
-			held += len(other.Results)
+			results, err := resultsOf(tx, other.ID)
+			if err != nil {
+				return err
+			}
+			for _, r := range results {
+				if !r.Status.Ended() {
+					held++
+				}
+			}
 		}
 	}
 	if held+models <= mostFollowing {
@@ -80,7 +88,10 @@ func followingOf(r pipeline.Result, dep pipeline.Deployment, d pipeline.Datasour
 	each := int64(dep.TrainingKwargs.StepsPerEpoch) * int64(dep.BatchSize)
 	return &pipeline.Following{
 		Open: d.Open, Silence: float64(dep.StreamTimeout) / 1000, Epoch: cmp.Or(each, max(pointRecords, int64(dep.BatchSize))), Ending: r.Ending,
-		Drift: dep.Drift, OnDrift: dep.OnDrift,
+		Drift: dep.Drift, OnDrift: dep.OnDrift, Given: r.Interims,
+		Interim: pipeline.Interim{
+			Monitor: dep.Monitor, Change: dep.Change, Improvement: dep.Improvement, Records: dep.ResultRecords, Seconds: 60 * float64(dep.ResultMinutes),
+		},
 	}
 }
 

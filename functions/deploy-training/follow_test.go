@@ -17,7 +17,7 @@ func TestFollowingOnThisMachine(t *testing.T) {
 	m := newMachine(t)
 	m.model(t)
 	want[pipeline.Deployment](t, m.rig, http.StatusCreated, "POST", "/deployments", map[string]any{
-		"configuration": 1, "batch_size": 10, "training_kwargs": "steps_per_epoch=10", "mode": "stream",
+		"configuration": 1, "batch_size": 10, "training_kwargs": "steps_per_epoch=10", "mode": "stream", "result_records": 400,
 	})
 	open := func() pipeline.Datasource {
 		d := m.points(t, 1, 1005)
@@ -45,6 +45,13 @@ func TestFollowingOnThisMachine(t *testing.T) {
 	}
 	if r.Metrics.Training["accuracy"] < 0.6 {
 		t.Errorf("progressive accuracy %v", r.Metrics.Training)
+	}
+	given := m.given(t)
+	if len(given) != 2 || given[2].Lineage.Records != 800 || given[2].Serving == nil || given[1].Lineage.WeightsHash == given[2].Lineage.WeightsHash {
+		t.Errorf("on the way: %+v", given)
+	}
+	if status, body := m.call(t, "GET", "/results/3/model?format=keras", nil); status != http.StatusOK || len(body) == 0 {
+		t.Errorf("the model of a result on the way: %d", status)
 	}
 }
 

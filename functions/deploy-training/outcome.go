@@ -181,19 +181,7 @@ func (s *Service) failed(ctx context.Context, e event.Event) (*event.Event, erro
 // comes again, because its answer was lost, changes nothing.
 func (s *Service) conclude(ctx context.Context, o pipeline.Outcome, last func(*pipeline.Result)) error {
 	change := func(r *pipeline.Result) {
-		r.Engine, r.EngineReason, r.Seconds = o.Engine, o.EngineReason, o.Seconds
-		r.Split, r.Confusion, r.Unsound = o.Split, o.Confusion, o.Unsound
-		r.Serving, r.Stopping, r.SecondsLeft = o.Serving, o.Stopping, 0
-		if o.Metrics.Training != nil {
-			r.Metrics.Training = o.Metrics.Training
-		}
-		if o.Metrics.Validation != nil {
-			r.Metrics.Validation = o.Metrics.Validation
-		}
-		r.Metrics.Test = o.Metrics.Test
-		known := r.Lineage
-		r.Lineage = o.Lineage
-		r.Lineage.SourceHash, r.Lineage.ModelVersion, r.Lineage.Seed = known.SourceHash, known.ModelVersion, known.Seed
+		learn(r, o)
 		last(r)
 	}
 	var changed pipeline.Result
@@ -220,6 +208,23 @@ func (s *Service) conclude(ctx context.Context, o pipeline.Outcome, last func(*p
 	s.tidy(ctx, changed)
 	s.proceed(ctx, changed.Deployment)
 	return nil
+}
+
+// learn puts into r what its training knows.
+func learn(r *pipeline.Result, o pipeline.Outcome) {
+	r.Engine, r.EngineReason, r.Seconds = o.Engine, o.EngineReason, o.Seconds
+	r.Split, r.Confusion, r.Unsound = o.Split, o.Confusion, o.Unsound
+	r.Serving, r.Stopping, r.SecondsLeft = o.Serving, o.Stopping, 0
+	if o.Metrics.Training != nil {
+		r.Metrics.Training = o.Metrics.Training
+	}
+	if o.Metrics.Validation != nil {
+		r.Metrics.Validation = o.Metrics.Validation
+	}
+	r.Metrics.Test = o.Metrics.Test
+	known := r.Lineage
+	r.Lineage = o.Lineage
+	r.Lineage.SourceHash, r.Lineage.ModelVersion, r.Lineage.Seed = known.SourceHash, known.ModelVersion, known.Seed
 }
 
 // again is nil where an attempt that is over ended as its outcome says.

@@ -42,6 +42,7 @@ func (s *Service) Function() door.Function {
 		Events: map[string]door.EventHandler{
 			eventing.DatasourceReceived: s.received,
 			eventing.TrainingProgressed: s.progressed,
+			eventing.TrainingYielded:    s.yielded,
 			eventing.TrainingFinished:   s.finished,
 			eventing.TrainingFailed:     s.failed,
 			eventing.TrainingVerified:   s.replayed,

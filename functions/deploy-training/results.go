@@ -238,5 +238,8 @@ func (s *Service) forget(ctx context.Context, results []pipeline.Result) {
 	s.end(ctx, verifications(results))
 	for _, r := range results {
 		s.discard(ctx, path.Dir(pipeline.ResultArtifact(r.ID, 1)))
+		if r.Interim > 0 {
+			s.discard(ctx, path.Dir(r.Artifact))
+		}
 	}
 }

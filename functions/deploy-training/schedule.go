@@ -113,7 +113,7 @@ func renew(r *pipeline.Result) {
 		Lineage: pipeline.Lineage{
 			SourceHash: r.Lineage.SourceHash, ModelVersion: r.ModelVersion, Seed: r.Lineage.Seed,
 		},
-		Attempt: r.Attempt + 1, Lost: r.Lost, Ending: r.Ending, Traceparent: r.Traceparent, Tracestate: r.Tracestate,
+		Attempt: r.Attempt + 1, Lost: r.Lost, Ending: r.Ending, Interims: r.Interims, Traceparent: r.Traceparent, Tracestate: r.Tracestate,
 	}
 	setStatus(r, pipeline.ResultScheduled)
 }

@@ -31,9 +31,16 @@ func (s *Service) sweep(ctx context.Context, before time.Time) error {
 		return fmt.Errorf("sweep trained models: %w", err)
 	}
 	for _, folder := range results {
-		id, err := strconv.ParseInt(path.Base(folder.Key), 10, 64)
+		text, _, interim := strings.Cut(path.Base(folder.Key), "-")
+		id, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
 			continue // not ours
+		}
+		if interim {
+			if err := s.sweepInterim(ctx, id, folder.Key, before); err != nil {
+				return fmt.Errorf("sweep the models that the training of result %d has given: %w", id, err)
+			}
+			continue
 		}
 		result, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (pipeline.Result, error) { return tx.Result(id) })
 		gone := pipeline.KindOf(err) == pipeline.NotFound

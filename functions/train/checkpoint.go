@@ -101,7 +101,7 @@ func identity(job pipeline.TrainingJob) (string, error) {
 	job.Attempt, job.Output, job.Engine, job.EngineReason, job.Warnings = 0, "", "", "", nil
 	if f := job.Following; f != nil {
 		same := *f
-		same.Ending = false
+		same.Ending, same.Given = false, 0
 		job.Following = &same
 	}
 	b, err := json.Marshal(job)

@@ -35,6 +35,9 @@ const (
 	skipsOf = 10_000
 )
 
+// errNotKept says that a hash has no form that could be stored.
+var errNotKept = errors.New("SHA-256 cannot be kept")
+
 // errDone ends the reading of a stream, all of whose records are trained on.
 var errDone = errors.New("the stream is done")
 
@@ -56,9 +59,10 @@ type follower struct {
 	score score
 	drift drift.Finder
 	found []pipeline.Drift // the last of them
-	start []byte           // the Trainer before the first batch, where a drift leads back to it
-	last  time.Time        // when a record came
-	same  time.Time        // when the topics were looked at
+	giver giver
+	start []byte    // the Trainer before the first batch, where a drift leads back to it
+	last  time.Time // when a record came
+	same  time.Time // when the topics were looked at
 }
 
 // partition is one that is followed, with the batch that is being gathered.
@@ -132,7 +136,7 @@ func (f *follower) begin(ctx context.Context) error {
 	if c := f.Job.TrainingKwargs.Checkpoint; c != nil {
 		f.keeper.every, f.keeper.points = time.Duration(c.EverySeconds*float64(time.Second)), c.EveryEpochs
 	}
-	f.drift = drift.New(f.plan.Drift)
+	f.drift, f.giver = drift.New(f.plan.Drift), giver{Given: f.plan.Given, At: time.Now()}
 	if f.plan.OnDrift == pipeline.DriftRestarts {
 		var err error
 		if f.start, err = f.trainer.Snapshot(); err != nil {
@@ -251,8 +255,10 @@ func (f *follower) step(ctx context.Context, p *partition) error {
 		return err
 	}
 	f.cache = c
+	f.giver.Since.add(m, c.records)
 	point := f.score.Points + 1
-	if e, whole := f.score.add(m, c.records); whole {
+	e, whole := f.score.add(m, c.records)
+	if whole {
 		f.keeper.epochs = append(f.keeper.epochs, e)
 		f.seen(e)
 		f.report.records(f.score.Records)
@@ -261,6 +267,9 @@ func (f *follower) step(ctx context.Context, p *partition) error {
 		}
 	}
 	if err := f.watch(ctx, m, point); err != nil {
+		return err
+	}
+	if err := f.give(ctx, e.Training); err != nil {
 		return err
 	}
 	return f.keeper.due(ctx)
@@ -290,7 +299,7 @@ func (f *follower) watch(ctx context.Context, m pipeline.Metrics, point int) err
 func (p *partition) trained(records int64) (err error) {
 	m, ok := p.hash.(encoding.BinaryMarshaler)
 	if !ok {
-		return errors.New("SHA-256 cannot be kept")
+		return errNotKept
 	}
 	p.next, p.full = p.seen, true
 	p.kept = counts{Trained: p.kept.Trained + records, Bytes: p.bytes, Taken: p.taken, LeftOut: p.intake.bad.leftOut, Skipped: p.intake.bad.bad}
@@ -306,6 +315,9 @@ func (f *follower) look(ctx, reading context.Context) error {
 	for {
 		ended, err := f.ended(ctx)
 		if err != nil {
+			return err
+		}
+		if err := f.tell(ctx); err != nil && pipeline.KindOf(err) != pipeline.Unavailable {
 			return err
 		}
 		if ended {
@@ -341,23 +353,52 @@ func (f *follower) ended(ctx context.Context) (bool, error) {
 	if told || f.plan.Silence > 0 && time.Since(f.last).Seconds() >= f.plan.Silence {
 		return true, nil
 	}
+	if f.between() {
+		if err := f.give(ctx, nil); err != nil {
+			return false, err
+		}
+	}
 	return false, f.keeper.due(ctx)
 }
 
 // finish trains on what is left of each part, and tells what was trained.
 func (f *follower) finish(ctx context.Context) error {
-	var ranges []pipeline.Range
-	var sums []byte
-	l, audit := &f.outcome.Lineage, f.outcome.Split
 	for _, p := range f.parts {
 		if err := f.drain(ctx, p); err != nil {
 			return err
 		}
+	}
+	if f.score.Records == 0 {
+		return f.parts[0].intake.bad.nothing()
+	}
+	if err := f.account(f.training); err != nil {
+		return err
+	}
+	if e, some := f.score.rest(); some {
+		f.seen(e)
+	}
+	f.outcome.Metrics.Training = f.score.Running.means()
+	if err := f.keeper.store(ctx); err != nil { // a crash from here on trains nothing again
+		return err
+	}
+	return patiently(ctx, f.Log, unavailable, f.tell)
+}
+
+// account puts into t what was trained on.
+func (f *follower) account(t *training) error {
+	var ranges []pipeline.Range
+	var sums []byte
+	l, audit := &t.outcome.Lineage, t.outcome.Split
+	for _, p := range f.parts {
 		if p.next == p.Offset {
 			continue
 		}
+		sum, err := p.digest()
+		if err != nil {
+			return err
+		}
 		ranges = append(ranges, pipeline.Range{Topic: p.Topic, Partition: p.Partition, Offset: p.Offset, Length: p.next - p.Offset})
-		sums = append(sums, p.hash.Sum(nil)...)
+		sums = append(sums, sum...)
 		l.Records, l.BytesRead = l.Records+p.kept.Trained, l.BytesRead+p.kept.Bytes
 		audit.LeftOut += p.kept.LeftOut
 		audit.Training.Records += p.kept.Trained
@@ -367,20 +408,23 @@ func (f *follower) finish(ctx context.Context) error {
 			audit.Skipped = all
 		}
 	}
-	if l.Records == 0 {
-		return f.parts[0].intake.bad.nothing()
-	}
 	if len(ranges) > 1 {
 		sum := sha256.Sum256(sums)
 		sums = sum[:]
 	}
-	l.ContentHash = hex.EncodeToString(sums)
-	f.Job.Ranges = ranges
-	if e, some := f.score.rest(); some {
-		f.seen(e)
+	l.ContentHash, t.Job.Ranges = hex.EncodeToString(sums), ranges
+	return nil
+}
+
+// digest is the hash of what was trained on.
+func (p *partition) digest() ([]byte, error) {
+	h := sha256.New()
+	m, ok := h.(encoding.BinaryUnmarshaler)
+	if !ok {
+		return nil, errNotKept
 	}
-	f.outcome.Metrics.Training = f.score.Running.means()
-	return f.keeper.store(ctx) // a crash from here on trains nothing again
+	err := m.UnmarshalBinary(p.sum)
+	return h.Sum(nil), err
 }
 
 // drain trains on what is left of a part.

@@ -3,8 +3,11 @@ package train
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -147,7 +150,8 @@ func TestFollowSurvivesKills(t *testing.T) {
 	const first = 2500 // after which the model knows enough for a drift to show
 	r, send := followed(t, first)
 	r.Job.BatchSize = 2
-	r.Job.Following = &pipeline.Following{Epoch: 100, Open: true, Silence: 5, Drift: pipeline.DetectADWIN, OnDrift: pipeline.DriftRestarts}
+	when := pipeline.Interim{Records: 600}
+	r.Job.Following = &pipeline.Following{Epoch: 100, Open: true, Silence: 5, Drift: pipeline.DetectADWIN, OnDrift: pipeline.DriftRestarts, Interim: when}
 	r.Job.TrainingKwargs.Checkpoint = &pipeline.Checkpoint{EveryEpochs: 2}
 	total := first
 	for i := range kills {
@@ -159,10 +163,10 @@ func TestFollowSurvivesKills(t *testing.T) {
 	if err := Run(t.Context(), r.Config); err != nil {
 		t.Fatal(err)
 	}
-	got, found := r.outcome, r.drifts()
-	r.told = nil
+	got, found, given := r.outcome, r.drifts(), r.given()
+	r.told, r.yields = nil, nil
 	calm := r.Config
-	calm.Job.Checkpoint, calm.Job.Following = "undisturbed", &pipeline.Following{Epoch: 100, Drift: pipeline.DetectADWIN, OnDrift: pipeline.DriftRestarts}
+	calm.Job.Checkpoint, calm.Job.Following = "undisturbed", &pipeline.Following{Epoch: 100, Drift: pipeline.DetectADWIN, OnDrift: pipeline.DriftRestarts, Interim: when}
 	calm.Job.Ranges[0].Length = int64(total)
 	if err := Run(t.Context(), calm); err != nil {
 		t.Fatal(err)
@@ -175,6 +179,102 @@ func TestFollowSurvivesKills(t *testing.T) {
 	}
 	if diff := cmp.Diff(r.drifts(), found); diff != "" || len(found) == 0 {
 		t.Errorf("drifts (-undisturbed +killed)\n%s", diff)
+	}
+	if diff := cmp.Diff(r.given(), given); diff != "" || len(given) != total/600 {
+		t.Errorf("%d results on the way (-undisturbed +killed)\n%s", len(given), diff)
+	}
+}
+
+// given are the receipts of the results that the rig was told of on the way.
+func (r *rig) given() map[int]pipeline.Lineage {
+	all := map[int]pipeline.Lineage{}
+	for _, y := range r.yields {
+		all[y.Number] = y.Lineage
+	}
+	return all
+}
+
+// TestFollowGivesResults holds that a result which is given on the way is what a
+// training that ends there gives, and lies in the store; and that the training goes on
+// as if it had given none.
+func TestFollowGivesResults(t *testing.T) {
+	r, _ := followed(t, 1000)
+	if err := Run(t.Context(), r.Config); err != nil {
+		t.Fatal(err)
+	}
+	silent := r.outcome
+	r.Job.Checkpoint += "-giving"
+	r.Job.Following.Interim.Records = 400
+	if err := Run(t.Context(), r.Config); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(silent.Lineage, r.outcome.Lineage); diff != "" {
+		t.Errorf("the training (-silent +giving)\n%s", diff)
+	}
+	given := r.yields
+	if len(given) != 2 {
+		t.Fatalf("%d results", len(given))
+	}
+	for i, y := range given {
+		ended := r.Config
+		ended.Job.Checkpoint = fmt.Sprintf("to-%d", i)
+		ended.Job.Ranges = []pipeline.Range{{Topic: r.Job.Ranges[0].Topic, Length: int64(400 * (i + 1))}}
+		ended.Job.Following = &pipeline.Following{Epoch: 100}
+		if err := Run(t.Context(), ended); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(r.outcome.Lineage, y.Lineage); diff != "" {
+			t.Errorf("result %d (-ended there +given)\n%s", i, diff)
+		}
+		if ok, err := kerasmodel.Kind().Bundle.Trained.Exist(t.Context(), r.store(t), pipeline.InterimArtifact(r.Job.Result, i+1, 1)); err != nil || !ok {
+			t.Errorf("the model of result %d is stored: %v, %v", i, ok, err)
+		}
+		if y.Number != i+1 || y.Serving == nil || y.Metrics.Training["loss"] == 0 || y.Split.Training.Records != int64(400*(i+1)) {
+			t.Errorf("result %d: %+v", i, y)
+		}
+	}
+}
+
+// TestFollowGivesWhatImproves holds that a result appears where the monitored metric of
+// a point of the curve has improved by what is asked for, over the first point or the
+// last that gave one.
+func TestFollowGivesWhatImproves(t *testing.T) {
+	r, _ := followed(t, 3000)
+	r.Job.Following.Interim = pipeline.Interim{Monitor: "loss", Change: pipeline.ChangeDown, Improvement: 0.02}
+	if err := Run(t.Context(), r.Config); err != nil {
+		t.Fatal(err)
+	}
+	var want []float64
+	reference := math.NaN()
+	for _, p := range r.told {
+		for _, e := range p.Epochs {
+			switch loss := e.Training["loss"]; {
+			case math.IsNaN(reference):
+				reference = loss
+			case reference-loss >= 0.02:
+				reference = loss
+				want = append(want, loss)
+			}
+		}
+	}
+	var got []float64
+	for _, y := range r.yields {
+		got = append(got, y.Metrics.Training["loss"])
+	}
+	if !slices.Equal(got, want) || len(got) < 2 {
+		t.Errorf("losses of the results %v, want %v", got, want)
+	}
+}
+
+// A result that is due by time appears though no record comes any more.
+func TestFollowGivesByTheClock(t *testing.T) {
+	r, _ := followed(t, 500)
+	r.Job.Following.Open, r.Job.Following.Silence, r.Job.Following.Interim.Seconds = true, 3, 1
+	if err := Run(t.Context(), r.Config); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.yields) != 1 || r.yields[0].Lineage.Records != 500 {
+		t.Errorf("%+v", r.yields)
 	}
 }
 

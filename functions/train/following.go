@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding"
 	"encoding/json"
-	"errors"
 	"time"
 
 	"github.com/kafkaml/kafkaml/shared/drift"
@@ -21,6 +20,7 @@ type kept struct {
 	Score    score
 	Drift    drift.Finder
 	Found    []pipeline.Drift
+	Giver    giver
 	Epochs   []byte // the points of the curve, as JSON
 	Rows     []byte // the last records, which engines are compared on
 }
@@ -61,7 +61,7 @@ func (k *following) due(ctx context.Context) error {
 // store stores the training as it is between two batches.
 func (k *following) store(ctx context.Context) (err error) {
 	k.last = time.Now()
-	c := kept{Training: k.identity, Score: k.f.score, Drift: k.f.drift, Found: k.f.found}
+	c := kept{Training: k.identity, Score: k.f.score, Drift: k.f.drift, Found: k.f.found, Giver: k.f.giver}
 	if c.State, err = k.f.trainer.Snapshot(); err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func (k *following) take(c kept) error {
 		}
 		h, ok := p.hash.(encoding.BinaryUnmarshaler)
 		if !ok {
-			return errors.New("SHA-256 cannot be kept")
+			return errNotKept
 		}
 		if err := h.UnmarshalBinary(c.Parts[i].Hash); err != nil {
 			return err
@@ -138,7 +138,7 @@ func (k *following) take(c kept) error {
 		first.memory = append(first.memory[:0], c.Rows...)
 		first.records, k.f.parts[0].full = int64(len(c.Rows)/max(1, first.row)), true
 	}
-	k.f.score, k.epochs, k.stored, k.f.drift, k.f.found = c.Score, epochs, c.Score, c.Drift, c.Found
+	k.f.score, k.epochs, k.stored, k.f.drift, k.f.found, k.f.giver = c.Score, epochs, c.Score, c.Drift, c.Found, c.Giver
 	for _, e := range epochs {
 		k.f.seen(e)
 	}

@@ -44,6 +44,7 @@ type rig struct {
 	sink    string
 	mu      sync.Mutex
 	told    []pipeline.Progress
+	yields  []pipeline.Yield        // each once, though it may be told again
 	hear    func(pipeline.Progress) // of each; nil: nobody
 	ends    []string                // types of the outcomes
 	outcome pipeline.Outcome
@@ -118,6 +119,19 @@ func (r *rig) take(q *http.Request) error {
 		if r.hear != nil {
 			r.hear(p)
 		}
+		return err
+	}
+	if e.Type() == eventing.TrainingYielded {
+		var y pipeline.Yield
+		err = eventing.Data(e, &y)
+		if n := len(r.yields); n > 0 && r.yields[n-1].Number == y.Number {
+			last := r.yields[n-1]
+			if last.Attempt = y.Attempt; !cmp.Equal(last, y) {
+				return fmt.Errorf("result %d was told otherwise", y.Number)
+			}
+			return err
+		}
+		r.yields = append(r.yields, y)
 		return err
 	}
 	r.ends = append(r.ends, e.Type())

@@ -20,6 +20,12 @@ type DeploymentForm struct {
 	StreamTimeout    int64      `json:"stream_timeout,omitempty" minimum:"0" arg:"MILLISECONDS" description:"of mode stream: end after so long without a record (default: never, but a minute where incremental is set and indefinite is not)"`
 	Drift            Detector   `json:"drift,omitempty" description:"of mode stream: what looks for drifts of the stream: adwin or page_hinkley, by the loss of each batch, or ddm, by its rate of errors (default: nothing)"`
 	OnDrift          OnDrift    `json:"on_drift,omitempty" description:"of drift: event (it is told) or restart (the training begins anew with its initial weights, too) (default: event)"`
+	Monitor          string     `json:"monitor,omitempty" maxLength:"256" arg:"METRIC" description:"of mode stream: a result appears, and the training goes on, where this metric of a point of the curve has improved (default: none)"`
+	Change           Change     `json:"change,omitempty" description:"of monitor: up where a high value is better, down where a low one is (default: as the metric's name tells)"`
+	Improvement      float64    `json:"improvement,omitempty" minimum:"0" description:"of monitor: by how much it has to improve over the value of the last such result, or the first value (default: by anything)"`
+	ResultRecords    int64      `json:"result_records,omitempty" minimum:"1" arg:"N" description:"of mode stream: a result appears every N records (default: none)"`
+	ResultMinutes    int64      `json:"result_minutes,omitempty" minimum:"1" maximum:"5256000" arg:"MINUTES" description:"of mode stream: a result appears every so many minutes in which records came (default: none)"`
+	MonitoringMetric string     `json:"monitoring_metric,omitempty" maxLength:"256" flag:"-" description:"monitor, as Kafka-ML says it"`
 	Incremental      bool       `json:"incremental,omitempty" flag:"-" description:"mode stream, as Kafka-ML says it"`
 	Indefinite       bool       `json:"indefinite,omitempty" flag:"-" description:"of incremental: it ends by a command only"`
 	From             int64      `json:"from,omitempty" minimum:"1" refers:"result" description:"finished result that the training goes on from, with its weights and the state of its optimizer (default: the model's initial weights)"`
@@ -81,6 +87,12 @@ type Deployment struct {
 	StreamTimeout    int64            `json:"stream_timeout,omitempty" description:"milliseconds without a record after which a training of mode stream ends; 0: never"`
 	Drift            Detector         `json:"drift,omitempty" description:"what looks for drifts of the stream; empty: nothing"`
 	OnDrift          OnDrift          `json:"on_drift,omitempty" description:"restart: a drift lets the training begin anew; empty: it is told"`
+	Monitor          string           `json:"monitor,omitempty" description:"metric whose improvement gives a result while a training of mode stream goes on"`
+	Change           Change           `json:"change,omitempty" description:"the way in which it improves"`
+	Improvement      float64          `json:"improvement,omitempty" description:"by how much; 0: by anything"`
+	ResultRecords    int64            `json:"result_records,omitempty" description:"records after which a training of mode stream gives a result, and goes on"`
+	ResultMinutes    int64            `json:"result_minutes,omitempty" description:"minutes after which it does"`
+	MonitoringMetric string           `json:"monitoring_metric,omitempty" description:"how monitor was given by clients of Kafka-ML"`
 	Incremental      bool             `json:"incremental,omitempty" description:"how mode stream was asked for by clients of Kafka-ML"`
 	Indefinite       bool             `json:"indefinite,omitempty"`
 	GPUs             int              `json:"gpus"`
@@ -197,6 +209,9 @@ func (d *Deployment) Normalize() error {
 	if d.Indefinite {
 		d.StreamTimeout = 0
 	}
+	if d.Monitor == "" {
+		d.Monitor = d.MonitoringMetric
+	}
 	if d.OnDrift == DriftTells {
 		d.OnDrift = ""
 	}
@@ -221,6 +236,16 @@ func (d *Deployment) Normalize() error {
 		return Invalidf("on_drift", "%q is not known", string(d.OnDrift)).WithHint("use event or restart")
 	case d.OnDrift != "" && d.Drift == "":
 		return Invalidf("on_drift", "nothing looks for drifts").WithHint("set drift to adwin, page_hinkley or ddm, or leave it out")
+	case d.Mode != ModeStream && (d.Monitor != "" || d.ResultRecords != 0 || d.ResultMinutes != 0):
+		return Invalidf(d.givesBy(), "only a training of mode stream gives results while it goes on").WithHint("set mode to stream, or leave it out")
+	case d.Monitor == "" && (d.Change != "" || d.Improvement != 0):
+		return Invalidf("monitor", "nothing is monitored that could change").WithHint("name a metric, or leave change and improvement out")
+	case d.Change != "" && d.Change != ChangeUp && d.Change != ChangeDown:
+		return Invalidf("change", "%q is not known", string(d.Change)).WithHint("use up or down")
+	case d.Improvement < 0:
+		return Invalidf("improvement", "must not be negative").WithHint("change says in which way the metric improves")
+	case d.ResultRecords < 0 || d.ResultMinutes < 0:
+		return Invalidf(d.givesBy(), "must be 1 or more")
 	case d.From < 0:
 		return Invalidf("from", "must be the id of a result, not %d", d.From)
 	case d.From != 0 && d.Mode == ModeStream:
@@ -229,6 +254,17 @@ func (d *Deployment) Normalize() error {
 		return Invalidf("resources.deadline_seconds", "must not be negative")
 	}
 	return d.checkSchedule()
+}
+
+// givesBy names the first member that lets a training give results on its way.
+func (d *Deployment) givesBy() string {
+	switch {
+	case d.Monitor != "":
+		return "monitor"
+	case d.ResultRecords != 0:
+		return "result_records"
+	}
+	return "result_minutes"
 }
 
 // ModelArtifact is how the keys of a version of a model begin among the

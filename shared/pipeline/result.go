@@ -199,6 +199,8 @@ type Result struct {
 	Datasource    int64        `json:"datasource,omitempty" description:"absent while it waits for one"`
 	Parent        int64        `json:"parent,omitempty" description:"the result whose weights its training went on from"`
 	Round         int          `json:"round,omitempty" description:"of a deployment of rounds: 1 for its first stream"`
+	Interim       int          `json:"interim,omitempty" description:"its number among the results that its parent, which follows a stream, gave while it went on"`
+	Interims      int          `json:"interims,omitempty" description:"results that it has given while it went on, those included that are deleted again"`
 	Ending        bool         `json:"ending,omitempty" description:"its training, which follows a stream, was told to end: it is finished with what it has learned"`
 	Imported      *Imported    `json:"imported,omitempty" description:"the file that the model was imported from, which is finished at once"`
 	Aliases       []string     `json:"aliases,omitempty" description:"names that it has among the results of its model"`

@@ -89,6 +89,7 @@ export interface Best {
   trial: number
   value: number
 }
+export type Change = 'up' | 'down'
 export interface Checkpoint {
   every_epochs?: number
   every_seconds?: number
@@ -262,6 +263,8 @@ export interface Deployment {
   alias?: string
   /** records a step */
   batch_size: number
+  /** the way in which it improves */
+  change?: Change
   /** configuration whose models train */
   configuration: number
   created: string
@@ -278,6 +281,8 @@ export interface Deployment {
   /** GPUs for each training */
   gpus: number
   id: number
+  /** by how much; 0: by anything */
+  improvement?: number
   /** how mode stream was asked for by clients of Kafka-ML */
   incremental?: boolean
   /** of incremental: it ends by a command only */
@@ -290,6 +295,10 @@ export interface Deployment {
   metric?: string
   /** rounds or stream; empty: once */
   mode?: Mode
+  /** metric whose improvement gives a result while a training of mode stream goes on */
+  monitor?: string
+  /** how monitor was given by clients of Kafka-ML */
+  monitoring_metric?: string
   /** restart: a drift lets the training begin anew; empty: it is told */
   on_drift?: OnDrift
   /** the deployment of mode stream whose drifts let it train again; 0: none */
@@ -302,6 +311,10 @@ export interface Deployment {
   place?: number
   /** where a training runs in a cluster */
   resources: Resources
+  /** minutes after which it does */
+  result_minutes?: number
+  /** records after which a training of mode stream gives a result, and goes on */
+  result_records?: number
   /** its results, one for each model */
   results: number[] | null
   /** where its schedule stands, and what was decided of its results */
@@ -326,6 +339,8 @@ export interface DeploymentForm {
   alias?: string
   /** records a step */
   batch_size: number
+  /** of monitor: up where a high value is better, down where a low one is (default: as the metric's name tells) */
+  change?: 'up' | 'down'
   /** configuration whose models train */
   configuration: number
   /** note for people */
@@ -340,6 +355,8 @@ export interface DeploymentForm {
   from?: number
   /** GPUs for each training (default: 0) */
   gpus?: number
+  /** of monitor: by how much it has to improve over the value of the last such result, or the first value (default: by anything) */
+  improvement?: number
   /** mode stream, as Kafka-ML says it */
   incremental?: boolean
   /** of incremental: it ends by a command only */
@@ -350,6 +367,10 @@ export interface DeploymentForm {
   metric?: string
   /** once (each stream trains anew), rounds (each stream trains on from the result of the one before) or stream (a training follows the topic: each record is predicted, then learned from) (default: once) */
   mode?: 'once' | 'rounds' | 'stream'
+  /** of mode stream: a result appears, and the training goes on, where this metric of a point of the curve has improved (default: none) */
+  monitor?: string
+  /** monitor, as Kafka-ML says it */
+  monitoring_metric?: string
   /** of drift: event (it is told) or restart (the training begins anew with its initial weights, too) (default: event) */
   on_drift?: 'event' | 'restart'
   /** train again by itself when the deployment of mode stream finds a drift */
@@ -358,6 +379,10 @@ export interface DeploymentForm {
   on_nan?: 'fail' | 'keep'
   /** where a training runs in a cluster */
   resources?: { cpu?: string; deadline_seconds?: number; memory?: string; node_selector?: Record<string, string>; priority_class?: string; tolerations?: unknown[] | null }
+  /** of mode stream: a result appears every so many minutes in which records came (default: none) */
+  result_minutes?: number
+  /** of mode stream: a result appears every N records (default: none) */
+  result_records?: number
   /** seed of the shuffling (default: 0) */
   seed?: number
   /** of mode stream: end after so long without a record (default: never, but a minute where incremental is set and indefinite is not) */
@@ -928,6 +953,10 @@ export interface Result {
   id: number
   /** the file that the model was imported from, which is finished at once */
   imported?: Imported
+  /** its number among the results that its parent, which follows a stream, gave while it went on */
+  interim?: number
+  /** results that it has given while it went on, those included that are deleted again */
+  interims?: number
   lineage: Lineage
   /** Jobs that vanished since the last retry */
   lost?: number
