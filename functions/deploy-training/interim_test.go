@@ -76,7 +76,7 @@ func TestResultsOnTheWay(t *testing.T) {
 	if given := r.jobs.running["train-1-2"].Spec.Following.Given; given != 1 {
 		t.Errorf("the attempt that follows knows of %d results", given)
 	}
-	if status, body := r.fact(t, identity.Job(1, 2), eventing.TrainingYielded, 1, told(yield(1, 1))); status/100 != 2 {
+	if status, body := r.fact(t, identity.Job(1, 2), eventing.TrainingYielded, 1, reported(yield(1, 1))); status/100 != 2 {
 		t.Errorf("told again by another attempt: %d %s", status, body)
 	}
 	tell(2, 2)
@@ -95,8 +95,8 @@ func TestResultsOnTheWay(t *testing.T) {
 	r.tooLate(t, eventing.TrainingYielded, 1, yield(1, 3))
 }
 
-// told is what the attempt after tells.
-func told(y pipeline.Yield) pipeline.Yield {
+// reported is what the attempt after tells.
+func reported(y pipeline.Yield) pipeline.Yield {
 	y.Attempt++
 	return y
 }

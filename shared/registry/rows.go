@@ -110,7 +110,7 @@ var tables = []struct {
 	{"tags", 7},
 	{"studies", 8},
 	{"samplers", 8},
-	{"model_variants", 13},
+	{"model_variants", 11},
 }
 
 // Tables gives the tables of a version of the schema, those that others refer to first.
