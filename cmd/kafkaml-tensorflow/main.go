@@ -47,5 +47,8 @@ func openTrain(log *slog.Logger) (process.Work, error) {
 	if c.Job.Checkpoint != "" {
 		w.Write = append(w.Write, c.Job.Checkpoint)
 	}
+	if c.Job.Following != nil {
+		w.Write = append(w.Write, pipeline.InterimFolder(c.Job.Result))
+	}
 	return w, err
 }

@@ -137,9 +137,9 @@ func spare(tx *registry.Tx, r pipeline.Result) (deleted []pipeline.Result, err e
 	return deleted, nil
 }
 
-// sweepInterim removes from folder, that of a result which the training of parent gave
-// on its way, the models from before a time that no result has and none will get.
-func (s *Service) sweepInterim(ctx context.Context, parent int64, folder string, before time.Time) error {
+// sweepInterim removes, of what the training of parent has stored on its way, the
+// models from before a time that no result has and none will get.
+func (s *Service) sweepInterim(ctx context.Context, parent int64, before time.Time) error {
 	goes, keep := false, map[string]bool{}
 	_, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (none struct{}, err error) {
 		r, err := tx.Result(parent)
@@ -155,7 +155,7 @@ func (s *Service) sweepInterim(ctx context.Context, parent int64, folder string,
 	if err != nil || goes { // one that goes on may yet tell of it
 		return err
 	}
-	stored, err := s.Artifacts.List(ctx, folder)
+	stored, err := s.Artifacts.List(ctx, pipeline.InterimFolder(parent))
 	for _, one := range stored {
 		if !keep[one.Key] && one.Modified.Before(before) {
 			s.discard(ctx, one.Key)

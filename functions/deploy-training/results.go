@@ -239,7 +239,7 @@ func (s *Service) forget(ctx context.Context, results []pipeline.Result) {
 	for _, r := range results {
 		s.discard(ctx, path.Dir(pipeline.ResultArtifact(r.ID, 1)))
 		if r.Interim > 0 {
-			s.discard(ctx, path.Dir(r.Artifact))
+			s.discard(ctx, r.Artifact)
 		}
 	}
 }

@@ -31,13 +31,13 @@ func (s *Service) sweep(ctx context.Context, before time.Time) error {
 		return fmt.Errorf("sweep trained models: %w", err)
 	}
 	for _, folder := range results {
-		text, _, interim := strings.Cut(path.Base(folder.Key), "-")
+		text, _, interim := strings.Cut(path.Base(folder.Key), "-") // see pipeline.InterimFolder
 		id, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
 			continue // not ours
 		}
 		if interim {
-			if err := s.sweepInterim(ctx, id, folder.Key, before); err != nil {
+			if err := s.sweepInterim(ctx, id, before); err != nil {
 				return fmt.Errorf("sweep the models that the training of result %d has given: %w", id, err)
 			}
 			continue

@@ -45,8 +45,12 @@ type Yield struct {
 	By     int `json:"by" required:"true" minimum:"1"`     // the attempt that stored the model
 }
 
+// InterimFolder is the key below which the training of a result stores the models of
+// those that it gives on its way.
+func InterimFolder(result int64) string { return fmt.Sprintf("results/%d-given", result) }
+
 // InterimArtifact is the key below which an attempt at a result stores the model of a
 // result that it gives on its way.
 func InterimArtifact(result int64, number, attempt int) string {
-	return fmt.Sprintf("results/%d-%d/attempt-%d", result, number, attempt)
+	return fmt.Sprintf("%s/%d-%d", InterimFolder(result), number, attempt)
 }
