@@ -121,7 +121,7 @@ func (s *Service) read(tx *registry.Tx, asked draft) (d pipeline.Deployment, mod
 		if err := kind.Settings.Suit(d.TrainingKwargs, m.Export); err != nil {
 			return d, nil, about(m, err)
 		}
-		if err := detectable(d.Drift, m.Export); err != nil {
+		if err := detectable(d, m.Export); err != nil {
 			return d, nil, about(m, err)
 		}
 		if d.Change, err = changeOf(d, m.Export); err != nil {

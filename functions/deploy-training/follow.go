@@ -88,7 +88,7 @@ func followingOf(r pipeline.Result, dep pipeline.Deployment, d pipeline.Datasour
 	each := int64(dep.TrainingKwargs.StepsPerEpoch) * int64(dep.BatchSize)
 	return &pipeline.Following{
 		Open: d.Open, Silence: float64(dep.StreamTimeout) / 1000, Epoch: cmp.Or(each, max(pointRecords, int64(dep.BatchSize))), Ending: r.Ending,
-		Drift: dep.Drift, OnDrift: dep.OnDrift, Given: r.Interims,
+		Drift: dep.Drift, OnDrift: dep.OnDrift, Rate: dep.DriftRate, Raised: dep.DriftRecords, Given: r.Interims,
 		Interim: pipeline.Interim{
 			Monitor: dep.Monitor, Change: dep.Change, Improvement: dep.Improvement, Records: dep.ResultRecords, Seconds: 60 * float64(dep.ResultMinutes),
 		},
@@ -116,13 +116,18 @@ func (s *Service) readable(dep pipeline.Deployment, m pipeline.Export, d pipelin
 	return followable(decoder, m)
 }
 
-// detectable is nil where a model reports what a detector of drifts takes.
-func detectable(d pipeline.Detector, e pipeline.Export) error {
-	if d != pipeline.DetectDDM || pipeline.RightMetric(e.Monitors) != "" {
-		return nil
+// detectable is nil where a model reports what a detector of drifts takes, and has
+// what a drift is to change.
+func detectable(d pipeline.Deployment, e pipeline.Export) error {
+	switch {
+	case d.Drift == pipeline.DetectDDM && pipeline.RightMetric(e.Monitors) == "":
+		return pipeline.Invalidf("drift", "ddm counts errors, and the model reports no accuracy").
+			WithHint("compile it with metrics=['accuracy'], or use adwin or page_hinkley, which take the loss")
+	case d.OnDrift == pipeline.DriftRaises && !strings.ContainsRune(e.Variables, pipeline.VariableRate):
+		return pipeline.Invalidf("on_drift", "the model has no learning rate that could be raised: its optimizer follows a schedule, or it has none").
+			WithHint("use restart, or give the optimizer a number as its learning_rate")
 	}
-	return pipeline.Invalidf("drift", "ddm counts errors, and the model reports no accuracy").
-		WithHint("compile it with metrics=['accuracy'], or use adwin or page_hinkley, which take the loss")
+	return nil
 }
 
 // followable is nil where a model can follow a stream, else why it cannot.

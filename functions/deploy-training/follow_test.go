@@ -78,6 +78,8 @@ func TestFollowingRefused(t *testing.T) {
 		"unknown drift":     {form(map[string]any{"drift": "kswin"}), "drift"},
 		"nothing drifts":    {form(map[string]any{"on_drift": "restart"}), "on_drift"},
 		"unknown on_drift":  {form(map[string]any{"drift": "ddm", "on_drift": "panic"}), "on_drift"},
+		"no rate":           {form(map[string]any{"drift": "adwin", "on_drift": "rate"}), "on_drift"},
+		"nothing is raised": {form(map[string]any{"drift": "adwin", "drift_rate": 5}), "on_drift"},
 		"no accuracy":       {form(map[string]any{"drift": "ddm"}), "drift"},
 		"silence of no use": {map[string]any{"configuration": c, "batch_size": 10, "stream_timeout": 5}, "stream_timeout"},
 	} {

@@ -147,17 +147,17 @@ func TestFollowSurvivesKills(t *testing.T) {
 	if os.Getenv("KAFKAML_LONG") != "" {
 		kills = 100
 	}
-	const first = 2500 // after which the model knows enough for a drift to show
+	const first, more, each = 2500, 997, 250 // records: after first the model knows enough for a drift to show
 	r, send := followed(t, first)
 	r.Job.BatchSize = 2
 	when := pipeline.Interim{Records: 600}
-	r.Job.Following = &pipeline.Following{Epoch: 100, Open: true, Silence: 5, Drift: pipeline.DetectADWIN, OnDrift: pipeline.DriftRestarts, Interim: when}
-	r.Job.TrainingKwargs.Checkpoint = &pipeline.Checkpoint{EveryEpochs: 2}
+	r.Job.Following = &pipeline.Following{Epoch: each, Open: true, Silence: 5, Drift: pipeline.DetectADWIN, OnDrift: pipeline.DriftRestarts, Interim: when}
+	r.Job.TrainingKwargs.Checkpoint = &pipeline.Checkpoint{EveryEpochs: 1}
 	total := first
 	for i := range kills {
-		send(997, i%2 == 0)
-		total += 997
-		r.kill(t, first/100+9*i+rand.IntN(6)) // #nosec G404 -- any moment is good
+		send(more, i%2 == 0)
+		r.kill(t, total/each+rand.IntN(more/each)) // #nosec G404 -- any moment is good
+		total += more
 		r.Job.Attempt++
 	}
 	if err := Run(t.Context(), r.Config); err != nil {
@@ -166,7 +166,7 @@ func TestFollowSurvivesKills(t *testing.T) {
 	got, found, given := r.outcome, r.drifts(), r.given()
 	r.told, r.yields = nil, nil
 	calm := r.Config
-	calm.Job.Checkpoint, calm.Job.Following = "undisturbed", &pipeline.Following{Epoch: 100, Drift: pipeline.DetectADWIN, OnDrift: pipeline.DriftRestarts, Interim: when}
+	calm.Job.Checkpoint, calm.Job.Following = "undisturbed", &pipeline.Following{Epoch: each, Drift: pipeline.DetectADWIN, OnDrift: pipeline.DriftRestarts, Interim: when}
 	calm.Job.Ranges[0].Length = int64(total)
 	if err := Run(t.Context(), calm); err != nil {
 		t.Fatal(err)
@@ -316,6 +316,43 @@ func TestFollowFindsDrifts(t *testing.T) {
 		if r.outcome.Lineage.WeightsHash != anew {
 			t.Errorf("%s: the training did not begin anew", detector)
 		}
+	}
+}
+
+// TestFollowRaisesTheRate holds that a drift raises the learning rate for as many
+// records as is asked for, and no longer; also where the training is killed meanwhile.
+func TestFollowRaisesTheRate(t *testing.T) {
+	const calm, after = 3000, 1000
+	r, send := followed(t, calm)
+	send(after, true)
+	r.Job.BatchSize = 2
+	all := r.Job.Ranges[0]
+	all.Length += after
+	run := func(name string, how pipeline.OnDrift, rate float64, raised int64) (at int64, weights string) {
+		t.Helper()
+		r.told, r.Job.Ranges, r.Job.Checkpoint = nil, []pipeline.Range{all}, name
+		r.Job.Following = &pipeline.Following{Epoch: 100, Drift: pipeline.DetectPageHinkley, OnDrift: how, Rate: rate, Raised: raised}
+		if name == "killed" {
+			r.Job.TrainingKwargs.Checkpoint = &pipeline.Checkpoint{EveryEpochs: 1}
+			r.kill(t, calm/100+4)
+			r.Job.Attempt++
+		}
+		if err := Run(t.Context(), r.Config); err != nil {
+			t.Fatal(err)
+		}
+		found := r.drifts()
+		if len(found) != 1 || found[0].Raised != (how == pipeline.DriftRaises) {
+			t.Fatalf("%s: %+v", name, found)
+		}
+		return found[0].Records, r.outcome.Lineage.WeightsHash
+	}
+	at, told := run("told", "", 0, 0)
+	_, same := run("same", pipeline.DriftRaises, 1, 300)
+	_, raised := run("raised", pipeline.DriftRaises, 10, 300)
+	_, longer := run("longer", pipeline.DriftRaises, 10, 350)
+	_, killed := run("killed", pipeline.DriftRaises, 10, 300)
+	if same != told || raised == told || longer == raised || killed != raised {
+		t.Errorf("a drift at %d: told %s, at the same rate %s, raised %s, for longer %s, killed %s", at, told, same, raised, longer, killed)
 	}
 }
 

@@ -21,6 +21,7 @@ type kept struct {
 	Drift    drift.Finder
 	Found    []pipeline.Drift
 	Giver    giver
+	Rates    raise
 	Epochs   []byte // the points of the curve, as JSON
 	Rows     []byte // the last records, which engines are compared on
 }
@@ -61,7 +62,7 @@ func (k *following) due(ctx context.Context) error {
 // store stores the training as it is between two batches.
 func (k *following) store(ctx context.Context) (err error) {
 	k.last = time.Now()
-	c := kept{Training: k.identity, Score: k.f.score, Drift: k.f.drift, Found: k.f.found, Giver: k.f.giver}
+	c := kept{Training: k.identity, Score: k.f.score, Drift: k.f.drift, Found: k.f.found, Giver: k.f.giver, Rates: k.f.rates}
 	if c.State, err = k.f.trainer.Snapshot(); err != nil {
 		return err
 	}
@@ -138,7 +139,7 @@ func (k *following) take(c kept) error {
 		first.memory = append(first.memory[:0], c.Rows...)
 		first.records, k.f.parts[0].full = int64(len(c.Rows)/max(1, first.row)), true
 	}
-	k.f.score, k.epochs, k.stored, k.f.drift, k.f.found, k.f.giver = c.Score, epochs, c.Score, c.Drift, c.Found, c.Giver
+	k.f.score, k.epochs, k.stored, k.f.drift, k.f.found, k.f.giver, k.f.rates = c.Score, epochs, c.Score, c.Drift, c.Found, c.Giver, c.Rates
 	for _, e := range epochs {
 		k.f.seen(e)
 	}

@@ -46,6 +46,11 @@ type Trainer interface {
 	// perhaps in another process; what does not fit the model is an ErrForeign.
 	Step(context.Context, Split) (pipeline.Metrics, error)
 	Snapshot() ([]byte, error)
+	// Rates gives the learning rates, of which there is at least one; an error where
+	// the model has none that may be set.
+	Rates() ([]float32, error)
+	// SetRates sets those that Rates gives.
+	SetRates(rates []float32) error
 	Resume([]byte) error
 	// Evaluate measures the model on the first steps batches of a split, on all
 	// when steps is 0.

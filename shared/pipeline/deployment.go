@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -19,7 +20,9 @@ type DeploymentForm struct {
 	Mode             Mode       `json:"mode,omitempty" description:"once (each stream trains anew), rounds (each stream trains on from the result of the one before) or stream (a training follows the topic: each record is predicted, then learned from) (default: once)"`
 	StreamTimeout    int64      `json:"stream_timeout,omitempty" minimum:"0" arg:"MILLISECONDS" description:"of mode stream: end after so long without a record (default: never, but a minute where incremental is set and indefinite is not)"`
 	Drift            Detector   `json:"drift,omitempty" description:"of mode stream: what looks for drifts of the stream: adwin or page_hinkley, by the loss of each batch, or ddm, by its rate of errors (default: nothing)"`
-	OnDrift          OnDrift    `json:"on_drift,omitempty" description:"of drift: event (it is told) or restart (the training begins anew with its initial weights, too) (default: event)"`
+	OnDrift          OnDrift    `json:"on_drift,omitempty" description:"of drift: event (it is told), restart (the training begins anew with its initial weights, too) or rate (the learning rate is higher for a while, too) (default: event)"`
+	DriftRate        float64    `json:"drift_rate,omitempty" minimum:"0" maximum:"1000000" arg:"TIMES" description:"of on_drift rate: times the learning rate (default: 10)"`
+	DriftRecords     int64      `json:"drift_records,omitempty" minimum:"1" arg:"N" description:"of on_drift rate: for so many records after the drift (default: 1000)"`
 	Monitor          string     `json:"monitor,omitempty" maxLength:"256" arg:"METRIC" description:"of mode stream: a result appears, and the training goes on, where this metric of a point of the curve has improved (default: none)"`
 	Change           Change     `json:"change,omitempty" description:"of monitor: up where a high value is better, down where a low one is (default: as the metric's name tells)"`
 	Improvement      float64    `json:"improvement,omitempty" minimum:"0" description:"of monitor: by how much it has to improve over the value of the last such result, or the first value (default: by anything)"`
@@ -86,7 +89,9 @@ type Deployment struct {
 	Retraining       *Retraining      `json:"retraining,omitempty" nullable:"false" description:"where its schedule stands, and what was decided of its results"`
 	StreamTimeout    int64            `json:"stream_timeout,omitempty" description:"milliseconds without a record after which a training of mode stream ends; 0: never"`
 	Drift            Detector         `json:"drift,omitempty" description:"what looks for drifts of the stream; empty: nothing"`
-	OnDrift          OnDrift          `json:"on_drift,omitempty" description:"restart: a drift lets the training begin anew; empty: it is told"`
+	OnDrift          OnDrift          `json:"on_drift,omitempty" description:"restart: a drift lets the training begin anew; rate: it raises the learning rate; empty: it is told"`
+	DriftRate        float64          `json:"drift_rate,omitempty" description:"times the learning rate that a drift raises it to"`
+	DriftRecords     int64            `json:"drift_records,omitempty" description:"records for which it is raised"`
 	Monitor          string           `json:"monitor,omitempty" description:"metric whose improvement gives a result while a training of mode stream goes on"`
 	Change           Change           `json:"change,omitempty" description:"the way in which it improves"`
 	Improvement      float64          `json:"improvement,omitempty" description:"by how much; 0: by anything"`
@@ -215,6 +220,9 @@ func (d *Deployment) Normalize() error {
 	if d.OnDrift == DriftTells {
 		d.OnDrift = ""
 	}
+	if d.OnDrift == DriftRaises {
+		d.DriftRate, d.DriftRecords = cmp.Or(d.DriftRate, driftRate), cmp.Or(d.DriftRecords, driftRecords)
+	}
 	switch {
 	case d.Configuration <= 0:
 		return Invalidf("configuration", "the id of a configuration is missing")
@@ -232,8 +240,12 @@ func (d *Deployment) Normalize() error {
 		return Invalidf("drift", "%q is not known", string(d.Drift)).WithHint("use adwin, page_hinkley or ddm")
 	case d.Drift != "" && d.Mode != ModeStream:
 		return Invalidf("drift", "drifts are looked for in mode stream only").WithHint("set mode to stream, or leave it out")
-	case d.OnDrift != "" && d.OnDrift != DriftRestarts:
-		return Invalidf("on_drift", "%q is not known", string(d.OnDrift)).WithHint("use event or restart")
+	case d.OnDrift != "" && d.OnDrift != DriftRestarts && d.OnDrift != DriftRaises:
+		return Invalidf("on_drift", "%q is not known", string(d.OnDrift)).WithHint("use event, restart or rate")
+	case d.OnDrift != DriftRaises && (d.DriftRate != 0 || d.DriftRecords != 0):
+		return Invalidf("on_drift", "no drift raises the learning rate").WithHint("set on_drift to rate, or leave drift_rate and drift_records out")
+	case d.DriftRate < 0 || d.DriftRecords < 0:
+		return Invalidf("drift_rate", "must not be negative, nor drift_records").WithHint("leave them out for 10 times the rate, for 1000 records")
 	case d.OnDrift != "" && d.Drift == "":
 		return Invalidf("on_drift", "nothing looks for drifts").WithHint("set drift to adwin, page_hinkley or ddm, or leave it out")
 	case d.Mode != ModeStream && (d.Monitor != "" || d.ResultRecords != 0 || d.ResultMinutes != 0):

@@ -21,16 +21,18 @@ type OnDrift string
 const (
 	DriftTells    OnDrift = "event"
 	DriftRestarts OnDrift = "restart" // the training begins anew with its initial weights
+	DriftRaises   OnDrift = "rate"    // the learning rate is higher for a while
 )
 
 // Enum lists the values for JSON Schema.
-func (OnDrift) Enum() []any { return values(DriftTells, DriftRestarts) }
+func (OnDrift) Enum() []any { return values(DriftTells, DriftRestarts, DriftRaises) }
 
 // Drift is a place of a stream from which on the model does otherwise than before.
 type Drift struct {
 	Records   int64 `json:"records" required:"true" minimum:"1" description:"trained on when it was found"`
 	Epoch     int   `json:"epoch" required:"true" minimum:"1" description:"the point of the curve that it lies in"`
 	Restarted bool  `json:"restarted,omitempty" description:"the training began anew with its initial weights"`
+	Raised    bool  `json:"raised,omitempty" description:"the learning rate was raised for a while"`
 }
 
 // Drifted is the data of result.drifted: the result, and the drift that is new.
@@ -38,6 +40,13 @@ type Drifted struct {
 	Result
 	Drift Drift `json:"drift" required:"true"`
 }
+
+// How much higher the learning rate is after a drift, and for how many records, unless
+// the deployment says otherwise.
+const (
+	driftRate    = 10
+	driftRecords = 1_000
+)
 
 // keptDrifts is how many drifts are kept.
 const keptDrifts = 100

@@ -66,6 +66,8 @@ type Following struct {
 	Epoch   int64    `json:"epoch,omitempty"`   // records of a point of its curve
 	Drift   Detector `json:"drift,omitempty"`   // looks for drifts; empty: none are looked for
 	OnDrift OnDrift  `json:"on_drift,omitempty"`
+	Rate    float64  `json:"rate,omitempty"`   // of DriftRaises: times the learning rate
+	Raised  int64    `json:"raised,omitempty"` // of DriftRaises: records after a drift
 	Interim Interim  `json:"interim,omitzero"` // when it gives a result on its way
 	Given   int      `json:"given,omitempty"`  // results that attempts before have given
 	Ending  bool     `json:"ending,omitempty"` // it trains on nothing more, and is finished

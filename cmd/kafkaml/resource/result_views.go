@@ -67,8 +67,11 @@ func driftsOf(drifts []pipeline.Drift) string {
 	var said []string
 	for _, d := range drifts[max(0, len(drifts)-most):] {
 		text := "after " + terminal.Count(d.Records) + " records"
-		if d.Restarted {
+		switch {
+		case d.Restarted:
 			text += " (began anew)"
+		case d.Raised:
+			text += " (at a higher learning rate)"
 		}
 		said = append(said, text)
 	}

@@ -2,7 +2,9 @@ package frameworktest
 
 import (
 	"context"
+	"errors"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/kafkaml/kafkaml/shared/framework"
@@ -56,10 +58,47 @@ func (s Subject) stepsAsItFits(t *testing.T) {
 	if got, want := hash(t, tr), hash(t, fit); got != want {
 		t.Errorf("the steps gave the weights %s, a fit %s", got, want)
 	}
+	s.learnsFaster(t, tr, Part{Split: all, Records: batch})
 	for name, state := range map[string][]byte{"nothing": nil, "text": []byte("weights")} {
 		if err := tr.Resume(state); err == nil {
 			t.Errorf("it goes on from %s", name)
 		}
+	}
+}
+
+// learnsFaster holds that a step at other learning rates learns something else, and that
+// those before come back exactly.
+func (s Subject) learnsFaster(t *testing.T, tr framework.Trainer, part Part) {
+	own, err := tr.Rates()
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, err := tr.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	learned := map[string]bool{}
+	for _, times := range []float32{1, 10} {
+		higher := slices.Clone(own)
+		for i := range higher {
+			higher[i] *= times
+		}
+		if err := errors.Join(tr.Resume(state), tr.SetRates(higher)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tr.Step(t.Context(), part); err != nil {
+			t.Fatal(err)
+		}
+		if err := tr.SetRates(own); err != nil {
+			t.Fatal(err)
+		}
+		learned[hash(t, tr)] = true
+	}
+	if now, err := tr.Rates(); err != nil || !slices.Equal(now, own) || len(learned) != 2 {
+		t.Errorf("the rates were %v and are %v, %v; a tenfold rate learns otherwise: %v", own, now, err, len(learned) == 2)
+	}
+	if err := tr.SetRates(append(slices.Clone(own), 1)); err == nil {
+		t.Error("more rates than the model has are taken")
 	}
 }
 

@@ -121,20 +121,45 @@ func (t *Trainer) rates(now []*tf.Tensor) (rates []float32, places []int, err er
 	return rates, places, nil
 }
 
-// setRate sets all learning rates to one that is not the model's.
-func (t *Trainer) setRate(rate float64) error {
+// Rates implements framework.Trainer.
+func (t *Trainer) Rates() ([]float32, error) {
+	now, err := t.read()
+	if err != nil {
+		return nil, err
+	}
+	rates, _, err := t.rates(now)
+	return rates, err
+}
+
+// SetRates implements framework.Trainer.
+func (t *Trainer) SetRates(rates []float32) error {
+	if t.assign == nil {
+		return errNotSettable("training_kwargs")
+	}
 	now, err := t.read()
 	if err != nil {
 		return err
 	}
-	rates, places, err := t.rates(now)
+	_, places, err := t.rates(now)
+	if err == nil && len(places) != len(rates) {
+		err = fmt.Errorf("%d learning rates, the model has %d", len(rates), len(places))
+	}
+	if err != nil {
+		return err
+	}
+	return t.setRates(slices.Clone(now), rates, places)
+}
+
+// setRate sets all learning rates to one that is not the model's.
+func (t *Trainer) setRate(rate float64) error {
+	rates, err := t.Rates()
 	if err != nil {
 		return err
 	}
 	for i := range rates {
 		rates[i] = float32(rate)
 	}
-	return t.setRates(slices.Clone(now), rates, places)
+	return t.SetRates(rates)
 }
 
 // setRates sets all variables to now, but the rates.

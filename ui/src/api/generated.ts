@@ -272,6 +272,10 @@ export interface Deployment {
   description?: string
   /** what looks for drifts of the stream; empty: nothing */
   drift?: Detector
+  /** times the learning rate that a drift raises it to */
+  drift_rate?: number
+  /** records for which it is raised */
+  drift_records?: number
   /** auto (the faster one, measured), graph or xla; the first pass over the records runs in the graph, which checks them */
   engine: string
   /** records or time after which it trains again by itself; empty: it does not */
@@ -299,7 +303,7 @@ export interface Deployment {
   monitor?: string
   /** how monitor was given by clients of Kafka-ML */
   monitoring_metric?: string
-  /** restart: a drift lets the training begin anew; empty: it is told */
+  /** restart: a drift lets the training begin anew; rate: it raises the learning rate; empty: it is told */
   on_drift?: OnDrift
   /** the deployment of mode stream whose drifts let it train again; 0: none */
   on_drift_of?: number
@@ -347,6 +351,10 @@ export interface DeploymentForm {
   description?: string
   /** of mode stream: what looks for drifts of the stream: adwin or page_hinkley, by the loss of each batch, or ddm, by its rate of errors (default: nothing) */
   drift?: 'adwin' | 'page_hinkley' | 'ddm'
+  /** of on_drift rate: times the learning rate (default: 10) */
+  drift_rate?: number
+  /** of on_drift rate: for so many records after the drift (default: 1000) */
+  drift_records?: number
   /** auto (the faster one, measured), graph or xla; the first pass over the records runs in the graph, which checks them (default: auto) */
   engine?: string
   /** train again by itself, on the same topics: each time that so many records have come (10000records), or so long after the last time (24h) */
@@ -375,6 +383,8 @@ export interface DeploymentForm {
   on_drift?: 'event' | 'restart'
   /** train again by itself when the deployment of mode stream finds a drift */
   on_drift_of?: number
+  /** of drift: event (it is told), restart (the training begins anew with its initial weights, too) or rate (the learning rate is higher for a while, too) (default: event) */
+  on_drift?: 'event' | 'restart' | 'rate'
   /** a training whose loss becomes NaN: fail, or keep to go on and keep its model (default: fail) */
   on_nan?: 'fail' | 'keep'
   /** where a training runs in a cluster */
@@ -399,6 +409,8 @@ export type Detector = 'adwin' | 'page_hinkley' | 'ddm'
 export interface Drift {
   /** the point of the curve that it lies in */
   epoch: number
+  /** the learning rate was raised for a while */
+  raised?: boolean
   /** trained on when it was found */
   records: number
   /** the training began anew with its initial weights */
@@ -783,7 +795,7 @@ export interface ModelFormat {
   /** why the model does not have it */
   why?: string
 }
-export type OnDrift = 'event' | 'restart'
+export type OnDrift = 'event' | 'restart' | 'rate'
 export type OnNaN = 'fail' | 'keep'
 export type Order = 'partition'
 export interface Origin {
