@@ -131,6 +131,7 @@ class Pipeline {
     else if (fact.data && thing === 'result') this.progress(fact.data as unknown as Progress, verb)
     else if (fact.data) map.set(id, fact.data)
     if (thing === 'deployment' && verb === 'created') this.wantResults(id)
+    if (thing === 'deployment' && verb === 'scheduled') return
     if (verb !== 'progressed' && verb !== 'changed' && verb !== 'converting' && verb !== 'verifying') {
       this.happenings = [{ time: fact.time ?? new Date().toISOString(), thing, verb, id, name }, ...this.happenings].slice(0, 30)
     }
