@@ -133,6 +133,17 @@ func TestGoesOnAfterAKill(t *testing.T) {
 	}
 }
 
+// TestCheckpointsLeaveTheWeights holds that what is saved are the weights of the last
+// epoch, not those of the last checkpoint.
+func TestCheckpointsLeaveTheWeights(t *testing.T) {
+	r := checkpointed(t)
+	r.Job.TrainingKwargs.Epochs, r.Job.TrainingKwargs.EarlyStopping = interval+3, nil
+	want := r.undisturbed(t)
+	if _, got := r.again(t); got.Lineage.WeightsHash != want.Lineage.WeightsHash {
+		t.Error("the weights are not those of a training without checkpoints")
+	}
+}
+
 // TestCheckpointsThatCannotBeUsed holds that a training begins, and says why, where
 // what was left is broken or of another one.
 func TestCheckpointsThatCannotBeUsed(t *testing.T) {

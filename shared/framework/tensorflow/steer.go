@@ -172,10 +172,13 @@ func (t *Trainer) setRates(now []*tf.Tensor, rates []float32, places []int) (err
 	return t.write(now)
 }
 
-// read gives the values of all variables as they are now.
+// read gives the values of all variables as they are now, in the middle of a
+// training as well: they are not kept.
 func (t *Trainer) read() ([]*tf.Tensor, error) {
 	t.values = nil
-	return t.variables()
+	now, err := t.variables()
+	t.values = nil
+	return now, err
 }
 
 // write sets all variables.
