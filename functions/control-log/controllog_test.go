@@ -239,7 +239,7 @@ func TestRecordBecomesADatasource(t *testing.T) {
 	for name, envelope := range map[string]func(stream.Record) event.Event{"KafkaSource": kafkaSource, "func-go": funcGo} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
-			e := envelope(r.record(t, []byte("7"), r.value(map[string]any{"deployment_id": 7, "unsupervised_topic": "x"})))
+			e := envelope(r.record(t, []byte("7"), r.value(map[string]any{"deployment_id": 7, "site": "x"})))
 			for range 2 { // delivered twice
 				if status, reply := r.send(t, e); status != 200 || reply.Type() != eventing.DatasourceReceived || reply.Subject() != "1" {
 					t.Fatalf("%d %s", status, reply)
@@ -252,7 +252,7 @@ func TestRecordBecomesADatasource(t *testing.T) {
 			if o := all[0].Origin; o.Topic != r.control || o.Offset != 0 || o.Bytes != len(e.Data())+1 {
 				t.Errorf("origin %+v", o)
 			}
-			if got := string(all[0].Extra["unsupervised_topic"]); got != `"x"` {
+			if got := string(all[0].Extra["site"]); got != `"x"` {
 				t.Errorf("the unknown member is %s", got)
 			}
 			if told := slices.Compact(r.tellings()); !slices.Equal(told, []int64{1}) { // told twice, as the record came twice: it knows

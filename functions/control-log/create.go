@@ -24,12 +24,15 @@ func (s *Service) create(ctx context.Context, call *door.Call) error {
 	if err != nil {
 		return err
 	}
-	if err := s.MayRead.Allow(identity.Of(ctx), "topic", topicsNamed(form.Topic)...); err != nil {
+	if err := s.MayRead.Allow(identity.Of(ctx), "topic", topicsNamed(form.Topic+","+form.Unsupervised)...); err != nil {
 		return err // before anything is said of the topics
 	}
 	d, err := control.Read(ctx, s.Cluster, nil, message, s.follows(ctx))
 	if err != nil {
 		return err
+	}
+	if u := d.Unsupervised; u != nil && u.Rejected != nil {
+		return pipeline.Invalidf(u.Rejected.Field, "%s", u.Rejected.Reason).WithHint("%s", u.Rejected.Hint)
 	}
 	if err := s.trainable(ctx, d); err != nil {
 		return err
@@ -54,7 +57,7 @@ func messageOf(form pipeline.DatasourceForm) ([]byte, error) {
 		"deployment_id": form.Deployment, "topic": form.Topic, "since": form.Since, "until": form.Until,
 		"input_format": form.InputFormat, "input_config": config,
 		"validation_rate": form.ValidationRate, "test_rate": form.TestRate,
-		"shuffle": form.Shuffle, "seed": form.Seed, "split": form.Split, "order": form.Order, "description": form.Description,
+		"unsupervised_topic": form.Unsupervised, "shuffle": form.Shuffle, "seed": form.Seed, "split": form.Split, "order": form.Order, "description": form.Description,
 	})
 }
 
@@ -84,8 +87,8 @@ var anySender = identity.Principal{ID: "control", Name: "a control message", Rol
 
 // mayRead is nil where who may read the topics of d.
 func (s *Service) mayRead(who identity.Principal, d pipeline.Datasource) error {
-	for _, r := range d.Ranges {
-		if err := s.MayRead.Allow(who, "topic", r.Topic); err != nil {
+	for _, topic := range d.Topics() {
+		if err := s.MayRead.Allow(who, "topic", topic); err != nil {
 			return err
 		}
 	}

@@ -127,6 +127,11 @@ func (s *Service) read(tx *registry.Tx, asked draft) (d pipeline.Deployment, mod
 		if d.Change, err = changeOf(d, m.Export); err != nil {
 			return d, nil, about(m, err)
 		}
+		if d.Unsupervised {
+			if err := m.CheckUnsupervised(); err != nil {
+				return d, nil, about(m, err)
+			}
+		}
 		models = append(models, m)
 	}
 	return d, models, nil

@@ -99,7 +99,10 @@ func followingOf(r pipeline.Result, dep pipeline.Deployment, d pipeline.Datasour
 // the reason why it cannot.
 func (s *Service) readable(dep pipeline.Deployment, m pipeline.Export, d pipeline.Datasource) error {
 	if dep.Mode != pipeline.ModeStream {
-		return Readable(m, d, s.Registry)
+		if err := Readable(m, d, s.Registry); err != nil || !dep.Unsupervised || d.Unsupervised == nil {
+			return err
+		}
+		return unlabelled(m, d)
 	}
 	decoder, err := features.ForTraining(d.InputFormat, d.InputConfig, m, s.Registry)
 	if err != nil {
@@ -114,6 +117,19 @@ func (s *Service) readable(dep pipeline.Deployment, m pipeline.Export, d pipelin
 		seen[key] = true
 	}
 	return followable(decoder, m)
+}
+
+// unlabelled is nil where a model can label the records that a datasource has
+// without labels.
+func unlabelled(m pipeline.Export, d pipeline.Datasource) error {
+	if why := d.Unsupervised.Rejected; why != nil {
+		return pipeline.Invalidf(why.Field, "%s", why.Reason).WithHint("%s", why.Hint)
+	}
+	if features.Windowed(d.InputConfig) {
+		return pipeline.Invalidf("input_config.window", "records that are read into windows cannot be trained on without labels").
+			WithHint("send the stream to a deployment that is not unsupervised")
+	}
+	return m.CheckUnsupervised()
 }
 
 // detectable is nil where a model reports what a detector of drifts takes, and has

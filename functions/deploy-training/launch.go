@@ -143,6 +143,9 @@ func specOf(r pipeline.Result, dep pipeline.Deployment, d pipeline.Datasource, m
 		ValidationRate: d.ValidationRate, TestRate: d.TestRate,
 		ShuffleStream: d.Shuffle, StreamSeed: d.Seed, Split: d.Split, Order: d.Order, TopicIDs: d.TopicIDs, Warnings: ineffective(d, dep),
 	}
+	if dep.Unsupervised && d.Unsupervised != nil {
+		spec.Unlabelled = &pipeline.Unsupervised{Ranges: d.Unlabelled(), Rounds: dep.UnsupervisedRounds, Confidence: *dep.Confidence}
+	}
 	if dep.Mode == pipeline.ModeStream {
 		spec.Following = followingOf(r, dep, d)
 		spec.ValidationRate, spec.TestRate = 0, 0
@@ -159,6 +162,12 @@ func specOf(r pipeline.Result, dep pipeline.Deployment, d pipeline.Datasource, m
 // ineffective warns of members of a control message by which a producer of
 // Kafka-ML asks for what is not done here.
 func ineffective(d pipeline.Datasource, dep pipeline.Deployment) (warnings []string) {
+	switch {
+	case dep.Unsupervised && d.Unsupervised == nil:
+		warnings = append(warnings, "the stream names no unsupervised_topic: the training took the records that have labels, and no others")
+	case !dep.Unsupervised && d.Unsupervised != nil:
+		warnings = append(warnings, "unsupervised_topic of the control message has no effect: the deployment is not unsupervised")
+	}
 	for _, name := range []string{"unsupervised_topic", "incremental", "dataset_restrictions"} {
 		if name == "incremental" && dep.Mode == pipeline.ModeStream {
 			continue

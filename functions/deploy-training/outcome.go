@@ -110,6 +110,9 @@ func advance(r *pipeline.Result, p pipeline.Progress) {
 		setStatus(r, pipeline.ResultRunning)
 	}
 	r.SecondsLeft = p.SecondsLeft
+	if p.PseudoLabels != nil {
+		r.PseudoLabels = p.PseudoLabels
+	}
 	if n := len(p.Epochs); n > 0 && p.Epochs[n-1].Records > 0 && p.Records >= p.Epochs[n-1].Records {
 		r.Lost = 0 // of a stream without an end, one that trains on is not lost for good
 	}
@@ -215,6 +218,9 @@ func learn(r *pipeline.Result, o pipeline.Outcome) {
 	r.Engine, r.EngineReason, r.Seconds = o.Engine, o.EngineReason, o.Seconds
 	r.Split, r.Confusion, r.Unsound = o.Split, o.Confusion, o.Unsound
 	r.Serving, r.Stopping, r.SecondsLeft = o.Serving, o.Stopping, 0
+	if o.PseudoLabels != nil {
+		r.PseudoLabels = o.PseudoLabels
+	}
 	if o.Metrics.Training != nil {
 		r.Metrics.Training = o.Metrics.Training
 	}

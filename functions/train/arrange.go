@@ -36,7 +36,7 @@ func (t *training) arrange(ctx context.Context) error {
 		return err
 	}
 	label := newClasses(t.cache.fields[len(t.cache.fields)-1])
-	if err := t.cache.each(ctx, label.count); err != nil {
+	if err := t.cache.each(ctx, 0, label.count); err != nil {
 		return err
 	}
 	shares := pipeline.SplitClasses(label.counts, t.Job.ValidationRate, t.Job.TestRate)
@@ -135,11 +135,11 @@ func refuseSplit(why string) error {
 	return pipeline.Invalidf("split", "the stream cannot be split by label: %s", why).WithHint("split it by time, or random")
 }
 
-// each gives every row of the cache to do, in their order.
-func (c *cache) each(ctx context.Context, do func(row []byte) error) error {
+// each gives the rows of the cache from first on to do, in their order.
+func (c *cache) each(ctx context.Context, first int64, do func(row []byte) error) error {
 	most := max(1, readBytes/max(1, c.row))
 	buf := make([]byte, most*c.row)
-	for at := int64(0); at < c.records; at += int64(most) {
+	for at := first; at < c.records; at += int64(most) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -163,7 +163,7 @@ func (c *cache) arrange(ctx context.Context, s pipeline.Share, of func(row []byt
 	begins := [...]int64{trains: 0, tests: s.Train * int64(c.row), validates: (s.Train + s.Test) * int64(c.row)}
 	if c.memory != nil {
 		arranged := make([]byte, len(c.memory))
-		err := c.each(ctx, func(row []byte) error {
+		err := c.each(ctx, 0, func(row []byte) error {
 			p, err := of(row)
 			begins[p] += int64(copy(arranged[begins[p]:], row))
 			return err
@@ -188,7 +188,7 @@ func (c *cache) arrangeInto(ctx context.Context, f *os.File, begins []int64, of 
 	for _, at := range begins {
 		out = append(out, bufio.NewWriterSize(io.NewOffsetWriter(f, at), 1<<20))
 	}
-	err := c.each(ctx, func(row []byte) error {
+	err := c.each(ctx, 0, func(row []byte) error {
 		p, err := of(row)
 		if err == nil {
 			_, err = out[p].Write(row)

@@ -27,7 +27,7 @@ func arranged(t *testing.T, by pipeline.SplitBy, seed int64, n int, memory int64
 	}
 	train, test, _ := pipeline.Split(int64(n), 0.2, 0.1)
 	at := int64(0)
-	err = c.each(t.Context(), func(row []byte) error {
+	err = c.each(t.Context(), 0, func(row []byte) error {
 		part := 0
 		if at >= train {
 			part = 1

@@ -136,7 +136,7 @@ func (t *training) confusion(ctx context.Context) (*pipeline.Confusion, error) {
 	over := t.train
 	if over.Len() > confusedOfTraining {
 		c.Split = fmt.Sprintf("first %d of training", confusedOfTraining)
-		over = newSplit(t.cache, t.trainer.Columns(), 0, confusedOfTraining)
+		over = newSplit(t.cache, t.trainer.Columns(), t.train.from, t.train.from+confusedOfTraining)
 	}
 	if t.validation.Len() > 0 {
 		c.Split, over = "validation", t.validation

@@ -27,7 +27,14 @@ const (
 type checkpoint struct {
 	Training string // what is trained, see identity
 	Epochs   []byte // those that are done, as JSON
-	State    []byte // of the Trainer
+	State    []byte // of the Trainer, within a fit; of Snapshot where it is done
+
+	// Of a training that labels records itself.
+	Done   bool            // the fit is done: a round is next
+	Engine pipeline.Engine // of the first fit
+	Reason string
+	Picks  [][]int16 // the classes of each round, see unlabelled
+	Before []int     // the last epoch before each
 }
 
 // keeper stores the training now and then. A nil keeper keeps nothing.
@@ -42,7 +49,7 @@ type keeper struct {
 
 // keep gives a keeper where the Job wants one, and what the attempt before has
 // left. What cannot be used is warned of: the training then begins.
-func (t *training) keep(ctx context.Context) (*keeper, []byte) {
+func (t *training) keep(ctx context.Context) (*keeper, *checkpoint) {
 	if t.Job.Checkpoint == "" || t.Job.TrainingKwargs.Checkpoint == nil {
 		return nil, nil
 	}
@@ -55,6 +62,9 @@ func (t *training) keep(ctx context.Context) (*keeper, []byte) {
 	if err == nil && left != nil {
 		err = json.Unmarshal(left.Epochs, &k.epochs)
 	}
+	if err == nil && left != nil {
+		err = t.relabel(ctx, left)
+	}
 	if err != nil {
 		k.begin(ctx, err)
 		return k, nil
@@ -66,7 +76,7 @@ func (t *training) keep(ctx context.Context) (*keeper, []byte) {
 		t.seen(e)
 	}
 	t.Log.InfoContext(ctx, "the training goes on from its checkpoint", "result", t.Job.Result, "attempt", t.Job.Attempt, "epoch", t.lastEpoch.Epoch)
-	return k, left.State
+	return k, left
 }
 
 // begin lets the training begin anew, and notes why.
@@ -163,7 +173,12 @@ func (k *keeper) after(ctx context.Context, epoch int, state func() ([]byte, err
 	if k.every.EveryEpochs > 0 && epoch%k.every.EveryEpochs != 0 || time.Since(k.last).Seconds() < k.every.EverySeconds {
 		return
 	}
-	err := k.store(ctx, state)
+	k.put(ctx, epoch, false, state)
+}
+
+// put stores the training as state gives it.
+func (k *keeper) put(ctx context.Context, epoch int, done bool, state func() ([]byte, error)) {
+	err := k.store(ctx, done, state)
 	k.t.pulse.beat()
 	k.last = time.Now()
 	if err != nil && !k.failed {
@@ -172,8 +187,11 @@ func (k *keeper) after(ctx context.Context, epoch int, state func() ([]byte, err
 	}
 }
 
-func (k *keeper) store(ctx context.Context, state func() ([]byte, error)) error {
-	c := checkpoint{Training: k.identity}
+func (k *keeper) store(ctx context.Context, done bool, state func() ([]byte, error)) error {
+	c := checkpoint{Training: k.identity, Done: done, Engine: k.t.outcome.Engine, Reason: k.t.outcome.EngineReason, Before: k.t.unlabelled.before()}
+	if u := k.t.unlabelled; u != nil {
+		c.Picks = u.picks
+	}
 	var err error
 	if c.State, err = state(); err != nil {
 		return err

@@ -29,19 +29,22 @@ func (t *training) read(ctx context.Context, d *features.Decoder) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, cluster.Close()) }()
-	total := int64(0)
+	total, more := int64(0), int64(0)
+	if u := t.Job.Unlabelled; u != nil {
+		more = pipeline.Records(u.Ranges)
+	}
 	for _, r := range t.Job.Ranges {
 		if j := d.Join(); j == nil || r.Topic != j.Topic {
 			total += r.Length
 		}
 	}
-	if t.cache, err = newCache(t.scratch, d.Inputs(), d.Labels(), samples(d, total), t.memory()); err != nil {
+	if t.cache, err = newCache(t.scratch, d.Inputs(), d.Labels(), samples(d, total)+more, t.memory()); err != nil {
 		return err
 	}
 	t.values = newValues(d, t.Job.Export)
 	t.bad = newSkips(d.Tolerance(), total)
-	in := &intake{decoder: d, bad: t.bad, schemas: t.schemas, patience: t.patience(ctx), export: t.Job.Export, checks: features.NewChecks(t.Job.Export, d), cache: t.cache, hash: newHasher(), values: t.values}
-	defer in.hash.close()
+	t.hash = newHasher()
+	in := &intake{decoder: d, bad: t.bad, schemas: t.schemas, patience: t.patience(ctx), export: t.Job.Export, checks: features.NewChecks(t.Job.Export, d), cache: t.cache, hash: t.hash, values: t.values}
 	ranges, err := t.join(ctx, cluster, in)
 	if err != nil {
 		return err
@@ -60,7 +63,7 @@ func (t *training) read(ctx context.Context, d *features.Decoder) (err error) {
 	}
 	t.report.records(in.values.records)
 	l := &t.outcome.Lineage
-	l.Records, l.BytesRead, l.ContentHash = in.values.records, in.bytes, in.hash.sum()
+	l.Records, l.BytesRead = in.values.records, in.bytes
 	return t.cache.seal()
 }
 
@@ -69,19 +72,20 @@ func (t *training) memory() int64 { return cmp.Or(t.Memory, memoryBytes) }
 
 // intake takes records from the stream into the cache.
 type intake struct {
-	decoder  *features.Decoder
-	joined   *joined
-	windows  *features.Windows // nil where each record is a sample
-	bad      *skips
-	schemas  *schemas.Client
-	patience schemas.Patience
-	export   pipeline.Export
-	checks   *features.Checks
-	cache    *cache
-	hash     *hasher
-	values   *values
-	bytes    int64
-	record   stream.Record // the one that is being taken: what is pointed to is not to be made anew for each
+	decoder    *features.Decoder
+	unlabelled bool // records are taken without a label
+	joined     *joined
+	windows    *features.Windows // nil where each record is a sample
+	bad        *skips
+	schemas    *schemas.Client
+	patience   schemas.Patience
+	export     pipeline.Export
+	checks     *features.Checks
+	cache      *cache
+	hash       *hasher
+	values     *values
+	bytes      int64
+	record     stream.Record // the one that is being taken: what is pointed to is not to be made anew for each
 }
 
 // note adds a record to the content hash and to the bytes that were read.
@@ -113,8 +117,8 @@ func (in *intake) decode(ctx context.Context, r stream.Record, report *reporter)
 		return nil, nil, err
 	}
 	in.record = r
-	if err = in.decoder.Record(inputs, labels, &in.record); codec.Lacks(err) {
-		again := func() error { return in.decoder.Record(inputs, labels, &in.record) }
+	if err = in.fill(inputs, labels); codec.Lacks(err) {
+		again := func() error { return in.fill(inputs, labels) }
 		if err = in.schemas.Decode(ctx, again, in.patience); err == nil {
 			report.stage(pipeline.StageReading)
 		}
@@ -122,7 +126,11 @@ func (in *intake) decode(ctx context.Context, r stream.Record, report *reporter)
 	if err == nil {
 		err = in.joined.counted(ctx, in, labels, &r)
 	}
-	if err == nil {
+	switch {
+	case err != nil:
+	case in.unlabelled:
+		err = in.checks.Inputs(inputs)
+	default:
 		err = in.checks.Record(inputs, labels, r.Key)
 	}
 	if err != nil {
@@ -130,6 +138,14 @@ func (in *intake) decode(ctx context.Context, r stream.Record, report *reporter)
 		return nil, nil, in.bad.take(r, err, in.refuse)
 	}
 	return inputs, labels, nil
+}
+
+// fill decodes the record that is being taken.
+func (in *intake) fill(inputs, labels [][]byte) error {
+	if in.unlabelled {
+		return in.decoder.Sample(inputs, &in.record)
+	}
+	return in.decoder.Record(inputs, labels, &in.record)
 }
 
 // refuse says which record cannot be taken.
@@ -145,8 +161,12 @@ func (in *intake) refuse(r stream.Record, err error) error {
 	if hint == "" {
 		hint = "check input_format and input_config against what was sent, and the labels against the model's loss"
 	}
+	field := "topic"
+	if in.unlabelled {
+		field = "unsupervised_topic"
+	}
 	return &pipeline.Error{
-		Op: "decode", Kind: kind, Field: "topic", Err: err,
+		Op: "decode", Kind: kind, Field: field, Err: err,
 		Reason: fmt.Sprintf("record %s[%d]@%d: %v", r.Topic, r.Partition, r.Offset, err), Hint: hint,
 	}
 }

@@ -72,6 +72,10 @@ func (r *reporter) epoch(e pipeline.Epoch) {
 	r.change(func(p *pipeline.Progress) { p.Epochs = append(p.Epochs, e) })
 }
 
+func (r *reporter) labels(l pipeline.PseudoLabels) {
+	r.change(func(p *pipeline.Progress) { p.PseudoLabels = &l })
+}
+
 func (r *reporter) drifts(found ...pipeline.Drift) {
 	r.change(func(p *pipeline.Progress) { p.Drifts, _ = pipeline.AddDrifts(p.Drifts, found) })
 }

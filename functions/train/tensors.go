@@ -81,7 +81,7 @@ func (t *training) writeTensors(ctx context.Context, to io.Writer) error {
 	}
 	_, err = w.Write(append(binary.BigEndian.AppendUint64(nil, uint64(b.Len())), b.Bytes()...)) // #nosec G115 -- not negative
 	if err == nil {
-		err = t.cache.each(ctx, func(row []byte) error {
+		err = t.cache.each(ctx, 0, func(row []byte) error {
 			_, err := w.Write(row)
 			return err
 		})

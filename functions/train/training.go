@@ -31,15 +31,18 @@ type training struct {
 	framework               framework.Framework
 	trainer                 framework.Trainer
 	cache                   *cache
-	values                  *values // what the stream holds
-	bad                     *skips  // what of it is not trained on
-	joined                  *joined // where its labels come from another topic
+	hash                    *hasher     // of what is read
+	unlabelled              *unlabelled // what it labels itself; nil: nothing
+	values                  *values     // what the stream holds
+	bad                     *skips      // what of it is not trained on
+	joined                  *joined     // where its labels come from another topic
 	window                  *features.Window
 	windows                 *features.Windows // that records are read into; nil where each is a sample
 	train, validation, test *split
 	classNames              []string // in the order of their numbers, where texts are numbered
 	outcome                 pipeline.Outcome
 	lastEpoch, bestEpoch    pipeline.Epoch
+	lastTold                int             // number of the last epoch that was reported
 	diverged                *pipeline.Error // what a loss of NaN comes to; nil while it is a number
 }
 
@@ -48,6 +51,9 @@ func (t *training) close() error {
 	var errs []error
 	if t.trainer != nil {
 		errs = append(errs, t.trainer.Close())
+	}
+	if t.hash != nil {
+		t.hash.close()
 	}
 	if t.cache != nil {
 		errs = append(errs, t.cache.close())
@@ -79,6 +85,12 @@ func (t *training) prepare(ctx context.Context) error {
 	}
 	if err := t.split(ctx, decoder, kept); err != nil {
 		return err
+	}
+	if err := t.readUnlabelled(ctx, decoder); err != nil {
+		return err
+	}
+	if t.hash != nil { // else the tensors are those of an earlier trial
+		t.outcome.Lineage.ContentHash = t.hash.sum()
 	}
 	if len(t.Job.Export.Adapt) == 0 || t.Job.Parent != nil {
 		return nil
@@ -144,7 +156,7 @@ func (t *training) plan() framework.Plan {
 	return framework.Plan{
 		BatchSize: t.Job.BatchSize, Epochs: k.Epochs, InitialEpoch: k.InitialEpoch, StepsPerEpoch: k.StepsPerEpoch,
 		ClassWeight: k.ClassWeight, ValidationSteps: v.Steps, ValidationFreq: k.ValidationFreq, Engine: t.Job.Engine,
-		EarlyStopping: k.EarlyStopping, ReduceLR: k.ReduceLR, LearningRate: t.Job.LearningRate, Checkpointed: k.Checkpoint != nil, Inherits: t.Job.Parent != nil,
+		EarlyStopping: k.EarlyStopping, ReduceLR: k.ReduceLR, LearningRate: t.Job.LearningRate, Checkpointed: k.Checkpoint != nil, Inherits: t.Job.Parent != nil || t.Job.Unlabelled != nil,
 	}
 }
 
@@ -225,68 +237,9 @@ func (t *training) adapt(ctx context.Context) error {
 	return nil
 }
 
-// fit trains, each epoch reported as it ends.
-func (t *training) fit(parent context.Context) error {
-	plan := t.plan()
-	plan.Validation = t.validation
-	t.report.total(plan.Epochs)
-	ctx, cancel := context.WithCancelCause(parent)
-	defer cancel(nil)
-	left := &remaining{now: time.Now}
-	keeper, from := t.keep(ctx)
-	plan.From = from
-	watch := framework.Watch{Stage: t.report.stage, Steps: func(done, of int64) { t.report.left(left.step(done, of)) }, Epoch: func(e pipeline.Epoch) {
-		t.pulse.beat()
-		t.seen(e)
-		keeper.done(e)
-		if err := t.judge(e); err != nil {
-			cancel(err)
-		}
-		if t.Job.Pruner.Judges(e.Epoch) && e.Epoch < plan.Epochs {
-			if err := t.report.verdict(); err != nil {
-				cancel(err)
-			}
-			t.pulse.beat()
-		}
-	}}
-	if keeper != nil {
-		watch.Checkpoint = func(epoch int, state func() ([]byte, error)) { keeper.after(ctx, epoch, state) }
-	}
-	report, err := t.trainer.Fit(ctx, t.train, plan, watch)
-	if errors.Is(err, framework.ErrForeign) {
-		keeper.begin(ctx, err)
-		plan.From = nil
-		report, err = t.trainer.Fit(ctx, t.train, plan, watch)
-	}
-	if cause := context.Cause(ctx); err != nil && cause != nil {
-		err = cause
-	}
-	t.outcome.Engine, t.outcome.EngineReason = report.Engine, report.Reason
-	if t.Job.EngineReason != "" && report.Engine == t.Job.Engine {
-		t.outcome.EngineReason = t.Job.EngineReason
-	}
-	t.outcome.Split.Warnings = append(t.outcome.Split.Warnings, report.Warnings...)
-	if err == nil && t.diverged != nil && t.Job.OnNaN != pipeline.NaNStays { // in the last epoch
-		err = t.diverged
-	}
-	if err != nil {
-		t.outcome.Metrics.Training = t.lastEpoch.Training
-		return t.refusal(parent, "train", err)
-	}
-	if report.Exhausted {
-		t.outcome.Split.Warnings = append(t.outcome.Split.Warnings,
-			"steps_per_epoch does not divide the batches of the training split: as in Keras, an epoch that meets its end is shorter")
-	}
-	if t.outcome.Stopping = report.Stopping; report.Stopping != nil && report.Stopping.Restored {
-		t.lastEpoch = t.bestEpoch // whose weights the model has
-	}
-	t.outcome.Metrics.Training = t.lastEpoch.Training
-	return nil
-}
-
 // seen takes note of an epoch that is done, and reports it.
 func (t *training) seen(e pipeline.Epoch) {
-	t.lastEpoch = e
+	t.lastEpoch, t.lastTold = e, e.Epoch
 	if e.Best {
 		t.bestEpoch = e
 	}

@@ -26,12 +26,16 @@ func verifying(t *testing.T, r *rig) *rig {
 		t.Fatal(err)
 	}
 	o := r.outcome
-	r.Job.Receipt = &pipeline.Receipt{
+	r.Job.Receipt = receiptOf(o)
+	r.Job.Engine, r.Job.Output = o.Engine, ""
+	return r
+}
+
+func receiptOf(o pipeline.Outcome) *pipeline.Receipt {
+	return &pipeline.Receipt{
 		ContentHash: o.Lineage.ContentHash, Records: o.Lineage.Records, Split: o.Split,
 		WeightsHash: o.Lineage.WeightsHash, Metrics: o.Metrics, Trainer: o.Lineage.Libraries["trainer"],
 	}
-	r.Job.Engine, r.Job.Output = o.Engine, ""
-	return r
 }
 
 // verify runs the verification and gives the first difference.

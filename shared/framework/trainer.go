@@ -38,7 +38,7 @@ type Trainer interface {
 	// before Fit, in place of Adapt.
 	Inherit(Ancestor) (state string, err error)
 	// Fit trains as the framework's own fit does on arrays, shuffling left to
-	// the split.
+	// the split. Called again it trains on, as a second fit does.
 	Fit(context.Context, Split, Plan, Watch) (FitReport, error)
 	// Step trains on a split as one batch, for a training that has no end, and gives
 	// the metrics that the model had on it before: what it learns from, it has

@@ -59,6 +59,7 @@ type DatasourceForm struct {
 	Seed           int64           `json:"seed" arg:"N" description:"seed of shuffling and of a split that is random (default: 0)"`
 	Split          string          `json:"split,omitempty" enum:"time,random,label" arg:"HOW" description:"which records are kept back: time (the last), random, or label (at random, of each class its share) (default: time)"`
 	Order          string          `json:"order,omitempty" enum:"time,partition" description:"how several partitions are read: time (merged by the records' times) or partition (default: time)"`
+	Unsupervised   string          `json:"unsupervised_topic,omitempty" maxLength:"1048576" arg:"TOPIC,..." example:"unlabelled" description:"topics of records without labels, as topic names them, for a deployment that is unsupervised"`
 	Description    string          `json:"description,omitempty" maxLength:"4096" arg:"TEXT" description:"note for people"`
 }
 
@@ -80,6 +81,7 @@ type Datasource struct {
 	Split          SplitBy                    `json:"split,omitempty" description:"which records are kept back from training: random, or label for a share of each class; the last ones when absent"`
 	Open           bool                       `json:"open,omitempty" description:"the ranges have no end: a training that follows a stream goes on beyond them, any other ends where they did when the stream was announced"`
 	Asked          *Asked                     `json:"asked,omitempty" nullable:"false" description:"what the ranges were looked up by, where the message named topics by time"`
+	Unsupervised   *Unlabelled                `json:"unsupervised,omitempty" nullable:"false" description:"records without labels, for deployments that are unsupervised"`
 	Extra          map[string]json.RawMessage `json:"extra,omitempty" description:"members of the control message that the contract does not know"`
 	TopicIDs       map[string]string          `json:"topic_ids,omitempty" description:"Kafka's ids of the topics when the stream was announced: one that was made anew has another"`
 	ResendOf       int64                      `json:"resend_of,omitempty" description:"the datasource that was used again"`
@@ -99,6 +101,16 @@ type Asked struct {
 	Until *time.Time `json:"until,omitempty" nullable:"false" description:"before this time; to the end as it was then where absent"`
 }
 
+// Topics are the topics of all ranges, each once.
+func (d Datasource) Topics() (topics []string) {
+	for _, r := range slices.Concat(d.Ranges, d.Unlabelled()) {
+		if !slices.Contains(topics, r.Topic) {
+			topics = append(topics, r.Topic)
+		}
+	}
+	return topics
+}
+
 // SameStream reports whether two control messages lead to the same training.
 func (d Datasource) SameStream(o Datasource) bool {
 	for topic, id := range d.TopicIDs {
@@ -106,7 +118,7 @@ func (d Datasource) SameStream(o Datasource) bool {
 			return false // made anew between them
 		}
 	}
-	return slices.Equal(d.Ranges, o.Ranges) && d.InputFormat == o.InputFormat &&
+	return slices.Equal(d.Ranges, o.Ranges) && slices.Equal(d.Unlabelled(), o.Unlabelled()) && d.InputFormat == o.InputFormat &&
 		sameJSON(d.InputConfig, o.InputConfig) &&
 		d.ValidationRate == o.ValidationRate && d.TestRate == o.TestRate &&
 		d.Shuffle == o.Shuffle && d.Seed == o.Seed && d.Order == o.Order && d.Split == o.Split

@@ -10,37 +10,40 @@ import (
 
 // DeploymentForm is what a person gives of a deployment.
 type DeploymentForm struct {
-	Configuration    int64      `json:"configuration" required:"true" minimum:"1" refers:"configuration" example:"1" description:"configuration whose models train"`
-	BatchSize        int        `json:"batch_size" required:"true" minimum:"1" maximum:"16777216" arg:"N" example:"32" description:"records a step"`
-	TrainingKwargs   Arguments  `json:"training_kwargs,omitempty" example:"epochs=2, shuffle=True" description:"arguments of Keras' fit, as text like 'epochs=5, steps_per_epoch=1000' or as a JSON object"`
-	ValidationKwargs Arguments  `json:"validation_kwargs,omitempty" description:"arguments of Keras' evaluate, as text like 'steps=100' or as a JSON object"`
-	Seed             int64      `json:"seed" arg:"N" description:"seed of the shuffling (default: 0)"`
-	Engine           Engine     `json:"engine,omitempty" description:"auto (the faster one, measured), graph or xla; the first pass over the records runs in the graph, which checks them (default: auto)"`
-	OnNaN            OnNaN      `json:"on_nan,omitempty" description:"a training whose loss becomes NaN: fail, or keep to go on and keep its model (default: fail)"`
-	Mode             Mode       `json:"mode,omitempty" description:"once (each stream trains anew), rounds (each stream trains on from the result of the one before) or stream (a training follows the topic: each record is predicted, then learned from) (default: once)"`
-	StreamTimeout    int64      `json:"stream_timeout,omitempty" minimum:"0" arg:"MILLISECONDS" description:"of mode stream: end after so long without a record (default: never, but a minute where incremental is set and indefinite is not)"`
-	Drift            Detector   `json:"drift,omitempty" description:"of mode stream: what looks for drifts of the stream: adwin or page_hinkley, by the loss of each batch, or ddm, by its rate of errors (default: nothing)"`
-	OnDrift          OnDrift    `json:"on_drift,omitempty" description:"of drift: event (it is told), restart (the training begins anew with its initial weights, too) or rate (the learning rate is higher for a while, too) (default: event)"`
-	DriftRate        float64    `json:"drift_rate,omitempty" minimum:"0" maximum:"1000000" arg:"TIMES" description:"of on_drift rate: times the learning rate (default: 10)"`
-	DriftRecords     int64      `json:"drift_records,omitempty" minimum:"1" arg:"N" description:"of on_drift rate: for so many records after the drift (default: 1000)"`
-	Monitor          string     `json:"monitor,omitempty" maxLength:"256" arg:"METRIC" description:"of mode stream: a result appears, and the training goes on, where this metric of a point of the curve has improved (default: none)"`
-	Change           Change     `json:"change,omitempty" description:"of monitor: up where a high value is better, down where a low one is (default: as the metric's name tells)"`
-	Improvement      float64    `json:"improvement,omitempty" minimum:"0" description:"of monitor: by how much it has to improve over the value of the last such result, or the first value (default: by anything)"`
-	ResultRecords    int64      `json:"result_records,omitempty" minimum:"1" arg:"N" description:"of mode stream: a result appears every N records (default: none)"`
-	ResultMinutes    int64      `json:"result_minutes,omitempty" minimum:"1" maximum:"5256000" arg:"MINUTES" description:"of mode stream: a result appears every so many minutes in which records came (default: none)"`
-	MonitoringMetric string     `json:"monitoring_metric,omitempty" maxLength:"256" flag:"-" description:"monitor, as Kafka-ML says it"`
-	Incremental      bool       `json:"incremental,omitempty" flag:"-" description:"mode stream, as Kafka-ML says it"`
-	Indefinite       bool       `json:"indefinite,omitempty" flag:"-" description:"of incremental: it ends by a command only"`
-	From             int64      `json:"from,omitempty" minimum:"1" refers:"result" description:"finished result that the training goes on from, with its weights and the state of its optimizer (default: the model's initial weights)"`
-	Every            Extent     `json:"every,omitempty" maxLength:"64" arg:"RECORDS|TIME" example:"10000records" description:"train again by itself, on the same topics: each time that so many records have come (10000records), or so long after the last time (24h)"`
-	OnDriftOf        int64      `json:"on_drift_of,omitempty" minimum:"0" refers:"deployment" description:"train again by itself when the deployment of mode stream finds a drift"`
-	Window           Extent     `json:"window,omitempty" maxLength:"64" arg:"RECORDS|TIME" description:"what it then trains on: the last records (50000records), or those of the last time (7d) (default: as many records as the last stream that was sent to it)"`
-	Alias            string     `json:"alias,omitempty" maxLength:"160" arg:"ALIAS" example:"champion" description:"alias that a finished result gets if it is better than the one that has it, on the test split of the stream; MODEL@ALIAS may be given, too"`
-	Metric           string     `json:"metric,omitempty" maxLength:"128" arg:"METRIC" description:"of alias: what is compared (default: accuracy, or loss where the model has none)"`
-	Margin           float64    `json:"margin,omitempty" minimum:"0" arg:"VALUE" description:"of alias: by how much more it must be better (default: 0)"`
-	GPUs             int        `json:"gpus" minimum:"0" maximum:"1024" arg:"N" description:"GPUs for each training (default: 0)"`
-	Resources        *Resources `json:"resources,omitempty" description:"where a training runs in a cluster"`
-	Description      string     `json:"description,omitempty" maxLength:"4096" arg:"TEXT" description:"note for people"`
+	Configuration      int64      `json:"configuration" required:"true" minimum:"1" refers:"configuration" example:"1" description:"configuration whose models train"`
+	BatchSize          int        `json:"batch_size" required:"true" minimum:"1" maximum:"16777216" arg:"N" example:"32" description:"records a step"`
+	TrainingKwargs     Arguments  `json:"training_kwargs,omitempty" example:"epochs=2, shuffle=True" description:"arguments of Keras' fit, as text like 'epochs=5, steps_per_epoch=1000' or as a JSON object"`
+	ValidationKwargs   Arguments  `json:"validation_kwargs,omitempty" description:"arguments of Keras' evaluate, as text like 'steps=100' or as a JSON object"`
+	Seed               int64      `json:"seed" arg:"N" description:"seed of the shuffling (default: 0)"`
+	Engine             Engine     `json:"engine,omitempty" description:"auto (the faster one, measured), graph or xla; the first pass over the records runs in the graph, which checks them (default: auto)"`
+	OnNaN              OnNaN      `json:"on_nan,omitempty" description:"a training whose loss becomes NaN: fail, or keep to go on and keep its model (default: fail)"`
+	Mode               Mode       `json:"mode,omitempty" description:"once (each stream trains anew), rounds (each stream trains on from the result of the one before) or stream (a training follows the topic: each record is predicted, then learned from) (default: once)"`
+	StreamTimeout      int64      `json:"stream_timeout,omitempty" minimum:"0" arg:"MILLISECONDS" description:"of mode stream: end after so long without a record (default: never, but a minute where incremental is set and indefinite is not)"`
+	Drift              Detector   `json:"drift,omitempty" description:"of mode stream: what looks for drifts of the stream: adwin or page_hinkley, by the loss of each batch, or ddm, by its rate of errors (default: nothing)"`
+	OnDrift            OnDrift    `json:"on_drift,omitempty" description:"of drift: event (it is told), restart (the training begins anew with its initial weights, too) or rate (the learning rate is higher for a while, too) (default: event)"`
+	DriftRate          float64    `json:"drift_rate,omitempty" minimum:"0" maximum:"1000000" arg:"TIMES" description:"of on_drift rate: times the learning rate (default: 10)"`
+	DriftRecords       int64      `json:"drift_records,omitempty" minimum:"1" arg:"N" description:"of on_drift rate: for so many records after the drift (default: 1000)"`
+	Monitor            string     `json:"monitor,omitempty" maxLength:"256" arg:"METRIC" description:"of mode stream: a result appears, and the training goes on, where this metric of a point of the curve has improved (default: none)"`
+	Change             Change     `json:"change,omitempty" description:"of monitor: up where a high value is better, down where a low one is (default: as the metric's name tells)"`
+	Improvement        float64    `json:"improvement,omitempty" minimum:"0" description:"of monitor: by how much it has to improve over the value of the last such result, or the first value (default: by anything)"`
+	ResultRecords      int64      `json:"result_records,omitempty" minimum:"1" arg:"N" description:"of mode stream: a result appears every N records (default: none)"`
+	ResultMinutes      int64      `json:"result_minutes,omitempty" minimum:"1" maximum:"5256000" arg:"MINUTES" description:"of mode stream: a result appears every so many minutes in which records came (default: none)"`
+	MonitoringMetric   string     `json:"monitoring_metric,omitempty" maxLength:"256" flag:"-" description:"monitor, as Kafka-ML says it"`
+	Incremental        bool       `json:"incremental,omitempty" flag:"-" description:"mode stream, as Kafka-ML says it"`
+	Indefinite         bool       `json:"indefinite,omitempty" flag:"-" description:"of incremental: it ends by a command only"`
+	Unsupervised       bool       `json:"unsupervised,omitempty" description:"train on without labels, too: the model labels the records of the stream's unsupervised_topic that it is sure of"`
+	UnsupervisedRounds int        `json:"unsupervised_rounds,omitempty" minimum:"1" maximum:"1000" arg:"N" description:"of unsupervised: how often it labels records and trains on, at most (default: 5)"`
+	Confidence         *float64   `json:"confidence,omitempty" minimum:"0" maximum:"1" arg:"P" description:"of unsupervised: the least probability of the class that a record is labelled with, above 0 (default: 0.9)"`
+	From               int64      `json:"from,omitempty" minimum:"1" refers:"result" description:"finished result that the training goes on from, with its weights and the state of its optimizer (default: the model's initial weights)"`
+	Every              Extent     `json:"every,omitempty" maxLength:"64" arg:"RECORDS|TIME" example:"10000records" description:"train again by itself, on the same topics: each time that so many records have come (10000records), or so long after the last time (24h)"`
+	OnDriftOf          int64      `json:"on_drift_of,omitempty" minimum:"0" refers:"deployment" description:"train again by itself when the deployment of mode stream finds a drift"`
+	Window             Extent     `json:"window,omitempty" maxLength:"64" arg:"RECORDS|TIME" description:"what it then trains on: the last records (50000records), or those of the last time (7d) (default: as many records as the last stream that was sent to it)"`
+	Alias              string     `json:"alias,omitempty" maxLength:"160" arg:"ALIAS" example:"champion" description:"alias that a finished result gets if it is better than the one that has it, on the test split of the stream; MODEL@ALIAS may be given, too"`
+	Metric             string     `json:"metric,omitempty" maxLength:"128" arg:"METRIC" description:"of alias: what is compared (default: accuracy, or loss where the model has none)"`
+	Margin             float64    `json:"margin,omitempty" minimum:"0" arg:"VALUE" description:"of alias: by how much more it must be better (default: 0)"`
+	GPUs               int        `json:"gpus" minimum:"0" maximum:"1024" arg:"N" description:"GPUs for each training (default: 0)"`
+	Resources          *Resources `json:"resources,omitempty" description:"where a training runs in a cluster"`
+	Description        string     `json:"description,omitempty" maxLength:"4096" arg:"TEXT" description:"note for people"`
 }
 
 // Arguments are Keras arguments as a person gives them: a JSON object, or a
@@ -70,47 +73,50 @@ func (Arguments) JSONSchemaBytes() ([]byte, error) {
 // Deployment asks for each model of a configuration to be trained on the next
 // datasource that names it.
 type Deployment struct {
-	ID               int64            `json:"id" minimum:"1"`
-	Configuration    int64            `json:"configuration"`
-	BatchSize        int              `json:"batch_size"`
-	TrainingKwargs   TrainingKwargs   `json:"training_kwargs"`
-	ValidationKwargs ValidationKwargs `json:"validation_kwargs"`
-	Seed             int64            `json:"seed"`
-	Engine           Engine           `json:"engine"`
-	OnNaN            OnNaN            `json:"on_nan,omitempty" description:"keep: a training whose loss becomes NaN goes on; empty: it fails"`
-	Mode             Mode             `json:"mode,omitempty" description:"rounds or stream; empty: once"`
-	From             int64            `json:"from,omitempty" description:"the result that its trainings go on from, in mode rounds those of its first stream"`
-	Every            Extent           `json:"every,omitempty" description:"records or time after which it trains again by itself; empty: it does not"`
-	OnDriftOf        int64            `json:"on_drift_of,omitempty" description:"the deployment of mode stream whose drifts let it train again; 0: none"`
-	Window           Extent           `json:"window,omitempty" description:"records or time that it then trains on; empty: as many records as the last stream that was sent to it"`
-	Alias            string           `json:"alias,omitempty" description:"what its better results get"`
-	Metric           string           `json:"metric,omitempty" description:"by which they are compared; empty: accuracy, or loss"`
-	Margin           float64          `json:"margin,omitempty" description:"by how much more they must be better"`
-	Retraining       *Retraining      `json:"retraining,omitempty" nullable:"false" description:"where its schedule stands, and what was decided of its results"`
-	StreamTimeout    int64            `json:"stream_timeout,omitempty" description:"milliseconds without a record after which a training of mode stream ends; 0: never"`
-	Drift            Detector         `json:"drift,omitempty" description:"what looks for drifts of the stream; empty: nothing"`
-	OnDrift          OnDrift          `json:"on_drift,omitempty" description:"restart: a drift lets the training begin anew; rate: it raises the learning rate; empty: it is told"`
-	DriftRate        float64          `json:"drift_rate,omitempty" description:"times the learning rate that a drift raises it to"`
-	DriftRecords     int64            `json:"drift_records,omitempty" description:"records for which it is raised"`
-	Monitor          string           `json:"monitor,omitempty" description:"metric whose improvement gives a result while a training of mode stream goes on"`
-	Change           Change           `json:"change,omitempty" description:"the way in which it improves"`
-	Improvement      float64          `json:"improvement,omitempty" description:"by how much; 0: by anything"`
-	ResultRecords    int64            `json:"result_records,omitempty" description:"records after which a training of mode stream gives a result, and goes on"`
-	ResultMinutes    int64            `json:"result_minutes,omitempty" description:"minutes after which it does"`
-	MonitoringMetric string           `json:"monitoring_metric,omitempty" description:"how monitor was given by clients of Kafka-ML"`
-	Incremental      bool             `json:"incremental,omitempty" description:"how mode stream was asked for by clients of Kafka-ML"`
-	Indefinite       bool             `json:"indefinite,omitempty"`
-	GPUs             int              `json:"gpus"`
-	Resources        Resources        `json:"resources"`
-	Description      string           `json:"description,omitempty"`
-	Study            int64            `json:"study,omitempty" description:"the study whose trials its results are"`
-	Owner            string           `json:"owner,omitempty" description:"who made it, where that is known: where trainings wait, people take turns"`
-	Status           DeploymentStatus `json:"status"`
-	Place            int              `json:"place,omitempty" description:"where trainings wait for others to end: the place in the queue of the first of its own, 1 comes next"`
-	Results          []int64          `json:"results" description:"its results, one for each model"`
-	LastRejection    *StreamRejection `json:"last_rejection,omitempty" description:"why the last stream that named it was refused or trained nothing, where that was so"`
-	Created          time.Time        `json:"created"`
-	Updated          time.Time        `json:"updated"`
+	ID                 int64            `json:"id" minimum:"1"`
+	Configuration      int64            `json:"configuration"`
+	BatchSize          int              `json:"batch_size"`
+	TrainingKwargs     TrainingKwargs   `json:"training_kwargs"`
+	ValidationKwargs   ValidationKwargs `json:"validation_kwargs"`
+	Seed               int64            `json:"seed"`
+	Engine             Engine           `json:"engine"`
+	OnNaN              OnNaN            `json:"on_nan,omitempty" description:"keep: a training whose loss becomes NaN goes on; empty: it fails"`
+	Mode               Mode             `json:"mode,omitempty" description:"rounds or stream; empty: once"`
+	From               int64            `json:"from,omitempty" description:"the result that its trainings go on from, in mode rounds those of its first stream"`
+	Every              Extent           `json:"every,omitempty" description:"records or time after which it trains again by itself; empty: it does not"`
+	OnDriftOf          int64            `json:"on_drift_of,omitempty" description:"the deployment of mode stream whose drifts let it train again; 0: none"`
+	Window             Extent           `json:"window,omitempty" description:"records or time that it then trains on; empty: as many records as the last stream that was sent to it"`
+	Alias              string           `json:"alias,omitempty" description:"what its better results get"`
+	Metric             string           `json:"metric,omitempty" description:"by which they are compared; empty: accuracy, or loss"`
+	Margin             float64          `json:"margin,omitempty" description:"by how much more they must be better"`
+	Retraining         *Retraining      `json:"retraining,omitempty" nullable:"false" description:"where its schedule stands, and what was decided of its results"`
+	StreamTimeout      int64            `json:"stream_timeout,omitempty" description:"milliseconds without a record after which a training of mode stream ends; 0: never"`
+	Drift              Detector         `json:"drift,omitempty" description:"what looks for drifts of the stream; empty: nothing"`
+	OnDrift            OnDrift          `json:"on_drift,omitempty" description:"restart: a drift lets the training begin anew; rate: it raises the learning rate; empty: it is told"`
+	DriftRate          float64          `json:"drift_rate,omitempty" description:"times the learning rate that a drift raises it to"`
+	DriftRecords       int64            `json:"drift_records,omitempty" description:"records for which it is raised"`
+	Monitor            string           `json:"monitor,omitempty" description:"metric whose improvement gives a result while a training of mode stream goes on"`
+	Change             Change           `json:"change,omitempty" description:"the way in which it improves"`
+	Improvement        float64          `json:"improvement,omitempty" description:"by how much; 0: by anything"`
+	ResultRecords      int64            `json:"result_records,omitempty" description:"records after which a training of mode stream gives a result, and goes on"`
+	ResultMinutes      int64            `json:"result_minutes,omitempty" description:"minutes after which it does"`
+	MonitoringMetric   string           `json:"monitoring_metric,omitempty" description:"how monitor was given by clients of Kafka-ML"`
+	Incremental        bool             `json:"incremental,omitempty" description:"how mode stream was asked for by clients of Kafka-ML"`
+	Indefinite         bool             `json:"indefinite,omitempty"`
+	Unsupervised       bool             `json:"unsupervised,omitempty" description:"it trains on by labels of its own, of the records without one that a stream names"`
+	UnsupervisedRounds int              `json:"unsupervised_rounds,omitempty" description:"how often, at most"`
+	Confidence         *float64         `json:"confidence,omitempty" description:"the least probability of a class that makes it a label"`
+	GPUs               int              `json:"gpus"`
+	Resources          Resources        `json:"resources"`
+	Description        string           `json:"description,omitempty"`
+	Study              int64            `json:"study,omitempty" description:"the study whose trials its results are"`
+	Owner              string           `json:"owner,omitempty" description:"who made it, where that is known: where trainings wait, people take turns"`
+	Status             DeploymentStatus `json:"status"`
+	Place              int              `json:"place,omitempty" description:"where trainings wait for others to end: the place in the queue of the first of its own, 1 comes next"`
+	Results            []int64          `json:"results" description:"its results, one for each model"`
+	LastRejection      *StreamRejection `json:"last_rejection,omitempty" description:"why the last stream that named it was refused or trained nothing, where that was so"`
+	Created            time.Time        `json:"created"`
+	Updated            time.Time        `json:"updated"`
 }
 
 // StreamWait is how long a stream waits for a deployment that is yet to be
@@ -219,6 +225,9 @@ func (d *Deployment) Normalize() error {
 	}
 	if d.OnDrift == DriftTells {
 		d.OnDrift = ""
+	}
+	if err := d.normalizeUnsupervised(); err != nil {
+		return err
 	}
 	if d.OnDrift == DriftRaises {
 		d.DriftRate, d.DriftRecords = cmp.Or(d.DriftRate, driftRate), cmp.Or(d.DriftRecords, driftRecords)

@@ -43,6 +43,8 @@ type TrainingJob struct {
 	Pruner       Pruner     `json:"pruner,omitempty"`        // after which epochs to wait for a verdict
 	Following    *Following `json:"following,omitempty"`     // of a training that follows a stream; nil: it takes the ranges
 
+	Unlabelled *Unsupervised `json:"unlabelled,omitempty"` // what it labels itself and trains on with; nil: nothing
+
 	DeadlineSecs int64 `json:"deadline_seconds,omitempty"` // of the whole training; 0: none
 
 	Receipt *Receipt `json:"receipt,omitempty"` // of the result that is verified: nothing is stored then
@@ -79,15 +81,16 @@ func EndingMark(checkpoint string) string { return checkpoint + "/ending" }
 
 // Progress is the data of training.progressed.
 type Progress struct {
-	Result      int64   `json:"result" required:"true" minimum:"1"`
-	Attempt     int     `json:"attempt" required:"true" minimum:"1"`
-	Stage       Stage   `json:"stage,omitempty"`
-	Records     int64   `json:"records,omitempty"`
-	EpochsTotal int     `json:"epochs_total,omitempty"`
-	Epochs      []Epoch `json:"epochs,omitempty"` // those ended since the last event
-	Drifts      []Drift `json:"drifts,omitempty"` // those found since the last event
-	SecondsLeft float64 `json:"seconds_left,omitempty"`
-	Verifies    bool    `json:"verifies,omitempty"` // the attempt is one to verify the result
+	Result       int64         `json:"result" required:"true" minimum:"1"`
+	Attempt      int           `json:"attempt" required:"true" minimum:"1"`
+	Stage        Stage         `json:"stage,omitempty"`
+	Records      int64         `json:"records,omitempty"`
+	EpochsTotal  int           `json:"epochs_total,omitempty"`
+	Epochs       []Epoch       `json:"epochs,omitempty"`        // those ended since the last event
+	Drifts       []Drift       `json:"drifts,omitempty"`        // those found since the last event
+	PseudoLabels *PseudoLabels `json:"pseudo_labels,omitempty"` // as far as they have come
+	SecondsLeft  float64       `json:"seconds_left,omitempty"`
+	Verifies     bool          `json:"verifies,omitempty"` // the attempt is one to verify the result
 }
 
 // Stage is what a training is at.
@@ -108,23 +111,24 @@ const (
 // Outcome is the data of training.finished and training.failed: the members of
 // Result that the training process knows.
 type Outcome struct {
-	Result       int64        `json:"result" required:"true" minimum:"1"`
-	Attempt      int          `json:"attempt" required:"true" minimum:"1"`
-	Reason       string       `json:"reason,omitempty"` // set when it failed
-	Hint         string       `json:"hint,omitempty"`
-	Engine       Engine       `json:"engine,omitempty"`
-	EngineReason string       `json:"engine_reason,omitempty"`
-	Metrics      SplitMetrics `json:"metrics"`
-	Split        *SplitAudit  `json:"split,omitempty"`
-	Confusion    *Confusion   `json:"confusion,omitempty"`
-	Stopping     *Stopping    `json:"early_stopping,omitempty"`
-	Lineage      Lineage      `json:"lineage"`
-	Unsound      string       `json:"unsound,omitempty"` // see Result
-	Artifact     string       `json:"artifact,omitempty"`
-	Contest      *Contest     `json:"contest,omitempty"` // what the champion came to, where there is one
-	Serving      *Serving     `json:"serving,omitempty"`
-	Seconds      float64      `json:"seconds,omitempty"`
-	Verifies     bool         `json:"verifies,omitempty"` // the attempt was one to verify the result
+	Result       int64         `json:"result" required:"true" minimum:"1"`
+	Attempt      int           `json:"attempt" required:"true" minimum:"1"`
+	Reason       string        `json:"reason,omitempty"` // set when it failed
+	Hint         string        `json:"hint,omitempty"`
+	Engine       Engine        `json:"engine,omitempty"`
+	EngineReason string        `json:"engine_reason,omitempty"`
+	Metrics      SplitMetrics  `json:"metrics"`
+	Split        *SplitAudit   `json:"split,omitempty"`
+	Confusion    *Confusion    `json:"confusion,omitempty"`
+	Stopping     *Stopping     `json:"early_stopping,omitempty"`
+	PseudoLabels *PseudoLabels `json:"pseudo_labels,omitempty"`
+	Lineage      Lineage       `json:"lineage"`
+	Unsound      string        `json:"unsound,omitempty"` // see Result
+	Artifact     string        `json:"artifact,omitempty"`
+	Contest      *Contest      `json:"contest,omitempty"` // what the champion came to, where there is one
+	Serving      *Serving      `json:"serving,omitempty"`
+	Seconds      float64       `json:"seconds,omitempty"`
+	Verifies     bool          `json:"verifies,omitempty"` // the attempt was one to verify the result
 }
 
 // PredictJob is all that a predict process is told, as JSON in the environment

@@ -167,6 +167,7 @@ type Lineage struct {
 	SourceHash   string    `json:"source_hash"`
 	ModelVersion int       `json:"model_version"`
 	Ranges       []Range   `json:"ranges,omitempty"`
+	Unlabelled   []Range   `json:"unlabelled_ranges,omitempty" description:"records without labels, which are read after the others"`
 	ContentHash  string    `json:"content_hash,omitempty" description:"SHA-256 over every key and value read, in order"`
 	Records      int64     `json:"records,omitempty"`
 	BytesRead    int64     `json:"bytes_read,omitempty" description:"keys and values, once"`
@@ -190,42 +191,43 @@ func (r Result) Doubts() []string {
 // Result is the training of one model of a deployment on a datasource, or a model
 // that was trained elsewhere and imported, which is of none of them.
 type Result struct {
-	ID            int64        `json:"id" minimum:"1"`
-	Deployment    int64        `json:"deployment" description:"0 where the model was imported"`
-	Configuration int64        `json:"configuration" description:"0 where the model was imported"`
-	Model         int64        `json:"model"`
-	ModelName     string       `json:"model_name"`
-	ModelVersion  int          `json:"model_version"`
-	Datasource    int64        `json:"datasource,omitempty" description:"absent while it waits for one"`
-	Parent        int64        `json:"parent,omitempty" description:"the result whose weights its training went on from"`
-	Round         int          `json:"round,omitempty" description:"of a deployment of rounds: 1 for its first stream"`
-	Interim       int          `json:"interim,omitempty" description:"its number among the results that its parent, which follows a stream, gave while it went on"`
-	Interims      int          `json:"interims,omitempty" description:"results that it has given while it went on, those included that are deleted again"`
-	Ending        bool         `json:"ending,omitempty" description:"its training, which follows a stream, was told to end: it is finished with what it has learned"`
-	Imported      *Imported    `json:"imported,omitempty" description:"the file that the model was imported from, which is finished at once"`
-	Aliases       []string     `json:"aliases,omitempty" description:"names that it has among the results of its model"`
-	Tags          Tags         `json:"tags,omitempty" description:"tags by name"`
-	Notes         string       `json:"notes,omitempty" description:"notes of people"`
-	Status        ResultStatus `json:"status"`
-	StatusChanged time.Time    `json:"status_changed"`
-	Reason        string       `json:"reason,omitempty"`
-	Hint          string       `json:"hint,omitempty"`
-	Attempt       int          `json:"attempt" description:"1 for the first Job; a retry or a restart adds one"`
-	Lost          int          `json:"lost,omitempty" description:"Jobs that vanished since the last retry"`
-	Cut           bool         `json:"cut,omitempty" description:"the service ended in order while it trained: its next start is no loss"`
-	Engine        Engine       `json:"engine,omitempty"`
-	EngineReason  string       `json:"engine_reason,omitempty" description:"the figures that chose the engine"`
-	EpochsDone    int          `json:"epochs_done"`
-	EpochsTotal   int          `json:"epochs_total"`
-	SecondsLeft   float64      `json:"seconds_left,omitempty" description:"about how long it still trains, if nothing stops it early"`
-	Metrics       SplitMetrics `json:"metrics"`
-	Split         *SplitAudit  `json:"split,omitempty"`
-	Confusion     *Confusion   `json:"confusion,omitempty"`
-	Stopping      *Stopping    `json:"early_stopping,omitempty" description:"what early_stopping made of it"`
-	Drifts        []Drift      `json:"drifts,omitempty" description:"those that were found in the stream that it follows, the last 100"`
-	Unsound       string       `json:"unsound,omitempty" description:"what of its model is NaN or infinite, so that its predictions will be, too"`
-	Lineage       Lineage      `json:"lineage"`
-	Artifact      string       `json:"artifact,omitempty" description:"key prefix of the trained model"`
+	ID            int64         `json:"id" minimum:"1"`
+	Deployment    int64         `json:"deployment" description:"0 where the model was imported"`
+	Configuration int64         `json:"configuration" description:"0 where the model was imported"`
+	Model         int64         `json:"model"`
+	ModelName     string        `json:"model_name"`
+	ModelVersion  int           `json:"model_version"`
+	Datasource    int64         `json:"datasource,omitempty" description:"absent while it waits for one"`
+	Parent        int64         `json:"parent,omitempty" description:"the result whose weights its training went on from"`
+	Round         int           `json:"round,omitempty" description:"of a deployment of rounds: 1 for its first stream"`
+	Interim       int           `json:"interim,omitempty" description:"its number among the results that its parent, which follows a stream, gave while it went on"`
+	Interims      int           `json:"interims,omitempty" description:"results that it has given while it went on, those included that are deleted again"`
+	Ending        bool          `json:"ending,omitempty" description:"its training, which follows a stream, was told to end: it is finished with what it has learned"`
+	Imported      *Imported     `json:"imported,omitempty" description:"the file that the model was imported from, which is finished at once"`
+	Aliases       []string      `json:"aliases,omitempty" description:"names that it has among the results of its model"`
+	Tags          Tags          `json:"tags,omitempty" description:"tags by name"`
+	Notes         string        `json:"notes,omitempty" description:"notes of people"`
+	Status        ResultStatus  `json:"status"`
+	StatusChanged time.Time     `json:"status_changed"`
+	Reason        string        `json:"reason,omitempty"`
+	Hint          string        `json:"hint,omitempty"`
+	Attempt       int           `json:"attempt" description:"1 for the first Job; a retry or a restart adds one"`
+	Lost          int           `json:"lost,omitempty" description:"Jobs that vanished since the last retry"`
+	Cut           bool          `json:"cut,omitempty" description:"the service ended in order while it trained: its next start is no loss"`
+	Engine        Engine        `json:"engine,omitempty"`
+	EngineReason  string        `json:"engine_reason,omitempty" description:"the figures that chose the engine"`
+	EpochsDone    int           `json:"epochs_done"`
+	EpochsTotal   int           `json:"epochs_total"`
+	SecondsLeft   float64       `json:"seconds_left,omitempty" description:"about how long it still trains, if nothing stops it early"`
+	Metrics       SplitMetrics  `json:"metrics"`
+	Split         *SplitAudit   `json:"split,omitempty"`
+	Confusion     *Confusion    `json:"confusion,omitempty"`
+	Stopping      *Stopping     `json:"early_stopping,omitempty" description:"what early_stopping made of it"`
+	PseudoLabels  *PseudoLabels `json:"pseudo_labels,omitempty" description:"what it has labelled itself, of a deployment that is unsupervised"`
+	Drifts        []Drift       `json:"drifts,omitempty" description:"those that were found in the stream that it follows, the last 100"`
+	Unsound       string        `json:"unsound,omitempty" description:"what of its model is NaN or infinite, so that its predictions will be, too"`
+	Lineage       Lineage       `json:"lineage"`
+	Artifact      string        `json:"artifact,omitempty" description:"key prefix of the trained model"`
 	// Hyperparameters are by the names of Export.Hyperparameters.
 	Hyperparameters map[string]any `json:"hyperparameters,omitempty" description:"values of hp that its model was built with; absent: the defaults of its source"`
 	Trial           *StudyTrial    `json:"trial,omitempty" description:"what it tries, as a trial of a study"`

@@ -46,9 +46,7 @@ func originTopic(o pipeline.Origin) string {
 
 func datasourceWords(d *pipeline.Datasource) []string {
 	words := []string{d.Description, string(d.InputFormat)}
-	for _, r := range d.Ranges {
-		words = append(words, r.Topic)
-	}
+	words = append(words, d.Topics()...)
 	if d.Rejected != nil {
 		words = append(words, d.Rejected.Field, d.Rejected.Reason)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/framework/keras/kerasmodel"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -27,6 +28,9 @@ func (t *Trainer) Fit(ctx context.Context, s framework.Split, p framework.Plan, 
 	}
 	weigh, err := t.weigher(p.ClassWeight)
 	if err != nil {
+		return framework.FitReport{}, err
+	}
+	if err := t.begin(p); err != nil {
 		return framework.FitReport{}, err
 	}
 	t.values = nil
@@ -51,6 +55,20 @@ func (t *Trainer) Fit(ctx context.Context, s framework.Split, p framework.Plan, 
 	}
 	runtime.GC() // frees the buffers: Go does not see their size
 	return report, err
+}
+
+// begin keeps what another fit begins with, for an engine that may have to set it
+// back.
+func (t *Trainer) begin(p framework.Plan) (err error) {
+	again := t.fitted
+	if t.fitted = true; !again || p.Engine == kerasmodel.Graph {
+		return nil
+	}
+	if t.assign == nil {
+		return errNotSettable("unsupervised")
+	}
+	t.inherited, err = t.read()
+	return err
 }
 
 // stepsAtOnce is the most batches that one call can have any use of.

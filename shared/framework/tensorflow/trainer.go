@@ -31,6 +31,7 @@ type Trainer struct {
 	adapted  bool
 
 	inherited []*tf.Tensor // what all variables began with; nil: with the values of the export
+	fitted    bool         // Fit was called
 	stepping  *stepping    // nil before the first Step
 	*session
 }

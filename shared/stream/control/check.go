@@ -17,6 +17,7 @@ type parser struct {
 	d        *pipeline.Datasource
 	err      *pipeline.Error
 	readings [][]pipeline.Range          // see leave
+	ends     bool                        // fourth places of the topic member may be offsets after the last record
 	bounds   *bounds                     // of topics that are named without offsets; nil where none is
 	follows  func(deployment int64) bool // see Read
 	now      time.Time
@@ -51,6 +52,7 @@ func (p *parser) fill(key []byte, v *message) {
 	p.d.TotalMsg = p.integer("total_msg", v.total)
 	p.times(v)
 	p.ranges(v)
+	p.unlabelled(v)
 }
 
 func (p *parser) order(name *string) {

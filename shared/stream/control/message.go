@@ -32,6 +32,7 @@ type Message struct {
 	Split          pipeline.SplitBy
 	Open           bool                       // the ranges have no end: for a deployment that follows streams
 	Asked          *pipeline.Asked            // what the ranges were looked up by; nil where they were named
+	Unlabelled     []pipeline.Range           // records without labels
 	Extra          map[string]json.RawMessage // members the contract does not know, kept
 }
 
@@ -42,6 +43,7 @@ func MessageFor(d pipeline.Datasource, deployment int64) Message {
 		Deployment: deployment, Ranges: d.Ranges, InputFormat: d.InputFormat, InputConfig: d.InputConfig,
 		ValidationRate: d.ValidationRate, TestRate: d.TestRate, Description: d.Description,
 		Shuffle: d.Shuffle, Seed: d.Seed, Order: d.Order, Split: d.Split, Asked: d.Asked, Extra: d.Extra,
+		Unlabelled: d.Unlabelled(),
 	}
 }
 
@@ -76,6 +78,9 @@ func (m Message) Encode() (key, value []byte, err error) {
 	}
 	if m.Split != pipeline.SplitTime {
 		members["split"] = m.Split
+	}
+	if len(m.Unlabelled) > 0 {
+		members["unsupervised_topic"], members["unsupervised_msg"] = formatRanges(m.Unlabelled, false), pipeline.Records(m.Unlabelled)
 	}
 	if m.Asked != nil {
 		members["asked"] = m.Asked

@@ -130,7 +130,7 @@ func TestParseKeepsMembers(t *testing.T) {
 	want := pipeline.Datasource{
 		Deployment: 1, Ranges: []pipeline.Range{at("t", 0, 0, 10)}, InputFormat: pipeline.RAW, InputConfig: json.RawMessage(`{"data_type":"uint8"}`),
 		ValidationRate: 0.25, TestRate: 0.5, TotalMsg: 10, Shuffle: true, Seed: -3, Order: pipeline.OrderPartition, Origin: pipeline.Origin{Bytes: 1 + len(value), Key: "01"},
-		Extra: map[string]json.RawMessage{"unsupervised_topic": []byte("null"), "incremental": []byte("false"), "dataset_restrictions": []byte(`{"a":[1]}`)},
+		Extra: map[string]json.RawMessage{"incremental": []byte("false"), "dataset_restrictions": []byte(`{"a":[1]}`)},
 	}
 	if diff := cmp.Diff(want, d); diff != "" {
 		t.Error(diff)

@@ -16,6 +16,8 @@ import (
 type message struct {
 	deployment, validation, test, total, seed number
 	topic, format, description, order         *string
+	unlabelled                                *string
+	unlabelledTotal                           number
 	since, until                              moment
 	asked                                     *pipeline.Asked
 	split                                     way
@@ -34,6 +36,8 @@ func (v *message) members() []member {
 		{"validation_rate", &v.validation},
 		{"test_rate", &v.test},
 		{"total_msg", &v.total},
+		{"unsupervised_topic", &v.unlabelled},
+		{"unsupervised_msg", &v.unlabelledTotal},
 		{"description", &v.description},
 		{"shuffle", &v.shuffle},
 		{"seed", &v.seed},

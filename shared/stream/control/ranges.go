@@ -38,45 +38,51 @@ func (p *parser) ranges(v *message) {
 		p.fail(pipeline.Invalidf("topic", "is missing").WithHint("name the ranges as topic:partition:offset:length"))
 		return
 	}
-	var entries []entry
-	open := false
-	for part := range strings.SplitSeq(*v.topic, ",") {
+	entries, err := parseEntries("topic", *v.topic, p.bounded)
+	if err != nil {
+		p.fail(err)
+		return
+	}
+	p.decide(entries, slices.ContainsFunc(entries, func(e entry) bool { return e.open }), v.total != "")
+}
+
+// parseEntries reads the parts of a member that names ranges; may refuses one by
+// those before it.
+func parseEntries(field, member string, may func(entry, []entry) *pipeline.Error) (entries []entry, err *pipeline.Error) {
+	for part := range strings.SplitSeq(member, ",") {
 		part = strings.Trim(part, " \t\r\n[]")
 		if part == "" {
 			continue
 		}
 		if len(entries) == mostRanges {
-			p.fail(pipeline.Invalidf("topic", "names more than %d ranges", mostRanges).
-				WithHint("join the ranges that follow each other in a partition, name the topic alone with since, or send the stream in several messages"))
-			return
+			return nil, pipeline.Invalidf(field, "names more than %d ranges", mostRanges).
+				WithHint("join the ranges that follow each other in a partition, name the topic alone with since, or send the stream in several messages")
 		}
-		e, err := parseEntry(part)
+		e, err := parseEntry(field, part)
 		if err == nil {
-			err = p.bounded(e, entries)
+			err = may(e, entries)
 		}
 		if err != nil {
-			p.fail(err)
-			return
+			return nil, err
 		}
-		entries, open = append(entries, e), open || e.open
+		entries = append(entries, e)
 	}
 	if len(entries) == 0 {
-		p.fail(pipeline.Invalidf("topic", "names no range").WithHint("name the ranges as topic:partition:offset:length"))
-		return
+		return nil, pipeline.Invalidf(field, "names no range").WithHint("name the ranges as topic:partition:offset:length")
 	}
-	p.decide(entries, open, v.total != "")
+	return entries, nil
 }
 
-func parseEntry(text string) (entry, *pipeline.Error) {
+func parseEntry(field, text string) (entry, *pipeline.Error) {
 	bad := func(why string) *pipeline.Error {
-		return pipeline.Invalidf("topic", "%q %s", clip([]byte(text)), why).WithHint("write topic:partition:offset:length")
+		return pipeline.Invalidf(field, "%q %s", clip([]byte(text)), why).WithHint("write topic:partition:offset:length")
 	}
 	parts := strings.Split(text, ":")
 	if len(parts) > 4 {
 		return entry{}, bad("has " + strconv.Itoa(len(parts)) + " parts")
 	}
 	e := entry{topic: parts[0], partition: allPartitions, open: len(parts) < 4, timed: len(parts) < 3}
-	if err := pipeline.ValidateTopic("topic", e.topic); err != nil {
+	if err := pipeline.ValidateTopic(field, e.topic); err != nil {
 		return e, bad("does not begin with the name of a topic")
 	}
 	if len(parts) == 1 {
@@ -118,6 +124,7 @@ func (p *parser) decide(entries []entry, open, counted bool) {
 		return
 	}
 	total := p.d.TotalMsg
+	p.ends = endsFit && (ends == total && counted || lengths == ends)
 	switch {
 	case open || !counted || lengths == total:
 		p.set(entries, func(e entry) int64 { return e.place })

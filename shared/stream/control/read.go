@@ -26,7 +26,7 @@ func Read(ctx context.Context, c *stream.Cluster, key, value []byte, follows fun
 	}
 	if err != nil {
 		d.Ranges = slices.DeleteFunc(d.Ranges, func(r pipeline.Range) bool { return r.Partition == allPartitions || r.Length == openEnd })
-		d.Retention.State = pipeline.RetentionUnset
+		d.Retention.State, d.Unsupervised = pipeline.RetentionUnset, nil
 		return d, err
 	}
 	if d.Retention.State = pipeline.Available; d.TotalMsg > 0 { // else nothing is there yet that could expire
@@ -34,7 +34,10 @@ func Read(ctx context.Context, c *stream.Cluster, key, value []byte, follows fun
 			return d, err
 		}
 	}
-	d.TopicIDs, err = c.TopicIDs(ctx, topicsOf(d.Ranges)...)
+	if err := lookUp(ctx, c, d.Unsupervised); err != nil {
+		return d, err
+	}
+	d.TopicIDs, err = c.TopicIDs(ctx, d.Topics()...)
 	return d, err
 }
 
@@ -50,16 +53,6 @@ func (p *parser) resolved(ctx context.Context, c *stream.Cluster) (d pipeline.Da
 		err = resolve(ctx, c, p.d, p.bounds, p.followed())
 	}
 	return *p.d, err
-}
-
-// topicsOf are the topics of ranges, each once.
-func topicsOf(ranges []pipeline.Range) (topics []string) {
-	for _, r := range ranges {
-		if !slices.Contains(topics, r.Topic) {
-			topics = append(topics, r.Topic)
-		}
-	}
-	return topics
 }
 
 // countTime bounds the counting of a stream's records.

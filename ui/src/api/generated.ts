@@ -189,6 +189,8 @@ export interface Datasource {
   /** Kafka's ids of the topics when the stream was announced: one that was made anew has another */
   topic_ids?: Record<string, string>
   total_msg: number
+  /** records without labels, for deployments that are unsupervised */
+  unsupervised?: Unlabelled
   /** why no training began on it, where none did */
   unused?: Rejection
   validation_rate: number
@@ -216,6 +218,8 @@ export interface DatasourceForm {
   test_rate?: number
   /** topics that hold the records, separated by commas: each whole (orders), one partition (orders:0), or a range (orders:0:100:5000, offset and length) */
   topic: string
+  /** topics of records without labels, as topic names them, for a deployment that is unsupervised */
+  unsupervised_topic?: string
   /** take records before this time (default: now) */
   until?: string
   /** share of the records to validate on, from 0 to 1 */
@@ -265,6 +269,8 @@ export interface Deployment {
   batch_size: number
   /** the way in which it improves */
   change?: Change
+  /** the least probability of a class that makes it a label */
+  confidence?: null | number
   /** configuration whose models train */
   configuration: number
   created: string
@@ -332,6 +338,10 @@ export interface Deployment {
   study?: number
   /** arguments of Keras' fit, as text like 'epochs=5, steps_per_epoch=1000' or as a JSON object */
   training_kwargs: TrainingKwargs
+  /** it trains on by labels of its own, of the records without one that a stream names */
+  unsupervised?: boolean
+  /** how often, at most */
+  unsupervised_rounds?: number
   updated: string
   /** arguments of Keras' evaluate, as text like 'steps=100' or as a JSON object */
   validation_kwargs: ValidationKwargs
@@ -345,6 +355,8 @@ export interface DeploymentForm {
   batch_size: number
   /** of monitor: up where a high value is better, down where a low one is (default: as the metric's name tells) */
   change?: 'up' | 'down'
+  /** of unsupervised: the least probability of the class that a record is labelled with, above 0 (default: 0.9) */
+  confidence?: null | number
   /** configuration whose models train */
   configuration: number
   /** note for people */
@@ -399,6 +411,10 @@ export interface DeploymentForm {
   stream_timeout?: number
   /** arguments of Keras' fit, as text like 'epochs=5, steps_per_epoch=1000' or as a JSON object */
   training_kwargs?: string | Record<string, unknown>
+  /** train on without labels, too: the model labels the records of the stream's unsupervised_topic that it is sure of */
+  unsupervised?: boolean
+  /** of unsupervised: how often it labels records and trains on, at most (default: 5) */
+  unsupervised_rounds?: number
   /** arguments of Keras' evaluate, as text like 'steps=100' or as a JSON object */
   validation_kwargs?: string | Record<string, unknown>
   /** what it then trains on: the last records (50000records), or those of the last time (7d) (default: as many records as the last stream that was sent to it) */
@@ -653,6 +669,8 @@ export interface Lineage {
   records?: number
   seed: number
   source_hash: string
+  /** records without labels, which are read after the others */
+  unlabelled_ranges?: Range[]
   /** SHA-256 over the trained variables */
   weights_hash?: string
 }
@@ -883,6 +901,32 @@ export interface Proposal {
   notes: string[]
 }
 export type Pruner = 'none' | 'median' | 'asha'
+export interface PseudoLabels {
+  /** the least probability of the class that a record was labelled with */
+  confidence: number
+  /** why no more were labelled */
+  ended?: string
+  /** records that have no label still */
+  left: number
+  /** records that where of the input_config left out */
+  left_out?: number
+  /** without a label, that were read */
+  records: number
+  rounds: PseudoRound[] | null
+  /** records at fault that on_bad let pass */
+  skipped?: Skipped
+}
+export interface PseudoRound {
+  /** of them, how many it gave each class */
+  classes?: Record<string, number>
+  /** the last one before it */
+  epoch: number
+  labelled: number
+  /** without a label, that it predicted */
+  records: number
+  /** counted from 1 */
+  round: number
+}
 export interface Quality {
   after: number
   before: number
@@ -980,6 +1024,8 @@ export interface Result {
   notes?: string
   /** the result whose weights its training went on from */
   parent?: number
+  /** what it has labelled itself, of a deployment that is unsupervised */
+  pseudo_labels?: PseudoLabels
   reason?: string
   /** of a deployment of rounds: 1 for its first stream */
   round?: number
@@ -1265,6 +1311,13 @@ export interface Tried {
   tried: number
   /** where the input_config has a window: each item is one, or a record at fault; what became of the records looked at */
   windows?: Windows
+}
+export interface Unlabelled {
+  ranges?: Range[]
+  /** why they cannot be used, where they cannot */
+  rejected?: Rejection
+  /** as the control message names them */
+  topic: string
 }
 export interface ValidationKwargs {
   steps?: number
