@@ -38,7 +38,7 @@ monitoring: ## the alerts under manifests/monitoring, checked and fired by promt
 demo: build kafka mnist ## the first example through every step, timed, on a broker and a data folder of its own
 	bin/kafkaml demo $(ARGS)
 
-bench: build kafka schemas mnist ## one table: kafkaml against Keras and plain Python loops, side by side on Apache Kafka
+bench: build optuna kafka schemas mnist ## one table: kafkaml against Keras and plain Python loops, side by side on Apache Kafka
 	@$(FETCH) bench
 	go run ./test/bench $(ARGS)
 

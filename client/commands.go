@@ -34,6 +34,12 @@ func (c *Client) UpdateConfiguration(id int64, change Patch) Command {
 	return c.Configurations().Command("update", id, change)
 }
 
+// CreateStudy asks for the values that a model trains best with. Answer:
+// pipeline.Study.
+func (c *Client) CreateStudy(form pipeline.StudyForm) Command {
+	return c.Studies().Command("create", 0, form)
+}
+
 // CreateDeployment asks for the models of a configuration to be trained.
 // Answer: pipeline.Deployment, with the ids of its results.
 func (c *Client) CreateDeployment(form pipeline.DeploymentForm) Command {

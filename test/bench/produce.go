@@ -46,8 +46,13 @@ func (b *bench) send(ctx context.Context, d *dataset, partitions, n int) (*strea
 
 // control sends the control message that starts a deployment's training.
 func (b *bench) control(ctx context.Context, s *streamed, deployment int64) error {
+	return b.controlValidated(ctx, s, deployment, 0)
+}
+
+// controlValidated sends one that keeps a part of the records for validation.
+func (b *bench) controlValidated(ctx context.Context, s *streamed, deployment int64, rate float64) error {
 	_, err := control.Send(ctx, b.cluster, control.Topic, control.Message{
-		Deployment: deployment, Ranges: s.ranges, InputFormat: pipeline.RAW, InputConfig: s.config(), Description: s.name,
+		Deployment: deployment, Ranges: s.ranges, InputFormat: pipeline.RAW, InputConfig: s.config(), Description: s.name, ValidationRate: rate,
 	})
 	return err
 }

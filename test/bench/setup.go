@@ -105,7 +105,11 @@ func (b *bench) findPython(ctx context.Context) error {
 	}
 	b.python = python
 	b.extra = filepath.Join(toolchain.Dir(), "bench-2", "site")
-	b.env = append(os.Environ(), "PYTHONPATH="+site+string(os.PathListSeparator)+b.extra, "PYTHONDONTWRITEBYTECODE=1", "TF_CPP_MIN_LOG_LEVEL=3")
+	optuna, err := toolchain.OptunaPackages()
+	if err != nil {
+		return err
+	}
+	b.env = append(os.Environ(), "PYTHONPATH="+strings.Join([]string{site, b.extra, optuna}, string(os.PathListSeparator)), "PYTHONDONTWRITEBYTECODE=1", "TF_CPP_MIN_LOG_LEVEL=3")
 	out, err := b.printed(ctx, "models.py")
 	if err != nil {
 		return fmt.Errorf("read the models: %w", err)
