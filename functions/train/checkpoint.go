@@ -20,6 +20,8 @@ const (
 	keptEpochs = 10_000
 	// keepTime bounds how long a training waits for the store.
 	keepTime = time.Minute
+	// keepShare bounds what checkpoints by time cost: 1 by this of the training.
+	keepShare = 100
 )
 
 // checkpoint is what the attempts at a result hand on: stored with the SHA-256 of
@@ -43,6 +45,7 @@ type keeper struct {
 	identity string
 	every    pipeline.Checkpoint
 	last     time.Time
+	took     time.Duration // the last one
 	epochs   []pipeline.Epoch
 	failed   bool
 }
@@ -170,7 +173,7 @@ func (k *keeper) done(e pipeline.Epoch) {
 // after stores the training where that is due. One that cannot be stored is warned
 // of once, and goes on.
 func (k *keeper) after(ctx context.Context, epoch int, state func() ([]byte, error)) {
-	if k.every.EveryEpochs > 0 && epoch%k.every.EveryEpochs != 0 || time.Since(k.last).Seconds() < k.every.EverySeconds {
+	if !k.due(epoch, time.Since(k.last)) {
 		return
 	}
 	k.put(ctx, epoch, false, state)
@@ -178,13 +181,24 @@ func (k *keeper) after(ctx context.Context, epoch int, state func() ([]byte, err
 
 // put stores the training as state gives it.
 func (k *keeper) put(ctx context.Context, epoch int, done bool, state func() ([]byte, error)) {
+	began := time.Now()
 	err := k.store(ctx, done, state)
 	k.t.pulse.beat()
 	k.last = time.Now()
+	k.took = k.last.Sub(began)
 	if err != nil && !k.failed {
 		k.failed = true
 		k.t.warn(ctx, "the checkpoint of epoch %d was not stored (%v): an attempt that follows goes on from an earlier one", epoch, err)
 	}
+}
+
+// due reports whether the training is to be stored after an epoch, so long since it
+// was. By time it is less often where it takes long: a model of gigabytes.
+func (k *keeper) due(epoch int, since time.Duration) bool {
+	if n := k.every.EveryEpochs; n > 0 {
+		return epoch%n == 0
+	}
+	return since.Seconds() >= k.every.EverySeconds && since >= keepShare*k.took
 }
 
 func (k *keeper) store(ctx context.Context, done bool, state func() ([]byte, error)) error {

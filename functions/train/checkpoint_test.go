@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -103,6 +104,29 @@ func (r *rig) again(t *testing.T) (from int, o pipeline.Outcome) {
 		from, _ = strconv.Atoi(found[1])
 	}
 	return from, r.outcome
+}
+
+// By time, checkpoints take a hundredth of a training at most; by epochs, each that is
+// asked for is stored.
+func TestCheckpointsCostLittle(t *testing.T) {
+	for _, c := range []struct {
+		every       pipeline.Checkpoint
+		took, since time.Duration
+		epoch       int
+		due         bool
+	}{
+		{every: pipeline.Checkpoint{EverySeconds: 10}, since: 9 * time.Second, epoch: 4},
+		{every: pipeline.Checkpoint{EverySeconds: 10}, since: 10 * time.Second, epoch: 4, due: true},
+		{every: pipeline.Checkpoint{EverySeconds: 10}, took: 99 * time.Millisecond, since: 10 * time.Second, epoch: 4, due: true},
+		{every: pipeline.Checkpoint{EverySeconds: 10}, took: 2 * time.Second, since: 199 * time.Second, epoch: 4},
+		{every: pipeline.Checkpoint{EverySeconds: 10}, took: 2 * time.Second, since: 200 * time.Second, epoch: 4, due: true},
+		{every: pipeline.Checkpoint{EveryEpochs: 4}, took: 2 * time.Second, epoch: 4, due: true},
+		{every: pipeline.Checkpoint{EveryEpochs: 4}, since: time.Hour, epoch: 5},
+	} {
+		if k := (&keeper{every: c.every, took: c.took}); k.due(c.epoch, c.since) != c.due {
+			t.Errorf("%+v: due is %v", c, !c.due)
+		}
+	}
 }
 
 // TestGoesOnAfterAKill kills a training. Its next attempt goes on from the last

@@ -52,13 +52,20 @@ var checkpointArguments = []argument[pipeline.Checkpoint]{
 	}},
 }
 
+// checkpointSeconds is how often a training is kept that does not say it.
+const checkpointSeconds = 10
+
 // readCheckpoint takes how often a training is kept.
 func readCheckpoint(k *pipeline.TrainingKwargs, field string, v any) error {
 	if err := group(&k.Checkpoint, field, checkpointArguments, v, pipeline.Checkpoint{}); err != nil {
 		return err
 	}
-	if c := k.Checkpoint; c != nil && (c.EveryEpochs > 0) == (c.EverySeconds > 0) {
-		return pipeline.Invalidf(field, "must be either {\"every_epochs\": n} or {\"every_seconds\": s}, not %s", python(v))
+	switch c := k.Checkpoint; {
+	case c == nil:
+	case c.EveryEpochs > 0 && c.EverySeconds > 0:
+		return pipeline.Invalidf(field, "must be either {\"every_epochs\": n} or {\"every_seconds\": s}, or {} for every %d seconds, not %s", checkpointSeconds, python(v))
+	case c.EveryEpochs == 0 && c.EverySeconds == 0:
+		c.EverySeconds = checkpointSeconds
 	}
 	return nil
 }
