@@ -137,7 +137,7 @@ func (f *follower) begin(ctx context.Context) error {
 	if c := f.Job.TrainingKwargs.Checkpoint; c != nil {
 		f.keeper.every, f.keeper.points = time.Duration(c.EverySeconds*float64(time.Second)), c.EveryEpochs
 	}
-	f.drift, f.giver = drift.New(f.plan.Drift), giver{Given: f.plan.Given, At: time.Now()}
+	f.drift, f.giver = drift.New(f.plan.Drift, f.Job.BatchSize), giver{Given: f.plan.Given, At: time.Now()}
 	if f.plan.OnDrift == pipeline.DriftRestarts {
 		var err error
 		if f.start, err = f.trainer.Snapshot(); err != nil {

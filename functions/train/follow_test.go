@@ -319,6 +319,22 @@ func TestFollowFindsDrifts(t *testing.T) {
 	}
 }
 
+// Batches of the default size find a drift after as few records.
+func TestFollowFindsDriftsByTheDefaultBatch(t *testing.T) {
+	const calm, after = 40_000, 500
+	r, send := followed(t, calm)
+	send(after, true)
+	r.Job.BatchSize = 32
+	r.Job.Ranges[0].Length += after
+	r.Job.Following.Drift = pipeline.DetectADWIN
+	if err := Run(t.Context(), r.Config); err != nil {
+		t.Fatal(err)
+	}
+	if found := r.drifts(); len(found) != 1 || found[0].Records <= calm || found[0].Records > calm+after {
+		t.Errorf("%+v", found)
+	}
+}
+
 // TestFollowRaisesTheRate holds that a drift raises the learning rate for as many
 // records as is asked for, and no longer; also where the training is killed meanwhile.
 func TestFollowRaisesTheRate(t *testing.T) {

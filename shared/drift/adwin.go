@@ -23,8 +23,14 @@ type ADWIN struct {
 // Bucket is the sum of some values, and their variance times their number.
 type Bucket struct{ Total, Variance float64 }
 
-// NewADWIN gives one with River's defaults.
-func NewADWIN() *ADWIN { return &ADWIN{Delta: 0.002, Clock: 32, Most: 5, Shares: 5, Grace: 10} }
+// adwinClock is after how many records River's looks for a drift.
+const adwinClock = 32
+
+// NewADWIN gives one with River's defaults, that looks as often where each value is the
+// mean of so many records, in River's words with clock=32/each.
+func NewADWIN(each int) *ADWIN {
+	return &ADWIN{Delta: 0.002, Clock: max(1, adwinClock/max(1, each)), Most: 5, Shares: 5, Grace: 10}
+}
 
 // Update takes the next value, and reports whether a drift is found with it, and
 // whether it is one to larger values.

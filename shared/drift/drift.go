@@ -20,11 +20,12 @@ type Finder struct {
 	DDM         *DDM
 }
 
-// New gives the detector of a name.
-func New(name pipeline.Detector) Finder {
+// New gives the detector of a name, for values each of which is the mean of so many
+// records.
+func New(name pipeline.Detector, each int) Finder {
 	switch name {
 	case pipeline.DetectADWIN:
-		return Finder{ADWIN: NewADWIN()}
+		return Finder{ADWIN: NewADWIN(each)}
 	case pipeline.DetectPageHinkley:
 		return Finder{PageHinkley: NewPageHinkley()}
 	case pipeline.DetectDDM:

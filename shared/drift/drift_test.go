@@ -42,9 +42,18 @@ func TestAsRiver(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := 0
-	for _, name := range []pipeline.Detector{pipeline.DetectADWIN, pipeline.DetectPageHinkley, pipeline.DetectDDM} {
-		for sequence, want := range made.Drifts[string(name)] {
-			d, got := drift.New(name), []int{}
+	for name, fresh := range map[string]func() drift.Finder{
+		"adwin":        func() drift.Finder { return drift.New(pipeline.DetectADWIN, 1) },
+		"adwin of 4":   func() drift.Finder { return drift.New(pipeline.DetectADWIN, 4) },
+		"adwin of 32":  func() drift.Finder { return drift.New(pipeline.DetectADWIN, 32) },
+		"page_hinkley": func() drift.Finder { return drift.New(pipeline.DetectPageHinkley, 1) },
+		"ddm":          func() drift.Finder { return drift.New(pipeline.DetectDDM, 1) },
+	} {
+		if len(made.Drifts[name]) == 0 {
+			t.Errorf("there are no sequences for %s", name)
+		}
+		for sequence, want := range made.Drifts[name] {
+			d, got := fresh(), []int{}
 			for i, x := range made.Sequences[sequence] {
 				d.Update(math.NaN())
 				if drifted, up := d.Update(x); drifted {

@@ -44,7 +44,7 @@ def drifts(make, sequence):
     return found
 
 
-detectors = {"adwin": drift.ADWIN, "page_hinkley": drift.PageHinkley, "ddm": drift.binary.DDM}
+detectors = {"adwin": drift.ADWIN, "adwin of 4": lambda: drift.ADWIN(clock=8), "adwin of 32": lambda: drift.ADWIN(clock=1), "page_hinkley": drift.PageHinkley, "ddm": drift.binary.DDM}
 found = {
     name: {s: drifts(make, v) for s, v in sequences.items() if name != "ddm" or s.startswith(("errors", "always"))}
     for name, make in detectors.items()
