@@ -73,7 +73,6 @@ func TestFollowingRefused(t *testing.T) {
 		"epochs":            {form(map[string]any{"training_kwargs": "epochs=2"}), "training_kwargs.epochs"},
 		"early stopping":    {form(map[string]any{"training_kwargs": "early_stopping={'monitor': 'loss'}"}), "training_kwargs"},
 		"xla":               {form(map[string]any{"engine": "xla"}), "engine"},
-		"from":              {form(map[string]any{"from": 1}), "from"},
 		"drift of once":     {map[string]any{"configuration": c, "batch_size": 10, "drift": "adwin"}, "drift"},
 		"unknown drift":     {form(map[string]any{"drift": "kswin"}), "drift"},
 		"nothing drifts":    {form(map[string]any{"on_drift": "restart"}), "on_drift"},

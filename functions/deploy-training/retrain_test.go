@@ -36,12 +36,13 @@ func done(r pipeline.Result) bool { return r.Status == pipeline.ResultFinished }
 
 // TestTrainsAgainEveryRecords lets a deployment train again by itself once enough
 // records have come, on a window of the log, and holds its model against the one that
-// has the alias, both on the newest records.
+// has the alias, both on the newest records. Between the two trainings, and during the
+// second, another deployment goes on from the first one's result, record by record.
 func TestTrainsAgainEveryRecords(t *testing.T) {
 	m := newMachine(t)
 	m.model(t)
 	want[pipeline.Deployment](t, m.rig, http.StatusCreated, "POST", "/deployments", map[string]any{
-		"configuration": 1, "batch_size": 10, "training_kwargs": "epochs=2", "every": "100records", "window": "400 records", "alias": "small@champion",
+		"configuration": 1, "batch_size": 10, "training_kwargs": "epochs=10", "every": "100records", "window": "400 records", "alias": "small@champion",
 	})
 	d := m.points(t, 1, 500)
 	m.arrives(t, d)
@@ -50,6 +51,13 @@ func TestTrainsAgainEveryRecords(t *testing.T) {
 	if got := first.Retraining.Decisions; len(got) != 1 || !got[0].Promoted || got[0].Challenger != 1 || got[0].Champion != 0 || got[0].Alias != "small@champion" || got[0].Records != 50 {
 		t.Fatalf("the first: %+v", got)
 	}
+	want[pipeline.Deployment](t, m.rig, http.StatusCreated, "POST", "/deployments", map[string]any{
+		"configuration": 1, "batch_size": 10, "training_kwargs": "steps_per_epoch=5", "mode": "stream", "from": 1,
+	})
+	since := d
+	since.ID, since.Deployment, since.Open, since.Ranges = 0, 2, true, []pipeline.Range{{Topic: d.Ranges[0].Topic, Offset: 500}}
+	m.write(t, func(tx *registry.Tx) error { return tx.CreateDatasource(&since) })
+	m.arrives(t, since)
 	m.produce(t, d.Ranges[0].Topic, 99, 3)
 	m.looks(t)
 	if got := m.deployment(t); len(got.Results) != 1 || got.Retraining.New != 99 || got.Retraining.Runs != 0 {
@@ -58,9 +66,14 @@ func TestTrainsAgainEveryRecords(t *testing.T) {
 	m.produce(t, d.Ranges[0].Topic, 1, 4)
 	m.looks(t)
 	m.looks(t) // which changes nothing: it trains
-	r := m.untilOf(t, 2, "the second is finished", done)
+	r := m.untilOf(t, 3, "the second is finished", done)
+	m.untilOf(t, 2, "the stream is learned from", func(r pipeline.Result) bool { return r.EpochsDone >= 2 })
+	m.call(t, "POST", "/results/2/stop", nil)
+	if between := m.untilOf(t, 2, "it ended", done); between.Parent != 1 || between.Lineage.Records != 100 || between.Lineage.Ranges[0].Offset != 500 || between.Metrics.Training["accuracy"] < 0.8 {
+		t.Errorf("between the two: %+v, %+v", between.Lineage, between.Metrics)
+	}
 	now := m.deployment(t)
-	if r.Datasource != 2 || r.Lineage.Records != 400 || r.Lineage.Ranges[0].Offset != 200 || len(now.Results) != 2 {
+	if r.Datasource != 3 || r.Lineage.Records != 400 || r.Lineage.Ranges[0].Offset != 200 || len(now.Results) != 2 {
 		t.Errorf("the second: %+v of %v", r.Lineage, now.Results)
 	}
 	if kept := r.Split.Test.Records + r.Split.Validation.Records; kept > 100 || r.Split.Test.Records < 30 {
@@ -71,13 +84,13 @@ func TestTrainsAgainEveryRecords(t *testing.T) {
 		t.Fatalf("decisions: %+v", got)
 	}
 	second := got[1]
-	if second.Challenger != 2 || second.Champion != 1 || second.Metric != "accuracy" || second.Value == nil || second.Held == nil || second.Datasource != 2 || second.Records != r.Split.Test.Records {
+	if second.Challenger != 3 || second.Champion != 1 || second.Metric != "accuracy" || second.Value == nil || second.Held == nil || second.Datasource != 3 || second.Records != r.Split.Test.Records {
 		t.Fatalf("the second decision: %+v", second)
 	}
 	if second.Promoted != (*second.Value > *second.Held) {
 		t.Errorf("%v against %v: %+v", *second.Value, *second.Held, second)
 	}
-	champion := m.result(t, 1+map[bool]int64{true: 1}[second.Promoted])
+	champion := m.result(t, 1+map[bool]int64{true: 2}[second.Promoted])
 	if len(champion.Aliases) != 1 || champion.Aliases[0] != "champion" {
 		t.Errorf("the champion is %+v", champion)
 	}
@@ -313,8 +326,9 @@ func TestScheduleRefused(t *testing.T) {
 		"one of no direction":   {map[string]any{"alias": "champion", "metric": "own"}, "metric"},
 		"a margin below 0":      {map[string]any{"alias": "champion", "margin": -1}, "margin"},
 		"another model's alias": {map[string]any{"alias": "other@champion"}, "alias"},
-		"no such deployment":    {map[string]any{"on_drift_of": 99}, "on_drift_of"},
-		"one without drifts":    {map[string]any{"on_drift_of": 1}, "on_drift_of"},
+		"no such deployment":    {map[string]any{"on_drift_of": 99, "window": "7d"}, "on_drift_of"},
+		"one without drifts":    {map[string]any{"on_drift_of": 1, "window": "7d"}, "on_drift_of"},
+		"a drift, no window":    {map[string]any{"on_drift_of": 1}, "window"},
 	} {
 		form := map[string]any{"configuration": 1, "batch_size": 10}
 		for name, v := range test.more {
@@ -325,5 +339,44 @@ func TestScheduleRefused(t *testing.T) {
 		if err := json.Unmarshal(text, &p); err != nil || status != http.StatusUnprocessableEntity || p.Field != test.field {
 			t.Errorf("%s: %d %s", name, status, text)
 		}
+	}
+}
+
+// TestTrainsAgainOnADrift lets a deployment train on a window of the stream in which
+// another one has found a drift, once for however many.
+func TestTrainsAgainOnADrift(t *testing.T) {
+	r := newRig(t)
+	c := streamtest.Cluster(t)
+	r.Kafka = c
+	topic := streamtest.Topic(t, c, 1)
+	pixels(t, c, topic, 0, 100)
+	of := r.configuration(t, image)
+	r.deployFrom(t, map[string]any{"configuration": of, "batch_size": 10, "mode": "stream", "drift": "adwin"})
+	waiting := r.deployFrom(t, map[string]any{"configuration": of, "batch_size": 10, "on_drift_of": 1, "window": "40records"})
+	d := r.stream(t, 1, 0)
+	d.Open, d.Ranges = true, []pipeline.Range{{Topic: topic, Length: 0}}
+	r.write(t, func(tx *registry.Tx) error { return tx.UpdateDatasource(&d) })
+	r.arrives(t, d)
+	looks := func() pipeline.Deployment {
+		t.Helper()
+		if err := r.retrain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return want[pipeline.Deployment](t, r, http.StatusOK, "GET", fmt.Sprintf("/deployments/%d", waiting.ID), nil)
+	}
+	if got := looks(); got.Retraining.Runs != 0 {
+		t.Fatalf("before a drift: %+v", got.Retraining)
+	}
+	r.deliver(t, eventing.TrainingProgressed, 1, pipeline.Progress{
+		Result: 1, Attempt: 1, Records: 90, Epochs: epochs(1, 1), Drifts: []pipeline.Drift{{Records: 50, Epoch: 1}, {Records: 80, Epoch: 1}},
+	})
+	got := looks()
+	spec := r.jobs.running["train-2-1"].Spec
+	if got.Retraining.Runs != 1 || got.Retraining.Drifted || len(got.Results) != 1 || len(spec.Ranges) != 1 || spec.Ranges[0] != (pipeline.Range{Topic: topic, Offset: 60, Length: 40}) || spec.Following != nil {
+		t.Fatalf("after it: %+v, told %+v", got.Retraining, spec.Ranges)
+	}
+	r.ends(t, 2)
+	if got := looks(); got.Retraining.Runs != 1 {
+		t.Errorf("without another one: %+v", got.Retraining)
 	}
 }

@@ -160,7 +160,6 @@ func TestGoesOnFromAResult(t *testing.T) {
 	refused("another shape", from(of[2]), "layers/dense/0 is float32 [9 3] in the model, float32 [4 3] in the result")
 	refused("one model of several", from(c), `model \"m3\"`)
 	refused("words that were learned", from(of[3]), "the layer lookup has learned words")
-	refused("mode stream", from(of[0], "mode", "stream"), `"field":"from"`)
 	refused("no such mode", from(of[0], "mode", "twice"), "mode")
 
 	d := r.deployFrom(t, from(of[1]))

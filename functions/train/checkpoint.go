@@ -111,7 +111,7 @@ func (k *keeper) identify() error {
 
 // identity hashes what the attempts at a training have in common.
 func identity(job pipeline.TrainingJob) (string, error) {
-	job.Attempt, job.Output, job.Engine, job.EngineReason, job.Warnings = 0, "", "", "", nil
+	job.Attempt, job.Output, job.Engine, job.EngineReason, job.Warnings, job.Champion = 0, "", "", "", nil, nil
 	if f := job.Following; f != nil {
 		same := *f
 		same.Ending, same.Given = false, 0

@@ -269,8 +269,6 @@ func (d *Deployment) Normalize() error {
 		return Invalidf(d.givesBy(), "must be 1 or more")
 	case d.From < 0:
 		return Invalidf("from", "must be the id of a result, not %d", d.From)
-	case d.From != 0 && d.Mode == ModeStream:
-		return Invalidf("from", "a training that follows a stream cannot go on from a result yet").WithHint("leave mode or from out")
 	case d.Resources.DeadlineSecs < 0:
 		return Invalidf("resources.deadline_seconds", "must not be negative")
 	}

@@ -113,6 +113,8 @@ func (d *Deployment) checkSchedule() error {
 		return Invalidf("on_drift_of", "must be the id of a deployment, not %d", d.OnDriftOf)
 	case d.Window != "" && !scheduled:
 		return Invalidf("window", "nothing says when it is trained on").WithHint("set every or on_drift_of, or leave it out")
+	case d.Window == "" && d.OnDriftOf != 0:
+		return Invalidf("window", "is missing: the stream in which a drift is found has no number of records").WithHint("say what is trained on then: 50000records, or 7d")
 	case d.Mode == ModeStream && (scheduled || d.Alias != ""):
 		return Invalidf("mode", "a training of mode stream goes on by itself: it has no schedule, and no end at which it could take an alias").
 			WithHint("make a second deployment for the schedule, and leave every, on_drift_of and alias out here")
