@@ -93,7 +93,7 @@ type PseudoLabels struct {
 	Records    int64         `json:"records" description:"without a label, that were read"`
 	LeftOut    int64         `json:"left_out,omitempty" description:"records that where of the input_config left out"`
 	Skipped    *Skipped      `json:"skipped,omitempty" nullable:"false" description:"records at fault that on_bad let pass"`
-	Rounds     []PseudoRound `json:"rounds"`
+	Rounds     []PseudoRound `json:"rounds" nullable:"false"`
 	Left       int64         `json:"left" description:"records that have no label still"`
 	Ended      string        `json:"ended,omitempty" description:"why no more were labelled"`
 }

@@ -87,7 +87,7 @@ func showDatasource(w io.Writer, d pipeline.Datasource) error {
 		shuffle = fmt.Sprintf("once before the split, seed %d", d.Seed)
 	}
 	err := facts(w, "id", fmt.Sprint(d.ID), "deployment", fmt.Sprint(d.Deployment), "description", d.Description,
-		"ranges", ranges(d.Ranges), "looked up as", asked(d.Asked), "format", string(d.InputFormat), "config", string(d.InputConfig),
+		"ranges", ranges(d.Ranges), "without labels", unlabelled(d.Unsupervised), "looked up as", asked(d.Asked), "format", string(d.InputFormat), "config", string(d.InputConfig),
 		"records", terminal.Count(d.TotalMsg), "training/test/validation %", split(d), "split", splitBy(d.Split, d.Seed), "order", order, "shuffled", shuffle,
 		"retention", retention(d), "re-send of", resend, "not used", extras(d),
 		"control record", fmt.Sprintf("%s partition %d offset %d, %s", d.Origin.Topic, d.Origin.Partition, d.Origin.Offset, terminal.Bytes(int64(d.Origin.Bytes))),
@@ -208,4 +208,15 @@ func resend(env *cli.Env, k kind[pipeline.Datasource]) *cobra.Command {
 	// The flag exists, so this cannot fail.
 	_ = cmd.RegisterFlagCompletionFunc("deployment", toDeployment.complete(env))
 	return cmd
+}
+
+// unlabelled says where records without labels lie, or why they cannot be used.
+func unlabelled(u *pipeline.Unlabelled) string {
+	switch {
+	case u == nil:
+		return ""
+	case u.Rejected != nil:
+		return fmt.Sprintf("%s (not used: %s)", u.Topic, u.Rejected.Reason)
+	}
+	return ranges(u.Ranges)
 }

@@ -3,6 +3,7 @@ package resource
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,6 +37,9 @@ func showResult(w io.Writer, r pipeline.Result) error {
 		return err
 	}
 	if err := showSplit(w, r.Split); err != nil {
+		return err
+	}
+	if err := showPseudoLabels(w, r.PseudoLabels); err != nil {
 		return err
 	}
 	if err := showConfusion(w, r.Confusion); err != nil {
@@ -187,6 +191,27 @@ func showSkipped(w io.Writer, s *pipeline.Skipped) {
 	}
 }
 
+// showPseudoLabels writes what a model has labelled itself.
+func showPseudoLabels(w io.Writer, l *pipeline.PseudoLabels) error {
+	if l == nil {
+		return nil
+	}
+	fmt.Fprintf(w, "\nlabels of its own: %s of %s records without one, of classes of %v or more", terminal.Count(l.Records-l.Left), terminal.Count(l.Records), l.Confidence)
+	if l.Ended != "" {
+		fmt.Fprintf(w, "; it ended as %s", l.Ended)
+	}
+	fmt.Fprintln(w)
+	rows := make([][]string, len(l.Rounds))
+	for i, r := range l.Rounds {
+		var classes []string
+		for _, c := range slices.SortedFunc(maps.Keys(r.Classes), byNumber) {
+			classes = append(classes, fmt.Sprintf("%s: %s", terminal.Plain(c), terminal.Count(r.Classes[c])))
+		}
+		rows[i] = []string{fmt.Sprint(r.Round), fmt.Sprint(r.Epoch), terminal.Count(r.Records), terminal.Count(r.Labelled), strings.Join(classes, ", ")}
+	}
+	return terminal.Table(w, []string{"ROUND", "AFTER EPOCH", "PREDICTED", "LABELLED", "BY CLASS"}, rows)
+}
+
 // showAdapted writes what layers have learned from the training split.
 func showAdapted(w io.Writer, layers []pipeline.Adapted) error {
 	if len(layers) == 0 {
@@ -261,7 +286,7 @@ func showLineage(w io.Writer, l pipeline.Lineage) error {
 		libraries = append(libraries, name+" "+version)
 	}
 	slices.Sort(libraries)
-	return facts(w, "source hash", l.SourceHash, "ranges", ranges(l.Ranges), "content hash", l.ContentHash,
+	return facts(w, "source hash", l.SourceHash, "ranges", ranges(l.Ranges), "without labels", ranges(l.Unlabelled), "content hash", l.ContentHash,
 		"records", terminal.Count(l.Records), "read", terminal.Bytes(l.BytesRead), "seed", fmt.Sprint(l.Seed),
 		"weights hash", l.WeightsHash, "libraries", strings.Join(libraries, ", "))
 }

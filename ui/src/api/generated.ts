@@ -912,7 +912,7 @@ export interface PseudoLabels {
   left_out?: number
   /** without a label, that were read */
   records: number
-  rounds: PseudoRound[] | null
+  rounds: PseudoRound[]
   /** records at fault that on_bad let pass */
   skipped?: Skipped
 }
