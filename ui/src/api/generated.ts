@@ -391,12 +391,10 @@ export interface DeploymentForm {
   monitor?: string
   /** monitor, as Kafka-ML says it */
   monitoring_metric?: string
-  /** of drift: event (it is told) or restart (the training begins anew with its initial weights, too) (default: event) */
-  on_drift?: 'event' | 'restart'
-  /** train again by itself when the deployment of mode stream finds a drift */
-  on_drift_of?: number
   /** of drift: event (it is told), restart (the training begins anew with its initial weights, too) or rate (the learning rate is higher for a while, too) (default: event) */
   on_drift?: 'event' | 'restart' | 'rate'
+  /** train again by itself when the deployment of mode stream finds a drift */
+  on_drift_of?: number
   /** a training whose loss becomes NaN: fail, or keep to go on and keep its model (default: fail) */
   on_nan?: 'fail' | 'keep'
   /** where a training runs in a cluster */
