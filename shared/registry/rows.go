@@ -207,7 +207,15 @@ func (tx *Tx) dump(table string, each func(Rows) error) error {
 
 // Artifacts gives the prefixes of the keys of the artifacts that rows name, each once.
 func (tx *Tx) Artifacts() (prefixes []string, err error) {
-	for _, table := range []string{"models", "model_versions", "model_variants", "results"} {
+	schema, err := tx.Schema()
+	if err != nil {
+		return nil, err
+	}
+	named := []string{"models", "model_versions", "model_variants", "results"}
+	for _, table := range Tables(schema) {
+		if !slices.Contains(named, table) {
+			continue
+		}
 		err := tx.each(func(read func(...any) error) error {
 			var body string
 			if err := read(&body); err != nil {
