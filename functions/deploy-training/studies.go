@@ -66,6 +66,9 @@ func (s *Service) createStudy(ctx context.Context, call *door.Call) error {
 		if st, err = tx.Study(st.ID); err != nil {
 			return nil, err
 		}
+		if _, err := publishDeployment(tx, eventing.DeploymentCreated, st.Deployment); err != nil {
+			return nil, err
+		}
 		return door.Publish(tx, name, eventing.StudyCreated, st.ID, st)
 	})
 }

@@ -149,6 +149,14 @@ func exportOf(tx *registry.Tx, deployment int64) (pipeline.Export, error) {
 		return pipeline.Export{}, err
 	}
 	if len(page.Items) == 0 {
+		if d, err := tx.Deployment(deployment); err == nil && d.Study != 0 { // its trials are still to come
+			st, err := tx.Study(d.Study)
+			if err != nil {
+				return pipeline.Export{}, err
+			}
+			m, err := tx.ModelVersion(st.Model, st.ModelVersion)
+			return m.Export, err
+		}
 		return pipeline.Export{}, &pipeline.Error{
 			Kind: pipeline.Conflict, Field: "deployment", Reason: "the deployment that the stream names is not there, so no model says how to read it",
 			Hint: "create the deployment, or send the stream again to another one",

@@ -1,6 +1,7 @@
 // Training and datasources: curves, comparison, what a result was made of, and
 // the stream used again.
 import { readFileSync } from 'node:fs'
+import { table } from './given'
 import { expect, test } from './setup'
 
 test('a stream is used again, and its records are seen', async ({ tab, given, digits }) => {
@@ -21,6 +22,33 @@ test('a stream is used again, and its records are seen', async ({ tab, given, di
   const [result] = await given.finished(waiting)
   await tab.go('#/training')
   await expect(tab.row(result ?? 0)).toContainText('finished')
+})
+
+test('a study: its trials, the best first, and their lines; what its source asks hp for', async ({ tab, given }) => {
+  const { page } = tab
+  const source = `import keras
+def build(hp):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(hp.Int("units", 4, 12, step=4)), keras.layers.Dense(2, activation="softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+`
+  const model = await given.model('searched', { source })
+  await tab.go(`#/models/${model}`)
+  await expect(page.getByText('hp.units=int(4,12,4)')).toBeVisible()
+  const configuration = await given.configuration('searched', [model])
+  const study = await given.make('deploy-training/studies', { configuration, space: 'batch_size=[8,16]', objective: 'accuracy', sampler: 'grid', trials: 4 })
+  const { deployment } = await given.get<{ deployment: number }>(`deploy-training/studies/${study}`)
+  await tab.go(`#/deployments/${deployment}`)
+  await expect(tab.heading(`Study #${study} waiting`)).toBeVisible()
+  await given.stream(deployment, 'searched', { table: table(60) })
+  await expect(page.getByText('4 of 4 trials by grid;')).toBeVisible({ timeout: 300_000 })
+  const rows = tab.region('Trials').getByRole('row')
+  await expect(rows).toHaveCount(5) // a head, four trials
+  const values = (await Promise.all([1, 2, 3, 4].map((i) => rows.nth(i).getByRole('cell').first().textContent()))).map(Number)
+  expect(values).toEqual(values.toSorted((a, b) => b - a))
+  await expect(page.getByRole('img', { name: 'A line for each trial' }).locator('polyline')).toHaveCount(4)
+  await rows.nth(1).getByRole('link').click()
+  await expect(page.getByText(/built with\s+hp.units=\d+/)).toBeVisible()
 })
 
 test('curves: shared cursor, smoothing, logarithm, table', async ({ tab, digits }) => {

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { table } from './given'
 import { binary } from './machine'
 import { expect, test } from './setup'
 
@@ -27,6 +28,38 @@ test('a record is picked, pasted, sent', async ({ tab, given, digits }) => {
   await page.getByLabel('Record', { exact: true }).fill(JSON.stringify(new Array(784).fill(0)))
   await tab.button('Predict').click()
   await expect(page.locator('strong.class')).toHaveText(/\d/)
+})
+
+test('an alias is given, followed, moved and rolled back; a challenger gets its share', async ({ tab, given }) => {
+  const { page } = tab
+  const first = await given.trained('named', [await given.model('named')])
+  const again = await given.deployment(first.configuration)
+  await given.stream(again, 'named-again', { table: table(120) })
+  const [second = 0] = await given.finished(again)
+  const [result = 0] = first.results
+  const call = async (id: number) => {
+    await tab.go(`#/training/${id}`)
+    await page.getByRole('textbox', { name: 'Alias' }).fill('champion')
+    await tab.button('Name it').click()
+    await expect(tab.button('Take champion off')).toBeVisible()
+  }
+  await call(result)
+  const inference = await given.inference('named', result, { result: undefined, follows: 'named@champion' })
+  const serves = () => given.get<{ result: number; shares?: unknown }>(`deploy-inference/inferences/${inference}`)
+  await call(second)
+  await expect.poll(async () => (await serves()).result).toBe(second)
+  await tab.go(`#/inference/${inference}`)
+  await page.getByRole('slider').fill('30')
+  await tab.button('Share').click()
+  await tab.said(`Result ${result} predicts 30 %`)
+  await expect.poll(async () => (await serves()).shares).toEqual([{ result: second, percent: 70 }, { result, percent: 30 }])
+  await expect(tab.button('Share')).toBeDisabled() // the page has heard of it
+  await page.getByRole('slider').fill('0')
+  await tab.button('Share').click()
+  await tab.said(`Result ${second} predicts all`)
+  await tab.button('Roll back named@champion').click()
+  await tab.said('named is rolled back')
+  await expect.poll(async () => (await serves()).result).toBe(result)
 })
 
 // A text is looked up, and its class given as chances and as a word.
