@@ -43,6 +43,7 @@ var rows = []row{
 	{"memory", "a stream longer than memory", memory},
 	{"many", "ten models on one stream", many},
 	{"resend", "train again by a control message", resend},
+	{"fit", "checkpoints, time left", fitted},
 	{"study", "search for values by 20 trials", study},
 }
 
