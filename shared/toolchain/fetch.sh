@@ -251,7 +251,7 @@ PY
 }
 
 bench() {
-  local to=$dir/bench-2 python
+  local to=$dir/bench-3 python
   [ -e "$to/site" ] && return
   python=$(cat "$dir/tensorflow-$TENSORFLOW/python")
   say "fetching the Python clients that the benchmark compares with"

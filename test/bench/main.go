@@ -31,6 +31,7 @@ var rows = []row{
 	{"small", "train the 3-4-2 net", trainSmall},
 	{"mnist", "train MNIST dense", trainMNIST},
 	{"cnn", "train a small CNN", trainCNN},
+	{"follow", "follow a stream, beside River", follow},
 	{"read", "read and decode a stream", readAndDecode},
 	{"fields", "take numbers out of nested records", takeFields},
 	{"framed", "read records of a schema registry", takeFramed},

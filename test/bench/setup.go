@@ -104,7 +104,7 @@ func (b *bench) findPython(ctx context.Context) error {
 		return err
 	}
 	b.python = python
-	b.extra = filepath.Join(toolchain.Dir(), "bench-2", "site")
+	b.extra = filepath.Join(toolchain.Dir(), "bench-3", "site")
 	optuna, err := toolchain.OptunaPackages()
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ type fitting struct {
 	batch  int
 	epochs int
 	kwargs string // beside epochs and shuffle
+	mode   pipeline.Mode
 }
 
 func (f fitting) text() string {
@@ -41,7 +42,7 @@ func (b *bench) deploy(ctx context.Context, f fitting, models ...string) (pipeli
 		return pipeline.Deployment{}, err
 	}
 	return client.Do[pipeline.Deployment](ctx, b.client, b.client.CreateDeployment(pipeline.DeploymentForm{
-		Configuration: c.ID, BatchSize: f.batch, TrainingKwargs: pipeline.ArgumentsOf(f.text()),
+		Configuration: c.ID, BatchSize: f.batch, TrainingKwargs: pipeline.ArgumentsOf(f.text()), Mode: f.mode,
 	}))
 }
 

@@ -36,7 +36,15 @@ CNN = """model = keras.Sequential([
 model.compile("adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
 """
 
-SOURCES = {"small": SMALL, "mnist": MNIST, "cnn": CNN}
+PHISHING = """model = keras.Sequential([
+    keras.Input((9,)),
+    layers.Rescaling(2, offset=-1),
+    layers.Dense(1, activation="sigmoid", kernel_initializer="zeros"),
+])
+model.compile(keras.optimizers.SGD(0.1), loss="binary_crossentropy", metrics=["accuracy"])
+"""
+
+SOURCES = {"phishing": PHISHING, "small": SMALL, "mnist": MNIST, "cnn": CNN}
 
 
 def build(name, **compile_options):
