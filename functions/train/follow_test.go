@@ -336,7 +336,7 @@ func TestFollowFindsDriftsByTheDefaultBatch(t *testing.T) {
 }
 
 // TestFollowRaisesTheRate holds that a drift raises the learning rate for as many
-// records as is asked for, and no longer; also where the training is killed meanwhile.
+// records as is asked for, and no longer; also where an attempt goes on meanwhile.
 func TestFollowRaisesTheRate(t *testing.T) {
 	const calm, after = 3000, 1000
 	r, send := followed(t, calm)
@@ -348,11 +348,6 @@ func TestFollowRaisesTheRate(t *testing.T) {
 		t.Helper()
 		r.told, r.Job.Ranges, r.Job.Checkpoint = nil, []pipeline.Range{all}, name
 		r.Job.Following = &pipeline.Following{Epoch: 100, Drift: pipeline.DetectPageHinkley, OnDrift: how, Rate: rate, Raised: raised}
-		if name == "killed" {
-			r.Job.TrainingKwargs.Checkpoint = &pipeline.Checkpoint{EveryEpochs: 1}
-			r.kill(t, calm/100+4)
-			r.Job.Attempt++
-		}
 		if err := Run(t.Context(), r.Config); err != nil {
 			t.Fatal(err)
 		}
@@ -366,9 +361,18 @@ func TestFollowRaisesTheRate(t *testing.T) {
 	_, same := run("same", pipeline.DriftRaises, 1, 300)
 	_, raised := run("raised", pipeline.DriftRaises, 10, 300)
 	_, longer := run("longer", pipeline.DriftRaises, 10, 350)
-	_, killed := run("killed", pipeline.DriftRaises, 10, 300)
-	if same != told || raised == told || longer == raised || killed != raised {
-		t.Errorf("a drift at %d: told %s, at the same rate %s, raised %s, for longer %s, killed %s", at, told, same, raised, longer, killed)
+	parts, sendPart := followed(t, calm)
+	parts.Job.BatchSize, parts.Job.Following = 2, &pipeline.Following{Epoch: 100, Open: true, Silence: 2, Drift: pipeline.DetectPageHinkley, OnDrift: pipeline.DriftRaises, Rate: 10, Raised: 300}
+	for _, n := range []int{int(at) + 100 - calm, calm + after - int(at) - 100} {
+		sendPart(n, true)
+		if err := Run(t.Context(), parts.Config); err != nil {
+			t.Fatal(err)
+		}
+		parts.Job.Attempt++
+	}
+	goesOn := parts.outcome.Lineage.WeightsHash
+	if same != told || raised == told || longer == raised || goesOn != raised {
+		t.Errorf("a drift at %d: told %s, at the same rate %s, raised %s, for longer %s, by two attempts %s", at, told, same, raised, longer, goesOn)
 	}
 }
 
