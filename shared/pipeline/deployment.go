@@ -33,7 +33,7 @@ type DeploymentForm struct {
 	Indefinite         bool       `json:"indefinite,omitempty" flag:"-" description:"of incremental: it ends by a command only"`
 	Unsupervised       bool       `json:"unsupervised,omitempty" description:"train on without labels, too: the model labels the records of the stream's unsupervised_topic that it is sure of"`
 	UnsupervisedRounds int        `json:"unsupervised_rounds,omitempty" minimum:"1" maximum:"1000" arg:"N" description:"of unsupervised: how often it labels records and trains on, at most (default: 5)"`
-	Confidence         *float64   `json:"confidence,omitempty" minimum:"0" maximum:"1" arg:"P" description:"of unsupervised: the least probability of the class that a record is labelled with, above 0 (default: 0.9)"`
+	Confidence         *float64   `json:"confidence,omitempty" nullable:"false" minimum:"0" maximum:"1" arg:"P" description:"of unsupervised: the least probability of the class that a record is labelled with, above 0 (default: 0.9)"`
 	From               int64      `json:"from,omitempty" minimum:"1" refers:"result" description:"finished result that the training goes on from, with its weights and the state of its optimizer (default: the model's initial weights)"`
 	Every              Extent     `json:"every,omitempty" maxLength:"64" arg:"RECORDS|TIME" example:"10000records" description:"train again by itself, on the same topics: each time that so many records have come (10000records), or so long after the last time (24h)"`
 	OnDriftOf          int64      `json:"on_drift_of,omitempty" minimum:"0" refers:"deployment" description:"train again by itself when the deployment of mode stream finds a drift"`
@@ -105,7 +105,7 @@ type Deployment struct {
 	Indefinite         bool             `json:"indefinite,omitempty"`
 	Unsupervised       bool             `json:"unsupervised,omitempty" description:"it trains on by labels of its own, of the records without one that a stream names"`
 	UnsupervisedRounds int              `json:"unsupervised_rounds,omitempty" description:"how often, at most"`
-	Confidence         *float64         `json:"confidence,omitempty" description:"the least probability of a class that makes it a label"`
+	Confidence         *float64         `json:"confidence,omitempty" nullable:"false" description:"the least probability of a class that makes it a label"`
 	GPUs               int              `json:"gpus"`
 	Resources          Resources        `json:"resources"`
 	Description        string           `json:"description,omitempty"`

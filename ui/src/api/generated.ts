@@ -270,7 +270,7 @@ export interface Deployment {
   /** the way in which it improves */
   change?: Change
   /** the least probability of a class that makes it a label */
-  confidence?: null | number
+  confidence?: number
   /** configuration whose models train */
   configuration: number
   created: string
@@ -356,7 +356,7 @@ export interface DeploymentForm {
   /** of monitor: up where a high value is better, down where a low one is (default: as the metric's name tells) */
   change?: 'up' | 'down'
   /** of unsupervised: the least probability of the class that a record is labelled with, above 0 (default: 0.9) */
-  confidence?: null | number
+  confidence?: number
   /** configuration whose models train */
   configuration: number
   /** note for people */
