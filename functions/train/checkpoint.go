@@ -66,7 +66,7 @@ func (t *training) keep(ctx context.Context) (*keeper, *checkpoint) {
 		err = json.Unmarshal(left.Epochs, &k.epochs)
 	}
 	if err == nil && left != nil {
-		err = t.relabel(ctx, left)
+		err = t.unlabelled.suits(left)
 	}
 	if err != nil {
 		k.begin(ctx, err)

@@ -19,6 +19,9 @@ func (t *training) fit(ctx context.Context) error {
 	if left != nil {
 		t.outcome.Engine, t.outcome.EngineReason = left.Engine, left.Reason
 		from = left.State
+		if err := t.relabel(ctx, left); err != nil {
+			return err
+		}
 	}
 	if left != nil && left.Done {
 		if err := t.trainer.Resume(from); err != nil {

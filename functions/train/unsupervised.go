@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"slices"
 	"strconv"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
@@ -183,7 +182,7 @@ func (t *training) take(ctx context.Context, classes []int16, epoch int) (bool, 
 	u := t.unlabelled
 	first := t.cache.records - u.audit.Left
 	if int64(len(classes)) != u.audit.Left {
-		return false, fmt.Errorf("%w: it labels %d records, of %d", framework.ErrForeign, len(classes), u.audit.Left)
+		return false, fmt.Errorf("%d of %d records were predicted", len(classes), u.audit.Left)
 	}
 	label, counts := t.cache.fields[t.cache.inputs], map[string]int64{}
 	n, err := t.cache.partition(ctx, first, func(at int64, row []byte) bool {
@@ -224,23 +223,41 @@ func (t *training) labelled() *split {
 	return s
 }
 
-// relabel gives records the labels that an attempt before has given them.
-func (t *training) relabel(ctx context.Context, left *checkpoint) error {
-	if len(left.Picks) == 0 {
-		return nil
-	}
-	if t.unlabelled == nil || len(left.Before) != len(left.Picks) {
+// suits is nil where the labels that an attempt before has given are for these records.
+func (u *unlabelled) suits(left *checkpoint) error {
+	if len(left.Before) != len(left.Picks) || u == nil && len(left.Picks) > 0 {
 		return errForeign
 	}
-	for i, classes := range left.Picks {
-		if slices.ContainsFunc(classes, func(c int16) bool { return c < unsure || int(c) >= len(t.unlabelled.labels) }) {
+	if u == nil {
+		return nil
+	}
+	rest := u.audit.Left
+	for _, classes := range left.Picks {
+		if int64(len(classes)) != rest {
 			return errForeign
 		}
+		for _, c := range classes {
+			if c < unsure || int(c) >= len(u.labels) {
+				return errForeign
+			}
+			if c != unsure {
+				rest--
+			}
+		}
+	}
+	return nil
+}
+
+// relabel gives records the labels that an attempt before has given them.
+func (t *training) relabel(ctx context.Context, left *checkpoint) error {
+	for i, classes := range left.Picks {
 		if _, err := t.take(ctx, classes, left.Before[i]); err != nil {
 			return err
 		}
 	}
-	t.report.labels(t.unlabelled.audit)
+	if len(left.Picks) > 0 {
+		t.report.labels(t.unlabelled.audit)
+	}
 	return nil
 }
 
