@@ -150,6 +150,7 @@ func (s *Service) Run(ctx context.Context, every time.Duration) {
 	defer tick.Stop()
 	defer hour.Stop()
 	s.round(ctx, "trainings were not reconciled", s.Reconcile)
+	s.round(ctx, "schedules were not looked at", s.retrain)
 	s.round(ctx, "the formats of models were not listed", s.listFormats)
 	for {
 		changed := s.Store.Changed()

@@ -75,16 +75,15 @@ func (s *Service) retrainOne(ctx context.Context, dep pipeline.Deployment) ([]pi
 // sourceOf is the stream whose topics, format and split a schedule takes: the last that
 // was sent to the deployment, else the one in which it waits for a drift.
 func (s *Service) sourceOf(ctx context.Context, dep pipeline.Deployment) (d pipeline.Datasource, found bool, err error) {
-	err = s.Store.Do(ctx, func(tx *registry.Tx) error {
-		if dep.Retraining.Source != 0 {
-			d, err = tx.Datasource(dep.Retraining.Source)
-			found = err == nil
-			return err
-		}
-		if dep.OnDriftOf != 0 {
+	d, err = registry.Read(ctx, s.Store, func(tx *registry.Tx) (d pipeline.Datasource, err error) {
+		switch {
+		case dep.Retraining.Source != 0:
+			found = true
+			return tx.Datasource(dep.Retraining.Source)
+		case dep.OnDriftOf != 0:
 			d, found, err = latest(tx, dep.OnDriftOf)
 		}
-		return err
+		return d, err
 	})
 	return d, found, err
 }

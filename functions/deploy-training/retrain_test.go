@@ -181,6 +181,7 @@ func TestReplicasTrainAgainOnce(t *testing.T) {
 	other.Kafka = c
 	one.ends(t, 1)
 	for round := range int64(3) {
+		before := one.deployment(t)
 		pixels(t, c, d.Ranges[0].Topic, int(round%2), 10)
 		var all sync.WaitGroup
 		for _, r := range []*rig{one, other} {
@@ -212,6 +213,9 @@ func TestReplicasTrainAgainOnce(t *testing.T) {
 			t.Errorf("it is told %+v, %+v", spec.Ranges, spec.Champion)
 		}
 		one.endsWith(t, round+2, 0.5, &pipeline.Contest{Champion: 1, Metrics: pipeline.Metrics{"accuracy": 0.6}})
+		if late, err := other.retrainOne(t.Context(), before); err != nil || len(late) > 0 {
+			t.Errorf("a replica that looked before and comes late began %v, %v", late, err)
+		}
 	}
 	if got := one.result(t, 1).Aliases; len(got) != 1 {
 		t.Errorf("result 1 has the aliases %v", got)
