@@ -63,7 +63,7 @@ func championOf(tx *registry.Tx, dep pipeline.Deployment, r pipeline.Result) (*p
 	if err != nil {
 		return nil, err
 	}
-	m, err := tx.ModelVersion(c.Model, c.ModelVersion)
+	m, err := tx.ModelOf(c)
 	return &pipeline.Champion{Result: id, Artifact: c.Artifact, Export: m.Export, Means: c.Means()}, err
 }
 
@@ -77,7 +77,7 @@ func contend(tx *registry.Tx, r pipeline.Result, contest *pipeline.Contest) erro
 	if err != nil || dep.Alias == "" {
 		return err
 	}
-	m, err := tx.ModelVersion(r.Model, r.ModelVersion)
+	m, err := tx.ModelOf(r)
 	if err != nil {
 		return err
 	}
