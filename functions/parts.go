@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/kafkaml/kafkaml/eventing"
@@ -29,6 +30,7 @@ type parts struct {
 	store      *registry.Store
 	artifacts  *artifact.Store
 	builders   framework.Builders
+	dialling   sync.Mutex // held while kafka is opened
 	kafka      *stream.Cluster
 	jobs       platform.Jobs
 	services   platform.Services
@@ -95,7 +97,15 @@ func (h *Host) openBuilders(ctx context.Context) (err error) {
 	return nil
 }
 
+// kafka is the cluster, for a step that can do without it until it is asked for.
+func (h *Host) kafka(ctx context.Context) (*stream.Cluster, error) {
+	err := h.openKafka(ctx)
+	return h.parts.kafka, err
+}
+
 func (h *Host) openKafka(ctx context.Context) (err error) {
+	h.parts.dialling.Lock()
+	defer h.parts.dialling.Unlock()
 	if h.parts.kafka != nil {
 		return nil
 	}

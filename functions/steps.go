@@ -53,11 +53,11 @@ func (h *Host) modelRegister(ctx context.Context, log *slog.Logger) (door.Functi
 }
 
 func (h *Host) deployTraining(ctx context.Context, log *slog.Logger) (door.Function, error) {
-	if err := h.open(ctx, h.openKafka, h.openArtifacts, h.openPlatform); err != nil {
+	if err := h.open(ctx, h.openArtifacts, h.openPlatform); err != nil {
 		return door.Function{}, err
 	}
 	h.training = deploytraining.NewService(deploytraining.Deps{
-		Store: h.parts.store, Artifacts: h.parts.artifacts, Jobs: h.parts.jobs, Kafka: h.parts.kafka, Kinds: h.config.Frameworks.Kinds(),
+		Store: h.parts.store, Artifacts: h.parts.artifacts, Jobs: h.parts.jobs, Kafka: h.kafka, Kinds: h.config.Frameworks.Kinds(),
 		Env: append(h.config.childEnv(), "K_SINK="+h.config.Sink), Registry: h.config.Schemas.Set(), Signer: h.signer, Log: log,
 	})
 	if c := h.config.Cluster; c != nil {

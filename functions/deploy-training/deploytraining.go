@@ -10,6 +10,7 @@
 package deploytraining
 
 import (
+	"context"
 	"log/slog"
 	"sync"
 
@@ -27,7 +28,7 @@ type Deps struct {
 	Store     *registry.Store
 	Artifacts *artifact.Store
 	Jobs      platform.Jobs
-	Kafka     *stream.Cluster // whose topics schedules look at
+	Kafka     func(context.Context) (*stream.Cluster, error) // opens the cluster whose topics schedules look at, unless it is open
 	Kinds     framework.Kinds
 	Env       []string        // NAME=value, for each training process: Kafka, artifacts, K_SINK
 	Registry  bool            // whether the training processes know a schema registry

@@ -62,7 +62,7 @@ func newMachine(t *testing.T) *machine {
 	m.url = "http://" + listener.Addr().String()
 	m.boot(t)
 	env := append(m.cluster.Config().Env(), "ARTIFACT_URL="+blobs, "K_SINK="+m.url+"/")
-	m.Service = NewService(Deps{Store: store, Artifacts: artifacts, Jobs: m.local, Kafka: m.cluster, Kinds: framework.Kinds{kerasmodel.Kind()}, Env: env, Log: quiet, Signer: signer})
+	m.Service = NewService(Deps{Store: store, Artifacts: artifacts, Jobs: m.local, Kafka: opened(m.cluster), Kinds: framework.Kinds{kerasmodel.Kind()}, Env: env, Log: quiet, Signer: signer})
 	server := httptest.NewUnstartedServer(doortest.Guarded(signer, door.New(m.Function(), door.Config{Store: store, Log: quiet, Verifier: signer})))
 	_ = server.Listener.Close() // in favour of the one whose address is known already
 	server.Listener = listener

@@ -148,10 +148,14 @@ func (o outlook) or(err error) (outlook, error) {
 
 // endsOf gives where the log of a stream's partitions ends now.
 func (s *Service) endsOf(ctx context.Context, source pipeline.Datasource) ([]pipeline.Range, error) {
-	if err := s.Kafka.SameTopics(ctx, source.TopicIDs); err != nil {
+	kafka, err := s.Kafka(ctx)
+	if err != nil {
 		return nil, err
 	}
-	return s.Kafka.Ends(ctx, source.Ranges)
+	if err := kafka.SameTopics(ctx, source.TopicIDs); err != nil {
+		return nil, err
+	}
+	return kafka.Ends(ctx, source.Ranges)
 }
 
 // trainedTo is the offset up to which the partition of end was trained on.
@@ -166,17 +170,21 @@ func trainedTo(dep pipeline.Deployment, source pipeline.Datasource, end pipeline
 
 // windowOf gives the records that a training which is due takes.
 func (s *Service) windowOf(ctx context.Context, dep pipeline.Deployment, source pipeline.Datasource, ends []pipeline.Range, now time.Time) ([]pipeline.Range, error) {
+	kafka, err := s.Kafka(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if dep.Window == "" {
-		return s.Kafka.Newest(ctx, ends, pipeline.Records(source.Ranges))
+		return kafka.Newest(ctx, ends, pipeline.Records(source.Ranges))
 	}
 	records, span, err := dep.Window.Parse("window")
 	if err != nil {
 		return nil, err
 	}
 	if records > 0 {
-		return s.Kafka.Newest(ctx, ends, records)
+		return kafka.Newest(ctx, ends, records)
 	}
-	ranges, err := s.Kafka.NewestSince(ctx, ends, now.Add(-span))
+	ranges, err := kafka.NewestSince(ctx, ends, now.Add(-span))
 	if err == nil && len(ranges) == 0 {
 		err = pipeline.Invalidf("window", "no record is of the last %s", dep.Window).WithHint("make the window longer in another deployment, or send records")
 	}

@@ -1,6 +1,7 @@
 package deploytraining
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -30,6 +31,10 @@ func (m *machine) looks(t *testing.T) {
 func (r *rig) deployment(t *testing.T) pipeline.Deployment {
 	t.Helper()
 	return want[pipeline.Deployment](t, r, http.StatusOK, "GET", "/deployments/1", nil)
+}
+
+func opened(c *stream.Cluster) func(context.Context) (*stream.Cluster, error) {
+	return func(context.Context) (*stream.Cluster, error) { return c, nil }
 }
 
 func done(r pipeline.Result) bool { return r.Status == pipeline.ResultFinished }
@@ -124,7 +129,7 @@ func TestTrainsAgainEveryRecords(t *testing.T) {
 func lively(t *testing.T, r *rig, more map[string]any) (c *stream.Cluster, d pipeline.Datasource) {
 	t.Helper()
 	c = streamtest.Cluster(t)
-	r.Kafka = c
+	r.Kafka = opened(c)
 	image := image
 	image.Monitors = map[string]pipeline.MetricMode{"loss": pipeline.ModeMin, "accuracy": pipeline.ModeMax, "val_loss": pipeline.ModeMin, "own": ""}
 	form := map[string]any{"configuration": r.configuration(t, image), "batch_size": 10, "every": "10records", "window": "50records", "alias": "champion"}
@@ -178,7 +183,7 @@ func TestReplicasTrainAgainOnce(t *testing.T) {
 	database := registrytest.Postgres(t)
 	one, other := rigOn(t, database, jobs), rigOn(t, database, jobs)
 	c, d := lively(t, one, nil)
-	other.Kafka = c
+	other.Kafka = opened(c)
 	one.ends(t, 1)
 	for round := range int64(3) {
 		before := one.deployment(t)
@@ -351,7 +356,7 @@ func TestScheduleRefused(t *testing.T) {
 func TestTrainsAgainOnADrift(t *testing.T) {
 	r := newRig(t)
 	c := streamtest.Cluster(t)
-	r.Kafka = c
+	r.Kafka = opened(c)
 	topic := streamtest.Topic(t, c, 1)
 	pixels(t, c, topic, 0, 100)
 	of := r.configuration(t, image)
