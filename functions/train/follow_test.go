@@ -319,6 +319,40 @@ func TestFollowFindsDrifts(t *testing.T) {
 	}
 }
 
+// A training that raises its learning rate at a drift predicts as well as before within
+// 1,000 records of it; one whose weights stay what they were then does not.
+func TestFollowRecovers(t *testing.T) {
+	const calm, after = 3000, 2000
+	r, send := followed(t, calm)
+	send(after, true)
+	r.Job.BatchSize = 2
+	r.Job.Ranges[0].Length += after
+	loss := func(name string, rate float64) (before, later float64) {
+		t.Helper()
+		r.told, r.Job.Checkpoint = nil, name
+		r.Job.Following = &pipeline.Following{Epoch: 100, Drift: pipeline.DetectPageHinkley, OnDrift: pipeline.DriftRaises, Rate: rate, Raised: after}
+		if err := Run(t.Context(), r.Config); err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range r.told {
+			for _, e := range p.Epochs {
+				switch {
+				case e.Records > calm-1000 && e.Records <= calm:
+					before += e.Training["loss"] / 10
+				case e.Records > calm+1000:
+					later += e.Training["loss"] / 10
+				}
+			}
+		}
+		return before, later
+	}
+	before, later := loss("raised", 10)
+	_, frozen := loss("frozen", 1e-30)
+	if later == 0 || later > before || frozen < math.Ln2 { // that of a coin
+		t.Errorf("the loss was %.3f before the drift, is %.3f, and %.3f with the weights as they were", before, later, frozen)
+	}
+}
+
 // Batches of the default size find a drift after as few records.
 func TestFollowFindsDriftsByTheDefaultBatch(t *testing.T) {
 	const calm, after = 40_000, 500
