@@ -59,7 +59,7 @@ type DatasourceForm struct {
 	Seed           int64           `json:"seed" arg:"N" description:"seed of shuffling and of a split that is random (default: 0)"`
 	Split          string          `json:"split,omitempty" enum:"time,random,label" arg:"HOW" description:"which records are kept back: time (the last), random, or label (at random, of each class its share) (default: time)"`
 	Order          string          `json:"order,omitempty" enum:"time,partition" description:"how several partitions are read: time (merged by the records' times) or partition (default: time)"`
-	Unsupervised   string          `json:"unsupervised_topic,omitempty" maxLength:"1048576" arg:"TOPIC,..." example:"unlabelled" description:"topics of records without labels, as topic names them, for a deployment that is unsupervised"`
+	Unsupervised   string          `json:"unsupervised_topic,omitempty" maxLength:"1048576" arg:"TOPIC,..." description:"topics of records without labels, as topic names them, for a deployment that is unsupervised"`
 	Description    string          `json:"description,omitempty" maxLength:"4096" arg:"TEXT" description:"note for people"`
 }
 
