@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -26,10 +27,13 @@ var converting = map[pipeline.ConversionStage]string{
 func convert(ctx context.Context, env *cli.Env, c *client.Client, r pipeline.Result, form pipeline.ConversionForm) (done pipeline.Result, err error) {
 	group, following := errgroup.WithContext(ctx)
 	following, stop := context.WithCancel(following)
+	open := make(chan struct{}) // closed once facts are followed, or cannot be
+	opened := sync.OnceFunc(func() { close(open) })
 	group.Go(func() error {
+		defer opened()
 		last := pipeline.ConversionStage("")
 		// That the progress cannot be told is no reason not to convert.
-		_ = c.Follow(following, pipeline.StepModelRegister, -1, nil, func(f client.Fact) error {
+		_ = c.Follow(following, pipeline.StepModelRegister, -1, func() error { opened(); return nil }, func(f client.Fact) error {
 			var said pipeline.Converting
 			if f.Event.Type() == eventing.ResultConverting && json.Unmarshal(f.Event.Data(), &said) == nil && said.ID == r.ID && said.Conversion.Stage != last {
 				last = said.Conversion.Stage
@@ -41,6 +45,7 @@ func convert(ctx context.Context, env *cli.Env, c *client.Client, r pipeline.Res
 	})
 	group.Go(func() error {
 		defer stop()
+		<-open // else its first stage is over before anybody looks
 		done, err = client.Do[pipeline.Result](ctx, c, c.ConvertResult(r.ID, form))
 		return err
 	})
