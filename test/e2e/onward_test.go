@@ -16,7 +16,7 @@ func TestGoesOn(t *testing.T) {
 	m := newMachine(t, nil, "--broker", "development")
 	m.model("small", "small.py")
 	m.kafkaml("configurations", "create", "--name", "one", "--models", "small")
-	const training = "epochs=600, verbose=0, checkpoint={'every_epochs': 20}"
+	const training = "epochs=1500, verbose=0, checkpoint={'every_epochs': 20}"
 	create := func(configuration string, args ...string) string {
 		return m.created(append([]string{"deployments", "create", "--configuration", configuration, "--batch-size", "10", "--training-kwargs", training}, args...)...)
 	}
