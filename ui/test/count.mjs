@@ -1,5 +1,5 @@
 // Adds up the units, the types and the browser's tests: "N passed, N failed", and
-// says again which of the browser's tests failed.
+// says again which of the browser's tests failed, with the argument failed that alone.
 import { readFileSync } from 'node:fs'
 
 const read = (name) => {
@@ -15,7 +15,7 @@ const types = process.env.TYPES === '1'
 const passed = units.numPassedTests + browser.expected + Number(types)
 const failed = units.numFailedTests + browser.unexpected + browser.flaky + browser.skipped + Number(!types)
 for (const { title, message } of unexpected(read('browser.json')?.suites ?? [])) console.log(`failed: ${title}\n  ${message}`)
-console.log(`${passed} passed, ${failed} failed`)
+if (process.argv[2] !== 'failed') console.log(`${passed} passed, ${failed} failed`)
 
 /** The browser's tests that failed, and the beginning of why. */
 function unexpected(suites) {
