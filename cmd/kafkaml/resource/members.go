@@ -106,6 +106,9 @@ func memberOf(field reflect.StructField, prefix, name string) member {
 
 // parserOf reads a flag's text as a value of a Go type; an id is resolved later.
 func parserOf(t reflect.Type) func(string) (any, error) {
+	if t.Kind() == reflect.Pointer { // to tell a zero from nothing
+		t = t.Elem()
+	}
 	switch {
 	case t == reflect.TypeFor[pipeline.Arguments]():
 		return kwargs
