@@ -60,7 +60,11 @@ func openTrainer(o framework.TrainerOptions) (*Trainer, error) {
 	if o.Trained {
 		t.dir = filepath.Join(o.Dir, kerasmodel.Trained)
 	}
-	if t.session, err = t.open(ThreadsFor(o.Export, o.Batch)); err != nil {
+	threads := ThreadsFor(o.Export, o.Batch)
+	if o.Plan != nil && o.Plan.Stepped && threads.InterOp == 1 {
+		threads.InterOp = -1 // a call is one small step: to wake another thread for it may take longer
+	}
+	if t.session, err = t.open(threads); err != nil {
 		return nil, err
 	}
 	return t, nil
