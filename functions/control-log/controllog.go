@@ -204,7 +204,7 @@ func (s *Service) read(ctx context.Context, key, value []byte) (pipeline.Datasou
 	case pipeline.Unavailable, pipeline.Internal:
 		return d, err
 	}
-	d.Rejected = rejectionOf(err)
+	d.Rejected = pipeline.RejectionOf(err)
 	return d, nil
 }
 
@@ -214,12 +214,6 @@ func (s *Service) follows(ctx context.Context) func(int64) bool {
 		d, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (pipeline.Deployment, error) { return tx.Deployment(deployment) })
 		return err == nil && d.Mode == pipeline.ModeStream
 	}
-}
-
-func rejectionOf(err error) *pipeline.Rejection {
-	var r eventing.Rejection
-	r.Describe(err)
-	return &pipeline.Rejection{Field: r.Field, Reason: r.Reason, Hint: r.Hint}
 }
 
 // store stores a datasource with its fact. Where another delivery of the same

@@ -32,7 +32,7 @@ func (s *Service) create(ctx context.Context, call *door.Call) error {
 		return err
 	}
 	if u := d.Unsupervised; u != nil && u.Rejected != nil {
-		return pipeline.Invalidf(u.Rejected.Field, "%s", u.Rejected.Reason).WithHint("%s", u.Rejected.Hint)
+		return u.Rejected.Refusal()
 	}
 	if err := s.trainable(ctx, d); err != nil {
 		return err

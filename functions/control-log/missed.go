@@ -29,7 +29,7 @@ func (s *Service) announceDead(ctx context.Context, d pipeline.Datasource, fact 
 	s.Log.ErrorContext(ctx, "a datasource was not announced", "datasource", d.ID, "deployment", d.Deployment, "error", why)
 	return s.Store.Do(ctx, func(tx *registry.Tx) error {
 		d.Unused = &pipeline.Rejection{
-			Reason: "deploy-training could not be told of it: " + rejectionOf(why).Reason, Hint: "send it to its deployment again: datasources resend",
+			Reason: "deploy-training could not be told of it: " + pipeline.RejectionOf(why).Reason, Hint: "send it to its deployment again: datasources resend",
 		}
 		return tx.UpdateDatasource(&d)
 	})

@@ -79,7 +79,7 @@ func (s *Service) refresh(ctx context.Context, all []pipeline.Datasource) {
 func (s *Service) available(ctx context.Context, d pipeline.Datasource) (pipeline.Retention, error) {
 	err := s.Cluster.SameTopics(ctx, d.TopicIDs)
 	if pipeline.KindOf(err) == pipeline.Conflict {
-		return pipeline.Retention{State: pipeline.Expired, Reason: rejectionOf(err).Reason}, err
+		return pipeline.Retention{State: pipeline.Expired, Reason: pipeline.RejectionOf(err).Reason}, err
 	}
 	if err != nil {
 		return d.Retention, err

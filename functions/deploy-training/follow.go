@@ -123,7 +123,7 @@ func (s *Service) readable(dep pipeline.Deployment, m pipeline.Export, d pipelin
 // without labels.
 func unlabelled(m pipeline.Export, d pipeline.Datasource) error {
 	if why := d.Unsupervised.Rejected; why != nil {
-		return pipeline.Invalidf(why.Field, "%s", why.Reason).WithHint("%s", why.Hint)
+		return why.Refusal()
 	}
 	if features.Windowed(d.InputConfig) {
 		return pipeline.Invalidf("input_config.window", "records that are read into windows cannot be trained on without labels").

@@ -3,8 +3,6 @@ package deploytraining
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -28,8 +26,7 @@ func changeOf(d pipeline.Deployment, e pipeline.Export) (pipeline.Change, error)
 	}
 	better, known := e.Monitors[d.Monitor]
 	if !known {
-		names := slices.DeleteFunc(slices.Sorted(maps.Keys(e.Monitors)), func(name string) bool { return strings.HasPrefix(name, "val_") })
-		return "", pipeline.Invalidf("monitor", "the model reports no %q", d.Monitor).WithHint("it reports %s", strings.Join(names, ", "))
+		return "", pipeline.Invalidf("monitor", "the model reports no %q", d.Monitor).WithHint("it reports %s", strings.Join(e.Reported(), ", "))
 	}
 	switch {
 	case d.Change != "":

@@ -138,9 +138,7 @@ func (s *Service) look(ctx context.Context, dep pipeline.Deployment, source pipe
 func (o outlook) or(err error) (outlook, error) {
 	switch pipeline.KindOf(err) {
 	case pipeline.Invalid, pipeline.Conflict, pipeline.NotFound:
-		var why eventing.Rejection
-		why.Describe(err)
-		o.blocked, o.window = &pipeline.Rejection{Field: why.Field, Reason: why.Reason, Hint: why.Hint}, nil
+		o.blocked, o.window = pipeline.RejectionOf(err), nil
 		return o, nil
 	}
 	return o, err

@@ -2,7 +2,6 @@ package deploytraining
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -153,9 +152,8 @@ func (s *Service) begin(tx *registry.Tx, study int64, d pipeline.Datasource) err
 		})
 	}
 	err = s.beginOn(tx, st, d)
-	var known *pipeline.Error
-	if errors.As(err, &known) && known.Kind == pipeline.Invalid {
-		return mark(tx, d, &pipeline.Rejection{Field: known.Field, Reason: known.Message(), Hint: known.Hint})
+	if pipeline.KindOf(err) == pipeline.Invalid {
+		return mark(tx, d, pipeline.RejectionOf(err))
 	}
 	return err
 }

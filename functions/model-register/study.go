@@ -131,12 +131,11 @@ func (s *Service) variant(ctx context.Context, m pipeline.Model, values map[stri
 	}
 	v := &pipeline.Variant{Hyperparameters: values}
 	err = s.build(ctx, &m, values, func() (int64, error) { return m.ID, nil }, m.Version)
-	var refused *pipeline.Error
 	switch {
 	case err == nil:
 		v.Artifact, v.Export = m.Artifact, m.Export
-	case errors.As(err, &refused) && refused.Kind == pipeline.Invalid:
-		v.Refused = &pipeline.Rejection{Field: refused.Field, Reason: refused.Message(), Hint: refused.Hint}
+	case pipeline.KindOf(err) == pipeline.Invalid:
+		v.Refused = pipeline.RejectionOf(err)
 	default:
 		return nil, err
 	}

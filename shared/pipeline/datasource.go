@@ -3,6 +3,7 @@ package pipeline
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"reflect"
 	"slices"
 	"time"
@@ -197,4 +198,18 @@ type Rejection struct {
 	Field  string `json:"field,omitempty"`
 	Reason string `json:"reason"`
 	Hint   string `json:"hint,omitempty"`
+}
+
+// RejectionOf keeps what an error says to a person.
+func RejectionOf(err error) *Rejection {
+	var known *Error
+	if !errors.As(err, &known) {
+		return &Rejection{Reason: err.Error()}
+	}
+	return &Rejection{Field: known.Field, Reason: known.Message(), Hint: known.Hint}
+}
+
+// Refusal is the error, of kind Invalid, that says it again.
+func (r Rejection) Refusal() *Error {
+	return &Error{Kind: Invalid, Field: r.Field, Reason: r.Reason, Hint: r.Hint}
 }

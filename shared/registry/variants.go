@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
@@ -58,13 +59,26 @@ func (tx *Tx) CreateVariant(model int64, version int, v pipeline.Variant) error 
 
 // DeleteUnusedVariants deletes those of a model that no result is of.
 func (tx *Tx) DeleteUnusedVariants(model int64) error {
-	of, err := tx.Results(Query{By: map[string]int64{"model": model}})
-	if err != nil {
-		return err
-	}
 	type key struct {
 		version int
 		hash    string
+	}
+	var unused []key
+	err := tx.each(func(read func(...any) error) error {
+		var k key
+		err := read(&k.version, &k.hash)
+		unused = append(unused, k)
+		return err
+	}, "SELECT version, hash FROM model_variants WHERE model = ?", model)
+	if err != nil {
+		return fmt.Errorf("read the variants of model %d: %w", model, err)
+	}
+	if len(unused) == 0 { // as of most models
+		return nil
+	}
+	of, err := tx.Results(Query{By: map[string]int64{"model": model}})
+	if err != nil {
+		return err
 	}
 	used := map[key]bool{}
 	for _, r := range of.Items {
@@ -74,16 +88,7 @@ func (tx *Tx) DeleteUnusedVariants(model int64) error {
 		}
 		used[key{r.ModelVersion, hash}] = true
 	}
-	var unused []key
-	err = tx.each(func(read func(...any) error) error {
-		var k key
-		err := read(&k.version, &k.hash)
-		if !used[k] {
-			unused = append(unused, k)
-		}
-		return err
-	}, "SELECT version, hash FROM model_variants WHERE model = ?", model)
-	for _, k := range unused {
+	for _, k := range slices.DeleteFunc(unused, func(k key) bool { return used[k] }) {
 		err = errors.Join(err, tx.exec("DELETE FROM model_variants WHERE model = ? AND version = ? AND hash = ?", model, k.version, k.hash))
 	}
 	if err != nil {
@@ -124,7 +129,7 @@ func (tx *Tx) ModelOf(r pipeline.Result) (pipeline.Model, error) {
 	case v == nil:
 		return m, &pipeline.Error{Kind: pipeline.NotFound, Reason: fmt.Sprintf("version %d of model %d is not kept with %s", m.Version, m.ID, pipeline.SaidValues(r.Hyperparameters))}
 	case v.Refused != nil:
-		return m, &pipeline.Error{Kind: pipeline.Invalid, Field: v.Refused.Field, Reason: v.Refused.Reason, Hint: v.Refused.Hint}
+		return m, v.Refused.Refusal()
 	}
 	asked := m.Export.Hyperparameters
 	m.Artifact, m.Export = v.Artifact, v.Export
