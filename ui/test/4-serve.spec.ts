@@ -49,6 +49,7 @@ test('an alias is given, followed, moved and rolled back; a challenger gets its 
   await call(second)
   await expect.poll(async () => (await serves()).result).toBe(second)
   await tab.go(`#/inference/${inference}`)
+  await expect(page.getByLabel('Challenger')).toHaveValue(String(result)) // the page has heard of the move
   await page.getByRole('slider').fill('30')
   await tab.button('Share').click()
   await tab.said(`Result ${result} predicts 30 %`)
