@@ -31,6 +31,9 @@ func TestTrainingKwargsFromText(t *testing.T) {
 		"epochs=10, initial_epoch=0": with(func(k *pipeline.TrainingKwargs) { k.Epochs = 10 }),
 		"callbacks=[]":               with(func(*pipeline.TrainingKwargs) {}),
 		"callbacks=None":             with(func(*pipeline.TrainingKwargs) {}),
+		"callbacks=EarlyStopping('loss'), epochs=2": with(func(k *pipeline.TrainingKwargs) {
+			k.Epochs, k.EarlyStopping = 2, &pipeline.EarlyStopping{Monitor: "loss", Mode: pipeline.ModeAuto}
+		}),
 		"callbacks=[keras.callbacks.EarlyStopping()]": with(func(k *pipeline.TrainingKwargs) {
 			k.EarlyStopping = &pipeline.EarlyStopping{Monitor: "val_loss", Mode: pipeline.ModeAuto}
 		}),
@@ -46,6 +49,8 @@ func TestTrainingKwargsFromText(t *testing.T) {
 			k.ReduceLR = &pipeline.ReduceLR{Monitor: "loss", Mode: pipeline.ModeAuto, Cooldown: 2, MinLR: 1e-5}
 		}),
 		"checkpoint={'every_epochs': 5}":   with(func(k *pipeline.TrainingKwargs) { k.Checkpoint = &pipeline.Checkpoint{EveryEpochs: 5} }),
+		"checkpoint={every_epochs : 5}":    with(func(k *pipeline.TrainingKwargs) { k.Checkpoint = &pipeline.Checkpoint{EveryEpochs: 5} }),
+		"checkpoint=dict(every_epochs=5,)": with(func(k *pipeline.TrainingKwargs) { k.Checkpoint = &pipeline.Checkpoint{EveryEpochs: 5} }),
 		"checkpoint={}":                    with(func(k *pipeline.TrainingKwargs) { k.Checkpoint = &pipeline.Checkpoint{EverySeconds: 10} }),
 		"checkpoint={'every_seconds': 60}": with(func(k *pipeline.TrainingKwargs) { k.Checkpoint = &pipeline.Checkpoint{EverySeconds: 60} }),
 		"epochs=10,initial_epoch=9":        with(func(k *pipeline.TrainingKwargs) { k.Epochs, k.InitialEpoch = 10, 9 }),
@@ -118,7 +123,12 @@ func TestRefusedTrainingKwargs(t *testing.T) {
 		{"callbacks=[EarlyStopping]", "training_kwargs", []string{"( is expected"}},
 		{"callbacks=[EarlyStopping(", "training_kwargs", []string{"a value", "the end"}},
 		{"callbacks=[EarlyStopping() EarlyStopping()]", "training_kwargs", []string{"comma or ]"}},
-		{"callbacks=mine", "training_kwargs", []string{"a list of callbacks"}},
+		{"callbacks=mine", "training_kwargs.callbacks", []string{`"mine"`, "EarlyStopping"}},
+		{"callbacks=3", "training_kwargs.callbacks", []string{`"3"`}},
+		{"callbacks=(EarlyStopping(),)", "training_kwargs", []string{"the class of a callback"}},
+		{"checkpoint=dict(5)", "training_kwargs", []string{"without a name"}},
+		{"checkpoint=dict", "training_kwargs", []string{"a dict of them"}},
+		{"checkpoint={None: 5}", "training_kwargs.checkpoint.None", nil},
 		{"checkpoint={'every_epochs': 1, 'every_seconds': 5}", "training_kwargs.checkpoint", []string{"either"}},
 		{"checkpoint={'every_epochs': 0}", "training_kwargs.checkpoint.every_epochs", []string{"from 1"}},
 		{"callbacks=[BackupAndRestore('/tmp/x')]", "training_kwargs.callbacks", []string{"checkpoint="}},

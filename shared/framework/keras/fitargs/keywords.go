@@ -137,6 +137,10 @@ func (s *scanner) value(nested bool) (any, error) {
 			return false, nil
 		case "None", "null":
 			return nil, nil
+		case "dict":
+			if nested && s.skip("(") {
+				return s.arguments(word, nil)
+			}
 		}
 		s.at = from
 		return nil, s.errorf("a number, a string, True, False, None or a dict of them is expected").
@@ -188,7 +192,7 @@ func (s *scanner) dict() (any, error) {
 		if s.space(); s.skip("}") {
 			return d, nil
 		}
-		key, err := s.value(false)
+		key, err := s.key()
 		if err != nil {
 			return nil, err
 		}
@@ -207,17 +211,29 @@ func (s *scanner) dict() (any, error) {
 	}
 }
 
+// key takes a value, or a name without quotes, which many write.
+func (s *scanner) key() (any, error) {
+	s.space()
+	from := s.at
+	if name := s.name(); name != "" && !slices.Contains([]string{"True", "true", "False", "false", "None", "null"}, name) {
+		return name, nil
+	}
+	s.at = from
+	return s.value(false)
+}
+
 // callbacks takes a list of calls such as keras.callbacks.EarlyStopping(patience=3),
-// or None.
+// one call, or None.
 func (s *scanner) callbacks() (any, error) {
 	s.space()
 	if s.skip("None") || s.skip("null") {
 		return nil, nil
 	}
-	if !s.skip("[") {
-		return nil, s.errorf("a list of callbacks is expected").WithHint("write callbacks=[keras.callbacks.EarlyStopping(patience=3)]")
-	}
 	calls := []call{}
+	if !s.skip("[") {
+		c, err := s.call()
+		return append(calls, c), err
+	}
 	for {
 		if s.space(); s.skip("]") {
 			return calls, nil
@@ -238,7 +254,7 @@ func (s *scanner) callbacks() (any, error) {
 // may be any Python, are not looked at.
 func (s *scanner) call() (call, error) {
 	path := s.run("_.")
-	c := call{class: path[strings.LastIndexByte(path, '.')+1:], dict: dict{}}
+	c := call{class: path[strings.LastIndexByte(path, '.')+1:]}
 	if c.class == "" {
 		return c, s.errorf("the class of a callback is expected").WithHint("write keras.callbacks.EarlyStopping(patience=3)")
 	}
@@ -249,27 +265,36 @@ func (s *scanner) call() (call, error) {
 	if s.space(); !s.skip("(") {
 		return c, s.errorf("( is expected after %s", c.class)
 	}
+	d, err := s.arguments(c.class, p.names)
+	c.dict = d
+	return c, err
+}
+
+// arguments takes those of a call up to its parenthesis; without a name they are
+// for names, in order.
+func (s *scanner) arguments(of string, names []string) (dict, error) {
+	d := dict{}
 	for named := false; ; {
 		if s.space(); s.skip(")") {
-			return c, nil
+			return d, nil
 		}
 		name, ok := s.keyword()
 		switch named = named || ok; {
 		case !ok && named:
-			return c, s.errorf("a name is expected").WithHint("arguments without a name stand before those with one")
-		case !ok && len(c.dict) >= len(p.names):
-			return c, s.errorf("%s takes no more than %d arguments", c.class, len(p.names))
+			return nil, s.errorf("a name is expected").WithHint("arguments without a name stand before those with one")
+		case !ok && len(d) >= len(names):
+			return nil, s.errorf("%s takes no more than %d arguments without a name", of, len(names))
 		case !ok:
-			name = p.names[len(c.dict)]
+			name = names[len(d)]
 		}
 		value, err := s.value(false)
 		if err != nil {
-			return c, err
+			return nil, err
 		}
-		c.dict = append(c.dict, entry{name, value})
+		d = append(d, entry{name, value})
 		s.space()
 		if !s.skip(",") && !strings.HasPrefix(s.text[s.at:], ")") {
-			return c, s.errorf("a comma or ) is expected")
+			return nil, s.errorf("a comma or ) is expected")
 		}
 	}
 }
