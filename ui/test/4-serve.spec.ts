@@ -39,9 +39,11 @@ test('an alias is given, followed, moved and rolled back; a challenger gets its 
   const [result = 0] = first.results
   const call = async (id: number) => {
     await tab.go(`#/training/${id}`)
+    await page.getByRole('textbox', { name: 'Notes' }).fill('not saved yet')
     await page.getByRole('textbox', { name: 'Alias' }).fill('champion')
     await tab.button('Name it').click()
     await expect(tab.button('Take champion off')).toBeVisible()
+    await expect(page.getByRole('textbox', { name: 'Notes' })).toHaveValue('not saved yet') // a fact takes nothing that is being typed
   }
   await call(result)
   const inference = await given.inference('named', result, { result: undefined, follows: 'named@champion' })
@@ -50,11 +52,13 @@ test('an alias is given, followed, moved and rolled back; a challenger gets its 
   await expect.poll(async () => (await serves()).result).toBe(second)
   await tab.go(`#/inference/${inference}`)
   await expect(page.getByLabel('Challenger')).toHaveValue(String(result)) // the page has heard of the move
+  await page.getByLabel('Replicas').fill('3')
   await page.getByRole('slider').fill('30')
   await tab.button('Share').click()
   await tab.said(`Result ${result} predicts 30 %`)
   await expect.poll(async () => (await serves()).shares).toEqual([{ result: second, percent: 70 }, { result, percent: 30 }])
   await expect(tab.button('Share')).toBeDisabled() // the page has heard of it
+  await expect(page.getByLabel('Replicas')).toHaveValue('3')
   await page.getByRole('slider').fill('0')
   await tab.button('Share').click()
   await tab.said(`Result ${second} predicts all`)

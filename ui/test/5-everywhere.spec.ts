@@ -141,6 +141,38 @@ test('lists and facts that cross lose nothing', async ({ tab, given, digits }) =
   await arrived.released
   await page.waitForTimeout(300) // for the list to be taken
   expect(await tab.row(datasource).isVisible(), 'before the list is read again').toBe(true)
+  // Results that the page has asked for with their deployment, and a list that was read before there were any.
+  const [results, read] = [held(), held()]
+  await page.route('**/deploy-training/results?limit=1000', async (route) => {
+    const older = await route.fetch()
+    read.release()
+    await results.released
+    await route.fulfill({ response: older })
+  }, { times: 1 })
+  await tab.go('#/training')
+  await page.reload()
+  await read.released
+  const own = page.waitForResponse(/results\?limit=1000&deployment=/)
+  const later = await given.deployment(await given.configuration('later', digits.models))
+  await own
+  const { items } = await given.get<{ items: { id: number }[] }>(`deploy-training/results?deployment=${later}`)
+  results.release()
+  await expect(tab.row(items[0]?.id ?? 0)).toContainText('waiting')
+  // The answer to a command comes after facts of what has become of it.
+  const [answer, done] = [held(), held()]
+  await page.route('**/deploy-inference/', async (route) => {
+    const older = await route.fetch()
+    done.release()
+    await answer.released
+    await route.fulfill({ response: older })
+  }, { times: 1 })
+  await tab.go(`#/inference/new?result=${digits.result}`)
+  await page.getByLabel('Name').fill('overtaken')
+  await tab.button('Deploy').click()
+  await done.released
+  await expect(page.locator('.rows a', { hasText: 'overtaken' })).toContainText('ready 1 of 1')
+  answer.release()
+  await expect(tab.heading(/overtaken/)).toContainText('ready 1 of 1')
 })
 
 test('an error stays until it is read, with reason and hint', async ({ tab, digits }) => {

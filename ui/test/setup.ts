@@ -5,6 +5,7 @@
 import { expect, test as base, type Locator, type Page } from '@playwright/test'
 import { watch, type Findings } from './checks'
 import { Given, type Served } from './given'
+import { delayed } from './lag'
 import { Machine, type Broker } from './machine'
 
 export { expect }
@@ -88,6 +89,10 @@ interface Shared {
 }
 
 export const test = base.extend<Each, Shared>({
+  page: async ({ page }, use) => {
+    await delayed(page)
+    await use(page)
+  },
   machine: [
     async ({}, use) => {
       const machine = new Machine('kafka')

@@ -28,6 +28,12 @@ const quiet = 60_000 // a hidden page lets its streams go after this long
 
 type Progress = Result & { epochs?: Epoch[]; stage?: string; records?: number; conversion?: { quantize?: string; stage: string } }
 
+/** What a command gave; without updated it is only made. */
+interface Kept {
+  id: number
+  updated?: string
+}
+
 class Pipeline {
   models = new SvelteMap<number, Model>()
   configurations = new SvelteMap<number, Configuration>()
@@ -162,8 +168,10 @@ class Pipeline {
     }[thing] as Map<number, object> | undefined
   }
 
-  /** Puts a resource that a command gave where its fact will put it, too. */
-  keep(thing: string, resource: { id: number }) {
+  /** Puts a resource that a command gave where its fact will put it, too: a later fact may have been faster. */
+  keep(thing: string, resource: Kept) {
+    const known = this.mapOf(thing)?.get(resource.id) as Kept | undefined
+    if (known && !(Date.parse(resource.updated ?? '') > Date.parse(known.updated ?? ''))) return
     this.told.set(`${thing}/${resource.id}`, ++this.turn)
     this.mapOf(thing)?.set(resource.id, resource)
   }
@@ -218,7 +226,7 @@ class Pipeline {
 
   private async readResults(deployment: number) {
     const page = await read<Page<Result>>('deploy-training', `results?limit=1000&deployment=${deployment}`).catch(() => undefined)
-    for (const r of page?.items ?? []) if (!this.results.has(r.id)) this.results.set(r.id, r)
+    for (const r of page?.items ?? []) if (!this.results.has(r.id)) this.keep('result', r)
   }
 
   /** Retention moves with time, not with facts. */
