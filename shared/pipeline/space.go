@@ -1,12 +1,134 @@
 package pipeline
 
 import (
+	"fmt"
 	"maps"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
 )
+
+// Parameter is one dimension of a space.
+type Parameter struct {
+	Name    string  `json:"name"`
+	Kind    string  `json:"kind" enum:"float,int,choice"`
+	Low     float64 `json:"low,omitempty"`
+	High    float64 `json:"high,omitempty"`
+	Step    float64 `json:"step,omitempty" description:"between two values; 0: any value of floats, whole numbers of ints"`
+	Log     bool    `json:"log,omitempty" description:"sampled by its logarithm"`
+	Choices []any   `json:"choices,omitempty"`
+	Default any     `json:"default,omitempty" description:"of a hyperparameter of a model's source"`
+}
+
+// The kinds of a Parameter.
+const (
+	ParameterFloat  = "float"
+	ParameterInt    = "int"
+	ParameterChoice = "choice"
+)
+
+// The parameters that each study can have.
+const (
+	LearningRate = "learning_rate"
+	BatchSize    = "batch_size"
+	Epochs       = "epochs"
+)
+
+// OfSource reports whether it is one that the model's source asks hp for.
+func (p Parameter) OfSource() bool { return ofSource(p.Name) }
+
+func ofSource(name string) bool { return strings.HasPrefix(name, "hp.") }
+
+// within gives p with the step or the logarithm that it takes over of a hyperparameter
+// of the source, or says what that does not have.
+func (p Parameter) within(of Parameter) (Parameter, error) {
+	wrong := func(format string, args ...any) (Parameter, error) {
+		return p, Invalidf("space", "%s: %s", p.Name, fmt.Sprintf(format, args...)).WithHint("the source has %s", of)
+	}
+	if p.Kind == ParameterFloat && of.Kind == ParameterInt || p.Kind != ParameterChoice && of.Kind == ParameterChoice {
+		return wrong("a range of %s is none of its values", p.Kind)
+	}
+	if p.Kind != ParameterChoice && p.Step == 0 && !p.Log {
+		p.Step, p.Log = of.Step, of.Log
+	}
+	if p.Kind != ParameterChoice && of.Step > 0 && (p.Log || math.Abs(math.Remainder(p.Step, of.Step)) > 1e-6*of.Step) {
+		return wrong("the source's steps are of %g", of.Step)
+	}
+	if p.Step > 0 && p.High <= of.High {
+		p.High = p.Low + math.Floor((p.High-p.Low)/p.Step+1e-9)*p.Step
+	}
+	for _, v := range p.bounds() {
+		if !of.Holds(v) {
+			return wrong("%v is none of its values", v)
+		}
+	}
+	p.Default = of.Default
+	return p, nil
+}
+
+// Values is how many values a parameter can take, 0 where they cannot be counted.
+func (p Parameter) Values() int {
+	switch {
+	case p.Kind == ParameterChoice:
+		return len(p.Choices)
+	case p.Kind == ParameterInt:
+		return int(min(math.MaxInt32, (p.High-p.Low)/max(1, p.Step))) + 1
+	case p.Step > 0:
+		return int(min(math.MaxInt32, (p.High-p.Low)/p.Step+1e-9)) + 1
+	}
+	return 0
+}
+
+// Points are those values, of a parameter that has a number of them.
+func (p Parameter) Points() []any {
+	if p.Kind == ParameterChoice {
+		return p.Choices
+	}
+	all := make([]any, p.Values())
+	for i := range all {
+		step := p.Step
+		if step == 0 {
+			step = 1
+		}
+		all[i] = min(p.High, p.Low+float64(i)*step)
+	}
+	return all
+}
+
+// Holds reports whether a value is one of the parameter's.
+func (p Parameter) Holds(value any) bool {
+	if p.Kind == ParameterChoice {
+		return slices.Contains(p.Choices, value)
+	}
+	n, ok := value.(float64)
+	if !ok || n < p.Low || n > p.High || p.Kind == ParameterInt && n != math.Trunc(n) {
+		return false
+	}
+	return p.Step == 0 || math.Abs(math.Remainder(n-p.Low, p.Step)) < 1e-6*p.Step
+}
+
+// String is the parameter as ParseSpace reads it.
+func (p Parameter) String() string {
+	switch {
+	case p.Kind == ParameterChoice:
+		all := make([]string, len(p.Choices))
+		for i, c := range p.Choices {
+			all[i] = fmt.Sprint(c)
+		}
+		return p.Name + "=[" + strings.Join(all, ",") + "]"
+	case p.Log && p.Kind == ParameterFloat:
+		return fmt.Sprintf("%s=log(%g,%g)", p.Name, p.Low, p.High)
+	}
+	text := fmt.Sprintf("%s=%s(%g,%g", p.Name, p.Kind, p.Low, p.High)
+	if p.Step > 0 {
+		text += fmt.Sprintf(",%g", p.Step)
+	}
+	if p.Log {
+		text += ",log"
+	}
+	return text + ")"
+}
 
 // ParseSpace reads a space as a person writes it: entries with commas between
 // them, each of them one of
@@ -139,6 +261,72 @@ func (p *Parameter) parseChoices(list string) error {
 		p.Choices = append(p.Choices, choice)
 	}
 	return p.Check()
+}
+
+func (p Parameter) named(q Parameter) bool { return p.Name == q.Name }
+
+// suits refuses a parameter that a model cannot be tried with, and gives it as it is
+// tried.
+func (p Parameter) suits(e Export) (Parameter, error) {
+	if p.OfSource() {
+		i := slices.IndexFunc(e.Hyperparameters, p.named)
+		if i < 0 {
+			return p, unasked(p.Name, e)
+		}
+		return p.within(e.Hyperparameters[i])
+	}
+	return p, p.suitsFit(e)
+}
+
+// unasked says that a model's source does not ask hp for what is to be tried.
+func unasked(name string, e Export) error {
+	err := Invalidf("space", "the source of the model does not ask for %s", name)
+	if len(e.Hyperparameters) == 0 {
+		return err.WithHint(`write hp.Int("%s", 16, 256) in the source in place of a number, and update the model`, strings.TrimPrefix(name, "hp."))
+	}
+	names := make([]string, len(e.Hyperparameters))
+	for i, p := range e.Hyperparameters {
+		names[i] = p.Name
+	}
+	return err.WithHint("it asks for %s", strings.Join(names, ", "))
+}
+
+// suitsFit refuses a parameter that the training of a model cannot be tried with.
+func (p Parameter) suitsFit(e Export) error {
+	whole := func(most float64) error {
+		for _, v := range p.bounds() {
+			if n, ok := v.(float64); !ok || n < 1 || n > most || n != math.Trunc(n) || p.Kind == ParameterFloat {
+				return Invalidf("space", "%s is a whole number from 1 to %g", p.Name, most).WithHint("as in %s=[16,32] or %s=int(1,64)", p.Name, p.Name)
+			}
+		}
+		return nil
+	}
+	switch p.Name {
+	case BatchSize:
+		return whole(maxBatchSize)
+	case Epochs:
+		return whole(math.MaxInt32)
+	case LearningRate:
+		if !strings.ContainsRune(e.Variables, VariableRate) {
+			return Invalidf("space", "the model has no learning_rate that could be set: its optimizer follows a schedule, or it has none").
+				WithHint("leave it out, or give the optimizer a number as its learning_rate")
+		}
+		for _, v := range p.bounds() {
+			if n, ok := v.(float64); !ok || n <= 0 {
+				return Invalidf("space", "learning_rate is a number above 0, not %v", v)
+			}
+		}
+		return nil
+	}
+	return Invalidf("space", "there is no parameter %q", p.Name).WithHint("there are %s, and hp.NAME of what the source asks hp for", strings.Join([]string{LearningRate, BatchSize, Epochs}, ", "))
+}
+
+// bounds are the values between which, or of which, all others are.
+func (p Parameter) bounds() []any {
+	if p.Kind == ParameterChoice {
+		return p.Choices
+	}
+	return []any{p.Low, p.High}
 }
 
 func sortedKeys[T any](m map[string]T) []string { return slices.Sorted(maps.Keys(m)) }
