@@ -72,6 +72,7 @@ func TestTypesOfThePage(t *testing.T) {
 		"ModelForm":         set.Form(pipeline.ModelForm{}),
 		"ConfigurationForm": set.Form(pipeline.ConfigurationForm{}),
 		"DeploymentForm":    set.Form(pipeline.DeploymentForm{}),
+		"StudyForm":         set.Form(pipeline.StudyForm{}),
 		"ConversionForm":    set.Form(pipeline.ConversionForm{}),
 		"DatasourceForm":    set.Form(pipeline.DatasourceForm{}),
 		"InferenceForm":     set.Form(pipeline.InferenceForm{}),

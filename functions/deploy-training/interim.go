@@ -24,20 +24,17 @@ func changeOf(d pipeline.Deployment, e pipeline.Export) (pipeline.Change, error)
 		return "", pipeline.Invalidf("monitor", "a stream that is followed has no validation split, and so no %q", d.Monitor).
 			WithHint("monitor %s: each record is predicted and scored before it is learned from", of)
 	}
-	better, known := e.Monitors[d.Monitor]
-	if !known {
-		return "", pipeline.Invalidf("monitor", "the model reports no %q", d.Monitor).WithHint("it reports %s", strings.Join(e.Reported(), ", "))
+	better, err := pipeline.Sought{
+		Metric: d.Monitor, Mode: map[pipeline.Change]pipeline.MetricMode{pipeline.ChangeUp: pipeline.ModeMax, pipeline.ChangeDown: pipeline.ModeMin}[d.Change],
+		Field: "monitor", ModeField: "change", Hint: "say up where a high one is better, else down",
+	}.In(e)
+	if err != nil {
+		return "", err
 	}
-	switch {
-	case d.Change != "":
-		return d.Change, nil
-	case better == pipeline.ModeMax:
+	if better == pipeline.ModeMax {
 		return pipeline.ChangeUp, nil
-	case better == pipeline.ModeMin:
-		return pipeline.ChangeDown, nil
 	}
-	return "", pipeline.Invalidf("change", "whether a high or a low %s is better cannot be told by its name", d.Monitor).
-		WithHint("say up where a high one is better, else down")
+	return pipeline.ChangeDown, nil
 }
 
 // yielded makes a result of a model that a training has stored on its way, once for

@@ -109,12 +109,12 @@ func (s *Service) describe(tx *registry.Tx, r pipeline.Result) (*platform.Job, e
 		if err != nil {
 			return nil, err
 		}
-		if err := triable(tx, st, m.Export); err != nil {
+		if err := triable(tx, st, r, m.Export); err != nil {
 			return nil, err
 		}
 		dep, rate := t.With(dep)
 		spec.BatchSize, spec.TrainingKwargs, spec.LearningRate = dep.BatchSize, dep.TrainingKwargs, rate
-		spec.Pruner, spec.Tensors = st.Pruner, pipeline.StudyArtifact(t.Study)+"/tensors"
+		spec.Pruner, spec.Tensors = st.Pruner, st.Tensors(m.Export)
 	}
 	if spec.Parent, err = ancestor(tx, r); err != nil {
 		return nil, err

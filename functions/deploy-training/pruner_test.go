@@ -78,7 +78,7 @@ func pruneAll(t *testing.T, pruner pipeline.Pruner, mode pipeline.MetricMode, cu
 	t.Helper()
 	r := newRig(t)
 	st := pipeline.Study{
-		Configuration: r.configuration(t, image), Model: 1, Objective: "accuracy", Direction: mode, Trials: len(curves) + 1, Parallel: 1, Pruner: pruner,
+		Configuration: r.configuration(t, image), Objective: "accuracy", Direction: mode, Trials: len(curves) + 1, Parallel: 1, Pruner: pruner,
 	}
 	r.write(t, func(tx *registry.Tx) error {
 		if err := tx.CreateStudy(&st, &pipeline.Deployment{Configuration: st.Configuration}); err != nil {
@@ -101,7 +101,7 @@ func pruneAll(t *testing.T, pruner pipeline.Pruner, mode pipeline.MetricMode, cu
 // it was not.
 func reportAll(tx *registry.Tx, st pipeline.Study, number int, curve []float64) (ended int, err error) {
 	r := pipeline.Result{
-		Deployment: st.Deployment, Configuration: st.Configuration, Model: st.Model, Status: pipeline.ResultRunning, Attempt: 1, EpochsTotal: len(curve),
+		Deployment: st.Deployment, Configuration: st.Configuration, Model: 1, Status: pipeline.ResultRunning, Attempt: 1, EpochsTotal: len(curve),
 		Trial: &pipeline.StudyTrial{Study: st.ID, Number: number},
 	}
 	if err := tx.CreateResult(&r); err != nil {
@@ -144,7 +144,7 @@ func TestTheLastTrialEndsItsStudy(t *testing.T) {
 		pipeline.StudyFailed:   {pipeline.ResultFailed, pipeline.ResultFailed},
 	} {
 		r := newRig(t)
-		st := pipeline.Study{Configuration: r.configuration(t, image), Model: 1, ModelVersion: 1, Objective: "accuracy", Direction: pipeline.ModeMax, Trials: len(ends)}
+		st := pipeline.Study{Configuration: r.configuration(t, image), Objective: "accuracy", Direction: pipeline.ModeMax, Trials: len(ends)}
 		r.write(t, func(tx *registry.Tx) error {
 			return tx.CreateStudy(&st, &pipeline.Deployment{Configuration: st.Configuration})
 		})

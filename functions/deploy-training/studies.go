@@ -105,15 +105,15 @@ func (s *Service) storeStudy(tx *registry.Tx, st *pipeline.Study, asked draft, d
 	if err != nil {
 		return err
 	}
-	if len(models) > 1 {
-		return pipeline.Invalidf("configuration", "configuration %d has %d models, a study tries one", d.Configuration, len(models)).
-			WithHint("make a configuration of the model that is to be tried, and a study of each")
+	if len(models) > 0 { // else there is no such configuration, which the registry says
+		if models, err = st.Choose(models); err != nil {
+			return err
+		}
 	}
 	for _, m := range models {
 		if err := st.Suits(m.Export); err != nil {
 			return about(m, err)
 		}
-		st.Model, st.ModelName, st.ModelVersion = m.ID, m.Name, m.Version
 	}
 	if err := tx.CreateStudy(st, &d); err != nil {
 		return err
@@ -160,12 +160,14 @@ func (s *Service) begin(tx *registry.Tx, study int64, d pipeline.Datasource) err
 
 // beginOn begins a study on a datasource, or says why it cannot.
 func (s *Service) beginOn(tx *registry.Tx, st pipeline.Study, d pipeline.Datasource) error {
-	m, err := tx.ModelVersion(st.Model, st.ModelVersion)
-	if err != nil {
-		return err
-	}
-	if err := Readable(m.Export, d, s.Registry); err != nil {
-		return err
+	for _, of := range st.Models {
+		m, err := tx.ModelVersion(of.ID, of.Version)
+		if err != nil {
+			return err
+		}
+		if err := Readable(m.Export, d, s.Registry); err != nil {
+			return about(m, err)
+		}
 	}
 	if err := st.Validates(d); err != nil {
 		return err
@@ -177,7 +179,7 @@ func (s *Service) beginOn(tx *registry.Tx, st pipeline.Study, d pipeline.Datasou
 	if err := tx.UpdateStudy(&st); err != nil {
 		return err
 	}
-	_, err = door.Publish(tx, name, eventing.StudyStarted, st.ID, st)
+	_, err := door.Publish(tx, name, eventing.StudyStarted, st.ID, st)
 	return err
 }
 
@@ -351,10 +353,10 @@ func (s *Service) startTrials(ctx context.Context) error {
 	return nil
 }
 
-// triable refuses a model that its values have made one that the study cannot
-// compare: one that reads other records, or does not report the objective.
-func triable(tx *registry.Tx, st pipeline.Study, e pipeline.Export) error {
-	m, err := tx.ModelVersion(st.Model, st.ModelVersion)
+// triable refuses the model of a trial that its values have made one that the study
+// cannot compare: one that reads other records, or does not report the objective.
+func triable(tx *registry.Tx, st pipeline.Study, r pipeline.Result, e pipeline.Export) error {
+	m, err := tx.ModelVersion(r.Model, r.ModelVersion)
 	if err != nil {
 		return err
 	}

@@ -77,7 +77,7 @@ func (s *Service) fillStudy(ctx context.Context, id int64) error {
 // due is a study that lacks a trial, and what its sampler goes on from.
 type due struct {
 	study    pipeline.Study
-	model    pipeline.Model
+	model    pipeline.Model // of its next trial
 	sampling sampling
 	told     []framework.Told  // where the sampler is to be asked
 	variant  *pipeline.Variant // that was built for the trial; nil: there is one, or it needs none
@@ -90,15 +90,14 @@ func (s *Service) proposeOne(ctx context.Context, id int64) (bool, error) {
 		return false, err
 	}
 	if len(d.sampling.Queue) == 0 {
-		sampler, ok := s.Builders[d.model.Framework].(framework.Sampler)
-		if !ok {
-			return false, pipeline.Invalidf("sampler", "nothing samples for models of %q here", d.model.Framework)
-		}
-		p, err := sampler.Propose(ctx, framework.Sampling{Study: d.study, Told: d.told, State: d.sampling.State})
-		if err != nil {
+		if err := s.sample(ctx, d); err != nil {
 			return false, err
 		}
-		d.sampling = sampling{State: p.State, Queue: p.Trials}
+	}
+	of := d.study.ModelOf(d.trial())
+	d.model, err = registry.Read(ctx, s.Store, func(tx *registry.Tx) (pipeline.Model, error) { return tx.ModelVersion(of.ID, of.Version) })
+	if err != nil {
+		return false, err
 	}
 	if d.variant, err = s.variant(ctx, d.model, d.trial().Hyperparameters()); err != nil {
 		return false, err
@@ -112,6 +111,25 @@ func (s *Service) proposeOne(ctx context.Context, id int64) (bool, error) {
 		s.discard(ctx, v.Artifact)
 	}
 	return true, err
+}
+
+// sample asks the sampler of a study's framework for the trials that follow.
+func (s *Service) sample(ctx context.Context, d *due) error {
+	of := d.study.Models[0] // whose framework is as good as those of the others: no source is run
+	m, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (pipeline.Model, error) { return tx.ModelVersion(of.ID, of.Version) })
+	if err != nil {
+		return err
+	}
+	sampler, ok := s.Builders[m.Framework].(framework.Sampler)
+	if !ok {
+		return pipeline.Invalidf("sampler", "nothing samples for models of %q here", m.Framework)
+	}
+	p, err := sampler.Propose(ctx, framework.Sampling{Study: d.study, Told: d.told, State: d.sampling.State})
+	if err != nil {
+		return err
+	}
+	d.sampling = sampling{State: p.State, Queue: p.Trials}
+	return nil
 }
 
 // trial is the next one.
@@ -158,9 +176,6 @@ func dueOf(tx *registry.Tx, id int64) (*due, error) {
 		return nil, nil
 	}
 	d := &due{study: st}
-	if d.model, err = tx.ModelVersion(st.Model, st.ModelVersion); err != nil {
-		return nil, err
-	}
 	state, err := tx.Sampler(id)
 	if err == nil && state != nil {
 		err = json.Unmarshal(state, &d.sampling)
@@ -231,10 +246,10 @@ func keepVariant(tx *registry.Tx, d due, values map[string]any) (kept, used bool
 func storeTrial(tx *registry.Tx, d due, st pipeline.Study, dep pipeline.Deployment, trial pipeline.StudyTrial) error {
 	as, _ := trial.With(dep)
 	r := pipeline.Result{
-		Deployment: st.Deployment, Configuration: st.Configuration, Model: st.Model, ModelName: st.ModelName, ModelVersion: st.ModelVersion,
+		Deployment: st.Deployment, Configuration: st.Configuration, Model: d.model.ID, ModelName: d.model.Name, ModelVersion: d.model.Version,
 		Datasource: st.Datasource, Status: pipeline.ResultScheduled, Attempt: 1, EpochsTotal: as.TrainingKwargs.Epochs, Trial: &trial,
 		Hyperparameters: trial.Hyperparameters(),
-		Lineage:         pipeline.Lineage{SourceHash: d.model.SourceHash, ModelVersion: st.ModelVersion, Seed: dep.Seed},
+		Lineage:         pipeline.Lineage{SourceHash: d.model.SourceHash, ModelVersion: d.model.Version, Seed: dep.Seed},
 	}
 	if err := tx.CreateResult(&r); err != nil {
 		return err

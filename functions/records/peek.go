@@ -154,7 +154,7 @@ func exportOf(tx *registry.Tx, deployment int64) (pipeline.Export, error) {
 			if err != nil {
 				return pipeline.Export{}, err
 			}
-			m, err := tx.ModelVersion(st.Model, st.ModelVersion)
+			m, err := tx.ModelVersion(st.Models[0].ID, st.Models[0].Version)
 			return m.Export, err
 		}
 		return pipeline.Export{}, &pipeline.Error{

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 )
 
 // MarshalJSON writes a value that is no number, as the loss of a training that
@@ -60,4 +62,41 @@ func (m *Metrics) UnmarshalJSON(b []byte) error {
 	}
 	*m = read
 	return nil
+}
+
+// Reported are the names of the metrics that the model reports of any split.
+func (e Export) Reported() []string {
+	return slices.DeleteFunc(sortedKeys(e.Monitors), func(name string) bool { return strings.HasPrefix(name, ofValidation) })
+}
+
+// Sought is a metric of models that they are watched or compared by.
+type Sought struct {
+	Metric    string
+	Mode      MetricMode // which values are better; "" or auto: the model says
+	Validated bool       // val_NAME will do as well
+
+	// What a refusal names: the members of the form that have Metric and Mode, and what
+	// to do where nobody knows the mode.
+	Field, ModeField, Hint string
+}
+
+// In gives whether min or max of the metric is better. It is Invalid where the model
+// does not report the metric, or does not say and nor does Mode.
+func (s Sought) In(e Export) (MetricMode, error) {
+	names, more := e.Reported(), ""
+	if s.Validated {
+		names, more = sortedKeys(e.Monitors), "; those with val_ need a stream with a validation_rate"
+	}
+	better := e.Monitors[s.Metric]
+	switch {
+	case len(e.Monitors) == 0:
+		return "", Invalidf(s.Field, "the model was registered by an earlier version, which did not say what it reports").WithHint("register the model again")
+	case !slices.Contains(names, s.Metric):
+		return "", Invalidf(s.Field, "the model reports no %q", s.Metric).WithHint("it reports %s%s", strings.Join(names, ", "), more)
+	case s.Mode != "" && s.Mode != ModeAuto:
+		return s.Mode, nil
+	case better == "":
+		return "", Invalidf(s.ModeField, "whether a high or a low %s is better cannot be told by its name", s.Metric).WithHint("%s", s.Hint)
+	}
+	return better, nil
 }

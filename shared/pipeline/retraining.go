@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -129,11 +128,6 @@ func (d *Deployment) checkSchedule() error {
 	return nil
 }
 
-// Reported are the names of the metrics that the model reports of any split.
-func (e Export) Reported() []string {
-	return slices.DeleteFunc(sortedKeys(e.Monitors), func(name string) bool { return strings.HasPrefix(name, ofValidation) })
-}
-
 // Judges gives the metric by which the deployment's results of a model contend for
 // its alias, and whether min or max is better.
 func (d Deployment) Judges(e Export) (metric string, better MetricMode, err error) {
@@ -142,15 +136,7 @@ func (d Deployment) Judges(e Export) (metric string, better MetricMode, err erro
 			metric = "loss"
 		}
 	}
-	better, known := e.Monitors[metric]
-	switch {
-	case len(e.Monitors) == 0:
-		err = Invalidf("alias", "the model was registered by an earlier version, which did not say what it reports").WithHint("register the model again")
-	case !known || strings.HasPrefix(metric, ofValidation):
-		err = Invalidf("metric", "the model reports no %q of a test split", metric).WithHint("it reports %s", strings.Join(e.Reported(), ", "))
-	case better == "":
-		err = Invalidf("metric", "whether a high or a low %s is better cannot be told by its name", metric).WithHint("choose another one, such as loss")
-	}
+	better, err = Sought{Metric: metric, Field: "metric", ModeField: "metric", Hint: "choose another one, such as loss"}.In(e)
 	return metric, better, err
 }
 

@@ -12,6 +12,7 @@ import (
 // Parameter is one dimension of a space.
 type Parameter struct {
 	Name    string  `json:"name"`
+	Model   string  `json:"model,omitempty" description:"whose source asks for it, of a study of several: other trials do not have it"`
 	Kind    string  `json:"kind" enum:"float,int,choice"`
 	Low     float64 `json:"low,omitempty"`
 	High    float64 `json:"high,omitempty"`
@@ -33,6 +34,7 @@ const (
 	LearningRate = "learning_rate"
 	BatchSize    = "batch_size"
 	Epochs       = "epochs"
+	ModelName    = "model" // which of the configuration's
 )
 
 // OfSource reports whether it is one that the model's source asks hp for.
@@ -44,7 +46,7 @@ func ofSource(name string) bool { return strings.HasPrefix(name, "hp.") }
 // of the source, or says what that does not have.
 func (p Parameter) within(of Parameter) (Parameter, error) {
 	wrong := func(format string, args ...any) (Parameter, error) {
-		return p, Invalidf("space", "%s: %s", p.Name, fmt.Sprintf(format, args...)).WithHint("the source has %s", of)
+		return p, Invalidf("space", "%s: %s", p.Said(), fmt.Sprintf(format, args...)).WithHint("the source has %s", of)
 	}
 	if p.Kind == ParameterFloat && of.Kind == ParameterInt || p.Kind != ParameterChoice && of.Kind == ParameterChoice {
 		return wrong("a range of %s is none of its values", p.Kind)
@@ -65,6 +67,14 @@ func (p Parameter) within(of Parameter) (Parameter, error) {
 	}
 	p.Default = of.Default
 	return p, nil
+}
+
+// Said is the name of the parameter, and whose it is.
+func (p Parameter) Said() string {
+	if p.Model == "" {
+		return p.Name
+	}
+	return p.Name + " of " + p.Model
 }
 
 // Values is how many values a parameter can take, 0 where they cannot be counted.
@@ -231,6 +241,8 @@ func (p Parameter) Check() error {
 	switch {
 	case p.Kind != ParameterChoice && p.Kind != ParameterFloat && p.Kind != ParameterInt:
 		return Invalidf("space", "%s: there is no range %q", p.Name, p.Kind)
+	case p.Kind != ParameterChoice && p.Name == ModelName:
+		return Invalidf("space", "%s is one of the configuration's models", ModelName).WithHint("name those that are tried: %s=[NAME,...]", ModelName)
 	case p.Kind == ParameterChoice && len(p.Choices) == 0:
 		return Invalidf("space", "%s has no choices", p.Name)
 	case p.Kind == ParameterChoice && len(p.Choices) > maxChoices:
@@ -250,7 +262,8 @@ func (p *Parameter) parseChoices(list string) error {
 	for _, word := range strings.Split(list, ",") {
 		word = strings.TrimSpace(word)
 		var choice any = strings.Trim(word, `"'`)
-		if n, err := strconv.ParseFloat(word, 64); err == nil && !math.IsNaN(n) && !math.IsInf(n, 0) {
+		if p.Name == ModelName { // whatever it looks like
+		} else if n, err := strconv.ParseFloat(word, 64); err == nil && !math.IsNaN(n) && !math.IsInf(n, 0) {
 			choice = n
 		} else if b, err := strconv.ParseBool(strings.ToLower(word)); err == nil {
 			choice = b
@@ -265,34 +278,69 @@ func (p *Parameter) parseChoices(list string) error {
 
 func (p Parameter) named(q Parameter) bool { return p.Name == q.Name }
 
-// suits refuses a parameter that a model cannot be tried with, and gives it as it is
-// tried.
-func (p Parameter) suits(e Export) (Parameter, error) {
-	if p.OfSource() {
-		i := slices.IndexFunc(e.Hyperparameters, p.named)
-		if i < 0 {
-			return p, unasked(p.Name, e)
+// of reports whether trials of a model have the parameter.
+func (p Parameter) of(model any) bool { return p.Model == "" || p.Model == model }
+
+// widened gives a space with the hyperparameters of models' sources, each as it is given
+// or else as the source has it; of several models, each has its own.
+func widened(given []Parameter, models []Model, several bool) (space []Parameter, err error) {
+	own := func(p Parameter, m Model) Parameter {
+		if p.Model = ""; several {
+			p.Model = m.Name
 		}
-		return p.within(e.Hyperparameters[i])
+		return p
 	}
-	return p, p.suitsFit(e)
+	for _, p := range given {
+		if !p.OfSource() {
+			space = append(space, p)
+			continue
+		}
+		before := len(space)
+		for _, m := range models {
+			i := slices.IndexFunc(m.Hyperparameters, p.named)
+			if i < 0 {
+				continue
+			}
+			q, err := own(p, m).within(m.Hyperparameters[i])
+			if err != nil {
+				return nil, err
+			}
+			space = append(space, q)
+		}
+		if len(space) == before {
+			return nil, unasked(p.Name, models)
+		}
+	}
+	for _, m := range models {
+		for _, p := range m.Hyperparameters {
+			if !slices.ContainsFunc(given, p.named) {
+				space = append(space, own(p, m))
+			}
+		}
+	}
+	return space, nil
 }
 
-// unasked says that a model's source does not ask hp for what is to be tried.
-func unasked(name string, e Export) error {
-	err := Invalidf("space", "the source of the model does not ask for %s", name)
-	if len(e.Hyperparameters) == 0 {
+// unasked says that no source asks hp for what is to be tried.
+func unasked(name string, models []Model) error {
+	err := Invalidf("space", "the source of no model asks for %s", name)
+	asked := map[string]bool{}
+	for _, m := range models {
+		for _, p := range m.Hyperparameters {
+			asked[p.Name] = true
+		}
+	}
+	if len(asked) == 0 {
 		return err.WithHint(`write hp.Int("%s", 16, 256) in the source in place of a number, and update the model`, strings.TrimPrefix(name, "hp."))
 	}
-	names := make([]string, len(e.Hyperparameters))
-	for i, p := range e.Hyperparameters {
-		names[i] = p.Name
-	}
-	return err.WithHint("it asks for %s", strings.Join(names, ", "))
+	return err.WithHint("asked for are %s", strings.Join(sortedKeys(asked), ", "))
 }
 
-// suitsFit refuses a parameter that the training of a model cannot be tried with.
-func (p Parameter) suitsFit(e Export) error {
+// suits refuses a parameter that the training of a model cannot be tried with.
+func (p Parameter) suits(e Export) error {
+	if p.OfSource() || p.Name == ModelName {
+		return nil // see Choose
+	}
 	whole := func(most float64) error {
 		for _, v := range p.bounds() {
 			if n, ok := v.(float64); !ok || n < 1 || n > most || n != math.Trunc(n) || p.Kind == ParameterFloat {
@@ -318,7 +366,7 @@ func (p Parameter) suitsFit(e Export) error {
 		}
 		return nil
 	}
-	return Invalidf("space", "there is no parameter %q", p.Name).WithHint("there are %s, and hp.NAME of what the source asks hp for", strings.Join([]string{LearningRate, BatchSize, Epochs}, ", "))
+	return Invalidf("space", "there is no parameter %q", p.Name).WithHint("there are %s, and hp.NAME of what the source asks hp for", strings.Join([]string{LearningRate, BatchSize, Epochs, ModelName}, ", "))
 }
 
 // bounds are the values between which, or of which, all others are.

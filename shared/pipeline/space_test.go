@@ -68,7 +68,7 @@ func TestRefusedSpaces(t *testing.T) {
 // ParseSpace and what is computed of a space never panic, and what is read is read
 // again from its own text.
 func FuzzParseSpace(f *testing.F) {
-	for _, text := range []string{"learning_rate=log(1e-4,1e-1), batch_size=[16,32,64]", "a=int(1,9,2),b=[x,'y',true]", "a=float(0,1,0.1)", "a=[", "=", "a=int(1,8,log)"} {
+	for _, text := range []string{"model=[a,b], hp.n=int(1,2)", "learning_rate=log(1e-4,1e-1), batch_size=[16,32,64]", "a=int(1,9,2),b=[x,'y',true]", "a=float(0,1,0.1)", "a=[", "=", "a=int(1,8,log)"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -103,7 +103,7 @@ func TestSuits(t *testing.T) {
 		{"epochs=[two]", "loss", "whole number"},
 		{"learning_rate=float(0,1)", "loss", "above 0"},
 		{" , ", "loss", "is empty: there is nothing to try"},
-		{"hp.units=int(1,2)", "loss", "does not ask for hp.units"},
+		{"hp.units=int(1,2)", "loss", "no model asks for hp.units"},
 	} {
 		space, err := ParseSpace(c.space)
 		if err != nil {
@@ -113,7 +113,9 @@ func TestSuits(t *testing.T) {
 		if err := s.Normalize(); err != nil {
 			t.Fatal(err)
 		}
-		err = s.Suits(e)
+		if _, err = s.Choose([]Model{{Name: "a", Export: e}}); err == nil {
+			err = s.Suits(e)
+		}
 		if c.why == "" && (err != nil || s.Direction != ModeMax) || c.why != "" && (err == nil || !strings.Contains(err.Error(), c.why)) {
 			t.Errorf("%s by %s: %v", c.space, c.objective, err)
 		}
@@ -122,6 +124,70 @@ func TestSuits(t *testing.T) {
 	e.Variables = "wwo"
 	if err := s.Suits(e); err == nil || !strings.Contains(err.Error(), "no learning_rate") {
 		t.Error(err)
+	}
+}
+
+// Of several models, a study tries each or those that its space names, and searches what
+// the source of each asks for.
+func TestSpacesOfModels(t *testing.T) {
+	model := func(name string, hp ...Parameter) Model {
+		return Model{ID: int64(len(name)), Name: name, Version: 2, Export: Export{Hyperparameters: hp}}
+	}
+	models := []Model{
+		model("a", Parameter{Name: "hp.units", Kind: ParameterInt, Low: 16, High: 64, Step: 16}),
+		model("07", Parameter{Name: "hp.units", Kind: ParameterChoice, Choices: []any{8.0, 32.0}}, Parameter{Name: "hp.bias", Kind: ParameterChoice, Choices: []any{true, false}}),
+		model("bare"),
+	}
+	for _, c := range []struct{ space, want, why string }{
+		{space: "", want: "model=[a,07,bare], hp.units of a=int(16,64,16), hp.units of 07=[8,32], hp.bias of 07=[true,false]"},
+		{space: "batch_size=[8], model=[bare,a]", want: "model=[bare,a], batch_size=[8], hp.units of a=int(16,64,16)"},
+		{space: "hp.units=[32], model=[07,a]", want: "model=[07,a], hp.units of 07=[32], hp.units of a=[32], hp.bias of 07=[true,false]"},
+		{space: "model=[a], hp.units=int(16,40)", want: "model=[a], hp.units of a=int(16,32,16)"},
+		{space: "model=[a,c]", why: `has no model "c"`},
+		{space: "hp.layers=[1]", why: "the source of no model asks for hp.layers"},
+		{space: "model=[bare,a], hp.bias=[true]", why: "the source of no model asks for hp.bias"},
+		{space: "hp.units=int(16,64)", why: "hp.units of 07: a range of int"},
+		{space: "hp.units=[16]", why: "hp.units of 07: 16 is none"},
+		{space: "model=int(1,2)", why: "one of the configuration's models"},
+		{space: "model=[a,a]", why: "and once"},
+	} {
+		space, err := ParseSpace(c.space)
+		s := Study{Space: space, Objective: "loss"}
+		if err == nil {
+			_, err = s.Choose(models)
+		}
+		var got []string
+		for _, p := range s.Space {
+			got = append(got, p.Said()+strings.TrimPrefix(p.String(), p.Name))
+		}
+		if c.why == "" && (err != nil || strings.Join(got, ", ") != c.want || s.ModelOf(StudyTrial{Parameters: map[string]any{ModelName: s.Models[0].Name}}).Version != 2) ||
+			c.why != "" && (KindOf(err) != Invalid || !strings.Contains(err.Error(), c.why)) {
+			t.Errorf("%q: %v, %v", c.space, got, err)
+		}
+	}
+}
+
+// Values are of a trial that are of its model, all of them.
+func TestAttackValuesOfAnotherModel(t *testing.T) {
+	s := Study{Space: []Parameter{
+		{Name: ModelName, Kind: ParameterChoice, Choices: []any{"a", "b"}}, {Name: "hp.units", Model: "a", Kind: ParameterInt, Low: 1, High: 9},
+		{Name: "hp.units", Model: "b", Kind: ParameterInt, Low: 10, High: 19},
+	}}
+	for _, c := range []struct {
+		values map[string]any
+		tries  bool
+	}{
+		{map[string]any{"model": "a", "hp.units": 3.0}, true},
+		{map[string]any{"model": "b", "hp.units": 12.0}, true},
+		{map[string]any{"model": "a", "hp.units": 12.0}, false},
+		{map[string]any{"model": "c", "hp.units": 3.0}, false},
+		{map[string]any{"model": "a"}, false},
+		{map[string]any{"hp.units": 3.0}, false},
+		{map[string]any{"model": "a", "hp.units": 3.0, "hp.more": 1.0}, false},
+	} {
+		if s.Tries(c.values) != c.tries {
+			t.Errorf("%v: %t", c.values, !c.tries)
+		}
 	}
 }
 
@@ -137,7 +203,7 @@ func TestSpacesOfSources(t *testing.T) {
 		{space: "hp.act=[tanh], batch_size=[8]", want: "hp.act=[tanh], batch_size=[8], hp.units=int(16,250,16), hp.rate=log(0.0001,0.1)"},
 		{space: "hp.units=int(32,100), hp.rate=float(1e-3,1e-2), hp.act=[relu]", want: "hp.units=int(32,96,16), hp.rate=log(0.001,0.01), hp.act=[relu]"},
 		{space: "hp.units=[16,64], hp.rate=float(0.01,0.03,0.01)", want: "hp.units=[16,64], hp.rate=float(0.01,0.03,0.01), hp.act=[relu,tanh]"},
-		{space: "hp.layers=int(1,2)", why: "the source of the model does not ask for hp.layers"},
+		{space: "hp.layers=int(1,2)", why: "the source of no model asks for hp.layers"},
 		{space: "hp.units=int(16,256)", why: "256 is none of its values"},
 		{space: "hp.units=int(17,64)", why: "17 is none of its values"},
 		{space: "hp.units=int(16,64,8)", why: "steps are of 16"},
@@ -152,7 +218,7 @@ func TestSpacesOfSources(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := Study{Space: space, Objective: "loss", Direction: ModeAuto}
-		err = s.Suits(e)
+		_, err = s.Choose([]Model{{Name: "a", Export: e}})
 		var got []string
 		for _, p := range s.Space {
 			got = append(got, p.String())

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"math"
 	"slices"
@@ -12,8 +13,8 @@ import (
 // StudyForm is what a person gives of a study: a deployment's members, and what
 // is searched for among their values.
 type StudyForm struct {
-	Configuration    int64      `json:"configuration" required:"true" minimum:"1" refers:"configuration" example:"1" description:"configuration of the one model that is tried"`
-	Space            string     `json:"space,omitempty" maxLength:"4096" arg:"SPACE" example:"learning_rate=log(1e-4,1e-1), batch_size=[16,32,64]" description:"what is tried: learning_rate, batch_size and epochs, each as float(low,high), log(low,high), int(low,high,step) or [choices]; and all that the source asks hp for, or of it what is given here, as in hp.units=int(16,64)"`
+	Configuration    int64      `json:"configuration" required:"true" minimum:"1" refers:"configuration" example:"1" description:"configuration whose models are tried"`
+	Space            string     `json:"space,omitempty" maxLength:"4096" arg:"SPACE" example:"learning_rate=log(1e-4,1e-1), batch_size=[16,32,64]" description:"what is tried: learning_rate, batch_size and epochs, each as float(low,high), log(low,high), int(low,high,step) or [choices]; all that a source asks hp for, or of it what is given here, as in hp.units=int(16,64); and the models of the configuration, or those of model=[NAME,...]"`
 	Objective        string     `json:"objective" required:"true" minLength:"1" maxLength:"128" arg:"METRIC" example:"val_loss" description:"metric of an epoch that the trials are compared by, in their last epoch"`
 	Direction        MetricMode `json:"direction,omitempty" enum:"auto,min,max," description:"which values of the objective are better: min, max or auto, by its name (default: auto)"`
 	Trials           int        `json:"trials,omitempty" minimum:"0" maximum:"1000" arg:"N" example:"20" description:"how many trials there are (default: 20)"`
@@ -78,37 +79,42 @@ func (p Pruner) Judges(epoch int) bool {
 // Study searches for the values with which a model trains best on a stream. Its
 // trials are results of a deployment of its own.
 type Study struct {
-	ID            int64       `json:"id" minimum:"1"`
-	Configuration int64       `json:"configuration"`
-	Deployment    int64       `json:"deployment" description:"whose results are its trials; a stream that is sent to it begins the study"`
-	Model         int64       `json:"model"`
-	ModelName     string      `json:"model_name"`
-	ModelVersion  int         `json:"model_version"`
-	Datasource    int64       `json:"datasource,omitempty" description:"absent while it waits for one"`
-	Space         []Parameter `json:"space" nullable:"false"`
-	Objective     string      `json:"objective"`
-	Direction     MetricMode  `json:"direction" description:"min or max"`
-	Trials        int         `json:"trials"`
-	Parallel      int         `json:"parallel"`
-	Sampler       Sampler     `json:"sampler"`
-	Pruner        Pruner      `json:"pruner"`
-	Seed          int64       `json:"seed"`
-	Owner         string      `json:"owner,omitempty"`
-	Description   string      `json:"description,omitempty"`
-	Status        StudyStatus `json:"status"`
-	StatusChanged time.Time   `json:"status_changed"`
-	Reason        string      `json:"reason,omitempty" description:"why it failed"`
-	Hint          string      `json:"hint,omitempty"`
-	Proposed      int         `json:"proposed" description:"trials that began"`
-	Finished      int         `json:"finished"`
-	Pruned        int         `json:"pruned" description:"trials that were ended early"`
-	Failed        int         `json:"failed"`
-	Epochs        int64       `json:"epochs" description:"that all trials have trained"`
-	Read          bool        `json:"read,omitempty" description:"the stream was read: its tensors are kept for all trials"`
-	Best          *Best       `json:"best,omitempty"`
-	Created       time.Time   `json:"created"`
-	Started       *time.Time  `json:"started,omitempty" nullable:"false"`
-	Ended         *time.Time  `json:"ended,omitempty" nullable:"false"`
+	ID            int64        `json:"id" minimum:"1"`
+	Configuration int64        `json:"configuration"`
+	Deployment    int64        `json:"deployment" description:"whose results are its trials; a stream that is sent to it begins the study"`
+	Models        []StudyModel `json:"models" nullable:"false" description:"which are tried"`
+	Datasource    int64        `json:"datasource,omitempty" description:"absent while it waits for one"`
+	Space         []Parameter  `json:"space" nullable:"false"`
+	Objective     string       `json:"objective"`
+	Direction     MetricMode   `json:"direction" description:"min or max"`
+	Trials        int          `json:"trials"`
+	Parallel      int          `json:"parallel"`
+	Sampler       Sampler      `json:"sampler"`
+	Pruner        Pruner       `json:"pruner"`
+	Seed          int64        `json:"seed"`
+	Owner         string       `json:"owner,omitempty"`
+	Description   string       `json:"description,omitempty"`
+	Status        StudyStatus  `json:"status"`
+	StatusChanged time.Time    `json:"status_changed"`
+	Reason        string       `json:"reason,omitempty" description:"why it failed"`
+	Hint          string       `json:"hint,omitempty"`
+	Proposed      int          `json:"proposed" description:"trials that began"`
+	Finished      int          `json:"finished"`
+	Pruned        int          `json:"pruned" description:"trials that were ended early"`
+	Failed        int          `json:"failed"`
+	Epochs        int64        `json:"epochs" description:"that all trials have trained"`
+	Read          bool         `json:"read,omitempty" description:"the stream was read: its tensors are kept for all trials"`
+	Best          *Best        `json:"best,omitempty"`
+	Created       time.Time    `json:"created"`
+	Started       *time.Time   `json:"started,omitempty" nullable:"false"`
+	Ended         *time.Time   `json:"ended,omitempty" nullable:"false"`
+}
+
+// StudyModel is a version of a model that a study tries.
+type StudyModel struct {
+	ID      int64  `json:"id" minimum:"1"`
+	Name    string `json:"name"`
+	Version int    `json:"version" minimum:"1"`
 }
 
 // Best is the best trial so far.
@@ -196,7 +202,8 @@ const (
 )
 
 // Normalize gives members that were left out their defaults and refuses those out
-// of range. Whether the space and the objective suit the model is for Suits to say.
+// of range. Whether the space and the objective suit the models is for Choose and Suits
+// to say.
 func (s *Study) Normalize() error {
 	for _, d := range []struct {
 		member *int
@@ -232,62 +239,141 @@ func (s *Study) Normalize() error {
 	return nil
 }
 
+// Choose gives those of its configuration's models that the study tries, and says so in
+// the space where it is of several. It takes the hyperparameters of their sources into
+// the space that are not there, and bounds the trials of a grid.
+func (s *Study) Choose(models []Model) (chosen []Model, err error) {
+	which, given := Parameter{Name: ModelName, Kind: ParameterChoice}, s.Space
+	i := slices.IndexFunc(given, which.named)
+	if i >= 0 {
+		which, given = given[i], slices.Delete(slices.Clone(given), i, i+1)
+	}
+	names := make([]any, len(models))
+	for k, m := range models {
+		names[k] = m.Name
+	}
+	if i < 0 {
+		which.Choices = names
+	}
+	for _, name := range which.Choices {
+		k := slices.Index(names, name)
+		if k < 0 {
+			return nil, Invalidf("space", "configuration %d has no model %q", s.Configuration, name).WithHint("it has %s", strings.Trim(fmt.Sprint(names), "[]"))
+		}
+		chosen, s.Models = append(chosen, models[k]), append(s.Models, StudyModel{ID: models[k].ID, Name: models[k].Name, Version: models[k].Version})
+	}
+	var several []Parameter
+	if i >= 0 || len(models) > 1 {
+		several, err = []Parameter{which}, which.Check()
+		if err != nil {
+			return nil, err
+		}
+	}
+	if s.Space, err = widened(given, chosen, len(several) > 0); err != nil {
+		return nil, err
+	}
+	s.Space = append(several, s.Space...)
+	switch n := len(s.Space); {
+	case n == 0:
+		return nil, Invalidf("space", "is empty: there is nothing to try").
+			WithHint("as in learning_rate=log(1e-4,1e-1), batch_size=[16,32,64]; or let the model's source ask for values: hp.Int(\"units\", 16, 256)")
+	case n > MaxParameters:
+		return nil, Invalidf("space", "has %d parameters, at most %d can be tried", n, MaxParameters)
+	}
+	return chosen, s.checkGrid()
+}
+
 // checkGrid bounds the trials of a grid by its points.
 func (s *Study) checkGrid() error {
 	if s.Sampler != SamplerGrid {
 		return nil
 	}
-	points := 1
-	for _, p := range s.Space {
-		n := p.Values()
-		if n == 0 {
-			return Invalidf("space", "%s has values without number, a grid needs steps", p.Name).
-				WithHint("give choices (%s=[...]), or a step: %s=float(low,high,step)", p.Name, p.Name)
-		}
-		if points *= n; points > maxTrials || n > maxTrials {
-			return Invalidf("space", "the grid has more than %d points", maxTrials).WithHint("leave values out, or use the sampler tpe or random")
-		}
+	models, all := []any{""}, 0
+	if i := slices.IndexFunc(s.Space, Parameter{Name: ModelName}.named); i >= 0 {
+		models = s.Space[i].Choices
 	}
-	s.Trials = min(s.Trials, points)
+	for _, model := range models {
+		points := 1
+		for _, p := range s.Space {
+			n := p.Values()
+			switch {
+			case p.Name == ModelName || !p.of(model):
+				continue
+			case n == 0:
+				return Invalidf("space", "%s has values without number, a grid needs steps", p.Name).
+					WithHint("give choices (%s=[...]), or a step: %s=float(low,high,step)", p.Name, p.Name)
+			}
+			if points *= n; points > maxTrials || n > maxTrials {
+				return Invalidf("space", "the grid has more than %d points", maxTrials).WithHint("leave values out, or use the sampler tpe or random")
+			}
+		}
+		all += points
+	}
+	s.Trials = min(s.Trials, all)
 	return nil
 }
 
-// Suits is nil where a model can be tried in the space by the objective. It sets the
-// objective's direction, takes the hyperparameters of the model's source into the
-// space that are not there, and bounds the trials of a grid.
+// Suits is nil where a model can be tried in the space by the objective, whose
+// direction it sets.
 func (s *Study) Suits(e Export) error {
-	better, known := e.Monitors[s.Objective]
-	switch {
-	case len(e.Variables) == 0:
-		return Invalidf("configuration", "the model was registered by an earlier version, which did not say what it reports").WithHint("register the model again")
-	case !known:
-		return Invalidf("objective", "the model reports no %q", s.Objective).
-			WithHint("it reports %s; those with val_ need a stream with a validation_rate", strings.Join(sortedKeys(e.Monitors), ", "))
-	case s.Direction == ModeAuto && better == "":
-		return Invalidf("direction", "whether a high or a low %s is better cannot be told by its name", s.Objective).
-			WithHint("say max where a high one is better, else min")
-	case s.Direction == ModeAuto:
-		s.Direction = better
+	better, err := Sought{
+		Metric: s.Objective, Mode: s.Direction, Validated: true, Field: "objective", ModeField: "direction", Hint: "say max where a high one is better, else min",
+	}.In(e)
+	if err != nil {
+		return err
 	}
-	for i, p := range s.Space {
-		var err error
-		if s.Space[i], err = p.suits(e); err != nil {
+	s.Direction = better
+	for _, p := range s.Space {
+		if err := p.suits(e); err != nil {
 			return err
 		}
 	}
-	for _, p := range e.Hyperparameters {
-		if !slices.ContainsFunc(s.Space, p.named) {
-			s.Space = append(s.Space, p)
+	return nil
+}
+
+// Tries reports whether values are of a trial of the study: one of each parameter that
+// the model has which is tried, and no other.
+func (s Study) Tries(values map[string]any) bool {
+	n := 0
+	for _, p := range s.Space {
+		if p.of(values[ModelName]) {
+			if !p.Holds(values[p.Name]) {
+				return false
+			}
+			n++
 		}
 	}
-	switch n := len(s.Space); {
-	case n == 0:
-		return Invalidf("space", "is empty: there is nothing to try").
-			WithHint("as in learning_rate=log(1e-4,1e-1), batch_size=[16,32,64]; or let the model's source ask for values: hp.Int(\"units\", 16, 256)")
-	case n > MaxParameters:
-		return Invalidf("space", "has %d parameters, at most %d can be tried", n, MaxParameters)
+	return n == len(values)
+}
+
+// ModelNames are the names of the models that are tried, with commas between them.
+func (s Study) ModelNames() string {
+	names := make([]string, len(s.Models))
+	for i, m := range s.Models {
+		names[i] = m.Name
 	}
-	return s.checkGrid()
+	return strings.Join(names, ", ")
+}
+
+// Tensors is the key of what the trials read of the stream that have a model which
+// takes what e does: models of a study may differ in that.
+func (s Study) Tensors(e Export) string {
+	labels := make([]Tensor, len(e.Labels))
+	for i, l := range e.Labels {
+		labels[i] = Tensor{DType: l.DType, Shape: l.Shape} // names may count layers
+	}
+	sum := sha256.Sum256(fmt.Append(nil, e.Inputs, labels))
+	return fmt.Sprintf("%s/tensors-%x", StudyArtifact(s.ID), sum[:8])
+}
+
+// ModelOf is the model that a trial tries.
+func (s Study) ModelOf(t StudyTrial) StudyModel {
+	for _, m := range s.Models {
+		if m.Name == t.Parameters[ModelName] {
+			return m
+		}
+	}
+	return s.Models[0]
 }
 
 // Validates is nil where a datasource has what the objective is measured on.

@@ -2,6 +2,7 @@ package registry_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -122,6 +123,46 @@ func TestMigrationOfWhatIsThere(t *testing.T) {
 			return tx.CreateResult(&pipeline.Result{Deployment: w.deployment.ID + 1, Model: w.model.ID})
 		})
 		refused(t, err, pipeline.Invalid, "there is no deployment")
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// TestMigrationOfStudies opens studies of one model, as they were stored before they
+// had several; the texts of one look like members.
+func TestMigrationOfStudies(t *testing.T) {
+	contract(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		w := populate(t, s)
+		want := []pipeline.StudyModel{{ID: 4, Name: `,"space":,"datasource":"model":`, Version: 2}}
+		for _, datasource := range []int64{0, 9} {
+			st := pipeline.Study{Configuration: w.configuration.ID, Models: want, Datasource: datasource, Space: []pipeline.Parameter{}}
+			do(t, s, func(tx *registry.Tx) error {
+				return tx.CreateStudy(&st, &pipeline.Deployment{Configuration: st.Configuration})
+			})
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		statement(t, url, `UPDATE studies SET body = replace(replace(replace(replace(body, '}],', ','), '"models":[{"id":', '"model":'), '"name":', '"model_name":'), '"version":', '"model_version":')`)
+		statement(t, url, "DELETE FROM goose_db_version WHERE version_id >= 13")
+		s, err := registry.Open(t.Context(), url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		do(t, s, func(tx *registry.Tx) error {
+			page, err := tx.Studies(registry.Query{})
+			for i, st := range page.Items {
+				if !slices.Equal(st.Models, want) || st.Datasource != []int64{9, 0}[i] {
+					t.Errorf("%+v", st)
+				}
+			}
+			if len(page.Items) != 2 {
+				t.Errorf("%d studies", len(page.Items))
+			}
+			return err
+		})
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}

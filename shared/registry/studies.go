@@ -11,7 +11,7 @@ import (
 var studies = kind[pipeline.Study]{
 	noun: "study", table: "studies", columns: []string{"configuration", "deployment", "status"},
 	values: func(s *pipeline.Study) []any { return []any{s.Configuration, s.Deployment, string(s.Status)} },
-	search: func(s *pipeline.Study) []string { return []string{s.ModelName, s.Objective, s.Description} },
+	search: func(s *pipeline.Study) []string { return []string{s.ModelNames(), s.Objective, s.Description} },
 	id:     func(s *pipeline.Study) *int64 { return &s.ID },
 	strip:  func(*pipeline.Study) {},
 	fill:   func(*Tx, []*pipeline.Study) error { return nil },

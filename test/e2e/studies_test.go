@@ -45,22 +45,27 @@ func (m *machine) tried(st pipeline.Study) (said []string) {
 		if r.Trial.Number != i || r.Trial.Study != st.ID || r.Datasource != st.Datasource || r.Lineage.Records == 0 && r.Status == pipeline.ResultFinished {
 			m.t.Errorf("trial %d: %+v", i, r)
 		}
+		if r.Trial.Parameters["model"] != r.ModelName || (r.Hyperparameters == nil) != (r.ModelName == "small") {
+			m.t.Errorf("trial %d (%s) is of %s, built with %v", i, r.Trial.Said(), r.ModelName, r.Hyperparameters)
+		}
 		said = append(said, r.Trial.Said()+" "+string(r.Status)+" "+r.Lineage.WeightsHash)
 	}
 	return said
 }
 
-// TestStudies has a study walk its trials as a person does, and another one like it
-// whose processes are killed at each trial: it tries the same values, each once, and
-// trains the same weights.
+// TestStudies has a study of two models walk its trials as a person does, and another
+// one like it whose processes are killed at each trial: it tries the same values, each
+// once, and trains the same weights.
 func TestStudies(t *testing.T) {
 	t.Parallel()
 	var undisturbed []string
 	for _, killed := range []bool{false, true} {
 		m := newMachine(t, nil)
 		m.model("small", "small.py")
+		m.model("tuned", "tuned.py")
 		m.kafkaml("configurations", "create", "--name", "one", "--models", "small")
-		id := m.created("studies", "create", "--configuration", "one", "--space", "learning_rate=log(1e-4,1e-1), batch_size=[8,16]",
+		m.kafkaml("configurations", "create", "--name", "two", "--models", "small,tuned")
+		id := m.created("studies", "create", "--configuration", "two", "--space", "learning_rate=log(1e-4,1e-1), batch_size=[8,16], hp.units=[4,8]",
 			"--objective", "val_accuracy", "--trials", "5", "--pruner", "asha", "--training-kwargs", "epochs=4", "--seed", "3")
 		st := m.study(id)
 		m.kafkaml("stream", "send", m.pointsFile(400), "--label", "class", "--format", "RAW", "--topic", "points",
@@ -78,6 +83,9 @@ func TestStudies(t *testing.T) {
 		}
 		all := m.tried(st)
 		if !killed {
+			if said := strings.Join(all, "\n"); !strings.Contains(said, "model=small") || !strings.Contains(said, "model=tuned") {
+				t.Errorf("not both models were tried:\n%s", said)
+			}
 			undisturbed = all
 			m.refusals()
 			continue

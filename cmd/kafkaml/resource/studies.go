@@ -24,7 +24,7 @@ func studyKind(env *cli.Env) kind[pipeline.Study] {
 		env: env, of: (*client.Client).Studies, one: "study", many: "studies",
 		columns: []column[pipeline.Study]{
 			{"ID", func(s pipeline.Study, _ *names) string { return fmt.Sprint(s.ID) }},
-			{"MODEL", func(s pipeline.Study, _ *names) string { return s.ModelName }},
+			{"MODELS", func(s pipeline.Study, _ *names) string { return s.ModelNames() }},
 			{"OBJECTIVE", func(s pipeline.Study, _ *names) string { return s.Objective }},
 			{"TRIALS", func(s pipeline.Study, _ *names) string { return trialsOf(s) }},
 			{"BEST", func(s pipeline.Study, _ *names) string { return bestOf(s) }},
@@ -65,6 +65,9 @@ func spaceOf(space []pipeline.Parameter) string {
 	all := make([]string, len(space))
 	for i, p := range space {
 		all[i] = p.String()
+		if p.Model != "" {
+			all[i] += " of " + p.Model
+		}
 	}
 	return strings.Join(all, ", ")
 }
@@ -75,7 +78,7 @@ func showStudy(w io.Writer, s pipeline.Study) error {
 		best = fmt.Sprintf("%s %s by trial %d, result %d: %s", s.Objective, bestOf(s), b.Trial, b.Result, pipeline.StudyTrial{Parameters: b.Parameters}.Said())
 	}
 	return facts(w, factsOf(s, special{
-		"space": {"space", spaceOf(s.Space)}, "best": {"best", terminal.Plain(best)}, "trials": {"trials", trialsOf(s)},
+		"models": {"models", terminal.Plain(s.ModelNames())}, "space": {"space", terminal.Plain(spaceOf(s.Space))}, "best": {"best", terminal.Plain(best)}, "trials": {"trials", trialsOf(s)},
 	})...)
 }
 

@@ -28,6 +28,7 @@ type sampleRequest struct {
 
 type sampleParameter struct {
 	Name    string  `json:"name"`
+	Model   string  `json:"model"`
 	Kind    string  `json:"kind"`
 	Low     float64 `json:"low"`
 	High    float64 `json:"high"`
@@ -65,7 +66,7 @@ func requestOf(s framework.Sampling) sampleRequest {
 	}
 	r.Count = max(1, min(r.Count, s.Study.Trials-n))
 	for _, p := range s.Study.Space {
-		q := sampleParameter{Name: p.Name, Kind: p.Kind, Low: p.Low, High: p.High, Step: p.Step, Log: p.Log, Choices: p.Choices}
+		q := sampleParameter{Name: p.Name, Model: p.Model, Kind: p.Kind, Low: p.Low, High: p.High, Step: p.Step, Log: p.Log, Choices: p.Choices}
 		if s.Study.Sampler == pipeline.SamplerGrid {
 			q.Grid = p.Points()
 		}
@@ -95,10 +96,8 @@ func proposed(result []byte, code int, s pipeline.Study) (framework.Proposal, er
 		return none, &pipeline.Error{Op: "propose a trial", Kind: pipeline.Internal, Reason: fmt.Sprintf("the sampler ended early (exit %d)", code)}
 	}
 	for _, t := range said.Proposed.Trials {
-		for _, p := range s.Space {
-			if !p.Holds(t[p.Name]) || len(t) != len(s.Space) {
-				return none, &pipeline.Error{Op: "propose a trial", Kind: pipeline.Internal, Reason: fmt.Sprintf("the sampler proposes %v, which is not in the space %s", t[p.Name], p)}
-			}
+		if !s.Tries(t) {
+			return none, &pipeline.Error{Op: "propose a trial", Kind: pipeline.Internal, Reason: fmt.Sprintf("the sampler proposes %s, which is not in the space", plain(pipeline.SaidValues(t), 500))}
 		}
 	}
 	return framework.Proposal{Trials: said.Proposed.Trials, State: said.Proposed.State}, nil

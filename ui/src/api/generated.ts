@@ -850,6 +850,8 @@ export interface Parameter {
   /** sampled by its logarithm */
   log?: boolean
   low?: number
+  /** whose source asks for it, of a study of several: other trials do not have it */
+  model?: string
   name: string
   /** between two values; 0: any value of floats, whole numbers of ints */
   step?: number
@@ -1155,7 +1157,7 @@ export interface StreamRejection {
 }
 export interface Study {
   best?: Best
-  /** configuration of the one model that is tried */
+  /** configuration whose models are tried */
   configuration: number
   created: string
   /** absent while it waits for one */
@@ -1173,9 +1175,8 @@ export interface Study {
   finished: number
   hint?: string
   id: number
-  model: number
-  model_name: string
-  model_version: number
+  /** which are tried */
+  models: StudyModel[]
   /** metric of an epoch that the trials are compared by, in their last epoch */
   objective: string
   owner?: string
@@ -1195,13 +1196,54 @@ export interface Study {
   sampler: Sampler
   /** seed of the sampler and of the shuffling */
   seed: number
-  /** what is tried: learning_rate, batch_size and epochs, each as float(low,high), log(low,high), int(low,high,step) or [choices]; and all that the source asks hp for, or of it what is given here, as in hp.units=int(16,64) */
+  /** what is tried: learning_rate, batch_size and epochs, each as float(low,high), log(low,high), int(low,high,step) or [choices]; all that a source asks hp for, or of it what is given here, as in hp.units=int(16,64); and the models of the configuration, or those of model=[NAME,...] */
   space: Parameter[]
   started?: string
   status: StudyStatus
   status_changed: string
   /** how many trials there are */
   trials: number
+}
+export interface StudyForm {
+  /** records a step, where the space does not say (default: 32) */
+  batch_size?: number
+  /** configuration whose models are tried */
+  configuration: number
+  /** stream to train on that is there already (default: the next one that is sent to the study's deployment) */
+  datasource?: number
+  /** note for people */
+  description?: string
+  /** which values of the objective are better: min, max or auto, by its name (default: auto) */
+  direction?: 'auto' | 'min' | 'max' | ''
+  /** auto, graph or xla, as of a deployment */
+  engine?: string
+  /** GPUs for each trial (default: 0) */
+  gpus?: number
+  /** metric of an epoch that the trials are compared by, in their last epoch */
+  objective: string
+  /** how many of them train at once (default: 1) */
+  parallel?: number
+  /** what ends trials early that do worse than others: none, median or asha (default: none) */
+  pruner?: 'none' | 'median' | 'asha'
+  /** where a trial runs in a cluster */
+  resources?: { cpu?: string; deadline_seconds?: number; memory?: string; node_selector?: Record<string, string>; priority_class?: string; tolerations?: unknown[] | null }
+  /** Optuna's tpe, random or grid (default: tpe) */
+  sampler?: 'tpe' | 'random' | 'grid'
+  /** seed of the sampler and of the shuffling (default: 0) */
+  seed?: number
+  /** what is tried: learning_rate, batch_size and epochs, each as float(low,high), log(low,high), int(low,high,step) or [choices]; all that a source asks hp for, or of it what is given here, as in hp.units=int(16,64); and the models of the configuration, or those of model=[NAME,...] */
+  space?: string
+  /** arguments of Keras' fit, as of a deployment */
+  training_kwargs?: string | Record<string, unknown>
+  /** how many trials there are (default: 20) */
+  trials?: number
+  /** arguments of Keras' evaluate, as of a deployment */
+  validation_kwargs?: string | Record<string, unknown>
+}
+export interface StudyModel {
+  id: number
+  name: string
+  version: number
 }
 export type StudyStatus = 'waiting' | 'running' | 'finished' | 'failed' | 'stopped'
 export interface StudyTrial {

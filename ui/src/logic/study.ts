@@ -1,5 +1,5 @@
 // The trials of a study: their order, and their lines through parallel axes.
-import type { Parameter, Result, Study } from '../api/types'
+import type { Model, Parameter, Result, Study } from '../api/types'
 import { metric } from './words'
 
 /** The trials, those that finished first, each part by its value, the best first. */
@@ -19,6 +19,49 @@ export function said(p: Parameter): string {
   const ends = `${p.low ?? 0},${p.high ?? 0}`
   if (p.log && p.kind === 'float') return `${p.name}=log(${ends})`
   return `${p.name}=${p.kind}(${ends}${p.step ? `,${p.step}` : ''}${p.log ? ',log' : ''})`
+}
+
+/** A parameter as a form has it. */
+export interface Row {
+  name: string
+  /** It is searched; one of a source is searched as the form says, else as the source does. */
+  on: boolean
+  kind: 'float' | 'log' | 'int' | 'choice'
+  low: number
+  high: number
+  /** Of float and int: a number, or of int the word log; empty for none. */
+  step: string
+  choices: string
+  /** As the sources of the models have it, each after its model where there are several. */
+  source?: string
+}
+
+export function rowOf(p: Parameter, on = false): Row {
+  const log = p.log ?? false
+  return {
+    name: p.name, on, kind: log && p.kind === 'float' ? 'log' : (p.kind as Row['kind']), low: p.low ?? 0, high: p.high ?? 0,
+    step: p.step ? String(p.step) : log && p.kind === 'int' ? 'log' : '', choices: (p.choices ?? []).join(', '),
+  }
+}
+
+/** What the sources of models ask hp for, a row for each name. */
+export function rowsOf(models: Pick<Model, 'name' | 'hyperparameters'>[]): Row[] {
+  const rows = new Map<string, Row>()
+  for (const m of models) for (const p of m.hyperparameters ?? []) {
+    const row = rows.get(p.name) ?? rowOf(p)
+    const text = said(p) + (models.length > 1 ? ` of ${m.name}` : '')
+    rows.set(p.name, { ...row, source: row.source ? `${row.source}, ${text}` : text })
+  }
+  return [...rows.values()]
+}
+
+/** A space as it is written: models, where not all of them are tried, and the rows that are on. */
+export function spaceOf(models: string[], rows: Row[]): string {
+  const entries = rows.filter((r) => r.on).map((r) => {
+    if (r.kind === 'choice') return `${r.name}=[${r.choices}]`
+    return `${r.name}=${r.kind}(${[r.low, r.high, ...(r.kind === 'log' || !r.step ? [] : [r.step])].join(',')})`
+  })
+  return [...(models.length ? [`model=[${models.join(',')}]`] : []), ...entries].join(', ')
 }
 
 /** Values by name, as a person reads them. */
@@ -41,8 +84,8 @@ function share(value: number, low: number, high: number): number {
 
 export interface Line {
   id: number
-  /** A place for each parameter, then one for the objective, from 0 to 1. */
-  places: number[]
+  /** A place for each parameter, then one for the objective, from 0 to 1; none for a parameter of another model. */
+  places: (number | undefined)[]
   /** Of the objective: 1 is the best. */
   rank: number
 }
@@ -54,6 +97,6 @@ export function linesOf(space: Parameter[], results: Result[], direction: Study[
   const [low, high] = [Math.min(...values), Math.max(...values)]
   return told.map((r) => {
     const at = share(r.trial?.value ?? 0, low, high)
-    return { id: r.id, places: [...space.map((p) => place(p, r.trial?.parameters[p.name])), at], rank: direction === 'max' ? at : 1 - at }
+    return { id: r.id, places: [...space.map((p) => (p.model && p.model !== r.model_name ? undefined : place(p, r.trial?.parameters[p.name]))), at], rank: direction === 'max' ? at : 1 - at }
   })
 }

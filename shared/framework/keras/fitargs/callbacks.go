@@ -1,7 +1,6 @@
 package fitargs
 
 import (
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -243,16 +242,8 @@ func suitPlateau(k *pipeline.ReduceLR, e pipeline.Export) error {
 // suitMonitor refuses a metric that a model does not report, and one of which
 // Keras could not tell either which values are better.
 func suitMonitor(field, monitor string, m pipeline.MetricMode, e pipeline.Export) error {
-	better, known := e.Monitors[monitor]
-	switch {
-	case len(e.Variables) == 0:
-		return ofEarlierVersion(field)
-	case !known:
-		return pipeline.Invalidf(field+".monitor", "the model reports no %q", monitor).
-			WithHint("it reports %s; those with val_ need a stream with a validation_rate", strings.Join(slices.Sorted(maps.Keys(e.Monitors)), ", "))
-	case m == pipeline.ModeAuto && better == "":
-		return pipeline.Invalidf(field+".mode", "whether a high or a low %s is better cannot be told by its name", monitor).
-			WithHint("say \"max\" where a high one is better, else \"min\"")
-	}
-	return nil
+	_, err := pipeline.Sought{
+		Metric: monitor, Mode: m, Validated: true, Field: field + ".monitor", ModeField: field + ".mode", Hint: `say "max" where a high one is better, else "min"`,
+	}.In(e)
+	return err
 }

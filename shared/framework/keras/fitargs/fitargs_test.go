@@ -327,7 +327,7 @@ func TestCallbacksFitTheModel(t *testing.T) {
 		{"mode not known", "early_stopping={'monitor': 'own'}", "training_kwargs.early_stopping.mode", e, []string{"own", "max"}},
 		{"a schedule", "reduce_lr_on_plateau={'monitor': 'loss'}", "training_kwargs.reduce_lr_on_plateau", scheduled, []string{"schedule"}},
 		{"plateau of another", "reduce_lr_on_plateau={'monitor': 'x'}", "training_kwargs.reduce_lr_on_plateau.monitor", e, []string{"x"}},
-		{"of an earlier version", "early_stopping={}", "training_kwargs.early_stopping", old, []string{"again"}},
+		{"of an earlier version", "early_stopping={}", "training_kwargs.early_stopping.monitor", old, []string{"again"}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
