@@ -126,6 +126,41 @@ test('a deployment: fields and Keras text in step, refusals at the field', async
   await expect(tab.link(/^fields #\d+/)).toContainText('0 of 2 results')
 })
 
+test('a deployment: fields of drifts and of a schedule, where they mean something', async ({ tab, given }) => {
+  const { page } = tab
+  const configuration = await given.configuration('onward', await given.models('onward'))
+  const following = await given.make('deploy-training/deployments', { configuration, batch_size: 32, mode: 'stream', drift: 'adwin' })
+  await tab.go(`#/deployments/new?configuration=${configuration}`)
+  const field = (name: string) => page.locator(`[name="${name}"]`)
+  for (const name of ['window', 'metric', 'margin', 'drift_rate', 'drift_records']) await expect(field(name)).toHaveCount(0)
+  await field('mode').selectOption('stream')
+  await field('training_kwargs').fill('')
+  await field('drift').selectOption('adwin')
+  await field('on_drift').selectOption('rate')
+  await field('drift_rate').fill('-1')
+  await tab.button('Deploy').click()
+  await expect(page.locator('.field', { has: field('drift_rate') }).getByRole('alert')).toBeVisible()
+  await field('drift_rate').fill('2.5')
+  await field('drift_records').fill('200')
+  await tab.button('Deploy').click()
+  await expect(page.getByText('adwin, rate times 2.5 for 200 records')).toBeVisible()
+  await tab.go(`#/deployments/new?configuration=${configuration}`)
+  await field('on_drift_of').selectOption(String(following))
+  await tab.button('Deploy').click()
+  await expect(page.locator('.field', { has: field('window') }).getByRole('alert')).toContainText('is missing')
+  await field('window').fill('100records')
+  await field('alias').fill('champion')
+  await field('metric').fill('lost')
+  await field('margin').fill('0.01')
+  await tab.button('Deploy').click()
+  await expect(page.locator('.field', { has: field('metric') }).getByRole('alert')).toContainText('"lost"')
+  await field('metric').fill('loss')
+  await tab.button('Deploy').click()
+  await expect(tab.heading('It trains again by itself')).toBeVisible()
+  const { items } = await given.get<{ items: object[] }>('deploy-training/deployments')
+  expect(items[0]).toMatchObject({ on_drift_of: following, window: '100records', alias: 'champion', metric: 'loss', margin: 0.01 })
+})
+
 test('a deployment: commands filled in, stop, retry, log, delete', async ({ tab, given, digits }) => {
   const { page } = tab
   const models = [await given.model('ended-a', { example: 'mnist-dense' }), await given.model('ended-b', { example: 'mnist-dense' })]
