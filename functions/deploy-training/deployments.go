@@ -34,7 +34,7 @@ func (s *Service) create(ctx context.Context, call *door.Call) error {
 	draft.Owner = owner(ctx)
 	var scheduled []pipeline.Result
 	err = call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
-		d, err := s.freeze(tx, draft)
+		d, err := s.store(tx, draft)
 		if err != nil {
 			return nil, err
 		}
@@ -50,8 +50,8 @@ func (s *Service) create(ctx context.Context, call *door.Call) error {
 	return nil
 }
 
-// freeze stores a deployment and its waiting results.
-func (s *Service) freeze(tx *registry.Tx, asked draft) (pipeline.Deployment, error) {
+// store stores a deployment and its waiting results.
+func (s *Service) store(tx *registry.Tx, asked draft) (pipeline.Deployment, error) {
 	d, models, err := s.read(tx, asked)
 	if err != nil {
 		return d, err
@@ -77,8 +77,8 @@ func (s *Service) freeze(tx *registry.Tx, asked draft) (pipeline.Deployment, err
 			EpochsTotal: d.TrainingKwargs.Epochs, Parent: d.From,
 			Lineage: pipeline.Lineage{SourceHash: m.SourceHash, ModelVersion: m.Version, Seed: d.Seed},
 		}
-		if parent.Model == m.ID && parent.ModelVersion == m.Version {
-			r.Hyperparameters = parent.Hyperparameters
+		if r.Variation, err = vary(tx, d, m, parent); err != nil {
+			return d, about(m, err)
 		}
 		if err := tx.CreateResult(&r); err != nil {
 			return d, err

@@ -89,7 +89,7 @@ func (s *Service) yielded(ctx context.Context, e event.Event) (*event.Event, err
 func create(tx *registry.Tx, r pipeline.Result, y pipeline.Yield, key string, formats []pipeline.ModelFormat) error {
 	given := pipeline.Result{
 		Deployment: r.Deployment, Configuration: r.Configuration, Model: r.Model, ModelName: r.ModelName, ModelVersion: r.ModelVersion,
-		Datasource: r.Datasource, Parent: r.ID, Interim: y.Number, Hyperparameters: r.Hyperparameters, Attempt: 1, EpochsDone: r.EpochsDone, Started: r.Started,
+		Datasource: r.Datasource, Parent: r.ID, Interim: y.Number, Variation: r.Variation, Attempt: 1, EpochsDone: r.EpochsDone, Started: r.Started,
 		Artifact: key, Formats: formats, Lineage: r.Lineage, Traceparent: r.Traceparent, Tracestate: r.Tracestate,
 	}
 	learn(&given, y.Outcome)

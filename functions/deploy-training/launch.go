@@ -76,7 +76,8 @@ func (s *Service) failUnfit(ctx context.Context, r pipeline.Result, err error) e
 }
 
 // job describes the Job of a result as it stands in the registry: nil where the
-// result is no longer the scheduled one.
+// result is no longer the scheduled one, or where its model is yet to be built. The
+// caller holds launching.
 func (s *Service) job(tx *registry.Tx, scheduled pipeline.Result) (*platform.Job, error) {
 	r, err := tx.Result(scheduled.ID)
 	if pipeline.KindOf(err) == pipeline.NotFound {
@@ -85,7 +86,12 @@ func (s *Service) job(tx *registry.Tx, scheduled pipeline.Result) (*platform.Job
 	if err != nil || r.Attempt != scheduled.Attempt || r.Status != pipeline.ResultScheduled {
 		return nil, err
 	}
-	return s.describe(tx, r)
+	job, err := s.describe(tx, r)
+	if pipeline.KindOf(err) == pipeline.Unavailable {
+		s.unbuilt = append(s.unbuilt, r)
+		return nil, nil
+	}
+	return job, err
 }
 
 // describe gives the Job that trains r as its deployment, its datasource and its

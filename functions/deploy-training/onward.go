@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 
@@ -45,7 +44,7 @@ func (s *Service) goesOn(ctx context.Context, d pipeline.Deployment) error {
 		return err
 	}
 	for _, m := range models {
-		if err := s.descends(ctx, d.From, parent, m); err != nil {
+		if err := errors.Join(m.CheckFreeze(d.Freeze), s.descends(ctx, d, parent, m)); err != nil {
 			return about(m, err)
 		}
 	}
@@ -71,7 +70,8 @@ func finished(tx *registry.Tx, id int64) (pipeline.Result, error) {
 
 // descends is nil where a model can go on from what the parent of a result was
 // trained to.
-func (s *Service) descends(ctx context.Context, from int64, parent, m pipeline.Model) error {
+func (s *Service) descends(ctx context.Context, d pipeline.Deployment, parent, m pipeline.Model) error {
+	from := d.From
 	kind, err := s.Kinds.Get(m.Framework)
 	if err != nil {
 		return err
@@ -90,7 +90,10 @@ func (s *Service) descends(ctx context.Context, from int64, parent, m pipeline.M
 		}
 	}
 	if parent.ID == m.ID && parent.Version == m.Version {
-		return nil
+		if len(d.Freeze) == 0 {
+			return nil
+		}
+		m = parent // built with the same values of hp, it has the same weights
 	}
 	dir, err := os.MkdirTemp("", "kafkaml-from-")
 	if err != nil {
@@ -121,7 +124,7 @@ func ancestor(tx *registry.Tx, r pipeline.Result) (*pipeline.Ancestor, error) {
 		return nil, err
 	}
 	a := &pipeline.Ancestor{Result: p.ID, Artifact: p.Artifact, Exported: m.Artifact}
-	if p.Model != r.Model || p.ModelVersion != r.ModelVersion || !maps.Equal(p.Hyperparameters, r.Hyperparameters) {
+	if p.Model != r.Model || p.ModelVersion != r.ModelVersion || !p.Variation.Equal(r.Variation) {
 		a.Export = &m.Export
 	}
 	return a, nil

@@ -155,6 +155,7 @@ func (s *Service) Run(ctx context.Context, every time.Duration) {
 	for {
 		changed := s.Store.Changed()
 		s.round(ctx, "trials of studies were not started", s.startTrials)
+		s.startBuilt(ctx)
 		select {
 		case <-changed:
 		case <-ctx.Done():

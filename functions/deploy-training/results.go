@@ -83,7 +83,7 @@ func (s *Service) again(tx *registry.Tx, r *pipeline.Result) error {
 	if err != nil {
 		return err
 	}
-	m, err := tx.ModelOf(*r)
+	m, err := readAs(tx, *r)
 	if err != nil {
 		return err
 	}

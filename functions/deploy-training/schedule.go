@@ -69,15 +69,18 @@ func (s *Service) assign(tx *registry.Tx, dep pipeline.Deployment, d pipeline.Da
 	}
 	var scheduled []pipeline.Result
 	for _, r := range round {
-		m, err := tx.ModelOf(r)
-		if err != nil {
+		m, err := readAs(tx, r)
+		if err != nil && pipeline.KindOf(err) != pipeline.Invalid {
 			return nil, err
 		}
 		r.Datasource = d.ID
 		if r.EpochsTotal = dep.TrainingKwargs.Epochs; dep.Mode == pipeline.ModeStream {
 			r.EpochsTotal = 0 // nobody knows
 		}
-		if err := s.startable(tx, dep, r, m.Export, d); err != nil {
+		if err == nil {
+			err = s.startable(tx, dep, r, m.Export, d)
+		}
+		if err != nil {
 			fail(&r, err)
 			if _, err := save(tx, &r); err != nil {
 				return nil, err
@@ -109,7 +112,7 @@ func renew(r *pipeline.Result) {
 	*r = pipeline.Result{
 		ID: r.ID, Deployment: r.Deployment, Configuration: r.Configuration,
 		Model: r.Model, ModelName: r.ModelName, ModelVersion: r.ModelVersion,
-		Datasource: r.Datasource, Parent: r.Parent, Round: r.Round, EpochsTotal: r.EpochsTotal, Notes: r.Notes, Created: r.Created, Trial: r.Trial, Hyperparameters: r.Hyperparameters, Drifts: r.Drifts,
+		Datasource: r.Datasource, Parent: r.Parent, Round: r.Round, EpochsTotal: r.EpochsTotal, Notes: r.Notes, Created: r.Created, Trial: r.Trial, Variation: r.Variation, Drifts: r.Drifts,
 		Lineage: pipeline.Lineage{
 			SourceHash: r.Lineage.SourceHash, ModelVersion: r.ModelVersion, Seed: r.Lineage.Seed,
 		},
@@ -197,7 +200,7 @@ func nextRound(tx *registry.Tx, dep pipeline.Deployment, results []pipeline.Resu
 		seen[old.Model] = true
 		r := pipeline.Result{
 			Deployment: old.Deployment, Configuration: old.Configuration, Datasource: d.ID,
-			Model: old.Model, ModelName: old.ModelName, ModelVersion: old.ModelVersion, Parent: dep.From, Hyperparameters: old.Hyperparameters,
+			Model: old.Model, ModelName: old.ModelName, ModelVersion: old.ModelVersion, Parent: dep.From, Variation: old.Variation,
 			Lineage: pipeline.Lineage{
 				SourceHash: old.Lineage.SourceHash, ModelVersion: old.ModelVersion, Seed: old.Lineage.Seed,
 			},

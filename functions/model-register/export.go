@@ -17,19 +17,19 @@ import (
 // goes on when the request that made it is gone.
 const cleanupTime = 30 * time.Second
 
-// build exports m's source, with values of its hyperparameters, as a version of the model that id gives, which is asked
+// build exports a variation of m as a version of the model that id gives, which is asked
 // once the source has been exported, and stores the export
 // under a key of its own, which it sets in m together with what the export
 // told. Two updates at once build the same version, so the version alone would
 // not do as a key. Nothing refers to the key yet: the caller commits a row that
 // does, or calls discard.
-func (s *Service) build(ctx context.Context, m *pipeline.Model, values map[string]any, id func() (int64, error), version int) error {
+func (s *Service) build(ctx context.Context, m *pipeline.Model, of pipeline.Variation, id func() (int64, error), version int) error {
 	kind, err := s.Kinds.Get(m.Framework)
 	if err != nil {
 		return err
 	}
 	key := ""
-	err = s.export(ctx, m, values, func(dir string) error {
+	err = s.export(ctx, m, of, func(dir string) error {
 		model, err := id()
 		if err != nil {
 			return err
@@ -47,14 +47,20 @@ func (s *Service) build(ctx context.Context, m *pipeline.Model, values map[strin
 	return nil
 }
 
-// export builds m's source, with values of its hyperparameters, in a folder that is
-// there while use runs.
-func (s *Service) export(ctx context.Context, m *pipeline.Model, values map[string]any, use func(dir string) error) error {
+// export builds a variation of m, from its source or from the file that it was imported
+// as, in a folder that is there while use runs.
+func (s *Service) export(ctx context.Context, m *pipeline.Model, of pipeline.Variation, use func(dir string) error) error {
 	builder, source, err := s.builderOf(*m)
 	if err != nil {
 		return err
 	}
-	source.Values = values
+	source.Values, source.Freeze = of.Hyperparameters, of.Freeze
+	if m.Imported != nil {
+		if source.Saved, err = s.saved(ctx, *m); err != nil {
+			return err
+		}
+		defer func() { _ = os.Remove(source.Saved) }() // what is left is the scratch folder's to clear
+	}
 	leave, err := s.building.Enter(ctx, bounds.Who(ctx))
 	if err != nil {
 		return err

@@ -26,7 +26,7 @@ func (s *Service) validate(ctx context.Context, call *door.Call) error {
 	if err := checkSource(kind, m.Imports, m.Source); err != nil {
 		return err
 	}
-	if err := s.export(ctx, &m, nil, func(string) error { return nil }); err != nil {
+	if err := s.export(ctx, &m, pipeline.Variation{}, func(string) error { return nil }); err != nil {
 		return err
 	}
 	answer := eventing.New(eventing.ModelValidated, door.Source(name), "",
@@ -49,7 +49,7 @@ func (s *Service) register(ctx context.Context, call *door.Call) error {
 		})
 		return built.ID, err
 	}
-	if err := s.build(ctx, &built, nil, reserve, 1); err != nil {
+	if err := s.build(ctx, &built, pipeline.Variation{}, reserve, 1); err != nil {
 		return err
 	}
 	return s.commitBuilt(ctx, call, eventing.ModelRegistered, built.Artifact, func(tx *registry.Tx) (pipeline.Model, error) {
@@ -90,7 +90,7 @@ func (s *Service) rebuild(ctx context.Context, id int64, e event.Event) (pipelin
 		m.Artifact = ""
 		return m, nil
 	}
-	return m, s.build(ctx, &m, nil, func() (int64, error) { return id, nil }, old.Version+1)
+	return m, s.build(ctx, &m, pipeline.Variation{}, func() (int64, error) { return id, nil }, old.Version+1)
 }
 
 // revise stores an update. It starts from the row as it is now: another update

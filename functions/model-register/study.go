@@ -22,13 +22,13 @@ type sampling struct {
 	Queue []map[string]any `json:"queue"`
 }
 
-// proposing keeps studies in trials until ctx ends: it looks at them whenever
-// something has changed. What fails is logged, and tried again some time later.
-func (s *Service) proposing(ctx context.Context) {
+// whenever does what the rows ask for until ctx ends: it looks at them when something
+// has changed. What fails is logged, and tried again some time later.
+func (s *Service) whenever(ctx context.Context, failure string, do func(context.Context) error) {
 	for {
 		changed := s.Store.Changed()
-		if err := s.propose(ctx); err != nil && ctx.Err() == nil {
-			s.Log.WarnContext(ctx, "no trial of a study was proposed", "error", err)
+		if err := do(ctx); err != nil && ctx.Err() == nil {
+			s.Log.WarnContext(ctx, failure, "error", err)
 			changed = nil
 		}
 		select {
@@ -99,7 +99,7 @@ func (s *Service) proposeOne(ctx context.Context, id int64) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if d.variant, err = s.variant(ctx, d.model, d.trial().Hyperparameters()); err != nil {
+	if d.variant, err = s.variant(ctx, d.model, variationOf(d.trial())); err != nil {
 		return false, err
 	}
 	used := false
@@ -137,27 +137,21 @@ func (d due) trial() pipeline.StudyTrial {
 	return pipeline.StudyTrial{Study: d.study.ID, Number: d.study.Proposed, Parameters: d.sampling.Queue[0]}
 }
 
-// variant builds a model with values of hp; nil where that was done, or there are
-// none. That it cannot be built is part of the variant.
-func (s *Service) variant(ctx context.Context, m pipeline.Model, values map[string]any) (*pipeline.Variant, error) {
-	if len(values) == 0 {
+// variationOf is what a trial's model is built with.
+func variationOf(t pipeline.StudyTrial) pipeline.Variation {
+	return pipeline.Variation{Hyperparameters: t.Hyperparameters()}
+}
+
+// variant builds a variation of a model; nil where that was done, or there is none.
+func (s *Service) variant(ctx context.Context, m pipeline.Model, of pipeline.Variation) (*pipeline.Variant, error) {
+	if of.Unvaried() {
 		return nil, nil //nolint:nilnil // there is none
 	}
-	known, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (*pipeline.Variant, error) { return tx.Variant(m.ID, m.Version, values) })
+	known, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (*pipeline.Variant, error) { return tx.Variant(m.ID, m.Version, of) })
 	if err != nil || known != nil {
 		return nil, err
 	}
-	v := &pipeline.Variant{Hyperparameters: values}
-	err = s.build(ctx, &m, values, func() (int64, error) { return m.ID, nil }, m.Version)
-	switch {
-	case err == nil:
-		v.Artifact, v.Export = m.Artifact, m.Export
-	case pipeline.KindOf(err) == pipeline.Invalid:
-		v.Refused = pipeline.RejectionOf(err)
-	default:
-		return nil, err
-	}
-	return v, nil
+	return s.vary(ctx, m, of)
 }
 
 // dueOf reads a study that lacks a trial; nil where it does not. Until the stream
@@ -221,7 +215,7 @@ func commitTrial(tx *registry.Tx, d due) (used bool, err error) {
 		return false, err
 	}
 	trial := d.trial()
-	kept, used, err := keepVariant(tx, d, trial.Hyperparameters())
+	kept, used, err := keepVariant(tx, d, variationOf(trial))
 	if err != nil || !kept {
 		return false, err
 	}
@@ -231,11 +225,11 @@ func commitTrial(tx *registry.Tx, d due) (used bool, err error) {
 // keepVariant stores what was built for a trial unless another has brought it
 // meanwhile. It is not kept where it was there and the sweep has taken it away: then
 // it is to be built.
-func keepVariant(tx *registry.Tx, d due, values map[string]any) (kept, used bool, err error) {
-	if len(values) == 0 {
+func keepVariant(tx *registry.Tx, d due, of pipeline.Variation) (kept, used bool, err error) {
+	if of.Unvaried() {
 		return true, false, nil
 	}
-	known, err := tx.Variant(d.model.ID, d.model.Version, values)
+	known, err := tx.Variant(d.model.ID, d.model.Version, of)
 	if err != nil || known != nil || d.variant == nil {
 		return known != nil, false, err
 	}
@@ -248,8 +242,8 @@ func storeTrial(tx *registry.Tx, d due, st pipeline.Study, dep pipeline.Deployme
 	r := pipeline.Result{
 		Deployment: st.Deployment, Configuration: st.Configuration, Model: d.model.ID, ModelName: d.model.Name, ModelVersion: d.model.Version,
 		Datasource: st.Datasource, Status: pipeline.ResultScheduled, Attempt: 1, EpochsTotal: as.TrainingKwargs.Epochs, Trial: &trial,
-		Hyperparameters: trial.Hyperparameters(),
-		Lineage:         pipeline.Lineage{SourceHash: d.model.SourceHash, ModelVersion: d.model.Version, Seed: dep.Seed},
+		Variation: variationOf(trial),
+		Lineage:   pipeline.Lineage{SourceHash: d.model.SourceHash, ModelVersion: d.model.Version, Seed: dep.Seed},
 	}
 	if err := tx.CreateResult(&r); err != nil {
 		return err

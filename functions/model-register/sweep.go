@@ -25,12 +25,14 @@ const (
 )
 
 // Run removes orphaned exports, at once and then every hour, completes results of
-// earlier versions that are served, and keeps studies in trials, until ctx ends. What fails is logged: the
-// next round tries again.
+// earlier versions that are served, keeps studies in trials, and builds the variants of
+// models that are asked for, until ctx ends. What fails is logged: the next round tries
+// again.
 func (s *Service) Run(ctx context.Context) {
-	var studies sync.WaitGroup
-	studies.Go(func() { s.proposing(ctx) })
-	defer studies.Wait()
+	var others sync.WaitGroup
+	others.Go(func() { s.whenever(ctx, "no trial of a study was proposed", s.propose) })
+	others.Go(func() { s.whenever(ctx, "a model was not built with layers frozen", s.buildAsked) })
+	defer others.Wait()
 	tick := time.NewTicker(completeEvery)
 	defer tick.Stop()
 	var swept time.Time

@@ -21,6 +21,7 @@ type Bundle struct {
 	Trained  Blobs    // what a Trainer saves
 	Served   Blobs    // those of Trained that a Predictor opens, and Trainer.Inherit
 	Named    Blobs    // those of Exported that name the variables
+	Rebuilt  string   // the one of Exported, a zip, that is a Source.Saved; empty: none is
 	Formats  []Format // in which a trained model can be downloaded, the default first
 }
 

@@ -135,6 +135,12 @@ type Source struct {
 	// Values are those of the source's hyperparameters, by the names that Export
 	// gives them; nil: their defaults.
 	Values map[string]any
+	// Freeze are the layers that do not train, as pipeline.Deployment has them; nil:
+	// those that the source freezes.
+	Freeze []string
+	// Saved is the path of Bundle.Rebuilt of a model that has been imported, in place of
+	// Imports and Text; empty: they are the source.
+	Saved string
 }
 
 // Builder turns a person's source into an export. It may be called from many

@@ -35,6 +35,7 @@ type DeploymentForm struct {
 	UnsupervisedRounds int        `json:"unsupervised_rounds,omitempty" minimum:"1" maximum:"1000" arg:"N" description:"of unsupervised: how often it labels records and trains on, at most (default: 5)"`
 	Confidence         *float64   `json:"confidence,omitempty" nullable:"false" minimum:"0" maximum:"1" arg:"P" description:"of unsupervised: the least probability of the class that a record is labelled with, above 0 (default: 0.9)"`
 	From               int64      `json:"from,omitempty" minimum:"1" refers:"result" description:"finished result that the training goes on from, with its weights and the state of its optimizer (default: the model's initial weights)"`
+	Freeze             []string   `json:"freeze,omitempty" nullable:"false" maxItems:"64" arg:"LAYER,..." description:"of from: layers that do not train, as Keras' trainable=False: names, or patterns with * and ?; those within a layer as outer/inner (default: those that the source freezes)"`
 	Every              Extent     `json:"every,omitempty" maxLength:"64" arg:"RECORDS|TIME" example:"10000records" description:"train again by itself, on the same topics: each time that so many records have come (10000records), or so long after the last time (24h)"`
 	OnDriftOf          int64      `json:"on_drift_of,omitempty" minimum:"0" refers:"deployment" description:"train again by itself when the deployment of mode stream finds a drift"`
 	Window             Extent     `json:"window,omitempty" maxLength:"64" arg:"RECORDS|TIME" description:"what it then trains on: the last records (50000records), or those of the last time (7d) (default: as many records as the last stream that was sent to it)"`
@@ -83,6 +84,7 @@ type Deployment struct {
 	OnNaN              OnNaN            `json:"on_nan,omitempty" description:"keep: a training whose loss becomes NaN goes on; empty: it fails"`
 	Mode               Mode             `json:"mode,omitempty" description:"rounds or stream; empty: once"`
 	From               int64            `json:"from,omitempty" description:"the result that its trainings go on from, in mode rounds those of its first stream"`
+	Freeze             []string         `json:"freeze,omitempty" description:"layers that do not train, by name or pattern"`
 	Every              Extent           `json:"every,omitempty" description:"records or time after which it trains again by itself; empty: it does not"`
 	OnDriftOf          int64            `json:"on_drift_of,omitempty" description:"the deployment of mode stream whose drifts let it train again; 0: none"`
 	Window             Extent           `json:"window,omitempty" description:"records or time that it then trains on; empty: as many records as the last stream that was sent to it"`
@@ -271,6 +273,9 @@ func (d *Deployment) Normalize() error {
 		return Invalidf("from", "must be the id of a result, not %d", d.From)
 	case d.Resources.DeadlineSecs < 0:
 		return Invalidf("resources.deadline_seconds", "must not be negative")
+	}
+	if err := d.normalizeFreeze(); err != nil {
+		return err
 	}
 	return d.checkSchedule()
 }

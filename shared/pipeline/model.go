@@ -185,13 +185,14 @@ type Model struct {
 	UsedBy  []int64   `json:"used_by" description:"configurations that hold it"`
 }
 
-// Variant is a version of a model as it is built with values of its source's
-// hyperparameters, or why it cannot be.
+// Variant is a version of a model as it is built with a variation, or why it cannot
+// be. It may be asked for before it is built.
 type Variant struct {
-	Hyperparameters map[string]any `json:"hyperparameters"`
-	Artifact        string         `json:"artifact,omitempty"` // key prefix of its export
-	Export          Export         `json:"export"`
-	Refused         *Rejection     `json:"refused,omitempty"`
+	Variation
+	Pending  bool       `json:"pending,omitempty"`  // it is asked for
+	Artifact string     `json:"artifact,omitempty"` // key prefix of its export
+	Export   Export     `json:"export"`
+	Refused  *Rejection `json:"refused,omitempty"`
 }
 
 // Configuration is a named set of models that train on one stream.

@@ -228,18 +228,17 @@ type Result struct {
 	Unsound       string        `json:"unsound,omitempty" description:"what of its model is NaN or infinite, so that its predictions will be, too"`
 	Lineage       Lineage       `json:"lineage"`
 	Artifact      string        `json:"artifact,omitempty" description:"key prefix of the trained model"`
-	// Hyperparameters are by the names of Export.Hyperparameters.
-	Hyperparameters map[string]any `json:"hyperparameters,omitempty" description:"values of hp that its model was built with; absent: the defaults of its source"`
-	Trial           *StudyTrial    `json:"trial,omitempty" description:"what it tries, as a trial of a study"`
-	Serving         *Serving       `json:"serving,omitempty" description:"what its model can be served by"`
-	Verification    *Verification  `json:"verification,omitempty" description:"what came of training it again from its receipt"`
-	Formats         []ModelFormat  `json:"formats,omitempty" description:"in which its model is kept, can be made, or cannot be had"`
-	Seconds         float64        `json:"seconds,omitempty" description:"from the Job's start to its end"`
-	Traceparent     string         `json:"traceparent,omitempty" description:"W3C trace context that its attempt belongs to"`
-	Tracestate      string         `json:"tracestate,omitempty" description:"what vendors have added to it"`
-	Created         time.Time      `json:"created"`
-	Started         *time.Time     `json:"started,omitempty" nullable:"false"`
-	Finished        *time.Time     `json:"finished,omitempty" nullable:"false"`
+	Variation
+	Trial        *StudyTrial   `json:"trial,omitempty" description:"what it tries, as a trial of a study"`
+	Serving      *Serving      `json:"serving,omitempty" description:"what its model can be served by"`
+	Verification *Verification `json:"verification,omitempty" description:"what came of training it again from its receipt"`
+	Formats      []ModelFormat `json:"formats,omitempty" description:"in which its model is kept, can be made, or cannot be had"`
+	Seconds      float64       `json:"seconds,omitempty" description:"from the Job's start to its end"`
+	Traceparent  string        `json:"traceparent,omitempty" description:"W3C trace context that its attempt belongs to"`
+	Tracestate   string        `json:"tracestate,omitempty" description:"what vendors have added to it"`
+	Created      time.Time     `json:"created"`
+	Started      *time.Time    `json:"started,omitempty" nullable:"false"`
+	Finished     *time.Time    `json:"finished,omitempty" nullable:"false"`
 }
 
 // Means are those of its SplitAudit, nil where there are none.

@@ -12,22 +12,30 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// hashOf names values of hyperparameters: JSON has them in the order of their names.
-func hashOf(values map[string]any) (string, error) {
-	text, err := json.Marshal(values)
+// hashOf names a variation: JSON has hyperparameters in the order of their names. One
+// that freezes nothing is named as before there were any that do.
+func hashOf(v pipeline.Variation) (string, error) {
+	var named any = v.Hyperparameters
+	if len(v.Freeze) > 0 {
+		named = v
+	}
+	text, err := json.Marshal(named)
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:]), err
 }
 
-// Variant gives a version of a model as it was built with values of hp; nil: it was
-// not.
-func (tx *Tx) Variant(model int64, version int, values map[string]any) (*pipeline.Variant, error) {
-	hash, err := hashOf(values)
+// variantKey is the key of a row, where it is of a model.
+const variantKey = "model = ? AND version = ? AND hash = ?"
+
+// Variant gives a version of a model as it was built with a variation; nil: nobody
+// has asked for it.
+func (tx *Tx) Variant(model int64, version int, of pipeline.Variation) (*pipeline.Variant, error) {
+	hash, err := hashOf(of)
 	if err != nil {
 		return nil, err
 	}
 	var body string
-	err = tx.row("SELECT body FROM model_variants WHERE model = ? AND version = ? AND hash = ?", model, version, hash).Scan(&body)
+	err = tx.row("SELECT body FROM model_variants WHERE "+variantKey, model, version, hash).Scan(&body)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -36,25 +44,64 @@ func (tx *Tx) Variant(model int64, version int, values map[string]any) (*pipelin
 		err = json.Unmarshal([]byte(body), &v)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read version %d of model %d with %s: %w", version, model, pipeline.SaidValues(values), err)
+		return nil, fmt.Errorf("read version %d of model %d with %s: %w", version, model, of.Varied(), err)
 	}
 	return &v, nil
 }
 
-// CreateVariant stores how a version of a model was built with values of hp.
+// CreateVariant stores how a version of a model was built with a variation, or that it
+// is to be.
 func (tx *Tx) CreateVariant(model int64, version int, v pipeline.Variant) error {
-	hash, err := hashOf(v.Hyperparameters)
+	return tx.setVariant("INSERT INTO model_variants (body, pending, model, version, hash) VALUES (?, ?, ?, ?, ?)", model, version, v)
+}
+
+// SetVariant stores how a variant was built that was asked for.
+func (tx *Tx) SetVariant(model int64, version int, v pipeline.Variant) error {
+	return tx.setVariant("UPDATE model_variants SET body = ?, pending = ? WHERE "+variantKey, model, version, v)
+}
+
+func (tx *Tx) setVariant(statement string, model int64, version int, v pipeline.Variant) error {
+	hash, err := hashOf(v.Variation)
 	if err != nil {
 		return err
 	}
+	pending := 0
+	if v.Pending {
+		pending = 1
+	}
 	body, err := json.Marshal(v)
 	if err == nil {
-		err = tx.exec("INSERT INTO model_variants (model, version, hash, body) VALUES (?, ?, ?, ?)", model, version, hash, string(body))
+		err = tx.exec(statement, string(body), pending, model, version, hash)
 	}
 	if err != nil {
-		return fmt.Errorf("store version %d of model %d with %s: %w", version, model, pipeline.SaidValues(v.Hyperparameters), err)
+		return fmt.Errorf("store version %d of model %d with %s: %w", version, model, v.Varied(), err)
 	}
 	return nil
+}
+
+// Asked is a variant that is yet to be built.
+type Asked struct {
+	Model   int64
+	Version int
+	pipeline.Variation
+}
+
+// AskedVariants gives those of all models.
+func (tx *Tx) AskedVariants() (all []Asked, err error) {
+	err = tx.each(func(read func(...any) error) error {
+		var a Asked
+		var body string
+		err := read(&a.Model, &a.Version, &body)
+		if err == nil {
+			err = json.Unmarshal([]byte(body), &a.Variation)
+		}
+		all = append(all, a)
+		return err
+	}, "SELECT model, version, body FROM model_variants WHERE pending = 1 ORDER BY model, version, hash")
+	if err != nil {
+		return nil, fmt.Errorf("read the variants to be built: %w", err)
+	}
+	return all, nil
 }
 
 // DeleteUnusedVariants deletes those of a model that no result is of.
@@ -82,14 +129,14 @@ func (tx *Tx) DeleteUnusedVariants(model int64) error {
 	}
 	used := map[key]bool{}
 	for _, r := range of.Items {
-		hash, err := hashOf(r.Hyperparameters)
+		hash, err := hashOf(r.Variation)
 		if err != nil {
 			return err
 		}
 		used[key{r.ModelVersion, hash}] = true
 	}
 	for _, k := range slices.DeleteFunc(unused, func(k key) bool { return used[k] }) {
-		err = errors.Join(err, tx.exec("DELETE FROM model_variants WHERE model = ? AND version = ? AND hash = ?", model, k.version, k.hash))
+		err = errors.Join(err, tx.exec("DELETE FROM model_variants WHERE "+variantKey, model, k.version, k.hash))
 	}
 	if err != nil {
 		return fmt.Errorf("delete variants of model %d: %w", model, err)
@@ -116,18 +163,21 @@ func (tx *Tx) VariantArtifacts(model int64) (keys []string, err error) {
 }
 
 // ModelOf gives the version of its model that a result is of, as it was built with
-// the result's values of hp. Values that it could not be built with are Invalid.
+// the result's variation. One that it could not be built with is Invalid; until it is
+// built, it is Unavailable.
 func (tx *Tx) ModelOf(r pipeline.Result) (pipeline.Model, error) {
 	m, err := tx.ModelVersion(r.Model, r.ModelVersion)
-	if err != nil || len(r.Hyperparameters) == 0 {
+	if err != nil || r.Unvaried() {
 		return m, err
 	}
-	v, err := tx.Variant(m.ID, m.Version, r.Hyperparameters)
+	v, err := tx.Variant(m.ID, m.Version, r.Variation)
 	switch {
 	case err != nil:
 		return m, err
 	case v == nil:
-		return m, &pipeline.Error{Kind: pipeline.NotFound, Reason: fmt.Sprintf("version %d of model %d is not kept with %s", m.Version, m.ID, pipeline.SaidValues(r.Hyperparameters))}
+		return m, &pipeline.Error{Kind: pipeline.NotFound, Reason: fmt.Sprintf("version %d of model %d is not kept with %s", m.Version, m.ID, r.Varied())}
+	case v.Pending:
+		return m, &pipeline.Error{Kind: pipeline.Unavailable, Reason: fmt.Sprintf("version %d of model %d is being built with %s", m.Version, m.ID, r.Varied()), Hint: "try again in a moment"}
 	case v.Refused != nil:
 		return m, v.Refused.Refusal()
 	}

@@ -17,13 +17,13 @@ func TestVariants(t *testing.T) {
 		values := map[string]any{"hp.units": 8.0, "hp.act": "relu", "hp.bias": true}
 		other, broken := map[string]any{"hp.units": 9.0}, map[string]any{"hp.units": -1.0}
 		of := func(values map[string]any) pipeline.Result {
-			return pipeline.Result{Deployment: w.deployment.ID, Model: w.model.ID, ModelVersion: w.model.Version, Hyperparameters: values}
+			return pipeline.Result{Deployment: w.deployment.ID, Model: w.model.ID, ModelVersion: w.model.Version, Variation: pipeline.Variation{Hyperparameters: values}}
 		}
 		do(t, s, func(tx *registry.Tx) error {
 			for _, v := range []pipeline.Variant{
-				{Hyperparameters: values, Artifact: "a", Export: pipeline.Export{Parameters: 3}},
-				{Hyperparameters: other, Artifact: "b"},
-				{Hyperparameters: broken, Refused: &pipeline.Rejection{Field: "source", Reason: "units is -1"}},
+				{Variation: pipeline.Variation{Hyperparameters: values}, Artifact: "a", Export: pipeline.Export{Parameters: 3}},
+				{Variation: pipeline.Variation{Hyperparameters: other}, Artifact: "b"},
+				{Variation: pipeline.Variation{Hyperparameters: broken}, Refused: &pipeline.Rejection{Field: "source", Reason: "units is -1"}},
 			} {
 				if err := tx.CreateVariant(w.model.ID, w.model.Version, v); err != nil {
 					return err

@@ -51,6 +51,8 @@ func plain(v any) string {
 		return stamp(v)
 	case []int64:
 		return ids(v)
+	case []string:
+		return strings.Join(v, ", ")
 	case json.RawMessage:
 		return string(v)
 	}

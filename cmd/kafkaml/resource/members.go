@@ -114,6 +114,8 @@ func parserOf(t reflect.Type) func(string) (any, error) {
 		return kwargs
 	case t.Kind() == reflect.Map:
 		return pairs
+	case t == reflect.TypeFor[[]string]():
+		return list
 	case t.Kind() == reflect.Int, t.Kind() == reflect.Int64:
 		return integer
 	case t.Kind() == reflect.Float64:
@@ -333,6 +335,9 @@ func kwargs(text string) (any, error) {
 	}
 	return text, nil
 }
+
+// list reads "a,b".
+func list(text string) (any, error) { return strings.Split(text, ","), nil }
 
 // pairs reads "a=b,c=d".
 func pairs(text string) (any, error) {

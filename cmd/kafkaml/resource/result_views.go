@@ -26,7 +26,7 @@ func showResult(w io.Writer, r pipeline.Result) error {
 	err := facts(w,
 		"id", fmt.Sprint(r.ID), "deployment", known(r.Deployment), "configuration", known(r.Configuration), "imported", importedFrom(r.Imported),
 		"model", fmt.Sprintf("%s (%d), version %d", r.ModelName, r.Model, r.ModelVersion), "datasource", known(r.Datasource),
-		"built with", pipeline.SaidValues(r.Hyperparameters), "went on from", known(r.Parent), "round", known(int64(r.Round)),
+		"built with", r.Varied(), "went on from", known(r.Parent), "round", known(int64(r.Round)),
 		"status", fmt.Sprintf("%s since %s", r.Status, stamp(r.StatusChanged)), "reason", r.Reason, "hint", r.Hint,
 		"verification", verifiedAs(r.Verification),
 		"attempt", fmt.Sprint(r.Attempt), "engine", strings.TrimSpace(string(r.Engine)+" "+parenthesis(r.EngineReason)),

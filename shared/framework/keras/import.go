@@ -44,6 +44,26 @@ func (w *Worker) Import(ctx context.Context, file, dir string) (framework.Import
 	return got, ofFile(err)
 }
 
+// reopen exports a model that was imported, with layers frozen, from the template of its
+// .keras file.
+func (w *Worker) reopen(ctx context.Context, s framework.Source, dir string) (e pipeline.Export, err error) {
+	lay := func(scratch string) (any, error) {
+		folder := filepath.Join(scratch, "import")
+		return map[string]any{"format": kerasFile, "freeze": s.Freeze}, errors.Join(reachable(folder), copyPlain(s.Saved, filepath.Join(folder, "model.keras")))
+	}
+	err = w.fork(ctx, lay, func(c *done, code int, err error) error {
+		if c.report, err = c.judge(ctx, code, err, lines{}); err != nil {
+			return err
+		}
+		if e, _, err = c.export(); err != nil {
+			return err
+		}
+		e.Libraries = c.zygote.hello.Libraries // not the child's word
+		return collect(c.scratch, dir, &e)
+	})
+	return e, ofFile(err)
+}
+
 // ofFile is an error about a person's source as one about the file.
 func ofFile(err error) error {
 	var e *pipeline.Error

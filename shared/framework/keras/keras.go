@@ -127,8 +127,12 @@ func Build(ctx context.Context, log *slog.Logger) (framework.Builder, error) {
 // SavedModel), keras/ (the template of a .keras file) and open.onnx, or why the
 // model has no ONNX form in NoONNX of the export. What is wrong with
 // the person's texts is an Invalid *pipeline.Error with field and position; a
-// worker that cannot run them now is an Unavailable one.
+// worker that cannot run them now is an Unavailable one. A model that was imported is
+// read in place of texts.
 func (w *Worker) Export(ctx context.Context, s framework.Source, dir string) (export pipeline.Export, err error) {
+	if s.Saved != "" {
+		return w.reopen(ctx, s, dir)
+	}
 	err = w.child(ctx, s, nil, func(c *done) error {
 		var places *places
 		if export, places, err = c.export(); err != nil {
@@ -162,7 +166,7 @@ func (w *Worker) child(ctx context.Context, s framework.Source, b *batch, judge 
 	texts := lines{s.Imports, s.Text}
 	asked := map[string]any{
 		"imports": s.Imports, "source": s.Text, "label": map[string]any{"dtype": s.Label.DType, "shape": s.Label.Shape}, "batch": b,
-		"hp": s.Values,
+		"hp": s.Values, "freeze": s.Freeze,
 	}
 	return w.fork(ctx, func(string) (any, error) { return asked, nil }, func(c *done, code int, err error) error {
 		c.texts = texts

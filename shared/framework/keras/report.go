@@ -201,7 +201,7 @@ func unfenced(missing string) *pipeline.Error {
 // refusal is the complaint as an error, its position only where the texts have it.
 func (c *complaint) refusal(texts lines) *pipeline.Error {
 	field := "source"
-	if c.Field == "imports" {
+	if c.Field == "imports" || c.Field == "freeze" {
 		field = c.Field
 	}
 	e := refuse(plain(c.Reason, 1000), plain(c.Hint, 500))

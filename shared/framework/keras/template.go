@@ -25,6 +25,7 @@ const hdf5 = "\x89HDF\r\n\x1a\n"
 // entries are in the order of the outputs of the signature weights.
 type Variable struct {
 	Path   string  `json:"path"`
+	Name   string  `json:"name"`   // Keras' own, of an optimizer's
 	Offset int64   `json:"offset"` // -1: the file does not hold it
 	Copies []int64 `json:"copies"` // where it lies once more
 	Bytes  int64   `json:"bytes"`

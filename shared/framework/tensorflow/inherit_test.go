@@ -1,8 +1,11 @@
 package tensorflow_test
 
 import (
+	"archive/zip"
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -19,9 +22,9 @@ import (
 // TestGoesOnAsKeras trains on some records, then a model that takes that one's
 // weights on others, and holds the second training against Keras' fit after fit: in
 // the same model, which drops out or normalizes batches, with another learning rate,
-// and by another optimizer.
+// with layers frozen, and by another optimizer.
 func TestGoesOnAsKeras(t *testing.T) {
-	names := []string{"dense-same", "cnn-same", "dense-rate", "dense-optimizer"}
+	names := []string{"dense-same", "cnn-same", "dense-rate", "dense-frozen", "cnn-frozen", "dense-optimizer"}
 	root, err := kept("onward", "testdata/onward.py", names...)
 	if err != nil {
 		t.Fatal(err)
@@ -57,11 +60,59 @@ func TestGoesOnAsKeras(t *testing.T) {
 			for metric, v := range evaluatedBy(t, m.Dir) {
 				same(t, "evaluated "+metric, evaluated[metric], v, within)
 			}
+			if strings.HasSuffix(name, "frozen") {
+				keptFrozen(t, tr, from, m)
+			}
 		})
 	}
 	t.Run("engine chosen", func(t *testing.T) {
 		chosenFromAncestor(t, modelIn(t, root, "dense-same-parent"), modelIn(t, root, "dense-same"))
 	})
+}
+
+// keptFrozen holds that of the weights of the ancestor those of frozen layers are the
+// same, bit by bit, and all others are not.
+func keptFrozen(t *testing.T, tr framework.Trainer, from framework.Ancestor, m frameworktest.Model) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := tr.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	before, after := weightsIn(t, from.Dir, from.Dir), weightsIn(t, dir, m.Dir)
+	if len(before) != len(after) {
+		t.Errorf("%d weights were frozen or trained, of %d", len(after), len(before))
+	}
+	for path, value := range after {
+		frozen := strings.HasPrefix(path, "layers/conv2d/") || strings.HasPrefix(path, "layers/batch_normalization/") || strings.HasPrefix(path, "layers/dense/") && !strings.HasPrefix(m.Name, "cnn")
+		if bytes.Equal(before[path], value) != frozen {
+			t.Errorf("%s: frozen %v, but it was %x and is %x", path, frozen, before[path], value)
+		}
+	}
+}
+
+// weightsIn reads the weights of the .keras file in dir, which was exported in template.
+func weightsIn(t *testing.T, dir, template string) map[string][]byte {
+	t.Helper()
+	places, err := kerasmodel.ReadVariables(template)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z, err := zip.OpenReader(filepath.Join(dir, kerasmodel.KerasFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	file, err := fs.ReadFile(z, "model.weights.h5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	weights := map[string][]byte{}
+	for _, p := range places {
+		if p.Offset >= 0 && !strings.HasPrefix(p.Path, kerasmodel.OfOptimizer) {
+			weights[p.Name()] = file[p.Offset : p.Offset+p.Bytes]
+		}
+	}
+	return weights
 }
 
 // chosenFromAncestor holds that measuring engines leaves no trace in what a model

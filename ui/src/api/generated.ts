@@ -286,6 +286,8 @@ export interface Deployment {
   engine: string
   /** records or time after which it trains again by itself; empty: it does not */
   every?: string
+  /** layers that do not train, by name or pattern */
+  freeze?: string[]
   /** the result that its trainings go on from, in mode rounds those of its first stream */
   from?: number
   /** GPUs for each training */
@@ -371,6 +373,8 @@ export interface DeploymentForm {
   engine?: string
   /** train again by itself, on the same topics: each time that so many records have come (10000records), or so long after the last time (24h) */
   every?: string
+  /** of from: layers that do not train, as Keras' trainable=False: names, or patterns with * and ?; those within a layer as outer/inner (default: those that the source freezes) */
+  freeze?: string[]
   /** finished result that the training goes on from, with its weights and the state of its optimizer (default: the model's initial weights) */
   from?: number
   /** GPUs for each training (default: 0) */
@@ -1003,6 +1007,8 @@ export interface Result {
   finished?: string
   /** in which its model is kept, can be made, or cannot be had */
   formats?: ModelFormat[]
+  /** layers that did not train, by name or pattern; absent: those that its source freezes */
+  freeze?: string[]
   hint?: string
   /** values of hp that its model was built with; absent: the defaults of its source */
   hyperparameters?: Record<string, unknown>

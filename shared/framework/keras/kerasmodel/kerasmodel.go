@@ -45,6 +45,7 @@ func Kind() framework.Kind {
 			Trained: framework.Blobs{trained, file, onnxmodel.Model},
 			Served:  framework.Blobs{trained},
 			Named:   framework.Blobs{template},
+			Rebuilt: template.Name,
 			Formats: []framework.Format{
 				{Name: "savedmodel", Title: "SavedModel", Blob: trained.Name, Extension: ".zip", Media: "application/zip"},
 				{

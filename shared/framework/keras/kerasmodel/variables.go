@@ -25,6 +25,7 @@ const OfOptimizer = "/optimizer/"
 // template's model.weights.h5.
 type Variable struct {
 	Path   string  `json:"path"`
+	Named  string  `json:"name"` // Keras' own name, of one of an optimizer, whose Path has its number only
 	DType  string  `json:"dtype"`
 	Shape  []int   `json:"shape"`
 	Offset int64   `json:"offset"` // -1: not in the file
@@ -33,7 +34,12 @@ type Variable struct {
 }
 
 // Name is the path as a person reads it.
-func (v Variable) Name() string { return strings.Trim(strings.Replace(v.Path, "/vars/", "/", 1), "/") }
+func (v Variable) Name() string {
+	if v.Named != "" {
+		return v.Named
+	}
+	return strings.Trim(strings.Replace(v.Path, "/vars/", "/", 1), "/")
+}
 
 func (v Variable) fits(o Variable) bool { return v.DType == o.DType && slices.Equal(v.Shape, o.Shape) }
 
@@ -160,18 +166,42 @@ func (h Heritage) takeOptimizer(parent, child kin) string {
 		return fmt.Sprintf("the result was trained by %s, the model is by %s", parent.export.Optimizer, child.export.Optimizer)
 	}
 	theirs, ours := parent.optimizer(), child.optimizer()
-	if len(theirs) != len(ours) {
+	name := func(v Variable) string { return v.Path }
+	if parent.named(theirs) && child.named(ours) { // they are numbered otherwise where other layers train
+		name = func(v Variable) string { return v.Named }
+	} else if len(theirs) != len(ours) {
 		return fmt.Sprintf("%s has %d variables here, %d in the result", child.export.Optimizer, len(ours), len(theirs))
 	}
+	places := make(map[string]int, len(theirs))
+	for _, at := range theirs {
+		places[name(parent.variables[at])] = at
+	}
+	from := make([]int, len(ours))
 	for n, at := range ours {
-		if v, o := child.variables[at], parent.variables[theirs[n]]; v.Path != o.Path || !v.fits(o) {
-			return fmt.Sprintf("the variable %s of %s is %s here, %s in the result", v.Name(), child.export.Optimizer, shapeOf(v), shapeOf(o))
+		v := child.variables[at]
+		of, known := places[name(v)]
+		switch {
+		case !known:
+			return fmt.Sprintf("%s had no variable %s in the result, where other layers trained", child.export.Optimizer, v.Name())
+		case !v.fits(parent.variables[of]):
+			return fmt.Sprintf("the variable %s of %s is %s here, %s in the result", v.Name(), child.export.Optimizer, shapeOf(v), shapeOf(parent.variables[of]))
 		}
+		from[n] = of
 	}
 	for n, at := range ours {
 		if at >= len(child.export.Variables) || child.export.Variables[at] != pipeline.VariableRate {
-			h.From[at] = theirs[n]
+			h.From[at] = from[n]
 		}
 	}
 	return ""
+}
+
+// named reports whether variables of an optimizer have names, each one of its own:
+// those that earlier versions exported have none.
+func (k kin) named(places []int) bool {
+	seen := make(map[string]bool, len(places))
+	for _, at := range places {
+		seen[k.variables[at].Named] = true
+	}
+	return len(seen) == len(places) && !seen[""]
 }

@@ -140,11 +140,11 @@ def main(request, descriptors, zygote, sites, worker):
         elif texts.get("format"):
             import import_model
 
-            report, exporter = import_model.read(texts["format"], scratch, out)
+            report, exporter = import_model.read(texts["format"], scratch, out, texts.get("freeze"))
         elif texts.get("batch"):
             report = source.attempt(texts["imports"], texts["source"], texts["batch"], texts["label"])
         else:
-            report, exporter = source.export(texts["imports"], texts["source"], out, texts["label"], texts["hp"])
+            report, exporter = source.export(texts["imports"], texts["source"], out, texts["label"], texts["hp"], texts["freeze"])
     _flush()
     _tell(report)
     if exporter is not None:

@@ -23,6 +23,7 @@ from tensorflow.python.trackable.resource import CapturableResource
 
 import adapt
 import describe
+import freeze
 import labels
 import shapes
 import template
@@ -33,13 +34,15 @@ def export(model, directory, label=None):
     return write(model, directory, label)[0]
 
 
-def write(model, directory, label=None):
+def write(model, directory, label=None, patterns=None):
     """Writes `model` under `directory`; gives its description and the Exporter.
 
     label is what its author states of the label: {"dtype", "shape"}, each None
-    or empty where it is to be found.
+    or empty where it is to be found. patterns are those of freeze.freeze.
     """
     check(model)
+    if patterns:
+        freeze.freeze(model, patterns)
     fits(model)
     exporter = Exporter(model, label)
     exporter.save(os.path.join(directory, "model"))

@@ -27,16 +27,17 @@ _SERVING = "serving_default"
 _EXPORT = "export it as a SavedModel, which needs no Python: model.export('folder'), and import a zip of the folder"
 
 
-def read(format, scratch, out):
-    """Gives {"export": dict} or {"error": dict}, and the exporter or None; never raises."""
+def read(format, scratch, out, freeze=None):
+    """Gives {"export": dict} or {"error": dict}, and the exporter or None; never raises.
+    freeze are the layers to freeze of a .keras file, which then has to be trainable."""
     path = os.path.join(scratch, "import", "model.keras" if format == "keras" else "saved")
     try:
-        said, exporter = (_keras if format == "keras" else _saved)(path, out)
+        said, exporter = _keras(path, out, freeze) if format == "keras" else _saved(path, out)
         return {"export": said, "warnings": [], "places": {}}, exporter
     except MemoryError:
         return {"error": {"field": "content", "reason": "the model takes more memory than there is", "hint": "give model-register more memory"}}, None
     except BaseException as e:
-        return {"error": {"field": "content", "reason": _first(e), "hint": getattr(e, "hint", "")}}, None
+        return {"error": {"field": getattr(e, "field", "content"), "reason": _first(e), "hint": getattr(e, "hint", "")}}, None
 
 
 def _first(error):
@@ -55,16 +56,18 @@ def _causes(error):
     return " ".join(" ".join(texts).split())
 
 
-def _keras(path, out):
+def _keras(path, out, freeze=None):
     model, reason = _load(path)
     for l in model._flatten_layers():
         if adapt.waits(l):
             raise exports.refusal(f"the layer {l.name} ({type(l).__name__}) has learned nothing yet", "call adapt on it before you save the model, or register the model's source")
     if not reason:
         try:
-            said, exporter = exports.write(model, out)
+            said, exporter = exports.write(model, out, patterns=freeze)
             return dict(said, warnings=said.get("warnings", [])), exporter
         except Exception as e:
+            if freeze:
+                raise
             _empty(out)
             reason = f"the model cannot be trained here: {_first(e)}"
     server = Server(model)

@@ -14,8 +14,9 @@ _STRATEGIES = ("MirroredStrategy", "OneDeviceStrategy", "MultiWorkerMirroredStra
                "ParameterServerStrategy", "TPUStrategy")
 
 
-def export(imports, source, out, label=None, values=None):
-    """Runs imports, then source, in one namespace and exports its `model` into out.
+def export(imports, source, out, label=None, values=None, freeze=None):
+    """Runs imports, then source, in one namespace and exports its `model` into out,
+    with the layers that freeze names frozen.
 
     values are those of hp by name: None for the defaults, of which the export also
     says what else hp could be.
@@ -30,9 +31,9 @@ def export(imports, source, out, label=None, values=None):
         nonlocal exporter
         import export as exports
 
-        said, exporter = exports.write(model, out, label)
+        said, exporter = exports.write(model, out, label, freeze)
         _check_classes(said, person)
-        if hp.asked and values is None:
+        if hp.asked and values is None and not freeze:
             said["hyperparameters"] = hyper.space(hp, lambda: _model(_run(person, hp), person, hp))
         return {"export": said, "places": {"layers": layers, "nodes": nodes, "compile": _line(person.compile_call())}}
 
@@ -73,6 +74,8 @@ def _with_model(imports, source, use, values=None):
     except BaseException as e:  # SystemExit, KeyboardInterrupt and MemoryError are the person's too
         _recall(e)
         report = person.describe(e)
+        if getattr(e, "field", ""):
+            report = {"field": e.field, "reason": str(e), "hint": e.hint}
         if place := layers.get(getattr(e, "layer", "")):
             report = {"reason": report["reason"], "hint": report["hint"], **place}
         return {"error": report, "warnings": heard}

@@ -94,10 +94,13 @@ def offsets(path):
 
 def row(variable, held, places):
     """One entry of variables.json; offset -1 where the file has it not. What two
-    layers save, as the lookup in a TextVectorization, lies there twice."""
+    layers save, as the lookup in a TextVectorization, lies there twice. Those of an
+    optimizer are only numbered there, so they have their names, too."""
     (path, offset), *rest = places or [(getattr(variable, "path", variable.name), -1)]
-    copies = {"copies": [at for _, at in rest]} if rest else {}
-    return copies | {
+    more = {"copies": [at for _, at in rest]} if rest else {}
+    if path.startswith("/optimizer/"):
+        more["name"] = variable.path
+    return more | {
         "path": path,
         "offset": offset,
         "bytes": held.nbytes,

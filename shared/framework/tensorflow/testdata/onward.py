@@ -28,24 +28,36 @@ def dense():
 
 def cnn():
     m = keras.Sequential([keras.Input((8, 8, 3)), L.Conv2D(4, 3), L.BatchNormalization(), L.ReLU(),
-                          L.GlobalAveragePooling2D(), L.Dense(2, "softmax")])  # fmt: skip
+                          L.GlobalAveragePooling2D(), L.Dense(2, "softmax")], name="cnn")  # fmt: skip
     m.compile(keras.optimizers.SGD(0.1, momentum=0.9), "sparse_categorical_crossentropy", metrics=["accuracy"])
     return m
+
+
+def frozen(m):
+    """As people freeze layers in Keras: not trainable, compiled again by the same optimizer."""
+    for layer in m.layers[: -1 if m.name == "cnn" else 1]:
+        layer.trainable = False
+    m.compile(m.optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
 
 
 MODELS = {"dense": (dense, (3,)), "cnn": (cnn, (8, 8, 3))}
 CHANGES = {
     "same": lambda m: None,
     "rate": lambda m: m.optimizer.learning_rate.assign(0.01),
+    "frozen": frozen,
     "optimizer": lambda m: m.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy", metrics=["accuracy"]),
 }
 
 
-def leave(out, name, build, x, y):
+FROZEN = {"dense": ["dense"], "cnn": ["conv*", "batch_*"]}  # the same, as a deployment says it
+
+
+def leave(out, name, build, x, y, patterns=None):
+    keras.backend.clear_session()  # layers are named as in a process of their own
     keras.utils.set_random_seed(3)
     directory = os.path.join(out, name)
     os.makedirs(directory)
-    equality.keep(directory, "export.json", export.export(build(), directory))
+    equality.keep(directory, "export.json", export.write(build(), directory, patterns=patterns)[0])
     equality.write(directory, "x", [x])
     equality.write(directory, "y", [y])
     return directory
@@ -63,7 +75,6 @@ def fit(model, directory, x, y):
 
 def run(name, out):
     family, change = name.split("-")
-    keras.backend.clear_session()
     (build, shape), change = MODELS[family], CHANGES[change]
     rng = np.random.default_rng(1)
     x, y = rng.random((70, *shape), np.float32), rng.integers(0, 2, 70).astype(np.int32)
@@ -74,7 +85,11 @@ def run(name, out):
         return model
 
     parent = leave(out, name + "-parent", build, x[:FIRST], y[:FIRST])
-    child = leave(out, name, changed, x[FIRST:], y[FIRST:])
+    if change is frozen:
+        child = leave(out, name, build, x[FIRST:], y[FIRST:], FROZEN[family])
+    else:
+        child = leave(out, name, changed, x[FIRST:], y[FIRST:])
+    keras.backend.clear_session()
     keras.utils.set_random_seed(3)
     model = build()
     fit(model, parent, x[:FIRST], y[:FIRST])
