@@ -43,9 +43,9 @@ type Deps struct {
 type Service struct {
 	Deps
 	figures   figures
-	started   map[string]bool   // the Jobs of trials that wait to begin; of Run
-	unbuilt   []pipeline.Result // scheduled ones whose model is being built; guarded by launching
-	launching sync.Mutex        // held from looking at what runs to having started what does not
+	started   map[string]bool            // the Jobs of trials that wait to begin; of Run
+	unbuilt   map[string]pipeline.Result // by Job, scheduled ones whose model is being built; guarded by launching
+	launching sync.Mutex                 // held from looking at what runs to having started what does not
 }
 
 // NewService gives the step without its HTTP side.

@@ -2,6 +2,8 @@ package deploytraining
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
@@ -49,5 +51,5 @@ func (s *Service) startBuilt(ctx context.Context) {
 	unbuilt := s.unbuilt
 	s.unbuilt = nil
 	s.launching.Unlock()
-	s.launch(ctx, unbuilt)
+	s.launch(ctx, slices.Collect(maps.Values(unbuilt)))
 }

@@ -88,7 +88,10 @@ func (s *Service) job(tx *registry.Tx, scheduled pipeline.Result) (*platform.Job
 	}
 	job, err := s.describe(tx, r)
 	if pipeline.KindOf(err) == pipeline.Unavailable {
-		s.unbuilt = append(s.unbuilt, r)
+		if s.unbuilt == nil {
+			s.unbuilt = map[string]pipeline.Result{}
+		}
+		s.unbuilt[jobName(r)] = r
 		return nil, nil
 	}
 	return job, err

@@ -48,10 +48,10 @@ func (s *Service) buildOne(ctx context.Context, a registry.Asked) error {
 		if used = err == nil && known != nil && known.Pending; !used {
 			return err
 		}
-		if err := tx.SetVariant(a.Model, a.Version, *v); err != nil || v.Refused == nil {
+		if err := tx.SetVariant(a.Model, a.Version, *v); err != nil {
 			return err
 		}
-		return failWaiting(tx, a, *v.Refused)
+		return tell(tx, a, v.Refused)
 	})
 	if err == nil && v.Artifact != "" && !used {
 		s.discard(ctx, v.Artifact)
@@ -74,20 +74,38 @@ func (s *Service) vary(ctx context.Context, m pipeline.Model, of pipeline.Variat
 	return v, nil
 }
 
-// failWaiting fails the results that wait for a stream and could not be trained on it:
-// their model could not be built. Those that have a stream fail as they are to begin.
-func failWaiting(tx *registry.Tx, a registry.Asked, why pipeline.Rejection) error {
-	page, err := tx.Results(registry.Query{Status: string(pipeline.ResultWaiting), By: map[string]int64{"model": a.Model}})
-	for _, r := range page.Items {
-		if err != nil || r.ModelVersion != a.Version || r.Datasource != 0 || !r.Variation.Equal(a.Variation) {
-			continue
+// tell tells of a variant that was built, or could not be, to the results of it:
+// those that wait for a stream fail where it could not; those that have one begin, or
+// fail, when deploy-training hears of them.
+func tell(tx *registry.Tx, a registry.Asked, refused *pipeline.Rejection) error {
+	for _, status := range []pipeline.ResultStatus{pipeline.ResultWaiting, pipeline.ResultScheduled} {
+		page, err := tx.Results(registry.Query{Status: string(status), By: map[string]int64{"model": a.Model}})
+		if err != nil {
+			return err
 		}
-		now := time.Now().UTC()
-		r.Status, r.Reason, r.Hint, r.Finished = pipeline.ResultFailed, why.Refusal().Error(), why.Hint, &now
-		if err = tx.UpdateResult(&r); err == nil {
-			_, err = door.Publish(tx, name, eventing.ResultFailed, r.ID, r)
+		for _, r := range page.Items {
+			if r.ModelVersion != a.Version || !r.Variation.Equal(a.Variation) {
+				continue
+			}
+			if err := tellOf(tx, r, refused); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
+}
+
+func tellOf(tx *registry.Tx, r pipeline.Result, refused *pipeline.Rejection) error {
+	fact := eventing.ResultProgressed
+	if refused != nil && r.Datasource == 0 {
+		now := time.Now().UTC()
+		r.Status, r.Reason, r.Hint, r.Finished = pipeline.ResultFailed, refused.Refusal().Error(), refused.Hint, &now
+		if err := tx.UpdateResult(&r); err != nil {
+			return err
+		}
+		fact = eventing.ResultFailed
+	}
+	_, err := door.Publish(tx, name, fact, r.ID, r)
 	return err
 }
 
