@@ -24,7 +24,7 @@ test('a stream is used again, and its records are seen', async ({ tab, given, di
   await expect(tab.row(result ?? 0)).toContainText('finished')
 })
 
-test('a study: its trials, the best first, and their lines; what its source asks hp for', async ({ tab, given }) => {
+test('a study: its form, its trials, the best first, and their lines; what its source asks hp for', async ({ tab, given }) => {
   const { page } = tab
   const source = `import keras
 def build(hp):
@@ -35,19 +35,32 @@ def build(hp):
   const model = await given.model('searched', { source })
   await tab.go(`#/models/${model}`)
   await expect(page.getByText('hp.units=int(4,12,4)')).toBeVisible()
-  const configuration = await given.configuration('searched', [model])
-  const study = await given.make('deploy-training/studies', { configuration, space: 'batch_size=[8,16]', objective: 'accuracy', sampler: 'grid', trials: 4 })
-  const { deployment } = await given.get<{ deployment: number }>(`deploy-training/studies/${study}`)
-  await tab.go(`#/deployments/${deployment}`)
-  await expect(tab.heading(`Study #${study} waiting`)).toBeVisible()
-  await given.stream(deployment, 'searched', { table: table(60) })
-  await expect(page.getByText('4 of 4 trials by grid;')).toBeVisible({ timeout: 300_000 })
+  await tab.go(`#/configurations/${await given.configuration('searched', [model, ...(await given.models('bare'))])}`)
+  await tab.link('Search its values').click()
+  await page.getByRole('checkbox', { name: 'learning_rate' }).uncheck()
+  await page.getByRole('checkbox', { name: 'batch_size' }).check()
+  await page.getByLabel('batch_size: choices').fill('few')
+  await page.getByRole('checkbox', { name: 'hp.units' }).check()
+  await page.getByLabel('hp.units: to').fill('8')
+  await page.getByLabel('Values by').selectOption('grid')
+  await tab.button('Start the study').click()
+  await expect(page.getByText('batch_size is a whole number from 1')).toBeVisible()
+  await page.getByLabel('batch_size: choices').fill('8')
+  await tab.button('Start the study as command').click()
+  await tab.button('kafkaml').click()
+  await expect(page.getByRole('dialog')).toContainText("--space 'batch_size=[8], hp.units=int(4,8,4)'")
+  await page.keyboard.press('Escape')
+  await tab.button('Start the study').click()
+  await expect(page.getByRole('heading', { name: /^Study #\d+ waiting$/ })).toBeVisible()
+  await given.stream(Number(page.url().split('/').pop()), 'searched', { table: table(60) })
+  await expect(page.getByText('3 of 3 trials by grid;')).toBeVisible({ timeout: 300_000 })
   const rows = tab.region('Trials').getByRole('row')
-  await expect(rows).toHaveCount(5) // a head, four trials
-  const values = (await Promise.all([1, 2, 3, 4].map((i) => rows.nth(i).getByRole('cell').first().textContent()))).map(Number)
+  await expect(rows).toHaveCount(4) // a head, three trials
+  const values = (await Promise.all([1, 2, 3].map((i) => rows.nth(i).getByRole('cell').first().textContent()))).map(Number)
   expect(values).toEqual(values.toSorted((a, b) => b - a))
-  await expect(page.getByRole('img', { name: 'A line for each trial' }).locator('polyline')).toHaveCount(4)
-  await rows.nth(1).getByRole('link').click()
+  await expect(rows.filter({ hasText: 'model=bare' })).toHaveCount(1)
+  await expect(page.getByRole('img', { name: 'A line for each trial' }).locator('polyline')).toHaveCount(3)
+  await rows.filter({ hasText: 'model=searched' }).first().getByRole('link').click()
   await expect(page.getByText(/built with\s+hp.units=\d+/)).toBeVisible()
 })
 

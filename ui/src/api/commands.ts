@@ -2,8 +2,8 @@
 // what "as command" shows.
 import type { Command } from './client'
 import type { Step } from './config'
-export type { ConfigurationForm, ConversionForm, DatasourceForm, DeploymentForm, InferenceForm, ModelForm, ResultForm } from './generated'
-import type { ConfigurationForm, ConversionForm, DatasourceForm, DeploymentForm, InferenceForm, ModelForm, ResultForm } from './generated'
+export type { ConfigurationForm, ConversionForm, DatasourceForm, DeploymentForm, InferenceForm, ModelForm, ResultForm, StudyForm } from './generated'
+import type { ConfigurationForm, ConversionForm, DatasourceForm, DeploymentForm, InferenceForm, ModelForm, ResultForm, StudyForm } from './generated'
 
 const command = (step: Step, verb: string, data: unknown, subject?: number): Command => ({
   step,
@@ -25,6 +25,7 @@ export const createDeployment = (f: DeploymentForm) => command('deploy-training'
 export const stopDeployment = (id: number) => command('deploy-training', 'deployment.stop', {}, id)
 export const deleteDeployment = (id: number) => command('deploy-training', 'deployment.delete', {}, id)
 
+export const createStudy = (f: StudyForm) => command('deploy-training', 'study.create', f)
 export const stopStudy = (id: number) => command('deploy-training', 'study.stop', {}, id)
 
 export const retryResult = (id: number) => command('deploy-training', 'result.retry', {}, id)

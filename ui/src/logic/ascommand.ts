@@ -57,6 +57,7 @@ const things: Record<string, string> = {
   configuration: 'configurations',
   deployment: 'deployments',
   result: 'results',
+  study: 'studies',
   datasource: 'datasources',
   inference: 'inferences',
 }
