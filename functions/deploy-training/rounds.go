@@ -38,12 +38,13 @@ func parentOf(results []pipeline.Result, r pipeline.Result, from int64) int64 {
 	return from
 }
 
-// lastRound is the number of the newest round, 0 before the first.
-func lastRound(results []pipeline.Result) (last int) {
-	for _, r := range results {
-		last = max(last, r.Round)
+// lastRound is the number of a deployment's newest round, 0 before the first.
+func lastRound(tx *registry.Tx, deployment int64) (last int, err error) {
+	newest, err := tx.Results(registry.Query{By: map[string]int64{"deployment": deployment}, Limit: 1})
+	for _, r := range newest.Items {
+		last = r.Round
 	}
-	return last
+	return last, err
 }
 
 // begin schedules the rounds of a deployment that come next.

@@ -26,32 +26,39 @@ func (s *Service) schedule(tx *registry.Tx, dep pipeline.Deployment, d pipeline.
 	if dep.Study != 0 {
 		return nil, s.begin(tx, dep.Study, d)
 	}
-	results, err := resultsOf(tx, dep.ID)
-	if err != nil {
-		return nil, err
-	}
-	if _, known, err := tx.TrainedOn(results, d); known || err != nil {
+	if _, known, err := tx.TrainedOn(dep.ID, d); known || err != nil {
 		return nil, err
 	}
 	if dep.Mode == pipeline.ModeStream {
-		if why := following(dep, results); why != nil {
+		why, err := following(tx, dep)
+		if err != nil {
+			return nil, err
+		}
+		if why != nil {
 			return nil, mark(tx, d, why)
 		}
 	}
-	round := slices.DeleteFunc(slices.Clone(results), func(r pipeline.Result) bool {
-		return r.Status != pipeline.ResultWaiting || r.Datasource != 0
-	})
+	last, err := lastRound(tx, dep.ID)
+	if err != nil {
+		return nil, err
+	}
+	waiting, err := tx.Results(registry.Query{By: map[string]int64{"deployment": dep.ID, "datasource": 0}, Status: string(pipeline.ResultWaiting)})
+	if err != nil {
+		return nil, err
+	}
+	round := waiting.Items
+	slices.Reverse(round)
 	if len(round) == 0 {
 		if dep.Status == pipeline.DeploymentStopped {
 			return nil, nil
 		}
-		if round, err = nextRound(tx, dep, results, d); err != nil {
+		if round, err = nextRound(tx, dep, d); err != nil {
 			return nil, err
 		}
 	}
 	if dep.Mode == pipeline.ModeRounds {
 		for i := range round {
-			round[i].Round = lastRound(results) + 1
+			round[i].Round = last + 1
 		}
 	}
 	return s.assign(tx, dep, d, round)
@@ -190,14 +197,12 @@ func Readable(m pipeline.Export, d pipeline.Datasource, registry bool) error {
 
 // nextRound makes waiting results of the models that the deployment was made
 // with, one each.
-func nextRound(tx *registry.Tx, dep pipeline.Deployment, results []pipeline.Result, d pipeline.Datasource) ([]pipeline.Result, error) {
-	var round []pipeline.Result
-	seen := map[int64]bool{}
-	for _, old := range results {
-		if seen[old.Model] {
-			continue
-		}
-		seen[old.Model] = true
+func nextRound(tx *registry.Tx, dep pipeline.Deployment, d pipeline.Datasource) (round []pipeline.Result, err error) {
+	first, err := tx.FirstResults(dep.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, old := range first {
 		r := pipeline.Result{
 			Deployment: old.Deployment, Configuration: old.Configuration, Datasource: d.ID,
 			Model: old.Model, ModelName: old.ModelName, ModelVersion: old.ModelVersion, Parent: dep.From, Variation: old.Variation,

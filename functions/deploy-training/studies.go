@@ -326,23 +326,15 @@ func judge(tx *registry.Tx, r *pipeline.Result, p pipeline.Progress, added []pip
 
 // startTrials starts the trials that were proposed since.
 func (s *Service) startTrials(ctx context.Context) error {
-	fresh, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (fresh []pipeline.Result, err error) {
-		running, err := tx.Studies(registry.Query{Status: string(pipeline.StudyRunning)})
-		for _, st := range running.Items {
-			page, err := tx.Results(registry.Query{Status: string(pipeline.ResultScheduled), By: map[string]int64{"deployment": st.Deployment}})
-			if err != nil {
-				return nil, err
-			}
-			fresh = append(fresh, page.Items...)
-		}
-		return fresh, err
+	fresh, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (registry.Page[pipeline.Result], error) {
+		return tx.Results(registry.Query{Status: string(pipeline.ResultScheduled), By: map[string]int64{"trials": 1}})
 	})
-	if err != nil || len(fresh) == 0 {
+	if err != nil || len(fresh.Items) == 0 {
 		return err
 	}
 	known := map[string]bool{}
 	var unknown []pipeline.Result
-	for _, r := range fresh {
+	for _, r := range fresh.Items {
 		known[jobName(r)] = true
 		if !s.started[jobName(r)] {
 			unknown = append(unknown, r)

@@ -50,6 +50,9 @@ func (s *Service) propose(ctx context.Context) error {
 	}
 	var all error
 	for _, st := range slices.Backward(running.Items) { // the oldest first
+		if !lacksTrial(st) {
+			continue
+		}
 		if err := s.fillStudy(ctx, st.ID); err != nil {
 			all = errors.Join(all, fmt.Errorf("study %d: %w", st.ID, err))
 		}
@@ -154,19 +157,24 @@ func (s *Service) variant(ctx context.Context, m pipeline.Model, of pipeline.Var
 	return s.vary(ctx, m, of)
 }
 
-// dueOf reads a study that lacks a trial; nil where it does not. Until the stream
-// was read, one trial reads it for all.
-func dueOf(tx *registry.Tx, id int64) (*due, error) {
-	st, err := tx.Study(id)
-	if err != nil {
-		return nil, err
-	}
+// lacksTrial reports whether a study lacks a trial. Until the stream was read, one trial
+// reads it for all.
+func lacksTrial(st pipeline.Study) bool {
 	most := st.Parallel
 	if !st.Read {
 		most = 1
 	}
 	active := st.Proposed - st.Finished - st.Pruned - st.Failed
-	if st.Status != pipeline.StudyRunning || st.Proposed >= st.Trials || active >= most {
+	return st.Status == pipeline.StudyRunning && st.Proposed < st.Trials && active < most
+}
+
+// dueOf reads a study that lacks a trial; nil where it does not.
+func dueOf(tx *registry.Tx, id int64) (*due, error) {
+	st, err := tx.Study(id)
+	if err != nil {
+		return nil, err
+	}
+	if !lacksTrial(st) {
 		return nil, nil
 	}
 	d := &due{study: st}

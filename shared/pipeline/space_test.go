@@ -170,7 +170,8 @@ func TestSpacesOfModels(t *testing.T) {
 // Values are of a trial that are of its model, all of them.
 func TestAttackValuesOfAnotherModel(t *testing.T) {
 	s := Study{Space: []Parameter{
-		{Name: ModelName, Kind: ParameterChoice, Choices: []any{"a", "b"}}, {Name: "hp.units", Model: "a", Kind: ParameterInt, Low: 1, High: 9},
+		{Name: ModelName, Kind: ParameterChoice, Choices: []any{"a", "b"}},
+		{Name: "hp.units", Model: "a", Kind: ParameterInt, Low: 1, High: 9},
 		{Name: "hp.units", Model: "b", Kind: ParameterInt, Low: 10, High: 19},
 	}}
 	for _, c := range []struct {

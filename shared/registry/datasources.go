@@ -1,7 +1,9 @@
 package registry
 
 import (
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"errors"
 	"fmt"
 
@@ -14,7 +16,7 @@ const DatasourceRejected = "rejected"
 
 var datasources = kind[pipeline.Datasource]{
 	noun: "datasource", table: "datasources",
-	columns: []string{"deployment", "resend_of", "status", "origin_topic", "origin_partition", "origin_offset"},
+	columns: []string{"deployment", "resend_of", "status", "origin_topic", "origin_partition", "origin_offset", "stream"},
 	values:  datasourceColumns,
 	search:  datasourceWords,
 	id:      func(d *pipeline.Datasource) *int64 { return &d.ID },
@@ -30,9 +32,15 @@ func datasourceColumns(d *pipeline.Datasource) []any {
 		status = DatasourceRejected
 	}
 	if d.Origin.Topic == "" { // NULL is unlike any other NULL: many may have no origin
-		return []any{d.Deployment, d.ResendOf, status, nil, nil, nil}
+		return []any{d.Deployment, d.ResendOf, status, nil, nil, nil, streamOf(*d)}
 	}
-	return []any{d.Deployment, d.ResendOf, status, originTopic(d.Origin), d.Origin.Partition, d.Origin.Offset}
+	return []any{d.Deployment, d.ResendOf, status, originTopic(d.Origin), d.Origin.Partition, d.Origin.Offset, streamOf(*d)}
+}
+
+// streamOf is the same of datasources that are the same stream, and of few others.
+func streamOf(d pipeline.Datasource) string {
+	sum := sha256.Sum256(fmt.Append(nil, d.Ranges))
+	return hex.EncodeToString(sum[:])
 }
 
 // originTopic tells the topic of a control record from one of that name that was

@@ -90,6 +90,7 @@ func TestMigrationOfWhatIsThere(t *testing.T) {
 		statement(t, url, "DELETE FROM counters WHERE name = 'audit'")
 		statement(t, url, "DROP INDEX datasources_last")
 		statement(t, url, "CREATE INDEX datasources_deployment ON datasources (deployment)")
+		withoutStreams(t, url)
 		statement(t, url, "DROP INDEX results_parent")
 		statement(t, url, "ALTER TABLE results DROP COLUMN parent")
 		statement(t, url, "DROP TABLE aliases")
@@ -129,6 +130,17 @@ func TestMigrationOfWhatIsThere(t *testing.T) {
 	})
 }
 
+// withoutStreams undoes the columns and indexes of the migration 13.
+func withoutStreams(t *testing.T, url string) {
+	t.Helper()
+	for _, text := range []string{
+		"DROP INDEX datasources_stream", "ALTER TABLE datasources DROP COLUMN stream",
+		"CREATE INDEX results_deployment ON results (deployment)", "DROP INDEX results_newest", "DROP INDEX results_states", "DROP INDEX results_models",
+	} {
+		statement(t, url, text)
+	}
+}
+
 // TestMigrationOfStudies opens studies of one model, as they were stored before they
 // had several; the texts of one look like members.
 func TestMigrationOfStudies(t *testing.T) {
@@ -146,6 +158,7 @@ func TestMigrationOfStudies(t *testing.T) {
 			t.Fatal(err)
 		}
 		statement(t, url, `UPDATE studies SET body = replace(replace(replace(replace(body, '}],', ','), '"models":[{"id":', '"model":'), '"name":', '"model_name":'), '"version":', '"model_version":')`)
+		withoutStreams(t, url)
 		statement(t, url, "DELETE FROM goose_db_version WHERE version_id >= 13")
 		s, err := registry.Open(t.Context(), url)
 		if err != nil {
@@ -165,6 +178,33 @@ func TestMigrationOfStudies(t *testing.T) {
 		})
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
+		}
+	})
+}
+
+// TestStreamsFromBefore finds the stream that a deployment has trained on among those
+// of an earlier version, too.
+func TestStreamsFromBefore(t *testing.T) {
+	contract(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		w := populate(t, s)
+		other := w.datasource
+		other.Ranges = append(slices.Clone(other.Ranges), pipeline.Range{Topic: "more", Length: 1})
+		for range 2 {
+			do(t, s, func(tx *registry.Tx) error {
+				first, known, err := tx.TrainedOn(w.deployment.ID, w.datasource)
+				if err != nil || !known || first.ID != w.datasource.ID {
+					t.Errorf("%v %v %v", first, known, err)
+				}
+				if _, known, err := tx.TrainedOn(w.deployment.ID, other); err != nil || known {
+					t.Errorf("another stream: %v %v", known, err)
+				}
+				if _, known, err := tx.TrainedOn(w.deployment.ID+1, w.datasource); err != nil || known {
+					t.Errorf("another deployment: %v %v", known, err)
+				}
+				return nil
+			})
+			statement(t, url, "UPDATE datasources SET stream = ''")
 		}
 	})
 }

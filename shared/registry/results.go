@@ -20,6 +20,7 @@ var results = kind[pipeline.Result]{
 	by: map[string]string{
 		"deployment": "deployment = ?", "configuration": "configuration = ?",
 		"model": "model = ?", "datasource": "datasource = ?", "parent": "parent = ?", "verifying": "verifying = ?",
+		"trials": "? = 1 AND deployment IN (SELECT deployment FROM studies WHERE status = 'running')",
 	},
 	texts:  map[string]func(string) (string, []any, error){"tag": byTag, "alias": byAlias},
 	status: true,
@@ -68,9 +69,24 @@ func (tx *Tx) CreateResult(r *pipeline.Result) error {
 func (tx *Tx) Result(id int64) (pipeline.Result, error) { return results.get(tx, id) }
 
 // Results lists results; filters: "deployment", "configuration", "model",
-// "datasource", "parent", and "verifying", which is 1 or 0; and the texts "tag" and
-// "alias".
+// "datasource", "parent", "verifying", which is 1 or 0, and "trials", which is 1: of
+// studies that run; and the texts "tag" and "alias".
 func (tx *Tx) Results(q Query) (Page[pipeline.Result], error) { return results.list(tx, q) }
+
+// FirstResults gives the oldest result of each model of a deployment, the oldest first.
+func (tx *Tx) FirstResults(deployment int64) (first []pipeline.Result, err error) {
+	err = tx.each(func(read func(...any) error) error {
+		r, err := results.decode(read)
+		if err == nil {
+			first = append(first, *r)
+		}
+		return err
+	}, "SELECT body FROM results WHERE id IN (SELECT MIN(id) FROM results WHERE deployment = ? GROUP BY model) ORDER BY id", deployment)
+	if err != nil {
+		return nil, fmt.Errorf("read the first results of deployment %d: %w", deployment, err)
+	}
+	return first, nil
+}
 
 // CountResults counts the results by status.
 func (tx *Tx) CountResults() (map[string]int64, error) {

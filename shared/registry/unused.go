@@ -24,27 +24,21 @@ func (tx *Tx) Unused(d pipeline.Datasource) (*pipeline.Rejection, error) {
 	if err != nil {
 		return nil, err
 	}
-	page, err := tx.Results(Query{By: map[string]int64{"deployment": dep.ID}})
-	if err != nil {
-		return nil, err
-	}
-	waiting := false
-	for _, r := range page.Items {
-		if d.ID != 0 && r.Datasource == d.ID {
-			return nil, nil
+	if d.ID != 0 {
+		own, err := tx.Results(Query{By: map[string]int64{"deployment": dep.ID, "datasource": d.ID}, Limit: 1})
+		if err != nil || len(own.Items) > 0 {
+			return nil, err
 		}
-		waiting = waiting || r.Status == pipeline.ResultWaiting
 	}
-	first, known, err := tx.TrainedOn(page.Items, d)
-	switch {
-	case err != nil:
+	why, err := tx.alreadyTrained(dep, d)
+	if err != nil || why != nil || dep.Status != pipeline.DeploymentStopped {
+		return why, err
+	}
+	waiting, err := tx.Results(Query{By: map[string]int64{"deployment": dep.ID}, Status: string(pipeline.ResultWaiting), Limit: 1})
+	if err != nil || len(waiting.Items) > 0 {
 		return nil, err
-	case known:
-		return alreadyTrained(dep, first, page.Items), nil
-	case !waiting && dep.Status == pipeline.DeploymentStopped:
-		return stopped(dep, page.Items), nil
 	}
-	return nil, nil
+	return tx.stopped(dep)
 }
 
 // Repeated says that the deployment which a datasource names has trained on its
@@ -61,68 +55,66 @@ func (tx *Tx) Repeated(d pipeline.Datasource) (*pipeline.Rejection, error) {
 	if err != nil {
 		return nil, err
 	}
-	page, err := tx.Results(Query{By: map[string]int64{"deployment": dep.ID}})
-	if err != nil {
-		return nil, err
-	}
-	first, known, err := tx.TrainedOn(page.Items, d)
-	if err != nil || !known {
-		return nil, err
-	}
-	return alreadyTrained(dep, first, page.Items), nil
+	return tx.alreadyTrained(dep, d)
 }
 
 // stopped says how a stream can be used that came after its deployment was
 // stopped.
-func stopped(dep pipeline.Deployment, results []pipeline.Result) *pipeline.Rejection {
+func (tx *Tx) stopped(dep pipeline.Deployment) (*pipeline.Rejection, error) {
 	why := &pipeline.Rejection{
 		Field: "deployment", Reason: fmt.Sprintf("deployment %d is stopped", dep.ID),
 		Hint: "create another deployment and send the datasource to it: datasources resend",
 	}
-	for _, r := range results {
-		if r.Status == pipeline.ResultStopped && r.Datasource == 0 { // its last stream is what it is tried on
-			why.Hint = fmt.Sprintf("results retry %d trains it on this stream", r.ID)
-		}
+	untried, err := tx.Results(Query{By: map[string]int64{"deployment": dep.ID, "datasource": 0}, Status: string(pipeline.ResultStopped)})
+	for _, r := range untried.Items { // this stream is what it is tried on
+		why.Hint = fmt.Sprintf("results retry %d trains it on this stream", r.ID)
 	}
-	return why
+	return why, err
 }
 
-// TrainedOn gives the datasource of the results that is the same stream as
-// another: that one, or one of the same ranges, format and split.
-func (tx *Tx) TrainedOn(results []pipeline.Result, d pipeline.Datasource) (first pipeline.Datasource, known bool, err error) {
-	seen := map[int64]bool{0: true} // 0: waiting
-	for _, r := range results {
-		if seen[r.Datasource] {
-			continue
+// TrainedOn gives the datasource that a deployment has results of and that is the
+// same stream as another: that one, or one of the same ranges, format and split.
+func (tx *Tx) TrainedOn(deployment int64, d pipeline.Datasource) (first pipeline.Datasource, known bool, err error) {
+	err = tx.each(func(read func(...any) error) error {
+		one, err := datasources.decode(read)
+		if err == nil && !known && one.SameStream(d) {
+			first, known = *one, true
 		}
-		seen[r.Datasource] = true
-		first, err = tx.Datasource(r.Datasource)
-		if err != nil || first.SameStream(d) {
-			return first, err == nil, err
-		}
+		return err
+	}, `SELECT body FROM datasources WHERE stream IN (?, '') AND EXISTS
+		(SELECT 1 FROM results WHERE datasource = datasources.id AND deployment = ?)`, streamOf(d), deployment)
+	if err != nil {
+		return first, false, fmt.Errorf("look for a stream among those of deployment %d: %w", deployment, err)
 	}
-	return pipeline.Datasource{}, false, nil
+	return first, known, nil
 }
 
 // alreadyTrained says what became of the trainings on a stream, and what can be
-// done.
-func alreadyTrained(dep pipeline.Deployment, first pipeline.Datasource, results []pipeline.Result) *pipeline.Rejection {
+// done; nil: there was none.
+func (tx *Tx) alreadyTrained(dep pipeline.Deployment, d pipeline.Datasource) (*pipeline.Rejection, error) {
+	first, known, err := tx.TrainedOn(dep.ID, d)
+	if err != nil || !known {
+		return nil, err
+	}
+	results, err := tx.Results(Query{By: map[string]int64{"deployment": dep.ID, "datasource": first.ID}})
+	if err != nil {
+		return nil, err
+	}
 	why := &pipeline.Rejection{
 		Field:  "deployment",
 		Reason: fmt.Sprintf("deployment %d already trained on this stream, as datasource %d", dep.ID, first.ID),
 		Hint:   "to train on it once more, create another deployment and send the datasource to it: datasources resend",
 	}
-	for _, r := range results {
+	for _, r := range results.Items {
 		switch {
-		case r.Datasource != first.ID:
 		case r.Status == pipeline.ResultFailed || r.Status == pipeline.ResultStopped:
 			why.Hint = fmt.Sprintf("result %d is %s: results retry %d trains it again", r.ID, r.Status, r.ID)
-			return why
+			return why, nil
 		case r.Status.Active():
 			why.Reason = fmt.Sprintf("deployment %d trains on this stream already, as datasource %d", dep.ID, first.ID)
 		}
 	}
-	return why
+	return why, nil
 }
 
 // noDeployment says that there is none of a datasource's number, whether the
