@@ -53,6 +53,7 @@ var payloads = map[string]payload{
 	ResultScheduled:  fact("A result whose training was asked for.", pipeline.Result{}, nil),
 	ResultProgressed: fact("A result as it now is.", pipeline.Result{}, nil),
 	ResultDrifted:    fact("A result whose training found a drift in the stream that it follows.", pipeline.Drifted{}, nil),
+	ResultAdopted:    fact("A result whose training goes on from another result, as the alias that it follows has moved.", pipeline.Adopted{}, nil),
 	ResultFinished:   fact("A result whose model is trained.", pipeline.Result{}, nil),
 	ResultFailed:     fact("A result whose training failed.", pipeline.Result{}, nil),
 	ResultStopped:    fact("A result whose training was ended.", pipeline.Result{}, nil),

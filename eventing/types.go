@@ -73,6 +73,7 @@ const (
 	ResultScheduled  = "io.kafkaml.result.scheduled.v1"
 	ResultProgressed = "io.kafkaml.result.progressed.v1"
 	ResultDrifted    = "io.kafkaml.result.drifted.v1"
+	ResultAdopted    = "io.kafkaml.result.adopted.v1"
 	ResultFinished   = "io.kafkaml.result.finished.v1"
 	ResultFailed     = "io.kafkaml.result.failed.v1"
 	ResultStopped    = "io.kafkaml.result.stopped.v1"

@@ -30,10 +30,10 @@ func contestants(dep pipeline.Deployment, models []pipeline.Model) error {
 	return nil
 }
 
-// aliasFor is the alias that a result of a deployment contends for, as MODEL@ALIAS, and
-// the result that has it, 0 for none.
-func aliasFor(tx *registry.Tx, dep pipeline.Deployment, model int64) (ref string, champion int64, err error) {
-	_, alias, err := pipeline.ParseAlias("alias", dep.Alias)
+// aliasFor is an alias of a model, as MODEL@ALIAS, and the result that has it, 0 for
+// none.
+func aliasFor(tx *registry.Tx, text string, model int64) (ref string, champion int64, err error) {
+	_, alias, err := pipeline.ParseAlias("alias", text)
 	if err != nil {
 		return "", 0, err
 	}
@@ -55,7 +55,7 @@ func championOf(tx *registry.Tx, dep pipeline.Deployment, r pipeline.Result) (*p
 	if dep.Alias == "" {
 		return nil, nil //nolint:nilnil // there is none
 	}
-	_, id, err := aliasFor(tx, dep, r.Model)
+	_, id, err := aliasFor(tx, dep.Alias, r.Model)
 	if err != nil || id == 0 {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func contend(tx *registry.Tx, r pipeline.Result, contest *pipeline.Contest) erro
 		return err
 	}
 	d := pipeline.Decision{Challenger: r.ID, Margin: dep.Margin, Datasource: r.Datasource, At: time.Now().UTC()}
-	if d.Alias, d.Champion, err = aliasFor(tx, dep, r.Model); err != nil {
+	if d.Alias, d.Champion, err = aliasFor(tx, dep.Alias, r.Model); err != nil {
 		return err
 	}
 	var better pipeline.MetricMode

@@ -28,7 +28,7 @@ func (s *Service) create(ctx context.Context, call *door.Call) error {
 	if err != nil {
 		return err
 	}
-	if err := s.goesOn(ctx, draft.Deployment); err != nil {
+	if err := errors.Join(s.beginning(ctx, &draft.Deployment), s.goesOn(ctx, draft.Deployment)); err != nil {
 		return err
 	}
 	draft.Owner = owner(ctx)
@@ -74,7 +74,7 @@ func (s *Service) store(tx *registry.Tx, asked draft) (pipeline.Deployment, erro
 	for _, m := range models {
 		r := pipeline.Result{
 			Deployment: d.ID, Configuration: d.Configuration, Model: m.ID, ModelName: m.Name, ModelVersion: m.Version,
-			EpochsTotal: d.TrainingKwargs.Epochs, Parent: d.From,
+			EpochsTotal: d.TrainingKwargs.Epochs, Parent: d.From, Follows: d.Follows,
 			Lineage: pipeline.Lineage{SourceHash: m.SourceHash, ModelVersion: m.Version, Seed: d.Seed},
 		}
 		if r.Variation, err = vary(tx, d, m, parent); err != nil {

@@ -45,8 +45,11 @@ type Service struct {
 	figures   figures
 	started   map[string]bool            // the Jobs of trials that wait to begin; of Run
 	unbuilt   map[string]pipeline.Result // by Job, scheduled ones whose model is being built; guarded by launching
+	moved     chan struct{}              // holds one token while an alias may have moved
 	launching sync.Mutex                 // held from looking at what runs to having started what does not
 }
 
 // NewService gives the step without its HTTP side.
-func NewService(deps Deps) *Service { return &Service{Deps: deps, figures: newFigures()} }
+func NewService(deps Deps) *Service {
+	return &Service{Deps: deps, figures: newFigures(), moved: make(chan struct{}, 1)}
+}

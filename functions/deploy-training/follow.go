@@ -93,6 +93,7 @@ func followingOf(r pipeline.Result, dep pipeline.Deployment, d pipeline.Datasour
 	return &pipeline.Following{
 		Open: d.Open, Silence: float64(dep.StreamTimeout) / 1000, Epoch: cmp.Or(each, max(pointRecords, int64(dep.BatchSize))), Ending: r.Ending,
 		Drift: dep.Drift, OnDrift: dep.OnDrift, Rate: dep.DriftRate, Raised: dep.DriftRecords, Given: r.Interims,
+		Follows: r.Follows != "", Adopted: pipeline.LastAdoption(r.Adoptions),
 		Interim: pipeline.Interim{
 			Monitor: dep.Monitor, Change: dep.Change, Improvement: dep.Improvement, Records: dep.ResultRecords, Seconds: 60 * float64(dep.ResultMinutes),
 		},

@@ -18,9 +18,11 @@ func (s *Service) alias(ctx context.Context, call *door.Call) error {
 	if err != nil {
 		return err
 	}
-	return call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
+	err = call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
 		return rename(tx, id, form.Alias)
 	})
+	s.aliasMoved()
+	return err
 }
 
 // rename gives an alias to a result, and publishes whose aliases changed.

@@ -115,7 +115,12 @@ func ancestor(tx *registry.Tx, r pipeline.Result) (*pipeline.Ancestor, error) {
 	if r.Parent == 0 {
 		return nil, nil //nolint:nilnil // there is none
 	}
-	p, err := finished(tx, r.Parent)
+	return ancestorOf(tx, r, r.Parent)
+}
+
+// ancestorOf is a result as what the training of r goes on from.
+func ancestorOf(tx *registry.Tx, r pipeline.Result, from int64) (*pipeline.Ancestor, error) {
+	p, err := finished(tx, from)
 	if err != nil {
 		return nil, err
 	}

@@ -35,7 +35,7 @@ func over(result int64, attempt int) error {
 	return &pipeline.Error{Kind: pipeline.Forbidden, Reason: fmt.Sprintf("attempt %d of result %d is over: nothing more is taken from it", attempt, result)}
 }
 
-// progressed stores the epochs and drifts that a training reports.
+// progressed stores the epochs, drifts and adoptions that a training reports.
 func (s *Service) progressed(ctx context.Context, e event.Event) (*event.Event, error) {
 	var p pipeline.Progress
 	if err := eventing.Data(e, &p); err != nil {
@@ -63,7 +63,8 @@ func (s *Service) progressed(ctx context.Context, e event.Event) (*event.Event, 
 		}
 		var drifts []pipeline.Drift
 		r.Drifts, drifts = pipeline.AddDrifts(r.Drifts, p.Drifts)
-		if len(p.Epochs) > 0 && len(added)+len(drifts) == 0 {
+		adoptions := adopts(&r, p.Adoptions)
+		if len(p.Epochs) > 0 && len(added)+len(drifts)+len(adoptions) == 0 {
 			return nil // the report has come before
 		}
 		reported = len(added)
@@ -86,6 +87,11 @@ func (s *Service) progressed(ctx context.Context, e event.Event) (*event.Event, 
 		}
 		for _, d := range drifts {
 			if _, err := door.Publish(tx, name, eventing.ResultDrifted, r.ID, pipeline.Drifted{Result: r, Drift: d}); err != nil {
+				return err
+			}
+		}
+		for _, a := range adoptions {
+			if _, err := door.Publish(tx, name, eventing.ResultAdopted, r.ID, pipeline.Adopted{Result: r, Adoption: a}); err != nil {
 				return err
 			}
 		}
@@ -207,6 +213,7 @@ func (s *Service) conclude(ctx context.Context, o pipeline.Outcome, last func(*p
 	if err != nil {
 		return fmt.Errorf("end result %d: %w", o.Result, err)
 	}
+	s.aliasMoved()
 	s.figures.ended(changed)
 	s.tidy(ctx, changed)
 	s.proceed(ctx, changed.Deployment)

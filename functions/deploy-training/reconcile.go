@@ -152,18 +152,22 @@ func (s *Service) Run(ctx context.Context, every time.Duration) {
 	s.round(ctx, "trainings were not reconciled", s.Reconcile)
 	s.round(ctx, "schedules were not looked at", s.retrain)
 	s.round(ctx, "the formats of models were not listed", s.listFormats)
+	s.aliasMoved()
 	for {
 		changed := s.Store.Changed()
 		s.round(ctx, "trials of studies were not started", s.startTrials)
 		s.startBuilt(ctx)
 		select {
 		case <-changed:
+		case <-s.moved:
+			s.round(ctx, "the trainings that follow aliases were not looked at", s.succeed)
 		case <-ctx.Done():
 			s.round(context.WithoutCancel(ctx), "the trainings under way were not marked", s.markCut)
 			return
 		case <-tick.C:
 			s.round(ctx, "trainings were not reconciled", s.Reconcile)
 			s.round(ctx, "schedules were not looked at", s.retrain)
+			s.aliasMoved() // by another step, or another replica
 		case <-hour.C:
 			s.round(ctx, "unused trained models were not removed", func(ctx context.Context) error {
 				return s.sweep(ctx, time.Now().Add(-orphanAge))

@@ -85,6 +85,9 @@ func (s *Service) assign(tx *registry.Tx, dep pipeline.Deployment, d pipeline.Da
 			r.EpochsTotal = 0 // nobody knows
 		}
 		if err == nil {
+			if err := newest(tx, &r); err != nil {
+				return nil, err
+			}
 			err = s.startable(tx, dep, r, m.Export, d)
 		}
 		if err != nil {
@@ -114,12 +117,13 @@ func (s *Service) assign(tx *registry.Tx, dep pipeline.Deployment, d pipeline.Da
 }
 
 // renew puts a result at the start of its next attempt: what an attempt before
-// reported is cleared, but for drifts, each of which is told once.
+// reported is cleared, but for drifts and adoptions, each of which is told once.
 func renew(r *pipeline.Result) {
 	*r = pipeline.Result{
 		ID: r.ID, Deployment: r.Deployment, Configuration: r.Configuration,
 		Model: r.Model, ModelName: r.ModelName, ModelVersion: r.ModelVersion,
 		Datasource: r.Datasource, Parent: r.Parent, Round: r.Round, EpochsTotal: r.EpochsTotal, Notes: r.Notes, Created: r.Created, Trial: r.Trial, Variation: r.Variation, Drifts: r.Drifts,
+		Follows: r.Follows, Successor: r.Successor, Unfit: r.Unfit, Adoptions: r.Adoptions,
 		Lineage: pipeline.Lineage{
 			SourceHash: r.Lineage.SourceHash, ModelVersion: r.ModelVersion, Seed: r.Lineage.Seed,
 		},
@@ -205,7 +209,7 @@ func nextRound(tx *registry.Tx, dep pipeline.Deployment, d pipeline.Datasource) 
 	for _, old := range first {
 		r := pipeline.Result{
 			Deployment: old.Deployment, Configuration: old.Configuration, Datasource: d.ID,
-			Model: old.Model, ModelName: old.ModelName, ModelVersion: old.ModelVersion, Parent: dep.From, Variation: old.Variation,
+			Model: old.Model, ModelName: old.ModelName, ModelVersion: old.ModelVersion, Parent: dep.From, Follows: dep.Follows, Variation: old.Variation,
 			Lineage: pipeline.Lineage{
 				SourceHash: old.Lineage.SourceHash, ModelVersion: old.ModelVersion, Seed: old.Lineage.Seed,
 			},

@@ -114,8 +114,11 @@ func identity(job pipeline.TrainingJob) (string, error) {
 	job.Attempt, job.Output, job.Engine, job.EngineReason, job.Warnings, job.Champion = 0, "", "", "", nil, nil
 	if f := job.Following; f != nil {
 		same := *f
-		same.Ending, same.Given = false, 0
+		same.Ending, same.Given, same.Adopted = false, 0, 0
 		job.Following = &same
+		if f.Follows {
+			job.Parent = nil // the last result that it went on from
+		}
 	}
 	b, err := json.Marshal(job)
 	return fmt.Sprintf("%x", sha256.Sum256(b)), err

@@ -7,8 +7,8 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// watch tells of the drift that the metrics of a batch show, if they do, and begins
-// the training anew where that is asked for. The batch lies in a point of the curve.
+// watch tells of the drift that the metrics of a batch show, if they do, and sets
+// the training back where that is asked for. The batch lies in a point of the curve.
 func (f *follower) watch(ctx context.Context, m pipeline.Metrics, point int) error {
 	value := m["loss"]
 	if f.plan.Drift == pipeline.DetectDDM {
@@ -20,14 +20,18 @@ func (f *follower) watch(ctx context.Context, m pipeline.Metrics, point int) err
 	if _, worse := f.drift.Update(value); !worse {
 		return nil // also where it has learned: that is no drift of the stream
 	}
+	since := int64(f.drift.Recent()) * int64(f.Job.BatchSize)
 	d := pipeline.Drift{Records: f.score.Records, Epoch: point, Restarted: f.start != nil, Raised: f.plan.OnDrift == pipeline.DriftRaises}
-	f.Log.InfoContext(ctx, "the stream has drifted", "result", f.Job.Result, "attempt", f.Job.Attempt, "detector", f.plan.Drift, "records", d.Records, "restarted", d.Restarted, "raised", d.Raised)
+	if d.Restarted {
+		var err error
+		if d.Interim, err = f.back(ctx, d.Records-since); err != nil {
+			return err
+		}
+	}
+	f.Log.InfoContext(ctx, "the stream has drifted", "result", f.Job.Result, "attempt", f.Job.Attempt, "detector", f.plan.Drift, "records", d.Records, "restarted", d.Restarted, "interim", d.Interim, "raised", d.Raised)
 	f.found, _ = pipeline.AddDrifts(f.found, []pipeline.Drift{d})
 	f.report.drifts(d)
-	switch {
-	case f.start != nil:
-		return f.trainer.Resume(f.start)
-	case d.Raised:
+	if d.Raised {
 		return f.raise()
 	}
 	return nil

@@ -54,16 +54,18 @@ type follower struct {
 	keeper  *following
 	done    func(error) // ends the reading
 
-	mu    sync.Mutex // held by whoever trains or looks at what is trained
-	parts []*partition
-	score score
-	drift drift.Finder
-	found []pipeline.Drift // the last of them
-	giver giver
-	rates raise
-	start []byte    // the Trainer before the first batch, where a drift leads back to it
-	last  time.Time // when a record came
-	same  time.Time // when the topics were looked at
+	mu        sync.Mutex // held by whoever trains or looks at what is trained
+	parts     []*partition
+	score     score
+	unfit     int64 // the last result that it could not go on from
+	drift     drift.Finder
+	found     []pipeline.Drift // the last of them
+	giver     giver
+	rates     raise
+	adoptions []pipeline.Adoption // the last of them
+	start     []byte              // the Trainer before the first batch, or as the last adoption has left it, where a drift leads back to it
+	last      time.Time           // when a record came
+	same      time.Time           // when the topics were looked at
 }
 
 // partition is one that is followed, with the batch that is being gathered.
@@ -97,11 +99,12 @@ func (t *training) follow(ctx context.Context) (err error) {
 		return err
 	}
 	t.values = newValues(f.decoder, t.Job.Export)
-	t.outcome.Split = &pipeline.SplitAudit{Warnings: t.Job.Warnings}
+	t.outcome.Split = &pipeline.SplitAudit{}
 	t.outcome.EngineReason = "the batches of a stream are trained on one by one, as they come"
 	if err := t.open(ctx, f.decoder); err != nil {
 		return err
 	}
+	t.outcome.Split.Warnings = t.Job.Warnings
 	if f.cluster, err = t.dial(ctx); err != nil {
 		return err
 	}
@@ -304,6 +307,9 @@ func (f *follower) look(ctx, reading context.Context) error {
 		if ended {
 			f.done(errDone)
 			return nil
+		}
+		if err := f.succeed(ctx); err != nil {
+			return err
 		}
 		select {
 		case <-reading.Done():

@@ -14,16 +14,18 @@ import (
 // offsets that they come from are stored as one, so that whatever ends the process,
 // no record is trained on twice or left out.
 type kept struct {
-	Training string // what is trained, see identity
-	State    []byte // of the Trainer
-	Parts    []keptPart
-	Score    score
-	Drift    drift.Finder
-	Found    []pipeline.Drift
-	Giver    giver
-	Rates    raise
-	Epochs   []byte // the points of the curve, as JSON
-	Rows     []byte // the last records, which engines are compared on
+	Training  string // what is trained, see identity
+	State     []byte // of the Trainer
+	Parts     []keptPart
+	Score     score
+	Drift     drift.Finder
+	Found     []pipeline.Drift
+	Giver     giver
+	Rates     raise
+	Adoptions []pipeline.Adoption
+	Start     []byte // where a drift leads back to, where that is not where the training began
+	Epochs    []byte // the points of the curve, as JSON
+	Rows      []byte // the last records, which engines are compared on
 }
 
 type keptPart struct {
@@ -42,15 +44,20 @@ type following struct {
 	stored   score // as of the last checkpoint
 	epochs   []pipeline.Epoch
 	failed   bool
+	adopted  int // number of the last adoption that is stored
 }
 
-// due stores the training if that is due. One that cannot be stored is warned of once,
-// and goes on.
+// due stores the training if that is due.
 func (k *following) due(ctx context.Context) error {
 	now := &k.f.score
 	if now.Records == k.stored.Records || k.points > 0 && now.Points-k.stored.Points < k.points || k.points == 0 && time.Since(k.last) < k.every {
 		return nil
 	}
+	return k.try(ctx)
+}
+
+// try stores the training. One that cannot be stored is warned of once, and goes on.
+func (k *following) try(ctx context.Context) error {
 	err := k.store(ctx)
 	if err != nil && ctx.Err() == nil && !k.failed {
 		k.failed = true
@@ -62,7 +69,10 @@ func (k *following) due(ctx context.Context) error {
 // store stores the training as it is between two batches.
 func (k *following) store(ctx context.Context) (err error) {
 	k.last = time.Now()
-	c := kept{Training: k.identity, Score: k.f.score, Drift: k.f.drift, Found: k.f.found, Giver: k.f.giver, Rates: k.f.rates}
+	c := kept{Training: k.identity, Score: k.f.score, Drift: k.f.drift, Found: k.f.found, Giver: k.f.giver, Rates: k.f.rates, Adoptions: k.f.adoptions}
+	if len(c.Adoptions) > 0 {
+		c.Start = k.f.start
+	}
 	if c.State, err = k.f.trainer.Snapshot(); err != nil {
 		return err
 	}
@@ -78,7 +88,8 @@ func (k *following) store(ctx context.Context) (err error) {
 	if err := k.f.storeKept(ctx, c); err != nil {
 		return err
 	}
-	k.stored = c.Score
+	k.stored, k.adopted = c.Score, pipeline.LastAdoption(c.Adoptions)
+	k.f.report.adoptions(c.Adoptions...)
 	return nil
 }
 
@@ -140,9 +151,14 @@ func (k *following) take(c kept) error {
 		first.records, k.f.parts[0].full = int64(len(c.Rows)/max(1, first.row)), true
 	}
 	k.f.score, k.epochs, k.stored, k.f.drift, k.f.found, k.f.giver, k.f.rates = c.Score, epochs, c.Score, c.Drift, c.Found, c.Giver, c.Rates
+	k.adopted = pipeline.LastAdoption(c.Adoptions)
+	if k.f.adoptions = c.Adoptions; len(c.Start) > 0 {
+		k.f.start = c.Start
+	}
 	for _, e := range epochs {
 		k.f.seen(e)
 	}
 	k.f.report.drifts(c.Found...)
+	k.f.report.adoptions(c.Adoptions...)
 	return nil
 }

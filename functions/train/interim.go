@@ -23,6 +23,13 @@ type giver struct {
 	Referred  bool    // there is a Reference
 	Reference float64 // what the monitored metric has to improve over
 	Untold    []pipeline.Yield
+	Stored    []yielded // the last of them, but for those from before an adoption
+}
+
+// yielded is where a result was given on the way.
+type yielded struct {
+	Number, By int
+	Records    int64
 }
 
 // due gives the metrics of the result that is to be given, nil where none is; point
@@ -58,6 +65,8 @@ func (f *follower) give(ctx context.Context, point pipeline.Metrics) error {
 		g.Given = y.Number
 		g.Untold = append(g.Untold, y)
 		g.Untold = g.Untold[max(0, len(g.Untold)-untoldMost):]
+		g.Stored = append(slices.Clone(g.Stored), yielded{y.Number, y.By, f.score.Records})
+		g.Stored = g.Stored[max(0, len(g.Stored)-pipeline.KeptInterims):]
 		err = f.keeper.store(ctx)
 	}
 	if err != nil && ctx.Err() == nil {

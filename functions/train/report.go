@@ -25,6 +25,7 @@ type reporter struct {
 	sending  sync.Mutex      // held while an event is on its way
 	mu       sync.Mutex
 	pending  pipeline.Progress
+	adopted  int // number of the last adoption that was to be told
 	leftTold time.Time
 	wake     chan struct{} // holds one token while something is pending
 	done     chan struct{}
@@ -80,6 +81,13 @@ func (r *reporter) drifts(found ...pipeline.Drift) {
 	r.change(func(p *pipeline.Progress) { p.Drifts, _ = pipeline.AddDrifts(p.Drifts, found) })
 }
 
+func (r *reporter) adoptions(all ...pipeline.Adoption) {
+	if new := pipeline.LastAdoption(all); new > r.adopted {
+		r.adopted = new
+		r.change(func(p *pipeline.Progress) { p.Adoptions, _ = pipeline.AddAdoptions(p.Adoptions, all) })
+	}
+}
+
 // run sends until close, then what is left.
 func (r *reporter) run() {
 	defer close(r.ended)
@@ -125,14 +133,14 @@ func (r *reporter) verdict() error {
 	return nil
 }
 
-// send delivers what is pending. Epochs and drifts that could not be told are
-// told again with the next event: the registry knows each by its number, or place.
+// send delivers what is pending. Epochs, drifts and adoptions that could not be
+// told are told again with the next event: the registry knows each by its number, or place.
 func (r *reporter) send() error {
 	r.sending.Lock()
 	defer r.sending.Unlock()
 	r.mu.Lock()
 	p := r.pending
-	r.pending.Epochs, r.pending.Drifts = nil, nil
+	r.pending.Epochs, r.pending.Drifts, r.pending.Adoptions = nil, nil, nil
 	r.mu.Unlock()
 	p.Result, p.Attempt, p.Verifies = r.Job.Result, r.Job.Attempt, r.Job.Receipt != nil
 	ctx, cancel := context.WithTimeout(r.within, reportTime)
@@ -144,6 +152,7 @@ func (r *reporter) send() error {
 			r.change(func(next *pipeline.Progress) {
 				next.Epochs = append(p.Epochs, next.Epochs...)
 				next.Drifts, _ = pipeline.AddDrifts(p.Drifts, next.Drifts)
+				next.Adoptions, _ = pipeline.AddAdoptions(p.Adoptions, next.Adoptions)
 			})
 		}
 	}

@@ -120,9 +120,22 @@ func (t *training) open(ctx context.Context, d *features.Decoder) error {
 
 // inherit begins with what another training ended with.
 func (t *training) inherit(ctx context.Context, from pipeline.Ancestor) error {
-	a := framework.Ancestor{Dir: filepath.Join(t.scratch, "parent"), From: from.Export}
+	a, err := t.fetch(ctx, from)
+	if err != nil {
+		return err
+	}
+	state, err := t.assume(from, a)
+	if state != "" {
+		t.Job.Warnings = append(t.Job.Warnings, state)
+	}
+	return err
+}
+
+// fetch gets what another training ended with.
+func (t *training) fetch(ctx context.Context, from pipeline.Ancestor) (a framework.Ancestor, err error) {
+	a = framework.Ancestor{Dir: filepath.Join(t.scratch, "parent"), From: from.Export}
 	bundle := t.framework.Kind().Bundle
-	err := patiently(ctx, t.Log, unavailable, func(ctx context.Context) error {
+	err = patiently(ctx, t.Log, unavailable, func(ctx context.Context) error {
 		if err := os.RemoveAll(a.Dir); err != nil { // of a try before
 			return err
 		}
@@ -132,19 +145,25 @@ func (t *training) inherit(ctx context.Context, from pipeline.Ancestor) error {
 		return bundle.Named.Get(ctx, t.store, from.Exported, a.Dir)
 	})
 	if pipeline.KindOf(err) == pipeline.NotFound {
-		return pipeline.Invalidf("from", "the trained model of result %d is not in the store any more", from.Result)
+		return a, pipeline.Invalidf("from", "the trained model of result %d is not in the store any more", from.Result)
 	}
 	if err != nil {
-		return op(fmt.Sprintf("fetch result %d", from.Result), err)
+		return a, op(fmt.Sprintf("fetch result %d", from.Result), err)
 	}
+	return a, nil
+}
+
+// assume gives the model what fetch got, which is removed; warning says what of it could
+// not be taken.
+func (t *training) assume(from pipeline.Ancestor, a framework.Ancestor) (warning string, err error) {
 	state, err := t.trainer.Inherit(a)
 	if err != nil {
-		return op(fmt.Sprintf("go on from result %d", from.Result), err)
+		return "", op(fmt.Sprintf("go on from result %d", from.Result), err)
 	}
 	if state != "" {
-		t.Job.Warnings = append(t.Job.Warnings, fmt.Sprintf("it goes on with the weights of result %d, but the state of the optimizer begins anew: %s", from.Result, state))
+		warning = fmt.Sprintf("it goes on with the weights of result %d, but the state of the optimizer begins anew: %s", from.Result, state)
 	}
-	return os.RemoveAll(a.Dir)
+	return warning, os.RemoveAll(a.Dir)
 }
 
 // plan is the training that the Job describes, without its splits.

@@ -18,6 +18,7 @@ type ADWIN struct {
 	Width           float64
 	Total, Variance float64 // of the window; the variance times Width
 	Ticks           int
+	Recent          float64 // values that the last drift has left in the window
 }
 
 // Bucket is the sum of some values, and their variance times their number.
@@ -46,7 +47,7 @@ func (d *ADWIN) Update(x float64) (found, up bool) {
 	}
 	if found {
 		up = d.Total/d.Width > before
-		*d = ADWIN{Delta: d.Delta, Clock: d.Clock, Most: d.Most, Shares: d.Shares, Grace: d.Grace}
+		*d = ADWIN{Delta: d.Delta, Clock: d.Clock, Most: d.Most, Shares: d.Shares, Grace: d.Grace, Recent: d.Width}
 	}
 	return found, up
 }

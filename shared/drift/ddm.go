@@ -10,10 +10,11 @@ type DDM struct {
 	Warm      float64 // values that are not judged
 	Threshold float64
 
-	Rate  Mean
-	Least float64 // rate with its standard deviation
-	Bound float64 // that follows from it
-	Found bool
+	Rate    Mean
+	Least   float64 // rate with its standard deviation
+	LeastAt float64 // values up to there
+	Bound   float64 // that follows from it
+	Found   bool
 }
 
 // NewDDM gives one with River's defaults.
@@ -23,7 +24,7 @@ func NewDDM() *DDM { return &DDM{Warm: 30, Threshold: 3, Least: math.Inf(1)} }
 // which is one to larger values.
 func (d *DDM) Update(x float64) (found, up bool) {
 	if d.Found {
-		d.Rate, d.Least, d.Bound, d.Found = Mean{}, math.Inf(1), 0, false
+		d.Rate, d.Least, d.LeastAt, d.Bound, d.Found = Mean{}, math.Inf(1), 0, 0, false
 	}
 	d.Rate.update(x)
 	p := d.Rate.Value
@@ -32,7 +33,7 @@ func (d *DDM) Update(x float64) (found, up bool) {
 		return false, false
 	}
 	if p+deviation <= d.Least {
-		d.Least, d.Bound = p+deviation, p+d.Threshold*deviation
+		d.Least, d.LeastAt, d.Bound = p+deviation, d.Rate.N, p+d.Threshold*deviation
 	}
 	d.Found = p+deviation > d.Bound
 	return d.Found, d.Found

@@ -51,6 +51,19 @@ func (f Finder) Update(value float64) (found, up bool) {
 	return false, false
 }
 
+// Recent is, once a drift was found, how many of the last values are of what is new.
+func (f Finder) Recent() float64 {
+	switch {
+	case f.ADWIN != nil:
+		return f.ADWIN.Recent
+	case f.PageHinkley != nil:
+		return f.PageHinkley.Recent()
+	case f.DDM != nil:
+		return f.DDM.Rate.N - f.DDM.LeastAt
+	}
+	return 0
+}
+
 // Mean is a running mean.
 type Mean struct{ N, Value float64 }
 

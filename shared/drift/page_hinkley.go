@@ -11,10 +11,11 @@ type PageHinkley struct {
 	Threshold float64
 	Alpha     float64 // by which the sums fade with each value
 
-	Mean         Mean
-	Up, Down     float64
-	Low, High    float64 // the least Up and the largest Down
-	Begun, Found bool
+	Mean          Mean
+	Up, Down      float64
+	Low, High     float64 // the least Up and the largest Down
+	LowAt, HighAt float64 // values up to there
+	Begun, Found  bool
 }
 
 // NewPageHinkley gives one with River's defaults.
@@ -33,8 +34,21 @@ func (d *PageHinkley) Update(x float64) (found, up bool) {
 	off := x - d.Mean.Value
 	d.Up = d.Alpha*d.Up + off - d.Delta
 	d.Down = d.Alpha*d.Down + off + d.Delta
-	d.Low, d.High = min(d.Low, d.Up), max(d.High, d.Down)
+	if d.Up < d.Low {
+		d.Low, d.LowAt = d.Up, d.Mean.N
+	}
+	if d.Down > d.High {
+		d.High, d.HighAt = d.Down, d.Mean.N
+	}
 	up = d.Up-d.Low > d.Threshold
 	d.Found = d.Mean.N >= d.Least && (up || d.High-d.Down > d.Threshold)
 	return d.Found, d.Found && up
+}
+
+// Recent is how many values came since the sum began to move.
+func (d *PageHinkley) Recent() float64 {
+	if d.Up-d.Low > d.Threshold {
+		return d.Mean.N - d.LowAt
+	}
+	return d.Mean.N - d.HighAt
 }

@@ -190,3 +190,21 @@ func (bs Blobs) Exist(ctx context.Context, s Store, key string) (bool, error) {
 	}
 	return true, nil
 }
+
+// Copy stores the blobs that lie below from below to, too. An optional one that is not
+// there is left out.
+func (bs Blobs) Copy(ctx context.Context, s Store, from, to string) error {
+	for _, b := range bs {
+		content, _, err := s.Get(ctx, from+"/"+b.Name)
+		if b.Optional && pipeline.KindOf(err) == pipeline.NotFound {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(s.Put(ctx, to+"/"+b.Name, content), content.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -20,7 +20,7 @@ type DeploymentForm struct {
 	Mode               Mode       `json:"mode,omitempty" description:"once (each stream trains anew), rounds (each stream trains on from the result of the one before) or stream (a training follows the topic: each record is predicted, then learned from) (default: once)"`
 	StreamTimeout      int64      `json:"stream_timeout,omitempty" minimum:"0" arg:"MILLISECONDS" description:"of mode stream: end after so long without a record (default: never, but a minute where incremental is set and indefinite is not)"`
 	Drift              Detector   `json:"drift,omitempty" description:"of mode stream: what looks for drifts of the stream: adwin or page_hinkley, by the loss of each batch, or ddm, by its rate of errors (default: nothing)"`
-	OnDrift            OnDrift    `json:"on_drift,omitempty" description:"of drift: event (it is told), restart (the training begins anew with its initial weights, too) or rate (the learning rate is higher for a while, too) (default: event)"`
+	OnDrift            OnDrift    `json:"on_drift,omitempty" description:"of drift: event (it is told), restart (the training goes back to the last result that it gave before what drifted began, or else to where it began, too) or rate (the learning rate is higher for a while, too) (default: event)"`
 	DriftRate          float64    `json:"drift_rate,omitempty" minimum:"0" maximum:"1000000" arg:"TIMES" description:"of on_drift rate: times the learning rate (default: 10)"`
 	DriftRecords       int64      `json:"drift_records,omitempty" minimum:"1" arg:"N" description:"of on_drift rate: for so many records after the drift (default: 1000)"`
 	Monitor            string     `json:"monitor,omitempty" maxLength:"256" arg:"METRIC" description:"of mode stream: a result appears, and the training goes on, where this metric of a point of the curve has improved (default: none)"`
@@ -36,6 +36,7 @@ type DeploymentForm struct {
 	Confidence         *float64   `json:"confidence,omitempty" nullable:"false" minimum:"0" maximum:"1" arg:"P" description:"of unsupervised: the least probability of the class that a record is labelled with, above 0 (default: 0.9)"`
 	From               int64      `json:"from,omitempty" minimum:"1" refers:"result" description:"finished result that the training goes on from, with its weights and the state of its optimizer (default: the model's initial weights)"`
 	Freeze             []string   `json:"freeze,omitempty" nullable:"false" maxItems:"64" arg:"LAYER,..." description:"of from: layers that do not train, as Keras' trainable=False: names, or patterns with * and ?; those within a layer as outer/inner (default: those that the source freezes)"`
+	Follows            string     `json:"follows,omitempty" maxLength:"160" flag:"-" description:"of mode stream, in place of from: MODEL@ALIAS whose result the training goes on from, and from its next one whenever the alias moves"`
 	Every              Extent     `json:"every,omitempty" maxLength:"64" arg:"RECORDS|TIME" example:"10000records" description:"train again by itself, on the same topics: each time that so many records have come (10000records), or so long after the last time (24h)"`
 	OnDriftOf          int64      `json:"on_drift_of,omitempty" minimum:"0" refers:"deployment" description:"train again by itself when the deployment of mode stream finds a drift"`
 	Window             Extent     `json:"window,omitempty" maxLength:"64" arg:"RECORDS|TIME" description:"what it then trains on: the last records (50000records), or those of the last time (7d) (default: as many records as the last stream that was sent to it)"`
@@ -85,6 +86,7 @@ type Deployment struct {
 	Mode               Mode             `json:"mode,omitempty" description:"rounds or stream; empty: once"`
 	From               int64            `json:"from,omitempty" description:"the result that its trainings go on from, in mode rounds those of its first stream"`
 	Freeze             []string         `json:"freeze,omitempty" description:"layers that do not train, by name or pattern"`
+	Follows            string           `json:"follows,omitempty" description:"alias whose result a training of mode stream goes on from, also when it moves"`
 	Every              Extent           `json:"every,omitempty" description:"records or time after which it trains again by itself; empty: it does not"`
 	OnDriftOf          int64            `json:"on_drift_of,omitempty" description:"the deployment of mode stream whose drifts let it train again; 0: none"`
 	Window             Extent           `json:"window,omitempty" description:"records or time that it then trains on; empty: as many records as the last stream that was sent to it"`
@@ -94,7 +96,7 @@ type Deployment struct {
 	Retraining         *Retraining      `json:"retraining,omitempty" nullable:"false" description:"where its schedule stands, and what was decided of its results"`
 	StreamTimeout      int64            `json:"stream_timeout,omitempty" description:"milliseconds without a record after which a training of mode stream ends; 0: never"`
 	Drift              Detector         `json:"drift,omitempty" description:"what looks for drifts of the stream; empty: nothing"`
-	OnDrift            OnDrift          `json:"on_drift,omitempty" description:"restart: a drift lets the training begin anew; rate: it raises the learning rate; empty: it is told"`
+	OnDrift            OnDrift          `json:"on_drift,omitempty" description:"restart: a drift leads the training back; rate: it raises the learning rate; empty: it is told"`
 	DriftRate          float64          `json:"drift_rate,omitempty" description:"times the learning rate that a drift raises it to"`
 	DriftRecords       int64            `json:"drift_records,omitempty" description:"records for which it is raised"`
 	Monitor            string           `json:"monitor,omitempty" description:"metric whose improvement gives a result while a training of mode stream goes on"`
@@ -269,6 +271,8 @@ func (d *Deployment) Normalize() error {
 		return Invalidf("improvement", "must not be negative").WithHint("change says in which way the metric improves")
 	case d.ResultRecords < 0 || d.ResultMinutes < 0:
 		return Invalidf(d.givesBy(), "must be 1 or more")
+	case d.Follows != "" && d.Mode != ModeStream:
+		return Invalidf("follows", "only a training of mode stream goes on while an alias moves").WithHint("give the result by its number, as from, or set mode to stream")
 	case d.From < 0:
 		return Invalidf("from", "must be the id of a result, not %d", d.From)
 	case d.Resources.DeadlineSecs < 0:

@@ -20,7 +20,7 @@ type OnDrift string
 // DriftTells is stored as the empty OnDrift.
 const (
 	DriftTells    OnDrift = "event"
-	DriftRestarts OnDrift = "restart" // the training begins anew with its initial weights
+	DriftRestarts OnDrift = "restart" // the training goes back to the last good weights
 	DriftRaises   OnDrift = "rate"    // the learning rate is higher for a while
 )
 
@@ -31,7 +31,8 @@ func (OnDrift) Enum() []any { return values(DriftTells, DriftRestarts, DriftRais
 type Drift struct {
 	Records   int64 `json:"records" required:"true" minimum:"1" description:"trained on when it was found"`
 	Epoch     int   `json:"epoch" required:"true" minimum:"1" description:"the point of the curve that it lies in"`
-	Restarted bool  `json:"restarted,omitempty" description:"the training began anew with its initial weights"`
+	Restarted bool  `json:"restarted,omitempty" description:"the training went back to the weights of the result that interim names"`
+	Interim   int   `json:"interim,omitempty" minimum:"1" description:"of restarted: the number of the last result that the training gave before what drifted began; absent: it gave none, and began anew with the weights that it had begun with"`
 	Raised    bool  `json:"raised,omitempty" description:"the learning rate was raised for a while"`
 }
 

@@ -68,11 +68,13 @@ type Following struct {
 	Epoch   int64    `json:"epoch,omitempty"`   // records of a point of its curve
 	Drift   Detector `json:"drift,omitempty"`   // looks for drifts; empty: none are looked for
 	OnDrift OnDrift  `json:"on_drift,omitempty"`
-	Rate    float64  `json:"rate,omitempty"`   // of DriftRaises: times the learning rate
-	Raised  int64    `json:"raised,omitempty"` // of DriftRaises: records after a drift
-	Interim Interim  `json:"interim,omitzero"` // when it gives a result on its way
-	Given   int      `json:"given,omitempty"`  // results that attempts before have given
-	Ending  bool     `json:"ending,omitempty"` // it trains on nothing more, and is finished
+	Rate    float64  `json:"rate,omitempty"`    // of DriftRaises: times the learning rate
+	Raised  int64    `json:"raised,omitempty"`  // of DriftRaises: records after a drift
+	Interim Interim  `json:"interim,omitzero"`  // when it gives a result on its way
+	Given   int      `json:"given,omitempty"`   // results that attempts before have given
+	Follows bool     `json:"follows,omitempty"` // its SuccessorMark
+	Adopted int      `json:"adopted,omitempty"` // number of the last adoption that attempts before have told
+	Ending  bool     `json:"ending,omitempty"`  // it trains on nothing more, and is finished
 }
 
 // EndingMark is the key of the blob by which a training that follows a stream is told
@@ -88,6 +90,7 @@ type Progress struct {
 	EpochsTotal  int           `json:"epochs_total,omitempty"`
 	Epochs       []Epoch       `json:"epochs,omitempty"`        // those ended since the last event
 	Drifts       []Drift       `json:"drifts,omitempty"`        // those found since the last event
+	Adoptions    []Adoption    `json:"adoptions,omitempty"`     // those since the last event
 	PseudoLabels *PseudoLabels `json:"pseudo_labels,omitempty"` // as far as they have come
 	SecondsLeft  float64       `json:"seconds_left,omitempty"`
 	Verifies     bool          `json:"verifies,omitempty"` // the attempt is one to verify the result

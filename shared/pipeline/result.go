@@ -225,6 +225,10 @@ type Result struct {
 	Stopping      *Stopping     `json:"early_stopping,omitempty" description:"what early_stopping made of it"`
 	PseudoLabels  *PseudoLabels `json:"pseudo_labels,omitempty" description:"what it has labelled itself, of a deployment that is unsupervised"`
 	Drifts        []Drift       `json:"drifts,omitempty" description:"those that were found in the stream that it follows, the last 100"`
+	Follows       string        `json:"follows,omitempty" description:"alias whose result its training, which follows a stream, goes on from, also when it moves"`
+	Successor     int64         `json:"successor,omitempty" description:"the result that its training was last told to go on from; it is its parent once it does"`
+	Unfit         string        `json:"unfit,omitempty" description:"why its training does not go on from the result that the alias names"`
+	Adoptions     []Adoption    `json:"adoptions,omitempty" description:"where its training went on from another result, as the alias had moved; the last 100"`
 	Unsound       string        `json:"unsound,omitempty" description:"what of its model is NaN or infinite, so that its predictions will be, too"`
 	Lineage       Lineage       `json:"lineage"`
 	Artifact      string        `json:"artifact,omitempty" description:"key prefix of the trained model"`

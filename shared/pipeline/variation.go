@@ -52,7 +52,7 @@ func (d *Deployment) normalizeFreeze() error {
 	switch {
 	case len(d.Freeze) == 0:
 		return nil
-	case d.From == 0:
+	case d.From == 0 && d.Follows == "":
 		return Invalidf("freeze", "there is no result whose layers could be kept as they are: from is not set").
 			WithHint("set from to a finished result; to freeze layers that begin with initial weights, set layer.trainable = False in the source")
 	case len(d.Freeze) > maxPatterns:

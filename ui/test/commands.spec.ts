@@ -12,7 +12,7 @@ const model = { name: "a'b", description: 'two\nlines', imports: 'import keras',
 const configuration = { name: 'c', description: '', models: [1, 2] }
 const deployment = { configuration: 1, batch_size: 32, training_kwargs: 'epochs=5, class_weight={0: 1.0}', validation_kwargs: 'steps=3', seed: 4, engine: 'graph', gpus: 1, description: 'd e' } as const
 const schedule = { ...deployment, every: '24h', on_drift_of: 2, window: '7 days', alias: 'champion', metric: 'loss', margin: 0.01 } as const
-const following = { configuration: 1, batch_size: 32, training_kwargs: '', seed: 0, gpus: 0, mode: 'stream', drift: 'adwin', on_drift: 'rate', drift_rate: 2.5, drift_records: 200 } as const
+const following = { configuration: 1, batch_size: 32, training_kwargs: '', seed: 0, gpus: 0, mode: 'stream', drift: 'adwin', on_drift: 'rate', drift_rate: 2.5, drift_records: 200, follows: 'm@champion' } as const
 const study = { configuration: 1, space: 'model=[a,b], hp.units=int(4,8,4)', objective: 'val_loss', direction: 'min', trials: 4, parallel: 2, sampler: 'grid', pruner: 'asha', datasource: 1, batch_size: 8, training_kwargs: 'epochs=5', seed: 4 } as const
 const inference = { result: 1, name: 'n', replicas: 1, max_replicas: 1, delivery: 'direct', input_format: 'RAW', input_config: { data_type: 'uint8' }, input_topic: 'i', output_topic: 'o', dead_letter_topic: 'd' } as const
 const datasource = { deployment: 1, topic: 'orders,refunds:0', since: 'last 7 days', input_format: 'JSON', input_config: { data_fields: ['a b', "c'd"] }, validation_rate: 0.2, test_rate: 0, shuffle: true, seed: 3, split: 'label' } as const

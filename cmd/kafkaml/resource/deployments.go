@@ -26,12 +26,36 @@ func deploymentKind(env *cli.Env) kind[pipeline.Deployment] {
 			{"AGE", func(d pipeline.Deployment, n *names) string { return terminal.Ago(d.Created, n.now) }},
 		},
 		details: showDeployment,
-		members: withWords(membersOf(pipeline.DeploymentForm{}), "engine", env.Frameworks.Kinds().Engines()),
+		members: deploymentMembers(env),
 		filters: []filter{
 			{name: "configuration", usage: "only those of `CONFIGURATION`", ref: toConfiguration},
 			{name: "status", usage: "only those in `STATUS`", words: []string{"waiting", "training", "finished", "failed", "stopped"}},
 		},
 	}
+}
+
+// deploymentMembers are those of the form, where from may name an alias.
+func deploymentMembers(env *cli.Env) []member {
+	all := withWords(membersOf(pipeline.DeploymentForm{}), "engine", env.Frameworks.Kinds().Engines())
+	for i := range all {
+		if m := &all[i]; m.name == "from" {
+			m.spread = func(text string) (map[string]any, error) { return resultOrAlias("from", text), nil }
+			m.usage += ", or MODEL@ALIAS, which mode stream follows"
+		}
+	}
+	return all
+}
+
+// fixed makes the alias that a deployment is to begin from a result, but where its mode
+// is stream, which follows it.
+func fixed(ctx context.Context, env *cli.Env, c *client.Client, data map[string]any) (err error) {
+	alias, ok := data["follows"].(string)
+	if !ok || data["mode"] == string(pipeline.ModeStream) || data["incremental"] == true {
+		return nil
+	}
+	delete(data, "follows")
+	data["from"], err = toResult.id(ctx, env, c, alias)
+	return err
 }
 
 func statusAndPlace(d pipeline.Deployment) string {
@@ -72,6 +96,9 @@ func deployments(env *cli.Env) *cobra.Command {
 	var watch bool
 	create := k.create(edit[pipeline.Deployment]{
 		verb: "create", past: "created",
+		check: func(ctx context.Context, c *client.Client, data map[string]any) error {
+			return fixed(ctx, env, c, data)
+		},
 		done: func(ctx context.Context, c *client.Client, d pipeline.Deployment) error {
 			if watch {
 				return watchTraining(ctx, env, c, d.ID)

@@ -52,18 +52,19 @@ func inferenceMembers() []member {
 		case "replicas":
 			m.spread, m.arg, m.usage = replicas, "N", "N, or a range MIN-MAX (default: 1)"
 		case "result":
-			m.spread, m.usage = resultOrAlias, "finished result to serve: its id, or MODEL@ALIAS to follow"
+			m.spread = func(text string) (map[string]any, error) { return resultOrAlias("result", text), nil }
+			m.usage = "finished result to serve: its id, or MODEL@ALIAS to follow"
 		}
 	}
 	return all
 }
 
-// resultOrAlias reads "3" or "mnist@champion".
-func resultOrAlias(text string) (map[string]any, error) {
+// resultOrAlias reads "3", as a member, or "mnist@champion".
+func resultOrAlias(member, text string) map[string]any {
 	if strings.Contains(text, "@") {
-		return map[string]any{"follows": text}, nil
+		return map[string]any{"follows": text}
 	}
-	return map[string]any{"result": text}, nil
+	return map[string]any{member: text}
 }
 
 // shares reads "3=90,5=10", or "none".

@@ -26,12 +26,12 @@ func showResult(w io.Writer, r pipeline.Result) error {
 	err := facts(w,
 		"id", fmt.Sprint(r.ID), "deployment", known(r.Deployment), "configuration", known(r.Configuration), "imported", importedFrom(r.Imported),
 		"model", fmt.Sprintf("%s (%d), version %d", r.ModelName, r.Model, r.ModelVersion), "datasource", known(r.Datasource),
-		"built with", r.Varied(), "went on from", known(r.Parent), "round", known(int64(r.Round)),
+		"built with", r.Varied(), "went on from", known(r.Parent), "follows", terminal.Plain(r.Follows), "unfit", terminal.Plain(r.Unfit), "round", known(int64(r.Round)),
 		"status", fmt.Sprintf("%s since %s", r.Status, stamp(r.StatusChanged)), "reason", r.Reason, "hint", r.Hint,
 		"verification", verifiedAs(r.Verification),
 		"attempt", fmt.Sprint(r.Attempt), "engine", strings.TrimSpace(string(r.Engine)+" "+parenthesis(r.EngineReason)),
 		"served by", servedBy(r.Serving),
-		"epochs", epochsOf(r, " of "), "early stopping", stoppedBy(r.Stopping), "drifts", driftsOf(r.Drifts), "left", took(r.SecondsLeft), "took", took(r.Seconds),
+		"epochs", epochsOf(r, " of "), "early stopping", stoppedBy(r.Stopping), "drifts", driftsOf(r.Drifts), "adoptions", adoptionsOf(r.Adoptions), "left", took(r.SecondsLeft), "took", took(r.Seconds),
 		"training", metrics(r.Metrics.Training), "validation", metrics(r.Metrics.Validation), "test", metrics(r.Metrics.Test))
 	if err != nil {
 		return err
@@ -67,19 +67,35 @@ func verifiedAs(v *pipeline.Verification) string {
 
 // driftsOf says where a stream has drifted.
 func driftsOf(drifts []pipeline.Drift) string {
-	const most = 10
-	var said []string
-	for _, d := range drifts[max(0, len(drifts)-most):] {
+	return lastOf(drifts, func(d pipeline.Drift) string {
 		text := "after " + terminal.Count(d.Records) + " records"
 		switch {
+		case d.Interim > 0:
+			text += fmt.Sprintf(" (back to its result %d on the way)", d.Interim)
 		case d.Restarted:
 			text += " (began anew)"
 		case d.Raised:
 			text += " (at a higher learning rate)"
 		}
-		said = append(said, text)
+		return text
+	})
+}
+
+// adoptionsOf says where a training went on from another result.
+func adoptionsOf(adoptions []pipeline.Adoption) string {
+	return lastOf(adoptions, func(a pipeline.Adoption) string {
+		return fmt.Sprintf("after %s records result %d, before that %d", terminal.Count(a.Records), a.Result, a.Before)
+	})
+}
+
+// lastOf says what the last 10 of all are.
+func lastOf[T any](all []T, say func(T) string) string {
+	const most = 10
+	var said []string
+	for _, one := range all[max(0, len(all)-most):] {
+		said = append(said, say(one))
 	}
-	if len(drifts) > most {
+	if len(all) > most {
 		said = slices.Insert(said, 0, "... (see -o json)")
 	}
 	return strings.Join(said, ", ")

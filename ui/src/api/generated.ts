@@ -62,6 +62,18 @@ export interface Adapted {
   /** kept */
   words?: number
 }
+export interface Adoption {
+  /** the result that it went on from until then */
+  before: number
+  /** the point of the curve that it lies in */
+  epoch: number
+  /** 1 for the first of the training */
+  number: number
+  /** trained on by then */
+  records: number
+  /** the result that it goes on from */
+  result: number
+}
 export interface Asked {
   /** from this time on; from the first record that was kept where absent */
   since?: string
@@ -288,6 +300,8 @@ export interface Deployment {
   every?: string
   /** layers that do not train, by name or pattern */
   freeze?: string[]
+  /** alias whose result a training of mode stream goes on from, also when it moves */
+  follows?: string
   /** the result that its trainings go on from, in mode rounds those of its first stream */
   from?: number
   /** GPUs for each training */
@@ -311,7 +325,7 @@ export interface Deployment {
   monitor?: string
   /** how monitor was given by clients of Kafka-ML */
   monitoring_metric?: string
-  /** restart: a drift lets the training begin anew; rate: it raises the learning rate; empty: it is told */
+  /** restart: a drift leads the training back; rate: it raises the learning rate; empty: it is told */
   on_drift?: OnDrift
   /** the deployment of mode stream whose drifts let it train again; 0: none */
   on_drift_of?: number
@@ -375,6 +389,8 @@ export interface DeploymentForm {
   every?: string
   /** of from: layers that do not train, as Keras' trainable=False: names, or patterns with * and ?; those within a layer as outer/inner (default: those that the source freezes) */
   freeze?: string[]
+  /** of mode stream, in place of from: MODEL@ALIAS whose result the training goes on from, and from its next one whenever the alias moves */
+  follows?: string
   /** finished result that the training goes on from, with its weights and the state of its optimizer (default: the model's initial weights) */
   from?: number
   /** GPUs for each training (default: 0) */
@@ -395,7 +411,7 @@ export interface DeploymentForm {
   monitor?: string
   /** monitor, as Kafka-ML says it */
   monitoring_metric?: string
-  /** of drift: event (it is told), restart (the training begins anew with its initial weights, too) or rate (the learning rate is higher for a while, too) (default: event) */
+  /** of drift: event (it is told), restart (the training goes back to the last result that it gave before what drifted began, or else to where it began, too) or rate (the learning rate is higher for a while, too) (default: event) */
   on_drift?: 'event' | 'restart' | 'rate'
   /** train again by itself when the deployment of mode stream finds a drift */
   on_drift_of?: number
@@ -427,11 +443,13 @@ export type Detector = 'adwin' | 'page_hinkley' | 'ddm'
 export interface Drift {
   /** the point of the curve that it lies in */
   epoch: number
+  /** of restarted: the number of the last result that the training gave before what drifted began; absent: it gave none, and began anew with the weights that it had begun with */
+  interim?: number
   /** the learning rate was raised for a while */
   raised?: boolean
   /** trained on when it was found */
   records: number
-  /** the training began anew with its initial weights */
+  /** the training went back to the weights of the result that interim names */
   restarted?: boolean
 }
 export interface EarlyStopping {
@@ -977,6 +995,8 @@ export interface Resources {
   tolerations?: unknown[] | null
 }
 export interface Result {
+  /** where its training went on from another result, as the alias had moved; the last 100 */
+  adoptions?: Adoption[]
   /** names that it has among the results of its model */
   aliases?: string[]
   /** key prefix of the trained model */
@@ -1005,6 +1025,8 @@ export interface Result {
   epochs_done: number
   epochs_total: number
   finished?: string
+  /** alias whose result its training, which follows a stream, goes on from, also when it moves */
+  follows?: string
   /** in which its model is kept, can be made, or cannot be had */
   formats?: ModelFormat[]
   /** layers that did not train, by name or pattern; absent: those that its source freezes */
@@ -1045,6 +1067,8 @@ export interface Result {
   started?: string
   status: ResultStatus
   status_changed: string
+  /** the result that its training was last told to go on from; it is its parent once it does */
+  successor?: number
   /** tags by name */
   tags?: Tags
   /** W3C trace context that its attempt belongs to */
@@ -1053,6 +1077,8 @@ export interface Result {
   tracestate?: string
   /** what it tries, as a trial of a study */
   trial?: StudyTrial
+  /** why its training does not go on from the result that the alias names */
+  unfit?: string
   /** what of its model is NaN or infinite, so that its predictions will be, too */
   unsound?: string
   /** what came of training it again from its receipt */

@@ -75,6 +75,13 @@ function kubectl(command: Command, cluster: ConfigCluster): string {
   return `${kubectl} exec -i "${pod}" -c user-container -- \\\n  ${kafkaml(command, cluster.server, '/usr/local/bin/kafkaml')}`
 }
 
+/** Flags that are not called as the member is. */
+const renamed: Record<string, Record<string, string>> = {
+  datasource: { input_format: 'format' },
+  deployment: { follows: 'from' },
+  inference: { follows: 'result' },
+}
+
 /** The kafkaml command line; "kn kafkaml" is the same program as a plugin of kn. */
 export function kafkaml(command: Command, server: string, program = 'kafkaml'): string {
   const [, , thing = '', verb = ''] = command.type.split('.')
@@ -88,7 +95,7 @@ export function kafkaml(command: Command, server: string, program = 'kafkaml'): 
   if (thing === 'model' && Object.keys(data).length > 0) {
     return `${line}${subject} -f - <<'END'\n${JSON.stringify(data, null, 2)}\nEND`
   }
-  return line + subject + flags(data, thing === 'datasource' ? { input_format: 'format' } : {})
+  return line + subject + flags(data, renamed[thing] ?? {})
 }
 
 function flags(data: Record<string, unknown>, named: Record<string, string>): string {
