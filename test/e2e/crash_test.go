@@ -78,11 +78,15 @@ func TestEndAndStartAgain(t *testing.T) {
 	// The control message comes first: it names a deployment that is not there yet.
 	m.kafkaml("stream", "send", m.pointsFile(2200), "--label", "class", "--format", "RAW", "--topic", "points", "--deployment", "1", "--unchecked")
 	const training = "epochs=400, verbose=0"
-	first := m.created("deployments", "create", "--configuration", "one", "--batch-size", "10", "--training-kwargs", training)
-	within(t, waitTime, "the first epoch", func() (string, bool) {
+	const first = "1"
+	created := m.meanwhile("deployments", "create", "--configuration", "one", "--batch-size", "10", "--training-kwargs", training)
+	begun := m.one(trainer)
+	m.hold(begun, "the first epoch", func() (string, bool) {
 		all := m.results(first)
 		return statesOf(all), len(all) == 1 && all[0].EpochsDone > 0
 	})
+	<-created
+	terminate(begun.pid, syscall.SIGCONT)
 	m.end(syscall.SIGINT)
 	m.start()
 	if r := m.finished(first, 1)[0]; r.Attempt != 2 {

@@ -216,6 +216,18 @@ func (m *machine) one(kind string) (c child) {
 	return c
 }
 
+// hold lets a process run for moments only until there is enough of what it does, and
+// leaves it held: it does not come to its end while somebody looks.
+func (m *machine) hold(c child, what string, enough func() (state string, done bool)) {
+	m.t.Helper()
+	within(m.t, waitTime, what, func() (string, bool) {
+		terminate(c.pid, syscall.SIGCONT)
+		<-time.After(50 * time.Millisecond)
+		terminate(c.pid, syscall.SIGSTOP)
+		return enough()
+	})
+}
+
 // tellLog shows the end of the machine's log.
 func (m *machine) tellLog() {
 	b, err := os.ReadFile(m.path("data/logs/kafkaml.log"))

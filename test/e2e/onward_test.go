@@ -16,7 +16,7 @@ func TestGoesOn(t *testing.T) {
 	m := newMachine(t, nil, "--broker", "development")
 	m.model("small", "small.py")
 	m.kafkaml("configurations", "create", "--name", "one", "--models", "small")
-	const training = "epochs=1500, verbose=0, checkpoint={'every_epochs': 20}"
+	const training = "epochs=600, verbose=0, checkpoint={'every_epochs': 20}"
 	create := func(configuration string, args ...string) string {
 		return m.created(append([]string{"deployments", "create", "--configuration", configuration, "--batch-size", "10", "--training-kwargs", training}, args...)...)
 	}
@@ -26,12 +26,14 @@ func TestGoesOn(t *testing.T) {
 	rounds := create("one", "--mode", "rounds")
 	<-send(200, "first", rounds)
 	first := m.finished(rounds, 1)[0]
+	gone(t, m.children(trainer))
 	sent := send(220, "second", rounds)
-	within(t, waitTime, "epoch 50 of the second round", func() (string, bool) {
+	round := m.one(trainer)
+	m.hold(round, "epoch 50 of the second round", func() (string, bool) {
 		all := m.results(rounds)
 		return statesOf(all), len(all) == 2 && all[1].EpochsDone >= 50
 	})
-	terminate(m.one(trainer).pid, syscall.SIGKILL)
+	terminate(round.pid, syscall.SIGKILL)
 	<-sent
 	second := m.finished(rounds, 2)[1]
 	if second.Parent != first.ID || second.Round != 2 {
