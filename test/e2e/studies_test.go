@@ -68,15 +68,16 @@ func TestStudies(t *testing.T) {
 		id := m.created("studies", "create", "--configuration", "two", "--space", "learning_rate=log(1e-4,1e-1), batch_size=[8,16], hp.units=[4,8]",
 			"--objective", "val_accuracy", "--trials", "5", "--pruner", "asha", "--training-kwargs", "epochs=4", "--seed", "3")
 		st := m.study(id)
-		m.kafkaml("stream", "send", m.pointsFile(400), "--label", "class", "--format", "RAW", "--topic", "points",
+		sent := m.meanwhile("stream", "send", m.pointsFile(400), "--label", "class", "--format", "RAW", "--topic", "points",
 			"--deployment", strconv.FormatInt(st.Deployment, 10), "--validation-rate", "0.2")
 		if killed {
 			for range 2 {
-				_ = syscall.Kill(m.one("train").pid, syscall.SIGKILL)
+				terminate(m.one(trainer).pid, syscall.SIGKILL)
 			}
 			m.kill()
 			m.start()
 		}
+		<-sent
 		st = m.over(id)
 		if st.Status != pipeline.StudyFinished || st.Best == nil || st.Finished+st.Pruned != 5 || st.Failed != 0 {
 			t.Fatalf("%+v", st)
