@@ -298,10 +298,10 @@ export interface Deployment {
   engine: string
   /** records or time after which it trains again by itself; empty: it does not */
   every?: string
-  /** layers that do not train, by name or pattern */
-  freeze?: string[]
   /** alias whose result a training of mode stream goes on from, also when it moves */
   follows?: string
+  /** layers that do not train, by name or pattern */
+  freeze?: string[]
   /** the result that its trainings go on from, in mode rounds those of its first stream */
   from?: number
   /** GPUs for each training */
@@ -387,10 +387,10 @@ export interface DeploymentForm {
   engine?: string
   /** train again by itself, on the same topics: each time that so many records have come (10000records), or so long after the last time (24h) */
   every?: string
-  /** of from: layers that do not train, as Keras' trainable=False: names, or patterns with * and ?; those within a layer as outer/inner (default: those that the source freezes) */
-  freeze?: string[]
   /** of mode stream, in place of from: MODEL@ALIAS whose result the training goes on from, and from its next one whenever the alias moves */
   follows?: string
+  /** of from: layers that do not train, as Keras' trainable=False: names, or patterns with * and ?; those within a layer as outer/inner (default: those that the source freezes) */
+  freeze?: string[]
   /** finished result that the training goes on from, with its weights and the state of its optimizer (default: the model's initial weights) */
   from?: number
   /** GPUs for each training (default: 0) */
