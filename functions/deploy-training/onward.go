@@ -89,7 +89,8 @@ func (s *Service) descends(ctx context.Context, d pipeline.Deployment, parent, m
 				WithHint("download result %d as .keras, which has them as if they stood in the source, import that, and go on from it", from)
 		}
 	}
-	if parent.ID == m.ID && parent.Version == m.Version {
+	same := parent.ID == m.ID && parent.Version == m.Version
+	if same {
 		if len(d.Freeze) == 0 {
 			return nil
 		}
@@ -106,7 +107,12 @@ func (s *Service) descends(ctx context.Context, d pipeline.Deployment, parent, m
 	if err := errors.Join(names.Get(ctx, s.Artifacts, parent.Artifact, of.Dir), names.Get(ctx, s.Artifacts, m.Artifact, by.Dir)); err != nil {
 		return err
 	}
-	return kind.Inherits(of, by)
+	err = kind.Inherits(of, by)
+	if same && pipeline.KindOf(err) == pipeline.Invalid {
+		return pipeline.Invalidf("freeze", "Keras could not save the model, so its variables have no names by which those of frozen layers are told").
+			WithHint("leave freeze out, or register the model as one that Keras can save")
+	}
+	return err
 }
 
 // ancestor is what the training of r goes on from, nil where it begins with the

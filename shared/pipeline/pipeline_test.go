@@ -217,6 +217,37 @@ func TestNormalize(t *testing.T) {
 	}
 }
 
+func TestFreeze(t *testing.T) {
+	d := Deployment{Configuration: 1, From: 1, Freeze: []string{"dense ", "conv_*", "outer/", "dense"}}
+	if err := d.Normalize(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"conv_*", "dense", "outer"}, d.Freeze); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	for _, d := range []Deployment{
+		{Freeze: []string{"dense"}},
+		{From: 1, Freeze: []string{""}},
+		{From: 1, Freeze: []string{"[a-z]"}},
+		{From: 1, Freeze: []string{strings.Repeat("a", 257)}},
+		{From: 1, Freeze: strings.Fields(fmt.Sprint(make([]int, 66)))},
+	} {
+		d.Configuration = 1
+		if len(d.Freeze) == 66 {
+			for i := range d.Freeze {
+				d.Freeze[i] = fmt.Sprint(i)
+			}
+		}
+		checkRefused(t, d.Normalize(), "freeze", nil)
+	}
+	e := Export{Layers: []Layer{{Name: "dense"}, {Name: "conv_1"}}}
+	for pattern, known := range map[string]bool{"dense": true, "conv_?": true, "*": true, "conv*/inner": true, "dens": false, "conv_??": false, "dense_1": false, "a/dense": false} {
+		if err := e.CheckFreeze([]string{pattern}); (err == nil) != known {
+			t.Errorf("%s: %v", pattern, err)
+		}
+	}
+}
+
 func TestErrorText(t *testing.T) {
 	cause := errors.New("disk full")
 	e := &Error{Op: "register model", Kind: Unavailable, Field: "source", Err: cause, At: &Position{Line: 3}}

@@ -4,9 +4,48 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
+
+// A variant that is asked for is found until it is built. One that freezes layers is
+// another than the one that does not.
+func TestAskedVariants(t *testing.T) {
+	contract(t, func(t *testing.T, url string) {
+		s := open(t, url)
+		w := populate(t, s)
+		values := map[string]any{"hp.units": 8.0}
+		frozen := pipeline.Variation{Hyperparameters: values, Freeze: []string{"dense"}}
+		of := pipeline.Result{Deployment: w.deployment.ID, Model: w.model.ID, ModelVersion: w.model.Version, Variation: frozen}
+		do(t, s, func(tx *registry.Tx) error {
+			if err := tx.CreateVariant(w.model.ID, w.model.Version, pipeline.Variant{Variation: pipeline.Variation{Hyperparameters: values}, Artifact: "a"}); err != nil {
+				return err
+			}
+			return tx.CreateVariant(w.model.ID, w.model.Version, pipeline.Variant{Variation: frozen, Pending: true})
+		})
+		do(t, s, func(tx *registry.Tx) error {
+			asked, err := tx.AskedVariants()
+			if diff := cmp.Diff([]registry.Asked{{Model: w.model.ID, Version: w.model.Version, Variation: frozen}}, asked); diff != "" || err != nil {
+				t.Errorf("%v, (-want +got)\n%s", err, diff)
+			}
+			_, err = tx.ModelOf(of)
+			refused(t, err, pipeline.Unavailable, "is being built with hp.units=8, dense frozen")
+			return tx.SetVariant(w.model.ID, w.model.Version, pipeline.Variant{Variation: frozen, Artifact: "b"})
+		})
+		do(t, s, func(tx *registry.Tx) error {
+			if asked, err := tx.AskedVariants(); err != nil || len(asked) > 0 {
+				t.Errorf("%v, %v", asked, err)
+			}
+			m, err := tx.ModelOf(of)
+			if err != nil || m.Artifact != "b" {
+				t.Errorf("%+v, %v", m, err)
+			}
+			return err
+		})
+	})
+}
 
 // The model of a result is the one that its values of hp have made, which is kept
 // while a result is of it.

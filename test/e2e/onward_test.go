@@ -10,7 +10,8 @@ import (
 
 // TestGoesOn kills the process of a round, which is replaced by itself and comes to the
 // weights of a training from the same result that nobody killed; and goes on from that
-// result once more as a .keras file that is imported, to the same loss.
+// result once more as a .keras file that is imported, to the same loss, and with a layer
+// of it frozen.
 func TestGoesOn(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t, nil, "--broker", "development")
@@ -53,5 +54,17 @@ func TestGoesOn(t *testing.T) {
 	r := m.finished(onward, 1)[0]
 	if is, was := r.Metrics.Training["loss"], second.Metrics.Training["loss"]; r.Parent != imported.Result.ID || !(is-was < 1e-6 && was-is < 1e-6) {
 		t.Errorf("from %d it comes to the loss %v, the second round to %v", r.Parent, is, was)
+	}
+
+	// With a layer frozen: everything is killed while the model is built with that.
+	frozen := m.created("deployments", "create", "--configuration", "two", "--batch-size", "10", "--training-kwargs", "epochs=2", "--from", fmt.Sprint(imported.Result.ID), "--freeze", "dense")
+	m.kafkaml("datasources", "resend", fmt.Sprint(second.Datasource), "--deployment", frozen)
+	m.kill()
+	m.start()
+	r = m.finished(frozen, 1)[0]
+	m.kafkaml("results", "download", fmt.Sprint(r.ID), "--format", "keras", "--to", "frozen.keras")
+	again := jsonOf[pipeline.ImportedModel](m, "models", "import", "-f", "frozen.keras", "--name", "frozen").Model
+	if trained := again.Parameters - again.TrainableParameters; r.Attempt != 1 || trained != 3*4+4 {
+		t.Errorf("attempt %d, %d parameters are frozen", r.Attempt, trained)
 	}
 }
