@@ -288,6 +288,8 @@ func settle(tx *registry.Tx, r *pipeline.Result) error {
 	if st.Finished+st.Pruned+st.Failed == st.Trials {
 		if st.Status = pipeline.StudyFailed; st.Finished > 0 {
 			st.Status, st.Reason, st.Hint = pipeline.StudyFinished, "", ""
+		} else if st.Failed > 0 {
+			st.Reason = fmt.Sprintf("none of its trials has finished, %d failed: %s", st.Failed, st.Reason)
 		}
 	}
 	_, err = saveStudy(tx, &st)

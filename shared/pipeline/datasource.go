@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"time"
@@ -206,7 +207,11 @@ func RejectionOf(err error) *Rejection {
 	if !errors.As(err, &known) {
 		return &Rejection{Reason: err.Error()}
 	}
-	return &Rejection{Field: known.Field, Reason: known.Message(), Hint: known.Hint}
+	r := &Rejection{Field: known.Field, Reason: known.Message(), Hint: known.Hint}
+	if known.At != nil {
+		r.Reason += fmt.Sprintf(" (line %d)", known.At.Line)
+	}
+	return r
 }
 
 // Refusal is the error, of kind Invalid, that says it again.

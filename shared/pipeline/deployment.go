@@ -130,13 +130,19 @@ const StreamWait = 24 * time.Hour
 // TakesStream is nil where a stream that is new starts the deployment's
 // trainings, else says why it would train nothing.
 func (d Deployment) TakesStream() error {
-	if d.Status != DeploymentStopped {
-		return nil
+	switch {
+	case d.Status == DeploymentStopped:
+		return &Error{
+			Kind: Conflict, Field: "deployment", Reason: fmt.Sprintf("deployment %d is stopped: it would not train on the stream", d.ID),
+			Hint: fmt.Sprintf("create another one of configuration %d, and send the stream to that", d.Configuration),
+		}
+	case d.Mode == ModeStream && d.Status == DeploymentTraining:
+		return &Error{
+			Kind: Conflict, Field: "deployment", Reason: fmt.Sprintf("deployment %d follows another stream, and would not train on this one", d.ID),
+			Hint: fmt.Sprintf("stop it first (deployments stop %d), or send the stream to another deployment", d.ID),
+		}
 	}
-	return &Error{
-		Kind: Conflict, Field: "deployment", Reason: fmt.Sprintf("deployment %d is stopped: it would not train on the stream", d.ID),
-		Hint: fmt.Sprintf("create another one of configuration %d, and send the stream to that", d.Configuration),
-	}
+	return nil
 }
 
 // StreamRejection is why a stream was refused, and the datasource that stands

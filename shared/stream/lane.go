@@ -6,6 +6,9 @@ import (
 	"fmt"
 
 	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
 // lane reads one partition ahead of its consumer: two answers at most, of which
@@ -195,7 +198,13 @@ func (l *lane) Fetch(ctx context.Context) ([]Record, error) {
 
 // explain says what could not be read.
 func (l *lane) explain(err error) error {
-	return unavailable("read records", fmt.Errorf("topic %s, partition %d: %w", l.topic, l.partition, err))
+	gone := errors.Is(err, protocol.ErrNoTopic) || errors.Is(err, kafka.UnknownTopicOrPartition)
+	err = unavailable("read records", fmt.Errorf("topic %s, partition %d: %w", l.topic, l.partition, err))
+	var told *pipeline.Error
+	if gone && errors.As(err, &told) && told.Hint == "" {
+		told.Hint = "the topic was deleted, or made anew, while it was read: send the stream again"
+	}
+	return err
 }
 
 // Next is the offset after the last record that Fetch handed out, and after what
