@@ -167,6 +167,17 @@ func TestSpacesOfModels(t *testing.T) {
 	}
 }
 
+// Trials share what they have read of a stream where their models take the same.
+func TestTensorsOfModels(t *testing.T) {
+	export := func(label string, size int) Export {
+		return Export{Inputs: []Tensor{{Name: "x", DType: "float32", Shape: []int{size}}}, Labels: []Tensor{{Name: label, DType: "uint8"}}}
+	}
+	s := Study{ID: 3}
+	if key := s.Tensors(export("dense", 9)); !strings.HasPrefix(key, StudyArtifact(3)+"/") || key != s.Tensors(export("dense_2", 9)) || key == s.Tensors(export("dense", 8)) {
+		t.Error(key)
+	}
+}
+
 // Values are of a trial that are of its model, all of them.
 func TestAttackValuesOfAnotherModel(t *testing.T) {
 	s := Study{Space: []Parameter{

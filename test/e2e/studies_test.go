@@ -181,6 +181,7 @@ func (m *machine) goneOnFrom(result int64) {
 func (m *machine) refusals() {
 	for why, flags := range map[string][]string{
 		"a logarithm begins above 0":        {"--space", "learning_rate=log(0,1)", "--objective", "loss"},
+		"has no model \"big\"":              {"--space", "model=[big,small]", "--objective", "loss"},
 		"there is no parameter":             {"--space", "speed=[1,2]", "--objective", "loss"},
 		`the model reports no "val_auc"`:    {"--space", "batch_size=[1,2]", "--objective", "val_auc"},
 		"has no records to validate on":     {"--space", "batch_size=[1,2]", "--objective", "val_loss", "--datasource", "2"},
