@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -78,12 +79,18 @@ func folder(t *testing.T) string {
 	return dir
 }
 
+// nextPort is where freePort looks next, so that machines which start at once do
+// not find the same.
+var nextPort atomic.Int64
+
 // freePort finds a port below those that the kernel gives to connections, so
 // that nobody takes it while a machine is down.
 func freePort(t *testing.T) int {
 	t.Helper()
+	const ports = 12_000
+	nextPort.CompareAndSwap(0, 1+rand.Int64N(ports))
 	for range 100 {
-		port := 18000 + rand.IntN(12000)
+		port := 18_000 + int(nextPort.Add(1)%ports)
 		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
 			_ = l.Close()
 			return port
