@@ -37,7 +37,9 @@ func TestAQuietStreamIsKeptAlive(t *testing.T) {
 			if err := to.Send("8", "made", []byte("{}")); err != nil {
 				t.Error(err)
 			}
+			to.mu.Lock() // as each write
 			w.failed = errors.New("the client is gone")
+			to.mu.Unlock()
 			<-ctx.Done() // the next heartbeat finds out
 			return ctx.Err()
 		})
