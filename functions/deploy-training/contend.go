@@ -68,26 +68,26 @@ func championOf(tx *registry.Tx, dep pipeline.Deployment, r pipeline.Result) (*p
 }
 
 // contend lets a result that has just been stored as finished take the alias of its
-// deployment, or says why it does not.
-func contend(tx *registry.Tx, r pipeline.Result, contest *pipeline.Contest) error {
+// deployment, or says why it does not; deleted are the results that are then not kept.
+func contend(tx *registry.Tx, r pipeline.Result, contest *pipeline.Contest) (deleted []pipeline.Result, err error) {
 	if r.Status != pipeline.ResultFinished {
-		return nil
+		return nil, nil
 	}
 	dep, err := tx.Deployment(r.Deployment)
 	if err != nil || dep.Alias == "" {
-		return err
+		return nil, err
 	}
 	m, err := tx.ModelOf(r)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	d := pipeline.Decision{Challenger: r.ID, Margin: dep.Margin, Datasource: r.Datasource, At: time.Now().UTC()}
 	if d.Alias, d.Champion, err = aliasFor(tx, dep.Alias, r.Model); err != nil {
-		return err
+		return nil, err
 	}
 	var better pipeline.MetricMode
 	if d.Metric, better, err = dep.Judges(m.Export); err != nil {
-		return err
+		return nil, err
 	}
 	if r.Split != nil {
 		d.Records = r.Split.Test.Records
@@ -95,15 +95,67 @@ func contend(tx *registry.Tx, r pipeline.Result, contest *pipeline.Contest) erro
 	d.Settle(better, r.Metrics.Test, contest)
 	if d.Promoted {
 		if _, err := rename(tx, r.ID, d.Alias); err != nil {
-			return err
+			return nil, err
 		}
+	} else if deleted, err = outdo(tx, dep, r); err != nil {
+		return nil, err
 	}
 	dep.Retraining.Decide(d)
 	if err := tx.UpdateDeployment(&dep); err != nil {
-		return err
+		return nil, err
 	}
 	_, err = door.Publish(tx, name, eventing.DeploymentDecided, dep.ID, pipeline.Decided{Deployment: dep, Decision: d})
-	return err
+	return deleted, err
+}
+
+// outdo notes that a result of a schedule was not better, and deletes the older ones of
+// which that is so. One that was ever given an alias is not among them.
+func outdo(tx *registry.Tx, dep pipeline.Deployment, r pipeline.Result) (deleted []pipeline.Result, err error) {
+	d, err := tx.Datasource(r.Datasource)
+	if err != nil || !d.Scheduled {
+		return nil, err
+	}
+	r.Outdone = true
+	if err := tx.UpdateResult(&r); err != nil {
+		return nil, err
+	}
+	page, err := tx.Results(registry.Query{By: map[string]int64{"deployment": dep.ID}})
+	if err != nil {
+		return nil, err
+	}
+	kept := map[int64]int{} // by model
+	var older []pipeline.Result
+	for _, one := range page.Items { // newest first
+		if !one.Outdone {
+			continue
+		}
+		if kept[one.Model]++; kept[one.Model] > dep.KeepsLosing() {
+			older = append(older, one)
+		}
+	}
+	return discardable(tx, older)
+}
+
+// discardable deletes results that nobody has a use for: those are kept that are served,
+// named, tagged, noted or verified, and those that another went on from.
+func discardable(tx *registry.Tx, all []pipeline.Result) (deleted []pipeline.Result, err error) {
+	for _, r := range all {
+		children, err := tx.Results(registry.Query{By: map[string]int64{"parent": r.ID}, Limit: 1})
+		if err != nil {
+			return nil, err
+		}
+		if r.Verification != nil || len(children.Items) > 0 {
+			continue
+		}
+		gone, err := unused(tx, r)
+		if err != nil {
+			return nil, err
+		}
+		if gone {
+			deleted = append(deleted, r)
+		}
+	}
+	return deleted, nil
 }
 
 // watched refuses a schedule that waits for drifts which nobody looks for.

@@ -113,22 +113,34 @@ func spare(tx *registry.Tx, r pipeline.Result) (deleted []pipeline.Result, err e
 		if old.Interim == 0 {
 			continue
 		}
-		if kept++; kept <= pipeline.KeptInterims || len(old.Tags) > 0 || old.Notes != "" {
+		if kept++; kept <= pipeline.KeptInterims {
 			continue
 		}
-		err := tx.DeleteResult(old.ID)
-		if kind := pipeline.KindOf(err); kind == pipeline.InUse || kind == pipeline.Conflict {
-			continue
-		}
+		gone, err := unused(tx, old)
 		if err != nil {
 			return nil, err
 		}
-		if _, err := door.Publish(tx, name, eventing.ResultDeleted, old.ID, eventing.Deleted{ID: old.ID}); err != nil {
-			return nil, err
+		if gone {
+			deleted = append(deleted, old)
 		}
-		deleted = append(deleted, old)
 	}
 	return deleted, nil
+}
+
+// unused deletes a result, but for one that is served, named, tagged or noted, or that a
+// training goes on from.
+func unused(tx *registry.Tx, r pipeline.Result) (deleted bool, err error) {
+	if len(r.Tags) > 0 || r.Notes != "" {
+		return false, nil
+	}
+	err = tx.DeleteResult(r.ID)
+	if kind := pipeline.KindOf(err); kind == pipeline.InUse || kind == pipeline.Conflict {
+		return false, nil
+	}
+	if err == nil {
+		_, err = door.Publish(tx, name, eventing.ResultDeleted, r.ID, eventing.Deleted{ID: r.ID})
+	}
+	return err == nil, err
 }
 
 // sweepInterim removes, of what the training of parent has stored on its way, the

@@ -31,6 +31,12 @@ func rename(tx *registry.Tx, id int64, alias string) (*event.Event, error) {
 	if err != nil {
 		return nil, err
 	}
+	if first := &changed[0]; first.Outdone {
+		first.Outdone = false // somebody has a use for it
+		if err := tx.UpdateResult(first); err != nil {
+			return nil, err
+		}
+	}
 	for _, r := range changed[1:] {
 		if _, err := door.Publish(tx, name, eventing.ResultAliased, r.ID, r); err != nil {
 			return nil, err

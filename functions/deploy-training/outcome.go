@@ -194,7 +194,9 @@ func (s *Service) conclude(ctx context.Context, o pipeline.Outcome, last func(*p
 		last(r)
 	}
 	var changed pipeline.Result
+	var deleted []pipeline.Result
 	err := s.Store.Do(ctx, func(tx *registry.Tx) error {
+		deleted = nil
 		r, current, err := currentAttempt(tx, o.Result, o.Attempt)
 		if err != nil {
 			return err
@@ -208,11 +210,13 @@ func (s *Service) conclude(ctx context.Context, o pipeline.Outcome, last func(*p
 			return err
 		}
 		changed = r
-		return contend(tx, r, o.Contest)
+		deleted, err = contend(tx, r, o.Contest)
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("end result %d: %w", o.Result, err)
 	}
+	s.forget(ctx, deleted)
 	s.aliasMoved()
 	s.figures.ended(changed)
 	s.tidy(ctx, changed)

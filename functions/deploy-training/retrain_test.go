@@ -280,6 +280,52 @@ func TestDecisions(t *testing.T) {
 	}
 }
 
+// TestLosersAreDeleted holds that of the results that were not better the newest are
+// kept, and of the older ones those that somebody has a use for; what was decided of them
+// stays told.
+func TestLosersAreDeleted(t *testing.T) {
+	r := newRig(t)
+	c, d := lively(t, r, map[string]any{"keep_losing": 2})
+	r.endsWith(t, 1, 0.9, nil)
+	var lost []int64
+	for i := range 9 {
+		pixels(t, c, d.Ranges[0].Topic, 0, 10)
+		if err := r.retrain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		dep := r.deployment(t)
+		id := dep.Results[len(dep.Results)-1]
+		r.endsWith(t, id, 0.5, &pipeline.Contest{Champion: 1, Metrics: pipeline.Metrics{"accuracy": 0.9}})
+		lost = append(lost, id)
+		path := fmt.Sprintf("/results/%d", id)
+		switch i {
+		case 0:
+			want[pipeline.Result](t, r, http.StatusOK, "POST", path+"/alias", map[string]any{"alias": "tried"})
+		case 1:
+			want[pipeline.Result](t, r, http.StatusOK, "PATCH", path, map[string]any{"tags": map[string]any{"kept": "yes"}})
+		case 2:
+			r.deployFrom(t, map[string]any{"configuration": dep.Configuration, "batch_size": 10, "from": id})
+		case 3: // rolled back from it
+			want[pipeline.Result](t, r, http.StatusOK, "POST", path+"/alias", map[string]any{"alias": "champion"})
+			want[pipeline.Result](t, r, http.StatusOK, "POST", "/results/1/alias", map[string]any{"alias": "champion"})
+		case 4:
+			r.write(t, func(tx *registry.Tx) error {
+				served := pipeline.Inference{Name: "served", Result: id, Replicas: 1, MaxReplicas: 1, InputTopic: "in", OutputTopic: "out", InputFormat: pipeline.RAW, InputConfig: json.RawMessage("{}")}
+				return tx.CreateInference(&served)
+			})
+		}
+	}
+	for i, id := range lost {
+		status, text := r.call(t, "GET", fmt.Sprintf("/results/%d", id), nil)
+		if gone := status == http.StatusNotFound; gone != (i == 5 || i == 6) || gone == r.has(t, id, 1) {
+			t.Errorf("loser %d: %d %s; its model is stored: %v", i+1, status, text, r.has(t, id, 1))
+		}
+	}
+	if got := r.deployment(t).Retraining; len(got.Decisions) != 10 || got.Runs != 9 {
+		t.Errorf("%d decisions of %d trainings", len(got.Decisions), got.Runs)
+	}
+}
+
 // TestScheduleBlocked holds what a schedule says that cannot train, and that it goes on
 // when it can.
 func TestScheduleBlocked(t *testing.T) {

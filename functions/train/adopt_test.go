@@ -144,7 +144,7 @@ func TestFollowGoesBack(t *testing.T) {
 				t.Fatalf("%+v", found)
 			}
 			from := pipeline.Ancestor{Result: r.Job.Result, Artifact: pipeline.InterimArtifact(r.Job.Result, found[0].Interim, 1)}
-			want := ""
+			var want string
 			if given > 0 {
 				want = r.onward(t, from, all, found[0].Records)
 			} else {

@@ -43,6 +43,7 @@ type DeploymentForm struct {
 	Alias              string     `json:"alias,omitempty" maxLength:"160" arg:"ALIAS" example:"champion" description:"alias that a finished result gets if it is better than the one that has it, on the test split of the stream; MODEL@ALIAS may be given, too"`
 	Metric             string     `json:"metric,omitempty" maxLength:"128" arg:"METRIC" description:"of alias: what is compared (default: accuracy, or loss where the model has none)"`
 	Margin             float64    `json:"margin,omitempty" minimum:"0" arg:"VALUE" description:"of alias: by how much more it must be better (default: 0)"`
+	KeepLosing         int        `json:"keep_losing,omitempty" minimum:"1" maximum:"10000" arg:"N" description:"of alias: how many results of trainings that it began by itself and that were not better are kept, the newest; older ones are deleted, but for those that are in use, tagged or noted (default: 20)"`
 	GPUs               int        `json:"gpus" minimum:"0" maximum:"1024" arg:"N" description:"GPUs for each training (default: 0)"`
 	Resources          *Resources `json:"resources,omitempty" description:"where a training runs in a cluster"`
 	Description        string     `json:"description,omitempty" maxLength:"4096" arg:"TEXT" description:"note for people"`
@@ -93,6 +94,7 @@ type Deployment struct {
 	Alias              string           `json:"alias,omitempty" description:"what its better results get"`
 	Metric             string           `json:"metric,omitempty" description:"by which they are compared; empty: accuracy, or loss"`
 	Margin             float64          `json:"margin,omitempty" description:"by how much more they must be better"`
+	KeepLosing         int              `json:"keep_losing,omitempty" description:"how many results that were not better are kept; 0: 20"`
 	Retraining         *Retraining      `json:"retraining,omitempty" nullable:"false" description:"where its schedule stands, and what was decided of its results"`
 	StreamTimeout      int64            `json:"stream_timeout,omitempty" description:"milliseconds without a record after which a training of mode stream ends; 0: never"`
 	Drift              Detector         `json:"drift,omitempty" description:"what looks for drifts of the stream; empty: nothing"`

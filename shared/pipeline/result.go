@@ -229,6 +229,7 @@ type Result struct {
 	Successor     int64         `json:"successor,omitempty" description:"the result that its training was last told to go on from; it is its parent once it does"`
 	Unfit         string        `json:"unfit,omitempty" description:"why its training does not go on from the result that the alias names"`
 	Adoptions     []Adoption    `json:"adoptions,omitempty" description:"where its training went on from another result, as the alias had moved; the last 100"`
+	Outdone       bool          `json:"outdone,omitempty" description:"a schedule has trained it, and it was not better than the result that has the alias"`
 	Unsound       string        `json:"unsound,omitempty" description:"what of its model is NaN or infinite, so that its predictions will be, too"`
 	Lineage       Lineage       `json:"lineage"`
 	Artifact      string        `json:"artifact,omitempty" description:"key prefix of the trained model"`

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"regexp"
@@ -45,6 +46,13 @@ type Retraining struct {
 
 // keptDecisions is how many decisions a deployment keeps.
 const keptDecisions = 20
+
+// keptLosing is how many results that were not better are kept, unless the deployment
+// says otherwise.
+const keptLosing = 20
+
+// KeepsLosing is how many results that were not better are kept.
+func (d Deployment) KeepsLosing() int { return cmp.Or(d.KeepLosing, keptLosing) }
 
 // Decide adds a decision.
 func (r *Retraining) Decide(d Decision) {
@@ -117,8 +125,10 @@ func (d *Deployment) checkSchedule() error {
 	case d.Mode == ModeStream && (scheduled || d.Alias != ""):
 		return Invalidf("mode", "a training of mode stream goes on by itself: it has no schedule, and no end at which it could take an alias").
 			WithHint("make a second deployment for the schedule, and leave every, on_drift_of and alias out here")
-	case d.Alias == "" && (d.Metric != "" || d.Margin != 0):
-		return Invalidf("alias", "nothing says what the better result is to get").WithHint("set alias, or leave metric and margin out")
+	case d.Alias == "" && (d.Metric != "" || d.Margin != 0 || d.KeepLosing != 0):
+		return Invalidf("alias", "nothing says what the better result is to get").WithHint("set alias, or leave metric, margin and keep_losing out")
+	case d.KeepLosing < 0:
+		return Invalidf("keep_losing", "is a number of results, 1 or more").WithHint("leave it out for %d", keptLosing)
 	case d.Margin < 0 || math.IsNaN(d.Margin) || math.IsInf(d.Margin, 0):
 		return Invalidf("margin", "is by how much a result is to be better, 0 or more")
 	case d.Alias != "":

@@ -313,6 +313,8 @@ export interface Deployment {
   incremental?: boolean
   /** of incremental: it ends by a command only */
   indefinite?: boolean
+  /** how many results that were not better are kept; 0: 20 */
+  keep_losing?: number
   /** why the last stream that named it was refused or trained nothing, where that was so */
   last_rejection?: StreamRejection
   /** by how much more they must be better */
@@ -401,6 +403,8 @@ export interface DeploymentForm {
   incremental?: boolean
   /** of incremental: it ends by a command only */
   indefinite?: boolean
+  /** of alias: how many results of trainings that it began by itself and that were not better are kept, the newest; older ones are deleted, but for those that are in use, tagged or noted (default: 20) */
+  keep_losing?: number
   /** of alias: by how much more it must be better (default: 0) */
   margin?: number
   /** of alias: what is compared (default: accuracy, or loss where the model has none) */
@@ -1050,6 +1054,8 @@ export interface Result {
   model_version: number
   /** notes of people */
   notes?: string
+  /** a schedule has trained it, and it was not better than the result that has the alias */
+  outdone?: boolean
   /** the result whose weights its training went on from */
   parent?: number
   /** what it has labelled itself, of a deployment that is unsupervised */
