@@ -203,7 +203,7 @@ func (s *Service) received(ctx context.Context, e event.Event) (*event.Event, er
 	var scheduled []pipeline.Result
 	err = s.Store.Do(ctx, func(tx *registry.Tx) error {
 		d, err := tx.Datasource(id)
-		if err != nil {
+		if err != nil || d.Scheduled { // it began with its window, see Service.begins
 			return err
 		}
 		why, err := tx.Unused(d)

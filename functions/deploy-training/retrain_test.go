@@ -321,6 +321,15 @@ func TestLosersAreDeleted(t *testing.T) {
 			t.Errorf("loser %d: %d %s; its model is stored: %v", i+1, status, text, r.has(t, id, 1))
 		}
 	}
+	var window pipeline.Datasource
+	r.write(t, func(tx *registry.Tx) (err error) {
+		window, err = tx.Datasource(d.ID + 6)
+		return err
+	})
+	before := r.deployment(t).Results
+	if r.arrives(t, window); !window.Scheduled || !slices.Equal(r.deployment(t).Results, before) { // told again, late
+		t.Errorf("a window whose result is gone trains again: %v, before %v", r.deployment(t).Results, before)
+	}
 	if got := r.deployment(t).Retraining; len(got.Decisions) != 10 || got.Runs != 9 {
 		t.Errorf("%d decisions of %d trainings", len(got.Decisions), got.Runs)
 	}
