@@ -150,7 +150,7 @@ func TestStudiesOfSources(t *testing.T) {
 		t.Errorf("the same values were built again: %v, before %v", after, before)
 	}
 	m.goneOnFrom(st.Best.Result)
-	for why, space := range map[string]string{"does not ask for hp.layers": "hp.layers=[1]", "9 is none of its values": "hp.depth=int(0,9)"} {
+	for why, space := range map[string]string{"no model asks for hp.layers": "hp.layers=[1]", "9 is none of its values": "hp.depth=int(0,9)"} {
 		if _, said, code := m.try("studies", "create", "--configuration", "one", "--objective", "loss", "--space", space); code == 0 || !strings.Contains(said, why) {
 			t.Errorf("%s: exit code %d\n%s", space, code, said)
 		}
