@@ -17,8 +17,8 @@ import (
 
 // Threads are the sizes of a session's own thread pools: IntraOp for the work
 // within one operation, InterOp for operations side by side. 0 is TensorFlow's
-// default, the number of cores; InterOp -1 runs on the caller's thread. Small networks run fastest on one of each:
-// handing work over costs more than the work.
+// default, the number of cores; InterOp -1 runs on the caller's thread. Small
+// networks run fastest on one thread: handing work over costs more than the work.
 type Threads struct{ IntraOp, InterOp int }
 
 // String gives the threads of an operation.
@@ -35,14 +35,15 @@ type SavedModel struct {
 	saver saver
 }
 
-// Load reads the SavedModel in dir, the folder with saved_model.pb. A broken
-// graph can end the process: load what is not yet trusted in a child.
-func Load(dir string, threads Threads, gpu bool) (*SavedModel, error) {
+// Load reads the SavedModel in dir, the folder with saved_model.pb; brief says that
+// its signatures run too few times to be worth optimizing. A broken graph can end
+// the process: load what is not yet trusted in a child.
+func Load(dir string, threads Threads, gpu, brief bool) (*SavedModel, error) {
 	s, err := readSaver(dir)
 	if err != nil {
 		return nil, err
 	}
-	m, err := tf.LoadSavedModel(dir, []string{"serve"}, &tf.SessionOptions{Config: sessionConfig(threads, gpu)})
+	m, err := tf.LoadSavedModel(dir, []string{"serve"}, &tf.SessionOptions{Config: sessionConfig(threads, gpu, brief)})
 	if err != nil {
 		return nil, fmt.Errorf("load SavedModel: %w", err)
 	}
@@ -59,14 +60,14 @@ func (m *SavedModel) hasGPU() bool {
 }
 
 // sessionConfig is a serialized tensorflow.ConfigProto.
-func sessionConfig(t Threads, gpu bool) []byte {
+func sessionConfig(t Threads, gpu, brief bool) []byte {
 	c := &for_core_protos_go_proto.ConfigProto{
 		IntraOpParallelismThreads: int32(t.IntraOp),
 		InterOpParallelismThreads: int32(t.InterOp),
 		UsePerSessionThreads:      t.InterOp >= 0,
 		GpuOptions:                &for_core_protos_go_proto.GPUOptions{AllowGrowth: true},
 		AllowSoftPlacement:        true,
-		GraphOptions:              &for_core_protos_go_proto.GraphOptions{RewriteOptions: rewriting()},
+		GraphOptions:              &for_core_protos_go_proto.GraphOptions{RewriteOptions: rewriting(brief)},
 	}
 	if !gpu {
 		c.DeviceCount = map[string]int32{"GPU": 0}
@@ -84,9 +85,19 @@ const noSecondOptimizer = 32
 
 // rewriting is how graphs are optimized: as by default, but for the optimizer that
 // takes each graph through MLIR. At each signature's first run that took as long
-// as all others together, and it changes nothing that these would leave.
-func rewriting() *for_core_protos_go_proto.RewriterConfig {
+// as all others together, and it changes nothing that these would leave. Where
+// brief, functions are inlined and what nothing needs is left out, in one turn of
+// the default's two, and no more.
+func rewriting(brief bool) *for_core_protos_go_proto.RewriterConfig {
 	c := &for_core_protos_go_proto.RewriterConfig{}
+	if brief {
+		const off = for_core_protos_go_proto.RewriterConfig_OFF
+		c.ArithmeticOptimization, c.CommonSubgraphElimination, c.ConstantFolding = off, off, off
+		c.DependencyOptimization, c.LayoutOptimizer, c.LoopOptimization = off, off, off
+		c.Remapping, c.ShapeOptimization = off, off
+		c.MemoryOptimization = for_core_protos_go_proto.RewriterConfig_NO_MEM_OPT
+		c.MetaOptimizerIterations = for_core_protos_go_proto.RewriterConfig_ONE
+	}
 	c.ProtoReflect().SetUnknown(protowire.AppendVarint(protowire.AppendTag(nil, noSecondOptimizer, protowire.VarintType), 1))
 	return c
 }

@@ -60,11 +60,7 @@ func openTrainer(o framework.TrainerOptions) (*Trainer, error) {
 	if o.Trained {
 		t.dir = filepath.Join(o.Dir, kerasmodel.Trained)
 	}
-	threads := ThreadsFor(o.Export, o.Batch)
-	if o.Plan != nil && o.Plan.Stepped && threads.InterOp == 1 {
-		threads.InterOp = -1 // a call is one small step: to wake another thread for it may take longer
-	}
-	if t.session, err = t.open(threads); err != nil {
+	if t.session, err = t.open(ThreadsFor(o.Export, o.Batch)); err != nil {
 		return nil, err
 	}
 	return t, nil
@@ -77,7 +73,7 @@ func (t *Trainer) open(threads Threads) (*session, error) {
 		return nil, fmt.Errorf("load SavedModel: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
-	m, err := Load(folder, threads, t.options.GPU)
+	m, err := Load(folder, threads, t.options.GPU, t.brief())
 	if err != nil {
 		return nil, err
 	}
@@ -115,6 +111,12 @@ func (t *Trainer) uses(signature string) bool {
 		return !p.Stepped && (p.Engine == kerasmodel.XLA || p.Engine != kerasmodel.Graph && stepsOf(*p, t.options.Records) >= worthCompiling)
 	}
 	return true
+}
+
+// brief reports whether the training has too few steps to repay optimizing its graph.
+func (t *Trainer) brief() bool {
+	p := t.options.Plan
+	return p != nil && !p.Stepped && !t.options.GPU && stepsOf(*p, t.options.Records) < worthOptimizing
 }
 
 // optional reports whether a model may lack a signature: those of class
