@@ -33,7 +33,7 @@ func steps(d pipeline.Deployment) error {
 	case k.EarlyStopping != nil || k.ReduceLR != nil:
 		return pipeline.Invalidf("training_kwargs.callbacks", "early_stopping and reduce_lr_on_plateau look at epochs, which a stream does not have").WithHint("leave them out")
 	case d.Engine != pipeline.Auto && d.Engine != "graph":
-		return pipeline.Invalidf("engine", "a training that follows a stream runs in the graph, which checks each record").WithHint("leave engine out")
+		return pipeline.Invalidf("engine", "a training that follows a stream begins in the graph, which checks each record; XLA takes over by itself where it is faster").WithHint("leave engine out")
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"syscall"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
@@ -155,6 +156,22 @@ func (c *cache) restart() error {
 		return nil
 	}
 	return c.text.forget()
+}
+
+// widen makes room for total records in one that is filled again and again.
+func (c *cache) widen(total int64) {
+	if more := int(total)*c.row - len(c.memory); more > 0 {
+		c.memory = slices.Grow(c.memory, more)
+	}
+}
+
+// forget forgets the first rows, unless there are no others: those stay to be looked
+// at until restart. It is for one that is filled again and again.
+func (c *cache) forget(first int64) {
+	if first < c.records {
+		c.memory = c.memory[:copy(c.memory, c.memory[first*int64(c.row):])]
+		c.records -= first
+	}
 }
 
 // settle stores the text of the row that next gave out.

@@ -60,7 +60,7 @@ func (t *training) champion(ctx context.Context, c pipeline.Champion) (m pipelin
 	}
 	trainer, err := t.framework.OpenTrainer(framework.TrainerOptions{
 		Dir: dir, Trained: true, Export: c.Export, Inputs: its.Inputs(), Labels: its.Labels(), Batch: t.Job.BatchSize, GPU: t.Job.GPUs > 0,
-		Plan: &framework.Plan{Engine: t.Job.Engine, Stepped: true},
+		Plan: &framework.Plan{Engine: t.Job.Engine, Stepped: true, Singly: true},
 	})
 	if err != nil {
 		return nil, err

@@ -68,18 +68,25 @@ type follower struct {
 	same      time.Time           // when the topics were looked at
 }
 
-// partition is one that is followed, with the batch that is being gathered.
+// partition is one that is followed, with the batches that are being gathered: whole
+// ones that the Trainer takes at once, as far as their records are there, and the next.
 type partition struct {
 	pipeline.Range
 	intake intake
-	next   int64     // the offset to go on from: what lies before it is trained on
 	seen   int64     // the offset after the last record that was read
 	hash   hash.Hash // of what was read
-	sum    []byte    // the hash as it was at next
 	bytes  int64     // of keys and values
-	full   bool      // the batch in the cache is trained on
+	full   bool      // all that the cache holds is trained on
 	taken  int64     // records that were read
-	kept   counts    // as of next
+	upTo             // that is trained
+	whole  []upTo    // after each batch that the cache holds whole and that is not trained on yet
+}
+
+// upTo is a place between two batches.
+type upTo struct {
+	next int64  // the offset to go on from
+	sum  []byte // the hash of what lies before it
+	kept counts // of it
 }
 
 // counts are what is told of a part's records.
@@ -100,7 +107,6 @@ func (t *training) follow(ctx context.Context) (err error) {
 	}
 	t.values = newValues(f.decoder, t.Job.Export)
 	t.outcome.Split = &pipeline.SplitAudit{}
-	t.outcome.EngineReason = "the batches of a stream are trained on one by one, as they come"
 	if err := t.open(ctx, f.decoder); err != nil {
 		return err
 	}
@@ -128,7 +134,7 @@ func (f *follower) begin(ctx context.Context) error {
 			return err
 		}
 		f.parts = append(f.parts, &partition{
-			Range: r, next: r.Offset, seen: r.Offset, hash: sha256.New(),
+			Range: r, upTo: upTo{next: r.Offset}, seen: r.Offset, hash: sha256.New(),
 			intake: intake{
 				decoder: f.decoder, bad: newSkips(f.decoder.Tolerance(), skipsOf), schemas: f.schemas, patience: f.patience(ctx),
 				export: f.Job.Export, checks: f.checks, cache: c,
@@ -187,16 +193,16 @@ func (f *follower) readPart(ctx, reading context.Context, p *partition) error {
 	if !f.plan.Open {
 		end = p.Offset + p.Length
 	}
-	err := f.cluster.FollowTo(reading, p.Topic, p.Partition, p.next, end, func(r stream.Record) error {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		if reading.Err() != nil {
-			return reading.Err()
+	err := f.cluster.FollowTo(reading, p.Topic, p.Partition, p.next, end, func(records []stream.Record) error {
+		for i := range records {
+			if records[i].Offset >= end {
+				return errDone
+			}
+			if err := f.take(ctx, reading, p, records[i]); err != nil {
+				return err
+			}
 		}
-		if r.Offset >= end {
-			return errDone
-		}
-		return f.take(ctx, p, r)
+		return f.come(ctx, reading, p)
 	})
 	if errors.Is(err, errDone) {
 		return nil
@@ -207,11 +213,18 @@ func (f *follower) readPart(ctx, reading context.Context, p *partition) error {
 	return errors.Join(f.cluster.SameTopics(ctx, f.Job.TopicIDs), op("follow the stream", err))
 }
 
-// take reads a record, and trains on the batch that it makes whole.
-func (f *follower) take(ctx context.Context, p *partition, r stream.Record) error {
+// take reads a record, and trains on the batches that it makes as many as the Trainer
+// takes at once.
+func (f *follower) take(ctx, reading context.Context, p *partition, r stream.Record) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if reading.Err() != nil {
+		return reading.Err()
+	}
 	f.last = time.Now()
+	c := p.intake.cache
 	if p.full {
-		if err := p.intake.cache.restart(); err != nil {
+		if err := c.restart(); err != nil {
 			return err
 		}
 		p.full = false
@@ -222,10 +235,49 @@ func (f *follower) take(ctx context.Context, p *partition, r stream.Record) erro
 		return err
 	}
 	p.seen = r.Offset + 1
-	if p.intake.cache.records < int64(f.Job.BatchSize) {
+	if c.records < int64((len(p.whole)+1)*f.Job.BatchSize) {
+		return nil
+	}
+	if err := p.mark(int64(f.Job.BatchSize)); err != nil {
+		return err
+	}
+	most := f.trainer.Stepping().Batches
+	c.widen(int64(most * f.Job.BatchSize))
+	if len(p.whole) < most {
 		return nil
 	}
 	return f.step(ctx, p)
+}
+
+// come trains on the batches that are whole: no record is there that another could be
+// made of, and more may not come for long.
+func (f *follower) come(ctx, reading context.Context, p *partition) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if reading.Err() != nil || len(p.whole) == 0 {
+		return reading.Err()
+	}
+	return f.step(ctx, p)
+}
+
+// mark notes that what was read last makes a batch of so many records whole.
+func (p *partition) mark(records int64) error {
+	m, ok := p.hash.(encoding.BinaryMarshaler)
+	if !ok {
+		return errNotKept
+	}
+	sum, err := m.MarshalBinary()
+	if err != nil {
+		return err
+	}
+	before := p.kept.Trained
+	if n := len(p.whole); n > 0 {
+		before = p.whole[n-1].kept.Trained
+	}
+	p.whole = append(p.whole, upTo{p.seen, sum, counts{
+		Trained: before + records, Bytes: p.bytes, Taken: p.taken, LeftOut: p.intake.bad.leftOut, Skipped: p.intake.bad.bad,
+	}})
+	return nil
 }
 
 // note adds a record to the content hash.
@@ -240,55 +292,78 @@ func (p *partition) note(r *stream.Record) {
 	p.taken++
 }
 
-// step trains on the batch of a part, and keeps the training where that is due.
+// step trains on the whole batches of a part, and keeps the training where that is due.
 func (f *follower) step(ctx context.Context, p *partition) error {
 	c := p.intake.cache
 	if err := c.seal(); err != nil {
 		return err
 	}
-	var m pipeline.Metrics
-	err := f.pulse.during(func() (err error) {
-		m, err = f.trainer.Step(ctx, newSplit(c, f.trainer.Columns(), 0, c.records))
-		return err
-	})
-	if err != nil {
-		f.Job.Ranges = []pipeline.Range{{Topic: p.Topic, Partition: p.Partition, Offset: p.next, Length: p.seen - p.next}}
-		return f.refusal(ctx, "train", err)
-	}
-	if err := p.trained(c.records); err != nil {
-		return err
-	}
 	f.cache = c
-	f.giver.Since.add(m, c.records)
-	point := f.score.Points + 1
-	e, whole := f.score.add(m, c.records)
-	if whole {
-		f.keeper.epochs = append(f.keeper.epochs, e)
-		f.seen(e)
-		f.report.records(f.score.Records)
-		if err := f.judge(e); err != nil {
+	first := int64(0)
+	for len(p.whole) > 0 {
+		some := p.whole[:min(len(p.whole), f.together())]
+		n := some[len(some)-1].kept.Trained - p.kept.Trained
+		var measured []pipeline.Metrics
+		err := f.pulse.during(func() (err error) {
+			measured, err = f.trainer.Step(ctx, newSplit(c, f.trainer.Columns(), first, first+n))
+			return err
+		})
+		if err != nil {
+			f.Job.Ranges = []pipeline.Range{{Topic: p.Topic, Partition: p.Partition, Offset: p.next, Length: p.seen - p.next}}
+			return f.refusal(ctx, "train", err)
+		}
+		first += n
+		p.full = first == c.records
+		if err := f.trained(ctx, p, measured); err != nil {
 			return err
 		}
 	}
-	if err := f.watch(ctx, m, point); err != nil {
-		return err
+	c.forget(first)
+	return nil
+}
+
+// together is how many batches are trained on before the weights are looked at: as
+// many as the Trainer takes at once, but none behind one after which a result may be
+// due.
+func (f *follower) together() int {
+	most, batch := int64(f.trainer.Stepping().Batches), int64(f.Job.BatchSize)
+	if n := f.plan.Interim.Records; n > 0 {
+		most = min(most, (n-f.giver.Since.Records+batch-1)/batch)
 	}
-	if err := f.give(ctx, e.Training); err != nil {
+	if f.plan.Interim.Monitor != "" {
+		most = min(most, (f.score.point()-f.score.Window.Records+batch-1)/batch)
+	}
+	return int(max(1, most))
+}
+
+// trained notes what was measured on the first of the whole batches of a part, all of
+// which are trained on.
+func (f *follower) trained(ctx context.Context, p *partition, measured []pipeline.Metrics) error {
+	var last pipeline.Metrics
+	for _, m := range measured {
+		records := p.whole[0].kept.Trained - p.kept.Trained
+		p.upTo, p.whole = p.whole[0], p.whole[1:]
+		f.giver.Since.add(m, records)
+		point := f.score.Points + 1
+		e, whole := f.score.add(m, records)
+		if last = e.Training; whole {
+			f.keeper.epochs = append(f.keeper.epochs, e)
+			f.seen(e)
+			f.report.records(f.score.Records)
+			if err := f.judge(e); err != nil {
+				return err
+			}
+		}
+		if err := f.watch(ctx, m, point); err != nil {
+			return err
+		}
+	}
+	how := f.trainer.Stepping()
+	f.outcome.Engine, f.outcome.EngineReason = how.Engine, how.Reason
+	if err := f.give(ctx, last); err != nil {
 		return err
 	}
 	return f.keeper.due(ctx)
-}
-
-// trained notes that all that was read is trained on.
-func (p *partition) trained(records int64) (err error) {
-	m, ok := p.hash.(encoding.BinaryMarshaler)
-	if !ok {
-		return errNotKept
-	}
-	p.next, p.full = p.seen, true
-	p.kept = counts{Trained: p.kept.Trained + records, Bytes: p.bytes, Taken: p.taken, LeftOut: p.intake.bad.leftOut, Skipped: p.intake.bad.bad}
-	p.sum, err = m.MarshalBinary()
-	return err
 }
 
 // look ends the reading where the training is to end, and keeps what was trained
@@ -416,11 +491,21 @@ func (p *partition) digest() ([]byte, error) {
 
 // drain trains on what is left of a part.
 func (f *follower) drain(ctx context.Context, p *partition) error {
-	switch {
-	case !p.full && p.intake.cache.records > 0:
-		return f.step(ctx, p)
-	case p.seen > p.next: // records that are not trained on
-		return p.trained(0)
+	if !p.full && p.intake.cache.records > 0 {
+		if rest := p.intake.cache.records - int64(len(p.whole)*f.Job.BatchSize); rest > 0 {
+			if err := p.mark(rest); err != nil {
+				return err
+			}
+		}
+		if err := f.step(ctx, p); err != nil {
+			return err
+		}
+	}
+	if p.seen > p.next { // records that are not trained on
+		if err := p.mark(0); err != nil {
+			return err
+		}
+		p.upTo, p.whole = p.whole[0], nil
 	}
 	return nil
 }
@@ -469,11 +554,14 @@ func (s *score) add(m pipeline.Metrics, records int64) (pipeline.Epoch, bool) {
 	s.Records += records
 	s.Running.add(m, records)
 	s.Window.add(m, records)
-	if s.Window.Records < s.Each<<min(s.Points/widenAfter, 40) {
+	if s.Window.Records < s.point() {
 		return pipeline.Epoch{}, false
 	}
 	return s.rest()
 }
+
+// point is how many records the next point takes.
+func (s *score) point() int64 { return s.Each << min(s.Points/widenAfter, 40) }
 
 // rest is the point of what came since the last one.
 func (s *score) rest() (pipeline.Epoch, bool) {

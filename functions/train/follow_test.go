@@ -143,15 +143,23 @@ func TestFollowsWhatTransactionsLeave(t *testing.T) {
 // weights are those of one that nobody disturbed, each record is trained on once, and
 // drifts are found at the same places.
 func TestFollowSurvivesKills(t *testing.T) {
+	for on, engine := range map[pipeline.OnDrift]pipeline.Engine{pipeline.DriftRestarts: kerasmodel.Graph, "": kerasmodel.XLA} {
+		t.Run(string(engine), func(t *testing.T) { survivesKills(t, on, engine) })
+	}
+}
+
+// survivesKills is the test of trainings that the engine runs after their first batches.
+func survivesKills(t *testing.T, on pipeline.OnDrift, engine pipeline.Engine) {
+	t.Helper()
 	kills, silence := 3, 5.0
 	if os.Getenv("KAFKAML_LONG") != "" {
 		kills, silence = 100, 60 // beside other work
 	}
 	const first, more, each = 2500, 997, 250 // records: after first the model knows enough for a drift to show
 	r, send := followed(t, first)
-	r.Job.BatchSize = 2
+	r.Job.BatchSize, r.Job.Engine = 2, pipeline.Auto
 	when := pipeline.Interim{Records: 600}
-	r.Job.Following = &pipeline.Following{Epoch: each, Open: true, Silence: silence, Drift: pipeline.DetectADWIN, OnDrift: pipeline.DriftRestarts, Interim: when}
+	r.Job.Following = &pipeline.Following{Epoch: each, Open: true, Silence: silence, Drift: pipeline.DetectADWIN, OnDrift: on, Interim: when}
 	r.Job.TrainingKwargs.Checkpoint = &pipeline.Checkpoint{EveryEpochs: 1}
 	total := first
 	for i := range kills {
@@ -166,13 +174,16 @@ func TestFollowSurvivesKills(t *testing.T) {
 	got, found, given := r.outcome, r.drifts(), r.given()
 	r.told, r.yields = nil, nil
 	calm := r.Config
-	calm.Job.Checkpoint, calm.Job.Following = "undisturbed", &pipeline.Following{Epoch: each, Drift: pipeline.DetectADWIN, OnDrift: pipeline.DriftRestarts, Interim: when}
+	calm.Job.Checkpoint, calm.Job.Following = "undisturbed", &pipeline.Following{Epoch: each, Drift: pipeline.DetectADWIN, OnDrift: on, Interim: when}
 	calm.Job.Ranges[0].Length = int64(total)
 	if err := Run(t.Context(), calm); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(r.outcome.Lineage, got.Lineage); diff != "" || got.Lineage.Records != int64(total) {
 		t.Errorf("of %d records (-undisturbed +killed)\n%s", total, diff)
+	}
+	if got.Engine != engine || r.outcome.Engine != engine {
+		t.Errorf("it ran by %s (%s), undisturbed by %s", got.Engine, got.EngineReason, r.outcome.Engine)
 	}
 	if diff := cmp.Diff(r.outcome.Metrics, got.Metrics); diff != "" {
 		t.Errorf("(-undisturbed +killed)\n%s", diff)

@@ -143,7 +143,8 @@ func (k *following) take(c kept) error {
 	}
 	for i, p := range k.f.parts {
 		said := c.Parts[i]
-		p.next, p.seen, p.sum, p.kept = max(p.Offset, said.Next), max(p.Offset, said.Next), said.Hash, said.Counts
+		p.upTo = upTo{max(p.Offset, said.Next), said.Hash, said.Counts}
+		p.seen = p.next
 		p.bytes, p.taken, p.intake.bad.leftOut, p.intake.bad.bad = said.Counts.Bytes, said.Counts.Taken, said.Counts.LeftOut, said.Counts.Skipped
 	}
 	if first := k.f.cache; len(c.Rows)%max(1, first.row) == 0 && len(c.Rows) <= cap(first.memory) {

@@ -170,7 +170,8 @@ func (t *training) assume(from pipeline.Ancestor, a framework.Ancestor) (warning
 func (t *training) plan() framework.Plan {
 	k, v := t.Job.TrainingKwargs, t.Job.ValidationKwargs
 	if t.Job.Following != nil {
-		return framework.Plan{BatchSize: t.Job.BatchSize, Epochs: 1, ClassWeight: k.ClassWeight, Stepped: true}
+		acts := t.Job.Following.OnDrift != "" // after any batch
+		return framework.Plan{BatchSize: t.Job.BatchSize, Epochs: 1, ClassWeight: k.ClassWeight, Stepped: true, Singly: acts, Engine: t.Job.Engine}
 	}
 	return framework.Plan{
 		BatchSize: t.Job.BatchSize, Epochs: k.Epochs, InitialEpoch: k.InitialEpoch, StepsPerEpoch: k.StepsPerEpoch,

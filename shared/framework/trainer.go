@@ -40,11 +40,14 @@ type Trainer interface {
 	// Fit trains as the framework's own fit does on arrays, shuffling left to
 	// the split. Called again it trains on, as a second fit does.
 	Fit(context.Context, Split, Plan, Watch) (FitReport, error)
-	// Step trains on a split as one batch, for a training that has no end, and gives
-	// the metrics that the model had on it before: what it learns from, it has
-	// predicted. Snapshot gives all that later steps depend on, and Resume sets it,
-	// perhaps in another process; what does not fit the model is an ErrForeign.
-	Step(context.Context, Split) (pipeline.Metrics, error)
+	// Step trains on a split batch by batch, for a training that has no end, and gives
+	// the metrics that the model had on each before: what it learns from, it has
+	// predicted. How many batches a split holds changes nothing of the weights.
+	// Snapshot gives all that later steps depend on, and Resume sets it, perhaps in
+	// another process; what does not fit the model is an ErrForeign.
+	Step(context.Context, Split) ([]pipeline.Metrics, error)
+	// Stepping says what runs the next Step.
+	Stepping() Stepping
 	Snapshot() ([]byte, error)
 	// Rates gives the learning rates, of which there is at least one; an error where
 	// the model has none that may be set.
@@ -116,6 +119,7 @@ type Plan struct {
 	Checkpointed    bool                    // Watch.Checkpoint or From is used
 	Inherits        bool                    // Inherit is used
 	Stepped         bool                    // Step is used in place of Fit
+	Singly          bool                    // Step is given one batch at a time
 	// From is what Watch.Checkpoint was given in an attempt at the same training,
 	// which goes on from there; nil: it begins. What does not fit the model is an
 	// ErrForeign.
@@ -147,6 +151,13 @@ type FitReport struct {
 	Exhausted bool
 	Warnings  []string           // what a person should know of the numbers
 	Stopping  *pipeline.Stopping // nil without early stopping
+}
+
+// Stepping tells how Step works.
+type Stepping struct {
+	Batches int // of a split that Step takes at once
+	Engine  pipeline.Engine
+	Reason  string // why
 }
 
 // RecordError is the error of a Trainer whose model refuses one record: it is

@@ -34,13 +34,20 @@ func (c *Cluster) Topics(ctx context.Context) ([]string, error) {
 // member of a group and commits nothing. Key, Value and Headers are valid only
 // during the call.
 func (c *Cluster) Follow(ctx context.Context, topic string, partition int, offset int64, each func(Record) error) error {
-	return c.FollowTo(ctx, topic, partition, offset, forever, each)
+	return c.FollowTo(ctx, topic, partition, offset, forever, func(records []Record) error {
+		for i := range records {
+			if err := each(records[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // FollowTo follows as Follow does, up to the offset end, where it returns nil: also
-// where what lies before it is no record, such as a transaction's marker. Each may be
-// given records that lie behind it.
-func (c *Cluster) FollowTo(ctx context.Context, topic string, partition int, offset, end int64, each func(Record) error) error {
+// where what lies before it is no record, such as a transaction's marker. Some is
+// given the records that are there, and may be given ones that lie behind the end.
+func (c *Cluster) FollowTo(ctx context.Context, topic string, partition int, offset, end int64, some func([]Record) error) error {
 	c.lanes.Add(1)
 	defer c.lanes.Add(-1)
 	l := c.open(ctx, &lane{topic: topic, partition: partition, offset: offset, stop: end, limits: c.claimLimits})
@@ -56,10 +63,8 @@ func (c *Cluster) FollowTo(ctx context.Context, topic string, partition int, off
 		if err != nil {
 			return err
 		}
-		for i := range records {
-			if err := each(records[i]); err != nil {
-				return err
-			}
+		if err := some(records); err != nil {
+			return err
 		}
 	}
 }

@@ -7,7 +7,11 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
 // stepsAsItFits trains the first model batch by batch, in two trainers of which the
@@ -47,8 +51,8 @@ func (s Subject) stepsAsItFits(t *testing.T) {
 			t.Fatal(err)
 		}
 		for name, w := range want {
-			if !(math.Abs(got[name]-w) <= 1e-4*max(1, math.Abs(w))) {
-				t.Errorf("record %d: %s is %v, evaluated before the step %v", at, name, got[name], w)
+			if !(math.Abs(got[0][name]-w) <= 1e-4*max(1, math.Abs(w))) {
+				t.Errorf("record %d: %s is %v, evaluated before the step %v", at, name, got[0][name], w)
 			}
 		}
 		if _, err := judge.Step(t.Context(), part); err != nil {
@@ -64,6 +68,51 @@ func (s Subject) stepsAsItFits(t *testing.T) {
 			t.Errorf("it goes on from %s", name)
 		}
 	}
+}
+
+// StepsAlike holds that the weights and metrics of so many steps tell neither how many
+// batches each was given, nor that another trainer went on with them; and gives what ran
+// the last ones.
+func (m Model) StepsAlike(t *testing.T, f framework.Framework, batches int64) framework.Stepping {
+	t.Helper()
+	one, many := m.Open(t, f), m.Open(t, f)
+	all, size := ArraysOf(one, m.Training), int64(m.Plan.BatchSize)
+	whole := all.Len() / size
+	step := func(tr framework.Trainer, at, n int64) []pipeline.Metrics {
+		t.Helper()
+		got, err := tr.Step(t.Context(), Part{Split: all, From: at % whole * size, Records: n * size})
+		if err != nil || int64(len(got)) != n {
+			t.Fatalf("%d batches from %d on: metrics of %d, %v", n, at, len(got), err)
+		}
+		return got
+	}
+	var want, got []pipeline.Metrics
+	goneOn := false
+	for at := range batches {
+		want = append(want, step(one, at, 1)...)
+	}
+	for at := int64(0); at < batches; {
+		n := min(1+at%7, whole-at%whole, batches-at)
+		got = append(got, step(many, at, n)...)
+		if at += n; !goneOn && at > batches/2 {
+			goneOn = true
+			state, err := many.Snapshot()
+			if err != nil {
+				t.Fatal(err)
+			}
+			many = m.Open(t, f)
+			if err := many.Resume(state); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if a, b := hash(t, one), hash(t, many); a != b {
+		t.Errorf("one by one the weights are %s, together %s", a, b)
+	}
+	if diff := cmp.Diff(want, got, cmpopts.EquateNaNs()); diff != "" {
+		t.Errorf("(-one by one +together)\n%s", diff)
+	}
+	return many.Stepping()
 }
 
 // learnsFaster holds that a step at other learning rates learns something else, and that

@@ -71,7 +71,7 @@ var forgeries = map[string]string{
 	"input_has_a_default":        "default values",
 	"output_of_another_shape":    "described as float32 [-1 2]",
 	"output_without_a_node":      "no dense tensor of the graph",
-	"metric_of_another_type":     "no float32 scalar",
+	"metric_of_another_type":     "no float32 of 0 axes",
 	"metric_of_another_name":     "metrics of train",
 	"variable_out_of_order":      "out of its order",
 	"variable_of_unknown_shape":  "too large",

@@ -77,10 +77,15 @@ func ThreadsFor(e pipeline.Export, batch int) Threads {
 // step, whatever else it saves: 0 where no layer convolves, as far as the layers
 // tell.
 func xlaAlone(e pipeline.Export, batch int) time.Duration {
-	if !slices.ContainsFunc(e.Layers, func(l pipeline.Layer) bool { return strings.Contains(l.Class, "Conv") }) {
+	if !convolves(e) {
 		return 0
 	}
 	return time.Duration(operations(e, batch) / xlaConvolved * float64(time.Second))
+}
+
+// convolves reports whether a layer convolves.
+func convolves(e pipeline.Export) bool {
+	return slices.ContainsFunc(e.Layers, func(l pipeline.Layer) bool { return strings.Contains(l.Class, "Conv") })
 }
 
 // choose decides what runs the steps, the plain graph or XLA, and fills

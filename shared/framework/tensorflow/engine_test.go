@@ -20,29 +20,14 @@ import (
 // opened opens a model of tensorflowtest for records of its own shapes.
 func opened(t *testing.T, name string, batch int) framework.Trainer {
 	t.Helper()
+	return made(t, name, batch).Open(t, tensorflow.Framework{})
+}
+
+// made is a model of tensorflowtest for the suite, without what Keras says of it.
+func made(t *testing.T, name string, batch int) frameworktest.Model {
+	t.Helper()
 	m := tensorflowtest.Load(t, name)
-	tensors := func(all []pipeline.Tensor) (out []codec.Tensor) {
-		for _, want := range all {
-			d, err := codec.ParseDType(want.DType)
-			if err != nil {
-				t.Fatal(err)
-			}
-			out = append(out, codec.Tensor{Name: want.Name, DType: d, Shape: want.Shape})
-		}
-		return out
-	}
-	tr, err := tensorflow.Framework{}.OpenTrainer(framework.TrainerOptions{
-		Dir: m.Dir, Export: m.Export, Inputs: tensors(m.Export.Inputs), Labels: tensors(m.Export.Labels), Batch: batch,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := tr.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return tr
+	return frameworktest.Model{Name: name, Dir: m.Dir, Export: m.Export, Plan: framework.Plan{BatchSize: batch}}
 }
 
 // filled are a column's values of n records, as of says for record and element.

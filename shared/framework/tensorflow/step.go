@@ -17,6 +17,9 @@ type stepping struct {
 	buffers map[int]*buffer // by records; those of a whole batch and of the last one
 	weigh   func(*buffer, int)
 	scoring scoring
+	batches int64 // so far
+	looping looping
+	looped  *buffer // of calls of the loop
 }
 
 // scoring says what measures a batch before it is learned from.
@@ -35,18 +38,51 @@ const (
 // metric in float32.
 const alike = 1e-5
 
-// Step implements framework.Trainer. It runs in the graph, which checks each
-// record.
-func (t *Trainer) Step(ctx context.Context, s framework.Split) (pipeline.Metrics, error) {
-	n := int(s.Len())
-	if n == 0 {
-		return nil, errors.New("the batch holds no record")
+// Step implements framework.Trainer. The first batches run in the graph, which checks
+// each record; see looping.
+func (t *Trainer) Step(ctx context.Context, s framework.Split) ([]pipeline.Metrics, error) {
+	if s.Len() == 0 {
+		return nil, errors.New("the split holds no record")
 	}
-	st, b, err := t.stepBuffer(n)
+	if err := t.beginStepping(); err != nil {
+		return nil, err
+	}
+	var all []pipeline.Metrics
+	for at, batch := int64(0), int64(t.batch()); at < s.Len(); {
+		c := call{pass: framework.Stored, first: at, steps: 1, rows: int(min(batch, s.Len()-at))}
+		if n := t.Stepping().Batches; n > 1 && c.rows == int(batch) {
+			c.steps = int(min(int64(n), (s.Len()-at)/batch))
+		}
+		got, err := t.steps(ctx, s, c)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, got...)
+		t.stepping.batches += int64(c.steps)
+		at += int64(c.records())
+	}
+	return all, nil
+}
+
+// steps trains on the batches of a call.
+func (t *Trainer) steps(ctx context.Context, s framework.Split, c call) ([]pipeline.Metrics, error) {
+	switch st := t.stepping; {
+	case c.rows < t.batch(): // another shape to compile
+	case st.looping == byLoop:
+		return t.loopSteps(ctx, s, c)
+	case st.looping == notYet && st.batches >= loopAfter:
+		return t.tryLoop(ctx, s, c)
+	}
+	return t.step(ctx, s, c)
+}
+
+// step trains on one batch in the graph.
+func (t *Trainer) step(ctx context.Context, s framework.Split, c call) ([]pipeline.Metrics, error) {
+	st := t.stepping
+	b, err := t.stepBuffer(c.rows)
 	if err != nil {
 		return nil, err
 	}
-	c := call{pass: framework.Stored, steps: 1, rows: n}
 	if err := b.fill(ctx, t.columns, s, c, st.weigh); err != nil {
 		return nil, err
 	}
@@ -71,26 +107,35 @@ func (t *Trainer) Step(ctx context.Context, s framework.Split) (pipeline.Metrics
 		}
 	}
 	if st.scoring == byTraining {
-		return own, nil
+		return []pipeline.Metrics{own}, nil
 	}
-	return before, nil
+	return []pipeline.Metrics{before}, nil
+}
+
+// batch is how many records a whole batch has.
+func (t *Trainer) batch() int { return max(1, t.options.Batch) }
+
+// beginStepping makes ready for steps.
+func (t *Trainer) beginStepping() error {
+	if t.stepping != nil {
+		return nil
+	}
+	st := &stepping{buffers: map[int]*buffer{}}
+	if p := t.options.Plan; p != nil {
+		var err error
+		if st.weigh, err = t.weigher(p.ClassWeight); err != nil {
+			return err
+		}
+	}
+	t.stepping = st
+	return nil
 }
 
 // stepBuffer gives the buffer for a batch of n records.
-func (t *Trainer) stepBuffer(n int) (*stepping, *buffer, error) {
-	if t.stepping == nil {
-		t.stepping = &stepping{buffers: map[int]*buffer{}}
-		if p := t.options.Plan; p != nil {
-			weigh, err := t.weigher(p.ClassWeight)
-			if err != nil {
-				return nil, nil, err
-			}
-			t.stepping.weigh = weigh
-		}
-	}
+func (t *Trainer) stepBuffer(n int) (*buffer, error) {
 	st := t.stepping
 	if b, ok := st.buffers[n]; ok {
-		return st, b, nil
+		return b, nil
 	}
 	const kept = 4 // more sizes come only where somebody varies them
 	if len(st.buffers) == kept {
@@ -98,10 +143,10 @@ func (t *Trainer) stepBuffer(n int) (*stepping, *buffer, error) {
 	}
 	b, err := newBuffer(t.columns, 1, n, st.weigh != nil)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	st.buffers[n] = b
-	return st, b, nil
+	return b, nil
 }
 
 // measured runs a signature with metrics of its own.
@@ -130,6 +175,8 @@ func same(a, b pipeline.Metrics) bool {
 // snapshot is a training between two steps.
 type snapshot struct {
 	Scoring   scoring
+	Batches   int64
+	Looping   looping
 	Variables [][]byte
 }
 
@@ -141,7 +188,7 @@ func (t *Trainer) Snapshot() ([]byte, error) {
 	}
 	s := snapshot{Variables: contents(now)}
 	if t.stepping != nil {
-		s.Scoring = t.stepping.scoring
+		s.Scoring, s.Batches, s.Looping = t.stepping.scoring, t.stepping.batches, t.stepping.looping
 	}
 	var b bytes.Buffer
 	err = gob.NewEncoder(&b).Encode(s)
@@ -157,14 +204,16 @@ func (t *Trainer) Resume(state []byte) error {
 	if t.assign == nil {
 		return errNotSettable("training_kwargs")
 	}
+	if s.Looping == byLoop && t.loop == nil {
+		return fmt.Errorf("%w: it was trained by an XLA loop", framework.ErrForeign)
+	}
 	values, err := t.tensors(s.Variables)
 	if err != nil {
 		return err
 	}
-	st, _, err := t.stepBuffer(max(1, t.options.Batch))
-	if err != nil {
+	if err := t.beginStepping(); err != nil {
 		return err
 	}
-	st.scoring = s.Scoring
+	t.stepping.scoring, t.stepping.batches, t.stepping.looping = s.Scoring, s.Batches, s.Looping
 	return t.write(values)
 }

@@ -41,7 +41,7 @@ type session struct {
 	model   *SavedModel
 	threads Threads
 
-	train, xla, weighted, evaluate, reset, weights, assign, serve, finalize *Function
+	train, xla, loop, weighted, evaluate, reset, weights, assign, serve, finalize *Function
 }
 
 // openTrainer loads the exported SavedModel with its initial variables.
@@ -79,7 +79,7 @@ func (t *Trainer) open(threads Threads) (*session, error) {
 	}
 	s := &session{model: m, threads: threads}
 	for name, f := range map[string]**Function{
-		"train": &s.train, "train_xla": &s.xla, "train_weighted": &s.weighted, "evaluate": &s.evaluate,
+		"train": &s.train, "train_xla": &s.xla, "train_steps": &s.loop, "train_weighted": &s.weighted, "evaluate": &s.evaluate,
 		"reset": &s.reset, "weights": &s.weights, "assign": &s.assign, "serving_default": &s.serve, "finalize": &s.finalize,
 	} {
 		got, ok, err := m.Function(name)
@@ -107,6 +107,8 @@ func (t *Trainer) uses(signature string) bool {
 		return len(p.ClassWeight) > 0
 	case "assign":
 		return p.Stepped || steered(*p)
+	case "train_steps":
+		return p.Stepped && !p.Singly && p.Engine != kerasmodel.Graph && len(p.ClassWeight) == 0 && !t.holdsText()
 	case "train_xla":
 		return !p.Stepped && (p.Engine == kerasmodel.XLA || p.Engine != kerasmodel.Graph && stepsOf(*p, t.options.Records) >= worthCompiling)
 	}
@@ -121,10 +123,10 @@ func (t *Trainer) brief() bool {
 
 // optional reports whether a model may lack a signature: those of class
 // weights, of optimizers that average, of XLA, that of evaluation, which a
-// model with a train_step of its own may have none of, and that of callbacks,
-// which earlier versions did not export.
+// model with a train_step of its own may have none of, and those of callbacks
+// and of many steps, which earlier versions did not export.
 func optional(signature string) bool {
-	return slices.Contains([]string{"train_weighted", "finalize", "train_xla", "evaluate", "assign"}, signature)
+	return slices.Contains([]string{"train_weighted", "finalize", "train_xla", "train_steps", "evaluate", "assign"}, signature)
 }
 
 // Close frees the model.
@@ -142,6 +144,16 @@ func (t *Trainer) Columns() []codec.Tensor {
 
 // run calls a signature on a filled buffer and returns its metrics.
 func (t *Trainer) run(f *Function, b *buffer) (pipeline.Metrics, error) {
+	all, err := t.runs(f, b, 1)
+	if err != nil {
+		return nil, err
+	}
+	return all[0], nil
+}
+
+// runs calls a signature on a filled buffer and returns the metrics of its first n
+// batches.
+func (t *Trainer) runs(f *Function, b *buffer, n int) ([]pipeline.Metrics, error) {
 	feeds := make(map[tf.Output]*tf.Tensor, len(b.named))
 	for name, tensor := range b.named {
 		if in, ok := f.Inputs[name]; ok { // an input that nothing reads may be gone
@@ -153,15 +165,20 @@ func (t *Trainer) run(f *Function, b *buffer) (pipeline.Metrics, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := make(pipeline.Metrics, len(got))
+	all := make([]pipeline.Metrics, n)
+	for k := range all {
+		all[k] = make(pipeline.Metrics, len(got))
+	}
 	for i, name := range f.Outputs {
 		raw := Bytes(got[i])
-		if got[i].DataType() != tf.Float || len(raw) != 4 {
-			return nil, fmt.Errorf("metric %s is not one float32", name)
+		if got[i].DataType() != tf.Float || len(raw) < 4*n {
+			return nil, fmt.Errorf("metric %s is not %d float32", name, n)
 		}
-		m[name] = float64(math.Float32frombits(binary.LittleEndian.Uint32(raw)))
+		for k, m := range all {
+			m[name] = float64(math.Float32frombits(binary.LittleEndian.Uint32(raw[4*k:])))
+		}
 	}
-	return m, nil
+	return all, nil
 }
 
 // holdsText reports whether an input or an output is text, which XLA does not

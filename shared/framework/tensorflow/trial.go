@@ -146,12 +146,18 @@ func (tr *trial) differ() (string, error) {
 		within = agreeAtRandom
 	}
 	for name, g := range graph {
-		x := compiled[name]
-		if finite(g) != finite(x) || lossLike(name) && finite(g) && math.Abs(g-x) > within*max(math.Abs(g), math.Abs(x), 1e-3) {
+		if x := compiled[name]; apart(name, g, x, within) {
 			return fmt.Sprintf("XLA computes another %s over the first %d steps: %.6g, the graph %.6g", name, steps, x, g), nil
 		}
 	}
 	return "", nil
+}
+
+// apart reports whether XLA's value of a metric is further from the graph's than within
+// allows.
+func apart(name string, graph, compiled, within float64) bool {
+	return finite(graph) != finite(compiled) ||
+		lossLike(name) && finite(graph) && math.Abs(graph-compiled) > within*max(math.Abs(graph), math.Abs(compiled), 1e-3)
 }
 
 // metrics are those of steps from the initial variables on.

@@ -117,8 +117,8 @@ class Exporter:
 
     # Steps: one traced function each, shared by the loops.
 
-    def step(self, function, specs, pack, weighted=False):
-        """A traced step of Keras over one batch; the batch size is open."""
+    def step(self, function, specs, pack, weighted=False, xla=None):
+        """A traced step of Keras over one batch, whose size is open; xla: for XLA."""
         n = len(self.inputs)
 
         def run(*batch):
@@ -132,9 +132,7 @@ class Exporter:
         signature = self.batch_specs() + [spec([None], t, f"y{i}") for i, t in enumerate(specs)]
         if weighted:
             signature.append(tf.TensorSpec([None], tf.float32, "w"))
-        traced_step = tf.function(run, input_signature=signature, autograph=False).get_concrete_function()
-        traced_step.plain = run
-        return traced_step
+        return tf.function(run, input_signature=signature, autograph=False, jit_compile=xla).get_concrete_function()
 
     def _weighted(self):
         """The step with sample weights, None where train_step takes none."""
@@ -180,14 +178,14 @@ class Exporter:
 
     # Signatures.
 
-    def loop(self, step, weighted=False, inline=False):
+    def loop(self, step, weighted=False):
         """`steps` runs of `step`, each on one slice of the leading axis."""
         model = self.model
         names = shapes.scalars(step.structured_outputs)
         tracked = set(model.get_metrics_result()) == set(step.structured_outputs)
 
         def body(data, i, logs):
-            got = (step.plain if inline else step)(*[t[i] for t in data])
+            got = step(*[t[i] for t in data])
             return i + 1, {} if tracked else {k: tf.cast(got[k], tf.float32) for k in logs}
 
         def run(*args):
@@ -206,19 +204,44 @@ class Exporter:
             signature.append(tf.TensorSpec([None, None], tf.float32, "w"))
         return run, signature + [tf.TensorSpec([], tf.int32, "steps")]
 
+    def stepped(self, step):
+        """The loop of a training that follows a stream: each batch is measured before
+        it is learned from, and each metric comes as one value a batch."""
+        model, measure = self.model, step
+        if self.test_step is not None:
+            measure = self.step(model.test_step, self.labels, self.pack_labels, xla=True)
+        names = shapes.scalars(measure.structured_outputs)
+
+        def body(data, i, out):
+            batch = [t[i] for t in data]
+            model.reset_metrics()
+            got = measure(*batch)
+            if measure is not step:
+                step(*batch)
+            return i + 1, {k: tf.tensor_scatter_nd_update(v, [[i]], [tf.cast(got[k], tf.float32)]) for k, v in out.items()}
+
+        def run(*args):
+            *data, steps = args
+            out = {k: tf.zeros(tf.shape(data[0])[:1]) for k in names}
+            _, out = tf.while_loop(lambda i, _: i < steps, lambda i, out: body(data, i, out), [tf.constant(0), out])
+            return out
+
+        return run
+
     def signatures(self):
         """The functions of the SavedModel by name."""
         train, args = self.loop(self.train_step)
-        inlined, _ = self.loop(self.train_step, inline=True)
-        compiled = tf.function(drawing_by_threefry(inlined), jit_compile=True, autograph=False)
+        drawn = drawing_by_threefry(self.step)(self.model.train_step, self.labels, self.pack_labels, xla=True)
         out = {
             "serving_default": traced(self.serve, self._serving_specs()),
             "train": traced(train, args),
-            "train_xla": traced(lambda *a: compiled(*a), args),
+            "train_xla": compiled(self.loop(drawn)[0], args),
             "reset": traced(self.reset, []),
             "weights": traced(self.weights, []),
             "assign": traced(self.assign, [tf.TensorSpec(v.shape, v.dtype, name) for name, v in self.named_variables().items()]),
         }
+        if not checks(self.train_step):  # else XLA would learn from what the graph refuses
+            out["train_steps"] = compiled(self.stepped(drawn), args)
         if self.test_step is not None:
             out["evaluate"] = traced(*self.loop(self.test_step))
         if getattr(self.model.optimizer, "use_ema", False):
@@ -284,6 +307,19 @@ class Exporter:
         return sorted(names, key=lambda n: n != "loss")
 
 
+# CHECKING are operations that refuse a value, such as an id that a table lacks, and
+# that XLA computes something of instead.
+CHECKING = {"Assert", "CheckNumerics", "Gather", "GatherNd", "GatherV2", "ResourceGather", "ResourceGatherNd"}
+
+
+def checks(function):
+    """Whether a traced function looks at values by such an operation. Gathering of
+    int32 is taken to be the arithmetic of shapes, of which gradients are full."""
+    graph = function.graph.as_graph_def()
+    nodes = (n for f in (graph.node, *(f.node_def for f in graph.library.function)) for n in f)
+    return any(n.op in CHECKING and n.attr["Tparams"].type != tf.int32.as_datatype_enum for n in nodes)
+
+
 def drawing_by_threefry(function):
     """`function`, in whose trace random numbers come from ThreeFry where the
     algorithm is left open, as Keras leaves it. XLA's own choice on a CPU takes
@@ -294,10 +330,10 @@ def drawing_by_threefry(function):
         alg = convert(alg)
         return tf.random.Algorithm.THREEFRY.value if alg == tf.random.Algorithm.AUTO_SELECT.value else alg
 
-    def run(*args):
+    def run(*args, **named):
         random_ops_util.convert_alg_to_int = chosen
         try:
-            return function(*args)
+            return function(*args, **named)
         finally:
             random_ops_util.convert_alg_to_int = convert
 
@@ -321,3 +357,9 @@ adapt.install()
 def traced(function, signature):
     """A signature of the SavedModel; source is never rewritten."""
     return tf.function(function, input_signature=signature, autograph=False)
+
+
+def compiled(function, signature):
+    """A signature that XLA compiles, for each shape of its inputs."""
+    by_xla = tf.function(function, jit_compile=True, autograph=False)
+    return traced(lambda *args: by_xla(*args), signature)

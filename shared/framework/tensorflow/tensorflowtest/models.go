@@ -60,7 +60,7 @@ func Texts(t testing.TB, array json.RawMessage) (all []string) {
 }
 
 // Load gives a model of models.py by its name: small, mnist, cnn, several, words, fatal,
-// sequence, distance, own_classes, structured, review, letters, worded. The first call on
+// sequence, distance, own_classes, structured, review, letters, worded, noisy. The first call on
 // a machine exports them all, in some seconds; they are kept in the temporary
 // folder until the exporter changes.
 func Load(t testing.TB, name string) Model {

@@ -171,6 +171,16 @@ def worded():
     return model, [np.array([[1, 0, 0.2], [0.3, 1, 0], [0, 0.2, 1], [-1, -0.9, -1.1], [0.5, 1, 0.4]], "float32")]
 
 
+def noisy():
+    """What acts otherwise in training, and draws at random."""
+    model = keras.Sequential([
+        keras.Input((4,)), keras.layers.Dense(6), keras.layers.BatchNormalization(), keras.layers.Dropout(0.3),
+        keras.layers.Dense(1, activation="sigmoid"),
+    ])
+    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+    return model, [np.random.rand(5, 4).astype("float32")]
+
+
 def tensors(arrays):
     """What a model is called with."""
     all_ = [tf.constant(a) for a in arrays]
@@ -183,7 +193,7 @@ def rows(ys):
     return np.vectorize(bytes.decode, otypes=[object])(ys).tolist() if ys.dtype == object else ys.tolist()
 
 
-for make in (small, mnist, cnn, several, words, fatal, sequence, distance, own_classes, structured, review, letters, worded):
+for make in (small, mnist, cnn, several, words, fatal, sequence, distance, own_classes, structured, review, letters, worded, noisy):
     keras.utils.set_random_seed(7)
     model, inputs = make()
     folder = os.path.join(sys.argv[2], make.__name__)
