@@ -54,7 +54,10 @@ func TestFreeze(t *testing.T) {
 		r.write(t, func(tx *registry.Tx) error { return tx.SetVariant(1, 1, v) })
 	}
 	built(pipeline.Variant{Artifact: "models/1/frozen", Export: image})
-	r.startBuilt(t.Context())
+	r.startBuilt(t.Context()) // at once, before Reconcile looks
+	if got := r.jobs.names(); len(got) != 2 {
+		t.Errorf("its model is built, but started are %v", got)
+	}
 	started("train-1-1", "train-2-1")
 	if job := r.jobs.running["train-2-1"].Spec; job.Artifact != "models/1/frozen" || job.Parent == nil || job.Parent.Export == nil || job.Parent.Exported != "models/1" {
 		t.Errorf("told %+v", job)
