@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -369,6 +370,37 @@ func TestScheduleBlocked(t *testing.T) {
 	if got := looks(); got.Runs != 1 || got.Blocked == nil || !strings.Contains(got.Blocked.Reason, "was made anew") || got.Blocked.Hint == "" {
 		t.Errorf("with a topic that was made anew: %+v", got)
 	}
+}
+
+// TestScheduleByTime holds that a schedule by time counts from when the last training
+// began, else from when the stream came, whoever looks and whenever it was started.
+func TestScheduleByTime(t *testing.T) {
+	r := newRig(t)
+	c, d := lively(t, r, map[string]any{"every": "1h"})
+	r.ends(t, 1)
+	pixels(t, c, d.Ranges[0].Topic, 0, 10)
+	due := func(dep pipeline.Deployment, begun time.Time) {
+		t.Helper()
+		source, found, err := r.sourceOf(t.Context(), dep)
+		if err != nil || !found {
+			t.Fatal(found, err)
+		}
+		for after, want := range map[time.Duration]bool{time.Minute: false, time.Hour - time.Millisecond: false, time.Hour: true, 48 * time.Hour: true} {
+			o, err := r.look(t.Context(), dep, source, begun.Add(after))
+			if err != nil || (o.window != nil) != want || !o.due.Equal(begun.Add(time.Hour)) {
+				t.Errorf("%v after: a window of %v, due at %v, begun at %v: %v", after, o.window, o.due, begun, err)
+			}
+		}
+	}
+	dep := r.deployment(t)
+	r.write(t, func(tx *registry.Tx) (err error) {
+		d, err = tx.Datasource(d.ID)
+		return err
+	})
+	due(dep, d.Received)
+	last := d.Received.Add(90 * time.Minute)
+	dep.Retraining.Last = &last
+	due(dep, last)
 }
 
 // TestScheduleRefused holds what a schedule is refused for.

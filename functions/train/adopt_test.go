@@ -80,6 +80,7 @@ func TestFollowAdopts(t *testing.T) {
 		send(more, i%2 == 0)
 		total += more
 	}
+	r.Job.Parent.Exported, r.Job.Following.Adopted = "of another", 0 // which are not what is trained
 	if err := Run(t.Context(), r.Config); err != nil {
 		t.Fatal(err)
 	}
