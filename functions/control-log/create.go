@@ -128,7 +128,7 @@ func (s *Service) trainable(ctx context.Context, d pipeline.Datasource) error {
 
 // takes refuses a datasource that its deployment would train nothing on.
 func takes(tx *registry.Tx, d pipeline.Datasource) error {
-	_, err := tx.Deployment(d.Deployment)
+	dep, err := tx.Deployment(d.Deployment)
 	if pipeline.KindOf(err) == pipeline.NotFound {
 		return pipeline.Invalidf("deployment", "there is no deployment %d", d.Deployment).WithHint("create the deployment first")
 	}
@@ -137,8 +137,11 @@ func takes(tx *registry.Tx, d pipeline.Datasource) error {
 	}
 	d.ID = 0
 	why, err := tx.Unused(d)
-	if why != nil {
-		err = &pipeline.Error{Kind: pipeline.Conflict, Field: why.Field, Reason: why.Reason, Hint: why.Hint}
+	switch {
+	case err != nil:
+		return err
+	case why != nil:
+		return &pipeline.Error{Kind: pipeline.Conflict, Field: why.Field, Reason: why.Reason, Hint: why.Hint}
 	}
-	return err
+	return dep.TakesStream()
 }

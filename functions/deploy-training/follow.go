@@ -70,6 +70,23 @@ func mayFollow(tx *registry.Tx, d pipeline.Deployment, models int) error {
 	}
 }
 
+// following says why a deployment does not follow another stream: it follows one.
+func following(tx *registry.Tx, dep pipeline.Deployment) (*pipeline.Rejection, error) {
+	for _, status := range []pipeline.ResultStatus{pipeline.ResultScheduled, pipeline.ResultRunning} {
+		active, err := tx.Results(registry.Query{By: map[string]int64{"deployment": dep.ID}, Status: string(status), Limit: 1})
+		if err != nil {
+			return nil, err
+		}
+		if len(active.Items) > 0 {
+			return &pipeline.Rejection{
+				Field: "deployment", Reason: fmt.Sprintf("deployment %d follows another stream, datasource %d", dep.ID, active.Items[0].Datasource),
+				Hint: fmt.Sprintf("stop it first (deployments stop %d), or send the stream to another deployment", dep.ID),
+			}, nil
+		}
+	}
+	return nil, nil
+}
+
 // followingOf says how a training follows its stream.
 func followingOf(r pipeline.Result, dep pipeline.Deployment, d pipeline.Datasource) *pipeline.Following {
 	each := int64(dep.TrainingKwargs.StepsPerEpoch) * int64(dep.BatchSize)

@@ -29,6 +29,15 @@ func (s *Service) schedule(tx *registry.Tx, dep pipeline.Deployment, d pipeline.
 	if _, known, err := tx.TrainedOn(dep.ID, d); known || err != nil {
 		return nil, err
 	}
+	if dep.Mode == pipeline.ModeStream {
+		why, err := following(tx, dep)
+		if err != nil {
+			return nil, err
+		}
+		if why != nil {
+			return nil, mark(tx, d, why)
+		}
+	}
 	last, err := lastRound(tx, dep.ID)
 	if err != nil {
 		return nil, err

@@ -217,6 +217,21 @@ func TestNormalize(t *testing.T) {
 	}
 }
 
+func TestTakesStream(t *testing.T) {
+	for why, d := range map[string]Deployment{
+		"":                       {Status: DeploymentTraining},
+		"is stopped":             {Status: DeploymentStopped},
+		"follows another stream": {Status: DeploymentTraining, Mode: ModeStream},
+	} {
+		if err := d.TakesStream(); (err == nil) != (why == "") || err != nil && (KindOf(err) != Conflict || !strings.Contains(err.Error(), why)) {
+			t.Errorf("%v, want %q", err, why)
+		}
+	}
+	if err := (Deployment{Status: DeploymentFinished, Mode: ModeStream}).TakesStream(); err != nil {
+		t.Errorf("whose stream has ended: %v", err)
+	}
+}
+
 func TestFreeze(t *testing.T) {
 	d := Deployment{Configuration: 1, From: 1, Freeze: []string{"dense ", "conv_*", "outer/", "dense"}}
 	if err := d.Normalize(); err != nil {

@@ -11,8 +11,8 @@ import (
 )
 
 // Unused says why the deployment that a datasource names does not train on it:
-// it is not there, it was stopped, it has trained on the stream, or follows
-// another. It is nil where a training begins, or has begun.
+// it is not there, it was stopped, or it has trained on the stream. It is nil
+// where a training begins, or has begun.
 func (tx *Tx) Unused(d pipeline.Datasource) (*pipeline.Rejection, error) {
 	if d.Rejected != nil {
 		return nil, nil
@@ -31,22 +31,14 @@ func (tx *Tx) Unused(d pipeline.Datasource) (*pipeline.Rejection, error) {
 		}
 	}
 	why, err := tx.alreadyTrained(dep, d)
-	if err != nil || why != nil {
+	if err != nil || why != nil || dep.Status != pipeline.DeploymentStopped {
 		return why, err
 	}
-	if dep.Status == pipeline.DeploymentStopped {
-		waiting, err := tx.Results(Query{By: map[string]int64{"deployment": dep.ID}, Status: string(pipeline.ResultWaiting), Limit: 1})
-		if err != nil {
-			return nil, err
-		}
-		if len(waiting.Items) == 0 {
-			return tx.stopped(dep)
-		}
+	waiting, err := tx.Results(Query{By: map[string]int64{"deployment": dep.ID}, Status: string(pipeline.ResultWaiting), Limit: 1})
+	if err != nil || len(waiting.Items) > 0 {
+		return nil, err
 	}
-	if dep.Mode == pipeline.ModeStream {
-		return tx.following(dep)
-	}
-	return nil, nil
+	return tx.stopped(dep)
 }
 
 // Repeated says that the deployment which a datasource names has trained on its
@@ -78,23 +70,6 @@ func (tx *Tx) stopped(dep pipeline.Deployment) (*pipeline.Rejection, error) {
 		why.Hint = fmt.Sprintf("results retry %d trains it on this stream", r.ID)
 	}
 	return why, err
-}
-
-// following says why a deployment does not follow another stream: it follows one.
-func (tx *Tx) following(dep pipeline.Deployment) (*pipeline.Rejection, error) {
-	for _, status := range []pipeline.ResultStatus{pipeline.ResultScheduled, pipeline.ResultRunning} {
-		active, err := tx.Results(Query{By: map[string]int64{"deployment": dep.ID}, Status: string(status), Limit: 1})
-		if err != nil {
-			return nil, err
-		}
-		if len(active.Items) > 0 {
-			return &pipeline.Rejection{
-				Field: "deployment", Reason: fmt.Sprintf("deployment %d follows another stream, datasource %d", dep.ID, active.Items[0].Datasource),
-				Hint: fmt.Sprintf("stop it first (deployments stop %d), or send the stream to another deployment", dep.ID),
-			}, nil
-		}
-	}
-	return nil, nil
 }
 
 // TrainedOn gives the datasource that a deployment has results of and that is the
