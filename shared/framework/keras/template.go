@@ -95,8 +95,8 @@ func checkVariables(variables []Variable, weights map[string]savedmodel.TensorIn
 		if v.DType != t.Type.String() || !slices.EqualFunc(v.Shape, t.Shape.Dims, func(a int, b int64) bool { return int64(a) == b }) {
 			return fmt.Errorf("variable %s is %s %v, variables.json says %s %v", name, t.Type, t.Shape.Dims, plain(v.DType, 20), v.Shape)
 		}
-		if !validText(v.Path, 1000) || v.Offset < -1 || v.Bytes != t.Shape.Elements()*t.Type.Bytes() {
-			return fmt.Errorf("variable %s: path, offset or size is wrong", name)
+		if !validText(v.Path, 1000) || !validText(v.Name, 1000) || v.Offset < -1 || v.Bytes != t.Shape.Elements()*t.Type.Bytes() {
+			return fmt.Errorf("variable %s: path, name, offset or size is wrong", name)
 		}
 		if v.Offset < 0 || v.Bytes == 0 {
 			continue

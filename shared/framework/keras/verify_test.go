@@ -203,6 +203,7 @@ func TestFiles(t *testing.T) {
 		"another size":         {one(func(v *Variable) { v.Bytes++ }), "size"},
 		"another type":         {one(func(v *Variable) { v.DType = "int32" }), "variables.json says"},
 		"another shape":        {one(func(v *Variable) { v.Shape = []int{3, 4} }), "variables.json says"},
+		"name of lines":        {one(func(v *Variable) { v.Name = "a\nb" }), "path, name, offset or size is wrong"},
 		"path of lines":        {one(func(v *Variable) { v.Path = "a\nb" }), "path"},
 		"one upon another":     {variables(func(vs []Variable) []Variable { vs[1].Offset = vs[0].Offset; return vs }), "that of another"},
 		"one more":             {variables(func(vs []Variable) []Variable { return append(vs, vs[0]) }), "lists"},
