@@ -63,9 +63,10 @@ func (r *rig) follows(topic string, records int) {
 }
 
 // TestFollow holds that a stream that is followed gives the weights, and the hash of
-// what was read, of a training of one epoch on the same records.
+// what was read, of a training of one epoch on the same records; of one with fewer
+// steps the graph is not optimized, and its sums may be rounded otherwise.
 func TestFollow(t *testing.T) {
-	r, _ := followed(t, 1234)
+	r, _ := followed(t, 3134)
 	if err := Run(t.Context(), r.Config); err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +91,7 @@ func TestFollow(t *testing.T) {
 			}
 		}
 	}
-	if points != 13 || got.Split.Training.Records != 1234 {
+	if points != 32 || got.Split.Training.Records != 3134 {
 		t.Errorf("%d points of the curve, %+v", points, got.Split.Training)
 	}
 }

@@ -28,9 +28,6 @@ func (Framework) Library() string {
 
 // OpenTrainer implements framework.Framework.
 func (Framework) OpenTrainer(o framework.TrainerOptions) (framework.Trainer, error) {
-	if err := load(); err != nil {
-		return nil, err
-	}
 	t, err := openTrainer(o)
 	if err != nil { // a nil *Trainer would be no nil Trainer
 		return nil, err

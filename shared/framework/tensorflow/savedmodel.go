@@ -86,15 +86,16 @@ const noSecondOptimizer = 32
 // rewriting is how graphs are optimized: as by default, but for the optimizer that
 // takes each graph through MLIR. At each signature's first run that took as long
 // as all others together, and it changes nothing that these would leave. Where
-// brief, functions are inlined and what nothing needs is left out, in one turn of
-// the default's two, and no more.
+// brief, functions are inlined, what nothing needs is left out and operations are
+// fused, once in place of twice, and no more; without the fusing a dense net's sums
+// would be rounded otherwise.
 func rewriting(brief bool) *for_core_protos_go_proto.RewriterConfig {
 	c := &for_core_protos_go_proto.RewriterConfig{}
 	if brief {
 		const off = for_core_protos_go_proto.RewriterConfig_OFF
 		c.ArithmeticOptimization, c.CommonSubgraphElimination, c.ConstantFolding = off, off, off
 		c.DependencyOptimization, c.LayoutOptimizer, c.LoopOptimization = off, off, off
-		c.Remapping, c.ShapeOptimization = off, off
+		c.ShapeOptimization = off
 		c.MemoryOptimization = for_core_protos_go_proto.RewriterConfig_NO_MEM_OPT
 		c.MetaOptimizerIterations = for_core_protos_go_proto.RewriterConfig_ONE
 	}

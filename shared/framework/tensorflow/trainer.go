@@ -45,13 +45,7 @@ type session struct {
 }
 
 // openTrainer loads the exported SavedModel with its initial variables.
-//
-// It sets TF_OVERRIDE_GLOBAL_THREADPOOL in the process' environment: without
-// it the first session's number of threads would hold for all of the process.
 func openTrainer(o framework.TrainerOptions) (*Trainer, error) {
-	if err := os.Setenv("TF_OVERRIDE_GLOBAL_THREADPOOL", "1"); err != nil {
-		return nil, err
-	}
 	cols, err := columns(o.Export, o.Inputs, o.Labels)
 	if err != nil {
 		return nil, err
@@ -67,12 +61,21 @@ func openTrainer(o framework.TrainerOptions) (*Trainer, error) {
 }
 
 // open loads the model into a session.
+//
+// It sets TF_OVERRIDE_GLOBAL_THREADPOOL in the process' environment: without
+// it the first session's number of threads would hold for all of the process.
 func (t *Trainer) open(threads Threads) (*session, error) {
 	folder, err := pruned(t.dir, true, t.uses)
 	if err != nil {
 		return nil, fmt.Errorf("load SavedModel: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
+	if err := load(); err != nil { // not before: the graph is pruned meanwhile
+		return nil, err
+	}
+	if err := os.Setenv("TF_OVERRIDE_GLOBAL_THREADPOOL", "1"); err != nil {
+		return nil, err
+	}
 	m, err := Load(folder, threads, t.options.GPU, t.brief())
 	if err != nil {
 		return nil, err
