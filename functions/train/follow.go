@@ -62,6 +62,7 @@ type follower struct {
 	found     []pipeline.Drift // the last of them
 	giver     giver
 	rates     raise
+	most      int                 // batches that the Trainer takes at once
 	adoptions []pipeline.Adoption // the last of them
 	start     []byte              // the Trainer before the first batch, or as the last adoption has left it, where a drift leads back to it
 	last      time.Time           // when a record came
@@ -156,7 +157,15 @@ func (f *follower) begin(ctx context.Context) error {
 			return err
 		}
 	}
-	return f.keeper.restore(ctx)
+	err := f.keeper.restore(ctx)
+	f.tellEngine()
+	return err
+}
+
+// tellEngine notes what runs the next steps.
+func (f *follower) tellEngine() {
+	how := f.trainer.Stepping()
+	f.most, f.outcome.Engine, f.outcome.EngineReason = how.Batches, how.Engine, how.Reason
 }
 
 // read follows all parts at once. Each batch is trained on by itself.
@@ -241,9 +250,8 @@ func (f *follower) take(ctx, reading context.Context, p *partition, r stream.Rec
 	if err := p.mark(int64(f.Job.BatchSize)); err != nil {
 		return err
 	}
-	most := f.trainer.Stepping().Batches
-	c.widen(int64(most * f.Job.BatchSize))
-	if len(p.whole) < most {
+	c.widen(int64(f.most * f.Job.BatchSize))
+	if len(p.whole) < f.most {
 		return nil
 	}
 	return f.step(ctx, p)
@@ -326,7 +334,7 @@ func (f *follower) step(ctx context.Context, p *partition) error {
 // many as the Trainer takes at once, but none behind one after which a result may be
 // due.
 func (f *follower) together() int {
-	most, batch := int64(f.trainer.Stepping().Batches), int64(f.Job.BatchSize)
+	most, batch := int64(f.most), int64(f.Job.BatchSize)
 	if n := f.plan.Interim.Records; n > 0 {
 		most = min(most, (n-f.giver.Since.Records+batch-1)/batch)
 	}
@@ -358,8 +366,7 @@ func (f *follower) trained(ctx context.Context, p *partition, measured []pipelin
 			return err
 		}
 	}
-	how := f.trainer.Stepping()
-	f.outcome.Engine, f.outcome.EngineReason = how.Engine, how.Reason
+	f.tellEngine()
 	if err := f.give(ctx, last); err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func follow(ctx context.Context, b *bench) ([]finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := b.send(ctx, d, 1, b.scaled(1_000_000, 20_000))
+	s, err := b.send(ctx, d, 1, b.scaled(4_000_000, 20_000))
 	if err != nil {
 		return nil, err
 	}
