@@ -305,7 +305,10 @@ func TestLosersAreDeleted(t *testing.T) {
 		case 1:
 			want[pipeline.Result](t, r, http.StatusOK, "PATCH", path, map[string]any{"tags": map[string]any{"kept": "yes"}})
 		case 2:
-			r.deployFrom(t, map[string]any{"configuration": dep.Configuration, "batch_size": 10, "from": id})
+			r.write(t, func(tx *registry.Tx) error {
+				child := pipeline.Result{Model: 1, ModelName: "m1", ModelVersion: 1, Parent: id, Status: pipeline.ResultFinished, Imported: &pipeline.Imported{}}
+				return tx.CreateResult(&child)
+			})
 		case 3: // rolled back from it
 			want[pipeline.Result](t, r, http.StatusOK, "POST", path+"/alias", map[string]any{"alias": "champion"})
 			want[pipeline.Result](t, r, http.StatusOK, "POST", "/results/1/alias", map[string]any{"alias": "champion"})
