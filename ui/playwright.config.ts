@@ -10,7 +10,7 @@ export default defineConfig({
   workers: 1,
   fullyParallel: false,
   timeout: 900_000,
-  expect: { timeout: 120_000 },
+  expect: { timeout: 300_000 },
   reporter: [['list'], ['json', { outputFile: 'test/artefacts/browser.json' }]],
   use: {
     viewport: { width: 1280, height: 900 },

@@ -53,7 +53,7 @@ def build(hp):
   await tab.button('Start the study').click()
   await expect(page.getByRole('heading', { name: /^Study #\d+ waiting$/ })).toBeVisible()
   await given.stream(Number(page.url().split('/').pop()), 'searched', { table: table(60) })
-  await expect(page.getByText('3 of 3 trials by grid;')).toBeVisible({ timeout: 300_000 })
+  await expect(page.getByText('3 of 3 trials by grid;')).toBeVisible()
   const rows = tab.region('Trials').getByRole('row')
   await expect(rows).toHaveCount(4) // a head, three trials
   const values = (await Promise.all([1, 2, 3].map((i) => rows.nth(i).getByRole('cell').first().textContent()))).map(Number)
