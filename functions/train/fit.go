@@ -88,7 +88,7 @@ func (t *training) watch(ctx context.Context, cancel context.CancelCauseFunc, ke
 		}
 	}}
 	if !t.unlabelled.more() { // else nobody knows how many fits follow
-		watch.Steps = func(done, of int64) { t.report.left(left.step(done, of)) }
+		watch.Steps = func(pass int, done, of int64) { t.report.left(left.step(pass, done, of)) }
 	}
 	if keeper != nil {
 		watch.Checkpoint = func(epoch int, state func() ([]byte, error)) { keeper.after(ctx, epoch, state) }

@@ -12,10 +12,12 @@ const (
 
 // remaining tells how long a training still takes from how long its last steps
 // took, what lies between them (validation) included. It waits for the first call
-// of the library, which takes longer than others.
+// of the library, which takes longer than others, and forgets the first pass over the
+// records once there is another: that one runs in the graph, whatever the engine.
 type remaining struct {
 	now   func() time.Time
 	marks []mark
+	pass  int // of the marks
 }
 
 type mark struct {
@@ -23,14 +25,19 @@ type mark struct {
 	done int64
 }
 
-// step hears that some of all steps are done, and gives the time left; 0: not
-// known yet.
-func (r *remaining) step(done, of int64) time.Duration {
+// step hears that some of all steps are done, the last of them in a pass, and gives
+// the time left; 0: not known yet.
+func (r *remaining) step(pass int, done, of int64) time.Duration {
 	now := mark{r.now(), done}
 	n := len(r.marks)
-	if n > 0 && done < r.marks[n-1].done { // it began again
+	switch {
+	case n == 0:
+	case done < r.marks[n-1].done: // it began again
 		r.marks, n = nil, 0
+	case pass > 0 && r.pass == 0:
+		r.marks, n = r.marks[n-1:], 1
 	}
+	r.pass = pass
 	if n == 0 || done-r.marks[n-1].done >= of/markEvery {
 		r.marks = append(r.marks, now)
 	}

@@ -36,6 +36,12 @@ func TestTimeLeft(t *testing.T) {
 			}
 			return steady(done)
 		}},
+		{"a first pass in the graph", 1000, 100, func(done int64) time.Duration {
+			if done < 50 {
+				return 3 * steady(done)
+			}
+			return steady(done)
+		}},
 		{"one epoch of a million", 1_000_000, 100_000, steady},
 	}
 	for _, c := range cases {
@@ -46,7 +52,7 @@ func TestTimeLeft(t *testing.T) {
 			r := remaining{now: func() time.Time { return clock }}
 			for done := int64(1); done <= c.steps; done++ {
 				clock = clock.Add(c.takes(done - 1))
-				ends[done], left[done] = clock, r.step(done, c.steps)
+				ends[done], left[done] = clock, r.step(int((done-1)*20/c.steps), done, c.steps)
 			}
 			for done := c.from; done < c.steps*9/10; done++ {
 				if want := clock.Sub(ends[done]); math.Abs(float64(left[done]-want)) > 0.2*float64(want) {

@@ -137,8 +137,9 @@ type Watch struct {
 	// training as it is then.
 	Checkpoint func(epoch int, state func() ([]byte, error))
 	// Steps hears how many steps are done, of how many, after each call of the
-	// library; at the end of an epoch after Epoch.
-	Steps func(done, of int64)
+	// library, the last of them in which pass over the records, from 0; at the end of
+	// an epoch after Epoch.
+	Steps func(pass int, done, of int64)
 }
 
 // FitReport tells how a training ran.

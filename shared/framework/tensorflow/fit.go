@@ -120,7 +120,7 @@ func (t *Trainer) fit(ctx context.Context, f *feeder, p framework.Plan, run runn
 	done, of := stepsOf(until(p, begin), f.split.Len()), stepsOf(p, f.split.Len())
 	step := func(c call) {
 		if done += int64(c.steps); w.Steps != nil {
-			w.Steps(done, of)
+			w.Steps(c.pass, done, of)
 		}
 	}
 	err = walk(ctx, f, callsOf(p, begin, f.split.Len(), f.most), func(c call, b *buffer) error {
