@@ -209,7 +209,7 @@ class Exporter:
         it is learned from, and each metric comes as one value a batch."""
         model, measure = self.model, step
         if self.test_step is not None:
-            measure = self.step(model.test_step, self.labels, self.pack_labels, xla=True)
+            measure = drawing_by_threefry(self.step)(model.test_step, self.labels, self.pack_labels, xla=True)
         names = shapes.scalars(measure.structured_outputs)
 
         def body(data, i, out):
