@@ -64,15 +64,7 @@ func Exercise(t *testing.T, s Subject) {
 // closes it at the end of the test.
 func (m Model) Open(t testing.TB, f framework.Framework) framework.Trainer {
 	t.Helper()
-	return m.OpenFor(t, f, nil)
-}
-
-// OpenFor is Open for a plan that is known, of few records.
-func (m Model) OpenFor(t testing.TB, f framework.Framework, p *framework.Plan) framework.Trainer {
-	t.Helper()
-	o := m.options(t)
-	o.Plan = p
-	tr, err := f.OpenTrainer(o)
+	tr, err := f.OpenTrainer(m.options(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,12 +45,6 @@ const (
 	compileMargin  = 1.2 // how much faster than the graph it must be
 	hopeless       = 2   // how much slower it is where nothing more is measured
 
-	// worthOptimizing is from how many steps on it is repaid to optimize a graph,
-	// 0.08 s (a net of two dense layers) to 0.5 s (attention). Steps of dense and
-	// convolutional nets took as long without, those of an LSTM of 24 steps 0.7 ms
-	// longer: 365 of them as long as the optimizing.
-	worthOptimizing = 300
-
 	measureFor   = 10 * time.Millisecond // of steps, for one figure
 	measureTurns = 3                     // figures, of which the least counts
 )

@@ -60,7 +60,7 @@ func trained(dir string) (values []*tf.Tensor, err error) {
 		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
-	m, err := Load(folder, Threads{IntraOp: 1, InterOp: -1}, false, true)
+	m, err := Load(folder, Threads{IntraOp: 1, InterOp: -1}, false)
 	if err != nil {
 		return nil, err
 	}

@@ -120,25 +120,6 @@ func TestUses(t *testing.T) {
 	}
 }
 
-func TestBrief(t *testing.T) {
-	few := &framework.Plan{BatchSize: 10, Epochs: 2}
-	for _, c := range []struct {
-		name string
-		of   framework.TrainerOptions
-		want bool
-	}{
-		{"not known", framework.TrainerOptions{}, false},
-		{"a few steps", framework.TrainerOptions{Plan: few, Records: 220}, true},
-		{"as many as repay it", framework.TrainerOptions{Plan: few, Records: 10 * worthOptimizing / 2}, false},
-		{"a GPU", framework.TrainerOptions{Plan: few, Records: 220, GPU: true}, false},
-		{"a stream that is followed", framework.TrainerOptions{Plan: &framework.Plan{BatchSize: 10, Epochs: 1, Stepped: true}, Records: 220}, false},
-	} {
-		if got := (&Trainer{options: c.of}).brief(); got != c.want {
-			t.Errorf("%s: %v", c.name, got)
-		}
-	}
-}
-
 func TestXLAAlone(t *testing.T) {
 	dense := pipeline.Export{Operations: 4_881_920, Layers: []pipeline.Layer{{Class: "Dense"}}}
 	convolved := pipeline.Export{Operations: 4_881_920, Layers: []pipeline.Layer{{Class: "Dense"}, {Class: "DepthwiseConv2D"}}}

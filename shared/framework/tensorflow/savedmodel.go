@@ -35,15 +35,14 @@ type SavedModel struct {
 	saver saver
 }
 
-// Load reads the SavedModel in dir, the folder with saved_model.pb; brief says that
-// its signatures run too few times to be worth optimizing. A broken graph can end
-// the process: load what is not yet trusted in a child.
-func Load(dir string, threads Threads, gpu, brief bool) (*SavedModel, error) {
+// Load reads the SavedModel in dir, the folder with saved_model.pb. A broken
+// graph can end the process: load what is not yet trusted in a child.
+func Load(dir string, threads Threads, gpu bool) (*SavedModel, error) {
 	s, err := readSaver(dir)
 	if err != nil {
 		return nil, err
 	}
-	m, err := tf.LoadSavedModel(dir, []string{"serve"}, &tf.SessionOptions{Config: sessionConfig(threads, gpu, brief)})
+	m, err := tf.LoadSavedModel(dir, []string{"serve"}, &tf.SessionOptions{Config: sessionConfig(threads, gpu)})
 	if err != nil {
 		return nil, fmt.Errorf("load SavedModel: %w", err)
 	}
@@ -60,14 +59,14 @@ func (m *SavedModel) hasGPU() bool {
 }
 
 // sessionConfig is a serialized tensorflow.ConfigProto.
-func sessionConfig(t Threads, gpu, brief bool) []byte {
+func sessionConfig(t Threads, gpu bool) []byte {
 	c := &for_core_protos_go_proto.ConfigProto{
 		IntraOpParallelismThreads: int32(t.IntraOp),
 		InterOpParallelismThreads: int32(t.InterOp),
 		UsePerSessionThreads:      t.InterOp >= 0,
 		GpuOptions:                &for_core_protos_go_proto.GPUOptions{AllowGrowth: true},
 		AllowSoftPlacement:        true,
-		GraphOptions:              &for_core_protos_go_proto.GraphOptions{RewriteOptions: rewriting(brief)},
+		GraphOptions:              &for_core_protos_go_proto.GraphOptions{RewriteOptions: rewriting()},
 	}
 	if !gpu {
 		c.DeviceCount = map[string]int32{"GPU": 0}
@@ -85,20 +84,11 @@ const noSecondOptimizer = 32
 
 // rewriting is how graphs are optimized: as by default, but for the optimizer that
 // takes each graph through MLIR. At each signature's first run that took as long
-// as all others together, and it changes nothing that these would leave. Where
-// brief, functions are inlined, what nothing needs is left out and operations are
-// fused, once in place of twice, and no more; without the fusing a dense net's sums
-// would be rounded otherwise.
-func rewriting(brief bool) *for_core_protos_go_proto.RewriterConfig {
+// as all others together, and it changes nothing that these would leave. The others
+// stay for short trainings, too, for which they take 0.08 s and more: without them
+// sums are rounded otherwise than Keras' are.
+func rewriting() *for_core_protos_go_proto.RewriterConfig {
 	c := &for_core_protos_go_proto.RewriterConfig{}
-	if brief {
-		const off = for_core_protos_go_proto.RewriterConfig_OFF
-		c.ArithmeticOptimization, c.CommonSubgraphElimination, c.ConstantFolding = off, off, off
-		c.DependencyOptimization, c.LayoutOptimizer, c.LoopOptimization = off, off, off
-		c.ShapeOptimization = off
-		c.MemoryOptimization = for_core_protos_go_proto.RewriterConfig_NO_MEM_OPT
-		c.MetaOptimizerIterations = for_core_protos_go_proto.RewriterConfig_ONE
-	}
 	c.ProtoReflect().SetUnknown(protowire.AppendVarint(protowire.AppendTag(nil, noSecondOptimizer, protowire.VarintType), 1))
 	return c
 }

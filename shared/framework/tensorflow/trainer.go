@@ -76,7 +76,7 @@ func (t *Trainer) open(threads Threads) (*session, error) {
 	if err := os.Setenv("TF_OVERRIDE_GLOBAL_THREADPOOL", "1"); err != nil {
 		return nil, err
 	}
-	m, err := Load(folder, threads, t.options.GPU, t.brief())
+	m, err := Load(folder, threads, t.options.GPU)
 	if err != nil {
 		return nil, err
 	}
@@ -116,12 +116,6 @@ func (t *Trainer) uses(signature string) bool {
 		return !p.Stepped && (p.Engine == kerasmodel.XLA || p.Engine != kerasmodel.Graph && stepsOf(*p, t.options.Records) >= worthCompiling)
 	}
 	return true
-}
-
-// brief reports whether the training has too few steps to repay optimizing its graph.
-func (t *Trainer) brief() bool {
-	p := t.options.Plan
-	return p != nil && !p.Stepped && !t.options.GPU && stepsOf(*p, t.options.Records) < worthOptimizing
 }
 
 // optional reports whether a model may lack a signature: those of class

@@ -178,31 +178,6 @@ func TestChoiceLeavesNoTrace(t *testing.T) {
 	}
 }
 
-// TestFewStepsTrainAlike holds a training that is too short for its graph to be
-// optimized against one whose graph is.
-func TestFewStepsTrainAlike(t *testing.T) {
-	for _, name := range []string{"dense", "cnn", "inputs"} {
-		t.Run(name, func(t *testing.T) {
-			m := family(t, name)
-			m.Plan.Engine = kerasmodel.Graph
-			losses := func(of *framework.Plan) (all []float64) {
-				tr := m.OpenFor(t, tensorflow.Framework{}, of)
-				watch := framework.Watch{Epoch: func(e pipeline.Epoch) { all = append(all, e.Training["loss"]) }}
-				if _, err := tr.Fit(t.Context(), frameworktest.ArraysOf(tr, m.Training), m.Plan, watch); err != nil {
-					t.Fatal(err)
-				}
-				return all
-			}
-			want, got := losses(nil), losses(&m.Plan)
-			for i, loss := range want {
-				if !(math.Abs(got[i]-loss) <= 1e-6*max(1, math.Abs(loss))) {
-					t.Errorf("epoch %d: the loss is %v, in an optimized graph %v", i+1, got[i], loss)
-				}
-			}
-		})
-	}
-}
-
 func TestFitRefusesClassWeights(t *testing.T) {
 	cases := []struct{ name, family string }{
 		{"under XLA", "weighted"},
