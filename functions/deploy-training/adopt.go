@@ -19,16 +19,16 @@ import (
 // is what changes its parent.
 
 // beginning gives the result that a deployment which follows an alias begins from.
-func (s *Service) beginning(ctx context.Context, d *pipeline.Deployment) error {
+func (s *Service) beginning(ctx context.Context, d *pipeline.Deployment) (err error) {
 	if d.Follows == "" {
 		return nil
 	}
 	if d.From != 0 {
 		return pipeline.Invalidf("from", "the training goes on from the result of %s", d.Follows).WithHint("give from or follows, not both")
 	}
-	_, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (none struct{}, err error) {
-		d.From, _, err = tx.Aliased("follows", d.Follows)
-		return none, err
+	d.From, err = registry.Read(ctx, s.Store, func(tx *registry.Tx) (int64, error) {
+		id, _, err := tx.Aliased("follows", d.Follows)
+		return id, err
 	})
 	return err
 }

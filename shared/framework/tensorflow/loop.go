@@ -50,18 +50,26 @@ var reasons = map[looping]string{
 
 // Stepping implements framework.Trainer.
 func (t *Trainer) Stepping() framework.Stepping {
-	how := framework.Stepping{Batches: 1, Engine: kerasmodel.Graph, Reason: "the batches of a stream are trained on one by one, as they come"}
+	how := framework.Stepping{Batches: t.together(), Engine: kerasmodel.Graph, Reason: "the batches of a stream are trained on one by one, as they come"}
 	st := t.stepping
 	if st == nil {
 		return how
 	}
 	why := reasons[st.looping]
 	if st.looping == byLoop {
-		how.Batches, how.Engine = t.atOnce(), kerasmodel.XLA
+		how.Engine = kerasmodel.XLA
 		why = fmt.Sprintf(why, loopAfter, how.Batches)
 	}
 	how.Reason += why
 	return how
+}
+
+// together is how many batches a call takes as it is decided so far.
+func (t *Trainer) together() int {
+	if st := t.stepping; st != nil && st.looping == byLoop {
+		return t.atOnce()
+	}
+	return 1
 }
 
 // atOnce is how many batches a call of the loop takes.

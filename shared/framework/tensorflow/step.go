@@ -50,8 +50,8 @@ func (t *Trainer) Step(ctx context.Context, s framework.Split) ([]pipeline.Metri
 	var all []pipeline.Metrics
 	for at, batch := int64(0), int64(t.batch()); at < s.Len(); {
 		c := call{pass: framework.Stored, first: at, steps: 1, rows: int(min(batch, s.Len()-at))}
-		if n := t.Stepping().Batches; n > 1 && c.rows == int(batch) {
-			c.steps = int(min(int64(n), (s.Len()-at)/batch))
+		if c.rows == int(batch) {
+			c.steps = int(min(int64(t.together()), (s.Len()-at)/batch))
 		}
 		got, err := t.steps(ctx, s, c)
 		if err != nil {
