@@ -120,7 +120,11 @@ func TestAttackOnWorker(t *testing.T) {
 		},
 		"writes a large file": {"f = open('f', 'wb')\nwhile True: f.write(bytes(1 << 20))", "File too large"},
 		"holds files without a name": {
-			"a = []\nfor i in range(100):\n    f = open(str(i), 'wb')\n    os.unlink(str(i))\n    a.append(f)\n    os.posix_fallocate(f.fileno(), 0, 200 << 20)\nwhile True: pass", "writes too many files",
+			"a = []\nfor i in range(100):\n    f = open(str(i), 'wb')\n    os.unlink(str(i))\n    a.append(f)\n    f.write(bytes(200 << 20))\nwhile True: pass", "writes too many files: more than [0-9]+ MiB",
+		},
+		"reserves the disk": {
+			"import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\nf = open('f', 'wb')\n" +
+				"if libc.fallocate(f.fileno(), 0, ctypes.c_long(0), ctypes.c_long(1 << 20)): raise OSError(ctypes.get_errno(), 'refused')", "Errno 95. refused",
 		},
 		"starts many threads": {
 			"threading.stack_size(1 << 16)\ne = threading.Event()\nfor _ in range(1500): threading.Thread(target=e.wait, daemon=True).start()\nwhile True: pass", "more than 1000 threads",

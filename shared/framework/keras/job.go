@@ -20,7 +20,7 @@ const startTime = 20 * time.Second
 
 // diskCheck is how often the size of the scratch folder is looked at: the
 // limit on files is one of each file.
-const diskCheck = 250 * time.Millisecond
+const diskCheck = 100 * time.Millisecond
 
 // job is one request to the zygote.
 type job struct {
@@ -130,6 +130,7 @@ func (j *job) await(ctx context.Context, z *zygote, scratch string) (int, error)
 	defer hung.Stop()
 	disk := time.NewTicker(diskCheck)
 	defer disk.Stop()
+	most := mostWritten(scratch, j.limits.File)
 	var why error
 	var resting rest
 	end := func(reason error) {
@@ -155,8 +156,8 @@ func (j *job) await(ctx context.Context, z *zygote, scratch string) (int, error)
 			done = nil
 			end(context.Cause(ctx))
 		case <-disk.C:
-			if size(scratch)+unlinked(resting.pid) > filesOf*j.limits.File && why == nil {
-				end(errDisk)
+			if size(scratch)+unlinked(resting.pid) > most && why == nil {
+				end(fmt.Errorf("%w: more than %d MiB", errDisk, most>>20))
 			}
 			if threads(resting.pid) > maxThreads && why == nil {
 				end(errThreads)

@@ -24,6 +24,7 @@ const (
 	perFile   = 8       // of the memory, one file may be so great a part
 	maxFile   = mostData / perFile
 	filesOf   = 4 // files of the greatest size, of all that a child writes
+	ofFree    = 4 // a child may write this part of what the disk has left
 )
 
 // limitsFor are the limits of one of so many children at once, on a machine or
@@ -56,4 +57,15 @@ func memory() int64 {
 		}
 	}
 	return all
+}
+
+// mostWritten is how many bytes all files of a child may have together: so many that
+// neither it nor the few beside it fill the disk on which dir lies before they are
+// stopped.
+func mostWritten(dir string, file int64) int64 {
+	var s unix.Statfs_t
+	if unix.Statfs(dir, &s) != nil {
+		return filesOf * file
+	}
+	return min(filesOf*file, int64(s.Bavail)*s.Bsize/ofFree) // #nosec G115 -- the size of a disk
 }
