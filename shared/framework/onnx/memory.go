@@ -48,8 +48,9 @@ func (b *buffer) free() {
 // mostKept bounds the tensors that are kept to be used again.
 const mostKept = 256
 
-// span are records of a batch, the last left out.
-type span struct{ from, to int }
+// span are records of a batch, the last left out, whose outputs are the rows from
+// at on.
+type span struct{ from, to, at int }
 
 // tensors are those of some records, nil where there is none.
 type tensors struct{ inputs, outputs []ort.Value }
@@ -137,7 +138,7 @@ func (c *call) cast(input int, b *Batch, stored []byte, dtype codec.DType, n int
 	size := n * b.Elements(input) * to.Size()
 	if into.memory.size() < size {
 		into.forget()
-		into.memory.grow(max(size, 2*into.memory.size()))
+		into.memory.grow(max(size, min(2*into.memory.size(), castBytes)))
 	}
 	if !slices.Equal(into.dims, b.Dims(input)) || len(into.kept) >= mostKept {
 		into.forget()

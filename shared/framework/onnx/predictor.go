@@ -218,22 +218,18 @@ func (b *Batch) Predict(ctx context.Context, from, to int) error {
 		return err
 	}
 	defer p.pace.Leave(number)
-	c := p.calls[number]
-	inputs, outputs, err := b.values(c, from, to)
-	if err != nil {
-		return fmt.Errorf("predict %d records: %w", to-from, err)
-	}
-	patience := p.patience(to - from)
+	c, n := p.calls[number], to-from
+	patience := p.patience(n)
 	c.watch.begin(patience)
 	began := time.Now()
-	err = p.session.RunWithOptions(inputs, outputs, c.watch.options)
+	outputs, err := b.run(c, from, to)
 	took, late := time.Since(began), c.watch.end()
 	runtime.KeepAlive(b) // it owns the tensors' memory
 	if err != nil {
-		return p.fault(err, to-from, late, patience)
+		return p.fault(err, n, late, patience)
 	}
-	p.learn(to-from, took)
-	return b.take(outputs, to-from)
+	p.learn(n, took)
+	return b.take(outputs, n)
 }
 
 // patience is how long a run of n records may take. Several are stopped soon

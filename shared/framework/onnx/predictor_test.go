@@ -106,7 +106,7 @@ func smallRecords(t testing.TB, dir string, d codec.DType, n int) frameworktest.
 
 func TestPredictor(t *testing.T) {
 	dir := written(t, ox.Small())
-	models := []frameworktest.Served{several(t), sequences(t)}
+	models := []frameworktest.Served{several(t), sequences(t), wide(t)}
 	for _, d := range []codec.DType{
 		codec.Uint8, codec.Int16, codec.Uint16, codec.Int32, codec.Uint32, codec.Int64, codec.Uint64, codec.Float64, codec.Float16,
 	} {
@@ -165,6 +165,27 @@ func sequences(t testing.TB) frameworktest.Served {
 	for i := range 6 * 6 {
 		s.Inputs[0] = append(s.Inputs[0], floats(float32(i))...)
 		s.Outputs[0] = append(s.Outputs[0], 2*float64(i))
+	}
+	return s
+}
+
+// wide is a model whose records are so large once they are cast that the graph
+// takes a batch of them piece by piece, doubled.
+func wide(t testing.TB) frameworktest.Served {
+	t.Helper()
+	const n, records = castBytes / 4 / leastPiece, 2*leastPiece + 7
+	m := ox.Model{Graph: ox.Graph{
+		Nodes:   []ox.Node{{Op: "Add", In: []string{"x", "x"}, Out: []string{"y"}}},
+		Inputs:  []ox.Value{{Name: "x", DType: ox.Float32, Dims: []int64{-1, n}}},
+		Outputs: []ox.Value{{Name: "y", DType: ox.Float32, Dims: []int64{-1, n}}},
+	}}
+	s := frameworktest.Served{
+		Name: "wide", Dir: written(t, m), Export: export(n, n), Layout: []codec.Tensor{{Name: "the input", DType: codec.Uint8, Shape: []int{n}}},
+		Inputs: make([][]byte, 1), Outputs: make([][]float64, 1),
+	}
+	for i := range n * records {
+		s.Inputs[0] = append(s.Inputs[0], byte(i/n+i))
+		s.Outputs[0] = append(s.Outputs[0], 2*float64(byte(i/n+i)))
 	}
 	return s
 }
