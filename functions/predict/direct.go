@@ -5,10 +5,8 @@ import (
 	"log/slog"
 	"maps"
 	"sync"
-	"sync/atomic"
 	"time"
 
-	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
@@ -17,27 +15,23 @@ import (
 type direct struct {
 	model   *model
 	chunks  *chunks
+	member  *member
 	cluster *stream.Cluster
 	metrics *metrics
 	log     *slog.Logger
-	group   string
 	reader  string // see readerOf
-	joined  atomic.Bool
 	mu      sync.Mutex
 	claims  map[int]*stream.Claim // by partition
 }
 
-func newDirect(m, second *model, out *writer, c *stream.Cluster) (*direct, error) {
+// newDirect works for a member of the group.
+func newDirect(m, second *model, out *writer, group *member) (*direct, error) {
 	chunks, err := newChunks(m, second, out)
-	d := &direct{model: m, chunks: chunks, cluster: c, metrics: out.metrics, log: out.log, group: m.job.Group, reader: readerOf(m.job), claims: map[int]*stream.Claim{}}
-	if d.group == "" {
-		d.group = pipeline.InferenceGroup("", out.envelope.Inference())
-	}
-	return d, err
+	return &direct{
+		model: m, chunks: chunks, member: group, cluster: group.cluster, metrics: out.metrics, log: out.log, reader: readerOf(m.job),
+		claims: map[int]*stream.Claim{},
+	}, err
 }
-
-// rejoinPause is how long the group is left alone after it failed.
-const rejoinPause = 2 * time.Second
 
 // run consumes until ctx ends, and returns when all work has ended. A broker
 // that is away is waited for.
@@ -45,19 +39,9 @@ func (d *direct) run(ctx context.Context) {
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	watching.Go(func() { d.watchLag(ctx) })
-	for ctx.Err() == nil {
-		d.joined.Store(true)
-		err := d.cluster.Consume(ctx, stream.GroupConfig{ID: d.group, Topics: []string{d.model.job.InputTopic}, Log: d.log}, d.work)
-		d.joined.Store(false)
-		if ctx.Err() != nil {
-			return
-		}
-		d.log.Error("the consumer group failed; joining again", "group", d.group, "error", err)
-		select {
-		case <-ctx.Done():
-		case <-time.After(rejoinPause):
-		}
-	}
+	d.member.join(ctx)
+	d.member.works(d.work)
+	d.member.await()
 }
 
 // work predicts the records of one partition for as long as it is ours.

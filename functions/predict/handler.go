@@ -67,7 +67,7 @@ func (s *service) ready(ctx context.Context) error {
 	if err := s.calls.stuck(); err != nil {
 		return err
 	}
-	if s.direct != nil && !s.direct.joined.Load() {
+	if s.direct != nil && !s.direct.member.joined.Load() {
 		return &pipeline.Error{Op: "readiness", Kind: pipeline.Unavailable, Reason: "the consumer group is not joined"}
 	}
 	if s.out == nil {

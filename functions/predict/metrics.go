@@ -3,6 +3,7 @@ package predict
 import (
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -31,11 +32,15 @@ type metrics struct {
 	batches  prometheus.Histogram
 	seconds  *prometheus.HistogramVec
 	lag      *prometheus.GaugeVec
+
+	once  sync.Once
+	first chan struct{} // closed once records were answered
 }
 
 func newMetrics() *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
+		first:    make(chan struct{}),
 		records: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "kafkaml_predict_records_total", Help: "Records predicted, by the way they came.",
 		}, []string{"way"}),
@@ -88,6 +93,7 @@ func (m *metrics) batch(n int) { m.batches.Observe(float64(n)) }
 
 // done counts n records that were answered together.
 func (m *metrics) done(way string, n int, began time.Time) {
+	m.once.Do(func() { close(m.first) })
 	m.records.WithLabelValues(way).Add(float64(n))
 	m.seconds.WithLabelValues(way).Observe(time.Since(began).Seconds())
 }

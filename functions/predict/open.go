@@ -49,10 +49,13 @@ func open(ctx context.Context, c Config) (*service, *stream.Cluster, error) {
 		return err
 	})
 	var s *service
+	leave := func() {}
 	if err = all.Wait(); err == nil {
+		leave = c.joinEarly(ctx, cluster)
 		s, err = openService(f, c, dir, cluster)
 	}
 	if err != nil {
+		leave()
 		if cluster != nil {
 			_ = cluster.Close()
 		}
@@ -86,7 +89,7 @@ func openService(f framework.Framework, c Config, dir string, cluster *stream.Cl
 			return nil, errors.Join(err, m.suspects.Close(), m.predictor.Close())
 		}
 	}
-	return newService(m, second, cluster, c.Log)
+	return newService(m, second, cluster, c.member, c.Log)
 }
 
 // fetch unpacks the files of a trained model, whose keys begin with key, into dir.

@@ -45,7 +45,7 @@ type service struct {
 
 // newService serves a model, and that of a challenger unless it is nil, which are the
 // service's to close, also where there is an error. The cluster may be nil for a service that only answers requests.
-func newService(m, second *model, cluster *stream.Cluster, log *slog.Logger) (*service, error) {
+func newService(m, second *model, cluster *stream.Cluster, group *member, log *slog.Logger) (*service, error) {
 	job := m.job
 	s := &service{model: m, second: second, metrics: newMetrics(), calls: newCalls()}
 	m.predictor = &watchedPredictor{m.predictor, s.calls}
@@ -65,7 +65,10 @@ func newService(m, second *model, cluster *stream.Cluster, log *slog.Logger) (*s
 	s.stop = cancel
 	err := s.startBatchers(ctx)
 	if err == nil && s.out != nil && job.Delivery == pipeline.Direct {
-		s.direct, err = newDirect(m, second, s.out, cluster)
+		if group == nil {
+			group = newMember(job, cluster, log)
+		}
+		s.direct, err = newDirect(m, second, s.out, group)
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.close())

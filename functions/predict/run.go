@@ -34,6 +34,8 @@ type Config struct {
 	Address    string       // to listen on
 	Guard      *guard.Guard // before all that is served
 	Log        *slog.Logger
+
+	member *member // that joins the group while the model is opened, nil where none does
 }
 
 // ConfigFromEnv reads KAFKAML_PREDICT (a pipeline.PredictJob as JSON) or the
@@ -152,7 +154,7 @@ func serve(ctx context.Context, c Config, front *front, server *http.Server, at 
 	if s.direct != nil {
 		consuming.Go(func() { s.direct.run(ctx) })
 	}
-	giveBack()
+	consuming.Go(func() { s.settle(ctx) })
 	if err := s.calls.await(ctx); err != nil {
 		c.Log.Error("the process ends, since the model does not answer any more", "error", err)
 		return err // nothing is drained: the call under way does not end
@@ -163,6 +165,21 @@ func serve(ctx context.Context, c Config, front *front, server *http.Server, at 
 		return fmt.Errorf("drain: %w", err)
 	}
 	return causeOf(ctx)
+}
+
+// settleTime is when a start without records is over.
+const settleTime = time.Second
+
+// settle gives back what the start took, once the first records are answered: they
+// are not to wait for it.
+func (s *service) settle(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+		return
+	case <-s.metrics.first:
+	case <-time.After(settleTime):
+	}
+	giveBack()
 }
 
 // drain answers what has been accepted and closes the service. Work that does not
