@@ -33,7 +33,7 @@ func TestClearFailures(t *testing.T) {
 		},
 		"the broker's port is in use": {
 			prepare: func(t *testing.T, m *machine) { occupy(t, m.kafkaPort) },
-			says:    []string{"start", "in use"},
+			says:    []string{"start", "in use", "--kafka-port", "KAFKA_PORT="},
 		},
 		"the data folder is locked": {
 			prepare: func(t *testing.T, m *machine) { lock(t, m.path("data")) },

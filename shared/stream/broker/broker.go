@@ -49,7 +49,7 @@ func listenError(op string, port int, err error) error {
 		return &pipeline.Error{
 			Op: op, Kind: pipeline.Unavailable, Field: "port", Err: err,
 			Reason: fmt.Sprintf("port %d is in use", port),
-			Hint:   "end what listens there, or choose another port",
+			Hint:   "end what listens there, or choose another port with --kafka-port (KAFKA_PORT=9093 make run); 0 takes a free one",
 		}
 	}
 	return &pipeline.Error{Op: op, Kind: pipeline.Unavailable, Err: err}
