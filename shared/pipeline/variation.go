@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"fmt"
 	"maps"
 	"path"
 	"slices"
@@ -70,23 +71,43 @@ func (d *Deployment) normalizeFreeze() error {
 // mostNamed is how many layers an error names.
 const mostNamed = 30
 
-// CheckFreeze refuses patterns that match no layer, as far as the layers of an export
-// tell: those that lie within another are known to who builds the model.
+// CheckFreeze refuses patterns that match no layer, or every one with weights, as far as
+// the layers of an export tell: those that lie within another, and weights that never
+// train, are known to who builds the model.
 func (e Export) CheckFreeze(patterns []string) error {
+	var frozen int64 // parameters of the layers that are frozen whole
+	whole := make([]bool, len(e.Layers))
 	for _, p := range patterns {
-		outer, _, _ := strings.Cut(p, "/")
-		found := slices.ContainsFunc(e.Layers, func(l Layer) bool {
-			ok, _ := path.Match(outer, l.Name) // its only error is of brackets, which are refused
-			return ok
-		})
-		if found {
-			continue
+		outer, _, within := strings.Cut(p, "/")
+		found := false
+		for i, l := range e.Layers {
+			if ok, _ := path.Match(outer, l.Name); !ok { // its only error is of brackets, which are refused
+				continue
+			}
+			found = true
+			if !within && !whole[i] {
+				whole[i] = true
+				frozen += l.Parameters
+			}
 		}
-		names := make([]string, 0, mostNamed)
-		for _, l := range e.Layers[:min(len(e.Layers), mostNamed)] {
-			names = append(names, l.Name)
+		if !found {
+			return Invalidf("freeze", "the model has no layer %s", p).WithHint("it has %s", e.layerNames())
 		}
-		return Invalidf("freeze", "the model has no layer %s", p).WithHint("it has %s", strings.Join(names, ", "))
+	}
+	if frozen > 0 && frozen == e.Parameters {
+		return Invalidf("freeze", "nothing is left to train: every layer with weights is frozen").WithHint("leave one out of %s", e.layerNames())
 	}
 	return nil
+}
+
+// layerNames are the layers of a model as an error lists them.
+func (e Export) layerNames() string {
+	names := make([]string, 0, mostNamed)
+	for _, l := range e.Layers[:min(len(e.Layers), mostNamed)] {
+		names = append(names, l.Name)
+	}
+	if more := len(e.Layers) - len(names); more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names, ", "), more)
+	}
+	return strings.Join(names, ", ")
 }
