@@ -173,6 +173,9 @@ func (s *Service) startable(tx *registry.Tx, dep pipeline.Deployment, r pipeline
 			return err
 		}
 	}
+	if err := dep.TrainingKwargs.CheckMonitors(d.ValidationRate > 0); err != nil {
+		return err
+	}
 	return s.readable(dep, m, d)
 }
 

@@ -139,6 +139,25 @@ func TestModelThatCannotReadTheStream(t *testing.T) {
 	}
 }
 
+// TestMonitorThatIsNeverSeen starts no Job that would watch the validation of a stream
+// that has none.
+func TestMonitorThatIsNeverSeen(t *testing.T) {
+	r := newRig(t)
+	image := image
+	image.Variables, image.Monitors = "wr", map[string]pipeline.MetricMode{"loss": pipeline.ModeMin, "val_loss": pipeline.ModeMin}
+	c := r.configuration(t, image)
+	for _, kwargs := range []string{"early_stopping={monitor: 'val_loss'}", "reduce_lr_on_plateau={monitor: 'val_loss'}"} {
+		d := want[pipeline.Deployment](t, r, http.StatusCreated, "POST", "/deployments", map[string]any{"configuration": c, "batch_size": 10, "training_kwargs": "epochs=3, " + kwargs})
+		source := r.stream(t, d.ID, 0)
+		source.ID, source.ValidationRate = 0, 0
+		r.write(t, func(tx *registry.Tx) error { return tx.CreateDatasource(&source) })
+		r.arrives(t, source)
+		if got := r.result(t, d.ID); got.Status != pipeline.ResultFailed || !strings.Contains(got.Reason, "val_loss is never seen") || got.Hint == "" || len(r.jobs.names()) != 0 {
+			t.Errorf("%s: %+v, Jobs %v", kwargs, got, r.jobs.names())
+		}
+	}
+}
+
 func TestRefusedStreamLeavesTheDeploymentWaiting(t *testing.T) {
 	r := newRig(t)
 	r.deploy(t, r.configuration(t, image))

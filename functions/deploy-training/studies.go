@@ -2,6 +2,7 @@ package deploytraining
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -169,7 +170,11 @@ func (s *Service) beginOn(tx *registry.Tx, st pipeline.Study, d pipeline.Datasou
 			return about(m, err)
 		}
 	}
-	if err := st.Validates(d); err != nil {
+	dep, err := tx.Deployment(st.Deployment)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(st.Validates(d), dep.TrainingKwargs.CheckMonitors(d.ValidationRate > 0)); err != nil {
 		return err
 	}
 	if err := mark(tx, d, nil); err != nil {
@@ -179,7 +184,7 @@ func (s *Service) beginOn(tx *registry.Tx, st pipeline.Study, d pipeline.Datasou
 	if err := tx.UpdateStudy(&st); err != nil {
 		return err
 	}
-	_, err := door.Publish(tx, name, eventing.StudyStarted, st.ID, st)
+	_, err = door.Publish(tx, name, eventing.StudyStarted, st.ID, st)
 	return err
 }
 

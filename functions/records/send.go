@@ -208,7 +208,7 @@ func (s *Service) open(ctx context.Context, f sendForm, uploads []*multipart.Fil
 		clean()
 		return nil, err
 	}
-	export, err := s.models(ctx, f.sink.Deployment)
+	export, err := s.models(ctx, f.sink.Deployment, f.sink.ValidationRate > 0)
 	if err != nil {
 		clean()
 		return nil, err
@@ -264,9 +264,9 @@ func (s *Service) send(ctx context.Context, f sendForm, uploads []*multipart.Fil
 	}
 }
 
-// models is what the models of a deployment take: all of them take the same. One
-// that would train nothing is refused.
-func (s *Service) models(ctx context.Context, deployment int64) (pipeline.Export, error) {
+// models is what the models of a deployment take: all of them take the same. A
+// stream that would train nothing is refused.
+func (s *Service) models(ctx context.Context, deployment int64, validates bool) (pipeline.Export, error) {
 	return registry.Read(ctx, s.Store, func(tx *registry.Tx) (pipeline.Export, error) {
 		d, err := tx.Deployment(deployment)
 		if pipeline.KindOf(err) == pipeline.NotFound {
@@ -274,6 +274,9 @@ func (s *Service) models(ctx context.Context, deployment int64) (pipeline.Export
 		}
 		if err == nil {
 			err = d.TakesStream()
+		}
+		if err == nil {
+			err = d.TrainingKwargs.CheckMonitors(validates)
 		}
 		if err != nil {
 			return pipeline.Export{}, err

@@ -1,5 +1,7 @@
 package pipeline
 
+import "strings"
+
 // TrainingKwargs are the arguments of fit that a deployment may set. A
 // framework reads them from what a person wrote; see framework.Settings.
 type TrainingKwargs struct {
@@ -13,6 +15,26 @@ type TrainingKwargs struct {
 	EarlyStopping  *EarlyStopping  `json:"early_stopping,omitempty"`
 	ReduceLR       *ReduceLR       `json:"reduce_lr_on_plateau,omitempty"`
 	Checkpoint     *Checkpoint     `json:"checkpoint,omitempty"`
+}
+
+// CheckMonitors refuses callbacks that watch the validation in a training that has none:
+// they would never see their metric.
+func (k TrainingKwargs) CheckMonitors(validates bool) error {
+	if validates {
+		return nil
+	}
+	if k.EarlyStopping != nil && strings.HasPrefix(k.EarlyStopping.Monitor, ofValidation) {
+		return neverSeen("early_stopping", k.EarlyStopping.Monitor)
+	}
+	if k.ReduceLR != nil && strings.HasPrefix(k.ReduceLR.Monitor, ofValidation) {
+		return neverSeen("reduce_lr_on_plateau", k.ReduceLR.Monitor)
+	}
+	return nil
+}
+
+func neverSeen(argument, monitor string) error {
+	return Invalidf("training_kwargs."+argument+".monitor", "%s is never seen: the stream has no records to validate on", monitor).
+		WithHint("send the stream with a validation_rate above 0, or monitor %s", strings.TrimPrefix(monitor, ofValidation))
 }
 
 // Checkpoint says how often a training is kept, so that its next attempt goes on

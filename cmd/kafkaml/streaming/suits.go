@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/kafkaml/kafkaml/client"
-	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
 	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream/files"
@@ -18,7 +17,7 @@ func (s *sending) learn(ctx context.Context) (err error) {
 	if s.predict || s.unchecked {
 		return nil
 	}
-	s.models, err = modelsOf(ctx, s.env, s.config.Deployment)
+	s.models, err = s.modelsOf(ctx)
 	if pipeline.KindOf(err) == pipeline.Unavailable {
 		s.unknown, err = err, ctx.Err()
 	}
@@ -76,20 +75,23 @@ func (s *sending) inputs() []pipeline.Tensor {
 	return s.models[0].Inputs
 }
 
-func modelsOf(ctx context.Context, env *cli.Env, deployment int64) ([]pipeline.Model, error) {
-	c, err := env.Client(ctx)
+func (s *sending) modelsOf(ctx context.Context) ([]pipeline.Model, error) {
+	c, err := s.env.Client(ctx)
 	if err != nil {
 		return nil, err
 	}
-	d, err := c.Deployments().Get(ctx, deployment)
+	d, err := c.Deployments().Get(ctx, s.config.Deployment)
 	if pipeline.KindOf(err) == pipeline.NotFound {
 		return nil, &pipeline.Error{
-			Op: "send stream", Kind: pipeline.NotFound, Reason: fmt.Sprintf("there is no deployment %d, so nothing would train on the stream", deployment),
+			Op: "send stream", Kind: pipeline.NotFound, Reason: fmt.Sprintf("there is no deployment %d, so nothing would train on the stream", s.config.Deployment),
 			Hint: fmt.Sprintf("create it first; --unchecked sends the stream all the same, for one of this id that is created within %.0f hours", pipeline.StreamWait.Hours()),
 		}
 	}
 	if err == nil {
 		err = d.TakesStream()
+	}
+	if err == nil {
+		err = d.TrainingKwargs.CheckMonitors(s.config.ValidationRate > 0)
 	}
 	if err != nil {
 		return nil, err

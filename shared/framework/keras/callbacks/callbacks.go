@@ -21,28 +21,17 @@ type Callbacks struct {
 // metric of the validation in a training that has none is an Invalid error: it
 // would never be seen.
 func New(s *pipeline.EarlyStopping, r *pipeline.ReduceLR, modes map[string]pipeline.MetricMode, validates bool) (*Callbacks, error) {
+	if err := (pipeline.TrainingKwargs{EarlyStopping: s, ReduceLR: r}).CheckMonitors(validates); err != nil {
+		return nil, err
+	}
 	c := &Callbacks{}
 	if s != nil {
-		if err := seen("early_stopping", s.Monitor, validates); err != nil {
-			return nil, err
-		}
 		c.stopping = &stopping{EarlyStopping: *s, monitor: newMonitor(s.Monitor, s.Mode, s.MinDelta, modes)}
 	}
 	if r != nil {
-		if err := seen("reduce_lr_on_plateau", r.Monitor, validates); err != nil {
-			return nil, err
-		}
 		c.plateau = &plateau{ReduceLR: *r, monitor: newMonitor(r.Monitor, r.Mode, r.MinDelta, modes)}
 	}
 	return c, nil
-}
-
-func seen(argument, monitor string, validates bool) error {
-	if validates || !strings.HasPrefix(monitor, ofValidation) {
-		return nil
-	}
-	return pipeline.Invalidf("training_kwargs."+argument+".monitor", "%s is never seen: the stream has no records to validate on", monitor).
-		WithHint("send the stream with a validation_rate above 0, or monitor %s", strings.TrimPrefix(monitor, ofValidation))
 }
 
 // ofValidation begins the names of metrics of the validation split.
