@@ -60,8 +60,11 @@ func (t *table) choose(o Options) error {
 // was guessed by, empty where it was named.
 func (t *table) check(why string) error {
 	if len(t.found) == 1 && len(t.labels) > 0 {
-		return pipeline.Invalidf("file", "has one column, %s, for the sample and the label", quoted(t.found[0].name)).
-			WithHint("write commas between the cells of a row (semicolons, tabs, bars and blanks are read, too); or add a column of labels")
+		e := pipeline.Invalidf("file", "has one column, %s, for the sample and the label", quoted(t.found[0].name))
+		if t.learnt.ofText {
+			return e.WithHint("write commas between the cells of a row (semicolons, tabs, bars and blanks are read, too); or add a column of labels")
+		}
+		return e.WithHint("give each row its label beside the sample, as a column or member \"label\"")
 	}
 	if len(t.samples) == 0 {
 		return pipeline.Invalidf("file", "no column is left for the samples").WithHint("the columns are %s; name another --label, or drop fewer", some(t.names()))

@@ -112,8 +112,13 @@ func decoded(d *json.Decoder, raw *json.RawMessage, path string) ([]byte, int64,
 		return nil, 0, explain(err)
 	}
 	if (*raw)[0] != '{' {
+		const lines = `import pandas; pandas.read_json(%q, lines=True)`
+		read := lines // an array a line, of which one was taken for that of all rows
+		if (*raw)[0] == '[' {
+			read = `import json, pandas; pandas.DataFrame(json.load(open(%q)))`
+		}
 		return nil, 0, pipeline.Invalidf("file", "holds %s, where a row is a JSON object", quoted(string(*raw))).
-			WithHint(`write rows that are arrays as CSV: python -c 'import json, pandas; pandas.DataFrame(json.load(open(%q))).to_csv("new.csv", index=False)'`, filepath.Base(path))
+			WithHint(`write rows that are arrays as CSV: python -c '`+read+`.to_csv("new.csv", index=False)'`, filepath.Base(path))
 	}
 	return *raw, 0, nil
 }

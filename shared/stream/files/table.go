@@ -51,6 +51,7 @@ type learnt struct {
 	notes       []string
 	about       func(of func(column int) bool) []string // what the numbers of some columns are
 	separator   string                                  // of a table of text, as an argument of pandas; empty for a comma
+	ofText      bool                                    // a table of text
 	recordFirst bool                                    // a table of text whose first row is no header
 	guessed     bool                                    // the first row of a table of text is one, as it seems
 }
@@ -85,7 +86,7 @@ func (t *table) learn(open func() (rowReader, error), o Options) (drop []string,
 		t.found = append(t.found, column{name: name, whole: true, least: math.Inf(1), most: math.Inf(-1)})
 	}
 	if c, ok := r.(*csvReader); ok {
-		t.learnt.notes, t.learnt.recordFirst = c.notes, !c.named
+		t.learnt.ofText, t.learnt.notes, t.learnt.recordFirst = true, c.notes, !c.named
 		t.learnt.guessed = c.named && o.Header == ""
 		if c.csv.Comma != ',' {
 			t.learnt.separator = fmt.Sprintf("sep=%q, ", string(c.csv.Comma))
