@@ -70,6 +70,7 @@ func TestAvailable(t *testing.T) {
 		emptied := topicWith(t, c, map[string]string{"retention.ms": "-1"})
 		produce(t, c, emptied, 0, numbered(8))
 		discard(t, c, emptied, 0, 8)
+		anew := topicWith(t, c, nil)
 		tests := map[string]struct {
 			ranges  []pipeline.Range
 			state   pipeline.RetentionState
@@ -86,6 +87,7 @@ func TestAvailable(t *testing.T) {
 			"nothing is left":     {[]pipeline.Range{at(emptied, 0, 2, 20)}, pipeline.Expired, pipeline.Conflict, false, "records 2 to 21: all have expired; the first available offset is 8"},
 			"beyond the end":      {[]pipeline.Range{at(forEver, 1, 5, 6)}, pipeline.PartlyExpired, pipeline.Conflict, false, "the log ends before offset 10"},
 			"far beyond the end":  {[]pipeline.Range{at(forEver, 1, 50, 6)}, pipeline.Expired, pipeline.Conflict, false, "the log ends before offset 10"},
+			"made anew":           {[]pipeline.Range{at(anew, 0, 0, 1)}, pipeline.Expired, pipeline.Conflict, false, "the partition is empty, and nothing was ever written to it"},
 			"no such partition":   {[]pipeline.Range{at(forEver, 7, 0, 1)}, pipeline.Expired, pipeline.Conflict, false, "no partition 7"},
 			"no such topic":       {[]pipeline.Range{at("absent", 0, 0, 1)}, pipeline.Expired, pipeline.NotFound, false, "does not exist"},
 			"compacted":           {[]pipeline.Range{at(compacted, 0, 0, 1)}, pipeline.Available, pipeline.Invalid, false, "compacted"},

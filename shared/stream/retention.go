@@ -71,6 +71,9 @@ func (l *loss) error() *pipeline.Error {
 		e.Reason = fmt.Sprintf("%s: all have expired%s; the first available offset is %d", rangeText(l.Range), when, l.first)
 	case l.first > l.Offset:
 		e.Reason = fmt.Sprintf("%s: those before offset %d have expired%s; the first available offset is %d", rangeText(l.Range), l.first, when, l.first)
+	case l.next == 0:
+		e.Reason = rangeText(l.Range) + ": the partition is empty, and nothing was ever written to it"
+		e.Hint = "the topic was made anew, or the control message counts records that were never sent: send the stream again"
 	default:
 		e.Reason = fmt.Sprintf("%s: the log ends before offset %d (the first available offset is %d)", rangeText(l.Range), l.next, l.first)
 		e.Hint = "the control message counts records that were never sent, or the topic was made anew: send the stream again"
