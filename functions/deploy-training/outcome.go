@@ -115,7 +115,10 @@ func advance(r *pipeline.Result, p pipeline.Progress) {
 	if r.Status != pipeline.ResultRunning {
 		setStatus(r, pipeline.ResultRunning)
 	}
-	r.SecondsLeft = p.SecondsLeft
+	r.SecondsLeft, r.Reason, r.Hint = p.SecondsLeft, "", ""
+	if w := p.Waiting; w != nil {
+		r.Reason, r.Hint = "waits: "+w.Reason, w.Hint
+	}
 	if p.PseudoLabels != nil {
 		r.PseudoLabels = p.PseudoLabels
 	}

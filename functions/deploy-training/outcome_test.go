@@ -50,12 +50,23 @@ func TestTrainingFinishes(t *testing.T) {
 	if got.Status != pipeline.ResultRunning || got.EpochsDone != 2 || got.Metrics.Training["loss"] != 0.5 || got.Started == nil {
 		t.Errorf("while training: %+v", got)
 	}
+	waits := func(by *pipeline.Rejection, reason, hint string) {
+		t.Helper()
+		r.deliver(t, eventing.TrainingProgressed, 1, pipeline.Progress{Result: 1, Attempt: 1, Stage: "training", Waiting: by})
+		if got := r.result(t, 1); got.Status != pipeline.ResultRunning || got.Reason != reason || got.Hint != hint {
+			t.Errorf("waiting for %v: %+v", by, got)
+		}
+	}
+	full := &pipeline.Rejection{Reason: "no space left on device", Hint: "free some"}
+	waits(full, "waits: no space left on device", "free some")
+	waits(nil, "", "")
 	r.progress(t, 1, 2, 3) // epoch 2 once more
+	waits(full, "waits: no space left on device", "free some")
 	r.stored(t, 1, 1)
 	r.keeps(t, 1)
 	r.finish(t, 1)
 	got = r.result(t, 1)
-	if got.Status != pipeline.ResultFinished || got.Engine != kerasmodel.XLA || got.Artifact != "results/1/attempt-1" || got.EpochsDone != 3 || got.Metrics.Test["accuracy"] != 0.5 || got.Finished == nil {
+	if got.Status != pipeline.ResultFinished || got.Engine != kerasmodel.XLA || got.Artifact != "results/1/attempt-1" || got.EpochsDone != 3 || got.Metrics.Test["accuracy"] != 0.5 || got.Finished == nil || got.Reason+got.Hint != "" {
 		t.Errorf("after training: %+v", got)
 	}
 	if r.kept(t, 1) {

@@ -145,9 +145,12 @@ func fail(r *pipeline.Result, err error) {
 }
 
 // setStatus sets a result's state and the times that belong to it; StatusChanged
-// is the registry's to set.
+// is the registry's to set. What it waited for is over.
 func setStatus(r *pipeline.Result, status pipeline.ResultStatus) {
 	now := time.Now().UTC()
+	if r.Status == pipeline.ResultRunning && (status == pipeline.ResultFinished || status == pipeline.ResultStopped) {
+		r.Reason, r.Hint = "", ""
+	}
 	r.Status = status
 	if status == pipeline.ResultRunning && r.Started == nil {
 		r.Started = &now

@@ -20,8 +20,14 @@ import (
 const awayTime = 5 * time.Minute
 
 // patiently does what needs something that may be away, again and again while its
-// error is one of those. do must be harmless to repeat.
-func patiently(ctx context.Context, log *slog.Logger, away func(error) bool, do func(context.Context) error) error {
+// error is one of those, and tells so. do must be harmless to repeat.
+func patiently(ctx context.Context, log *slog.Logger, report *reporter, away func(error) bool, do func(context.Context) error) error {
+	waited := false
+	defer func() {
+		if waited {
+			report.waits(nil)
+		}
+	}()
 	waits := retry.WithMaxDuration(awayTime, retry.WithCappedDuration(5*time.Second, retry.NewExponential(200*time.Millisecond)))
 	return retry.Do(ctx, waits, func(ctx context.Context) error {
 		err := do(ctx)
@@ -29,6 +35,10 @@ func patiently(ctx context.Context, log *slog.Logger, away func(error) bool, do 
 			return err
 		}
 		log.WarnContext(ctx, "waiting to try again", "error", err)
+		if !waited {
+			waited = true
+			report.waits(pipeline.RejectionOf(err))
+		}
 		return retry.RetryableError(err)
 	})
 }
@@ -43,7 +53,7 @@ func full(err error) bool {
 
 // dial connects to Kafka, and sees that the topics are those of the Job.
 func (t *training) dial(ctx context.Context) (cluster *stream.Cluster, err error) {
-	err = patiently(ctx, t.Log, stream.Unreached, func(ctx context.Context) (err error) {
+	err = patiently(ctx, t.Log, t.report, stream.Unreached, func(ctx context.Context) (err error) {
 		if cluster, err = stream.Dial(ctx, t.Kafka); err != nil {
 			return err
 		}

@@ -69,6 +69,11 @@ func (r *reporter) left(d time.Duration) {
 
 func (r *reporter) records(n int64) { r.change(func(p *pipeline.Progress) { p.Records = n }) }
 
+// waits tells by what the training is kept from going on; nil: by nothing any more.
+func (r *reporter) waits(why *pipeline.Rejection) {
+	r.change(func(p *pipeline.Progress) { p.Waiting = why })
+}
+
 func (r *reporter) epoch(e pipeline.Epoch) {
 	r.change(func(p *pipeline.Progress) { p.Epochs = append(p.Epochs, e) })
 }

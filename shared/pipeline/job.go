@@ -93,6 +93,7 @@ type Progress struct {
 	Adoptions    []Adoption    `json:"adoptions,omitempty"`     // those since the last event
 	PseudoLabels *PseudoLabels `json:"pseudo_labels,omitempty"` // as far as they have come
 	SecondsLeft  float64       `json:"seconds_left,omitempty"`
+	Waiting      *Rejection    `json:"waiting,omitempty"`  // by what it is kept from going on, as a store that is full
 	Verifies     bool          `json:"verifies,omitempty"` // the attempt is one to verify the result
 }
 

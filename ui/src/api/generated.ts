@@ -1060,6 +1060,7 @@ export interface Result {
   parent?: number
   /** what it has labelled itself, of a deployment that is unsupervised */
   pseudo_labels?: PseudoLabels
+  /** why it failed or was pruned, or waits while it runs */
   reason?: string
   /** of a deployment of rounds: 1 for its first stream */
   round?: number
