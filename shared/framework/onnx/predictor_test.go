@@ -278,6 +278,14 @@ func TestModelsThatAreNotOpened(t *testing.T) {
 	}
 }
 
+// TestNewestGraphs opens what onnxgraph takes at most, so that nothing is imported
+// that the library does not open.
+func TestNewestGraphs(t *testing.T) {
+	m := ox.Small()
+	m.IR, m.Opsets = 13, map[string]int64{"": 26, "ai.onnx.ml": 5}
+	opened(t, m, framework.PredictorOptions{Export: export(3, 2)})
+}
+
 // A graph that gives other rows than it says is an error, not other memory.
 func TestRowsOfAnotherNumber(t *testing.T) {
 	m := ox.Model{Graph: ox.Graph{

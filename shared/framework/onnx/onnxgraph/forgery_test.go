@@ -83,9 +83,9 @@ var forgeries = map[string]struct {
 
 	"no file":         {func(m *ox.Model) { *m = ox.Model{Opsets: map[string]int64{}} }, "does not say in which version"},
 	"old format":      {func(m *ox.Model) { m.IR = 2 }, "format has version 2"},
-	"future format":   {func(m *ox.Model) { m.IR = 99 }, "format has version 99"},
-	"old operators":   {func(m *ox.Model) { m.Opsets = map[string]int64{"": 1} }, "version 1, 7 to 28"},
-	"new operators":   {func(m *ox.Model) { m.Opsets = map[string]int64{"": 1000} }, "version 1000"},
+	"future format":   {func(m *ox.Model) { m.IR = 14 }, "format has version 14, 3 to 13"},
+	"old operators":   {func(m *ox.Model) { m.Opsets = map[string]int64{"": 1} }, "version 1, 7 to 26"},
+	"new operators":   {func(m *ox.Model) { m.Opsets = map[string]int64{"": 27} }, "version 27, 7 to 26"},
 	"one opset twice": {func(m *ox.Model) { m.Opsets = map[string]int64{"": 18, "ai.onnx": 17} }, "in two versions"},
 	"training":        {func(m *ox.Model) { m.Extra = ox.Bytes(nil, 20, nil) }, "training"},
 	"functions":       {func(m *ox.Model) { m.Extra = ox.Bytes(nil, 25, nil) }, "functions of its own"},
@@ -108,6 +108,7 @@ var forgeries = map[string]struct {
 	"long name":          {with(func(n *ox.Node) { n.Name = strings.Repeat("x", 2000) }), "no text of at most"},
 	"broken name":        {with(func(n *ox.Node) { n.Out = []string{"\xff"} }), "no text of at most"},
 	"output twice":       {with(func(n *ox.Node) { n.Out = []string{"y"} }), `"y" is made twice`},
+	"output is an input": {func(m *ox.Model) { m.Graph.Outputs = append(m.Graph.Outputs, m.Graph.Inputs[0]) }, `its output "x" is its input`},
 	"input made again":   {with(func(n *ox.Node) { n.Out = []string{"x"} }), `"x" is made twice`},
 
 	"attribute twice": {with(func(n *ox.Node) { n.Attributes = []ox.Attribute{ox.Int("a", 1), ox.Int("a", 2)} }), "is there twice"},

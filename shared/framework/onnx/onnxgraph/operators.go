@@ -5,12 +5,13 @@ import (
 	"strings"
 )
 
-// bounds of what newer runtimes take; what the one at hand lacks it names itself.
+// bounds of what the runtime takes (toolchain.ONNXRuntimeVersion); an operator whose
+// kernel it lacks it names itself.
 const (
-	leastIR, mostIR = 3, 14
+	leastIR, mostIR = 3, 13
 )
 
-var opsets = map[string]struct{ least, most int64 }{onnx: {7, 28}, ml: {1, 5}}
+var opsets = map[string]struct{ least, most int64 }{onnx: {7, 26}, ml: {1, 5}}
 
 // operators are all of ONNX (onnx.defs.get_all_schemas_with_history of onnx
 // 1.23.2) but those that read files of pictures (ImageDecoder) or make text

@@ -6,6 +6,7 @@ package onnxgraph
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
@@ -101,12 +102,26 @@ func check(file []byte) (*model, error) {
 		return nil, err
 	}
 	c := checker{opsets: m.opsets}
-	return m, c.graph(m.graph, nil)
+	if err := c.graph(m.graph, nil); err != nil {
+		return nil, err
+	}
+	return m, m.graph.checkPassed()
+}
+
+// checkPassed refuses an output that is an input as it comes: ONNX Runtime does
+// not write that into the memory it is given for outputs, which then holds zeros.
+func (g *graph) checkPassed() error {
+	for _, out := range g.outputs {
+		if slices.ContainsFunc(g.inputs, func(in value) bool { return in.name == out.name }) {
+			return refuse("put an Identity between the two, or leave the output out", "its output %.100q is its input, which no operator has computed", out.name)
+		}
+	}
+	return nil
 }
 
 func (m *model) checkVersions() error {
 	if m.ir < leastIR || m.ir > mostIR {
-		return refuse("save it with onnx 1.4 to 1.23", "its format has version %d, %d to %d are known", m.ir, leastIR, mostIR)
+		return refuse("save it with another: model.ir_version = 10, then onnx.save(model, path)", "its format has version %d, %d to %d are known", m.ir, leastIR, mostIR)
 	}
 	if len(m.opsets) == 0 {
 		return fmt.Errorf("it does not say in which version it uses operators")
