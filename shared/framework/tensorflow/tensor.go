@@ -2,6 +2,7 @@ package tensorflow
 
 import (
 	"fmt"
+	"sync"
 
 	tf "github.com/galeone/tensorflow/tensorflow/go"
 
@@ -51,8 +52,8 @@ func NewTensor(d codec.DType, shape ...int64) (*tf.Tensor, error) {
 		return reshaped(make([]uint32, n), shape)
 	case codec.Uint64:
 		return reshaped(make([]uint64, n), shape)
-	case codec.Float16, codec.BFloat16, codec.String: // and panics on these
-		return nil, fmt.Errorf("tensors of %s cannot be fed", d)
+	case codec.Float16, codec.BFloat16: // and panics on these
+		return halves(d, shape)
 	}
 	t, err := DataType(d)
 	if err != nil {
@@ -67,6 +68,50 @@ func reshaped(values any, shape []int64) (*tf.Tensor, error) {
 		return nil, err
 	}
 	return t, t.Reshape(shape)
+}
+
+// cast gives tensors of 16 bits for tensors of uint16.
+type cast struct {
+	session *tf.Session
+	bits    tf.Output
+	to      map[codec.DType]tf.Output
+}
+
+// casts is made once, for models that take such types.
+var casts = sync.OnceValues(func() (c cast, err error) {
+	g := tf.NewGraph()
+	bits, err := g.AddOperation(tf.OpSpec{Type: "Placeholder", Name: "bits", Attrs: map[string]any{"dtype": tf.Uint16}})
+	if err != nil {
+		return c, err
+	}
+	c.bits, c.to = bits.Output(0), map[codec.DType]tf.Output{}
+	for _, d := range []codec.DType{codec.Float16, codec.BFloat16} {
+		o, err := g.AddOperation(tf.OpSpec{Type: "Bitcast", Name: d.String(), Input: []tf.Input{c.bits}, Attrs: map[string]any{"type": dataTypes[d]}})
+		if err != nil {
+			return c, err
+		}
+		c.to[d] = o.Output(0)
+	}
+	c.session, err = tf.NewSession(g, nil)
+	return c, err
+})
+
+// halves makes a tensor of a type that the binding makes none of: TensorFlow takes
+// the memory of one of uint16 for it.
+func halves(d codec.DType, shape []int64) (*tf.Tensor, error) {
+	c, err := casts()
+	if err != nil {
+		return nil, err
+	}
+	bits, err := tf.ReadTensor(tf.Uint16, shape, blank{})
+	if err != nil {
+		return nil, err
+	}
+	made, err := c.session.Run(map[tf.Output]*tf.Tensor{c.bits: bits}, []tf.Output{c.to[d]}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return made[0], nil
 }
 
 // blank reads zeros without end.
