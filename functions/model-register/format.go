@@ -21,7 +21,7 @@ var formats = []struct {
 	kind         string // whose importer reads it
 	reason, hint string
 }{
-	{is: begins("PK\x03\x04"), kind: kerasmodel.Name},
+	{is: begins("PK\x03\x04", "PK\x05\x06"), kind: kerasmodel.Name},
 	{is: begins("\x89HDF"), reason: "it is an HDF5 file, as Keras 2 saved models and weights", hint: "load it by the Keras that saved it and save it again: model.save('model.keras')"},
 	{is: begins("\x80"), reason: "it is a pickle, which runs code as it is read", hint: "convert it: skl2onnx.to_onnx(model, X[:1], options={'zipmap': False}), or torch.onnx.export"},
 	{is: begins("\x1f\x8b", "BZh", "\xfd7zXZ", "\x28\xb5\x2f\xfd", "7z\xbc\xaf", "Rar!"), reason: "it is compressed", hint: "send the .onnx or .keras file itself, or a SavedModel as .zip"},

@@ -137,6 +137,7 @@ func TestFilesThatAreNoModels(t *testing.T) {
 		"compressed":      {"\x1f\x8b\x08\x00\x00", "compressed", ".zip"},
 		"TensorFlow Lite": {"\x1c\x00\x00\x00TFL3\x14\x00", "TensorFlow Lite", "converted from"},
 		"noise":           {"\xff\xfe\x00\x12\x00", "refused", "export"},
+		"empty zip":       {"PK\x05\x06" + strings.Repeat("\x00", 18), "the zip holds neither", "zip the folder"},
 		"cut off":         {string(fileOf(t)[:300]), "refused", "export"},
 	}
 	for name, tt := range tests {

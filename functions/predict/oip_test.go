@@ -274,7 +274,7 @@ func TestInferBinaryRefuses(t *testing.T) {
 		})
 	}
 	t.Run("too large", func(t *testing.T) {
-		if resp, body := postBinary(t, url, strings.Repeat(" ", maxBody+1), nil, http.Header{}); resp.StatusCode != http.StatusRequestEntityTooLarge || !strings.Contains(string(body), "error") {
+		if resp, body := postBinary(t, url, strings.Repeat(" ", maxBody+1), nil, http.Header{}); resp.StatusCode != http.StatusRequestEntityTooLarge || !strings.Contains(string(body), "more than 8388608 bytes") {
 			t.Errorf("%d %s", resp.StatusCode, body)
 		}
 	})

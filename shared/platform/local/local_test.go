@@ -126,6 +126,7 @@ func eventually(t *testing.T, what string, cond func() bool) {
 func TestReasons(t *testing.T) {
 	for _, c := range []struct{ name, script, reason string }{
 		{"exit code", "echo the loss is not finite >&2; exit 3", "the process ended with exit code 3: the loss is not finite"},
+		{"a line of our log", `echo '{"time":"now","level":"ERROR","msg":"no model","kind":"invalid","hint":"train it"}' >&2; exit 1`, "the process ended with exit code 1: no model (train it)"},
 		{"silent", "exit 3", "the process ended with exit code 3"},
 		{"a panic before its stack", "echo 'panic: index out of range'; echo 'goroutine 1'; exit 2", "the process ended with exit code 2: panic: index out of range"},
 		{"an allocation that failed", "echo 'terminate called: std::bad_alloc'; exit 134", "out of memory: terminate called: std::bad_alloc"},

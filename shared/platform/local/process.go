@@ -1,6 +1,7 @@
 package local
 
 import (
+	"encoding/json"
 	"context"
 	"errors"
 	"fmt"
@@ -180,8 +181,8 @@ func quoted(log string) string {
 	return ""
 }
 
-// lastLine returns the last line of a log, or the message of a panic, which is
-// printed before its stack; at most 300 bytes.
+// lastLine returns what the last line of a log says, or the message of a panic,
+// which is printed before its stack; at most 300 bytes.
 func lastLine(log string) string {
 	lines := strings.Split(strings.TrimSpace(log), "\n")
 	line := strings.TrimSpace(lines[len(lines)-1])
@@ -189,6 +190,12 @@ func lastLine(log string) string {
 		if strings.HasPrefix(l, "panic: ") || strings.HasPrefix(l, "fatal error: ") {
 			line = l
 			break
+		}
+	}
+	var logged struct{ Msg, Hint string } // by slog, as our own programs do
+	if json.Unmarshal([]byte(line), &logged) == nil && logged.Msg != "" {
+		if line = logged.Msg; logged.Hint != "" {
+			line += " (" + logged.Hint + ")"
 		}
 	}
 	if len(line) > 300 {
