@@ -186,6 +186,9 @@ func (s *Service) format(ctx context.Context, r pipeline.Result, name string) (f
 	}
 	f, ok := kind.Bundle.Format(name)
 	if !ok {
+		if _, ok := s.Kinds.Format(name); ok {
+			return f, pipeline.Invalidf("format", "result %d is a model of %s, which is not had as %s", r.ID, kind.Name, name).WithHint("use %s", strings.Join(kind.Bundle.FormatNames(), " or "))
+		}
 		return f, pipeline.Invalidf("format", "%q is not known", name).WithHint("use %s", strings.Join(kind.Bundle.FormatNames(), " or "))
 	}
 	return f, nil

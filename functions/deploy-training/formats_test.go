@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kafkaml/kafkaml/shared/framework/onnx/onnxmodel"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
@@ -80,5 +81,25 @@ func TestFormats(t *testing.T) {
 		if err != nil || !strings.Contains(string(body), says) || !strings.Contains(resp.Header.Get("Content-Disposition"), "m1-result-1-int8.") {
 			t.Errorf("%s: %q, %v, %v", name, body, resp.Header, err)
 		}
+	}
+}
+
+// A format of another framework is named as such.
+func TestFormatsOfOtherFrameworks(t *testing.T) {
+	r := training(t)
+	r.stored(t, 1, 1)
+	r.finish(t, 1)
+	r.Kinds = append(r.Kinds, onnxmodel.Kind())
+	r.write(t, func(tx *registry.Tx) error {
+		m, err := tx.Model(1)
+		if err != nil {
+			return err
+		}
+		m.Framework = onnxmodel.Name
+		return tx.UpdateModel(&m)
+	})
+	p := want[problem](t, r, http.StatusUnprocessableEntity, "GET", "/results/1/model?format=keras", nil)
+	if !strings.Contains(p.Detail, "not had as keras") || p.Hint != "use onnx" {
+		t.Errorf("%+v", p)
 	}
 }
