@@ -268,8 +268,11 @@ func (p *Parameter) parseChoices(list string) error {
 		} else if b, err := strconv.ParseBool(strings.ToLower(word)); err == nil {
 			choice = b
 		}
-		if word == "" || slices.Contains(p.Choices, choice) {
-			return Invalidf("space", "%s: each choice is there, and once", p.Name)
+		switch {
+		case word == "":
+			return Invalidf("space", "%s: a choice is empty", p.Name).WithHint("write values between commas, as batch_size=[16,32,64]")
+		case slices.Contains(p.Choices, choice):
+			return Invalidf("space", "%s: the choice %s is there twice", p.Name, word).WithHint("leave one out")
 		}
 		p.Choices = append(p.Choices, choice)
 	}

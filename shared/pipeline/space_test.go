@@ -49,8 +49,8 @@ func TestRefusedSpaces(t *testing.T) {
 		"a=int(1,2.5)":           "whole numbers",
 		"a=int(1,1e300)":         "whole numbers",
 		"a=zipf(1,2)":            "there is no range",
-		"a=[1,1]":                "and once",
-		"a=[]":                   "each choice is there",
+		"a=[1,1]":                "1 is there twice",
+		"a=[]":                   "a choice is empty",
 		"a=5":                    "neither a range nor a list",
 		"a=float(1,2)b":          "neither a range nor a list",
 		"a=[1,2], a=float(1,2)":  "is there twice",
@@ -149,7 +149,7 @@ func TestSpacesOfModels(t *testing.T) {
 		{space: "hp.units=int(16,64)", why: "hp.units of 07: a range of int"},
 		{space: "hp.units=[16]", why: "hp.units of 07: 16 is none"},
 		{space: "model=int(1,2)", why: "one of the configuration's models"},
-		{space: "model=[a,a]", why: "and once"},
+		{space: "model=[a,a]", why: "a is there twice"},
 	} {
 		space, err := ParseSpace(c.space)
 		s := Study{Space: space, Objective: "loss"}

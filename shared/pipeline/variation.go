@@ -91,22 +91,22 @@ func (e Export) CheckFreeze(patterns []string) error {
 			}
 		}
 		if !found {
-			return Invalidf("freeze", "the model has no layer %s", p).WithHint("it has %s", e.layerNames())
+			return Invalidf("freeze", "the model has no layer %s", p).WithHint("it has %s", layerNames(e.Layers))
 		}
 	}
 	if frozen > 0 && frozen == e.Parameters {
-		return Invalidf("freeze", "nothing is left to train: every layer with weights is frozen").WithHint("leave one out of %s", e.layerNames())
+		return Invalidf("freeze", "nothing is left to train: every layer with weights is frozen").WithHint("leave one out of %s", layerNames(slices.DeleteFunc(slices.Clone(e.Layers), func(l Layer) bool { return l.Parameters == 0 })))
 	}
 	return nil
 }
 
-// layerNames are the layers of a model as an error lists them.
-func (e Export) layerNames() string {
+// layerNames lists layers in an error.
+func layerNames(layers []Layer) string {
 	names := make([]string, 0, mostNamed)
-	for _, l := range e.Layers[:min(len(e.Layers), mostNamed)] {
+	for _, l := range layers[:min(len(layers), mostNamed)] {
 		names = append(names, l.Name)
 	}
-	if more := len(e.Layers) - len(names); more > 0 {
+	if more := len(layers) - len(names); more > 0 {
 		return fmt.Sprintf("%s and %d more", strings.Join(names, ", "), more)
 	}
 	return strings.Join(names, ", ")

@@ -76,11 +76,11 @@ func shares(text string) (map[string]any, error) {
 	for _, part := range strings.Split(text, ",") {
 		result, percent, _ := strings.Cut(part, "=")
 		id, err := strconv.ParseInt(strings.TrimPrefix(result, "result/"), 10, 64)
-		n, err2 := strconv.ParseFloat(strings.TrimSuffix(percent, "%"), 64)
+		n, err2 := fraction(strings.TrimSuffix(percent, "%"))
 		if err := errors.Join(err, err2); err != nil {
 			return nil, fmt.Errorf("%q is not RESULT=PERCENT, such as 5=10", part)
 		}
-		all = append(all, pipeline.Part{Result: id, Percent: n})
+		all = append(all, pipeline.Part{Result: id, Percent: n.(float64)})
 	}
 	return map[string]any{"shares": all}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"reflect"
 	"strconv"
@@ -297,7 +298,7 @@ func integer(text string) (any, error) {
 
 func fraction(text string) (any, error) {
 	n, err := strconv.ParseFloat(text, 64)
-	if err != nil {
+	if err != nil || math.IsNaN(n) || math.IsInf(n, 0) { // of which JSON has none
 		return nil, fmt.Errorf("not a number")
 	}
 	return n, nil

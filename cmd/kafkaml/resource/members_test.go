@@ -15,3 +15,15 @@ func TestNumbersThatMayBeAbsent(t *testing.T) {
 		t.Errorf("%v, %v", got, err)
 	}
 }
+
+// What JSON has no number for is refused where it was typed.
+func TestNumbersThatAreNone(t *testing.T) {
+	for _, text := range []string{"NaN", "inf", "-Inf", "1e999", "x"} {
+		if n, err := fraction(text); err == nil {
+			t.Errorf("%s is read as %v", text, n)
+		}
+		if all, err := shares("1=" + text + ",2=1"); err == nil {
+			t.Errorf("%s is read as %v", text, all)
+		}
+	}
+}

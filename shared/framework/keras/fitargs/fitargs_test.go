@@ -166,6 +166,7 @@ func TestRefusedTrainingKwargs(t *testing.T) {
 		{"class_weight='balanced'", "training_kwargs.class_weight", []string{"{0: 1.0, 1: 2.5}"}},
 		{"class_weight={0: {1: 2}}", "training_kwargs", []string{"'{'", "character 18"}},
 		{"epochs", "training_kwargs", []string{"= is expected", "the end"}},
+		{"early_stopping={'monitor': val_loss}", "training_kwargs", []string{"'v'", "in quotation marks"}},
 		{"epochs=", "training_kwargs", []string{"a value", "the end", "character 8"}},
 		{"epochs=5 steps_per_epoch=2", "training_kwargs", []string{"comma", "'s'"}},
 		{"epochs=int(5)", "training_kwargs", []string{"'i'", "character 8"}},

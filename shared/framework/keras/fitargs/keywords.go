@@ -144,7 +144,7 @@ func (s *scanner) value(nested bool) (any, error) {
 		}
 		s.at = from
 		return nil, s.errorf("a number, a string, True, False, None or a dict of them is expected").
-			WithHint("the text is not run as Python: write the value itself")
+			WithHint("the text is not run as Python: write the value itself, and text in quotation marks: 'val_loss'")
 	}
 	if literal := s.literal(); literal != "" {
 		n, err := number(literal)
