@@ -19,18 +19,10 @@ type Adopted struct {
 	Adoption Adoption `json:"adoption" required:"true"`
 }
 
-// keptAdoptions is how many adoptions are kept.
-const keptAdoptions = 100
-
 // AddAdoptions adds to adoptions those of more with higher numbers, which it gives as
 // new, and keeps the last 100 of all.
 func AddAdoptions(adoptions, more []Adoption) (all, added []Adoption) {
-	for _, a := range more {
-		if a.Number > LastAdoption(adoptions) {
-			adoptions, added = append(adoptions, a), append(added, a)
-		}
-	}
-	return adoptions[max(0, len(adoptions)-keptAdoptions):], added
+	return addLater(adoptions, more, func(a Adoption) int64 { return int64(a.Number) })
 }
 
 // LastAdoption is the number of the last one, 0 for none.

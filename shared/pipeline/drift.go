@@ -49,18 +49,22 @@ const (
 	driftRecords = 1_000
 )
 
-// keptDrifts is how many drifts are kept.
-const keptDrifts = 100
-
 // AddDrifts adds to drifts the later ones of more, which it gives as new, and keeps
 // the last 100 of all.
 func AddDrifts(drifts, more []Drift) (all, added []Drift) {
-	for _, d := range more {
-		if n := len(drifts); n == 0 || d.Records > drifts[n-1].Records {
-			drifts, added = append(drifts, d), append(added, d)
+	return addLater(drifts, more, func(d Drift) int64 { return d.Records })
+}
+
+// addLater adds to what is told of a training those of more that lie after its last
+// one, which it gives as new, and keeps the last 100 of all.
+func addLater[T any](told, more []T, place func(T) int64) (all, added []T) {
+	const kept = 100
+	for _, m := range more {
+		if n := len(told); n == 0 || place(m) > place(told[n-1]) {
+			told, added = append(told, m), append(added, m)
 		}
 	}
-	return drifts[max(0, len(drifts)-keptDrifts):], added
+	return told[max(0, len(told)-kept):], added
 }
 
 // RightMetric is the metric, of those by name, that says how many records a model got
