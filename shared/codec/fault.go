@@ -227,3 +227,17 @@ func Class(label int64, classes int, key []byte) error {
 	}
 	return f
 }
+
+// Unlikely is the fault of a label that is no probability, of a loss that takes
+// only such.
+func Unlikely(label float64) error {
+	return &Fault{fmt.Sprintf("label %g: the model's loss, a binary crossentropy, takes labels of 0 to 1", label), UnlikelyHint(label)}
+}
+
+// UnlikelyHint says what to do about such labels.
+func UnlikelyHint(label float64) string {
+	if label < 0 {
+		return "send 0 in place of -1; or compile the model with the loss that such labels are for: hinge for -1 and 1, mse for numbers"
+	}
+	return `send 0 and 1 for two classes; for more give the model an output for each, and loss="sparse_categorical_crossentropy"; scale numbers to 0 to 1, or train on them by mse`
+}

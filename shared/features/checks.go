@@ -14,7 +14,9 @@ import (
 // it does not have.
 type Checks struct {
 	inputs, labels []check
-	classes        int // of an index label, 0: none
+	classes        int  // of an index label, 0: none
+	binary         bool // the loss takes labels of 0 to 1
+	numbers        []float64
 }
 
 // check is one tensor's cast from what is stored to what the model takes; nil
@@ -38,6 +40,7 @@ func NewChecks(e pipeline.Export, d *Decoder) *Checks {
 	if e.Task == pipeline.Classification && len(e.Labels) == 1 && c.labels[0].to.Integer() {
 		c.classes = e.Classes
 	}
+	c.binary = e.Binary()
 	return c
 }
 
@@ -87,6 +90,24 @@ func (c *Checks) Labels(labels [][]byte, key []byte) error {
 	}
 	if c.classes > 0 {
 		return c.class(key)
+	}
+	if c.binary {
+		return c.probability()
+	}
+	return nil
+}
+
+// probability refuses a label that is none. Keras trains on it, to losses below 0
+// that mean nothing.
+func (c *Checks) probability() (err error) {
+	k := &c.labels[0]
+	if c.numbers, err = codec.AppendFloats(c.numbers[:0], k.scratch, k.to); err != nil {
+		return err
+	}
+	for _, v := range c.numbers {
+		if v < 0 || v > 1 {
+			return codec.Unlikely(v)
+		}
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 
 // moreRows are further inputs of the same kinds, thought up by us.
 func moreRows() []row {
-	return slicesOf(moreFiles(), moreSources(), moreRecords(), moreMessages(), textRows(), adaptedRows(), strangerRows(), mappedRows(), windowRows(), leavingRows())
+	return slicesOf(moreFiles(), moreSources(), moreRecords(), moreMessages(), textRows(), adaptedRows(), strangerRows(), mappedRows(), windowRows(), leavingRows(), unsaidRows())
 }
 
 // written is a row that sends a file of a text; ~ in the arguments is a blank.

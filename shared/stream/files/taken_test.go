@@ -270,17 +270,29 @@ func TestInfinityThatJSONCannotHoldIsSaid(t *testing.T) {
 
 func TestLabelsThatNameNoClassAreRefused(t *testing.T) {
 	three := pipeline.Export{Task: pipeline.Classification, Classes: 3, Labels: []pipeline.Tensor{{Name: "y", DType: "int64"}}}
-	for text, mention := range map[string]string{
-		"a,y\n1,1.0\n2,2.0\n3,3.0\n": "subtract 1", "a,y\n1,0\n2,7\n": "as many outputs", "a,y\n1,p\n2,q\n3,r\n4,s\n": "4 classes", "a,y\n1,0\n2,2\n": "",
+	two := pipeline.Export{Task: pipeline.BinaryClassification, Loss: "binary_crossentropy", Classes: 2, Labels: []pipeline.Tensor{{Name: "y", DType: "float32"}}}
+	for _, test := range []struct {
+		of            pipeline.Export
+		text, mention string
+	}{
+		{three, "a,y\n1,1.0\n2,2.0\n3,3.0\n", "subtract 1"},
+		{three, "a,y\n1,0\n2,7\n", "as many outputs"},
+		{three, "a,y\n1,p\n2,q\n3,r\n4,s\n", "4 classes"},
+		{three, "a,y\n1,0\n2,2\n", ""},
+		{two, "a,y\n1,0\n2,1\n3,2\n", "sparse_categorical_crossentropy"},
+		{two, "a,y\n1,-1\n2,1\n", "hinge"},
+		{two, "a,y\n1,p\n2,q\n3,r\n", "3 classes"},
+		{two, "a,y\n1,p\n2,q\n", ""},
+		{two, "a,y\n1,0.5\n2,1\n", ""},
 	} {
-		r, err := files.Open([]string{write(t, "t.csv", text)}, files.Options{})
+		r, err := files.Open([]string{write(t, "t.csv", test.text)}, files.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = r.CheckLabels(three)
+		err = r.CheckLabels(test.of)
 		var refused *pipeline.Error
-		if errors.As(err, &refused) != (mention != "") || refused != nil && !strings.Contains(refused.Message()+refused.Hint, mention) {
-			t.Errorf("%q: %v", text, err)
+		if errors.As(err, &refused) != (test.mention != "") || refused != nil && !strings.Contains(refused.Message()+refused.Hint, test.mention) {
+			t.Errorf("%q: %v", test.text, err)
 		}
 		_ = r.Close()
 	}
