@@ -213,6 +213,7 @@ func TestNewRefuses(t *testing.T) {
 		"unknown type":           {pipeline.RAW, `{"data_type":"int","data_reshape":"4"}`, x4, "input_config.data_type", `"int"`},
 		"strings":                {pipeline.RAW, `{"data_type":"string"}`, x4, "input_config.data_type", "strings"},
 		"too few elements":       {pipeline.RAW, `{"data_type":"uint8","data_reshape":"3"}`, x4, "input_config.data_reshape", "3 elements"},
+		"another order":          {pipeline.RAW, `{"data_type":"uint8","data_reshape":"2 3"}`, inputs(tensor("x", "float32", 3, 2)), "input_config.data_reshape", "another order"},
 		"a scalar for an image":  {pipeline.RAW, `{"data_type":"uint8"}`, x4, "input_config.data_reshape", "scalar"},
 		"a shape of words":       {pipeline.RAW, `{"data_type":"uint8","data_reshape":"4 x"}`, x4, "input_config", `"4 x"`},
 		"an absurd shape":        {pipeline.RAW, `{"data_type":"uint8","data_reshape":"99999 99999 99999"}`, x4, "input_config", "elements"},
@@ -277,6 +278,10 @@ func TestDecodeRefuses(t *testing.T) {
 		"JSON, no object":      {pipeline.JSON, `{"data_fields":["a"]}`, "float32", "[1,2,3,4]", "object"},
 		"JSON, missing":        {pipeline.JSON, `{"data_fields":["a"]}`, "float32", `{"b":1}`, `"a" is missing`},
 		"JSON, too few":        {pipeline.JSON, `{"data_fields":["a"]}`, "float32", `{"a":[1,2,3]}`, "1 of 4"},
+		"JSON, rows of 3":      {pipeline.JSON, `{"data_fields":["a"]}`, "float32", `{"a":[[1,2,3],[4]]}`, "one of 3 beside one of 1"},
+		"JSON, mixed":          {pipeline.JSON, `{"data_fields":["a"]}`, "float32", `{"a":[[1,2],3,4]}`, "beside arrays"},
+		"JSON, mixed, deeper":  {pipeline.JSON, `{"data_fields":["a"]}`, "float32", `{"a":[1,2,[3,4]]}`, "beside arrays"},
+		"JSON, nested on":      {pipeline.JSON, `{"data_fields":["a"]}`, "float32", `{"a":` + strings.Repeat("[", 99) + strings.Repeat("]", 99) + `}`, "deep"},
 		"JSON, too many":       {pipeline.JSON, `{"data_fields":["a"]}`, "float32", `{"a":[1,2,3,4,5]}`, "more values"},
 		"JSON, text":           {pipeline.JSON, `{"data_fields":["a"]}`, "float32", `{"a":"1"}`, "text"},
 		"JSON, object":         {pipeline.JSON, `{"data_fields":["a"]}`, "float32", `{"a":{}}`, "object"},
@@ -328,5 +333,33 @@ func TestRawDoesNotAllocate(t *testing.T) {
 		}
 	}); n > 0 {
 		t.Errorf("%v allocations a record", n)
+	}
+}
+
+func TestShapesOfOneOrder(t *testing.T) {
+	for _, test := range []struct {
+		a, b []int
+		same bool
+	}{
+		{[]int{28, 28}, []int{784}, true},
+		{[]int{28, 28}, []int{28, 28, 1}, true},
+		{[]int{1, 28, 28}, []int{28, 28, 1}, true},
+		{[]int{32, 96}, []int{32, 32, 3}, true},
+		{[]int{3, 32, 32}, []int{32, 32, 3}, false},
+		{[]int{2, 3}, []int{3, 2}, false},
+		{[]int{1}, nil, true},
+	} {
+		if sameOrder(test.a, test.b) != test.same || sameOrder(test.b, test.a) != test.same {
+			t.Errorf("%v and %v: the same order is not %v", test.a, test.b, test.same)
+		}
+	}
+	d, err := New(pipeline.JSON, json.RawMessage(`{"data_fields":["a"]}`), inputs(tensor("x", "float32", 3, 2)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for value, mention := range map[string]string{`{"a":[[1,2,3],[4,5,6]]}`: "arrays of 2x3", `{"a":[[1,2],[3,4],[5,6]]}`: "", `{"a":[1,2,3,4,5,6]}`: "", `{"a":[[[1],[2]],[[3],[4]],[[5],[6]]]}`: ""} {
+		if err := d.Sample(buffers(d.Inputs()), []byte(value)); (err != nil) != (mention != "") || err != nil && !strings.Contains(err.Error(), mention) {
+			t.Errorf("%s: %v", value, err)
+		}
 	}
 }

@@ -140,7 +140,12 @@ func (p *jsonPart) decode(dst [][]byte, record []byte) error {
 			return missing{name}
 		}
 		s := jsonScanner{text: record[found[i].from:found[i].to]}
-		if err := s.numbers(p.target(sinks, i)); err != nil {
+		var n nesting
+		err := s.numbers(p.target(sinks, i), &n)
+		if t := p.whole(i, len(p.names)); err == nil && t != nil {
+			err = n.fills(t)
+		}
+		if err != nil {
 			return fmt.Errorf("member %q: %w", name, err)
 		}
 	}

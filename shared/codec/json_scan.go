@@ -103,30 +103,41 @@ func (s *jsonScanner) word() []byte {
 
 // numbers writes a number, a boolean, a null, a text, or all of a nested array of
 // them, row-major.
-func (s *jsonScanner) numbers(to *sink) error {
+func (s *jsonScanner) numbers(to *sink, n *nesting) error {
 	for {
+		var err error
 		switch c := s.peek(); c {
 		case 0:
 			return nil
-		case '[', ']', ',':
+		case ',':
 			s.at++
+			continue
+		case '[':
+			s.at++
+			err = n.open()
+		case ']':
+			s.at++
+			err = n.close()
 		case '"':
 			if to.dtype != String {
 				return errText
 			}
-			text, err := s.string()
-			if err != nil {
+			var text []byte
+			if text, err = s.string(); err != nil {
 				return err
 			}
-			if err := to.text(text); err != nil {
-				return err
+			if err = to.text(text); err == nil {
+				err = n.item()
 			}
 		case '{':
 			return errObject
 		default:
-			if err := number(to, s.word()); err != nil {
-				return err
+			if err = number(to, s.word()); err == nil {
+				err = n.item()
 			}
+		}
+		if err != nil {
+			return err
 		}
 	}
 }

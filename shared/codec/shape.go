@@ -89,6 +89,10 @@ func allot(field string, wants []pipeline.Tensor, wire []int) ([]Tensor, error) 
 	} else if have != known {
 		return nil, misshapen(field, wants, wire)
 	}
+	if len(wants) == 1 && !sameOrder(wire, tensors[0].Shape) {
+		return nil, pipeline.Invalidf(field, "%s has the elements of %q, %s, in another order", shapeText(wire), wants[0].Name, shapeText(tensors[0].Shape)).
+			WithHint("send the arrays in the order of the model's, as numpy.transpose gives it; sizes may be split or joined, as 28 28 and 784")
+	}
 	return tensors, nil
 }
 

@@ -146,6 +146,18 @@ func (l layout) target(sinks []sink, field int) *sink {
 	return &sinks[l.to[field]]
 }
 
+// whole is the tensor that one of so many fields fills alone, nil where there is
+// none.
+func (l layout) whole(field, fields int) *Tensor {
+	switch {
+	case l.to != nil:
+		return &l.tensors[l.to[field]]
+	case fields == 1:
+		return &l.tensors[0]
+	}
+	return nil
+}
+
 // complete tells that every tensor was filled, and hands over those of text.
 func (l layout) complete(sinks []sink, dst [][]byte) error {
 	for i := range sinks {

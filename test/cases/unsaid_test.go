@@ -19,10 +19,16 @@ func unsaidRows() []row {
 			return said
 		}}
 	}
+	const grid = "import keras\nmodel = keras.Sequential([keras.Input((3, 2)), keras.layers.Flatten(), keras.layers.Dense(1)])\nmodel.compile('adam', 'mse')\n"
+	x := message{"data_fields": []string{"x"}, "label_field": "y"}
 	ab := message{"data_fields": []string{"a", "b"}, "label_field": "y"}
 	return []row{
 		sent("Y1", "three classes for two: refused by record", binary, "JSON", ab, []string{"failed", "@1", "label 2", "0 to 1", "an output for each"}, `{"a":1,"b":2,"y":1}`, `{"a":1,"b":2,"y":2}`),
 		sent("Y2", "-1 and 1: refused by record", binary, "JSON", ab, []string{"failed", "@0", "label -1", "hinge"}, `{"a":1,"b":2,"y":-1}`),
 		sent("Y3", "soft labels train", binary, "JSON", ab, []string{"finished"}, `{"a":1,"b":2,"y":0.25}`),
+		sent("Y4", "2x3 for 3x2: refused by record", grid, "JSON", x, []string{"failed", "@0", "x", "2x3", "3x2", "transpose"}, `{"x":[[1,2,3],[4,5,6]],"y":1}`),
+		sent("Y5", "rows of different lengths: refused by record", grid, "JSON", x, []string{"failed", "@1", "x", "different lengths", "3", "2"}, `{"x":[[1,2],[3,4],[5,6]],"y":1}`, `{"x":[[1,2,3],[4,5],[6]],"y":1}`),
+		sent("Y6", "3x2, and flat", grid, "JSON", x, []string{"finished"}, `{"x":[[1,2],[3,4],[5,6]],"y":1}`, `{"x":[1,2,3,4,5,6],"y":1}`),
+		sent("Y7", "RAW of 2x3 for 3x2: refused", grid, "RAW", message{"data_type": "uint8", "data_reshape": "2 3", "label_type": "uint8"}, []string{"failed", "data_reshape", "another order", "3x2"}, "123456"),
 	}
 }
