@@ -1,8 +1,10 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
@@ -201,4 +203,22 @@ func (t *training) predicted(output []float64) int {
 		return 1
 	}
 	return 0
+}
+
+// twice warns of records that lie in more than one range.
+func twice(ranges []pipeline.Range) []string {
+	sorted := slices.SortedFunc(slices.Values(ranges), func(a, b pipeline.Range) int {
+		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
+	})
+	var end int64 // of the ranges of a partition so far
+	for i, r := range sorted {
+		if before := sorted[max(0, i-1)]; before.Topic != r.Topic || before.Partition != r.Partition {
+			end = 0
+		}
+		if last := min(end, r.Offset+r.Length) - 1; last >= r.Offset {
+			return []string{fmt.Sprintf("ranges overlap: %s[%d] from %d to %d, first of all, is read twice, so that what is tested or validated may have been trained on: announce each record once", r.Topic, r.Partition, r.Offset, last)}
+		}
+		end = max(end, r.Offset+r.Length)
+	}
+	return nil
 }

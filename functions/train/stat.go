@@ -125,6 +125,16 @@ func (s *stat) far() (n int, rest float64) {
 	return 0, 0
 }
 
+// most is the largest magnitude.
+func (s *stat) most() float64 { return max(math.Abs(s.Minimum), math.Abs(s.Maximum)) }
+
+// swapped reports whether values are such as floats become whose bytes are read in
+// the other order: all of them next to 0, or up to what no data holds.
+func swapped(s stat) bool {
+	const leastNormal, beyond = 0x1p-126, 1e30 // of 4-byte floats
+	return s.count > 0 && s.most() > 0 && (s.most() < leastNormal || s.most() > beyond)
+}
+
 // rounded reports whether all values are so large that a 4-byte float has not
 // even whole numbers there, as times in milliseconds are.
 func rounded(s *stat) bool {

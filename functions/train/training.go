@@ -229,7 +229,7 @@ func (t *training) split(ctx context.Context, d *features.Decoder, kept *head) e
 	audit.Columns = t.values.columns()
 	var ofWindows []string
 	audit.Windows, ofWindows = t.windowed()
-	audit.Warnings = slices.Concat(audit.Warnings, ofWindows, t.values.warnings(), t.Job.Warnings)
+	audit.Warnings = slices.Concat(audit.Warnings, ofWindows, twice(t.Job.Ranges), t.values.warnings(), t.Job.Warnings)
 	t.outcome.Split = audit
 	if err == nil {
 		t.keepTensors(ctx)

@@ -133,6 +133,10 @@ func (v *values) warnings() []string {
 		all = append(all, missing)
 	}
 	for _, w := range v.tensors {
+		if i := slices.IndexFunc(w.stats, swapped); i >= 0 && w.tensor.DType.Float() {
+			all = append(all, fmt.Sprintf("%s: numbers up to %.6g are what floats become whose highest byte comes first: if it is sent as bytes, send the lowest first (little-endian), as x.astype(\"<f4\").tobytes() does",
+				w.stats[i].Name, w.stats[i].most()))
+		}
 		for i := range w.stats {
 			s := &w.stats[i]
 			if n, rest := s.far(); n > 0 && len(all) < maxColumns {

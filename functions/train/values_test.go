@@ -124,13 +124,16 @@ func TestValuesUnlikeOthers(t *testing.T) {
 		of   func(i int) float64
 		says string // empty: nothing
 	}{
-		"one far off":          {func(i int) float64 { return 200 + float64(i%50) + 1.7e8*float64(i/99) }, "1 of its values lies far from all others: up to 1.7"},
-		"three far off":        {func(i int) float64 { return map[bool]float64{true: -9e9, false: 3}[i%40 == 7] }, "3 of its values lie far"},
-		"rare ones":            {func(i int) float64 { return float64(i / 99) }, ""},
-		"powers":               {func(i int) float64 { return math.Exp2(float64(i % 30)) }, ""},
-		"milliseconds":         {func(i int) float64 { return 1764315123000 + 37*float64(i) }, "rounded to multiples of 131072 in float32"},
-		"infinite":             {func(i int) float64 { return map[bool]float64{true: math.Inf(-1), false: 3}[i == 7] }, "1 of 100 records have an infinite x"},
-		"a column of one sign": {func(i int) float64 { return -float64(i) }, ""},
+		"one far off":            {func(i int) float64 { return 200 + float64(i%50) + 1.7e8*float64(i/99) }, "1 of its values lies far from all others: up to 1.7"},
+		"three far off":          {func(i int) float64 { return map[bool]float64{true: -9e9, false: 3}[i%40 == 7] }, "3 of its values lie far"},
+		"rare ones":              {func(i int) float64 { return float64(i / 99) }, ""},
+		"powers":                 {func(i int) float64 { return math.Exp2(float64(i % 30)) }, ""},
+		"milliseconds":           {func(i int) float64 { return 1764315123000 + 37*float64(i) }, "rounded to multiples of 131072 in float32"},
+		"infinite":               {func(i int) float64 { return map[bool]float64{true: math.Inf(-1), false: 3}[i == 7] }, "1 of 100 records have an infinite x"},
+		"the highest byte first": {func(i int) float64 { return 1e-41 * float64(i) }, "little-endian"},
+		"and larger ones":        {func(i int) float64 { return 1e29 * float64(i) }, "little-endian"},
+		"next to 0":              {func(i int) float64 { return 1e-30 * float64(i) }, ""},
+		"a column of one sign":   {func(i int) float64 { return -float64(i) }, ""},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -149,6 +152,26 @@ func TestValuesUnlikeOthers(t *testing.T) {
 				t.Errorf("said %q, want %q", said, c.says)
 			}
 		})
+	}
+}
+
+func TestRecordsInTwoRangesAreWarnedOf(t *testing.T) {
+	at := func(partition int, offset, length int64) pipeline.Range {
+		return pipeline.Range{Topic: "t", Partition: partition, Offset: offset, Length: length}
+	}
+	for name, test := range map[string]struct {
+		ranges []pipeline.Range
+		says   string
+	}{
+		"none":               {nil, ""},
+		"side by side":       {[]pipeline.Range{at(0, 5, 5), at(0, 0, 5), at(1, 0, 10)}, ""},
+		"the end of one":     {[]pipeline.Range{at(0, 4, 6), at(0, 0, 6)}, "t[0] from 4 to 5"},
+		"the same":           {[]pipeline.Range{at(1, 3, 2), at(0, 0, 9), at(1, 3, 2)}, "t[1] from 3 to 4"},
+		"one within another": {[]pipeline.Range{at(0, 0, 9), at(0, 1, 1), at(0, 3, 2)}, "t[0] from 1 to 1"},
+	} {
+		if said := strings.Join(twice(test.ranges), ""); (said == "") != (test.says == "") || !strings.Contains(said, test.says) {
+			t.Errorf("%s: %q", name, said)
+		}
 	}
 }
 
