@@ -250,7 +250,7 @@ func TestModelsThatAreNotOpened(t *testing.T) {
 	forged := ox.Small()
 	forged.Graph.Nodes[0].Op = "Evil"
 	wrong := ox.Small() // verified, and refused by the library
-	wrong.Graph.Nodes[0].In = []string{"x", "nowhere"}
+	wrong.Graph.Nodes[0].In = []string{"x", "w1", "w2"}
 	computed := ox.Exploding() // its constant is made by its own operators
 	computed.Graph.Nodes[0].In[0] = "many"
 	computed.Graph.Initializers = append(computed.Graph.Initializers, ox.Floats("many", nil, 1<<30))

@@ -108,6 +108,7 @@ var forgeries = map[string]struct {
 	"long name":          {with(func(n *ox.Node) { n.Name = strings.Repeat("x", 2000) }), "no text of at most"},
 	"broken name":        {with(func(n *ox.Node) { n.Out = []string{"\xff"} }), "no text of at most"},
 	"output twice":       {with(func(n *ox.Node) { n.Out = []string{"y"} }), `"y" is made twice`},
+	"operand of nowhere": {with(func(n *ox.Node) { n.In[0] = "nope" }), `"nope" is taken, but nothing makes it`},
 	"output is an input": {func(m *ox.Model) { m.Graph.Outputs = append(m.Graph.Outputs, m.Graph.Inputs[0]) }, `its output "x" is its input`},
 	"input made again":   {with(func(n *ox.Node) { n.Out = []string{"x"} }), `"x" is made twice`},
 
@@ -187,7 +188,7 @@ var forgeries = map[string]struct {
 
 	"large attribute": {feed(ox.Node{Op: "RandomNormal", Attributes: []ox.Attribute{ox.Ints("shape", 1<<31, 4)}}), "elements, more than"},
 
-	"another input":     {func(m *ox.Model) { m.Graph.Inputs[0].Name = "z" }, `no input "x", but "z" (float32 of shape [-1 3])`},
+	"another input":     {func(m *ox.Model) { m.Graph.Inputs[0].Name, m.Graph.Nodes[0].In[0] = "z", "z" }, `no input "x", but "z" (float32 of shape [-1 3])`},
 	"another type":      {func(m *ox.Model) { m.Graph.Inputs[0].DType = ox.Float64 }, "float64 of shape [-1 3], expected is float32"},
 	"another shape":     {func(m *ox.Model) { m.Graph.Inputs[0].Dims = []int64{-1, 4} }, "expected is float32 of shape [-1 3]"},
 	"fixed batch":       {func(m *ox.Model) { m.Graph.Inputs[0].Dims = []int64{1, 3} }, "expected is float32 of shape [-1 3]"},

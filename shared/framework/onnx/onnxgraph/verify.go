@@ -6,6 +6,7 @@ package onnxgraph
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -101,9 +102,14 @@ func check(file []byte) (*model, error) {
 	if err := m.checkVersions(); err != nil {
 		return nil, err
 	}
-	c := checker{opsets: m.opsets}
+	c := checker{opsets: m.opsets, made: map[string]bool{}, taken: map[string]bool{}}
 	if err := c.graph(m.graph, nil); err != nil {
 		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.taken)) {
+		if !c.made[name] && name != "" { // nothing is an operand that may be left out
+			return nil, fmt.Errorf("%.100q is taken, but nothing makes it", name)
+		}
 	}
 	return m, m.graph.checkPassed()
 }
@@ -142,7 +148,8 @@ func (m *model) checkVersions() error {
 // checker goes through a graph and the graphs within it.
 type checker struct {
 	opsets         map[string]int64
-	tensors, bytes int64 // so far
+	tensors, bytes int64           // so far
+	made, taken    map[string]bool // values of all graphs
 }
 
 func (c *checker) graph(g *graph, around *constants) error {
@@ -151,8 +158,13 @@ func (c *checker) graph(g *graph, around *constants) error {
 			return err
 		}
 	}
-	if err := g.checkNames(); err != nil {
+	made, err := g.checkNames()
+	if err != nil {
 		return err
+	}
+	maps.Copy(c.made, made)
+	for _, v := range g.outputs {
+		c.taken[v.name] = true
 	}
 	known := g.scope(around)
 	for i := range g.nodes {
@@ -163,9 +175,9 @@ func (c *checker) graph(g *graph, around *constants) error {
 	return nil
 }
 
-// checkNames holds that each value is made once.
-func (g *graph) checkNames() error {
-	made := map[string]bool{}
+// checkNames holds that each value is made once, and gives their names.
+func (g *graph) checkNames() (made map[string]bool, err error) {
+	made = map[string]bool{}
 	take := func(name string) error {
 		if made[name] {
 			return fmt.Errorf("%.100q is made twice", name)
@@ -175,13 +187,13 @@ func (g *graph) checkNames() error {
 	}
 	for _, v := range g.inputs {
 		if err := take(v.name); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	initialized := map[string]bool{}
 	for _, t := range g.initializers {
 		if initialized[t.name] || t.name == "" {
-			return fmt.Errorf("tensor %.100q is there twice, or has no name", t.name)
+			return nil, fmt.Errorf("tensor %.100q is there twice, or has no name", t.name)
 		}
 		initialized[t.name], made[t.name] = true, true // an input of its name has it as default
 	}
@@ -191,11 +203,11 @@ func (g *graph) checkNames() error {
 				continue // not wanted
 			}
 			if err := take(o); err != nil {
-				return g.nodes[i].at(err)
+				return nil, g.nodes[i].at(err)
 			}
 		}
 	}
-	return nil
+	return made, nil
 }
 
 func (c *checker) tensor(t *tensor) error {
@@ -211,6 +223,9 @@ func (c *checker) tensor(t *tensor) error {
 }
 
 func (c *checker) node(n *node, known *constants) error {
+	for _, name := range n.inputs {
+		c.taken[name] = true
+	}
 	if operators[n.domain] == nil {
 		return refuse("export it without custom operators", "it uses operators of %.100q: only ai.onnx and ai.onnx.ml are allowed", n.domain)
 	}
