@@ -98,6 +98,8 @@ func TestRefusedHyperparameters(t *testing.T) {
 	for source, why := range map[string]string{
 		"units = hp.Int('units', 5, 1)":                                        "has no value from 5 to 1",
 		"units = hp.Int('units', 1.5, 3)":                                      "1.5 is no whole number",
+		"units = hp.Int('units', 1, 10**30)":                                   "is no whole number from -2**53",
+		"units = hp.Int(' ', 1, 3)":                                            "hp has no name",
 		"units = hp.Int('units', 1, 3, sampling='reverse_log')":                "reverse_log",
 		"units = hp.Int('units', 0, 3, sampling='log')":                        "has no value from 0 to 3",
 		"units = hp.Int('units', 1, 8, step=1, sampling='log')":                "multiplies",

@@ -17,6 +17,7 @@ _MOST = 64  # hyperparameters of a source
 _BUILDS = 100  # of a source, to find those that others make it ask for
 _SECONDS = 10  # of a processor, for these builds
 _TELLING = 64  # values at most of an Int that may be how many others there are
+_WHOLE = 2**53  # the largest whole number of a space
 _CHOICES = 256
 
 
@@ -103,6 +104,8 @@ class HyperParameters:
 
     def _ask(self, name, spec, default, cast, parent):
         """Gives the value of a hyperparameter, and notes it unless nothing reads it."""
+        if not isinstance(name, str) or not name.strip():
+            raise _wrong(f"hp has no name for a value: {name!r}", 'name it, as hp.Int("units", 16, 256)')
         name = self._full(name)
         if extra := set(parent) - {"parent_name", "parent_values"}:
             raise _wrong(f"hp.{name}: {sorted(extra)[0]} is no argument", "", TypeError)
@@ -139,11 +142,11 @@ def _wrong(reason, hint, kind=ValueError):
 def _number(name, value, cast):
     try:
         number = cast(value)
-        if number == value and math.isfinite(number):
+        if number == value and math.isfinite(number) and (cast is not int or abs(number) <= _WHOLE):
             return number
     except (TypeError, ValueError, OverflowError):
         pass
-    raise _wrong(f"hp.{name}: {value!r} is no {'whole ' if cast is int else ''}number", "")
+    raise _wrong(f"hp.{name}: {value!r} is no {'whole number from -2**53 to 2**53' if cast is int else 'number'}", "")
 
 
 def _same(choice, value):
