@@ -33,7 +33,7 @@ var avroPrimitives = map[string]avroKind{
 }
 
 // avroNumbers is what a field for numbers may be.
-const avroNumbers = "a field is int, long, float, double, boolean, enum, a union of them, an array of them, or one of these or null"
+const avroNumbers = "a field is int, long, float, double, boolean, enum, a union of them, an array of them, or one of these or null; a number within a record or map, a decimal, and text are read by their paths: \"inputs\" of the input_config"
 
 // avroType is a compiled field type.
 type avroType struct {

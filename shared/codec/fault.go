@@ -151,6 +151,9 @@ func lookByFormat(of side, p part, record []byte, err error) (seen, hint string)
 			return fmt.Sprintf("it may begin with the framing of a schema registry (00 and the id %d)", binary.BigEndian.Uint32(record[1:])),
 				framingHint(p)
 		}
+		if hint = lookNumbers(of, err); hint != "" {
+			return "", hint
+		}
 		return "", "give in the input_config the schema that the records were written by"
 	case *framedPart:
 		return p.look(of, record, err)
@@ -240,4 +243,18 @@ func UnlikelyHint(label float64) string {
 		return "send 0 in place of -1; or compile the model with the loss that such labels are for: hinge for -1 and 1, mse for numbers"
 	}
 	return `send 0 and 1 for two classes; for more give the model an output for each, and loss="sparse_categorical_crossentropy"; scale numbers to 0 to 1, or train on them by mse`
+}
+
+// lookNumbers says what to do about numbers that could be read, and that do not
+// suit the model.
+func lookNumbers(of side, err error) (hint string) {
+	switch {
+	case errors.Is(err, errMisfit) && of == sideLabel:
+		return "send the number of the class (0, 1, ...): the model's loss takes whole numbers; or choose a loss for the labels that there are"
+	case errors.Is(err, errMisfit):
+		return "send numbers that the type holds, or give the model's input a wider one"
+	case errors.Is(err, errTooFew), errors.Is(err, errTooMany):
+		return "send arrays of as many numbers as the model takes, in each record; where they hold as many, give the schema that the records were written by"
+	}
+	return ""
 }

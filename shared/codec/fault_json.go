@@ -39,7 +39,9 @@ func (p *jsonPart) look(of side, record []byte, err error) (seen, hint string) {
 		return "", "send a text, an empty one (\"\") where there is none"
 	case errors.Is(err, errTooMany) && of == sideLabel && len(p.names) == 1:
 		return p.oneHot(record)
-	case errors.Is(err, errTooMany):
+	case errors.Is(err, errMisfit):
+		return "", lookNumbers(of, err)
+	case errors.Is(err, errTooMany), errors.Is(err, errTooFew):
 		return "", "send as many numbers as the model takes, or name in data_fields the members that hold them"
 	case errors.Is(err, errNull) && of == sideLabel:
 		return "", "leave records without a label out of the stream"
@@ -121,7 +123,7 @@ func (p *jsonPart) where(name string, record []byte) (seen, hint string) {
 	}
 	if path := find(record, name, 0); path != "" {
 		return fmt.Sprintf("there is a %s below the first level, where members are not read", path),
-			"send the numbers on the first level of the record, and name them there in data_fields"
+			fmt.Sprintf(`name it by its path, with "inputs": {"NAME OF THE INPUT": [%q, ...]} in place of data_fields, and "label"; or send the numbers on the first level of the record`, path)
 	}
 	for _, n := range names {
 		if strings.EqualFold(strings.TrimSpace(n), name) {

@@ -188,7 +188,7 @@ func long(to *sink, word string) error {
 		}
 	}
 	if !to.dtype.Float() {
-		return fmt.Errorf("%s does not fit %s", word, to.dtype)
+		return fmt.Errorf("%s %w %s", word, errMisfit, to.dtype)
 	}
 	v, err := strconv.ParseFloat(word, 64)
 	if err != nil {

@@ -18,7 +18,9 @@ type sink struct {
 
 var (
 	errTooMany = errors.New("more values than the tensor has elements")
+	errTooFew  = errors.New("values are missing")
 	errNull    = errors.New("is null")
+	errMisfit  = errors.New("does not fit")
 )
 
 func (s *sink) integer(v int64) error {
@@ -69,7 +71,7 @@ func (s *sink) misfit(v any) error {
 	if s.dtype == String {
 		return fmt.Errorf("%v %w", v, errNotText)
 	}
-	return fmt.Errorf("%v does not fit %s", v, s.dtype)
+	return fmt.Errorf("%v %w %s", v, errMisfit, s.dtype)
 }
 
 // text adds an element to a tensor of text.
@@ -107,7 +109,7 @@ func (s *sink) room() int {
 // full tells that every element of t was written.
 func (s *sink) full(t *Tensor) error {
 	if n := s.room(); n > 0 {
-		return fmt.Errorf("%d of %d values are missing", n, t.Elements())
+		return fmt.Errorf("%d of %d %w", n, t.Elements(), errTooFew)
 	}
 	return nil
 }

@@ -13,7 +13,7 @@ func unsaidRows() []row {
 			a.must(err)
 			var records []record
 			for _, v := range values {
-				records = append(records, record{value: []byte(v)})
+				records = append(records, record{key: []byte{1}, value: []byte(v)})
 			}
 			_, said := a.send(m, pipeline.DeploymentForm{}, records, format, config)
 			return said
@@ -29,6 +29,9 @@ func unsaidRows() []row {
 		sent("Y4", "2x3 for 3x2: refused by record", grid, "JSON", x, []string{"failed", "@0", "x", "2x3", "3x2", "transpose"}, `{"x":[[1,2,3],[4,5,6]],"y":1}`),
 		sent("Y5", "rows of different lengths: refused by record", grid, "JSON", x, []string{"failed", "@1", "x", "different lengths", "3", "2"}, `{"x":[[1,2],[3,4],[5,6]],"y":1}`, `{"x":[[1,2,3],[4,5],[6]],"y":1}`),
 		sent("Y6", "3x2, and flat", grid, "JSON", x, []string{"finished"}, `{"x":[[1,2],[3,4],[5,6]],"y":1}`, `{"x":[1,2,3,4,5,6],"y":1}`),
+		sent("Y8", "a fraction for a class: whole numbers", points, "JSON", ab, []string{"failed", "@0", "0.5", "whole numbers"}, `{"a":1,"b":2,"y":0.5}`),
+		sent("Y9", "a number within: its path", points, "JSON", ab, []string{"failed", "@0", `"inputs"`, "p.a"}, `{"p":{"a":1},"b":2,"y":1}`),
+		sent("Y10", "floats with the highest byte first: warned of", points, "RAW", message{"data_type": "float32", "data_reshape": "2", "label_type": "uint8"}, []string{"finished", "little-endian"}, "\x3f\x80\x00\x00\x40\x00\x00\x00", "\x3f\x80\x00\x00\x40\x00\x00\x00"),
 		sent("Y7", "RAW of 2x3 for 3x2: refused", grid, "RAW", message{"data_type": "uint8", "data_reshape": "2 3", "label_type": "uint8"}, []string{"failed", "data_reshape", "another order", "3x2"}, "123456"),
 	}
 }
