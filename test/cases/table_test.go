@@ -112,8 +112,13 @@ func TestCases(t *testing.T) {
 	var mu sync.Mutex
 	var tried []*attempt
 	long := os.Getenv("KAFKAML_LONG") != ""
+	ids := map[string]bool{}
 	t.Run("rows", func(t *testing.T) {
 		for _, r := range rows() {
+			if ids[r.id] { // each has a topic of that name
+				t.Fatalf("two cases are called %s", r.id)
+			}
+			ids[r.id] = true
 			if r.long && !long {
 				tried = append(tried, &attempt{row: r, got: "only with KAFKAML_LONG=1"})
 				continue
