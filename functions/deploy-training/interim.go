@@ -20,7 +20,7 @@ func changeOf(d pipeline.Deployment, e pipeline.Export) (pipeline.Change, error)
 	if d.Monitor == "" {
 		return "", nil
 	}
-	if of, ok := strings.CutPrefix(d.Monitor, "val_"); ok {
+	if of, ok := strings.CutPrefix(d.Monitor, pipeline.ValidationPrefix); ok {
 		return "", pipeline.Invalidf("monitor", "a stream that is followed has no validation split, and so no %q", d.Monitor).
 			WithHint("monitor %s: each record is predicted and scored before it is learned from", of)
 	}

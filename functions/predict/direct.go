@@ -16,7 +16,6 @@ type direct struct {
 	model   *model
 	chunks  *chunks
 	member  *member
-	cluster *stream.Cluster
 	metrics *metrics
 	log     *slog.Logger
 	reader  string // see readerOf
@@ -28,7 +27,7 @@ type direct struct {
 func newDirect(m, second *model, out *writer, group *member) (*direct, error) {
 	chunks, err := newChunks(m, second, out)
 	return &direct{
-		model: m, chunks: chunks, member: group, cluster: group.cluster, metrics: out.metrics, log: out.log, reader: readerOf(m.job),
+		model: m, chunks: chunks, member: group, metrics: out.metrics, log: out.log, reader: readerOf(m.job),
 		claims: map[int]*stream.Claim{},
 	}, err
 }
@@ -129,7 +128,7 @@ func (d *direct) watchLag(ctx context.Context) {
 		if len(claims) == 0 {
 			continue
 		}
-		_, ends, err := d.cluster.Readable(ctx, d.model.job.InputTopic)
+		_, ends, err := d.member.cluster.Readable(ctx, d.model.job.InputTopic)
 		if err != nil {
 			continue // the work itself says that the broker is away
 		}

@@ -181,10 +181,10 @@ func readBody(r *http.Request) ([]byte, error) {
 	}
 	var known *pipeline.Error
 	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	switch {
+	case errors.As(err, &tooLarge):
 		err = &pipeline.Error{Kind: pipeline.Invalid, Reason: fmt.Sprintf("the body is too large: it has more than %d bytes", tooLarge.Limit), Hint: "send fewer rows in a request", Err: err}
-	}
-	if err != nil && !errors.As(err, &known) {
+	case err != nil && !errors.As(err, &known):
 		err = &pipeline.Error{Kind: pipeline.Invalid, Reason: "the body cannot be read: " + err.Error(), Err: err}
 	}
 	return buffer.Bytes(), err

@@ -143,7 +143,7 @@ var errForeign = errors.New("it is of another training")
 // nothing.
 func (t *training) openKept(ctx context.Context, c any) (found bool, err error) {
 	var b []byte
-	err = patiently(ctx, t.Log, t.report, unavailable, func(ctx context.Context) error {
+	err = t.report.patiently(ctx, unavailable, func(ctx context.Context) error {
 		content, _, err := t.store.Get(ctx, t.Job.Checkpoint+"/"+checkpointBlob)
 		if err != nil {
 			return err

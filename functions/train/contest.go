@@ -49,7 +49,7 @@ func (t *training) champion(ctx context.Context, c pipeline.Champion) (m pipelin
 	}
 	dir := filepath.Join(t.scratch, "champion")
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	err = patiently(ctx, t.Log, t.report, unavailable, func(ctx context.Context) error {
+	err = t.report.patiently(ctx, unavailable, func(ctx context.Context) error {
 		return errors.Join(os.RemoveAll(dir), t.framework.Kind().Bundle.Served.Get(ctx, t.store, c.Artifact, dir))
 	})
 	if pipeline.KindOf(err) == pipeline.NotFound {

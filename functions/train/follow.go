@@ -450,7 +450,7 @@ func (f *follower) finish(ctx context.Context) error {
 	if err := f.keeper.store(ctx); err != nil { // a crash from here on trains nothing again
 		return err
 	}
-	return patiently(ctx, f.Log, f.report, unavailable, f.tell)
+	return f.report.patiently(ctx, unavailable, f.tell)
 }
 
 // account puts into t what was trained on.

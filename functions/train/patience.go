@@ -3,7 +3,6 @@ package train
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"strings"
 	"syscall"
 	"time"
@@ -21,11 +20,11 @@ const awayTime = 5 * time.Minute
 
 // patiently does what needs something that may be away, again and again while its
 // error is one of those, and tells so. do must be harmless to repeat.
-func patiently(ctx context.Context, log *slog.Logger, report *reporter, away func(error) bool, do func(context.Context) error) error {
+func (r *reporter) patiently(ctx context.Context, away func(error) bool, do func(context.Context) error) error {
 	waited := false
 	defer func() {
 		if waited {
-			report.waits(nil)
+			r.waits(nil)
 		}
 	}()
 	waits := retry.WithMaxDuration(awayTime, retry.WithCappedDuration(5*time.Second, retry.NewExponential(200*time.Millisecond)))
@@ -34,10 +33,10 @@ func patiently(ctx context.Context, log *slog.Logger, report *reporter, away fun
 		if err == nil || !away(err) {
 			return err
 		}
-		log.WarnContext(ctx, "waiting to try again", "error", err)
+		r.Log.WarnContext(ctx, "waiting to try again", "error", err)
 		if !waited {
 			waited = true
-			report.waits(pipeline.RejectionOf(err))
+			r.waits(pipeline.RejectionOf(err))
 		}
 		return retry.RetryableError(err)
 	})
@@ -53,7 +52,7 @@ func full(err error) bool {
 
 // dial connects to Kafka, and sees that the topics are those of the Job.
 func (t *training) dial(ctx context.Context) (cluster *stream.Cluster, err error) {
-	err = patiently(ctx, t.Log, t.report, stream.Unreached, func(ctx context.Context) (err error) {
+	err = t.report.patiently(ctx, stream.Unreached, func(ctx context.Context) (err error) {
 		if cluster, err = stream.Dial(ctx, t.Kafka); err != nil {
 			return err
 		}

@@ -45,7 +45,7 @@ func Reread(ctx context.Context, c Config, samples, tests int) (got framework.Re
 		return got, err
 	}
 	c.Memory = rereadMemory
-	t := &training{Config: c, report: &reporter{}, schemas: registry, scratch: scratch}
+	t := &training{Config: c, report: &reporter{Config: c}, schemas: registry, scratch: scratch}
 	defer func() { err = errors.Join(err, t.close()) }()
 	if err := t.read(ctx, decoder); err != nil {
 		return got, err

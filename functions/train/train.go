@@ -202,7 +202,7 @@ func attempt(ctx context.Context, c Config, r *reporter, p *pulse) (o pipeline.O
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	var store *artifact.Store
-	err = patiently(ctx, c.Log, r, unavailable, func(ctx context.Context) (err error) {
+	err = r.patiently(ctx, unavailable, func(ctx context.Context) (err error) {
 		store, err = artifact.Open(ctx, c.Artifacts)
 		return err
 	})

@@ -101,7 +101,7 @@ func (t *training) prepare(ctx context.Context) error {
 // open fetches the exported model and loads it.
 func (t *training) open(ctx context.Context, d *features.Decoder) error {
 	dir := filepath.Join(t.scratch, "exported")
-	err := patiently(ctx, t.Log, t.report, unavailable, func(ctx context.Context) error {
+	err := t.report.patiently(ctx, unavailable, func(ctx context.Context) error {
 		return t.framework.Kind().Bundle.Exported.Get(ctx, t.store, t.Job.Artifact, dir)
 	})
 	if err != nil {
@@ -135,7 +135,7 @@ func (t *training) inherit(ctx context.Context, from pipeline.Ancestor) error {
 func (t *training) fetch(ctx context.Context, from pipeline.Ancestor) (a framework.Ancestor, err error) {
 	a = framework.Ancestor{Dir: filepath.Join(t.scratch, "parent"), From: from.Export}
 	bundle := t.framework.Kind().Bundle
-	err = patiently(ctx, t.Log, t.report, unavailable, func(ctx context.Context) error {
+	err = t.report.patiently(ctx, unavailable, func(ctx context.Context) error {
 		if err := os.RemoveAll(a.Dir); err != nil { // of a try before
 			return err
 		}
@@ -293,7 +293,7 @@ func (t *training) save(ctx context.Context) (err error) {
 		return op("look at the trained weights", err)
 	}
 	dir := filepath.Join(t.scratch, "trained")
-	err = patiently(ctx, t.Log, t.report, full, func(context.Context) error {
+	err = t.report.patiently(ctx, full, func(context.Context) error {
 		if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700)); err != nil {
 			return err
 		}
@@ -306,7 +306,7 @@ func (t *training) save(ctx context.Context) (err error) {
 	if err := convert(ctx); err != nil {
 		return err
 	}
-	err = patiently(ctx, t.Log, t.report, unavailable, func(ctx context.Context) error {
+	err = t.report.patiently(ctx, unavailable, func(ctx context.Context) error {
 		return t.framework.Kind().Bundle.Trained.Put(ctx, t.store, t.Job.Output, dir)
 	})
 	if err != nil {

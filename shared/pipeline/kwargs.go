@@ -23,10 +23,10 @@ func (k TrainingKwargs) CheckMonitors(validates bool) error {
 	if validates {
 		return nil
 	}
-	if k.EarlyStopping != nil && strings.HasPrefix(k.EarlyStopping.Monitor, ofValidation) {
+	if k.EarlyStopping != nil && strings.HasPrefix(k.EarlyStopping.Monitor, ValidationPrefix) {
 		return neverSeen("early_stopping", k.EarlyStopping.Monitor)
 	}
-	if k.ReduceLR != nil && strings.HasPrefix(k.ReduceLR.Monitor, ofValidation) {
+	if k.ReduceLR != nil && strings.HasPrefix(k.ReduceLR.Monitor, ValidationPrefix) {
 		return neverSeen("reduce_lr_on_plateau", k.ReduceLR.Monitor)
 	}
 	return nil
@@ -34,7 +34,7 @@ func (k TrainingKwargs) CheckMonitors(validates bool) error {
 
 func neverSeen(argument, monitor string) error {
 	return Invalidf("training_kwargs."+argument+".monitor", "%s is never seen: the stream has no records to validate on", monitor).
-		WithHint("send the stream with a validation_rate above 0, or monitor %s", strings.TrimPrefix(monitor, ofValidation))
+		WithHint("send the stream with a validation_rate above 0, or monitor %s", strings.TrimPrefix(monitor, ValidationPrefix))
 }
 
 // Checkpoint says how often a training is kept, so that its next attempt goes on

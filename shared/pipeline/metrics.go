@@ -66,7 +66,7 @@ func (m *Metrics) UnmarshalJSON(b []byte) error {
 
 // Reported are the names of the metrics that the model reports of any split.
 func (e Export) Reported() []string {
-	return slices.DeleteFunc(sortedKeys(e.Monitors), func(name string) bool { return strings.HasPrefix(name, ofValidation) })
+	return slices.DeleteFunc(sortedKeys(e.Monitors), func(name string) bool { return strings.HasPrefix(name, ValidationPrefix) })
 }
 
 // Sought is a metric of models that they are watched or compared by.

@@ -169,17 +169,17 @@ func (s Study) Better(a, b float64) bool {
 	return a < b
 }
 
-// ofValidation begins the names of metrics of the validation split.
-const ofValidation = "val_"
+// ValidationPrefix begins the names of metrics of the validation split.
+const ValidationPrefix = "val_"
 
 // OfValidation reports whether the objective is one of the validation split.
-func (s Study) OfValidation() bool { return strings.HasPrefix(s.Objective, ofValidation) }
+func (s Study) OfValidation() bool { return strings.HasPrefix(s.Objective, ValidationPrefix) }
 
 // Value is the objective among metrics; false where it is absent or no number.
 func (s Study) Value(training, validation Metrics) (float64, bool) {
 	of, name := training, s.Objective
 	if s.OfValidation() {
-		of, name = validation, strings.TrimPrefix(name, ofValidation)
+		of, name = validation, strings.TrimPrefix(name, ValidationPrefix)
 	}
 	return finite(of, name)
 }
@@ -382,7 +382,7 @@ func (s Study) Validates(d Datasource) error {
 		return nil
 	}
 	return Invalidf("objective", "%s is never seen: datasource %d has no records to validate on", s.Objective, d.ID).
-		WithHint("send the stream with a validation_rate above 0, or compare by %s", strings.TrimPrefix(s.Objective, ofValidation))
+		WithHint("send the stream with a validation_rate above 0, or compare by %s", strings.TrimPrefix(s.Objective, ValidationPrefix))
 }
 
 // With is a deployment with the values of a trial in place of its own.

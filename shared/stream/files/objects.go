@@ -112,8 +112,7 @@ func decoded(d *json.Decoder, raw *json.RawMessage, path string) ([]byte, int64,
 		return nil, 0, explain(err)
 	}
 	if (*raw)[0] != '{' {
-		const lines = `import pandas; pandas.read_json(%q, lines=True)`
-		read := lines // an array a line, of which one was taken for that of all rows
+		read := `import pandas; pandas.read_json(%q, lines=True)` // an array a line, of which one was taken for that of all rows
 		if (*raw)[0] == '[' {
 			read = `import json, pandas; pandas.DataFrame(json.load(open(%q)))`
 		}

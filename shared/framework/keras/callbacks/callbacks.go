@@ -34,9 +34,6 @@ func New(s *pipeline.EarlyStopping, r *pipeline.ReduceLR, modes map[string]pipel
 	return c, nil
 }
 
-// ofValidation begins the names of metrics of the validation split.
-const ofValidation = "val_"
-
 // Verdict is what becomes of a training after an epoch.
 type Verdict struct {
 	Best bool // the epoch is the best so far
@@ -133,7 +130,7 @@ func newMonitor(name string, mode pipeline.MetricMode, delta float64, modes map[
 // of is the metric in an epoch, false where it was not measured.
 func (m *monitor) of(e pipeline.Epoch) (float64, bool) {
 	metrics, name := e.Training, m.name
-	if rest, ok := strings.CutPrefix(name, ofValidation); ok {
+	if rest, ok := strings.CutPrefix(name, pipeline.ValidationPrefix); ok {
 		metrics, name = e.Validation, rest
 	}
 	v, ok := metrics[name]
