@@ -32,7 +32,7 @@ layer() { # NAME FILES...: made once for each version
 names=$(for n in libnss_dns.so.2 libnss_files.so.2 libresolv.so.2; do f=/lib/x86_64-linux-gnu/$n; echo "$f=$f"; done)
 site=/opt/kafkaml/tensorflow-2.21.0
 l=$tf/site/tensorflow
-layer tensorflow-2.21.0-onnx "$l/libtensorflow_cc.so.2=$site/site/tensorflow/libtensorflow_cc.so.2" \
+layer tensorflow-2.21.0-bound-onnx "$l/libtensorflow_cc.so.2=$site/site/tensorflow/libtensorflow_cc.so.2" \
   "$l/libtensorflow_framework.so.2=$site/site/tensorflow/libtensorflow_framework.so.2" "$tf/lib=$site/lib" \
   "$onnx/lib/libonnxruntime.so=/usr/local/lib/libonnxruntime.so" \
   $(libraries "$l/libtensorflow_cc.so.2" "$l/libtensorflow_framework.so.2") $names
@@ -50,10 +50,10 @@ layer "keras-$minor-onnx-optuna" "$python=$python" "/usr/lib/python$minor=/usr/l
 "$mkimage" -name "dev.local/kafkaml-predict:$tag" -o "$out/kafkaml-predict.tar" -entrypoint /usr/local/bin/kafkaml-predict \
   -env "PATH=/usr/local/bin" -base "$out/onnxruntime-1.28.0.layer" "$base" "$bin/kafkaml-predict=/usr/local/bin/kafkaml-predict"
 "$mkimage" -name "dev.local/kafkaml-tensorflow:$tag" -o "$out/kafkaml-tensorflow.tar" -entrypoint /usr/local/bin/kafkaml-tensorflow \
-  -env "PATH=/usr/local/bin,LD_LIBRARY_PATH=$site/lib,TF_CPP_MIN_LOG_LEVEL=2" -base "$out/tensorflow-2.21.0-onnx.layer" \
+  -env "PATH=/usr/local/bin,LD_LIBRARY_PATH=$site/lib,TF_CPP_MIN_LOG_LEVEL=2" -base "$out/tensorflow-2.21.0-bound-onnx.layer" \
   "$base" "$bin/kafkaml-tensorflow=/usr/local/bin/kafkaml-tensorflow"
 "$mkimage" -name "dev.local/kafkaml-keras:$tag" -o "$out/kafkaml-keras.tar" -entrypoint /usr/local/bin/kafkaml \
-  -env "PATH=/usr/local/bin:/usr/bin,KAFKAML_TOOLCHAIN=/opt/kafkaml,TF_CPP_MIN_LOG_LEVEL=2" -base "$out/tensorflow-2.21.0-onnx.layer,$out/keras-$minor-onnx-optuna.layer" \
+  -env "PATH=/usr/local/bin:/usr/bin,KAFKAML_TOOLCHAIN=/opt/kafkaml,TF_CPP_MIN_LOG_LEVEL=2" -base "$out/tensorflow-2.21.0-bound-onnx.layer,$out/keras-$minor-onnx-optuna.layer" \
   "$base" "$bin/kafkaml=/usr/local/bin/kafkaml"
 (cd "$here" && go build -o "$out/sbom" ./sbom)
 "$out/sbom" "$out"/kafkaml{,-predict,-tensorflow,-keras}.tar

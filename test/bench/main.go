@@ -29,6 +29,7 @@ type row struct {
 
 var rows = []row{
 	{"small", "train the 3-4-2 net", trainSmall},
+	{"short", "train it for one epoch", trainShort},
 	{"mnist", "train MNIST dense", trainMNIST},
 	{"cnn", "train a small CNN", trainCNN},
 	{"follow", "follow a stream, beside River", follow},
