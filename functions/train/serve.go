@@ -21,7 +21,7 @@ const (
 	comparedRecords = 256
 	// comparedTime is how long an engine is timed for, the first run apart, which
 	// is the only one where it took longer than onceTime.
-	comparedTime = 10 * time.Millisecond
+	comparedTime = 3 * time.Millisecond
 	onceTime     = time.Second
 	// slowerBy is how much slower than the framework another engine may be and
 	// still serve, since it opens faster and in a fraction of the memory.

@@ -193,9 +193,13 @@ func attempt(ctx context.Context, c Config, r *reporter, p *pulse) (o pipeline.O
 	}
 	var loading sync.WaitGroup
 	defer loading.Wait()
-	if l, ok := f.(framework.Loader); ok {
-		loading.Go(func() { _ = l.Load() }) // while the records are read; opening the trainer waits for it and says what is wrong
-	}
+	loading.Go(func() { // while the records are read; opening a model waits for it and says what is wrong
+		for _, f := range append([]framework.Framework{f}, c.Frameworks.Servers(f.Kind())...) {
+			if l, ok := f.(framework.Loader); ok {
+				_ = l.Load()
+			}
+		}
+	})
 	scratch, err := os.MkdirTemp(c.Scratch, "kafkaml-train-")
 	if err != nil {
 		return o, &pipeline.Error{Op: "train", Kind: pipeline.Unavailable, Reason: "no scratch folder: " + err.Error(), Hint: "free disk space or set TMPDIR", Err: err}

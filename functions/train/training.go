@@ -285,13 +285,6 @@ func (t *training) evaluate(ctx context.Context) (err error) {
 
 // save stores the trained model and completes the lineage.
 func (t *training) save(ctx context.Context) (err error) {
-	l := &t.outcome.Lineage
-	if l.WeightsHash, err = t.trainer.WeightsHash(); err != nil {
-		return op("hash the trained weights", err)
-	}
-	if err := t.doubt(); err != nil {
-		return op("look at the trained weights", err)
-	}
 	dir := filepath.Join(t.scratch, "trained")
 	err = t.report.patiently(ctx, full, func(context.Context) error {
 		if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700)); err != nil {
@@ -301,6 +294,13 @@ func (t *training) save(ctx context.Context) (err error) {
 	})
 	if err != nil {
 		return op("save the trained model", err)
+	}
+	l := &t.outcome.Lineage
+	if l.WeightsHash, err = t.trainer.WeightsHash(); err != nil {
+		return op("hash the trained weights", err)
+	}
+	if err := t.doubt(); err != nil {
+		return op("look at the trained weights", err)
 	}
 	convert := traced("convert", func(ctx context.Context) error { return t.chooseServing(ctx, dir) })
 	if err := convert(ctx); err != nil {

@@ -51,7 +51,7 @@ func (b *bench) finish(ctx context.Context, d pipeline.Deployment) ([]pipeline.R
 	results := make([]pipeline.Result, len(d.Results))
 	ctx, cancel := context.WithTimeoutCause(ctx, 15*time.Minute, errors.New("a training takes more than a quarter of an hour"))
 	defer cancel()
-	err := poll(ctx, 20*time.Millisecond, func() (bool, error) {
+	err := poll(ctx, 5*time.Millisecond, func() (bool, error) {
 		for i, id := range d.Results {
 			if results[i].Status == pipeline.ResultFinished {
 				continue

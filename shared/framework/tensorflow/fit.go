@@ -157,6 +157,9 @@ func (t *Trainer) fit(ctx context.Context, f *feeder, p framework.Plan, run runn
 		if w.Checkpoint != nil && c.epoch < p.Epochs {
 			w.Checkpoint(c.epoch, func() ([]byte, error) { return t.state(c.epoch, run.engine, run.reason, steering, sound) })
 		}
+		if c.epoch == p.Epochs {
+			return nil // what measures next sets the metrics back
+		}
 		return t.clear()
 	})
 	if err != nil && !errors.Is(err, errStopped) {

@@ -202,22 +202,26 @@ func protoField(b []byte, num protowire.Number) ([]byte, error) {
 	return nil, nil
 }
 
-// saveVariables writes the variables to <dir>/variables of a copy of the model.
-func (m *SavedModel) saveVariables(dir string) error {
+// saveVariables writes the variables to <dir>/variables of a copy of the model, and
+// gives what else is fetched of it: one run of both is one graph to optimize.
+func (m *SavedModel) saveVariables(dir string, fetches []tf.Output) ([]*tf.Tensor, error) {
 	name, err := m.output(m.saver.filename)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	save, err := m.output(m.saver.save)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	prefix, err := tf.NewTensor(filepath.Join(dir, "variables", "variables"))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = m.Session.Run(map[tf.Output]*tf.Tensor{name: prefix}, []tf.Output{save}, nil)
-	return err
+	got, err := m.Session.Run(map[tf.Output]*tf.Tensor{name: prefix}, append(slices.Clip(fetches), save), nil)
+	if err != nil {
+		return nil, err
+	}
+	return got[:len(fetches)], nil
 }
 
 // restoreVariables reads the variables of <dir>/variables into the session.

@@ -42,7 +42,13 @@ type session struct {
 	threads Threads
 
 	train, xla, loop, weighted, evaluate, reset, weights, assign, serve, finalize *Function
+
+	used bool // the metrics are of what has run
 }
+
+// fresh is what the signature that sets the metrics back gives where they are so in
+// the exported model, which earlier versions did not see to.
+const fresh = "fresh"
 
 // openTrainer loads the exported SavedModel with its initial variables.
 func openTrainer(o framework.TrainerOptions) (*Trainer, error) {
@@ -61,9 +67,6 @@ func openTrainer(o framework.TrainerOptions) (*Trainer, error) {
 }
 
 // open loads the model into a session.
-//
-// It sets TF_OVERRIDE_GLOBAL_THREADPOOL in the process' environment: without
-// it the first session's number of threads would hold for all of the process.
 func (t *Trainer) open(threads Threads) (*session, error) {
 	folder, err := pruned(t.dir, true, t.uses)
 	if err != nil {
@@ -71,9 +74,6 @@ func (t *Trainer) open(threads Threads) (*session, error) {
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
 	if err := load(); err != nil { // not before: the graph is pruned meanwhile
-		return nil, err
-	}
-	if err := os.Setenv("TF_OVERRIDE_GLOBAL_THREADPOOL", "1"); err != nil {
 		return nil, err
 	}
 	m, err := Load(folder, threads, t.options.GPU)
@@ -94,6 +94,7 @@ func (t *Trainer) open(threads Threads) (*session, error) {
 		}
 		*f = got
 	}
+	s.used = t.options.Trained || !slices.Contains(s.reset.Outputs, fresh)
 	return s, nil
 }
 
@@ -157,6 +158,7 @@ func (t *Trainer) runs(f *Function, b *buffer, n int) ([]pipeline.Metrics, error
 			feeds[in] = tensor
 		}
 	}
+	t.used = true
 	got, err := f.Call(feeds)
 	runtime.KeepAlive(b) // it owns the tensors' text
 	if err != nil {
@@ -185,9 +187,13 @@ func (t *Trainer) holdsText() bool {
 		slices.ContainsFunc(t.options.Export.Outputs, func(o pipeline.Tensor) bool { return o.DType == codec.String.String() })
 }
 
-// clear sets the metrics back.
+// clear sets the metrics back, where they are of anything.
 func (t *Trainer) clear() error {
+	if !t.used {
+		return nil
+	}
 	_, err := t.reset.Call(nil)
+	t.used = err != nil
 	return err
 }
 

@@ -137,8 +137,16 @@ func (t *Trainer) saveModel(dir string) error {
 			return err
 		}
 	}
-	if err := t.model.saveVariables(dir); err != nil {
+	var fetches []tf.Output
+	if t.values == nil {
+		fetches = t.weights.fetches
+	}
+	got, err := t.model.saveVariables(dir, fetches)
+	if err != nil {
 		return fmt.Errorf("save the variables: %w", err)
+	}
+	if t.values == nil {
+		t.values = got
 	}
 	return nil
 }

@@ -263,9 +263,10 @@ class Exporter:
         return {shapes.signature(t): tf.cast(v, t["dtype"]) for t, v in zip(self.outputs, out)}
 
     def reset(self):
-        """Sets the metrics back, as at the start of an epoch."""
+        """Sets the metrics back, as at the start of an epoch. The name of its output says
+        that they are so in the SavedModel, of which a short training saves a call."""
         self.model.reset_metrics()
-        return {"done": tf.constant(1)}
+        return {"fresh": tf.constant(1)}
 
     def finalize(self):
         """What fit does after the last epoch: take over averaged variables."""
@@ -290,6 +291,7 @@ class Exporter:
     def save(self, directory):
         """Writes the SavedModel. The model itself is no part of the module: its
         variables would be stored once more, under the names of its layers."""
+        self.model.reset_metrics()
         module = tf.Module()
         module.tables = self._tables()
         module.held = [value(v) for v in self.variables + list(self.model.metrics_variables) + self.adapting.variables()]
