@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/gob"
 	"fmt"
+	"slices"
 
 	tf "github.com/galeone/tensorflow/tensorflow/go"
 
@@ -16,8 +17,8 @@ import (
 // checkpoint is a training between two epochs. Which records and random numbers
 // come next follows from the epoch and the variables.
 type checkpoint struct {
-	Epoch     int // the last that is done
-	Engine    pipeline.Engine
+	Epoch     int             // the last that is done
+	Engine    pipeline.Engine // Auto: it is not decided yet
 	Reason    string
 	Sound     map[string]bool
 	Callbacks callbacks.State
@@ -34,7 +35,7 @@ func openCheckpoint(p framework.Plan) (*checkpoint, error) {
 	if err := gob.NewDecoder(bytes.NewReader(p.From)).Decode(c); err != nil {
 		return nil, fmt.Errorf("%w: %w", framework.ErrForeign, err)
 	}
-	if c.Epoch <= p.InitialEpoch || c.Epoch >= p.Epochs || c.Engine != kerasmodel.Graph && c.Engine != kerasmodel.XLA {
+	if c.Epoch <= p.InitialEpoch || c.Epoch >= p.Epochs || !slices.Contains([]pipeline.Engine{pipeline.Auto, kerasmodel.Graph, kerasmodel.XLA}, c.Engine) {
 		return nil, fmt.Errorf("%w: it is of epoch %d in the engine %q", framework.ErrForeign, c.Epoch, c.Engine)
 	}
 	return c, nil

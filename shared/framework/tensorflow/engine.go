@@ -83,17 +83,18 @@ func convolves(e pipeline.Export) bool {
 }
 
 // choose decides what runs the steps, the plain graph or XLA, and fills
-// report.
-func (t *Trainer) choose(ctx context.Context, f *feeder, p framework.Plan, w framework.Watch, report *framework.FitReport) (runner, error) {
+// report. Where both are to be tried, it is decided once XLA has compiled and the
+// first pass over the records is done; see decide.
+func (t *Trainer) choose(ctx context.Context, f *feeder, p framework.Plan, w framework.Watch, report *framework.FitReport) (*runner, error) {
 	report.Engine = kerasmodel.Graph
 	e := t.options.Export
 	later := report.Steps - int64(batches(f.split.Len(), f.batch)) // those after the first pass
 	alone := xlaAlone(e, p.BatchSize)
 	switch {
 	case p.Engine == kerasmodel.XLA && t.holdsText():
-		return runner{}, pipeline.Invalidf("engine", "xla cannot run a model that takes or gives text").WithHint("leave the engine at auto")
+		return nil, pipeline.Invalidf("engine", "xla cannot run a model that takes or gives text").WithHint("leave the engine at auto")
 	case p.Engine == kerasmodel.XLA && (t.xla == nil || f.weigh != nil):
-		return runner{}, pipeline.Invalidf("engine", "xla cannot run this training").WithHint("leave class_weight out, or the engine at auto")
+		return nil, pipeline.Invalidf("engine", "xla cannot run this training").WithHint("leave class_weight out, or the engine at auto")
 	case p.Engine == kerasmodel.XLA && later <= 0:
 		report.Reason = "xla would begin with the second pass over the records: the first one runs in the graph, which checks each"
 	case p.Engine == kerasmodel.XLA:
@@ -111,25 +112,31 @@ func (t *Trainer) choose(ctx context.Context, f *feeder, p framework.Plan, w fra
 	case alone > xlaLongest && !t.options.GPU:
 		report.Reason = fmt.Sprintf("XLA would take %s a step for its convolutions alone", round(alone))
 	default:
-		if err := t.measure(ctx, f, w, report); err != nil {
-			return runner{}, err
-		}
+		return t.tryBoth(ctx, f, w, report)
 	}
 	report.Reason += "; " + t.threads.String()
-	return t.runner(report.Engine, report.Reason, f), nil
+	r := t.runner(report.Engine, report.Reason, f)
+	if r.engine == kerasmodel.XLA && later > 0 {
+		return r, r.compile(ctx, f)
+	}
+	return r, nil
 }
 
 // chooseFrom is choose, but for a training that goes on: it stays with the engine
-// that it began with.
-func (t *Trainer) chooseFrom(ctx context.Context, c *checkpoint, f *feeder, p framework.Plan, w framework.Watch, report *framework.FitReport) (runner, error) {
-	if c == nil {
+// that it began with, if that was decided.
+func (t *Trainer) chooseFrom(ctx context.Context, c *checkpoint, f *feeder, p framework.Plan, w framework.Watch, report *framework.FitReport) (*runner, error) {
+	if c == nil || c.Engine == pipeline.Auto {
 		return t.choose(ctx, f, p, w, report)
 	}
 	if c.Engine == kerasmodel.XLA && (t.xla == nil || f.weigh != nil) {
-		return runner{}, fmt.Errorf("%w: it was trained by XLA", framework.ErrForeign)
+		return nil, fmt.Errorf("%w: it was trained by XLA", framework.ErrForeign)
 	}
 	report.Engine, report.Reason = c.Engine, c.Reason
-	return t.runner(c.Engine, c.Reason, f), nil
+	r := t.runner(c.Engine, c.Reason, f)
+	if r.engine == kerasmodel.XLA {
+		return r, r.compile(ctx, f)
+	}
+	return r, nil
 }
 
 // runner runs the steps of calls: full batches on the engine; the short last
@@ -138,15 +145,16 @@ func (t *Trainer) chooseFrom(ctx context.Context, c *checkpoint, f *feeder, p fr
 // table is clamped, a class that there is not becomes NaN. The graph checks
 // each record once, so that what it refuses is refused in every engine.
 type runner struct {
-	t      *Trainer
-	engine pipeline.Engine
-	reason string // why this engine
-	graph  *Function
-	batch  int
+	t        *Trainer
+	engine   pipeline.Engine // Auto as long as it is not decided
+	reason   string          // why this engine
+	graph    *Function
+	batch    int
+	compiled *compilation // nil where XLA is not asked
 }
 
-func (t *Trainer) runner(e pipeline.Engine, reason string, f *feeder) runner {
-	r := runner{t: t, engine: e, reason: reason, graph: t.train, batch: f.batch}
+func (t *Trainer) runner(e pipeline.Engine, reason string, f *feeder) *runner {
+	r := &runner{t: t, engine: e, reason: reason, graph: t.train, batch: f.batch}
 	if f.weigh != nil {
 		r.graph = t.weighted
 	}
@@ -156,43 +164,103 @@ func (t *Trainer) runner(e pipeline.Engine, reason string, f *feeder) runner {
 // steps runs one call.
 func (r *runner) steps(b *buffer, c call) (pipeline.Metrics, error) {
 	if r.engine == kerasmodel.XLA && c.pass > 0 && c.rows == r.batch {
+		r.wait()
 		return r.t.run(r.t.xla, b)
 	}
 	return r.t.run(r.graph, b)
 }
 
-// measure runs the first records in the graph and under XLA, turn by turn, on
-// throw-away state: the variables are restored afterwards. A model that XLA
-// cannot compile stays in the graph.
-func (t *Trainer) measure(ctx context.Context, f *feeder, w framework.Watch, report *framework.FitReport) error {
+// compilation is XLA's, on another thread than the steps of the first pass.
+type compilation struct {
+	trial trial
+	whole call // all that the trial's buffer holds
+	ended chan struct{}
+	took  time.Duration
+	err   error // why XLA cannot compile the model; nil: it can
+}
+
+// compile has XLA compile the loop of steps, by a call of no step on the first
+// records: it takes all variables and gives them back as they are, at one moment, so
+// that steps of the graph may run meanwhile.
+func (r *runner) compile(ctx context.Context, f *feeder) error {
+	c := &compilation{whole: call{steps: f.most, rows: f.batch}, ended: make(chan struct{})}
+	b, err := newBuffer(f.cols, f.most, f.batch, false)
+	if err != nil {
+		return err
+	}
+	if err := b.fill(ctx, f.cols, f.split, c.whole, nil); err != nil {
+		return err
+	}
+	c.trial = trial{t: r.t, b: b, most: f.most, now: clockOf(r.t.threads)}
+	r.compiled = c
+	putInt32(b.steps, 0)
+	go func() {
+		defer close(c.ended)
+		began := time.Now()
+		_, c.err = r.t.xla.Call(r.t.xla.feeds(b))
+		runtime.KeepAlive(b)
+		c.took = time.Since(began)
+	}()
+	return nil
+}
+
+// wait waits for XLA, which cannot be stopped.
+func (r *runner) wait() {
+	if r.compiled != nil {
+		<-r.compiled.ended
+	}
+}
+
+// tryBoth begins a training whose engine is decided later, or, where variables cannot
+// be set, at once.
+func (t *Trainer) tryBoth(ctx context.Context, f *feeder, w framework.Watch, report *framework.FitReport) (*runner, error) {
+	r := t.runner(pipeline.Auto, "", f)
+	if err := r.compile(ctx, f); err != nil {
+		return nil, err
+	}
+	if t.assign == nil || t.options.GPU {
+		return r, r.decide(ctx, w, report, t.restore)
+	}
+	return r, nil
+}
+
+// due reports whether the engine is to be decided after a call, which ends an epoch:
+// the first pass is done, and there are epochs to come.
+func (r *runner) due(c call, p framework.Plan, records int64) bool {
+	return r.engine == pipeline.Auto && c.epoch < p.Epochs && (c.pass > 0 || c.first+int64(c.records()) >= records)
+}
+
+// decideHere decides between two epochs, after which the variables are what they were.
+func (r *runner) decideHere(ctx context.Context, w framework.Watch, report *framework.FitReport) error {
+	now, err := r.t.read()
+	if err != nil {
+		return err
+	}
+	return r.decide(ctx, w, report, func() error { return r.t.write(now) })
+}
+
+// decide runs the first records in the graph and under XLA, turn by turn, from the
+// initial variables, and puts the variables back. A model that XLA cannot compile stays
+// in the graph.
+func (r *runner) decide(ctx context.Context, w framework.Watch, report *framework.FitReport, back func() error) (err error) {
 	if w.Stage != nil {
 		w.Stage(pipeline.StageChoosingEngine)
 		defer w.Stage(pipeline.StageTraining)
 	}
-	b, err := f.take(ctx, f.batch)
-	if err != nil {
-		return err
-	}
-	defer func() { f.free[f.batch] <- b }()
-	if err := b.fill(ctx, f.cols, f.split, call{steps: f.most, rows: f.batch}, nil); err != nil {
-		return err
-	}
-	tr := &trial{t: t, b: b, most: f.most, now: clockOf(t.threads)}
-	compile, err := tr.compile()
-	if err != nil { // of the graph: its own
-		return t.blame(ctx, t.train, b, call{steps: f.most, rows: f.batch}, err)
-	}
-	if compile == 0 {
+	r.wait()
+	c := r.compiled
+	if c.err != nil {
 		report.Reason = "XLA cannot compile this model"
-		return t.restore()
-	}
-	if report.Reason, err = tr.differ(); report.Reason == "" && err == nil {
-		err = tr.judge(report, compile)
+	} else if report.Reason, err = c.trial.differ(); report.Reason == "" && err == nil {
+		err = c.trial.judge(report, c.took)
 	}
 	if err != nil {
-		return t.blame(ctx, t.train, b, call{steps: f.most, rows: f.batch}, err)
+		return r.t.blame(ctx, r.t.train, c.trial.b, c.whole, err)
 	}
-	return t.restore()
+	report.Reason += "; " + r.t.threads.String()
+	r.engine, r.reason = report.Engine, report.Reason
+	c.trial.b = nil
+	return back()
 }
 
 // restore sets all variables back to those of the export or of the ancestor, and

@@ -3,6 +3,7 @@ package tensorflow_test
 import (
 	"encoding/binary"
 	"errors"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -130,5 +131,32 @@ func TestNaNUnderXLAGoesBackToTheGraph(t *testing.T) {
 	}
 	if _, _, chosen := train(pipeline.Auto, 2100); chosen.Engine != kerasmodel.Graph || !strings.Contains(chosen.Reason, "XLA computes another loss") {
 		t.Errorf("chosen %+v", chosen)
+	}
+}
+
+// TestCompilingChangesNothing holds that a first pass, in the graph, is the same while
+// XLA compiles: it is long enough for that, and each step changes all weights.
+func TestCompilingChangesNothing(t *testing.T) {
+	const records = 20_000
+	first := func(e pipeline.Engine, epochs int) (m pipeline.Metrics) {
+		tr := opened(t, "small", 1)
+		named := map[string][]byte{}
+		for i, c := range tr.Columns() {
+			named[[]string{"x0", "y0"}[i]] = filled(c, records, func(r, e int) float64 { return float64((r*7+e*3)%11) * float64(1-i) })
+		}
+		_, err := tr.Fit(t.Context(), frameworktest.ArraysOf(tr, func(n string) []byte { return named[n] }),
+			framework.Plan{BatchSize: 1, Epochs: epochs, Engine: e},
+			framework.Watch{Epoch: func(e pipeline.Epoch) {
+				if e.Epoch == 1 {
+					m = e.Training
+				}
+			}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	if graph, compiling := first(kerasmodel.Graph, 1), first(kerasmodel.XLA, 2); !maps.Equal(graph, compiling) {
+		t.Errorf("%v while XLA compiles, %v without it", compiling, graph)
 	}
 }

@@ -194,6 +194,17 @@ func newBuffer(cols []column, steps, rows int, weighted bool) (*buffer, error) {
 	return b, nil
 }
 
+// feeds are the tensors of a buffer as the inputs of a signature.
+func (f *Function) feeds(b *buffer) map[tf.Output]*tf.Tensor {
+	feeds := make(map[tf.Output]*tf.Tensor, len(b.named))
+	for name, tensor := range b.named {
+		if in, ok := f.Inputs[name]; ok { // an input that nothing reads may be gone
+			feeds[in] = tensor
+		}
+	}
+	return feeds
+}
+
 // add makes the tensor of a column.
 func (b *buffer) add(c column, shape []int64) error {
 	if c.dtype == codec.String {

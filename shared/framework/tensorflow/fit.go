@@ -49,7 +49,11 @@ func (t *Trainer) Fit(ctx context.Context, s framework.Split, p framework.Plan, 
 	if err != nil {
 		return report, err
 	}
-	report.Stopping, err = t.fit(ctx, f, p, run, from, w)
+	defer run.wait()
+	report.Stopping, err = t.fit(ctx, f, p, run, from, w, &report)
+	if run.engine == pipeline.Auto {
+		report.Reason = "it ended before XLA could be tried; " + t.threads.String()
+	}
 	if errors.Is(err, errUnsound) {
 		err = t.again(ctx, s, p, weigh, w, &report, err)
 	}
@@ -93,7 +97,7 @@ func checkPlan(s framework.Split, p framework.Plan) error {
 }
 
 // fit runs the epochs and tells what early stopping made of them.
-func (t *Trainer) fit(ctx context.Context, f *feeder, p framework.Plan, run runner, from *checkpoint, w framework.Watch) (*pipeline.Stopping, error) {
+func (t *Trainer) fit(ctx context.Context, f *feeder, p framework.Plan, run *runner, from *checkpoint, w framework.Watch, report *framework.FitReport) (*pipeline.Stopping, error) {
 	steering, err := t.steer(p)
 	if err != nil {
 		return nil, err
@@ -153,6 +157,12 @@ func (t *Trainer) fit(ctx context.Context, f *feeder, p framework.Plan, run runn
 		step(c)
 		if stop {
 			return errStopped
+		}
+		if run.due(c, p, f.split.Len()) {
+			if err := run.decideHere(ctx, w, report); err != nil {
+				return err
+			}
+			began = time.Now()
 		}
 		if w.Checkpoint != nil && c.epoch < p.Epochs {
 			w.Checkpoint(c.epoch, func() ([]byte, error) { return t.state(c.epoch, run.engine, run.reason, steering, sound) })

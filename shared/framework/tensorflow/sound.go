@@ -52,7 +52,7 @@ func (t *Trainer) again(ctx context.Context, s framework.Split, p framework.Plan
 	report.Warnings = append(report.Warnings, report.Reason)
 	f := newFeeder(s, t.columns, p.BatchSize, stepsAtOnce(p, s.Len()), trainedBytes, weigh)
 	var err error
-	report.Stopping, err = t.fit(ctx, f, p, t.runner(kerasmodel.Graph, report.Reason, f), nil, w)
+	report.Stopping, err = t.fit(ctx, f, p, t.runner(kerasmodel.Graph, report.Reason, f), nil, w, report)
 	return err
 }
 

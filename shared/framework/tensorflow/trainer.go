@@ -106,15 +106,16 @@ func (t *Trainer) uses(signature string) bool {
 	if p == nil {
 		return true
 	}
+	compiled := !p.Stepped && (p.Engine == kerasmodel.XLA || p.Engine != kerasmodel.Graph && stepsOf(*p, t.options.Records) >= worthCompiling)
 	switch signature {
 	case "train_weighted":
 		return len(p.ClassWeight) > 0
 	case "assign":
-		return p.Stepped || steered(*p)
+		return p.Stepped || steered(*p) || compiled && p.Engine != kerasmodel.XLA
 	case "train_steps":
 		return p.Stepped && !p.Singly && p.Engine != kerasmodel.Graph && len(p.ClassWeight) == 0 && !t.holdsText()
 	case "train_xla":
-		return !p.Stepped && (p.Engine == kerasmodel.XLA || p.Engine != kerasmodel.Graph && stepsOf(*p, t.options.Records) >= worthCompiling)
+		return compiled
 	}
 	return true
 }
@@ -152,14 +153,8 @@ func (t *Trainer) run(f *Function, b *buffer) (pipeline.Metrics, error) {
 // runs calls a signature on a filled buffer and returns the metrics of its first n
 // batches.
 func (t *Trainer) runs(f *Function, b *buffer, n int) ([]pipeline.Metrics, error) {
-	feeds := make(map[tf.Output]*tf.Tensor, len(b.named))
-	for name, tensor := range b.named {
-		if in, ok := f.Inputs[name]; ok { // an input that nothing reads may be gone
-			feeds[in] = tensor
-		}
-	}
 	t.used = true
-	got, err := f.Call(feeds)
+	got, err := f.Call(f.feeds(b))
 	runtime.KeepAlive(b) // it owns the tensors' text
 	if err != nil {
 		return nil, err

@@ -43,19 +43,6 @@ func (tr *trial) run(f *Function, steps int) (time.Duration, error) {
 	return tr.now() - began, err
 }
 
-// compile runs one step of each engine and says how long XLA's compilation took;
-// 0: it cannot compile the model.
-func (tr *trial) compile() (time.Duration, error) {
-	if _, err := tr.run(tr.t.train, 1); err != nil {
-		return 0, err
-	}
-	took, err := tr.run(tr.t.xla, 1)
-	if err != nil {
-		return 0, nil //nolint:nilerr // the model then stays in the graph
-	}
-	return max(1, took), nil
-}
-
 // judge takes the engine that is faster by the margin.
 func (tr *trial) judge(report *framework.FitReport, compile time.Duration) error {
 	graph, compiled, err := tr.compare()
