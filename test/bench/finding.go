@@ -89,7 +89,10 @@ func more(what string, ours float64, against string, theirs, mark float64) findi
 }
 
 func seconds(d time.Duration) string {
-	if d < time.Second {
+	switch {
+	case d < time.Millisecond:
+		return fmt.Sprintf("%.0f us", float64(d)/1e3)
+	case d < time.Second:
 		return fmt.Sprintf("%.1f ms", float64(d)/1e6)
 	}
 	return fmt.Sprintf("%.2f s", d.Seconds())

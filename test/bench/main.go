@@ -32,6 +32,7 @@ var rows = []row{
 	{"short", "train it for one epoch", trainShort},
 	{"mnist", "train MNIST dense", trainMNIST},
 	{"cnn", "train a small CNN", trainCNN},
+	{"step", "a training step, beside the same loop in Python", steps},
 	{"follow", "follow a stream, beside River", follow},
 	{"read", "read and decode a stream", readAndDecode},
 	{"fields", "take numbers out of nested records", takeFields},
