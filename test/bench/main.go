@@ -40,6 +40,7 @@ var rows = []row{
 	{"windows", "make windows of 24 records over 1,000 keys", takeWindows},
 	{"latency", "topic to topic latency", latency},
 	{"burst", "topic to topic throughput", burst},
+	{"source", "CPU a record by source", perRecord},
 	{"wide", "direct, 64 partitions against 4", wide},
 	{"login", "predictions by REST of those who log in", predictLoggedIn},
 	{"start", "start to first prediction, memory", start},

@@ -92,6 +92,25 @@ func startOf(pid int) (time.Time, error) {
 	return time.Now().Add(-time.Duration(age * float64(time.Second))), nil
 }
 
+// busy is the time that the processors have spent on a process, in it and in the
+// kernel.
+func busy(pid int) (time.Duration, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	_, after, _ := strings.Cut(string(text), ") ") // the third field of stat is the first here
+	fields := strings.Fields(after)
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("too few fields in %q", text)
+	}
+	var user, system int64
+	if _, err := fmt.Sscan(fields[11]+" "+fields[12], &user, &system); err != nil {
+		return 0, err
+	}
+	return time.Duration(user+system) * time.Second / ticks, nil
+}
+
 // resident reads a figure of /proc/<pid>/status in bytes: VmRSS is what is in
 // memory now, VmHWM the most that ever was.
 func resident(pid int, name string) (int64, error) {
