@@ -5,11 +5,11 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
@@ -194,27 +194,35 @@ func (x *deliverer) lastTry(ctx context.Context, e parcel, to Destination) error
 // again.
 const unservedWait = 20 * time.Millisecond
 
+// oneWrite is how large a request may be to be written at once, in bytes.
+const oneWrite = 64 << 10
+
+// requests holds the memory of requests that were sent.
+var requests = sync.Pool{New: func() any { return new([]byte) }}
+
 // post tries once.
 func (x *deliverer) post(ctx context.Context, e parcel, url string) *failure {
-	ctx, cancel := context.WithTimeout(ctx, x.retries.timeout)
-	defer cancel()
-	req, err := newRecordRequest(ctx, url, x.namespace, e.Event, e.contentType)
+	to, err := parseEndpoint(url)
+	if err != nil {
+		return &failure{url: url, err: err, final: true}
+	}
+	memory := requests.Get().(*[]byte)
+	defer requests.Put(memory)
+	head, err := appendRequest((*memory)[:0], to, x.namespace, x.token, e)
 	if err != nil { // nothing that another try would change
 		return &failure{url: url, err: err, final: true}
 	}
-	if x.token != "" {
-		req.Header.Set("Authorization", "Bearer "+x.token)
+	data := e.Data()
+	if len(head)+len(data) <= oneWrite {
+		head, data = append(head, data...), nil
+		*memory = head
 	}
-	res, err := x.d.client.Do(req)
+	status, body, err := x.d.links.post(ctx, to, head, data, x.retries.timeout)
 	if err != nil {
 		return &failure{url: url, err: err}
 	}
-	defer res.Body.Close()
-	if res.StatusCode < 300 {
-		_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, maxReply)) // so that the connection is used again
+	if status < 300 {
 		return nil
 	}
-	const shown = 1 << 10
-	body, _ := io.ReadAll(io.LimitReader(res.Body, shown))
-	return &failure{url: url, status: res.StatusCode, body: string(body), final: !Retryable(res.StatusCode)}
+	return &failure{url: url, status: status, body: string(body), final: !Retryable(status)}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
 	"reflect"
 	"sync"
 	"time"
@@ -26,7 +25,7 @@ type Dispatcher struct {
 	resolve Resolve
 	token   func(KafkaSource) string // nil: none
 	log     *slog.Logger
-	client  *http.Client
+	links   *links
 
 	mu      sync.Mutex
 	sources map[string]*source
@@ -57,9 +56,7 @@ func NewDispatcher(cluster *stream.Cluster, resolve Resolve, log *slog.Logger) *
 			}
 			return resolve(d)
 		},
-		client: &http.Client{Transport: &http.Transport{
-			MaxIdleConns: 0, MaxIdleConnsPerHost: 4 * maxInFlight, IdleConnTimeout: time.Minute, DisableCompression: true,
-		}},
+		links: newLinks(),
 	}
 }
 
@@ -140,7 +137,7 @@ func (d *Dispatcher) Close() error {
 	for _, s := range d.sources {
 		<-s.done
 	}
-	d.client.CloseIdleConnections()
+	d.links.close()
 	return nil
 }
 

@@ -86,17 +86,20 @@ func NewRequest(ctx context.Context, url string, e event.Event) (*http.Request, 
 
 // WriteHeader writes e's attributes in binary mode.
 func WriteHeader(h http.Header, e event.Event) {
-	writeAttributes(h, e, escape)
+	attributes(e, func(name, value string) { h[headerOf(name)] = []string{escape(value)} })
 	if ct := e.DataContentType(); ct != "" {
 		h.Set("Content-Type", ct)
 	}
 }
 
-// writeAttributes writes e's attributes, but for its content type.
-func writeAttributes(h http.Header, e event.Event, encode func(string) string) {
+// headerOf is the header of an attribute.
+func headerOf(name string) string { return "Ce-" + strings.ToUpper(name[:1]) + name[1:] }
+
+// attributes tells e's attributes, but for its content type.
+func attributes(e event.Event, tell func(name, value string)) {
 	set := func(name, value string) {
 		if value != "" {
-			h["Ce-"+strings.ToUpper(name[:1])+name[1:]] = []string{encode(value)}
+			tell(name, value)
 		}
 	}
 	set("specversion", e.SpecVersion())

@@ -1,12 +1,12 @@
 package eventing
 
 import (
-	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -155,52 +155,54 @@ func latin1Decoded(s string) string {
 	return string(runes)
 }
 
-// latin1 writes text as KafkaSource's HTTP client does: a character beyond
+// appendLatin1 writes text as KafkaSource's HTTP client does: a character beyond
 // Latin-1 becomes a question mark.
-func latin1(s string) string {
-	b := make([]byte, 0, len(s))
+func appendLatin1(b []byte, s string) []byte {
 	for _, r := range s {
 		if r > 0xff {
 			r = '?'
 		}
 		b = append(b, byte(r)) // #nosec G115 -- bounded
 	}
-	return string(b)
+	return b
 }
 
 // maxHeaders is what the attributes of an event may take in a request, in bytes:
 // servers of Go refuse more than a mebibyte of headers.
 const maxHeaders = 1<<20 - 4<<10
 
-// newRecordRequest is a POST of an event that carries a record, as KafkaSource
-// sends it: nothing is encoded, and any content type of the record is passed on.
-func newRecordRequest(ctx context.Context, url, namespace string, e event.Event, contentType string) (*http.Request, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(e.Data()))
-	if err != nil {
-		return nil, &pipeline.Error{Op: "send event", Kind: pipeline.Invalid, Err: err}
-	}
-	writeAttributes(req.Header, e, latin1)
-	size := 0
-	for name, values := range req.Header {
-		size += len(name) + len(values[0]) + 4
-	}
-	if size > maxHeaders {
-		return nil, &pipeline.Error{
-			Op: "send event", Kind: pipeline.Invalid, Reason: fmt.Sprintf("the headers take %d bytes, more than the %d that a request carries", size, maxHeaders),
+// appendRequest writes the header of a POST of an event that carries a record, as
+// KafkaSource sends it: nothing is encoded, and any content type of the record is
+// passed on. token may be empty.
+func appendRequest(b []byte, to *endpoint, namespace, token string, e parcel) ([]byte, error) {
+	spoiled := ""
+	line := func(name, value string) {
+		from := len(b)
+		b = appendLatin1(append(append(b, name...), ": "...), value)
+		if i := slices.IndexFunc(b[from:], control); i >= 0 && spoiled == "" {
+			spoiled = fmt.Sprintf("%s holds the control character %q, which HTTP does not carry", name, b[from+i])
 		}
+		b = append(b, "\r\n"...)
 	}
-	req.Header.Set(headerNamespace, namespace)
-	if contentType != "" {
-		req.Header.Set("Content-Type", latin1(contentType))
+	b = append(append(append(b, "POST "...), to.target...), " HTTP/1.1\r\n"...)
+	line("Host", to.host)
+	from := len(b)
+	attributes(e.Event, func(name, value string) { line(headerOf(name), value) })
+	if size := len(b) - from; size > maxHeaders {
+		spoiled = fmt.Sprintf("the headers take %d bytes, more than the %d that a request carries", size, maxHeaders)
 	}
-	for name, values := range req.Header {
-		for i := range len(values[0]) {
-			if c := values[0][i]; c < ' ' && c != '\t' || c == 0x7f {
-				return nil, &pipeline.Error{
-					Op: "send event", Kind: pipeline.Invalid, Reason: fmt.Sprintf("%s holds the control character %q, which HTTP does not carry", name, c),
-				}
-			}
-		}
+	line(headerNamespace, namespace)
+	if e.contentType != "" {
+		line("Content-Type", e.contentType)
 	}
-	return req, nil
+	if token != "" {
+		line("Authorization", "Bearer "+token)
+	}
+	if spoiled != "" {
+		return b, &pipeline.Error{Op: "send event", Kind: pipeline.Invalid, Reason: spoiled}
+	}
+	b = strconv.AppendInt(append(b, "Content-Length: "...), int64(len(e.Data())), 10)
+	return append(b, "\r\n\r\n"...), nil
 }
+
+func control(c byte) bool { return c < ' ' && c != '\t' || c == 0x7f }

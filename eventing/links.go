@@ -1,0 +1,237 @@
+package eventing
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+const (
+	idleTime   = time.Minute      // of a link that is kept
+	mostAnswer = 1<<20 + maxReply // bytes of an answer, its header included
+)
+
+// links are connections that requests go over one at a time, each written and its
+// answer read by the goroutine that waits for it. net/http's client has two
+// goroutines for each connection: handing a request to them and its answer back
+// costs more than the rest of a small request.
+type links struct {
+	mu    sync.Mutex
+	idle  map[string][]*link // by key of the sink, the one used last at the end
+	sweep *time.Timer        // closes those that nobody uses, while there are any
+}
+
+// link is one connection.
+type link struct {
+	net.Conn
+	left  io.LimitedReader // what an answer may still hold
+	r     *bufio.Reader
+	since time.Time // idle
+	used  bool      // an answer has come over it
+}
+
+func newLinks() *links { return &links{idle: map[string][]*link{}} }
+
+// endpoint is where a URL points.
+type endpoint struct {
+	key     string // of its links
+	secure  bool
+	address string // host and port, to dial
+	host    string // as in the header Host
+	name    string // of the server, which its certificate shows
+	target  string // of the request line
+}
+
+func parseEndpoint(raw string) (*endpoint, error) {
+	u, err := url.Parse(raw)
+	if err == nil && (u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		err = errors.New("it is not http:// or https:// and a host")
+	}
+	if err != nil {
+		return nil, &pipeline.Error{Op: "send event", Kind: pipeline.Invalid, Field: "sink", Err: err}
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return &endpoint{
+		key: u.Scheme + u.Host, secure: u.Scheme == "https", address: net.JoinHostPort(u.Hostname(), port), host: u.Host, name: u.Hostname(), target: u.RequestURI(),
+	}, nil
+}
+
+// post sends a request, head with what of its body stands behind the header there, and
+// gives the answer's status, and the first of its body where that is no success. The
+// end of ctx ends it, as does timeout.
+func (l *links) post(ctx context.Context, to *endpoint, head, body []byte, timeout time.Duration) (status int, text []byte, err error) {
+	deadline := time.Now().Add(timeout)
+	for {
+		k := l.take(to)
+		if k == nil {
+			if k, err = dial(ctx, to, deadline); err != nil {
+				return 0, nil, err
+			}
+		}
+		var keep bool
+		stop := context.AfterFunc(ctx, func() { _ = k.SetDeadline(time.Unix(1, 0)) })
+		status, text, keep, err = k.exchange(head, body, deadline)
+		if ended := !stop(); !ended && keep {
+			l.keep(to, k)
+			return status, text, nil
+		}
+		_ = k.Close() // the answer is there, or the error is known
+		if err == nil || !k.stale() || ctx.Err() != nil || !time.Now().Before(deadline) {
+			return status, text, err
+		}
+		l.drop(to) // they have been idle for as long
+	}
+}
+
+// exchange sends a request and reads its answer. keep says that the link may be used
+// again.
+func (k *link) exchange(head, body []byte, deadline time.Time) (status int, text []byte, keep bool, err error) {
+	k.left.N = mostAnswer
+	if err := k.SetDeadline(deadline); err != nil {
+		return 0, nil, false, err
+	}
+	failed := k.send(head, body)
+	res, err := k.answer() // also where a body was not taken whole: the answer says why
+	if err != nil {
+		return 0, nil, false, errors.Join(failed, err)
+	}
+	if res.StatusCode >= 300 {
+		const shown = 1 << 10
+		text, _ = io.ReadAll(io.LimitReader(res.Body, shown))
+	}
+	n, err := io.Copy(io.Discard, io.LimitReader(res.Body, maxReply))
+	keep = err == nil && n < maxReply && failed == nil && !res.Close && k.r.Buffered() == 0
+	k.used = true
+	return res.StatusCode, text, keep, nil
+}
+
+func (k *link) send(head, body []byte) error {
+	if len(body) == 0 {
+		_, err := k.Write(head)
+		return err
+	}
+	_, err := (&net.Buffers{head, body}).WriteTo(k.Conn)
+	return err
+}
+
+// answer reads the header of the answer, past those that only say that it will come.
+func (k *link) answer() (*http.Response, error) {
+	for { // mostAnswer ends it
+		res, err := http.ReadResponse(k.r, posted)
+		if err != nil || res.StatusCode >= 200 {
+			return res, err
+		}
+	}
+}
+
+var posted = &http.Request{Method: http.MethodPost} // what answers are to
+
+// stale reports whether the sink has closed a link that was idle: not a byte of an
+// answer has come.
+func (k *link) stale() bool { return k.used && k.left.N == mostAnswer }
+
+func dial(ctx context.Context, to *endpoint, deadline time.Time) (*link, error) {
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	var d net.Dialer
+	c, err := d.DialContext(ctx, "tcp", to.address)
+	if err != nil {
+		return nil, err
+	}
+	if to.secure {
+		secured := tls.Client(c, &tls.Config{ServerName: to.name, MinVersion: tls.VersionTLS12})
+		if err := secured.HandshakeContext(ctx); err != nil {
+			return nil, errors.Join(err, c.Close())
+		}
+		c = secured
+	}
+	k := &link{Conn: c}
+	k.left.R = c
+	k.r = bufio.NewReader(&k.left)
+	return k, nil
+}
+
+// take gives an idle link to a sink, nil where there is none.
+func (l *links) take(to *endpoint) *link {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	idle := l.idle[to.key]
+	if len(idle) == 0 {
+		return nil
+	}
+	k := idle[len(idle)-1]
+	l.idle[to.key] = idle[:len(idle)-1]
+	return k
+}
+
+// keep lets others use a link.
+func (l *links) keep(to *endpoint, k *link) {
+	k.since = time.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.idle[to.key] = append(l.idle[to.key], k)
+	if l.sweep == nil {
+		l.sweep = time.AfterFunc(idleTime, l.clean)
+	}
+}
+
+// drop closes the idle links to a sink.
+func (l *links) drop(to *endpoint) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	shut(l.idle[to.key])
+	delete(l.idle, to.key)
+}
+
+// clean closes links that were idle for idleTime.
+func (l *links) clean() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sweep = nil
+	for key, idle := range l.idle {
+		n := 0
+		for n < len(idle) && time.Since(idle[n].since) >= idleTime {
+			n++
+		}
+		shut(idle[:n])
+		if l.idle[key] = slices.Delete(idle, 0, n); len(l.idle[key]) == 0 {
+			delete(l.idle, key)
+		}
+	}
+	if len(l.idle) > 0 {
+		l.sweep = time.AfterFunc(idleTime, l.clean)
+	}
+}
+
+// close closes what is idle.
+func (l *links) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, idle := range l.idle {
+		shut(idle)
+	}
+	clear(l.idle)
+	if l.sweep != nil {
+		l.sweep.Stop()
+		l.sweep = nil
+	}
+}
+
+func shut(idle []*link) {
+	for _, k := range idle {
+		_ = k.Close() // nothing is under way
+	}
+}

@@ -1,0 +1,162 @@
+package eventing
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// counted serves HTTP and counts the connections that it gets.
+func counted(t *testing.T, answer http.HandlerFunc) (s *httptest.Server, made *atomic.Int64) {
+	t.Helper()
+	made = new(atomic.Int64)
+	s = httptest.NewUnstartedServer(answer)
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			made.Add(1)
+		}
+	}
+	s.Start()
+	t.Cleanup(s.Close)
+	return s, made
+}
+
+// sent posts a body over l.
+func sent(ctx context.Context, t *testing.T, l *links, url, body string) (status int, text string, err error) {
+	t.Helper()
+	to, err := parseEndpoint(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := New("t", "/s", "", nil)
+	e.DataEncoded = []byte(body)
+	head, err := appendRequest(nil, to, "ns", "", parcel{e, ""})
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, answer, err := l.post(ctx, to, head, e.Data(), 10*time.Second)
+	return status, string(answer), err
+}
+
+// One connection carries requests one after the other, whatever they are answered,
+// and is replaced where the sink closes it.
+func TestLinksAreKept(t *testing.T) {
+	s, made := counted(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		switch string(body) {
+		case "refused":
+			http.Error(w, strings.Repeat("x", 5000), http.StatusTeapot)
+		case "chunked":
+			w.WriteHeader(http.StatusEarlyHints)
+			_, _ = w.Write(bytes.Repeat([]byte("y"), 100_000))
+		}
+	})
+	l := newLinks()
+	defer l.close()
+	for _, c := range []struct {
+		body   string
+		status int
+		text   string
+	}{{"", 200, ""}, {"refused", 418, strings.Repeat("x", 1024)}, {"chunked", 200, ""}, {strings.Repeat("z", 1<<20), 200, ""}} {
+		if status, text, err := sent(t.Context(), t, l, s.URL, c.body); status != c.status || text != c.text || err != nil {
+			t.Errorf("%.10q: %d %q, %v", c.body, status, text, err)
+		}
+	}
+	if n := made.Load(); n != 1 {
+		t.Errorf("%d connections", n)
+	}
+	s.CloseClientConnections()
+	if status, _, err := sent(t.Context(), t, l, s.URL, "again"); status != http.StatusOK || err != nil || made.Load() != 2 {
+		t.Errorf("%d, %v by connection %d", status, err, made.Load())
+	}
+}
+
+// A delivery ends with its context, and a sink that is gone is an error.
+func TestLinksEnd(t *testing.T) {
+	l := newLinks()
+	defer l.close()
+	s, _ := counted(t, func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	if _, _, err := sent(ctx, t, l, s.URL, "x"); !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(began) > 5*time.Second {
+		t.Errorf("it ends by %v after %v", err, time.Since(began))
+	}
+	s.Close()
+	if _, _, err := sent(t.Context(), t, l, s.URL, "x"); err == nil {
+		t.Error("nobody listens, and it was sent")
+	}
+	if len(l.idle) != 0 {
+		t.Errorf("kept: %v", l.idle)
+	}
+}
+
+// raw answers each request on a connection with the same bytes.
+func raw(t *testing.T, answer string, most int) string {
+	t.Helper()
+	n, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = n.Close() })
+	go func() {
+		for {
+			c, err := n.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				b := make([]byte, 64<<10)
+				if _, err := c.Read(b); err == nil {
+					for range most {
+						if _, err := io.WriteString(c, answer); err != nil {
+							return
+						}
+					}
+				}
+				_, _ = c.Read(b)
+			}()
+		}
+	}()
+	return "http://" + n.Addr().String()
+}
+
+// What a sink sends beyond its answer is not taken for the answer to the next
+// record, and what has no end is not read to it.
+func TestAttackAnswersOfASink(t *testing.T) {
+	l := newLinks()
+	defer l.close()
+	for name, c := range map[string]struct {
+		answer string
+		times  int
+		status int
+	}{
+		"two answers":       {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 1, 200},
+		"both lengths":      {"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 2, 200},
+		"a long body":       {"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n" + strings.Repeat("x", 1<<20), 3, 200},
+		"no end of headers": {"X: " + strings.Repeat("x", 1<<20) + "\r\n", 4, 0},
+		"only 1xx":          {"HTTP/1.1 103 Early Hints\r\n\r\n", 200_000, 0},
+		"no HTTP":           {"SSH-2.0-x\r\n", 1, 0},
+	} {
+		status, _, err := sent(t.Context(), t, l, raw(t, c.answer, c.times), "x")
+		if status != c.status || (err == nil) != (c.status != 0) {
+			t.Errorf("%s: %d, %v", name, status, err)
+		}
+		if len(l.idle) != 0 {
+			t.Errorf("%s: the connection is used again", name)
+		}
+	}
+}
