@@ -1,6 +1,7 @@
 package eventing
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -32,8 +33,9 @@ type deliverer struct {
 }
 
 func newDeliverer(d *Dispatcher, s KafkaSource, log *slog.Logger) *deliverer {
+	namespace := cmp.Or(s.Metadata.Namespace, "default")
 	x := &deliverer{
-		d: d, namespace: s.Metadata.Namespace, name: SourceName(s.Metadata.Namespace, s.Metadata.Name), keyType: s.Metadata.Labels[KeyTypeLabel],
+		d: d, namespace: namespace, name: SourceName(namespace, s.Metadata.Name), keyType: s.Metadata.Labels[KeyTypeLabel],
 		sink: s.Spec.Sink, log: log,
 	}
 	if d.token != nil {

@@ -41,10 +41,12 @@ func FromRecord(r stream.Record, source, keyType string) event.Event {
 	return e
 }
 
+const sourcePrefix = "/apis/v1/namespaces/"
+
 // SourceName is the source attribute of the events of a KafkaSource, without
 // the topic that FromRecord adds.
 func SourceName(namespace, name string) string {
-	return "/apis/v1/namespaces/" + namespace + "/kafkasources/" + name
+	return sourcePrefix + namespace + "/kafkasources/" + name
 }
 
 func wrap(r stream.Record, source string) event.Event {
@@ -218,7 +220,7 @@ func readKafkaSource(r *stream.Record, e event.Event) error {
 // for a record that was a CloudEvent, whose source and id are its own.
 func topicOf(e event.Event, partition, offset string) string {
 	source, topic, ok := strings.Cut(e.Source(), "#")
-	if !ok || e.Type() != KafkaRecord || e.ID() != recordID(partition, offset) || !strings.HasPrefix(source, "/apis/v1/namespaces/") {
+	if !ok || e.Type() != KafkaRecord || e.ID() != recordID(partition, offset) || !strings.HasPrefix(source, sourcePrefix) {
 		return ""
 	}
 	return topic

@@ -37,6 +37,12 @@ type door struct {
 //	413, 415  too large; a content type that is not read
 //	503  not now: Kafka is away, or too many records wait
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if body, ok := r.Body.(*wholeBody); ok && body.err == nil {
+		if p, ok := eventing.ReadPlain(r.Header, body.data); ok {
+			d.servePlain(w, r, &p)
+			return
+		}
+	}
 	e, err := eventing.Read(r.Context(), r.Header, r.Body)
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) && d.source != nil {
@@ -51,6 +57,36 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	reply, err := d.answer(r.Context(), r.Header, e)
+	d.write(w, r, e, reply, err)
+}
+
+// servePlain answers as ServeHTTP does, without making an event of a record that is
+// predicted.
+func (d *door) servePlain(w http.ResponseWriter, r *http.Request, p *eventing.Plain) {
+	value, err := d.predict(r.Context(), p)
+	if err == nil {
+		id := string(d.envelope.AppendID(nil, &p.Record))
+		eventing.WriteNew(w.Header(), eventing.PredictionMade, d.envelope.Source(), id, p.Subject)
+		_, _ = w.Write(value) // the client may be gone
+		return
+	}
+	e, failed := eventing.Read(r.Context(), r.Header, r.Body)
+	if failed != nil { // cannot be: it was read
+		err = failed
+	}
+	reply, err := d.reply(e, "", nil, err)
+	d.write(w, r, e, reply, err)
+}
+
+func (d *door) predict(ctx context.Context, p *eventing.Plain) (value []byte, err error) {
+	if err := d.admit(ctx, p.Token); err != nil {
+		return nil, err
+	}
+	return d.source.handle(ctx, &p.Record)
+}
+
+// write writes the answer to e.
+func (d *door) write(w http.ResponseWriter, r *http.Request, e, reply event.Event, err error) {
 	if errors.Is(err, features.ErrLeftOut) {
 		w.WriteHeader(http.StatusNoContent)
 		return
@@ -112,7 +148,7 @@ func (d *door) answer(ctx context.Context, h http.Header, e event.Event) (event.
 // record, or where the letter cannot be written now.
 func (d *door) oversize(r *http.Request, limit int64) (reply event.Event, ok bool) {
 	e, err := eventing.Read(r.Context(), r.Header, http.NoBody)
-	if err != nil || !eventing.IsRecord(e) || d.delivers(r.Context(), e) != nil {
+	if err != nil || !eventing.IsRecord(e) || d.delivers(r.Context(), tokenOf(e)) != nil {
 		return reply, false
 	}
 	in, err := eventing.RecordOf(e)
@@ -129,28 +165,41 @@ func (d *door) oversize(r *http.Request, limit int64) (reply event.Event, ok boo
 	return reply, err == nil
 }
 
-// delivers is nil where an event comes from the inference's own source, which its
+// delivers is nil where a record comes from the inference's own source, which its
 // token shows, or from somebody who may predict: its prediction is written to the
 // output topic, as that of a record at a place of the input topic.
-func (d *door) delivers(ctx context.Context, e event.Event) error {
-	if token, ok := e.Extensions()[eventing.TokenExtension].(string); ok && d.trigger != "" && identity.IsOf(token, d.trigger) {
+func (d *door) delivers(ctx context.Context, token string) error {
+	if token != "" && d.trigger != "" && identity.IsOf(token, d.trigger) {
 		return nil
 	}
 	return identity.Need(ctx, identity.Editor)
 }
 
-func (d *door) answerRecord(ctx context.Context, e event.Event) (event.Event, error) {
+func tokenOf(e event.Event) string {
+	token, _ := e.Extensions()[eventing.TokenExtension].(string)
+	return token
+}
+
+// admit is nil where a record that shows a token is to be predicted.
+func (d *door) admit(ctx context.Context, token string) error {
 	if d.source == nil {
-		return event.Event{}, &pipeline.Error{Op: "handle record", Kind: pipeline.Invalid, Reason: "this service has no output topic"}
+		return &pipeline.Error{Op: "handle record", Kind: pipeline.Invalid, Reason: "this service has no output topic"}
 	}
-	if err := d.delivers(ctx, e); err != nil {
-		return event.Event{}, err
+	if err := d.delivers(ctx, token); err != nil {
+		return err
 	}
 	if refusal := d.source.model.refuseSingle(); refusal != nil {
 		// Of a KafkaSource that is about to go: not refused for good, since the
 		// replicas read the record themselves from where it has committed.
 		refusal.Kind = pipeline.Unavailable
-		return event.Event{}, refusal
+		return refusal
+	}
+	return nil
+}
+
+func (d *door) answerRecord(ctx context.Context, e event.Event) (event.Event, error) {
+	if err := d.admit(ctx, tokenOf(e)); err != nil {
+		return event.Event{}, err
 	}
 	in, err := eventing.RecordOf(e)
 	if err != nil {
