@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/kafkaml/kafkaml/shared/stream"
@@ -19,15 +20,56 @@ type consumer struct {
 	*deliverer
 	ordered bool
 	slots   chan struct{} // a token for each delivery under way
+	tasks   chan task     // to workers that wait for one
+	workers atomic.Int64
 	log     *slog.Logger
 }
 
 func newConsumer(d *Dispatcher, s KafkaSource, log *slog.Logger) *consumer {
 	return &consumer{
 		deliverer: newDeliverer(d, s, log), ordered: s.Spec.Ordering != Unordered,
-		slots: make(chan struct{}, maxInFlight), log: log,
+		slots: make(chan struct{}, maxInFlight), tasks: make(chan task), log: log,
 	}
 }
+
+// task is a record to deliver, as a part of a handler's work.
+type task struct {
+	ctx, tries context.Context
+	record     stream.Record
+	window     *window
+	place      int64
+	handler    *sync.WaitGroup
+}
+
+// begin delivers a record for which the caller has a slot, by a worker that waits: its
+// stack has grown already.
+func (c *consumer) begin(t task) {
+	t.handler.Add(1)
+	select {
+	case c.tasks <- t:
+		return
+	default:
+	}
+	if c.workers.Add(1) <= maxInFlight {
+		go c.work(t)
+		return
+	}
+	c.workers.Add(-1)
+	c.tasks <- t // there is a slot for each worker: one is about to take it
+}
+
+func (c *consumer) work(t task) {
+	for ok := true; ok; t, ok = <-c.tasks {
+		if c.deliver(t.ctx, t.tries, t.record) {
+			t.window.finish(t.place)
+		}
+		<-c.slots
+		t.handler.Done()
+	}
+}
+
+// close ends the workers, once no handler runs.
+func (c *consumer) close() { close(c.tasks) }
 
 // handle delivers the records of one partition until its assignment ends. It
 // then lets deliveries under way end, for drainTime at most.
@@ -71,13 +113,7 @@ func (c *consumer) fetchLoop(ctx context.Context, claim *stream.Claim, w *window
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			}
-			place := w.begin(done - 1)
-			wg.Go(func() {
-				defer func() { <-c.slots }()
-				if c.deliver(ctx, deliveries, r) {
-					w.finish(place)
-				}
-			})
+			c.begin(task{ctx, deliveries, r, w, w.begin(done - 1), wg})
 		}
 	}
 }

@@ -160,6 +160,7 @@ const rejoinAfter = time.Second
 func (d *Dispatcher) runMember(ctx context.Context, s KafkaSource) {
 	log := d.log.With("source", s.Name(), "group", s.Spec.ConsumerGroup)
 	c := newConsumer(d, s, log)
+	defer c.close()
 	for ctx.Err() == nil {
 		err := d.cluster.Consume(ctx, stream.GroupConfig{
 			ID: s.Spec.ConsumerGroup, Topics: s.Spec.Topics, Latest: s.Spec.InitialOffset != Earliest, Log: log,

@@ -157,7 +157,7 @@ func TestDispatcherLosesNoRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "all arrive", func() bool { n, _ := k.count(); return n == 3*each })
-	if distinct, all := k.count(); before == 3*each || all > distinct+3*99 {
+	if distinct, all := k.count(); before == 3*each || all-distinct > before/2 { // those behind a try that failed a moment before
 		t.Errorf("%d before the change, %d records came %d times", before, distinct, all)
 	}
 }
