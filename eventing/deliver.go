@@ -25,6 +25,7 @@ type deliverer struct {
 	name      string // the events' source attribute, less the topic
 	keyType   string
 	overrides map[string]string
+	fixed     string // headers of all plain records; "" where none is sent as one
 	sink      Destination
 	dead      *Destination
 	retries   retries
@@ -48,6 +49,7 @@ func newDeliverer(d *Dispatcher, s KafkaSource, log *slog.Logger) *deliverer {
 	if s.Spec.Delivery != nil {
 		x.dead = s.Spec.Delivery.DeadLetterSink
 	}
+	x.fixed = x.ofAll()
 	return x
 }
 
@@ -55,9 +57,9 @@ func newDeliverer(d *Dispatcher, s KafkaSource, log *slog.Logger) *deliverer {
 // or, as with Knative, given up where there is no dead-letter sink. It returns
 // false when ctx ended first: a try under way ends with tries, no other begins.
 func (x *deliverer) deliver(ctx, tries context.Context, r stream.Record) bool {
-	e := parcel{FromRecord(r, x.name, x.keyType), contentType(r)}
-	for name, v := range x.overrides {
-		e.SetExtension(name, v)
+	e := parcel{plain: x.plainly(&r)}
+	if e.plain == nil {
+		e = x.wrap(r)
 	}
 	failure := x.send(ctx, tries, e, x.sink)
 	if failure == nil {
@@ -72,10 +74,11 @@ func (x *deliverer) deliver(ctx, tries context.Context, r stream.Record) bool {
 		return true
 	}
 	log.Warn("a record goes to the dead-letter sink", "error", failure)
+	e = x.wrap(r)
 	markDead(&e.Event, failure)
 	err := x.send(ctx, tries, e, *x.dead)
 	if err != nil && !errors.Is(err, errStopped) { // nor can it be carried there
-		err = x.send(ctx, tries, parcel{place(r, x.name, failure), ""}, *x.dead)
+		err = x.send(ctx, tries, parcel{Event: place(r, x.name, failure)}, *x.dead)
 	}
 	if errors.Is(err, errStopped) {
 		return false
@@ -86,10 +89,29 @@ func (x *deliverer) deliver(ctx, tries context.Context, r stream.Record) bool {
 	return true
 }
 
-// parcel is an event, and the content type of its record, of whatever form.
+// parcel is an event, and the content type of its record, of whatever form; or a
+// record whose event is not made, see plainly.
 type parcel struct {
 	event.Event
 	contentType string
+	plain       *stream.Record
+}
+
+// wrap makes the event of a record.
+func (x *deliverer) wrap(r stream.Record) parcel {
+	e := parcel{Event: FromRecord(r, x.name, x.keyType), contentType: contentType(r)}
+	for name, v := range x.overrides {
+		e.SetExtension(name, v)
+	}
+	return e
+}
+
+// data is what is in it.
+func (p *parcel) data() []byte {
+	if p.plain != nil {
+		return p.plain.Value
+	}
+	return p.Data()
 }
 
 // contentType is what a record says of its value.
@@ -210,11 +232,16 @@ func (x *deliverer) post(ctx context.Context, e parcel, url string) *failure {
 	}
 	memory := requests.Get().(*[]byte)
 	defer requests.Put(memory)
-	head, err := appendRequest((*memory)[:0], to, x.namespace, x.token, e)
+	head := (*memory)[:0]
+	if e.plain != nil {
+		head = x.appendPlain(head, to, e.plain)
+	} else {
+		head, err = appendRequest(head, to, x.namespace, x.token, e)
+	}
 	if err != nil { // nothing that another try would change
 		return &failure{url: url, err: err, final: true}
 	}
-	data := e.Data()
+	data := e.data()
 	if len(head)+len(data) <= oneWrite {
 		head, data = append(head, data...), nil
 		*memory = head

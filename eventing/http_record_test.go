@@ -18,7 +18,7 @@ func fromKnative(t *testing.T, r stream.Record) http.Header {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wire, err := appendRequest(nil, to, "kafkaml", "", parcel{FromRecord(r, SourceName("kafkaml", "in"), KeyByteArray), contentType(r)})
+	wire, err := appendRequest(nil, to, "kafkaml", "", parcel{Event: FromRecord(r, SourceName("kafkaml", "in"), KeyByteArray), contentType: contentType(r)})
 	if err != nil {
 		t.Fatal(err)
 	}

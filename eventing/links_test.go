@@ -39,7 +39,7 @@ func sent(ctx context.Context, t *testing.T, l *links, url, body string) (status
 	}
 	e := New("t", "/s", "", nil)
 	e.DataEncoded = []byte(body)
-	head, err := appendRequest(nil, to, "ns", "", parcel{e, ""})
+	head, err := appendRequest(nil, to, "ns", "", parcel{Event: e})
 	if err != nil {
 		t.Fatal(err)
 	}

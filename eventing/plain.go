@@ -1,7 +1,10 @@
 package eventing
 
 import (
+	"encoding/base64"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -81,6 +84,66 @@ func topicBehind(source string) (topic string, ok bool) {
 		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '.' && c != '_' && c != '/'
 	}
 	return topic, ok && kafka && topic != "" && !strings.ContainsFunc(name, odd) && !strings.ContainsFunc(topic, odd)
+}
+
+// ofAll are the headers of all records that x sends plainly; "" where it sends none so.
+func (x *deliverer) ofAll() string {
+	_, ok := topicBehind(x.name + "#topic")
+	if !ok || x.keyType != KeyByteArray {
+		return ""
+	}
+	var b strings.Builder
+	line := func(name, value string) {
+		ok = ok && value != "" && value == strings.TrimSpace(value) && !strings.ContainsFunc(value, unusual)
+		b.WriteString(name + ": " + value + "\r\n")
+	}
+	line("Ce-Specversion", event.CloudEventsVersionV1)
+	line("Ce-Type", KafkaRecord)
+	line(headerNamespace, x.namespace)
+	if x.token != "" {
+		line("Authorization", "Bearer "+x.token)
+	}
+	own := event.New()
+	for name, value := range x.overrides {
+		own.SetExtension(name, value)
+		ok = ok && own.Extensions()[name] == value && !slices.Contains([]string{"key", "partitionkey", "knativekafkapartition", "knativekafkaoffset"}, name)
+		line(headerOf(name), value)
+	}
+	if !ok {
+		return ""
+	}
+	return b.String()
+}
+
+// plainly is r where it is sent without making an event of it, else nil.
+func (x *deliverer) plainly(r *stream.Record) *stream.Record {
+	const mostKey = 64 << 10 // far from what headers may take
+	if x.fixed == "" || len(r.Headers) > 0 || r.Time.IsZero() || len(r.Key) > mostKey {
+		return nil
+	}
+	return r
+}
+
+// appendPlain is appendRequest of what plainly gives.
+func (x *deliverer) appendPlain(b []byte, to *endpoint, r *stream.Record) []byte {
+	const line = "\r\n"
+	b = append(append(append(b, "POST "...), to.target...), " HTTP/1.1\r\nHost: "...)
+	b = append(append(append(b, to.host...), line...), x.fixed...)
+	partition, offset := int64(r.Partition), r.Offset
+	b = strconv.AppendInt(append(b, "Ce-Knativekafkapartition: "...), partition, 10)
+	b = strconv.AppendInt(append(b, "\r\nCe-Knativekafkaoffset: "...), offset, 10)
+	b = strconv.AppendInt(append(b, "\r\nCe-Id: partition:"...), partition, 10)
+	b = strconv.AppendInt(append(b, "/offset:"...), offset, 10)
+	b = strconv.AppendInt(append(b, "\r\nCe-Subject: partition:"...), partition, 10)
+	b = strconv.AppendInt(append(b, '#'), offset, 10)
+	b = append(append(append(append(b, "\r\nCe-Source: "...), x.name...), '#'), r.Topic...)
+	b = r.Time.UTC().AppendFormat(append(b, "\r\nCe-Time: "...), time.RFC3339Nano)
+	if len(r.Key) > 0 {
+		b = base64.StdEncoding.AppendEncode(append(b, "\r\nCe-Key: "...), r.Key)
+		b = base64.StdEncoding.AppendEncode(append(b, "\r\nCe-Partitionkey: "...), r.Key)
+	}
+	b = strconv.AppendInt(append(b, "\r\nContent-Length: "...), int64(len(r.Value)), 10)
+	return append(b, "\r\n\r\n"...)
 }
 
 var (

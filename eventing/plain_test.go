@@ -1,7 +1,9 @@
 package eventing
 
 import (
+	"bufio"
 	"bytes"
+	"cmp"
 	"io"
 	"maps"
 	"net/http"
@@ -72,6 +74,62 @@ func TestReadPlain(t *testing.T) {
 	twice["Ce-Key"] = []string{"AA==", "AQ=="}
 	if plainly(t, twice, nil) {
 		t.Error("a header that comes twice is taken")
+	}
+}
+
+// A request that is written without an event is that of one.
+func TestAppendPlain(t *testing.T) {
+	to, err := parseEndpoint("http://[::1]:8080/a%20b?c=d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(wire []byte, err error) *http.Request {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(wire)))
+		if err != nil {
+			t.Fatalf("%q: %v", wire, err)
+		}
+		r.Body = nil
+		return r
+	}
+	at := time.Unix(1_700_000_000, 120_000_000)
+	for name, c := range map[string]struct {
+		x     deliverer
+		r     stream.Record
+		plain bool
+	}{
+		"as a rule":          {deliverer{}, stream.Record{Topic: "a.b_c-D", Partition: 3, Offset: 1 << 40, Key: []byte{0, 0xff}, Value: []byte("v"), Time: at}, true},
+		"no key, no value":   {deliverer{token: "secret"}, stream.Record{Topic: "t", Time: at}, true},
+		"an empty key":       {deliverer{overrides: map[string]string{TokenExtension: "x"}}, stream.Record{Topic: "t", Key: []byte{}, Time: at}, true},
+		"a header":           {deliverer{}, stream.Record{Topic: "t", Time: at, Headers: []stream.Header{{Key: "a", Value: []byte("b")}}}, false},
+		"no time":            {deliverer{}, stream.Record{Topic: "t"}, false},
+		"a large key":        {deliverer{}, stream.Record{Topic: "t", Time: at, Key: make([]byte, 1<<20)}, false},
+		"a key as text":      {deliverer{keyType: KeyString}, stream.Record{Topic: "t", Time: at}, false},
+		"an odd source":      {deliverer{name: SourceName("n", "\u00e4")}, stream.Record{Topic: "t", Time: at}, false},
+		"an odd override":    {deliverer{overrides: map[string]string{"a": "b\r\nc"}}, stream.Record{Topic: "t", Time: at}, false},
+		"override of a key":  {deliverer{overrides: map[string]string{"key": "b"}}, stream.Record{Topic: "t", Time: at}, false},
+		"override of the id": {deliverer{overrides: map[string]string{"id": "b"}}, stream.Record{Topic: "t", Time: at}, false},
+		"a bad name":         {deliverer{overrides: map[string]string{"a b": "b"}}, stream.Record{Topic: "t", Time: at}, false},
+		"a spoiled token":    {deliverer{token: "a\nb"}, stream.Record{Topic: "t", Time: at}, false},
+	} {
+		c.x.namespace, c.x.name, c.x.keyType = "n", cmp.Or(c.x.name, SourceName("n", "x")), cmp.Or(c.x.keyType, KeyByteArray)
+		c.x.fixed = c.x.ofAll()
+		if plain := c.x.plainly(&c.r) != nil; plain != c.plain {
+			t.Errorf("%s: sent plainly is %v", name, plain)
+		}
+		if !c.plain {
+			continue
+		}
+		got, want := read(c.x.appendPlain(nil, to, &c.r), nil), read(appendRequest(nil, to, "n", c.x.token, c.x.wrap(c.r)))
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s:\n%+v\n%+v", name, got, want)
+		}
+		if _, ok := ReadPlain(got.Header, c.r.Value); !ok && c.x.token == "" {
+			t.Errorf("%s: is not read plainly", name)
+		}
 	}
 }
 
