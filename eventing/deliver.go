@@ -226,7 +226,7 @@ var requests = sync.Pool{New: func() any { return new([]byte) }}
 
 // post tries once.
 func (x *deliverer) post(ctx context.Context, e parcel, url string) *failure {
-	to, err := parseEndpoint(url)
+	to, err := x.d.links.endpoint(url)
 	if err != nil {
 		return &failure{url: url, err: err, final: true}
 	}

@@ -2,14 +2,17 @@ package eventing
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -27,8 +30,8 @@ const (
 // costs more than the rest of a small request.
 type links struct {
 	mu    sync.Mutex
-	idle  map[string][]*link // by key of the sink, the one used last at the end
-	sweep *time.Timer        // closes those that nobody uses, while there are any
+	known map[string]*endpoint // by URL
+	sweep *time.Timer          // closes links that nobody uses, while there are any
 }
 
 // link is one connection.
@@ -40,16 +43,17 @@ type link struct {
 	used  bool      // an answer has come over it
 }
 
-func newLinks() *links { return &links{idle: map[string][]*link{}} }
+func newLinks() *links { return &links{known: map[string]*endpoint{}} }
 
 // endpoint is where a URL points.
 type endpoint struct {
-	key     string // of its links
+	url     string
 	secure  bool
-	address string // host and port, to dial
-	host    string // as in the header Host
-	name    string // of the server, which its certificate shows
-	target  string // of the request line
+	address string  // host and port, to dial
+	host    string  // as in the header Host
+	name    string  // of the server, which its certificate shows
+	target  string  // of the request line
+	idle    []*link // the one used last at the end; the lock of its links guards them
 }
 
 func parseEndpoint(raw string) (*endpoint, error) {
@@ -65,7 +69,7 @@ func parseEndpoint(raw string) (*endpoint, error) {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
 	return &endpoint{
-		key: u.Scheme + u.Host, secure: u.Scheme == "https", address: net.JoinHostPort(u.Hostname(), port), host: u.Host, name: u.Hostname(), target: u.RequestURI(),
+		url: raw, secure: u.Scheme == "https", address: net.JoinHostPort(u.Hostname(), port), host: u.Host, name: u.Hostname(), target: u.RequestURI(),
 	}, nil
 }
 
@@ -104,6 +108,10 @@ func (k *link) exchange(head, body []byte, deadline time.Time) (status int, text
 		return 0, nil, false, err
 	}
 	failed := k.send(head, body)
+	if failed == nil && k.accepted() {
+		k.used = true
+		return http.StatusOK, nil, k.r.Buffered() == 0, nil
+	}
 	res, err := k.answer() // also where a body was not taken whole: the answer says why
 	if err != nil {
 		return 0, nil, false, errors.Join(failed, err)
@@ -125,6 +133,37 @@ func (k *link) send(head, body []byte) error {
 	}
 	_, err := (&net.Buffers{head, body}).WriteTo(k.Conn)
 	return err
+}
+
+// accepted takes the answer where it is 200, has come whole and is as plain as those of
+// our replicas. Any other is left for answer.
+func (k *link) accepted() bool {
+	const ok, blank = "HTTP/1.1 200 OK\r\n", "\r\n\r\n"
+	_, _ = k.r.Peek(1) // an error comes again
+	come, _ := k.r.Peek(k.r.Buffered())
+	head, rest, whole := bytes.Cut(come, []byte(blank))
+	if !whole || !bytes.HasPrefix(head, []byte(ok)) {
+		return false
+	}
+	length := uint64(math.MaxUint64)
+	for line := range bytes.SplitSeq(head[len(ok):], []byte("\r\n")) {
+		name, value, colon := bytes.Cut(line, []byte(": "))
+		switch {
+		case !colon, bytes.EqualFold(name, []byte("Transfer-Encoding")), bytes.EqualFold(name, []byte("Connection")):
+			return false
+		case bytes.EqualFold(name, []byte("Content-Length")):
+			n, err := strconv.ParseUint(string(value), 10, 31)
+			if err != nil || length != math.MaxUint64 {
+				return false
+			}
+			length = n
+		}
+	}
+	if length > uint64(len(rest)) {
+		return false
+	}
+	_, _ = k.r.Discard(len(head) + len(blank) + int(length)) // #nosec G115 -- it has come
+	return true
 }
 
 // answer reads the header of the answer, past those that only say that it will come.
@@ -164,16 +203,30 @@ func dial(ctx context.Context, to *endpoint, deadline time.Time) (*link, error) 
 	return k, nil
 }
 
+// endpoint is where a URL points.
+func (l *links) endpoint(url string) (*endpoint, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if to := l.known[url]; to != nil {
+		return to, nil
+	}
+	to, err := parseEndpoint(url)
+	if err == nil {
+		l.known[url] = to
+	}
+	return to, err
+}
+
 // take gives an idle link to a sink, nil where there is none.
 func (l *links) take(to *endpoint) *link {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	idle := l.idle[to.key]
-	if len(idle) == 0 {
+	n := len(to.idle)
+	if n == 0 {
 		return nil
 	}
-	k := idle[len(idle)-1]
-	l.idle[to.key] = idle[:len(idle)-1]
+	k := to.idle[n-1]
+	to.idle = to.idle[:n-1]
 	return k
 }
 
@@ -182,7 +235,11 @@ func (l *links) keep(to *endpoint, k *link) {
 	k.since = time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.idle[to.key] = append(l.idle[to.key], k)
+	if now := l.known[to.url]; now != nil { // it may have been forgotten in the meantime
+		to = now
+	}
+	l.known[to.url] = to
+	to.idle = append(to.idle, k)
 	if l.sweep == nil {
 		l.sweep = time.AfterFunc(idleTime, l.clean)
 	}
@@ -192,26 +249,24 @@ func (l *links) keep(to *endpoint, k *link) {
 func (l *links) drop(to *endpoint) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	shut(l.idle[to.key])
-	delete(l.idle, to.key)
+	to.shut(len(to.idle))
 }
 
-// clean closes links that were idle for idleTime.
+// clean closes links that were idle for idleTime, and forgets sinks without any.
 func (l *links) clean() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sweep = nil
-	for key, idle := range l.idle {
+	for url, to := range l.known {
 		n := 0
-		for n < len(idle) && time.Since(idle[n].since) >= idleTime {
+		for n < len(to.idle) && time.Since(to.idle[n].since) >= idleTime {
 			n++
 		}
-		shut(idle[:n])
-		if l.idle[key] = slices.Delete(idle, 0, n); len(l.idle[key]) == 0 {
-			delete(l.idle, key)
+		if to.shut(n); len(to.idle) == 0 {
+			delete(l.known, url)
 		}
 	}
-	if len(l.idle) > 0 {
+	if len(l.known) > 0 {
 		l.sweep = time.AfterFunc(idleTime, l.clean)
 	}
 }
@@ -220,18 +275,19 @@ func (l *links) clean() {
 func (l *links) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, idle := range l.idle {
-		shut(idle)
+	for _, to := range l.known {
+		to.shut(len(to.idle))
 	}
-	clear(l.idle)
 	if l.sweep != nil {
 		l.sweep.Stop()
 		l.sweep = nil
 	}
 }
 
-func shut(idle []*link) {
-	for _, k := range idle {
+// shut closes the n links that were idle for the longest.
+func (to *endpoint) shut(n int) {
+	for _, k := range to.idle[:n] {
 		_ = k.Close() // nothing is under way
 	}
+	to.idle = slices.Delete(to.idle, 0, n)
 }

@@ -33,7 +33,7 @@ func counted(t *testing.T, answer http.HandlerFunc) (s *httptest.Server, made *a
 // sent posts a body over l.
 func sent(ctx context.Context, t *testing.T, l *links, url, body string) (status int, text string, err error) {
 	t.Helper()
-	to, err := parseEndpoint(url)
+	to, err := l.endpoint(url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,8 +98,8 @@ func TestLinksEnd(t *testing.T) {
 	if _, _, err := sent(t.Context(), t, l, s.URL, "x"); err == nil {
 		t.Error("nobody listens, and it was sent")
 	}
-	if len(l.idle) != 0 {
-		t.Errorf("kept: %v", l.idle)
+	if to, _ := l.endpoint(s.URL); len(to.idle) != 0 {
+		t.Errorf("kept: %v", to.idle)
 	}
 }
 
@@ -145,17 +145,21 @@ func TestAttackAnswersOfASink(t *testing.T) {
 		status int
 	}{
 		"two answers":       {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 1, 200},
+		"two lengths":       {"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 0\r\n\r\n", 2, 0},
+		"a signed length":   {"HTTP/1.1 200 OK\r\nContent-Length: +0\r\n\r\n", 2, 0},
+		"it is closed":      {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", 1, 200},
 		"both lengths":      {"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 2, 200},
 		"a long body":       {"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n" + strings.Repeat("x", 1<<20), 3, 200},
 		"no end of headers": {"X: " + strings.Repeat("x", 1<<20) + "\r\n", 4, 0},
 		"only 1xx":          {"HTTP/1.1 103 Early Hints\r\n\r\n", 200_000, 0},
 		"no HTTP":           {"SSH-2.0-x\r\n", 1, 0},
 	} {
-		status, _, err := sent(t.Context(), t, l, raw(t, c.answer, c.times), "x")
+		url := raw(t, c.answer, c.times)
+		status, _, err := sent(t.Context(), t, l, url, "x")
 		if status != c.status || (err == nil) != (c.status != 0) {
 			t.Errorf("%s: %d, %v", name, status, err)
 		}
-		if len(l.idle) != 0 {
+		if to, _ := l.endpoint(url); len(to.idle) != 0 {
 			t.Errorf("%s: the connection is used again", name)
 		}
 	}
