@@ -97,8 +97,11 @@ func (m *Memory) enter(b *heldBody) {
 func (m *Memory) release(b *heldBody) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.taken -= b.held
 	delete(m.bodies, b)
+	if b.held == 0 && m.beyond != b { // nobody waits for that
+		return
+	}
+	m.taken -= b.held
 	if m.beyond == b {
 		m.beyond = nil
 	}

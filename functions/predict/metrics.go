@@ -31,16 +31,24 @@ type metrics struct {
 	rereads  *prometheus.GaugeVec
 	batches  prometheus.Histogram
 	seconds  *prometheus.HistogramVec
+	ways     map[string]way // of records and seconds: looking them up by label costs as much as to count
 	lag      *prometheus.GaugeVec
 
 	once  sync.Once
 	first chan struct{} // closed once records were answered
 }
 
+// way is what is counted of one.
+type way struct {
+	records prometheus.Counter
+	seconds prometheus.Observer
+}
+
 func newMetrics() *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		first:    make(chan struct{}),
+		ways:     map[string]way{},
 		records: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "kafkaml_predict_records_total", Help: "Records predicted, by the way they came.",
 		}, []string{"way"}),
@@ -79,8 +87,8 @@ func newMetrics() *metrics {
 	}
 	m.registry.MustRegister(m.records, m.dead, m.givenUp, m.leftOut, m.unready, m.tooLong, m.dropped, m.rereads, m.batches, m.seconds, m.lag,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	for _, way := range []string{waySource, wayDirect, wayRequest} {
-		m.records.WithLabelValues(way)
+	for _, of := range []string{waySource, wayDirect, wayRequest} {
+		m.ways[of] = way{m.records.WithLabelValues(of), m.seconds.WithLabelValues(of)}
 	}
 	return m
 }
@@ -92,10 +100,11 @@ func (m *metrics) handler() http.Handler {
 func (m *metrics) batch(n int) { m.batches.Observe(float64(n)) }
 
 // done counts n records that were answered together.
-func (m *metrics) done(way string, n int, began time.Time) {
+func (m *metrics) done(of string, n int, began time.Time) {
 	m.once.Do(func() { close(m.first) })
-	m.records.WithLabelValues(way).Add(float64(n))
-	m.seconds.WithLabelValues(way).Observe(time.Since(began).Seconds())
+	w := m.ways[of]
+	w.records.Add(float64(n))
+	w.seconds.Observe(time.Since(began).Seconds())
 }
 
 func (m *metrics) behind(partition int, records int64) {
