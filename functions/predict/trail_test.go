@@ -56,15 +56,18 @@ func TestTracesGoOn(t *testing.T) {
 					t.Fatal(err)
 				}
 				s := start(t, c, "small", job)
+				var stop func()
 				if delivery == pipeline.Direct {
-					consumeUntilEnd(t, s)
+					stop = consumeUntilEnd(t, s)
 				} else {
-					defer dispatch(t, c, job.InputTopic, serveHTTP(t, s).URL)()
+					stop = dispatch(t, c, job.InputTopic, serveHTTP(t, s).URL)
 				}
+				defer stop()
 				made := map[string]stream.Record{}
 				for _, r := range append(await(t, c, job.OutputTopic, 4), await(t, c, job.DeadLetter, 1)...) {
 					made[string(r.Key)] = r
 				}
+				stop() // the last spans end after what they are about is in the log
 				flush()
 				flush = func() {}
 				for i, in := range sent {
