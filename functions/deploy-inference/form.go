@@ -76,7 +76,7 @@ func (d Deps) check(i *pipeline.Inference, of subject) (*features.Window, error)
 		return nil, pipeline.Invalidf("input_format", "is missing, and the stream that the result was trained on is not known any more")
 	}
 	i.Warnings = of.result.Doubts()
-	decoder, err := features.New(i.InputFormat, i.InputConfig, codec.Binding{Inputs: of.model.Inputs, Registry: d.Registry}, features.WithMeans(of.result.Means()))
+	decoder, err := features.New(i.InputFormat, i.InputConfig, codec.Binding{Inputs: of.model.Inputs, Registry: d.Registry}, features.WithLearned(of.result.Learned()))
 	if err != nil {
 		return nil, err
 	}

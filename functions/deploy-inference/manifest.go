@@ -32,7 +32,7 @@ func (d Deps) service(i pipeline.Inference, sub subject) platform.Service {
 	}
 	var second *pipeline.Challenger
 	if c := sub.challenger; c != nil {
-		second = &pipeline.Challenger{Result: c.result.ID, Percent: i.Challenger().Percent, Artifact: c.result.Artifact, Export: c.model.Export, Means: c.result.Means()}
+		second = &pipeline.Challenger{Result: c.result.ID, Percent: i.Challenger().Percent, Artifact: c.result.Artifact, Export: c.model.Export, Learned: c.result.Learned()}
 	}
 	return platform.Service{
 		Name: d.serviceName(i), Env: d.Env, MinScale: i.Replicas, MaxScale: i.MaxReplicas, Delivery: i.Delivery,
@@ -40,7 +40,7 @@ func (d Deps) service(i pipeline.Inference, sub subject) platform.Service {
 			Inference: i.ID, Name: i.Name, Result: i.Result, Framework: engine, Artifact: sub.result.Artifact, Export: sub.model.Export,
 			Delivery: i.Delivery, InputFormat: i.InputFormat, InputConfig: i.InputConfig,
 			InputTopic: i.InputTopic, OutputTopic: i.OutputTopic, DeadLetter: i.DeadLetter, Group: i.Group(),
-			Means: sub.result.Means(), Challenger: second, Trigger: identity.HashOf(d.token(i)),
+			Learned: sub.result.Learned(), Challenger: second, Trigger: identity.HashOf(d.token(i)),
 		},
 	}
 }

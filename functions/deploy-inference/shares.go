@@ -31,7 +31,7 @@ func (d Deps) challenge(tx *registry.Tx, p *proposal) error {
 	if p.ServedBy, err = common(p.Inference, p.of, second); err != nil {
 		return err
 	}
-	_, err = features.New(p.InputFormat, p.InputConfig, codec.Binding{Inputs: second.model.Inputs, Registry: d.Registry}, features.WithMeans(second.result.Means()))
+	_, err = features.New(p.InputFormat, p.InputConfig, codec.Binding{Inputs: second.model.Inputs, Registry: d.Registry}, features.WithLearned(second.result.Learned()))
 	if err != nil {
 		return inShares(fmt.Errorf("result %d cannot take these records: %w", share.Result, err))
 	}

@@ -64,7 +64,7 @@ func championOf(tx *registry.Tx, dep pipeline.Deployment, r pipeline.Result) (*p
 		return nil, err
 	}
 	m, err := tx.ModelOf(c)
-	return &pipeline.Champion{Result: id, Artifact: c.Artifact, Export: m.Export, Means: c.Means()}, err
+	return &pipeline.Champion{Result: id, Artifact: c.Artifact, Export: m.Export, Learned: c.Learned()}, err
 }
 
 // contend lets a result that has just been stored as finished take the alias of its

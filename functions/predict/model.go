@@ -37,7 +37,7 @@ func openModel(f framework.Framework, c Config, dir string) (*model, error) {
 	if err != nil {
 		return nil, err
 	}
-	decoder, err := features.New(job.InputFormat, job.InputConfig, codec.Binding{Inputs: job.Export.Inputs, Registry: registry != nil}, features.WithMeans(job.Means))
+	decoder, err := features.New(job.InputFormat, job.InputConfig, codec.Binding{Inputs: job.Export.Inputs, Registry: registry != nil}, features.WithLearned(job.Learned))
 	if err != nil {
 		return nil, fmt.Errorf("inference %s: %w", job.Name, err)
 	}

@@ -90,19 +90,19 @@ func (s *Service) put(ctx context.Context, topic string, partition int, key, val
 
 // decoderOf decodes as the inference's replicas do.
 func (s *Service) decoderOf(ctx context.Context, i pipeline.Inference) (*features.Decoder, error) {
-	var means map[string][]float64
+	var learned pipeline.Learned
 	model, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (pipeline.Model, error) {
 		result, err := tx.Result(i.Result)
 		if err != nil {
 			return pipeline.Model{}, err
 		}
-		means = result.Means()
+		learned = result.Learned()
 		return tx.ModelOf(result)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return features.New(i.InputFormat, i.InputConfig, codec.Binding{Inputs: model.Inputs, Registry: s.Schemas != nil}, features.WithMeans(means))
+	return features.New(i.InputFormat, i.InputConfig, codec.Binding{Inputs: model.Inputs, Registry: s.Schemas != nil}, features.WithLearned(learned))
 }
 
 func (s *Service) decodes(ctx context.Context, d *features.Decoder, key, value []byte) error {

@@ -481,6 +481,7 @@ func (f *follower) account(t *training) error {
 		sum := sha256.Sum256(sums)
 		sums = sum[:]
 	}
+	audit.Lengths = f.decoder.Lengths()
 	l.ContentHash, t.Job.Ranges = hex.EncodeToString(sums), ranges
 	return nil
 }

@@ -17,6 +17,7 @@ type kept struct {
 	Training  string // what is trained, see identity
 	State     []byte // of the Trainer
 	Parts     []keptPart
+	Lengths   map[string]map[string]int // of the Decoder
 	Score     score
 	Drift     drift.Finder
 	Found     []pipeline.Drift
@@ -69,7 +70,7 @@ func (k *following) try(ctx context.Context) error {
 // store stores the training as it is between two batches.
 func (k *following) store(ctx context.Context) (err error) {
 	k.last = time.Now()
-	c := kept{Training: k.identity, Score: k.f.score, Drift: k.f.drift, Found: k.f.found, Giver: k.f.giver, Rates: k.f.rates, Adoptions: k.f.adoptions}
+	c := kept{Training: k.identity, Score: k.f.score, Drift: k.f.drift, Found: k.f.found, Giver: k.f.giver, Rates: k.f.rates, Adoptions: k.f.adoptions, Lengths: k.f.decoder.Lengths()}
 	if len(c.Adoptions) > 0 {
 		c.Start = k.f.start
 	}
@@ -140,6 +141,9 @@ func (k *following) take(c kept) error {
 	}
 	if err := k.f.trainer.Resume(c.State); err != nil {
 		return err
+	}
+	if c.Lengths != nil {
+		k.f.decoder.Expect(c.Lengths)
 	}
 	for i, p := range k.f.parts {
 		said := c.Parts[i]

@@ -67,7 +67,7 @@ func TestNoSkew(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			serving, err := features.New(format, features.ForServing(json.RawMessage(config)), codec.Binding{Inputs: export.Inputs}, features.WithMeans(means))
+			serving, err := features.New(format, features.ForServing(json.RawMessage(config)), codec.Binding{Inputs: export.Inputs}, features.WithLearned(pipeline.Learned{Means: means}))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -225,6 +225,7 @@ func (t *training) split(ctx context.Context, d *features.Decoder, kept *head) e
 	if audit.By != pipeline.SplitTime {
 		audit.Seed = t.Job.StreamSeed
 	}
+	audit.Lengths = d.Lengths()
 	audit.Means, audit.LeftOut, audit.Skipped, audit.Joined = means, t.bad.leftOut, t.bad.audit(), t.joined.result()
 	audit.Columns = t.values.columns()
 	var ofWindows []string

@@ -42,6 +42,7 @@ func (t *training) readUnlabelled(ctx context.Context, d *features.Decoder) (err
 	if err != nil {
 		return err
 	}
+	own.Expect(t.outcome.Split.Lengths)
 	u := &unlabelled{Unsupervised: *of, audit: pipeline.PseudoLabels{Confidence: of.Confidence, Rounds: []pipeline.PseudoRound{}}}
 	if u.labels, err = labelsOf(t.cache.fields[t.cache.inputs], t.Job.Export.Classes); err != nil {
 		return err

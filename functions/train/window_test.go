@@ -170,7 +170,7 @@ func TestNoSkewOfWindows(t *testing.T) {
 	if len(means["x"]) != 3 || means["x"][1] < 0.4 || means["x"][1] > 0.6 {
 		t.Errorf("means of what is between 0 and 1: %v", means)
 	}
-	serving, err := features.New(pipeline.JSON, features.ForServing(json.RawMessage(config)), codec.Binding{Inputs: export.Inputs}, features.WithMeans(means))
+	serving, err := features.New(pipeline.JSON, features.ForServing(json.RawMessage(config)), codec.Binding{Inputs: export.Inputs}, features.WithLearned(pipeline.Learned{Means: means}))
 	if err != nil {
 		t.Fatal(err)
 	}

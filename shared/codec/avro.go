@@ -112,16 +112,19 @@ func (p *avroPart) decode(dst [][]byte, record []byte) error {
 		return err
 	}
 	c := avroCursor{withoutSingle(record, p.single)}
+	tally := p.lengths.Tally()
 	for i := range p.fields {
-		f := &p.fields[i]
-		if err := c.value(&f.avroType, p.target(sinks, i)); err != nil {
+		f, to := &p.fields[i], p.target(sinks, i)
+		left := to.room()
+		if err := c.value(&f.avroType, to); err != nil {
 			return fmt.Errorf("field %q: %w", f.name, err)
 		}
+		tally.Field(i, left-to.room())
 	}
 	if len(c.rest) > 0 {
 		return fmt.Errorf("%d bytes follow the record: it was written by another schema", len(c.rest))
 	}
-	return p.complete(sinks, dst)
+	return p.complete(sinks, dst, &tally)
 }
 
 // avroCursor reads Avro's binary encoding (Apache Avro 1.12 specification,

@@ -18,6 +18,8 @@ type avroProgram struct {
 	// apart is the size of an element where each wanted field is one, so that it is
 	// written to its place in whatever order they come.
 	apart int
+	// single are the wanted fields that are one value each, where others are not.
+	single []int
 }
 
 // avroStep is one field of the writer, several that are stepped over or copied, or
@@ -25,6 +27,7 @@ type avroProgram struct {
 type avroStep struct {
 	avroType
 	plain    bool // it is read, one field
+	counted  bool // it may be another number of elements than one
 	name     string
 	want     int       // place among the wanted fields; -1: it is stepped over
 	node     *avroNode // what is stepped over
@@ -87,12 +90,20 @@ func (p *framedPart) resolve(writer []avroMember) (*avroProgram, error) {
 		}
 		program.insert(step)
 	}
+	if slices.ContainsFunc(program.steps, avroStep.several) {
+		for _, s := range program.steps {
+			if s.want >= 0 && !s.several() {
+				program.single = append(program.single, s.want)
+			}
+		}
+	}
 	if p.to == nil {
 		program.order(p.tensors[0].DType)
 	}
 	for i := range program.steps {
 		s := &program.steps[i]
-		s.plain = s.want >= 0 && s.constant == nil && s.bytes == 0
+		s.counted = s.several()
+		s.plain = s.want >= 0 && s.constant == nil && s.bytes == 0 && !s.counted
 	}
 	return program, nil
 }
@@ -284,13 +295,16 @@ func (g *avroProgram) join(to DType) {
 
 // run reads a record. One whose fields lie in another order, and may be several
 // elements each, is gone through twice: to find them, and to read them.
-func (g *avroProgram) run(l *layout, sinks []sink, record []byte) error {
+func (g *avroProgram) run(l *layout, sinks []sink, record []byte, tally *Tally) error {
 	c := skipper{avroCursor{record}, len(record) + skipWork}
+	for _, want := range g.single {
+		tally.Field(want, 1)
+	}
 	if g.apart > 0 {
 		return g.eachApart(&sinks[0], &c)
 	}
 	if g.places > 0 {
-		return g.inOrder(l, sinks, &c)
+		return g.inOrder(l, sinks, &c, tally)
 	}
 	for i := range g.steps {
 		s := &g.steps[i]
@@ -298,6 +312,8 @@ func (g *avroProgram) run(l *layout, sinks []sink, record []byte) error {
 		switch {
 		case s.plain:
 			err = c.value(&s.avroType, l.target(sinks, s.want))
+		case s.counted:
+			err = s.count(&c.avroCursor, l.target(sinks, s.want), tally)
 		case s.want < 0:
 			err = c.step(s)
 		case s.constant != nil:
@@ -344,7 +360,7 @@ func (g *avroProgram) eachApart(to *sink, c *skipper) error {
 }
 
 // inOrder reads the wanted fields in their own order.
-func (g *avroProgram) inOrder(l *layout, sinks []sink, c *skipper) error {
+func (g *avroProgram) inOrder(l *layout, sinks []sink, c *skipper, tally *Tally) error {
 	var few [64]avroPlace
 	places := append(few[:0], make([]avroPlace, g.places)...)
 	for i := range g.steps {
@@ -361,10 +377,13 @@ func (g *avroProgram) inOrder(l *layout, sinks []sink, c *skipper) error {
 	for i := range places {
 		s, from := places[i].step, avroCursor{places[i].at}
 		var err error
-		if s.constant != nil {
-			err = s.take(l.target(sinks, i))
-		} else {
-			err = from.value(&s.avroType, l.target(sinks, i))
+		switch to := l.target(sinks, i); {
+		case s.counted:
+			err = s.count(&from, to, tally)
+		case s.constant != nil:
+			err = s.take(to)
+		default:
+			err = from.value(&s.avroType, to)
 		}
 		if err != nil {
 			return fmt.Errorf("field %q: %w", s.name, err)
@@ -398,6 +417,20 @@ func (c *skipper) copy(s *avroStep, to *sink) error {
 	}
 	to.at += copy(to.dst[to.at:], b)
 	return nil
+}
+
+// count reads a field that may be several elements, or its constant, and notes how
+// many they are.
+func (s *avroStep) count(c *avroCursor, to *sink, tally *Tally) error {
+	left := to.room()
+	var err error
+	if s.constant != nil {
+		err = s.take(to)
+	} else {
+		err = c.value(&s.avroType, to)
+	}
+	tally.Field(s.want, left-to.room())
+	return err
 }
 
 // take writes the constant of a field.

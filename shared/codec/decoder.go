@@ -92,6 +92,17 @@ func decodable(b Binding) error {
 // Inputs are the tensors that Sample fills, in the model's input order.
 func (d *Decoder) Inputs() []Tensor { return d.inputs }
 
+// Lengths are how many values each field of the inputs brings, nil where that needs no
+// check.
+func (d *Decoder) Lengths() *Lengths { return lengthsOf(d.sample) }
+
+func lengthsOf(p part) *Lengths {
+	if of, some := p.(interface{ counted() *Lengths }); some {
+		return of.counted()
+	}
+	return nil
+}
+
 // Labels are the tensors that Label fills, in the model's label order; none for
 // inference.
 func (d *Decoder) Labels() []Tensor { return d.labels }

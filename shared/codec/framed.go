@@ -172,10 +172,11 @@ func (p *framedPart) decode(dst [][]byte, record []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := program.run(&p.layout, sinks, record[framingBytes:]); err != nil {
+	tally := p.lengths.Tally()
+	if err := program.run(&p.layout, sinks, record[framingBytes:], &tally); err != nil {
 		return fmt.Errorf("schema %d: %w", id, err)
 	}
-	return p.complete(sinks, dst)
+	return p.complete(sinks, dst, &tally)
 }
 
 func (p *framedPart) learn(id uint32, s Schema) {

@@ -135,13 +135,17 @@ func (p *jsonPart) decode(dst [][]byte, record []byte) error {
 	if err != nil {
 		return err
 	}
+	tally := p.lengths.Tally()
 	for i, name := range p.names {
 		if found[i].to == 0 {
 			return missing{name}
 		}
 		s := jsonScanner{text: record[found[i].from:found[i].to]}
 		var n nesting
-		err := s.numbers(p.target(sinks, i), &n)
+		to := p.target(sinks, i)
+		left := to.room()
+		err := s.numbers(to, &n)
+		tally.Field(i, left-to.room())
 		if t := p.whole(i, len(p.names)); err == nil && t != nil {
 			err = n.fills(t)
 		}
@@ -149,7 +153,7 @@ func (p *jsonPart) decode(dst [][]byte, record []byte) error {
 			return fmt.Errorf("member %q: %w", name, err)
 		}
 	}
-	return p.complete(sinks, dst)
+	return p.complete(sinks, dst, &tally)
 }
 
 // plainJSON is a record without what may stand before the JSON: a byte order
@@ -221,6 +225,8 @@ func (p telegrafPart) decode(dst [][]byte, record []byte) error {
 	}
 	return nil
 }
+
+func (p telegrafPart) counted() *Lengths { return lengthsOf(p.object) }
 
 // telegrafValue is the text in fields.value.
 func telegrafValue(record []byte) ([]byte, error) {

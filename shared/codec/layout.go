@@ -92,7 +92,11 @@ func concatenate(config string, fields []fieldInfo, want pipeline.Tensor) (layou
 		if len(fields) == elements { // one number each, then
 			t.Fields = plainNames(fields)
 		}
-		return layout{tensors: []Tensor{t}}, nil
+		l := layout{tensors: []Tensor{t}}
+		if arrays(fields) > 1 { // else the sum tells
+			l.lengths = NewLengths(t, plainNames(fields))
+		}
+		return l, nil
 	}
 	shape, ok := resolve(want.Shape, []int{len(fields)}, len(fields))
 	if elements != len(fields) && !ok {
@@ -104,6 +108,15 @@ func concatenate(config string, fields []fieldInfo, want pipeline.Tensor) (layou
 	}
 	t.Fields = plainNames(fields)
 	return layout{tensors: []Tensor{t}}, nil
+}
+
+func arrays(fields []fieldInfo) (n int) {
+	for _, f := range fields {
+		if !f.scalar {
+			n++
+		}
+	}
+	return n
 }
 
 func plainNames(fields []fieldInfo) []string {

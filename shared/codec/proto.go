@@ -108,12 +108,16 @@ func (p *protoPart) decode(dst [][]byte, record []byte) error {
 	if len(source.lacks) > 0 {
 		return p.lacking(source)
 	}
+	tally := p.lengths.Tally()
 	for i := range room.fields {
-		if err := p.target(sinks, i).field(&room.fields[i]); err != nil {
+		to := p.target(sinks, i)
+		left := to.room()
+		if err := to.field(&room.fields[i]); err != nil {
 			return fmt.Errorf("field %q: %w", p.names[i], err)
 		}
+		tally.Field(i, left-to.room())
 	}
-	return p.complete(sinks, dst)
+	return p.complete(sinks, dst, &tally)
 }
 
 // lacking is that a record's message does not have a field that is wanted.

@@ -118,8 +118,12 @@ func (s *sink) full(t *Tensor) error {
 // tensor, or field i into tensor to[i].
 type layout struct {
 	tensors []Tensor
-	to      []int // nil: all into the first
+	to      []int    // nil: all into the first
+	lengths *Lengths // of the fields that go into the first; nil where they need no check
 }
+
+// counted are the lengths of a part's fields, nil where there are none.
+func (l layout) counted() *Lengths { return l.lengths }
 
 // sinks prepares one sink a tensor. Up to four stay on the caller's stack.
 func (l layout) sinks(buf []sink, dst [][]byte) ([]sink, error) {
@@ -160,8 +164,9 @@ func (l layout) whole(field, fields int) *Tensor {
 	return nil
 }
 
-// complete tells that every tensor was filled, and hands over those of text.
-func (l layout) complete(sinks []sink, dst [][]byte) error {
+// complete tells that every tensor was filled, by fields of their lengths, and hands
+// over those of text.
+func (l layout) complete(sinks []sink, dst [][]byte, tally *Tally) error {
 	for i := range sinks {
 		if err := sinks[i].full(&l.tensors[i]); err != nil {
 			return fmt.Errorf("%s: %w", l.tensors[i].Name, err)
@@ -170,5 +175,5 @@ func (l layout) complete(sinks []sink, dst [][]byte) error {
 			dst[i] = sinks[i].dst
 		}
 	}
-	return nil
+	return tally.End()
 }

@@ -12,6 +12,7 @@ package features
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 
@@ -39,8 +40,9 @@ type Decoder struct {
 	filter     *filter
 	bad        Tolerance
 	means      map[string][]float64
-	serves     bool      // means are what is known of them
-	states     sync.Pool // of *state
+	expects    map[string]map[string]int // of inputs, by field: values that it brings
+	serves     bool                      // means and expects are what is known of them
+	states     sync.Pool                 // of *state
 }
 
 // state is what decoding one record takes.
@@ -65,11 +67,11 @@ type members struct {
 // Option changes how a Decoder reads.
 type Option func(*Decoder)
 
-// WithMeans gives what stands for missing values whose mean is wanted, by the
-// name of the input, a number for each of its elements: those of a training.
-// Without it, as in training, they are NaN.
-func WithMeans(means map[string][]float64) Option {
-	return func(d *Decoder) { d.means, d.serves = means, true }
+// WithLearned gives what a training has learned of its stream: what stands for missing
+// values whose mean is wanted, which without it, as in training, are NaN; and how many
+// values each field brings, which without it the first record says.
+func WithLearned(of pipeline.Learned) Option {
+	return func(d *Decoder) { d.means, d.expects, d.serves = of.Means, of.Lengths, true }
 }
 
 // Maps reports whether an input_config names inputs or label by a mapping.
@@ -138,6 +140,9 @@ func New(format pipeline.Format, config json.RawMessage, b codec.Binding, option
 	}
 	if err := d.hasMeans(); err != nil {
 		return nil, err
+	}
+	if d.serves {
+		d.Expect(d.expects)
 	}
 	if err := d.bounded(b); err != nil {
 		return nil, err
@@ -302,6 +307,37 @@ func (d *Decoder) Classes() []string {
 		return nil
 	}
 	return d.mappedTo[0].columns[0].classNames()
+}
+
+// lengths are those of the inputs that need to be checked.
+func (d *Decoder) lengths() (all []*codec.Lengths) {
+	if d.plain != nil {
+		all = append(all, d.plain.Lengths())
+	}
+	for i := range d.mapped {
+		all = append(all, d.mapped[i].lengths)
+	}
+	return slices.DeleteFunc(all, func(l *codec.Lengths) bool { return l == nil })
+}
+
+// Lengths are how many values each field brings, by input and field, of inputs that
+// several fields fill and where the records have said so; nil where there are none.
+func (d *Decoder) Lengths() map[string]map[string]int {
+	all := map[string]map[string]int{}
+	for _, l := range d.lengths() {
+		l.AddTo(all)
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return all
+}
+
+// Expect holds records against what others have said, as Lengths gave it.
+func (d *Decoder) Expect(lengths map[string]map[string]int) {
+	for _, l := range d.lengths() {
+		l.Expect(lengths[l.Tensor()])
+	}
 }
 
 // Averaged are the places among Inputs of those in which NaN stands for a missing

@@ -209,7 +209,7 @@ func TestWithoutAMapping(t *testing.T) {
 // TestMeans: what is missing takes the mean of its element, once that is known.
 func TestMeans(t *testing.T) {
 	config := json.RawMessage(`{"inputs":["payment.amount",{"path":"card.limit","missing":"mean"}]}`)
-	d, err := New(pipeline.JSON, config, codec.Binding{Inputs: x(2)}, WithMeans(map[string][]float64{"x": {1, 0.1}}))
+	d, err := New(pipeline.JSON, config, codec.Binding{Inputs: x(2)}, WithLearned(pipeline.Learned{Means: map[string][]float64{"x": {1, 0.1}}}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -414,5 +414,30 @@ func TestTombstones(t *testing.T) {
 	}
 	if err := d.Sample(buffers(d.Inputs()), &stream.Record{Value: []byte{7}}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestAttackColumnsOfOtherLengths: arrays of several columns are as long in each
+// record, in training by the first and in serving by those of the training.
+func TestAttackColumnsOfOtherLengths(t *testing.T) {
+	config := json.RawMessage(`{"inputs":["a","b"]}`)
+	bind := func(options ...Option) *Decoder {
+		d, err := New(pipeline.JSON, config, codec.Binding{Inputs: []pipeline.Tensor{tensor("x", "float32", 3)}}, options...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	good, shifted := stream.Record{Value: []byte(`{"a":[1],"b":[2,3]}`)}, stream.Record{Value: []byte(`{"a":[1,2],"b":3}`)}
+	d := bind()
+	if got, err := decode(t, d, good); err != nil || got != "x[1 2 3]" {
+		t.Fatalf("%s: %v", got, err)
+	}
+	const says = `field "a" holds 2 values, and 1 in `
+	if _, err := decode(t, d, shifted); err == nil || !strings.Contains(err.Error(), says+"the first record") {
+		t.Errorf("trained on: %v", err)
+	}
+	if _, err := decode(t, bind(WithLearned(pipeline.Learned{Lengths: d.Lengths()})), shifted); err == nil || !strings.Contains(err.Error(), says+"the records that the model was trained on") {
+		t.Errorf("served: %v", err)
 	}
 }

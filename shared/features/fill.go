@@ -53,12 +53,20 @@ func (d *Decoder) fill(s *state, all []target, dst [][]byte) error {
 		s.writers = append(s.writers, w)
 	}
 	for i := range all {
-		t := &all[i]
+		t, w := &all[i], &s.writers[i]
+		tally := t.lengths.Tally()
 		for k := range t.columns {
-			c := &t.columns[k]
+			c, before := &t.columns[k], w.at
 			if err := d.column(s, t, c, i); err != nil {
 				return d.fault(s, c, err)
 			}
+			tally.Field(k, w.at-before)
+		}
+		if w.left > 0 { // it is told below, or filled as a mask
+			continue
+		}
+		if err := tally.End(); err != nil {
+			return err
 		}
 	}
 	for i := range all {

@@ -48,7 +48,8 @@ type target struct {
 	tensor   codec.Tensor
 	columns  []column // none of a mask
 	averaged bool     // NaN stands for a missing value
-	masked   bool     // it is the mask of another
+	lengths  *codec.Lengths
+	masked   bool // it is the mask of another
 }
 
 func tensorsOf(all []target) []codec.Tensor {
@@ -195,12 +196,21 @@ func (b *builder) columns(t *target, raw json.RawMessage) error {
 	if n := t.tensor.Elements(); len(t.columns) == 0 || len(t.columns) > n && !t.oneHot() {
 		return pipeline.Invalidf(t.member, "%d columns do not fill %q, which takes %d", len(t.columns), t.tensor.Name, n)
 	}
+	if !t.oneHot() {
+		t.lengths = codec.NewLengths(t.tensor, columnNames(t.columns))
+	}
 	if len(t.columns) == t.tensor.Elements() {
-		for _, c := range t.columns {
-			t.tensor.Fields = append(t.tensor.Fields, c.name)
-		}
+		t.tensor.Fields = columnNames(t.columns)
 	}
 	return nil
+}
+
+func columnNames(columns []column) []string {
+	names := make([]string, len(columns))
+	for i := range columns {
+		names[i] = columns[i].name
+	}
+	return names
 }
 
 func (t *target) oneHot() bool { return len(t.columns) == 1 && t.columns[0].hot > 0 }

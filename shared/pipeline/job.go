@@ -154,8 +154,7 @@ type PredictJob struct {
 	// Trigger is the SHA-256, in hexadecimal, of the token that the events of its
 	// KafkaSource carry; empty: there is none.
 	Trigger string `json:"trigger,omitempty"`
-	// Means are those of the result's SplitAudit.
-	Means map[string][]float64 `json:"means,omitempty"`
+	Learned
 	// Challenger predicts a part of the records in place of Result, by the same
 	// framework.
 	Challenger *Challenger `json:"challenger,omitempty"`
@@ -163,16 +162,16 @@ type PredictJob struct {
 
 // Challenger is a second result of a PredictJob.
 type Challenger struct {
-	Result   int64                `json:"result"`
-	Percent  float64              `json:"percent"` // of the records
-	Artifact string               `json:"artifact"`
-	Export   Export               `json:"export"`
-	Means    map[string][]float64 `json:"means,omitempty"`
+	Result   int64   `json:"result"`
+	Percent  float64 `json:"percent"` // of the records
+	Artifact string  `json:"artifact"`
+	Export   Export  `json:"export"`
+	Learned
 }
 
 // Challenged is the job of the challenger, which there must be.
 func (j PredictJob) Challenged() PredictJob {
 	c := j.Challenger
-	j.Result, j.Artifact, j.Export, j.Means, j.Challenger = c.Result, c.Artifact, c.Export, c.Means, nil
+	j.Result, j.Artifact, j.Export, j.Learned, j.Challenger = c.Result, c.Artifact, c.Export, c.Learned, nil
 	return j
 }

@@ -63,6 +63,15 @@ type SplitAudit struct {
 	Windows    *Windows   `json:"windows,omitempty" description:"how records became windows, where input_config asks for them"`
 	// Means are kept to be used in serving, too.
 	Means map[string][]float64 `json:"means,omitempty" description:"what stands for missing values: of each input, the mean of each element over the training split"`
+	// Lengths are, too.
+	Lengths map[string]map[string]int `json:"lengths,omitempty" description:"of inputs that several fields fill with arrays: how many values each field brings in every record"`
+}
+
+// Learned is what a training has learned of its stream and serving goes by: members of
+// its SplitAudit.
+type Learned struct {
+	Means   map[string][]float64      `json:"means,omitempty"`
+	Lengths map[string]map[string]int `json:"lengths,omitempty"`
 }
 
 // Joined says how the records of a stream met their labels.
@@ -246,10 +255,10 @@ type Result struct {
 	Finished     *time.Time    `json:"finished,omitempty" nullable:"false"`
 }
 
-// Means are those of its SplitAudit, nil where there are none.
-func (r Result) Means() map[string][]float64 {
+// Learned is what its SplitAudit holds of it.
+func (r Result) Learned() Learned {
 	if r.Split == nil {
-		return nil
+		return Learned{}
 	}
-	return r.Split.Means
+	return Learned{r.Split.Means, r.Split.Lengths}
 }

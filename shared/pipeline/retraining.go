@@ -86,10 +86,10 @@ type Decided struct {
 
 // Champion is the trained model that a training compares its own with.
 type Champion struct {
-	Result   int64                `json:"result"`
-	Artifact string               `json:"artifact"` // key prefix of the trained model
-	Export   Export               `json:"export"`   // what it was trained from
-	Means    map[string][]float64 `json:"means,omitempty"`
+	Result   int64  `json:"result"`
+	Artifact string `json:"artifact"` // key prefix of the trained model
+	Export   Export `json:"export"`   // what it was trained from
+	Learned
 }
 
 // Contest is what a champion came to on the test split of a training.

@@ -21,6 +21,7 @@ func unsaidRows() []row {
 	}
 	const grid = "import keras\nmodel = keras.Sequential([keras.Input((3, 2)), keras.layers.Flatten(), keras.layers.Dense(1)])\nmodel.compile('adam', 'mse')\n"
 	x := message{"data_fields": []string{"x"}, "label_field": "y"}
+	const three = "import keras\nmodel = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])\nmodel.compile('adam', 'mse')\n"
 	ab := message{"data_fields": []string{"a", "b"}, "label_field": "y"}
 	return []row{
 		sent("Y1", "three classes for two: refused by record", binary, "JSON", ab, []string{"failed", "@1", "label 2", "0 to 1", "an output for each"}, `{"a":1,"b":2,"y":1}`, `{"a":1,"b":2,"y":2}`),
@@ -33,5 +34,8 @@ func unsaidRows() []row {
 		sent("Y9", "a number within: its path", points, "JSON", ab, []string{"failed", "@0", `"inputs"`, "p.a"}, `{"p":{"a":1},"b":2,"y":1}`),
 		sent("Y10", "floats with the highest byte first: warned of", points, "RAW", message{"data_type": "float32", "data_reshape": "2", "label_type": "uint8"}, []string{"finished", "little-endian"}, "\x3f\x80\x00\x00\x40\x00\x00\x00", "\x3f\x80\x00\x00\x40\x00\x00\x00"),
 		sent("Y7", "RAW of 2x3 for 3x2: refused", grid, "RAW", message{"data_type": "uint8", "data_reshape": "2 3", "label_type": "uint8"}, []string{"failed", "data_reshape", "another order", "3x2"}, "123456"),
+		sent("Y11", "arrays of other lengths in one record: refused", three, "JSON", ab, []string{"failed", "@1", `"a"`, "2 values", "1 in the first record", "one length"}, `{"a":[1],"b":[2,3],"y":1}`, `{"a":[1,2],"b":[3],"y":1}`),
+		sent("Y12", "by path, too", three, "JSON", message{"inputs": []string{"p.a", "b"}, "label": "y"}, []string{"failed", "@1", "p.a", "2 values", "1 in the first record"}, `{"p":{"a":[1]},"b":[2,3],"y":1}`, `{"p":{"a":[1,2]},"b":3,"y":1}`),
+		sent("Y13", "an array for a number", points, "JSON", ab, []string{"failed", "@1", "as many fields as elements"}, `{"a":1,"b":2,"y":1}`, `{"a":[1,2],"b":[],"y":1}`),
 	}
 }

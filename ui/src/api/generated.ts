@@ -1152,6 +1152,8 @@ export interface SplitAudit {
   joined?: Joined
   /** records that where of the input_config left out */
   left_out?: number
+  /** of inputs that several fields fill with arrays: how many values each field brings in every record */
+  lengths?: Record<string, Record<string, number>>
   /** what stands for missing values: of each input, the mean of each element over the training split */
   means?: Record<string, number[]>
   /** of that choice */
