@@ -162,18 +162,12 @@ func (c *avroCursor) take(n int) ([]byte, error) {
 
 func (c *avroCursor) value(t *avroType, s *sink) error {
 	if t.branches > 0 {
-		branch, err := c.long()
+		of, err := c.branch(t)
 		if err != nil {
 			return err
 		}
-		if branch < 0 || branch >= int64(t.branches) {
-			return fmt.Errorf("union has no branch %d", branch)
-		}
-		if branch == int64(t.null) {
+		if t = of; t == nil {
 			return s.null()
-		}
-		if t.options != nil {
-			t = &t.options[branch]
 		}
 	}
 	switch t.kind {
@@ -195,6 +189,22 @@ func (c *avroCursor) value(t *avroType, s *sink) error {
 		return c.text(s)
 	}
 	return c.integer(t, s)
+}
+
+// branch reads which type of a union follows; nil for null.
+func (c *avroCursor) branch(t *avroType) (*avroType, error) {
+	branch, err := c.long()
+	switch {
+	case err != nil:
+		return nil, err
+	case branch < 0 || branch >= int64(t.branches):
+		return nil, fmt.Errorf("union has no branch %d", branch)
+	case branch == int64(t.null):
+		return nil, nil
+	case t.options != nil:
+		return &t.options[branch], nil
+	}
+	return t, nil
 }
 
 // text reads a string or bytes.
@@ -254,13 +264,42 @@ func (t *avroType) symbol(v int64, s *sink) error {
 	return s.integer(number)
 }
 
-// array reads blocks of items until an empty one. A count beyond what the
-// tensor can take is refused before anything is read: counts are untrusted.
+// array reads an array, and of arrays in it whether they are a tensor.
 func (c *avroCursor) array(items *avroType, s *sink) error {
+	if !items.mayBeArray() {
+		return c.items(items, s, nil)
+	}
+	var n nesting
+	if err := c.items(items, s, &n); err != nil || s.whole == nil {
+		return err
+	}
+	return n.fills(s.whole)
+}
+
+// mayBeArray reports whether a value of the type may be an array.
+func (t *avroType) mayBeArray() bool {
+	return t.kind == avroArray || slices.ContainsFunc(t.options, func(t avroType) bool { return t.kind == avroArray })
+}
+
+// items reads blocks of items until an empty one. A count beyond what the
+// tensor can take is refused before anything is read: counts are untrusted. Arrays
+// in arrays are noted in n, which is nil where there are none.
+func (c *avroCursor) items(items *avroType, s *sink, in *nesting) error {
+	if in != nil {
+		if err := in.open(); err != nil {
+			return err
+		}
+	}
 	for {
 		n, err := c.long()
-		if err != nil || n == 0 {
+		if err != nil {
 			return err
+		}
+		if n == 0 && in != nil {
+			return in.close()
+		}
+		if n == 0 {
+			return nil
 		}
 		if n < 0 { // the block's size in bytes follows
 			if _, err := c.long(); err != nil {
@@ -272,9 +311,38 @@ func (c *avroCursor) array(items *avroType, s *sink) error {
 			return errTooMany
 		}
 		for range n {
-			if err := c.value(items, s); err != nil {
+			if in == nil {
+				err = c.value(items, s)
+			} else {
+				err = c.nested(items, s, in)
+			}
+			if err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// nested reads an item that may be an array.
+func (c *avroCursor) nested(t *avroType, s *sink, in *nesting) (err error) {
+	of := t
+	if t.branches > 0 {
+		if of, err = c.branch(t); err != nil {
+			return err
+		}
+	}
+	switch {
+	case of == nil:
+		err = s.null()
+	case of.kind == avroArray:
+		return c.items(of.items, s, in)
+	default:
+		alone := *of // its branch is read
+		alone.branches = 0
+		err = c.value(&alone, s)
+	}
+	if err != nil {
+		return err
+	}
+	return in.item()
 }

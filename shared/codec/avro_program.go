@@ -268,7 +268,7 @@ func (g *avroProgram) order(to DType) {
 // several reports whether a wanted field may be another number of elements than
 // one.
 func (s avroStep) several() bool {
-	return s.want >= 0 && (s.kind == avroArray || slices.ContainsFunc(s.options, func(t avroType) bool { return t.kind == avroArray }))
+	return s.want >= 0 && s.mayBeArray()
 }
 
 // alike reports whether a wanted field lies in the record as in a tensor.

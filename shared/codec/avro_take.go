@@ -127,10 +127,11 @@ func (w *avroWalk) key(name []byte) *avroWalk {
 func (c *avroTaker) array(w *avroWalk, depth int) error {
 	if len(w.wants) > 0 {
 		from, left, first := c.rest, c.left, len(c.items)
-		if err := c.list(w.node, depth); err != nil {
+		var shape shaped
+		if err := c.list(w.node, &shape, depth); err != nil {
 			return err
 		}
-		c.put(w, Field{Kind: List, Items: c.items[first:len(c.items):len(c.items)]})
+		c.put(w, shape.list(c.Scratch, c.items[first:len(c.items):len(c.items)]))
 		if len(w.items) == 0 {
 			return nil
 		}
@@ -158,21 +159,25 @@ func (c *avroTaker) array(w *avroWalk, depth int) error {
 }
 
 // list adds all items of an array to the scratch, and of those within it.
-func (c *avroTaker) list(array *avroNode, depth int) error {
+func (c *avroTaker) list(array *avroNode, shape *shaped, depth int) error {
+	shape.open()
 	for {
 		n, err := c.block()
+		if n == 0 {
+			shape.close()
+		}
 		if err != nil || n == 0 {
 			return err
 		}
 		for range n {
-			if err := c.item(array.items, depth+1); err != nil {
+			if err := c.item(array.items, shape, depth+1); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-func (c *avroTaker) item(of *avroNode, depth int) error {
+func (c *avroTaker) item(of *avroNode, shape *shaped, depth int) error {
 	if c.left--; c.left < 0 || depth > schemaDepth*4 {
 		return errSkipWork
 	}
@@ -184,19 +189,20 @@ func (c *avroTaker) item(of *avroNode, depth int) error {
 		if branch < 0 || branch >= int64(len(of.branches)) {
 			return fmt.Errorf("union has no branch %d", branch)
 		}
-		return c.item(of.branches[branch], depth+1)
+		return c.item(of.branches[branch], shape, depth+1)
 	}
 	var f Field
 	var err error
 	switch of.kind {
 	case avroArray:
-		return c.list(of, depth)
+		return c.list(of, shape, depth)
 	case avroRecord, avroMap:
 		f.Kind, err = Object, c.skip(of, depth)
 	default:
 		f, err = c.scalar(of, nil)
 	}
 	c.items = append(c.items, f)
+	shape.item()
 	return err
 }
 

@@ -37,7 +37,7 @@ func (k FieldKind) String() string { return fieldKinds[k] }
 // Numeric reports whether a field of the kind is one number.
 func (k FieldKind) Numeric() bool { return k >= Truth && k <= Real }
 
-// Unit is what a number counts, where a schema says so.
+// Unit is what a number counts, where a schema says so, and what is wrong with a List.
 type Unit uint8
 
 // The units of times. Days and the instants count from the beginning of 1970, UTC.
@@ -47,10 +47,12 @@ const (
 	Millis // an instant
 	Micros
 	Nanos
+	Ragged // of a List: its Text says why it is no tensor
 )
 
 // Field is what lies at a path of one record. Text and Items point into the
-// record or into the Scratch that it was read with.
+// record or into the Scratch that it was read with. The Text of a List of lists is for
+// Fills.
 type Field struct {
 	Kind  FieldKind
 	Unit  Unit

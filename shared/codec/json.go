@@ -146,8 +146,8 @@ func (p *jsonPart) decode(dst [][]byte, record []byte) error {
 		left := to.room()
 		err := s.numbers(to, &n)
 		tally.Field(i, left-to.room())
-		if t := p.whole(i, len(p.names)); err == nil && t != nil {
-			err = n.fills(t)
+		if err == nil && to.whole != nil {
+			err = n.fills(to.whole)
 		}
 		if err != nil {
 			return fmt.Errorf("member %q: %w", name, err)

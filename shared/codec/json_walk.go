@@ -151,10 +151,11 @@ func (w *jsonWalk) more(end byte) (bool, error) {
 func (w *jsonWalk) array(t *fieldTree, depth int) error {
 	if t != nil && len(t.wants) > 0 {
 		from, first := w.at, len(w.items)
-		if err := w.list(depth); err != nil {
+		var shape shaped
+		if err := w.list(&shape, depth); err != nil {
 			return err
 		}
-		t.put(w.dst, Field{Kind: List, Items: w.items[first:len(w.items):len(w.items)]})
+		t.put(w.dst, shape.list(w.Scratch, w.items[first:len(w.items):len(w.items)]))
 		if t.leaf() {
 			return nil
 		}
@@ -182,13 +183,15 @@ func (w *jsonWalk) array(t *fieldTree, depth int) error {
 }
 
 // list takes all items of an array, and of those within it.
-func (w *jsonWalk) list(depth int) error {
+func (w *jsonWalk) list(shape *shaped, depth int) error {
 	if depth > jsonNesting {
 		return errNotJSON
 	}
+	shape.open()
 	w.at++
 	if w.peek() == ']' {
 		w.at++
+		shape.close()
 		return nil
 	}
 	for {
@@ -196,18 +199,21 @@ func (w *jsonWalk) list(depth int) error {
 		var err error
 		switch w.peek() {
 		case '[':
-			err = w.list(depth + 1)
+			err = w.list(shape, depth+1)
 		case '{':
 			f.Kind, err = Object, w.value(nil, depth)
 			w.items = append(w.items, f)
+			shape.item()
 		default:
 			err = w.scalar(&f)
 			w.items = append(w.items, f)
+			shape.item()
 		}
 		if err != nil {
 			return err
 		}
 		if more, err := w.more(']'); !more {
+			shape.close()
 			return err
 		}
 	}

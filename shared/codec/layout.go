@@ -92,7 +92,7 @@ func concatenate(config string, fields []fieldInfo, want pipeline.Tensor) (layou
 		if len(fields) == elements { // one number each, then
 			t.Fields = plainNames(fields)
 		}
-		l := layout{tensors: []Tensor{t}}
+		l := layout{tensors: []Tensor{t}, alone: len(fields) == 1}
 		if arrays(fields) > 1 { // else the sum tells
 			l.lengths = NewLengths(t, plainNames(fields))
 		}

@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 )
@@ -54,7 +55,7 @@ func (n *nesting) close() error {
 	} else if *size != count+1 {
 		return &Fault{
 			Reason: fmt.Sprintf("holds arrays of different lengths, one of %d beside one of %d: what stands behind would move to other places", *size-1, count),
-			Hint:   "send arrays of one length, filled up where there is less",
+			Hint:   oneLength,
 		}
 	}
 	if n.depth > 0 {
@@ -62,6 +63,70 @@ func (n *nesting) close() error {
 	}
 	return nil
 }
+
+// shaped is a nesting whose fault is told where it matters: a list that nobody takes as
+// a tensor may have any.
+type shaped struct {
+	nesting
+	fault error
+}
+
+func (s *shaped) open() {
+	if s.fault == nil {
+		s.fault = s.nesting.open()
+	}
+}
+
+func (s *shaped) item() {
+	if s.fault == nil {
+		s.fault = s.nesting.item()
+	}
+}
+
+func (s *shaped) close() {
+	if s.fault == nil {
+		s.fault = s.nesting.close()
+	}
+}
+
+// list is a List of items that lie so.
+func (s *shaped) list(of *Scratch, items []Field) Field {
+	f := Field{Kind: List, Items: items}
+	if s.leaf < 2 && s.fault == nil {
+		return f
+	}
+	from := len(of.text)
+	for i := 0; i < s.leaf && s.fault == nil; i++ {
+		of.text = binary.LittleEndian.AppendUint32(of.text, uint32(s.sizes[i]-1)) // #nosec G115 -- not negative
+	}
+	if s.fault != nil {
+		f.Unit = Ragged
+		of.text = append(of.text, s.fault.Error()...)
+	}
+	f.Text = of.text[from:len(of.text):len(of.text)]
+	return f
+}
+
+// Fills refuses a List of lists that is no tensor, or whose numbers would come to other
+// places in t; nil for a tensor that the list does not fill alone.
+func (f *Field) Fills(t *Tensor) error {
+	if f.Kind != List || len(f.Text) == 0 {
+		return nil
+	}
+	if f.Unit == Ragged {
+		return &Fault{Reason: string(f.Text), Hint: oneLength}
+	}
+	if t == nil {
+		return nil
+	}
+	var shape []int
+	for b := f.Text; len(b) > 0; b = b[4:] {
+		shape = append(shape, int(binary.LittleEndian.Uint32(b)))
+	}
+	return fills(shape, t)
+}
+
+const oneLength = "send arrays of one length, filled up where there is less"
 
 var errMixed = &Fault{Reason: "holds numbers beside arrays", Hint: "send an array of numbers, or of arrays of one length"}
 
@@ -75,6 +140,10 @@ func (n *nesting) fills(t *Tensor) error {
 	for i := range shape {
 		shape[i] = int(n.sizes[i]) - 1
 	}
+	return fills(shape, t)
+}
+
+func fills(shape []int, t *Tensor) error {
 	if sameOrder(shape, t.Shape) {
 		return nil
 	}

@@ -12,8 +12,9 @@ import (
 type sink struct {
 	dst   []byte
 	dtype DType
-	at    int // bytes written, of numbers
-	left  int // elements still to come, of text
+	at    int     // bytes written, of numbers
+	left  int     // elements still to come, of text
+	whole *Tensor // that one field fills; nil where several do
 }
 
 var (
@@ -119,6 +120,7 @@ func (s *sink) full(t *Tensor) error {
 type layout struct {
 	tensors []Tensor
 	to      []int    // nil: all into the first
+	alone   bool     // one field fills the first
 	lengths *Lengths // of the fields that go into the first; nil where they need no check
 }
 
@@ -137,6 +139,9 @@ func (l layout) sinks(buf []sink, dst [][]byte) ([]sink, error) {
 			return nil, fmt.Errorf("tensor %d has room for %d bytes, %d are wanted", i, len(d), l.tensors[i].Bytes())
 		}
 		s := sink{dst: d, dtype: l.tensors[i].DType}
+		if l.to != nil || l.alone {
+			s.whole = &l.tensors[i]
+		}
 		if s.dtype == String {
 			s.left = l.tensors[i].Elements()
 		}
@@ -150,18 +155,6 @@ func (l layout) target(sinks []sink, field int) *sink {
 		return &sinks[0]
 	}
 	return &sinks[l.to[field]]
-}
-
-// whole is the tensor that one of so many fields fills alone, nil where there is
-// none.
-func (l layout) whole(field, fields int) *Tensor {
-	switch {
-	case l.to != nil:
-		return &l.tensors[l.to[field]]
-	case fields == 1:
-		return &l.tensors[0]
-	}
-	return nil
 }
 
 // complete tells that every tensor was filled, by fields of their lengths, and hands

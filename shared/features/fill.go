@@ -109,6 +109,13 @@ func (d *Decoder) column(s *state, t *target, c *column, at int) error {
 	f := c.field(s)
 	w := &s.writers[at]
 	if f.Kind == codec.List {
+		var whole *codec.Tensor
+		if len(t.columns) == 1 {
+			whole = &t.tensor
+		}
+		if err := f.Fills(whole); err != nil {
+			return err
+		}
 		for i := range f.Items {
 			if err := d.one(s, t, c, w, f.Items[i]); err != nil {
 				return fmt.Errorf("item %d: %w", i, err)

@@ -23,6 +23,10 @@ func unsaidRows() []row {
 	x := message{"data_fields": []string{"x"}, "label_field": "y"}
 	const three = "import keras\nmodel = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])\nmodel.compile('adam', 'mse')\n"
 	ab := message{"data_fields": []string{"a", "b"}, "label_field": "y"}
+	rows := message{
+		"data_scheme":  `{"type":"record","name":"R","fields":[{"name":"x","type":{"type":"array","items":{"type":"array","items":"int"}}}]}`,
+		"label_scheme": `{"type":"record","name":"L","fields":[{"name":"y","type":"int"}]}`,
+	}
 	return []row{
 		sent("Y1", "three classes for two: refused by record", binary, "JSON", ab, []string{"failed", "@1", "label 2", "0 to 1", "an output for each"}, `{"a":1,"b":2,"y":1}`, `{"a":1,"b":2,"y":2}`),
 		sent("Y2", "-1 and 1: refused by record", binary, "JSON", ab, []string{"failed", "@0", "label -1", "hinge"}, `{"a":1,"b":2,"y":-1}`),
@@ -36,6 +40,8 @@ func unsaidRows() []row {
 		sent("Y7", "RAW of 2x3 for 3x2: refused", grid, "RAW", message{"data_type": "uint8", "data_reshape": "2 3", "label_type": "uint8"}, []string{"failed", "data_reshape", "another order", "3x2"}, "123456"),
 		sent("Y11", "arrays of other lengths in one record: refused", three, "JSON", ab, []string{"failed", "@1", `"a"`, "2 values", "1 in the first record", "one length"}, `{"a":[1],"b":[2,3],"y":1}`, `{"a":[1,2],"b":[3],"y":1}`),
 		sent("Y12", "by path, too", three, "JSON", message{"inputs": []string{"p.a", "b"}, "label": "y"}, []string{"failed", "@1", "p.a", "2 values", "1 in the first record"}, `{"p":{"a":[1]},"b":[2,3],"y":1}`, `{"p":{"a":[1,2]},"b":3,"y":1}`),
+		sent("Y14", "2x3 for 3x2, by path", grid, "JSON", message{"inputs": "p.x", "label": "y"}, []string{"failed", "@0", "p.x", "2x3", "3x2", "transpose"}, `{"p":{"x":[[1,2,3],[4,5,6]]},"y":1}`),
+		sent("Y15", "2x3 for 3x2 of AVRO", grid, "AVRO", rows, []string{"failed", "@1", "x", "2x3", "3x2", "transpose"}, "\x06\x04\x02\x04\x00\x04\x06\x08\x00\x04\x0a\x0c\x00\x00", "\x04\x06\x02\x04\x06\x00\x06\x08\x0a\x0c\x00\x00"),
 		sent("Y13", "an array for a number", points, "JSON", ab, []string{"failed", "@1", "as many fields as elements"}, `{"a":1,"b":2,"y":1}`, `{"a":[1,2],"b":[],"y":1}`),
 	}
 }
