@@ -6,7 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
 // Fault is why a record cannot be decoded: what was wanted, what its bytes look
@@ -231,18 +234,35 @@ func Class(label int64, classes int, key []byte) error {
 	return f
 }
 
-// Unlikely is the fault of a label that is no probability, of a loss that takes
-// only such.
-func Unlikely(label float64) error {
-	return &Fault{fmt.Sprintf("label %g: the model's loss, a binary crossentropy, takes labels of 0 to 1", label), UnlikelyHint(label)}
+// Unlikely is the fault of a label that the model's loss is not for.
+func Unlikely(label float64, r *pipeline.LabelRange) error {
+	return &Fault{fmt.Sprintf("label %g: the model's loss, %s, takes labels of %s", label, r.Loss, Taken(r)), UnlikelyHint(label, r)}
+}
+
+// Taken are the labels that a loss is for, as text.
+func Taken(r *pipeline.LabelRange) string {
+	if math.IsInf(r.High, 1) {
+		return fmt.Sprintf("%g and more", r.Low)
+	}
+	return fmt.Sprintf("%g to %g", r.Low, r.High)
 }
 
 // UnlikelyHint says what to do about such labels.
-func UnlikelyHint(label float64) string {
-	if label < 0 {
+func UnlikelyHint(label float64, r *pipeline.LabelRange) string {
+	binary := strings.HasPrefix(r.Loss, "binary_")
+	switch {
+	case binary && label < 0:
 		return "send 0 in place of -1; or compile the model with the loss that such labels are for: hinge for -1 and 1, mse for numbers"
+	case binary:
+		return `send 0 and 1 for two classes; for more give the model an output for each, and loss="sparse_categorical_crossentropy"; scale numbers to 0 to 1, or train on them by mse`
+	case strings.HasPrefix(r.Loss, "categorical_"):
+		return `send one-hot labels, a 1 among zeros; for the number of the class compile with loss="sparse_categorical_crossentropy"`
+	case strings.HasSuffix(r.Loss, "hinge"):
+		return "send -1 and 1 for two classes, or 0 and 1; or train on numbers by mse"
+	case r.Probability():
+		return "scale the labels to 0 to 1, as masks of 0 and 255 by dividing; or train on them by mse"
 	}
-	return `send 0 and 1 for two classes; for more give the model an output for each, and loss="sparse_categorical_crossentropy"; scale numbers to 0 to 1, or train on them by mse`
+	return "leave out records whose label is missing and stands there as a number below 0; or compile the model with a loss for any number, such as mse or huber"
 }
 
 // lookNumbers says what to do about numbers that could be read, and that do not

@@ -14,8 +14,8 @@ import (
 // it does not have.
 type Checks struct {
 	inputs, labels []check
-	classes        int  // of an index label, 0: none
-	binary         bool // the loss takes labels of 0 to 1
+	classes        int                    // of an index label, 0: none
+	ranges         []*pipeline.LabelRange // of each label, nil: any number
 	numbers        []float64
 }
 
@@ -36,11 +36,11 @@ func NewChecks(e pipeline.Export, d *Decoder) *Checks {
 	}
 	for i, have := range labels {
 		c.labels = append(c.labels, newCheck(have, e.Labels[i], true))
+		c.ranges = append(c.ranges, e.LabelRange(i))
 	}
 	if e.Task == pipeline.Classification && len(e.Labels) == 1 && c.labels[0].to.Integer() {
 		c.classes = e.Classes
 	}
-	c.binary = e.Binary()
 	return c
 }
 
@@ -91,22 +91,25 @@ func (c *Checks) Labels(labels [][]byte, key []byte) error {
 	if c.classes > 0 {
 		return c.class(key)
 	}
-	if c.binary {
-		return c.probability()
+	for i, r := range c.ranges {
+		if r == nil {
+			continue
+		}
+		if err := c.within(&c.labels[i], r); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// probability refuses a label that is none. Keras trains on it, to losses below 0
-// that mean nothing.
-func (c *Checks) probability() (err error) {
-	k := &c.labels[0]
+// within refuses labels that the loss is not for.
+func (c *Checks) within(k *check, r *pipeline.LabelRange) (err error) {
 	if c.numbers, err = codec.AppendFloats(c.numbers[:0], k.scratch, k.to); err != nil {
 		return err
 	}
 	for _, v := range c.numbers {
-		if v < 0 || v > 1 {
-			return codec.Unlikely(v)
+		if !r.Holds(v) {
+			return codec.Unlikely(v, r)
 		}
 	}
 	return nil

@@ -1,6 +1,8 @@
 package features
 
 import (
+	"encoding/binary"
+	"math"
 	"strings"
 	"testing"
 
@@ -8,20 +10,30 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// Keras trains on such labels, and the loss goes below 0.
-func TestLabelsThatAreNoProbabilitiesAreRefused(t *testing.T) {
+// TestLabelsThatALossIsNotForAreRefused: Keras trains on them, to losses that mean
+// nothing.
+func TestLabelsThatALossIsNotForAreRefused(t *testing.T) {
 	label := pipeline.Tensor{Name: "y", DType: "float32"}
-	for loss, refuses := range map[string]bool{"binary_crossentropy": true, "binary_focal_crossentropy": true, "mse": false} {
-		c := &Checks{binary: pipeline.Export{Loss: loss, Labels: []pipeline.Tensor{label}}.Binary()}
-		c.labels = []check{newCheck(codec.Tensor{DType: codec.Uint8}, label, true)}
-		for v, hint := range map[byte]string{0: "", 1: "", 2: "an output for each"} {
-			err := c.Labels([][]byte{{v}}, nil)
-			if (err != nil) != (refuses && hint != "") || err != nil && !strings.Contains(codec.Hint(err), hint) {
-				t.Errorf("%s, label %d: %v", loss, v, err)
-			}
+	for _, test := range []struct {
+		loss  string
+		label float32
+		hint  string // empty: it is taken
+	}{
+		{"binary_crossentropy", 0, ""}, {"binary_crossentropy", 1, ""}, {"binary_crossentropy", 0.5, ""},
+		{"binary_crossentropy", 2, "an output for each"}, {"binary_focal_crossentropy", 2, "an output for each"}, {"binary_crossentropy", -1, "hinge"},
+		{"mse", -1, ""}, {"poisson", 7, ""}, {"poisson", -1, "any number"}, {"mean_squared_logarithmic_error", -0.5, "any number"},
+		{"categorical_crossentropy", 3, "one-hot"}, {"dice", 255, "dividing"}, {"hinge", -1, ""}, {"squared_hinge", 2, "-1 and 1"},
+		{"y: poisson, z: mse", -1, "any number"}, {"y: mse, z: poisson", -1, ""},
+	} {
+		e := pipeline.Export{Loss: test.loss, Labels: []pipeline.Tensor{label}}
+		c := &Checks{ranges: []*pipeline.LabelRange{e.LabelRange(0)}}
+		c.labels = []check{newCheck(codec.Tensor{DType: codec.Float32}, label, true)}
+		err := c.Labels([][]byte{binary.LittleEndian.AppendUint32(nil, math.Float32bits(test.label))}, nil)
+		if (err != nil) != (test.hint != "") || err != nil && !strings.Contains(codec.Hint(err), test.hint) {
+			t.Errorf("%s, label %g: %v (%s)", test.loss, test.label, err, codec.Hint(err))
 		}
 	}
-	if hint := codec.Hint(codec.Unlikely(-1)); !strings.Contains(hint, "hinge") {
-		t.Error(hint)
+	if r := (pipeline.Export{Loss: "poisson", LabelGuessed: true, Labels: []pipeline.Tensor{label}}).LabelRange(0); r != nil {
+		t.Error("a loss of one's own has a range")
 	}
 }

@@ -105,12 +105,6 @@ type Export struct {
 	Variables string                `json:"variables,omitempty" description:"what each variable is: w a weight, r a learning rate, o another"`
 }
 
-// Binary reports whether the loss is one of Keras' that take probabilities, 0 to 1,
-// as the label.
-func (e Export) Binary() bool {
-	return len(e.Labels) == 1 && (e.Loss == "binary_crossentropy" || e.Loss == "binary_focal_crossentropy")
-}
-
 // The letters of Export.Variables.
 const (
 	VariableWeight = 'w' // of the model, not of its optimizer and no state of a seed

@@ -1,6 +1,8 @@
 package cases
 
 import (
+	"fmt"
+
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -22,6 +24,8 @@ func unsaidRows() []row {
 	const grid = "import keras\nmodel = keras.Sequential([keras.Input((3, 2)), keras.layers.Flatten(), keras.layers.Dense(1)])\nmodel.compile('adam', 'mse')\n"
 	x := message{"data_fields": []string{"x"}, "label_field": "y"}
 	const three = "import keras\nmodel = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])\nmodel.compile('adam', 'mse')\n"
+	const counts = "import keras\nmodel = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, activation='softplus')])\nmodel.compile('adam', 'poisson')\n"
+	const classes = "import keras\nmodel = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, activation='softmax')])\nmodel.compile('adam', 'categorical_crossentropy')\n"
 	ab := message{"data_fields": []string{"a", "b"}, "label_field": "y"}
 	rows := message{
 		"data_scheme":  `{"type":"record","name":"R","fields":[{"name":"x","type":{"type":"array","items":{"type":"array","items":"int"}}}]}`,
@@ -42,6 +46,13 @@ func unsaidRows() []row {
 		sent("Y12", "by path, too", three, "JSON", message{"inputs": []string{"p.a", "b"}, "label": "y"}, []string{"failed", "@1", "p.a", "2 values", "1 in the first record"}, `{"p":{"a":[1]},"b":[2,3],"y":1}`, `{"p":{"a":[1,2]},"b":3,"y":1}`),
 		sent("Y14", "2x3 for 3x2, by path", grid, "JSON", message{"inputs": "p.x", "label": "y"}, []string{"failed", "@0", "p.x", "2x3", "3x2", "transpose"}, `{"p":{"x":[[1,2,3],[4,5,6]]},"y":1}`),
 		sent("Y15", "2x3 for 3x2 of AVRO", grid, "AVRO", rows, []string{"failed", "@1", "x", "2x3", "3x2", "transpose"}, "\x06\x04\x02\x04\x00\x04\x06\x08\x00\x04\x0a\x0c\x00\x00", "\x04\x06\x02\x04\x06\x00\x06\x08\x0a\x0c\x00\x00"),
+		sent("Y16", "-1 for poisson: refused by record", counts, "JSON", ab, []string{"failed", "@1", "label -1", "poisson", "0 and more"}, `{"a":1,"b":2,"y":1}`, `{"a":1,"b":2,"y":-1}`),
+		sent("Y17", "numbers for one-hot labels", classes, "JSON", ab, []string{"failed", "@0", "label 2", "categorical_crossentropy", "sparse_categorical_crossentropy"}, `{"a":1,"b":2,"y":[0,2,0]}`),
+		{id: "Y18", right: "linear by a crossentropy: a warning at the line", want: []string{"4", "linear", "softmax", "from_logits=True"}, try: func(a *attempt) string {
+			m, err := a.model("", "import keras\n\nmodel = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])\nmodel.compile('adam', 'sparse_categorical_crossentropy')\n")
+			a.must(err)
+			return fmt.Sprint(m.Warnings)
+		}},
 		sent("Y13", "an array for a number", points, "JSON", ab, []string{"failed", "@1", "as many fields as elements"}, `{"a":1,"b":2,"y":1}`, `{"a":[1,2],"b":[],"y":1}`),
 	}
 }

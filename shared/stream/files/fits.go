@@ -62,8 +62,8 @@ func (r *Reader) CheckLabels(e pipeline.Export) error {
 			WithHint("give the model %d outputs", len(p.classes))
 	}
 	t, ok := r.inner().(*table)
-	if ok && e.Binary() && len(t.labels) > 0 {
-		return t.checkBinary()
+	if ok && len(e.Labels) == 1 && e.LabelRange(0) != nil {
+		return t.checkRange(e.LabelRange(0))
 	}
 	if !ok || e.Task != pipeline.Classification || len(e.Labels) != 1 || e.Labels[0].Elements() != 1 || len(t.labels) != 1 {
 		return nil
@@ -86,17 +86,21 @@ func (r *Reader) CheckLabels(e pipeline.Export) error {
 	return refusal.WithHint("give the model as many outputs as there are classes, numbered from 0; or name another column with --label")
 }
 
-// checkBinary refuses labels beyond 0 to 1.
-func (t *table) checkBinary() error {
+// checkRange refuses labels that the model's loss is not for.
+func (t *table) checkRange(r *pipeline.LabelRange) error {
 	for _, i := range t.labels {
 		c := &t.found[i]
-		if n := len(t.classes); n > 2 {
-			return pipeline.Invalidf("label", "column %q names %d classes (%s), the model's loss, a binary crossentropy, tells two apart", c.name, n, some(t.classes)).
-				WithHint("%s", codec.UnlikelyHint(float64(n)))
+		if n := len(t.classes); n > 2 && r.Probability() {
+			return pipeline.Invalidf("label", "column %q names %d classes (%s), the model's loss, %s, tells two apart", c.name, n, some(t.classes), r.Loss).
+				WithHint("%s", codec.UnlikelyHint(float64(n), r))
 		}
-		if c.texts == 0 && c.numeric && (c.least < 0 || c.most > 1) {
-			return pipeline.Invalidf("label", "column %q holds %g to %g, the model's loss, a binary crossentropy, takes labels of 0 to 1", c.name, c.least, c.most).
-				WithHint("%s", codec.UnlikelyHint(c.least))
+		if c.texts == 0 && c.numeric && !(r.Holds(c.least) && r.Holds(c.most)) {
+			at := c.least
+			if r.Holds(at) {
+				at = c.most
+			}
+			return pipeline.Invalidf("label", "column %q holds %g to %g, the model's loss, %s, takes labels of %s", c.name, c.least, c.most, r.Loss, codec.Taken(r)).
+				WithHint("%s", codec.UnlikelyHint(at, r))
 		}
 	}
 	return nil

@@ -21,6 +21,7 @@ _CONVERSION = 20  # seconds of processor time
 def preload():
     """Imports what a request would import, without starting the eager context."""
     import convert  # noqa: F401
+    import doubts  # noqa: F401
     import export  # noqa: F401
     import import_model  # noqa: F401
     import onnx_form  # noqa: F401

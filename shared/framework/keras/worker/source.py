@@ -27,12 +27,13 @@ def export(imports, source, out, label=None, values=None, freeze=None):
     """
     exporter = None
 
-    def use(model, person, layers, nodes, hp):
+    def use(model, person, layers, nodes, hp, heard):
         nonlocal exporter
         import export as exports
 
         said, exporter = exports.write(model, out, label, freeze)
         _check_classes(said, person)
+        _check_outputs(model, exporter, person, heard)
         if hp.asked and values is None and not freeze:
             said["hyperparameters"] = hyper.space(hp, lambda: _model(_run(person, hp), person, hp))
         return {"export": said, "places": {"layers": layers, "nodes": nodes, "compile": _line(person.compile_call())}}
@@ -56,7 +57,7 @@ def attempt(imports, source, batch, label=None):
 
 
 def _with_model(imports, source, use, values=None):
-    """Gives what use(model, person, layers, nodes, hp) says of the model that the texts build, or the error, with the warnings heard."""
+    """Gives what use(model, person, layers, nodes, hp, heard) says of the model that the texts build, or the error, with the warnings heard."""
     import keras
 
     person = diagnosis.Person(imports=_unmarked(imports), source=_unmarked(source))
@@ -68,7 +69,7 @@ def _with_model(imports, source, use, values=None):
         _stay_eager(person, heard)
         keras.utils.set_random_seed(0)  # the same source gives the same initial weights
         hp = hyper.install(values)
-        return {**use(_model(_run(person, hp), person, hp), person, layers, nodes, hp), "warnings": heard}
+        return {**use(_model(_run(person, hp), person, hp), person, layers, nodes, hp, heard), "warnings": heard}
     except diagnosis.Refused as e:
         return {"error": e.report, "warnings": heard}
     except BaseException as e:  # SystemExit, KeyboardInterrupt and MemoryError are the person's too
@@ -204,6 +205,16 @@ def _check_classes(said, person):
         raise diagnosis.Refused(person.report(
             f"the loss {said['loss']} wants one output for each class, the model has 1 output",
             "for two classes use binary_crossentropy, for more an output for each", person.compile_call()))
+
+
+def _check_outputs(model, exporter, person, heard):
+    """Refuses an output that is 1 whatever the record, and warns of one that is not what its loss takes."""
+    import doubts
+
+    for reason, hint, refused in doubts.outputs(model, exporter.outputs):
+        if refused:
+            raise diagnosis.Refused(person.report(reason, hint, person.compile_call()))
+        heard.append({**_line(person.compile_call()), "message": f"{reason}: {hint}"})
 
 
 def _listen(person):
