@@ -53,6 +53,9 @@ func (s *Service) create(ctx context.Context, call *door.Call) error {
 // store stores a deployment and its waiting results.
 func (s *Service) store(tx *registry.Tx, asked draft) (pipeline.Deployment, error) {
 	d, models, err := s.read(tx, asked)
+	if err == nil && d.Mode != pipeline.ModeStream { // which has no epochs
+		err = d.TrainingKwargs.CheckCallbacks()
+	}
 	if err != nil {
 		return d, err
 	}

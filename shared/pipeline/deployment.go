@@ -21,7 +21,7 @@ type DeploymentForm struct {
 	StreamTimeout      int64      `json:"stream_timeout,omitempty" minimum:"0" arg:"MILLISECONDS" description:"of mode stream: end after so long without a record (default: never, but a minute where incremental is set and indefinite is not)"`
 	Drift              Detector   `json:"drift,omitempty" description:"of mode stream: what looks for drifts of the stream: adwin or page_hinkley, by the loss of each batch, or ddm, by its rate of errors (default: nothing)"`
 	OnDrift            OnDrift    `json:"on_drift,omitempty" description:"of drift: event (it is told), restart (the training goes back to the last result that it gave before what drifted began, or else to where it began, too) or rate (the learning rate is higher for a while, too) (default: event)"`
-	DriftRate          float64    `json:"drift_rate,omitempty" minimum:"0" maximum:"1000000" arg:"TIMES" description:"of on_drift rate: times the learning rate (default: 10)"`
+	DriftRate          float64    `json:"drift_rate,omitempty" minimum:"1" maximum:"1000000" arg:"TIMES" description:"of on_drift rate: times the learning rate, above 1 (default: 10)"`
 	DriftRecords       int64      `json:"drift_records,omitempty" minimum:"1" arg:"N" description:"of on_drift rate: for so many records after the drift (default: 1000)"`
 	Monitor            string     `json:"monitor,omitempty" maxLength:"256" arg:"METRIC" description:"of mode stream: a result appears, and the training goes on, where this metric of a point of the curve has improved (default: none)"`
 	Change             Change     `json:"change,omitempty" description:"of monitor: up where a high value is better, down where a low one is (default: as the metric's name tells)"`
@@ -118,6 +118,7 @@ type Deployment struct {
 	Study              int64            `json:"study,omitempty" description:"the study whose trials its results are"`
 	Owner              string           `json:"owner,omitempty" description:"who made it, where that is known: where trainings wait, people take turns"`
 	Status             DeploymentStatus `json:"status"`
+	Warnings           []string         `json:"warnings,omitempty" description:"what may not be meant of its members"`
 	Place              int              `json:"place,omitempty" description:"where trainings wait for others to end: the place in the queue of the first of its own, 1 comes next"`
 	Results            []int64          `json:"results" description:"its results, one for each model"`
 	LastRejection      *StreamRejection `json:"last_rejection,omitempty" description:"why the last stream that named it was refused or trained nothing, where that was so"`
@@ -265,8 +266,8 @@ func (d *Deployment) Normalize() error {
 		return Invalidf("on_drift", "%q is not known", string(d.OnDrift)).WithHint("use event, restart or rate")
 	case d.OnDrift != DriftRaises && (d.DriftRate != 0 || d.DriftRecords != 0):
 		return Invalidf("on_drift", "no drift raises the learning rate").WithHint("set on_drift to rate, or leave drift_rate and drift_records out")
-	case d.DriftRate < 0 || d.DriftRecords < 0:
-		return Invalidf("drift_rate", "must not be negative, nor drift_records").WithHint("leave them out for 10 times the rate, for 1000 records")
+	case d.OnDrift == DriftRaises && (d.DriftRate <= 1 || d.DriftRecords < 1):
+		return Invalidf("drift_rate", "is above 1, and drift_records 1 or more: else a drift raises nothing").WithHint("leave them out for 10 times the rate, for 1000 records")
 	case d.OnDrift != "" && d.Drift == "":
 		return Invalidf("on_drift", "nothing looks for drifts").WithHint("set drift to adwin, page_hinkley or ddm, or leave it out")
 	case d.Mode != ModeStream && (d.Monitor != "" || d.ResultRecords != 0 || d.ResultMinutes != 0):
@@ -289,7 +290,11 @@ func (d *Deployment) Normalize() error {
 	if err := d.normalizeFreeze(); err != nil {
 		return err
 	}
-	return d.checkSchedule()
+	if err := d.checkSchedule(); err != nil {
+		return err
+	}
+	d.Warnings = d.passedOver()
+	return nil
 }
 
 // givesBy names the first member that lets a training give results on its way.

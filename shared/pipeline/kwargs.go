@@ -1,6 +1,10 @@
 package pipeline
 
-import "strings"
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
 
 // TrainingKwargs are the arguments of fit that a deployment may set. A
 // framework reads them from what a person wrote; see framework.Settings.
@@ -30,6 +34,25 @@ func (k TrainingKwargs) CheckMonitors(validates bool) error {
 		return neverSeen("reduce_lr_on_plateau", k.ReduceLR.Monitor)
 	}
 	return nil
+}
+
+// CheckCallbacks refuses callbacks that would not look at any epoch.
+func (k TrainingKwargs) CheckCallbacks() error {
+	e := k.EarlyStopping
+	if e != nil && e.StartFrom >= k.Epochs {
+		return Invalidf("training_kwargs.early_stopping.start_from_epoch", "it would begin to look at epoch %d, and the training ends with epoch %d: it never stops", e.StartFrom+1, k.Epochs).
+			WithHint("give a start_from_epoch below epochs, which counts from 0 as in Keras, or leave early_stopping out")
+	}
+	if k.ValidationFreq <= k.Epochs {
+		return nil
+	}
+	err := k.CheckMonitors(false)
+	var never *Error
+	if errors.As(err, &never) {
+		never.Reason = fmt.Sprintf("a validation every %d epochs is never seen in %d", k.ValidationFreq, k.Epochs)
+		never.Hint = "give a validation_freq of epochs or less, or monitor a metric of the training"
+	}
+	return err
 }
 
 func neverSeen(argument, monitor string) error {

@@ -138,6 +138,19 @@ func (d *Deployment) checkSchedule() error {
 	return nil
 }
 
+// passedOver warns of a window that is shorter than the time between two trainings.
+func (d *Deployment) passedOver() []string {
+	if d.Every == "" || d.Window == "" {
+		return nil
+	}
+	each, between, err := d.Every.Parse("every")
+	last, span, err2 := d.Window.Parse("window")
+	if err != nil || err2 != nil || !(each > 0 && last > 0 && last < each || between > 0 && span > 0 && span < between) {
+		return nil
+	}
+	return []string{fmt.Sprintf("it trains every %s on the last %s: the records between two windows are trained on by none. Where that is not meant, make window as long as every, or leave it out", d.Every, d.Window)}
+}
+
 // Judges gives the metric by which the deployment's results of a model contend for
 // its alias, and whether min or max is better.
 func (d Deployment) Judges(e Export) (metric string, better MetricMode, err error) {

@@ -17,12 +17,12 @@ type StudyForm struct {
 	Space            string     `json:"space,omitempty" maxLength:"4096" arg:"SPACE" example:"learning_rate=log(1e-4,1e-1), batch_size=[16,32,64]" description:"what is tried: learning_rate, batch_size and epochs, each as float(low,high), log(low,high), int(low,high,step) or [choices]; all that a source asks hp for, or of it what is given here, as in hp.units=int(16,64); and the models of the configuration, or those of model=[NAME,...]"`
 	Objective        string     `json:"objective" required:"true" minLength:"1" maxLength:"128" arg:"METRIC" example:"val_loss" description:"metric of an epoch that the trials are compared by, in their last epoch"`
 	Direction        MetricMode `json:"direction,omitempty" enum:"auto,min,max," description:"which values of the objective are better: min, max or auto, by its name (default: auto)"`
-	Trials           int        `json:"trials,omitempty" minimum:"0" maximum:"1000" arg:"N" example:"20" description:"how many trials there are (default: 20)"`
-	Parallel         int        `json:"parallel,omitempty" minimum:"0" maximum:"16" arg:"N" description:"how many of them train at once (default: 1)"`
+	Trials           int        `json:"trials,omitempty" minimum:"1" maximum:"1000" arg:"N" example:"20" description:"how many trials there are (default: 20)"`
+	Parallel         int        `json:"parallel,omitempty" minimum:"1" maximum:"16" arg:"N" description:"how many of them train at once (default: 1)"`
 	Sampler          Sampler    `json:"sampler,omitempty" description:"Optuna's tpe, random or grid (default: tpe)"`
 	Pruner           Pruner     `json:"pruner,omitempty" description:"what ends trials early that do worse than others: none, median or asha (default: none)"`
 	Datasource       int64      `json:"datasource,omitempty" minimum:"0" refers:"datasource" description:"stream to train on that is there already (default: the next one that is sent to the study's deployment)"`
-	BatchSize        int        `json:"batch_size,omitempty" minimum:"0" maximum:"16777216" arg:"N" description:"records a step, where the space does not say (default: 32)"`
+	BatchSize        int        `json:"batch_size,omitempty" minimum:"1" maximum:"16777216" arg:"N" description:"records a step, where the space does not say (default: 32)"`
 	TrainingKwargs   Arguments  `json:"training_kwargs,omitempty" example:"epochs=2, shuffle=True" description:"arguments of Keras' fit, as of a deployment"`
 	ValidationKwargs Arguments  `json:"validation_kwargs,omitempty" description:"arguments of Keras' evaluate, as of a deployment"`
 	Seed             int64      `json:"seed,omitempty" minimum:"0" maximum:"4294967295" arg:"N" description:"seed of the sampler and of the shuffling (default: 0)"`

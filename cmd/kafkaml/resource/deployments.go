@@ -100,6 +100,9 @@ func deployments(env *cli.Env) *cobra.Command {
 			return fixed(ctx, env, c, data)
 		},
 		done: func(ctx context.Context, c *client.Client, d pipeline.Deployment) error {
+			for _, w := range d.Warnings {
+				env.Note("warning: %s", w)
+			}
 			if watch {
 				return watchTraining(ctx, env, c, d.ID)
 			}

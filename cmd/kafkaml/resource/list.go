@@ -29,6 +29,9 @@ func (k kind[T]) list() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Short: "List " + k.many, Args: cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if l.limit < 0 {
+				return cli.Usagef("--limit %d is negative", l.limit)
+			}
 			ctx := cmd.Context()
 			if l.client, err = k.env.Client(ctx); err != nil {
 				return err

@@ -132,6 +132,12 @@ func (s *sending) check() error {
 		return cli.Usagef("--deployment %d is not an id", s.config.Deployment)
 	case s.rate < 0:
 		return cli.Usagef("--rate %g is negative", s.rate)
+	case s.file.Skip < 0:
+		return cli.Usagef("--skip %d is negative", s.file.Skip)
+	case s.file.Limit < 0:
+		return cli.Usagef("--limit %d is negative", s.file.Limit)
+	case s.partitions < 1:
+		return cli.Usagef("--partitions %d: a topic has 1 or more", s.partitions)
 	case s.header && s.noHeader:
 		return cli.Usagef("give one of --header and --no-header")
 	case s.header:

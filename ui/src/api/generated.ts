@@ -363,6 +363,8 @@ export interface Deployment {
   updated: string
   /** arguments of Keras' evaluate, as text like 'steps=100' or as a JSON object */
   validation_kwargs: ValidationKwargs
+  /** what may not be meant of its members */
+  warnings?: string[]
   /** records or time that it then trains on; empty: as many records as the last stream that was sent to it */
   window?: string
 }
@@ -381,7 +383,7 @@ export interface DeploymentForm {
   description?: string
   /** of mode stream: what looks for drifts of the stream: adwin or page_hinkley, by the loss of each batch, or ddm, by its rate of errors (default: nothing) */
   drift?: 'adwin' | 'page_hinkley' | 'ddm'
-  /** of on_drift rate: times the learning rate (default: 10) */
+  /** of on_drift rate: times the learning rate, above 1 (default: 10) */
   drift_rate?: number
   /** of on_drift rate: for so many records after the drift (default: 1000) */
   drift_records?: number
