@@ -115,10 +115,8 @@ func advance(r *pipeline.Result, p pipeline.Progress) {
 	if r.Status != pipeline.ResultRunning {
 		setStatus(r, pipeline.ResultRunning)
 	}
-	r.SecondsLeft, r.Reason, r.Hint = p.SecondsLeft, "", ""
-	if w := p.Waiting; w != nil {
-		r.Reason, r.Hint = "waits: "+w.Reason, w.Hint
-	}
+	r.SecondsLeft = p.SecondsLeft
+	r.Reason, r.Hint = keptBy(p.Waiting)
 	if p.PseudoLabels != nil {
 		r.PseudoLabels = p.PseudoLabels
 	}
@@ -138,6 +136,14 @@ func advance(r *pipeline.Result, p pipeline.Progress) {
 			r.Metrics.Validation = epoch.Validation
 		}
 	}
+}
+
+// keptBy is what a person reads of what keeps a training from going on.
+func keptBy(by *pipeline.Rejection) (reason, hint string) {
+	if by == nil {
+		return "", ""
+	}
+	return "waits: " + by.Reason, by.Hint
 }
 
 // finished ends a result well, once its trained model is stored.

@@ -258,6 +258,7 @@ func (s *Service) replaying(ctx context.Context, p pipeline.Progress) error {
 	return s.changeVerification(ctx, p.Result, p.Attempt, func(r *pipeline.Result) {
 		v := r.Verification
 		v.Status, v.Cut = pipeline.VerificationRunning, false
+		v.Reason, v.Hint = keptBy(p.Waiting)
 		for _, e := range p.Epochs {
 			v.EpochsDone = max(v.EpochsDone, e.Epoch)
 		}
@@ -278,7 +279,7 @@ func (s *Service) replayed(ctx context.Context, e event.Event) (*event.Event, er
 		if p.Difference != "" {
 			status = pipeline.VerificationDiverged
 		}
-		r.Verification.Difference, r.Verification.Seconds = p.Difference, p.Seconds
+		r.Verification.Difference, r.Verification.Seconds, r.Verification.Reason, r.Verification.Hint = p.Difference, p.Seconds, "", ""
 		endVerification(r, status)
 	})
 }

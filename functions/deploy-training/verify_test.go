@@ -89,10 +89,15 @@ func TestVerification(t *testing.T) {
 			if v := r.result(t, 1).Verification; v.Status != pipeline.VerificationRunning || v.EpochsDone != 2 {
 				t.Errorf("while it runs: %+v", v)
 			}
+			full := &pipeline.Rejection{Reason: "the store is full", Hint: "make room"}
+			r.says(t, attempt, eventing.TrainingProgressed, pipeline.Progress{Result: 1, Attempt: attempt, Waiting: full, Verifies: true})
+			if v := r.result(t, 1).Verification; v.Sentence() != "being verified, waits: the store is full" || v.Hint != "make room" {
+				t.Errorf("while it waits: %+v", v)
+			}
 			r.says(t, attempt, c.typ, c.data(attempt))
 			r.says(t, attempt, c.typ, c.data(attempt)) // its answer was lost
 			got := r.result(t, 1)
-			if v := got.Verification; v.Status != c.status || !strings.Contains(v.Sentence(), c.says) || v.Ended == nil {
+			if v := got.Verification; v.Status != c.status || !strings.Contains(v.Sentence(), c.says) || v.Ended == nil || v.Reason != "" && c.status != pipeline.VerificationFailed {
 				t.Errorf("got %+v", v)
 			}
 			got.Verification = nil

@@ -19,11 +19,22 @@ func TestLabelsThatALossIsNotForAreRefused(t *testing.T) {
 		label float32
 		hint  string // empty: it is taken
 	}{
-		{"binary_crossentropy", 0, ""}, {"binary_crossentropy", 1, ""}, {"binary_crossentropy", 0.5, ""},
-		{"binary_crossentropy", 2, "an output for each"}, {"binary_focal_crossentropy", 2, "an output for each"}, {"binary_crossentropy", -1, "hinge"},
-		{"mse", -1, ""}, {"poisson", 7, ""}, {"poisson", -1, "any number"}, {"mean_squared_logarithmic_error", -0.5, "any number"},
-		{"categorical_crossentropy", 3, "one-hot"}, {"dice", 255, "dividing"}, {"hinge", -1, ""}, {"squared_hinge", 2, "-1 and 1"},
-		{"y: poisson, z: mse", -1, "any number"}, {"y: mse, z: poisson", -1, ""},
+		{"binary_crossentropy", 0, ""},
+		{"binary_crossentropy", 1, ""},
+		{"binary_crossentropy", 0.5, ""},
+		{"binary_crossentropy", 2, "an output for each"},
+		{"binary_focal_crossentropy", 2, "an output for each"},
+		{"binary_crossentropy", -1, "hinge"},
+		{"mse", -1, ""},
+		{"poisson", 7, ""},
+		{"poisson", -1, "any number"},
+		{"mean_squared_logarithmic_error", -0.5, "any number"},
+		{"categorical_crossentropy", 3, "one-hot"},
+		{"dice", 255, "dividing"},
+		{"hinge", -1, ""},
+		{"squared_hinge", 2, "-1 and 1"},
+		{"y: poisson, z: mse", -1, "any number"},
+		{"y: mse, z: poisson", -1, ""},
 	} {
 		e := pipeline.Export{Loss: test.loss, Labels: []pipeline.Tensor{label}}
 		c := &Checks{ranges: []*pipeline.LabelRange{e.LabelRange(0)}}

@@ -48,6 +48,7 @@ type Layer struct {
 	Output     string   `json:"output" description:"shape as text, the batch as None"`
 	Parameters int64    `json:"parameters"`
 	Inputs     []string `json:"inputs,omitempty" description:"names of the layers it reads"`
+	Within     []string `json:"within,omitempty" description:"paths below it of the layers that it holds, as outer/inner; absent: none, too many, or an earlier version registered the model"`
 }
 
 // Warning is something the person's source made Python or Keras warn about.

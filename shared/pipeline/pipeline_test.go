@@ -255,8 +255,8 @@ func TestFreeze(t *testing.T) {
 		}
 		checkRefused(t, d.Normalize(), "freeze", nil)
 	}
-	e := Export{Parameters: 30, Layers: []Layer{{Name: "dense", Parameters: 10}, {Name: "conv_1", Parameters: 20}, {Name: "flat"}}}
-	for pattern, known := range map[string]bool{"dense": true, "conv_?": true, "flat": true, "*/inner": true, "*": false, "dense conv*": false, "dense d* conv*/inner": true, "conv*/inner": true, "dens": false, "conv_??": false, "dense_1": false, "a/dense": false} {
+	e := Export{Parameters: 30, Layers: []Layer{{Name: "dense", Parameters: 10}, {Name: "conv_1", Parameters: 20}, {Name: "flat"}, {Name: "base", Within: []string{"base/a", "base/b", "base/b/c"}}}}
+	for pattern, known := range map[string]bool{"dense": true, "conv_?": true, "flat": true, "*/inner": true, "*": false, "dense conv*": false, "dense d* conv*/inner": true, "conv*/inner": true, "dens": false, "conv_??": false, "dense_1": false, "a/dense": false, "base/a": true, "base/?": true, "base/b/c": true, "base/c": false, "base/*/d": false, "b*/a": true} {
 		if err := e.CheckFreeze(strings.Fields(pattern)); (err == nil) != known {
 			t.Errorf("%s: %v", pattern, err)
 		}

@@ -72,19 +72,23 @@ func (d *Deployment) normalizeFreeze() error {
 const mostNamed = 30
 
 // CheckFreeze refuses patterns that match no layer, or every one with weights, as far as
-// the layers of an export tell: those that lie within another, and weights that never
-// train, are known to who builds the model.
+// the layers of an export tell: what else there is within another, and weights that
+// never train, are known to who builds the model.
 func (e Export) CheckFreeze(patterns []string) error {
 	var frozen int64 // parameters of the layers that are frozen whole
 	whole := make([]bool, len(e.Layers))
 	for _, p := range patterns {
 		outer, _, within := strings.Cut(p, "/")
 		found := false
+		var below []string // the layers within those that it may be of
+		unknown := false
 		for i, l := range e.Layers {
 			if ok, _ := path.Match(outer, l.Name); !ok { // its only error is of brackets, which are refused
 				continue
 			}
 			found = true
+			below = append(below, l.Within...)
+			unknown = unknown || len(l.Within) == 0
 			if !within && !whole[i] {
 				whole[i] = true
 				frozen += l.Parameters
@@ -92,6 +96,9 @@ func (e Export) CheckFreeze(patterns []string) error {
 		}
 		if !found {
 			return Invalidf("freeze", "the model has no layer %s", p).WithHint("it has %s", layerNames(e.Layers))
+		}
+		if within && !unknown && !slices.ContainsFunc(below, func(l string) bool { ok, _ := path.Match(p, l); return ok }) {
+			return Invalidf("freeze", "the model has no layer %s", p).WithHint("it has %s", firstNames(below))
 		}
 	}
 	if frozen > 0 && frozen == e.Parameters {
@@ -102,12 +109,16 @@ func (e Export) CheckFreeze(patterns []string) error {
 
 // layerNames lists layers in an error.
 func layerNames(layers []Layer) string {
-	names := make([]string, 0, mostNamed)
-	for _, l := range layers[:min(len(layers), mostNamed)] {
-		names = append(names, l.Name)
+	names := make([]string, len(layers))
+	for i, l := range layers {
+		names[i] = l.Name
 	}
-	if more := len(layers) - len(names); more > 0 {
-		return fmt.Sprintf("%s and %d more", strings.Join(names, ", "), more)
+	return firstNames(names)
+}
+
+func firstNames(names []string) string {
+	if more := len(names) - mostNamed; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:mostNamed], ", "), more)
 	}
 	return strings.Join(names, ", ")
 }

@@ -6,7 +6,7 @@ import "time"
 type Verification struct {
 	Status     VerificationStatus `json:"status"`
 	Difference string             `json:"difference,omitempty" description:"the first that differs from the receipt, where it diverged"`
-	Reason     string             `json:"reason,omitempty" description:"why the training could not be repeated, where it failed"`
+	Reason     string             `json:"reason,omitempty" description:"why the training could not be repeated, where it failed, or waits while it runs"`
 	Hint       string             `json:"hint,omitempty"`
 	Attempt    int                `json:"attempt" description:"1 for the first Job that ever verified the result"`
 	Lost       int                `json:"lost,omitempty" description:"Jobs that vanished since it was asked for"`
@@ -32,6 +32,9 @@ func (v *Verification) Sentence() string {
 		return "diverged: " + v.Difference
 	case VerificationFailed:
 		return "could not be verified: " + v.Reason
+	}
+	if v.Reason != "" {
+		return "being verified, " + v.Reason
 	}
 	return "being verified"
 }

@@ -15,6 +15,7 @@ import (
 const (
 	maxTensors    = 100 // inputs, outputs or labels
 	maxLayers     = 10_000
+	maxWithin     = 1000 // layers within one
 	maxMetrics    = 200
 	maxRank       = 16
 	maxRecord     = 256 << 20 // bytes of one record's tensor
@@ -207,7 +208,7 @@ func checkLayers(layers []pipeline.Layer) error {
 	}
 	for _, l := range layers {
 		if !validName(l.Name) || !validName(l.Class) || !validText(l.Output, 2000) || l.Parameters < 0 ||
-			len(l.Inputs) > maxParents || slices.ContainsFunc(l.Inputs, func(i string) bool { return !validName(i) }) {
+			len(l.Inputs) > maxParents || len(l.Within) > maxWithin || slices.ContainsFunc(l.Within, func(p string) bool { return p == "" || !validText(p, 2000) }) || slices.ContainsFunc(l.Inputs, func(i string) bool { return !validName(i) }) {
 			return fmt.Errorf("the layer %q is not described in short lines of text", plain(l.Name, 100))
 		}
 	}

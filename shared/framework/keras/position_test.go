@@ -37,6 +37,14 @@ func TestErrors(t *testing.T) {
 			imports: imports + "import torch\n", source: small, field: "imports",
 			at: &pipeline.Position{Line: 4, Column: 1, EndLine: 4, EndColumn: 13}, reason: "No module named 'torch'", hint: "TensorFlow and Keras can be imported",
 		},
+		"a layer's name with a space": {
+			source: input + "model = keras.Model(x, layers.Dense(1, name='my layer')(x))\nmodel.compile('adam', 'mse')\n", field: "source",
+			at: &pipeline.Position{Line: 2, Column: 45, EndLine: 2, EndColumn: 55}, reason: "the name 'my layer' cannot be exported", hint: "name it 'my_layer'",
+		},
+		"a metric's name of other letters": {
+			source: input + "model = keras.Model(x, layers.Dense(1)(x))\nmodel.compile('adam', 'mse', metrics=[keras.metrics.MeanAbsoluteError(name='größe')])\n", field: "source",
+			at: &pipeline.Position{Line: 3, Column: 76, EndLine: 3, EndColumn: 83}, reason: "the name 'größe' cannot be exported", hint: "name it 'gr__e'",
+		},
 		"unknown name": {
 			source: input + "y = dense(x)\n", field: "source",
 			at: &pipeline.Position{Line: 2, Column: 5, EndLine: 2, EndColumn: 10}, reason: "NameError: name 'dense' is not defined",

@@ -76,6 +76,7 @@ type lookalike struct {
 }
 
 var lookalikes = []lookalike{
+	{regexp.MustCompile(`^[+-]?\d{1,3},\d{3}$`), "it has a decimal comma, or one between thousands", `write a decimal point (the digits alone where it parts thousands: thousands="," in place of decimal=",")`, `decimal=","`},
 	{regexp.MustCompile(`^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$`), "it has commas between thousands", "write the digits alone", `thousands=","`},
 	{regexp.MustCompile(`^[+-]?\d{1,3}(\.\d{3})+,\d+$`), "it has points between thousands and a decimal comma", "write a decimal point", `thousands=".", decimal=","`},
 	{regexp.MustCompile(`^[+-]?\d*,\d+$`), "it has a decimal comma", "write a decimal point", `decimal=","`},

@@ -682,6 +682,8 @@ export interface Layer {
   /** shape as text, the batch as None */
   output: string
   parameters: number
+  /** paths below it of the layers that it holds, as outer/inner; absent: none, too many, or an earlier version registered the model */
+  within?: string[]
 }
 export type Libraries = Record<string, string> | null
 export interface Lineage {
@@ -1423,7 +1425,7 @@ export interface Verification {
   lost?: number
   /** who asked for it, where that is known */
   owner?: string
-  /** why the training could not be repeated, where it failed */
+  /** why the training could not be repeated, where it failed, or waits while it runs */
   reason?: string
   /** from the Job's start to its end */
   seconds?: number

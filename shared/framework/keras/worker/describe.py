@@ -1,5 +1,6 @@
 """Describes an exported model with the members of pipeline.Export."""
 
+import itertools
 import math
 
 import keras
@@ -8,8 +9,11 @@ import tensorflow as tf
 
 from keras.src.trainers import compile_utils
 
+import freeze
 import labels
 import shapes
+
+MOST_WITHIN = 1000  # layers within one, as description.go takes them
 
 
 def describe(model, exporter):
@@ -120,7 +124,12 @@ def layer(l):
     """One row: name, class, output shape, parameters, and what it reads."""
     row = {"name": l.name, "class": type(l).__name__, "output": shape(l), "parameters": count(l.weights)}
     reads = parents(l)
-    return dict(row, inputs=reads) if reads else row
+    within = [path for path, _ in itertools.islice(freeze.paths(l, l.name + "/"), MOST_WITHIN + 1)]
+    if reads:
+        row["inputs"] = reads
+    if 0 < len(within) <= MOST_WITHIN:
+        row["within"] = within
+    return row
 
 
 def shape(l):

@@ -123,6 +123,8 @@ class Person:
         frames = _frames(error)
         files = [f.filename for f in frames]
         place = self._place(frames, str(message))
+        if scope := re.match(r"'(.*)' is not a valid (?:root )?scope name", message):
+            return self._misnamed(scope[1])
         known = hints.hint(error, name, message, self._line(place), files)
         tried = getattr(error, "hint", "")
         hint = known or tried if name in _NAMES_THEMSELVES else tried or known
@@ -134,6 +136,17 @@ class Person:
         if not hint:
             hint = next((h for part, h in _HINTS if any(part in f for f in files)), "")
         return self.report(reason, hint, place or self.compile_call())
+
+    def _misnamed(self, scope):
+        """The report of a name that no operation of TensorFlow can have."""
+        named, at = scope, None
+        for field, node in self._nodes():
+            text = getattr(node, "value", None)
+            if isinstance(node, ast.Constant) and isinstance(text, str) and text in scope and re.search(r"[^A-Za-z0-9_.-]", text):
+                named, at = text, self._at(field, node)
+                break
+        return self.report(f"the name {named!r} cannot be exported: a name holds letters of English, digits, _ . and -",
+                           f"name it {re.sub(r'[^A-Za-z0-9_.-]', '_', named).strip('_-') or 'x'!r}", at or self.compile_call())
 
     def _place(self, frames, message):
         """The deepest frame of the person, else the line that autograph names in its message."""

@@ -16,7 +16,7 @@ def freeze(model, patterns):
     """Freezes the layers whose paths match a pattern. Those within a layer have paths
     below it: outer/inner. In a pattern * stands for any letters, ? for one."""
     shapes.build(model, *shapes.inputs(model))  # layers may be made as it is built
-    layers = list(_layers(model))
+    layers = list(paths(model))
     for pattern in patterns:
         matches = re.compile("".join({"*": "[^/]*", "?": "[^/]"}.get(c, re.escape(c)) for c in pattern)).fullmatch
         found = [layer for path, layer in layers if matches(path)]
@@ -32,12 +32,12 @@ def freeze(model, patterns):
         keras.Model.compile(model, **{**model._compile_config.config, "optimizer": fresh})
 
 
-def _layers(outer, path="", within=()):
-    """The layers of a layer and those within them, with their paths."""
+def paths(outer, path="", within=()):
+    """(path, layer) of the layers of a layer and of those within them."""
     for layer in outer._flatten_layers(include_self=False, recursive=False):
         if layer not in within and not isinstance(layer, keras.layers.InputLayer):
             yield path + layer.name, layer
-            yield from _layers(layer, f"{path}{layer.name}/", (*within, layer))
+            yield from paths(layer, f"{path}{layer.name}/", (*within, layer))
 
 
 def _named(layers):
