@@ -144,7 +144,7 @@ func (v *values) warnings() []string {
 					s.Name, n, isOrAre(n), s.largest[outliers], rest))
 			}
 			if w.narrow && rounded(s) && len(all) < maxColumns {
-				all = append(all, fmt.Sprintf("%s: numbers around %.6g are rounded to multiples of %g in float32: subtract where they begin, or make the input float64",
+				all = append(all, fmt.Sprintf("%s: numbers around %.6g are rounded to multiples of %g in float32: subtract where they begin, or make the model's tensor float64",
 					s.Name, s.Maximum, ulp(s.Maximum)))
 			}
 		}

@@ -236,12 +236,18 @@ func Class(label int64, classes int, key []byte) error {
 
 // Unlikely is the fault of a label that the model's loss is not for.
 func Unlikely(label float64, r *pipeline.LabelRange) error {
+	if math.IsNaN(label) || math.IsInf(label, 0) {
+		return &Fault{fmt.Sprintf("label %g: there is no number to learn from (null is NaN, too)", label), `leave records without a label out of the stream, or by "on_bad": "skip" in the input_config; or let "missing" of a mapped label stand for it`}
+	}
 	return &Fault{fmt.Sprintf("label %g: the model's loss, %s, takes labels of %s", label, r.Loss, Taken(r)), UnlikelyHint(label, r)}
 }
 
 // Taken are the labels that a loss is for, as text.
 func Taken(r *pipeline.LabelRange) string {
-	if math.IsInf(r.High, 1) {
+	switch {
+	case math.IsInf(r.Low, -1):
+		return "any finite number"
+	case math.IsInf(r.High, 1):
 		return fmt.Sprintf("%g and more", r.Low)
 	}
 	return fmt.Sprintf("%g to %g", r.Low, r.High)
@@ -255,6 +261,8 @@ func UnlikelyHint(label float64, r *pipeline.LabelRange) string {
 		return "send 0 in place of -1; or compile the model with the loss that such labels are for: hinge for -1 and 1, mse for numbers"
 	case binary:
 		return `send 0 and 1 for two classes; for more give the model an output for each, and loss="sparse_categorical_crossentropy"; scale numbers to 0 to 1, or train on them by mse`
+	case math.IsInf(r.Low, -1):
+		return "leave rows without a label out"
 	case strings.HasPrefix(r.Loss, "categorical_"):
 		return `send one-hot labels, a 1 among zeros; for the number of the class compile with loss="sparse_categorical_crossentropy"`
 	case strings.HasSuffix(r.Loss, "hinge"):

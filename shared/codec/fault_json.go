@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // missing is a member that a record should have.
@@ -29,6 +31,8 @@ func (p *jsonPart) look(of side, record []byte, err error) (seen, hint string) {
 		return p.where(m.name, record)
 	case errors.Is(err, errObject):
 		return "", "only numbers and arrays of them can be read: send the numbers within it as members of the first level"
+	case errors.Is(err, errText) && p.truth(record) != "":
+		return p.text(record), p.truth(record)
 	case errors.Is(err, errText) && of == sideLabel:
 		return p.text(record), "send the number of the class (0, 1, ...) or the value; kafkaml stream send numbers the texts of a file's label"
 	case errors.Is(err, errText):
@@ -76,6 +80,21 @@ func (p *jsonPart) text(record []byte) string {
 		return fmt.Sprintf("the number is written as text, %s", shown(value))
 	}
 	return "the text is " + shown([]byte(s))
+}
+
+// truth is what to do about true or false that was written as text, empty for others.
+func (p *jsonPart) truth(record []byte) string {
+	var s string
+	_ = json.Unmarshal(p.member(record, func(v []byte) bool { return v[0] == '"' }), &s) // what is no text is none of them
+	return TruthHint([]byte(s))
+}
+
+// TruthHint says what to do about a text that is true or false, empty for others.
+func TruthHint(text []byte) string {
+	if word := string(text); !strings.EqualFold(word, "true") && !strings.EqualFold(word, "false") {
+		return ""
+	}
+	return `write true and false without quotation marks; or number the texts in a mapping, as they are written: {"path": ..., "classes": ["false", "true"]}`
 }
 
 // oneHot recognises a class as an array of a one among zeros.
@@ -126,6 +145,9 @@ func (p *jsonPart) where(name string, record []byte) (seen, hint string) {
 			fmt.Sprintf(`name it by its path, with "inputs": {"NAME OF THE INPUT": [%q, ...]} in place of data_fields, and "label"; or send the numbers on the first level of the record`, path)
 	}
 	for _, n := range names {
+		if norm.NFC.String(n) == norm.NFC.String(name) {
+			return fmt.Sprintf("there is a %q, whose letters are other code points: %+q, not %+q", n, n, name), "copy the name from a record, or have the producer normalize its names (Unicode NFC)"
+		}
 		if strings.EqualFold(strings.TrimSpace(n), name) {
 			return fmt.Sprintf("there is a %q", n), "write the name in data_fields or label_field exactly as the records have it"
 		}
@@ -193,6 +215,8 @@ func notJSON(record []byte) error {
 		return &Fault{"is not JSON but bytes that are no text", "announce the stream in the format that it is sent in"}
 	case syntax.Offset >= int64(len(record)) && strings.Contains(syntax.Error(), "unexpected end"):
 		return &Fault{"is not JSON: it ends too early, after " + shown(record[max(0, len(record)-20):]), "send each record whole"}
+	case strings.Contains(syntax.Error(), "after top-level value") && startsWith(rest, ",", ";"):
+		return &Fault{"is not JSON but values with " + rest[:1] + " between them: " + shown(record), `send an object with a member for each, as {"x": 1.5}; kafkaml stream send reads files of such lines (CSV)`}
 	case strings.Contains(syntax.Error(), "after top-level value"):
 		return &Fault{fmt.Sprintf("holds more than one JSON value, the second from byte %d on: %s", at, shown(record[at:])), "send one object a record"}
 	case strings.HasPrefix(rest, "'"):

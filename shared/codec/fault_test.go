@@ -149,3 +149,20 @@ func FuzzFault(f *testing.F) {
 		}
 	})
 }
+
+// TestWhatRecordsLookLike are hints that tell what stands in a record.
+func TestWhatRecordsLookLike(t *testing.T) {
+	d, err := New(pipeline.JSON, json.RawMessage(`{"data_fields":["größe","b"]}`), inputs(tensor("x", "float32", 2)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for record, says := range map[string][2]string{
+		"{\"gro\u0308ße\":1,\"b\":2}": {`"gro\u0308\u00dfe", not "gr\u00f6\u00dfe"`, "NFC"},
+		`{"größe":"True","b":2}`:      {`the text is "True"`, `"classes": ["false", "true"]`},
+		`1.5,2`:                       {"values with , between them", "CSV"},
+	} {
+		if err := d.Sample(buffers(d.Inputs()), []byte(record)); err == nil || !strings.Contains(err.Error(), says[0]) || !strings.Contains(Hint(err), says[1]) {
+			t.Errorf("%s: %v (%s)", record, err, Hint(err))
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package features
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -85,6 +86,8 @@ func notNumber(text []byte) error {
 		f.Hint = `take numbers out of text by "parse": true`
 	} else if _, err := asSeconds.time(codec.Field{Kind: codec.Text, Text: text}); err == nil {
 		f.Hint = `read it as a time by "as": "seconds", "hour", "weekday" ...`
+	} else if hint := codec.TruthHint(text); hint != "" {
+		f.Hint = hint
 	}
 	return f
 }
@@ -109,7 +112,10 @@ func parseText(text []byte) (codec.Field, error) {
 	}
 	v, err := strconv.ParseFloat(word, 64)
 	if err != nil || math.IsInf(v, 0) || strings.ContainsAny(word, "xX_") {
-		return codec.Field{}, &codec.Fault{Reason: fmt.Sprintf("is the text %s, which is no number", shown(text)), Hint: "a number has digits, a point and an exponent, and nothing else"}
+		return codec.Field{}, &codec.Fault{
+			Reason: fmt.Sprintf("is the text %s, which is no number", shown(text)),
+			Hint:   cmp.Or(codec.TruthHint(text), "a number has digits, a point and an exponent, and nothing else"),
+		}
 	}
 	return realField(v), nil
 }

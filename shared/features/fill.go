@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
@@ -218,6 +219,9 @@ func (d *Decoder) fault(s *state, c *column, err error) error {
 			has = d.value.Paths(s.record.Value)
 		case c.from == fromKey && len(s.record.Key) > 0:
 			has = d.key.Paths(s.record.Key)
+		}
+		if slices.Contains(has, c.name) { // as the schema has it
+			reason, has = reason+": what it lies in is null or empty", nil
 		}
 		const most = 12
 		if len(has) > most {

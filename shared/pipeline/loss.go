@@ -15,8 +15,10 @@ type LabelRange struct {
 // Probability reports whether the labels are from 0 to 1.
 func (r *LabelRange) Probability() bool { return r.Low == 0 && r.High == 1 }
 
-// Holds reports whether a label is one of them. NaN is: it is looked for elsewhere.
-func (r *LabelRange) Holds(label float64) bool { return !(label < r.Low || label > r.High) }
+// Holds reports whether a label is one of them, a number that is finite.
+func (r *LabelRange) Holds(label float64) bool {
+	return label >= r.Low && label <= r.High && !math.IsInf(label, 0)
+}
 
 func rangeOf(loss string) *LabelRange {
 	switch loss {
@@ -27,12 +29,14 @@ func rangeOf(loss string) *LabelRange {
 		return &LabelRange{loss, -1, 1}
 	case "poisson", "mean_squared_logarithmic_error":
 		return &LabelRange{loss, 0, math.Inf(1)}
+	case "mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error", "huber", "huber_loss", "log_cosh", "cosine_similarity":
+		return &LabelRange{loss, math.Inf(-1), math.Inf(1)}
 	}
 	return nil
 }
 
-// LabelRange is that of a label, nil where its loss takes any number, or is one of
-// somebody's own.
+// LabelRange is that of a label, nil where its loss is one of somebody's own, which may
+// leave out labels that are NaN.
 func (e Export) LabelRange(label int) *LabelRange {
 	if e.LabelGuessed {
 		return nil

@@ -53,6 +53,8 @@ func unsaidRows() []row {
 			a.must(err)
 			return fmt.Sprint(m.Warnings)
 		}},
+		sent("Y19", "a null label: refused by record", counts, "JSON", ab, []string{"failed", "@1", "label NaN", "null", "on_bad"}, `{"a":1,"b":2,"y":1}`, `{"a":1,"b":2,"y":null}`),
+		sent("Y20", "and skipped", counts, "JSON", message{"data_fields": []string{"a", "b"}, "label_field": "y", "on_bad": "skip"}, []string{"finished, 1 records"}, `{"a":1,"b":2,"y":1}`, `{"a":1,"b":2,"y":null}`),
 		sent("Y13", "an array for a number", points, "JSON", ab, []string{"failed", "@1", "as many fields as elements"}, `{"a":1,"b":2,"y":1}`, `{"a":[1,2],"b":[],"y":1}`),
 	}
 }
