@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -223,7 +224,7 @@ func (s *Service) open(ctx context.Context, f sendForm, uploads []*multipart.Fil
 	if err := fits(f.sink, reader, export); err != nil {
 		return nil, errors.Join(err, o.close())
 	}
-	o.notes = append(o.notes, reader.Rounded(o.inputs, export.Labels)...)
+	o.notes = slices.Concat(o.notes, reader.FewClasses(export), reader.Rounded(o.inputs, export.Labels))
 	return o, nil
 }
 

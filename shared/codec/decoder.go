@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
@@ -15,10 +16,18 @@ import (
 type Decoder struct {
 	inputs, labels []Tensor
 	sample, label  part
-	embedded       bool // JSON: a record without a key holds its label in the value
-	inValue        bool // a registry's AVRO: the label is a field of the value
-	named          bool // JSON: the members of the label are named, so that the value is looked through for them
+	embedded       bool         // JSON: a record without a key holds its label in the value
+	inValue        bool         // a registry's AVRO: the label is a field of the value
+	named          bool         // JSON: the members of the label are named, so that the value is looked through for them
+	from           atomic.Int32 // of those: labelUnseen, or where the first record has its label
 }
+
+// Where the label of a record lies that may be in its value or be its key.
+const (
+	labelUnseen int32 = iota
+	labelInKey
+	labelInValue
+)
 
 // part decodes a record's value or its key into tensors.
 type part interface {
@@ -146,11 +155,20 @@ func (d *Decoder) LabelOf(labels [][]byte, key, value []byte) error {
 	if d.label == nil {
 		return nil
 	}
+	in := labelInKey
 	if d.inValue || d.embedded && (len(key) == 0 || d.named && d.label.(*jsonPart).within(value)) {
-		key = value // a key beside it is the producer's own, such as a device's id
+		key, in = value, labelInValue // a key beside it is the producer's own, such as a device's id
+	}
+	if d.named {
+		if before := d.from.Load(); before != labelUnseen && before != in {
+			return fmt.Errorf("label: %w", d.label.(*jsonPart).elsewhere(in))
+		}
 	}
 	if err := d.Label(labels, key); err != nil {
 		return fmt.Errorf("label: %w", err)
+	}
+	if d.named {
+		d.from.CompareAndSwap(labelUnseen, in)
 	}
 	return nil
 }

@@ -363,3 +363,26 @@ func TestShapesOfOneOrder(t *testing.T) {
 		}
 	}
 }
+
+// TestAttackLabelsOfTwoPlaces: a record without its label is not trained on by its key,
+// which is the id of a device.
+func TestAttackLabelsOfTwoPlaces(t *testing.T) {
+	const with, without = `{"x":1,"y":2}`, `{"x":1}`
+	for name, test := range map[string]struct{ first, second, says string }{
+		"in the value, then not": {with, without, `has no "y", so that the key would be the label`},
+		"in the key, then not":   {without, with, `has "y", and that of the first record has not`},
+		"in the value":           {with, with, ""},
+		"in the key":             {without, without, ""},
+	} {
+		d, err := New(pipeline.JSON, json.RawMessage(`{"data_fields":["x"],"label_field":"y"}`), Binding{Inputs: []pipeline.Tensor{tensor("x", "float32", 1)}, Labels: []pipeline.Tensor{tensor("y", "float32")}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, value := range []string{test.first, test.second} {
+			err = d.Record(buffers(d.Inputs()), buffers(d.Labels()), []byte("17"), []byte(value))
+		}
+		if (err != nil) != (test.says != "") || err != nil && (!strings.Contains(err.Error(), test.says) || Hint(err) == "") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

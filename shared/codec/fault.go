@@ -53,6 +53,9 @@ func explain(of side, p part, dst [][]byte, record []byte, err error) error {
 	seen, hint := look(p, dst, record)
 	var known *Fault
 	if seen == "" && errors.As(err, &known) {
+		if _, json := p.(*jsonPart); json && of == sideLabel && !isJSON(record) {
+			return &Fault{Reason: err.Error(), Hint: "the label is the record's key, unless its value has the member that label_field names: name that, or send keys that are JSON, as 7"}
+		}
 		return &Fault{Reason: err.Error(), Hint: known.Hint}
 	}
 	if seen == "" {
@@ -64,6 +67,8 @@ func explain(of side, p part, dst [][]byte, record []byte, err error) error {
 	}
 	return &Fault{Reason: reason, Hint: hint}
 }
+
+func isJSON(record []byte) bool { return json.Valid(plainJSON(record)) }
 
 // Tombstone is what is wrong with a record that has no value.
 func Tombstone() *Fault {

@@ -55,6 +55,17 @@ func (p *jsonPart) look(of side, record []byte, err error) (seen, hint string) {
 	return "", ""
 }
 
+// elsewhere refuses a record whose label lies in its key or its value, and that of the
+// first record in the other: a key of the producer's own would be learned.
+func (p *jsonPart) elsewhere(in int32) error {
+	name := strings.Join(p.names, ", ")
+	reason := fmt.Sprintf("the value has no %q, so that the key would be the label, and the first record has it in its value", name)
+	if in == labelInValue {
+		reason = fmt.Sprintf("the value has %q, and that of the first record has not, so that its key was the label", name)
+	}
+	return &Fault{reason, `let each record hold its label, or leave those without out by "on_bad": "skip" in the input_config; where the key is the label, leave label_field out`}
+}
+
 // member gives the value of the wanted member that a test is about.
 func (p *jsonPart) member(record []byte, is func(value []byte) bool) (value []byte) {
 	err := Members(record, func(name, v []byte) error {

@@ -211,18 +211,18 @@ func TestFramedAndUnframed(t *testing.T) {
 // JSON is read behind the framing of a schema registry as without it, in the
 // value and in the key.
 func TestFramedJSON(t *testing.T) {
-	d, err := New(pipeline.JSON, json.RawMessage(`{"data_fields":["a","b"],"label_field":"y"}`), Binding{
-		Inputs: []pipeline.Tensor{tensor("x", "float32", 2)}, Labels: []pipeline.Tensor{tensor("y", "int32")},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	const framing = "\x00\x00\x00\x00\x07"
 	for name, r := range map[string][2]string{
 		"the label in the value": {"device 7", framing + `{"a":1,"b":2,"y":3}`},
 		"the label in the key":   {framing + "3", framing + `{"a":1,"b":2}`},
 		"no framing":             {"3", `{"a":1,"b":2}`},
 	} {
+		d, err := New(pipeline.JSON, json.RawMessage(`{"data_fields":["a","b"],"label_field":"y"}`), Binding{
+			Inputs: []pipeline.Tensor{tensor("x", "float32", 2)}, Labels: []pipeline.Tensor{tensor("y", "int32")},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 		in, label := buffers(d.Inputs()), buffers(d.Labels())
 		if err := d.Record(in, label, []byte(r[0]), []byte(r[1])); err != nil {
 			t.Errorf("%s: %v", name, err)

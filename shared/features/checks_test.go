@@ -33,7 +33,10 @@ func TestLabelsThatALossIsNotForAreRefused(t *testing.T) {
 		{"dice", 255, "dividing"},
 		{"hinge", -1, ""},
 		{"squared_hinge", 2, "-1 and 1"},
-		{"mean_squared_error", -1e30, ""}, {"mean_squared_error", float32(math.NaN()), "on_bad"}, {"binary_crossentropy", float32(math.Inf(1)), "on_bad"}, {"mine", float32(math.NaN()), ""},
+		{"mean_squared_error", -1e30, ""},
+		{"mean_squared_error", float32(math.NaN()), "on_bad"},
+		{"binary_crossentropy", float32(math.Inf(1)), "on_bad"},
+		{"mine", float32(math.NaN()), ""},
 		{"y: poisson, z: mse", -1, "any number"},
 		{"y: mse, z: poisson", -1, ""},
 	} {

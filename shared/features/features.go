@@ -62,6 +62,7 @@ type members struct {
 	OnBad      json.RawMessage `json:"on_bad"`
 	Window     json.RawMessage `json:"window"`
 	LabelField json.RawMessage `json:"label_field"`
+	Weight     json.RawMessage `json:"sample_weight"`
 }
 
 // Option changes how a Decoder reads.
@@ -117,6 +118,10 @@ func New(format pipeline.Format, config json.RawMessage, b codec.Binding, option
 	var m members
 	if len(config) > 0 {
 		_ = json.Unmarshal(config, &m) // what is no object, the formats refuse
+	}
+	if said(m.Weight) {
+		return nil, pipeline.Invalidf("input_config.sample_weight", "records are not weighed: each counts the same").
+			WithHint("weigh classes by class_weight of training_kwargs, or send a record as often as it is to count")
 	}
 	var err error
 	if d.bad, err = parseTolerance(m.OnBad); err != nil {

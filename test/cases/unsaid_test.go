@@ -55,6 +55,8 @@ func unsaidRows() []row {
 		}},
 		sent("Y19", "a null label: refused by record", counts, "JSON", ab, []string{"failed", "@1", "label NaN", "null", "on_bad"}, `{"a":1,"b":2,"y":1}`, `{"a":1,"b":2,"y":null}`),
 		sent("Y20", "and skipped", counts, "JSON", message{"data_fields": []string{"a", "b"}, "label_field": "y", "on_bad": "skip"}, []string{"finished, 1 records"}, `{"a":1,"b":2,"y":1}`, `{"a":1,"b":2,"y":null}`),
+		sent("Y21", "a weight for each record: refused", points, "JSON", message{"data_fields": []string{"a", "b"}, "label_field": "y", "sample_weight": "w"}, []string{"failed", "sample_weight", "class_weight"}, `{"a":1,"b":2,"y":1,"w":2}`),
+		sent("Y22", "a label that is missing, beside a key", points, "JSON", ab, []string{"failed", "@1", `no "y"`, "on_bad"}, `{"a":1,"b":2,"y":1}`, `{"a":1,"b":2}`),
 		sent("Y13", "an array for a number", points, "JSON", ab, []string{"failed", "@1", "as many fields as elements"}, `{"a":1,"b":2,"y":1}`, `{"a":[1,2],"b":[],"y":1}`),
 	}
 }

@@ -39,6 +39,7 @@ func (s *sending) suits(reader *files.Reader) error {
 	var labels []pipeline.Tensor
 	if len(s.models) > 0 {
 		labels = s.models[0].Labels
+		s.note(reader.FewClasses(s.models[0].Export))
 	}
 	s.note(reader.Rounded(s.inputs(), labels))
 	return nil

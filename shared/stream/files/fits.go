@@ -86,6 +86,22 @@ func (r *Reader) CheckLabels(e pipeline.Export) error {
 	return refusal.WithHint("give the model as many outputs as there are classes, numbered from 0; or name another column with --label")
 }
 
+// FewClasses says where texts of a label are numbered by a file that has fewer of them
+// than the model has classes: another file would number them otherwise.
+func (r *Reader) FewClasses(e pipeline.Export) []string {
+	var classes []string
+	switch s := r.inner().(type) {
+	case *table:
+		classes = s.classes
+	case *pictures:
+		classes = s.classes
+	}
+	if len(classes) == 0 || len(classes) >= e.Classes || len(e.Labels) != 1 || e.Labels[0].Elements() != 1 {
+		return nil
+	}
+	return []string{fmt.Sprintf("warning: %d classes are here (%s), and the model has %d: they are numbered 0 to %d in the order of their names, and otherwise in a file that has others, too. Send all classes in one stream, or number them yourself", len(classes), some(classes), e.Classes, len(classes)-1)}
+}
+
 // checkRange refuses labels that the model's loss is not for.
 func (t *table) checkRange(r *pipeline.LabelRange) error {
 	for _, i := range t.labels {

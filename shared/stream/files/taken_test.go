@@ -317,3 +317,19 @@ func TestExactNumbersAreDecodedExactly(t *testing.T) {
 		t.Errorf("% x, %v", in[0], err)
 	}
 }
+
+func TestFewerClassesThanTheModelHasAreSaid(t *testing.T) {
+	r, err := files.Open([]string{write(t, "t.csv", "a,kind\n1,dog\n2,cat\n")}, files.Options{Label: "kind"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	e := pipeline.Export{Labels: []pipeline.Tensor{{Name: "y", DType: "int32"}}, Classes: 3}
+	if said := strings.Join(r.FewClasses(e), "\n"); !strings.Contains(said, "2 classes are here (cat, dog), and the model has 3") {
+		t.Error(said)
+	}
+	e.Classes = 2
+	if said := r.FewClasses(e); len(said) != 0 {
+		t.Error(said)
+	}
+}
