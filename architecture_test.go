@@ -25,6 +25,7 @@ var mayImport = map[string][]string{
 	"shared/identity/oidc/oidctest":     {"shared/toolchain"},
 	"shared/toolchain":                  {"shared/pipeline"},
 	"shared/datasets":                   {"shared/pipeline", "shared/toolchain"},
+	"shared/disk":                       {},
 	"shared/codec":                      {"shared/pipeline"},
 	"shared/features":                   {"shared/pipeline", "shared/codec", "shared/stream"},
 	"shared/schemas":                    {"shared/trust", "shared/pipeline", "shared/codec"},
@@ -49,7 +50,7 @@ var mayImport = map[string][]string{
 	"shared/framework/adapt":            {},
 	"shared/framework/rows":             {"shared/pipeline", "shared/codec"},
 	"shared/framework/frameworktest":    {"shared/pipeline", "shared/codec", "shared/framework", "shared/artifact"},
-	"shared/framework/keras":            {"shared/pipeline", "shared/codec", "shared/framework", "shared/framework/keras/savedmodel", "shared/framework/keras/kerasmodel", "shared/framework/onnx/onnxgraph", "shared/framework/onnx/onnxmodel", "shared/toolchain"},
+	"shared/framework/keras":            {"shared/disk", "shared/pipeline", "shared/codec", "shared/framework", "shared/framework/keras/savedmodel", "shared/framework/keras/kerasmodel", "shared/framework/onnx/onnxgraph", "shared/framework/onnx/onnxmodel", "shared/toolchain"},
 	"shared/framework/keras/savedmodel": {},
 	"shared/framework/keras/fitargs":    {"shared/pipeline"},
 	"shared/framework/keras/callbacks":  {"shared/pipeline"},
@@ -63,7 +64,7 @@ var mayImport = map[string][]string{
 	"shared/framework/onnx/onnxtest":   {},
 	"shared/framework/onnx/onnximport": {"shared/pipeline", "shared/framework", "shared/framework/onnx/onnxmodel", "shared/framework/onnx/onnxgraph"},
 	"shared/framework/onnx":            {"shared/pipeline", "shared/codec", "shared/framework", "shared/framework/rows", "shared/framework/onnx/onnxmodel", "shared/framework/onnx/onnxgraph", "shared/toolchain"},
-	"shared/platform":                  {"shared/pipeline", "shared/rotate"},
+	"shared/platform":                  {"shared/disk", "shared/pipeline", "shared/rotate"},
 	"eventing":                         {"shared/tracing", "shared/pipeline", "shared/stream", "eventing/schema"},
 	"eventing/schema":                  {},
 	"eventing/api":                     {"eventing/bounds", "shared/pipeline", "eventing", "eventing/schema"},
@@ -81,7 +82,7 @@ var mayImport = map[string][]string{
 	"functions/deploy-inference": {"shared/pipeline", "shared/identity", "shared/registry", "shared/codec", "shared/features", "shared/platform", "eventing", "eventing/api", "eventing/door"},
 	"functions/records":          {"shared/fair", "eventing/bounds", "shared/pipeline", "shared/registry", "shared/codec", "shared/features", "shared/inspect", "shared/schemas", "shared/datasets", "shared/identity", "shared/stream", "shared/stream/control", "shared/stream/files", "eventing/api", "eventing/door"},
 	"functions/predict":          {"shared/tracing", "eventing/bounds", "shared/pipeline", "shared/identity", "shared/artifact", "shared/codec", "shared/features", "shared/schemas", "shared/framework", "shared/platform", "shared/stream", "eventing", "eventing/api", "eventing/guard"},
-	"functions/train":            {"shared/drift", "shared/tracing", "shared/pipeline", "shared/artifact", "shared/codec", "shared/features", "shared/schemas", "shared/framework", "shared/platform", "shared/stream", "eventing"},
+	"functions/train":            {"shared/disk", "shared/drift", "shared/tracing", "shared/pipeline", "shared/artifact", "shared/codec", "shared/features", "shared/schemas", "shared/framework", "shared/platform", "shared/stream", "eventing"},
 }
 
 // never says what a room does not reach by any detour, whatever it imports:

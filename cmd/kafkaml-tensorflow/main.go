@@ -37,18 +37,12 @@ func main() { os.Exit(program().Run(os.Args[1:])) }
 func openTrain(log *slog.Logger) (process.Work, error) {
 	c, err := train.ConfigFromEnv(os.Getenv, frameworks, log)
 	run := func(ctx context.Context) error { return train.Run(ctx, c) }
-	w := process.Work{Name: "train", Run: run, Artifacts: c.Artifacts, Read: []string{c.Job.Artifact}, Write: []string{c.Job.Output}, Kafka: c.Kafka}
+	w := process.Work{Name: "train", Run: run, Artifacts: c.Artifacts, Read: []string{c.Job.Artifact}, Write: c.Job.Written(), Kafka: c.Kafka}
 	if p := c.Job.Parent; p != nil {
 		w.Read = append(w.Read, p.Artifact, p.Exported)
 	}
 	if held := c.Job.Champion; held != nil {
 		w.Read = append(w.Read, held.Artifact)
-	}
-	if c.Job.Checkpoint != "" {
-		w.Write = append(w.Write, c.Job.Checkpoint)
-	}
-	if c.Job.Following != nil {
-		w.Write = append(w.Write, pipeline.InterimFolder(c.Job.Result))
 	}
 	return w, err
 }

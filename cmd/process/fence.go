@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kafkaml/kafkaml/shared/disk"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
 	"github.com/kafkaml/kafkaml/shared/platform/fence"
@@ -44,9 +45,8 @@ func (w Work) fenceOff(ctx context.Context, log *slog.Logger) error {
 	if unix.Sysinfo(&info) == nil {
 		f.Memory = max(f.Memory, int64(info.Totalram)*int64(info.Unit)) // #nosec G115 -- a machine's memory
 	}
-	var disk unix.Statfs_t
-	if unix.Statfs(os.TempDir(), &disk) == nil {
-		f.File = max(f.File, int64(disk.Bavail)*disk.Bsize) // #nosec G115 -- a machine's disk
+	if free, err := disk.Free(os.TempDir()); err == nil {
+		f.File = max(f.File, free)
 	}
 	return fence.Raise(f, policy, log)
 }

@@ -100,6 +100,14 @@ func (a attacked) attempts() map[string]func() error {
 		"change its user":                 raw(unix.SYS_SETUID, 1),
 		"raise its limits":                func() error { return unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{Cur: 1, Max: 1}) },
 		"keep a capability":               keepsCapabilities,
+		"reserve the disk": func() error {
+			f, err := os.Create(at("scratch/reserved"))
+			if err != nil {
+				return err
+			}
+			return errors.Join(unix.Fallocate(int(f.Fd()), 0, 0, 1<<20), f.Close())
+		},
+		"hide its files": raw(unix.SYS_PRCTL, unix.PR_SET_DUMPABLE, 0),
 		"take all memory": func() error {
 			_, err := unix.Mmap(-1, 0, 1<<45, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
 			return err
@@ -154,7 +162,7 @@ func keepsCapabilities() error {
 // refused reports whether a fence refused an attempt: one that failed for another
 // reason might have been made better.
 func refused(err error) bool {
-	return slices.ContainsFunc([]error{unix.EPERM, unix.EACCES, unix.ENOSYS, unix.ENOMEM}, func(e error) bool { return errors.Is(err, e) })
+	return slices.ContainsFunc([]error{unix.EPERM, unix.EACCES, unix.ENOSYS, unix.ENOMEM, unix.EOPNOTSUPP}, func(e error) bool { return errors.Is(err, e) })
 }
 
 // graph makes the attempts and says what came of each.

@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"syscall"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/disk"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/platform"
 )
 
 // memoryBytes is how large a decoded stream may be to stay in memory, indexes
@@ -89,15 +90,14 @@ func unnamed(dir string) (*os.File, error) {
 
 // room refuses a stream that the disk cannot hold, before it is read.
 func room(dir string, need int64) error {
-	var fs syscall.Statfs_t
-	if err := syscall.Statfs(dir, &fs); err != nil {
+	free, err := disk.Free(dir)
+	if err != nil {
 		return op("look for room for the cache", err)
 	}
-	free := int64(fs.Bavail) * fs.Bsize
-	if need > free {
+	if most := free - platform.LeftFree(free); need > most {
 		return &pipeline.Error{
 			Op: "read the stream", Kind: pipeline.Unavailable,
-			Reason: fmt.Sprintf("its %d MiB of tensors do not fit the %d MiB free in %s", need>>20, free>>20, dir),
+			Reason: fmt.Sprintf("its %d MiB of tensors do not fit the %d MiB that a training may take of what is free in %s", need>>20, most>>20, dir),
 			Hint:   "free disk space, or set TMPDIR to a folder with more",
 		}
 	}

@@ -53,6 +53,18 @@ type TrainingJob struct {
 	Warnings []string          `json:"warnings,omitempty"`  // known before it begins, for its result
 }
 
+// Written are the keys below which the training stores what it makes.
+func (j TrainingJob) Written() []string {
+	keys := []string{j.Output}
+	if j.Checkpoint != "" {
+		keys = append(keys, j.Checkpoint)
+	}
+	if j.Following != nil {
+		keys = append(keys, InterimFolder(j.Result))
+	}
+	return keys
+}
+
 // Ancestor is the trained model that a training goes on from.
 type Ancestor struct {
 	Result   int64   `json:"result"`

@@ -23,6 +23,9 @@ type Job struct {
 	GPUs      int
 }
 
+// LeftFree is how much of what a disk has free, in bytes, one process leaves of it.
+func LeftFree(free int64) int64 { return free / 8 }
+
 // Ended is how a Job ended. Unless it is OK, Reason and Hint explain the end to
 // a person: exit code, signal, out of memory, deadline. Log is the last LogBytes
 // of the process's output.

@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kafkaml/kafkaml/shared/disk"
 )
 
 // startTime is how long the zygote may take to fork before it counts as hung.
@@ -128,8 +128,8 @@ func (j *job) await(ctx context.Context, z *zygote, scratch string) (int, error)
 	}()
 	hung := time.AfterFunc(startTime, z.kill)
 	defer hung.Stop()
-	disk := time.NewTicker(diskCheck)
-	defer disk.Stop()
+	look := time.NewTicker(diskCheck)
+	defer look.Stop()
 	most := mostWritten(scratch, j.limits.File)
 	var why error
 	var resting rest
@@ -155,8 +155,8 @@ func (j *job) await(ctx context.Context, z *zygote, scratch string) (int, error)
 		case <-done:
 			done = nil
 			end(context.Cause(ctx))
-		case <-disk.C:
-			if size(scratch)+unlinked(resting.pid) > most && why == nil {
+		case <-look.C:
+			if disk.Size(scratch)+disk.Unlinked(resting.pid) > most && why == nil {
 				end(fmt.Errorf("%w: more than %d MiB", errDisk, most>>20))
 			}
 			if threads(resting.pid) > maxThreads && why == nil {
@@ -167,17 +167,4 @@ func (j *job) await(ctx context.Context, z *zygote, scratch string) (int, error)
 			}
 		}
 	}
-}
-
-// size is the sum of the sizes of the files under dir.
-func size(dir string) (bytes int64) {
-	filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error { //nolint:errcheck // files come and go
-		if err == nil && !d.IsDir() {
-			if info, err := d.Info(); err == nil {
-				bytes += info.Size()
-			}
-		}
-		return nil
-	})
-	return bytes
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kafkaml/kafkaml/shared/disk"
 )
 
 // limits of a child, as worker/fences.py sets them.
@@ -63,9 +65,9 @@ func memory() int64 {
 // neither it nor the few beside it fill the disk on which dir lies before they are
 // stopped.
 func mostWritten(dir string, file int64) int64 {
-	var s unix.Statfs_t
-	if unix.Statfs(dir, &s) != nil {
+	free, err := disk.Free(dir)
+	if err != nil {
 		return filesOf * file
 	}
-	return min(filesOf*file, int64(s.Bavail)*s.Bsize/ofFree) // #nosec G115 -- the size of a disk
+	return min(filesOf*file, free/ofFree)
 }

@@ -34,6 +34,7 @@ const (
 	cloneThread = 0x10000
 	fastOpen    = 0x20000000 // MSG_FASTOPEN connects without connect(2), which Landlock watches
 	nosys       = seccomp.ActionErrno | seccomp.Action(unix.ENOSYS)
+	unsupported = seccomp.ActionErrno | seccomp.Action(unix.EOPNOTSUPP)
 )
 
 // policy refuses calls by name, and some by their arguments; all others are made.
@@ -59,9 +60,14 @@ func (f Fence) policy(names map[string]int) seccomp.Policy {
 	when("sendto", 3, seccomp.BitsSet, fastOpen)
 	when("sendmsg", 2, seccomp.BitsSet, fastOpen)
 	when("sendmmsg", 3, seccomp.BitsSet, fastOpen)
+	when("prctl", 0, seccomp.Equal, unix.PR_SET_DUMPABLE) // or nobody could see which files it holds
 	f.sockets(&refuse, names)
-	// Its flags are behind a pointer; C libraries use clone where it is not there.
-	return seccomp.Policy{DefaultAction: seccomp.ActionAllow, Syscalls: []seccomp.SyscallGroup{refuse, {Names: []string{"clone3"}, Action: nosys}}}
+	return seccomp.Policy{DefaultAction: seccomp.ActionAllow, Syscalls: []seccomp.SyscallGroup{
+		refuse,
+		{Names: []string{"clone3"}, Action: nosys}, // its flags are behind a pointer; C libraries then use clone
+		// It takes all that the disk has left faster than anybody looks; C libraries write zeros instead.
+		{Names: []string{"fallocate"}, Action: unsupported},
+	}}
 }
 
 // sockets are of IP, and streams of TCP: not the multipath one, which Landlock does

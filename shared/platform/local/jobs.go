@@ -149,7 +149,7 @@ func (q *localJobs) execute(ctx context.Context, j *localJob) platform.Ended {
 // once runs one process of a Job, and reports whether it was killed from outside.
 func (q *localJobs) once(ctx context.Context, j *localJob) (ended platform.Ended, killed bool) {
 	ended = platform.Ended{Name: j.Name, Result: j.Spec.Result, Attempt: j.Spec.Attempt}
-	p, err := q.l.startProcess(work{framework: j.Spec.Framework, verb: "train", variable: platform.JobVariable, spec: j.Spec, env: j.Env}, q.l.jobLog(j.Name))
+	p, err := q.l.startProcess(work{framework: j.Spec.Framework, verb: "train", variable: platform.JobVariable, spec: j.Spec, env: j.Env, keys: j.Spec.Written()}, q.l.jobLog(j.Name))
 	if err != nil {
 		ended.Reason = err.Error()
 		return ended, false
@@ -168,7 +168,7 @@ func (q *localJobs) once(ctx context.Context, j *localJob) (ended platform.Ended
 		ended.Reason, ended.Hint = platform.PastDeadline(j.Resources.DeadlineSecs)
 	}
 	ended.Log = p.log.tail(platform.LogBytes)
-	return ended, p.killed()
+	return ended, p.killed() && p.files.excess == 0
 }
 
 // Stop implements Jobs.

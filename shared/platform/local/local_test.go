@@ -27,6 +27,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == "parent" {
 		os.Exit(parent())
 	}
+	if len(os.Args) == 3 && os.Args[1] == "disk" {
+		os.Exit(onDisk(os.Args[2]))
+	}
 	platformtest.Main(m)
 }
 

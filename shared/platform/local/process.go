@@ -26,6 +26,7 @@ type process struct {
 	ooms  int64 // oomKills when the child started
 	done  chan struct{}
 	err   error // of Wait; valid once done is closed
+	files *written
 }
 
 // work is what a child is started for.
@@ -35,6 +36,7 @@ type work struct {
 	variable  string // whose file holds spec
 	spec      any    // a pipeline.TrainingJob or a pipeline.PredictJob
 	env       []string
+	keys      []string // in the store of models, below which it writes
 }
 
 // startProcess starts the framework's program, with its output in a log at path.
@@ -60,7 +62,7 @@ func (l *Platform) startProcess(w work, path string) (*process, error) {
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = parentDeath()
 	cmd.WaitDelay = 5 * time.Second // a grandchild that keeps the output open does not keep us
-	p := &process{cmd: cmd, log: log, ooms: oomKills(), done: make(chan struct{})}
+	p := &process{cmd: cmd, log: log, ooms: oomKills(), done: make(chan struct{}), files: newWritten(scratch, w)}
 	if p.stdin, err = cmd.StdinPipe(); err == nil {
 		err = l.spawn.start(cmd)
 	}
@@ -70,13 +72,31 @@ func (l *Platform) startProcess(w work, path string) (*process, error) {
 	preferForOOM(cmd.Process.Pid)
 	l.goRun(func() {
 		defer close(p.done)
-		p.err = cmd.Wait()
+		p.err = p.wait()
 		if err := os.RemoveAll(scratch); err != nil { // a child that was killed leaves files
 			l.c.Log.Warn("a process's temporary folder remains until the next start", "folder", scratch, "error", err)
 		}
 		_ = log.Close() // its end is in memory
 	})
 	return p, nil
+}
+
+// wait waits for the end of the process, and kills it if it fills the disk.
+func (p *process) wait() error {
+	ended := make(chan error, 1)
+	go func() { ended <- p.cmd.Wait() }()
+	look := time.NewTicker(diskCheck)
+	defer look.Stop()
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case <-look.C:
+			if p.files.tooMany(p.cmd.Process.Pid) {
+				p.signal(syscall.SIGKILL)
+			}
+		}
+	}
 }
 
 // makeScratch makes a child's temporary folder, with its description in it.
@@ -152,6 +172,8 @@ func (p *process) verdict() (ok bool, reason, hint string) {
 	status, _ := exit.Sys().(syscall.WaitStatus)
 	tail := p.log.tail(16 << 10)
 	switch {
+	case p.files.excess > 0:
+		return false, p.files.reason(), "free disk space, or move --data to a larger disk; a model that writes so much by itself is not to be trusted"
 	case status.Signaled() && status.Signal() == syscall.SIGKILL && oomKills() > p.ooms:
 		return false, "out of memory: the kernel ended the process (signal 9)", memory
 	case outOfMemory(tail) || exit.ExitCode() == exitOutOfMemory:

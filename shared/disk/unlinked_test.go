@@ -1,4 +1,4 @@
-package keras
+package disk
 
 import (
 	"os"
@@ -11,7 +11,7 @@ import (
 // A file that has no name and is not open, only mapped, holds its place on the disk.
 func TestAttackUnlinkedFiles(t *testing.T) {
 	const size = 4 << 20
-	before := unlinked(os.Getpid())
+	before := Unlinked(os.Getpid())
 	path := filepath.Join(t.TempDir(), "file")
 	f, err := os.Create(path)
 	if err == nil {
@@ -20,7 +20,7 @@ func TestAttackUnlinkedFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := unlinked(os.Getpid()) - before; got != 0 {
+	if got := Unlinked(os.Getpid()) - before; got != 0 {
 		t.Errorf("%d bytes of a file that has a name", got)
 	}
 	place, err := unix.Mmap(int(f.Fd()), 0, size, unix.PROT_READ, unix.MAP_SHARED)
@@ -31,13 +31,13 @@ func TestAttackUnlinkedFiles(t *testing.T) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	if got := unlinked(os.Getpid()) - before; got != size {
+	if got := Unlinked(os.Getpid()) - before; got != size {
 		t.Errorf("%d bytes of an open file, want %d", got, size)
 	}
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if got := unlinked(os.Getpid()) - before; got != size {
+	if got := Unlinked(os.Getpid()) - before; got != size {
 		t.Errorf("%d bytes of a mapped file, want %d", got, size)
 	}
 }
