@@ -208,9 +208,7 @@ func (c Config) complete() (Config, error) {
 			return c, err
 		}
 	}
-	if c.Cluster == nil {
-		c.Programs, err = c.programs()
-	}
+	c.Programs, err = c.programs()
 	return c, err
 }
 

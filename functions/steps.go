@@ -17,6 +17,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/platform/local"
 	"github.com/kafkaml/kafkaml/shared/schemas"
 )
 
@@ -43,13 +44,22 @@ func (h *Host) modelRegister(ctx context.Context, log *slog.Logger) (door.Functi
 	}
 	s := modelregister.NewService(modelregister.Deps{
 		Store: h.parts.store, Artifacts: h.parts.artifacts, Scratch: os.TempDir(), Log: log,
-		Kinds: h.config.Frameworks.Kinds(), Builders: h.parts.builders, Importers: h.config.Frameworks.Importers(h.parts.builders),
+		Kinds: h.config.Frameworks.Kinds(), Builders: h.parts.builders, Importers: h.config.Frameworks.Importers(h.parts.builders), Check: h.check,
 		Reread: func(ctx context.Context, job pipeline.TrainingJob, samples, tests int) (framework.Reread, error) {
 			return train.Reread(ctx, train.Config{Job: job, Kafka: h.config.Kafka, Schemas: h.config.Schemas, Log: log}, samples, tests)
 		},
 	})
 	h.loops = append(h.loops, s.Run)
 	return s.Function(), nil
+}
+
+// check tries a trained model of a kind that only serves by the program beside this one:
+// what builds models of the others has run them.
+func (h *Host) check(ctx context.Context, kind framework.Kind, folder string, e pipeline.Export) error {
+	if kind.Source != "" {
+		return nil
+	}
+	return local.Check(ctx, h.config.Programs[kind.Name], pipeline.CheckJob{Framework: kind.Name, Folder: folder, Trained: framework.ImportedTrained, Export: e})
 }
 
 func (h *Host) deployTraining(ctx context.Context, log *slog.Logger) (door.Function, error) {

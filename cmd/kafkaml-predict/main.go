@@ -1,5 +1,5 @@
 // Command kafkaml-predict is the process that serves a model by ONNX Runtime's
-// library, which it loads as it starts to serve. It links neither TensorFlow nor
+// library, which it loads as it starts to serve, or checks whether it could. It links neither TensorFlow nor
 // Python.
 package main
 
@@ -14,8 +14,9 @@ import (
 )
 
 func main() {
+	frameworks := framework.Frameworks{onnx.Framework{}}
 	os.Exit(process.Program{
 		Name: "kafkaml-predict", Version: version.String(), Library: "ONNX Runtime " + toolchain.ONNXRuntimeVersion,
-		Verbs: []process.Verb{process.Predict(framework.Frameworks{onnx.Framework{}})},
+		Verbs: []process.Verb{process.Predict(frameworks), process.Check(frameworks)},
 	}.Run(os.Args[1:]))
 }

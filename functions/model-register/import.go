@@ -20,6 +20,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/eventing/api"
+	"github.com/kafkaml/kafkaml/eventing/bounds"
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -119,11 +120,34 @@ func (s *Service) importModel(ctx context.Context, call *door.Call) error {
 	if err != nil {
 		return err
 	}
+	if err := s.serves(ctx, kind, dir, &read.Export); err != nil {
+		return err
+	}
 	from.Format = read.Format
 	m := pipeline.Model{
 		Name: name, Description: form.Description, Framework: kind.Name, SourceHash: got.sha256, Imported: &from, Export: read.Export,
 	}
 	return s.keep(ctx, call, m, resultOf(m, read.Serving), kind.Bundle, dir)
+}
+
+// serves refuses a model that an inference could not serve, and notes in its export
+// where that could not be tried.
+func (s *Service) serves(ctx context.Context, kind framework.Kind, dir string, e *pipeline.Export) error {
+	if s.Check == nil {
+		return nil
+	}
+	leave, err := s.building.Enter(ctx, bounds.Who(ctx))
+	if err != nil {
+		return err
+	}
+	defer leave()
+	err = s.Check(ctx, kind, dir, *e)
+	if err == nil || pipeline.KindOf(err) == pipeline.Invalid || ctx.Err() != nil {
+		return err
+	}
+	s.Log.WarnContext(ctx, "an imported model was not tried", "error", err)
+	e.Warnings = append(e.Warnings, pipeline.Warning{Message: "whether it can be served was not tried: " + err.Error()})
+	return nil
 }
 
 // imported gives the form of an import and the file, which a request has

@@ -28,6 +28,10 @@ type Deps struct {
 	Importers framework.Importers
 	Scratch   string // folder for exports under way; the system's when empty
 	Log       *slog.Logger
+	// Check opens the trained model in a folder, and runs it, as an inference will. Its
+	// error is Invalid where the model is at fault, else it could not be tried. nil:
+	// nothing is tried.
+	Check func(ctx context.Context, kind framework.Kind, folder string, e pipeline.Export) error
 	// Reread reads records of the stream of a training again: so many of those
 	// that trained, and so many of those that did not.
 	Reread func(ctx context.Context, job pipeline.TrainingJob, samples, tests int) (framework.Reread, error)

@@ -54,7 +54,7 @@ layer "keras-$minor-onnx-optuna" "$python=$python" "/usr/lib/python$minor=/usr/l
   "$base" "$bin/kafkaml-tensorflow=/usr/local/bin/kafkaml-tensorflow"
 "$mkimage" -name "dev.local/kafkaml-keras:$tag" -o "$out/kafkaml-keras.tar" -entrypoint /usr/local/bin/kafkaml \
   -env "PATH=/usr/local/bin:/usr/bin,KAFKAML_TOOLCHAIN=/opt/kafkaml,TF_CPP_MIN_LOG_LEVEL=2" -base "$out/tensorflow-2.21.0-bound-onnx.layer,$out/keras-$minor-onnx-optuna.layer" \
-  "$base" "$bin/kafkaml=/usr/local/bin/kafkaml"
+  "$base" "$bin/kafkaml=/usr/local/bin/kafkaml" "$bin/kafkaml-predict=/usr/local/bin/kafkaml-predict"
 (cd "$here" && go build -o "$out/sbom" ./sbom)
 "$out/sbom" "$out"/kafkaml{,-predict,-tensorflow,-keras}.tar
 printf '%-20s %8s %11s  %s\n' image size components 'bill of materials'

@@ -111,6 +111,13 @@ type Framework interface {
 // fetched.
 type Loader interface{ Load() error }
 
+// Checker is a Framework that can tell whether a model gives what its export says.
+type Checker interface {
+	// Check opens a model as OpenPredictor does and runs it on records of zeros. An
+	// error that is not Unavailable is the model's fault.
+	Check(PredictorOptions) error
+}
+
 // Frameworks are those that a program links; the first is the default.
 type Frameworks []Framework
 

@@ -65,6 +65,15 @@ func (j TrainingJob) Written() []string {
 	return keys
 }
 
+// CheckJob is all that a process is told which opens a trained model as an inference
+// does, and runs it, to see whether it can be served.
+type CheckJob struct {
+	Framework string `json:"framework"`
+	Folder    string `json:"folder"`  // path of a folder with that of the model in it
+	Trained   string `json:"trained"` // name of the model's folder
+	Export    Export `json:"export"`
+}
+
 // Ancestor is the trained model that a training goes on from.
 type Ancestor struct {
 	Result   int64   `json:"result"`

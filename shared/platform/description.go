@@ -12,12 +12,13 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// A process is told its work by one of these variables: a pipeline.TrainingJob or
-// a pipeline.PredictJob as JSON. Linux bounds a variable to 128 KiB, so the same
+// A process is told its work by one of these variables: a pipeline.TrainingJob, a
+// pipeline.PredictJob or a pipeline.CheckJob as JSON. Linux bounds a variable to 128 KiB, so the same
 // name with FileSuffix may name a file of that JSON instead, gzipped or not.
 const (
 	JobVariable     = "KAFKAML_JOB"
 	PredictVariable = "KAFKAML_PREDICT"
+	CheckVariable   = "KAFKAML_CHECK"
 	FileSuffix      = "_FILE"
 	// TokenVariable holds the bearer token of a training's reports.
 	TokenVariable = "KAFKAML_JOB_TOKEN" // #nosec G101 -- the name of it
@@ -26,6 +27,10 @@ const (
 // BrokersVariable tells a process where the brokers say that they serve, host:port
 // separated by commas, so that it need not ask before it fences itself off.
 const BrokersVariable = "KAFKA_BROKERS_ADVERTISED"
+
+// CheckedField is the field of the error by which a process says that the model which
+// it checked is at fault.
+const CheckedField = "content"
 
 // SuspectsVariable names the file in which a replica marks what it predicts, so that
 // the next one knows what ended it. Those of one inference on a machine lie in one

@@ -190,8 +190,11 @@ func (b *Batch) take(values []ort.Value, n int) error {
 		if err != nil {
 			return fmt.Errorf("output %q: %w", out.name, err)
 		}
-		if len(shape) != len(out.shape)+1 || shape[0] != int64(n) {
+		if len(shape) == 0 || shape[0] != int64(n) {
 			return rows.NotARowEach(out.name, shape, n)
+		}
+		if len(shape) != len(out.shape)+1 {
+			return otherShape(out.name, out.shape, shape[1:])
 		}
 		o.Data, o.Size, o.Shape = data, len(data)/n, o.Shape[:0]
 		for _, d := range shape[1:] {

@@ -14,6 +14,7 @@ type Framework struct{}
 var (
 	_ framework.Framework = Framework{}
 	_ framework.Loader    = Framework{}
+	_ framework.Checker   = Framework{}
 )
 
 // Kind implements framework.Framework.

@@ -60,6 +60,20 @@ type output struct {
 // The model is run once on zeros, so that the first record does not pay for what
 // the library does at the first run.
 func openPredictor(o framework.PredictorOptions) (*Predictor, error) {
+	p, err := loadPredictor(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.warm(); err != nil {
+		_ = p.Close()
+		return nil, err
+	}
+	giveBack()
+	return p, nil
+}
+
+// loadPredictor is openPredictor but for the first run.
+func loadPredictor(o framework.PredictorOptions) (*Predictor, error) {
 	p := &Predictor{export: o.Export.Outputs, stored: o.Stored, pace: rows.NewPace(o.MaxBatch), deadline: o.Deadline}
 	if p.deadline <= 0 {
 		p.deadline = defaultDeadline
@@ -70,11 +84,6 @@ func openPredictor(o framework.PredictorOptions) (*Predictor, error) {
 	if err := p.load(filepath.Join(o.Dir, onnxmodel.Model.Path), o); err != nil {
 		return nil, err
 	}
-	if err := p.warm(); err != nil {
-		_ = p.Close()
-		return nil, err
-	}
-	giveBack()
 	return p, nil
 }
 

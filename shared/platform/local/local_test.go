@@ -283,8 +283,8 @@ func TestLogIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, err := os.Stat(path)
-	if err != nil || s.Size() > maxLog || len(l.last) > 2*platform.LogBytes+len(line) || !strings.HasSuffix(l.tail(10), "last") {
-		t.Errorf("size %d, %v; in memory %d", s.Size(), err, len(l.last))
+	if err != nil || s.Size() > maxLog || len(l.text) > 2*platform.LogBytes+len(line) || !strings.HasSuffix(l.tail(10), "last") {
+		t.Errorf("size %d, %v; in memory %d", s.Size(), err, len(l.text))
 	}
 }
 

@@ -19,8 +19,13 @@ const (
 // memory too.
 type logFile struct {
 	*rotate.File
+	last
+}
+
+// last is the end of an output.
+type last struct {
 	mu   sync.Mutex
-	last []byte
+	text []byte
 }
 
 // openLog opens the log at path to append to it, having made room for it.
@@ -37,17 +42,23 @@ func openLog(path string) (*logFile, error) {
 
 // Write never fails: a full disk must not end the child.
 func (l *logFile) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.last = append(l.last, b...); len(l.last) > 2*platform.LogBytes {
-		l.last = append([]byte(nil), l.last[len(l.last)-platform.LogBytes:]...)
-	}
+	_, _ = l.last.Write(b)
 	return l.File.Write(b)
 }
 
-// tail returns the last n bytes, or fewer, that were written since openLog.
-func (l *logFile) tail(n int) string {
+// Write never fails.
+func (l *last) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return string(l.last[max(0, len(l.last)-n):])
+	if l.text = append(l.text, b...); len(l.text) > 2*platform.LogBytes {
+		l.text = append([]byte(nil), l.text[len(l.text)-platform.LogBytes:]...)
+	}
+	return len(b), nil
+}
+
+// tail returns the last n bytes, or fewer, that were written.
+func (l *last) tail(n int) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return string(l.text[max(0, len(l.text)-n):])
 }

@@ -22,7 +22,7 @@ import (
 type process struct {
 	cmd   *exec.Cmd
 	stdin io.WriteCloser // held open: the child ends when it is closed
-	log   *logFile
+	log   *last
 	ooms  int64 // oomKills when the child started
 	done  chan struct{}
 	err   error // of Wait; valid once done is closed
@@ -62,7 +62,7 @@ func (l *Platform) startProcess(w work, path string) (*process, error) {
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = parentDeath()
 	cmd.WaitDelay = 5 * time.Second // a grandchild that keeps the output open does not keep us
-	p := &process{cmd: cmd, log: log, ooms: oomKills(), done: make(chan struct{}), files: newWritten(scratch, w)}
+	p := &process{cmd: cmd, log: &log.last, ooms: oomKills(), done: make(chan struct{}), files: newWritten(scratch, w)}
 	if p.stdin, err = cmd.StdinPipe(); err == nil {
 		err = l.spawn.start(cmd)
 	}
@@ -196,6 +196,17 @@ func outOfMemory(log string) bool {
 	return false
 }
 
+// entry is a line of the log of our own programs, by slog.
+type entry struct {
+	Msg, Hint, Field string
+	Kind             pipeline.Kind
+}
+
+func logged(line string) (e entry, ok bool) {
+	err := json.Unmarshal([]byte(line), &e)
+	return e, err == nil && e.Msg != ""
+}
+
 func quoted(log string) string {
 	if line := lastLine(log); line != "" {
 		return ": " + line
@@ -214,10 +225,9 @@ func lastLine(log string) string {
 			break
 		}
 	}
-	var logged struct{ Msg, Hint string } // by slog, as our own programs do
-	if json.Unmarshal([]byte(line), &logged) == nil && logged.Msg != "" {
-		if line = logged.Msg; logged.Hint != "" {
-			line += " (" + logged.Hint + ")"
+	if said, ok := logged(line); ok {
+		if line = said.Msg; said.Hint != "" {
+			line += " (" + said.Hint + ")"
 		}
 	}
 	if len(line) > 300 {

@@ -1,0 +1,68 @@
+package onnx
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/framework/onnx/onnximport"
+	"github.com/kafkaml/kafkaml/shared/framework/onnx/onnxtest"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// A graph that does not compute what it declares is told before it serves.
+func TestCheck(t *testing.T) {
+	then := func(op, sizes string, initializers ...onnxtest.Tensor) func(*onnxtest.Model) { // after the net
+		return func(m *onnxtest.Model) {
+			g := &m.Graph
+			g.Nodes[len(g.Nodes)-1].Out[0] = "net"
+			in := []string{"net"}
+			if sizes != "" {
+				in = append(in, sizes)
+			}
+			g.Nodes = append(g.Nodes, onnxtest.Node{Op: op, In: in, Out: []string{"y"}})
+			g.Initializers = append(g.Initializers, initializers...)
+		}
+	}
+	declares := func(dims ...int64) func(*onnxtest.Model) {
+		return func(m *onnxtest.Model) { m.Graph.Outputs[0].Dims = dims }
+	}
+	for name, c := range map[string]struct {
+		change func(*onnxtest.Model)
+		says   string // "": it is served
+	}{
+		"as declared":    {func(*onnxtest.Model) {}, ""},
+		"an open output": {declares(-1, -1), ""},
+		"an open input":  {func(m *onnxtest.Model) { m.Graph.Inputs[0].Dims[1] = -1 }, ""},
+		"a half": {func(m *onnxtest.Model) {
+			m.Graph.Outputs[0].DType = 10
+			then("Cast", "")(m)
+			m.Graph.Nodes[5].Attributes = []onnxtest.Attribute{onnxtest.Int("to", 10)}
+		}, ""},
+		"more than computed": {declares(-1, 3), `it declares [3] for the output "y" of a record, and computes [2]`},
+		"another rank":       {declares(-1, 1, 2), `it declares [1 2] for the output "y" of a record, and computes [2]`},
+		"one for the batch":  {then("ReduceMax", ""), `it declares [2] for the output "y" of a record, and computes [1]`},
+		"one row only":       {then("Reshape", "sizes", onnxtest.Longs("sizes", 1, 2)), "on zeros, in a batch of 2: "},
+		"a batch of one":     {then("Reshape", "sizes", onnxtest.Longs("sizes", 1, -1)), "gives shape [1 4] for 2 records, not a row for each"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := onnxtest.Small()
+			c.change(&m)
+			dir := t.TempDir()
+			file := filepath.Join(dir, "file")
+			if err := os.WriteFile(file, m.Encode(), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			got, err := onnximport.Importer{}.Import(t.Context(), file, dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = Framework{}.Check(framework.PredictorOptions{Dir: filepath.Join(dir, framework.ImportedTrained), Export: got.Export})
+			if c.says == "" && err != nil || c.says != "" && (pipeline.KindOf(err) != pipeline.Invalid || !strings.Contains(err.Error(), c.says)) {
+				t.Errorf("%v, want %q", err, c.says)
+			}
+		})
+	}
+}
