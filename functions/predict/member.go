@@ -2,7 +2,10 @@ package predict
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,13 +44,14 @@ const earlyParameters = 4 << 20
 
 // joinEarly joins the group of direct delivery while a model that is quick to open
 // is opened: joining takes the broker as long. The caller leaves where it cannot be
-// opened.
+// opened; the next process does not join early then, as the other replicas stop for
+// each that comes and goes.
 func (c *Config) joinEarly(ctx context.Context, cluster *stream.Cluster) (leave func()) {
 	size := c.Job.Export.Parameters
 	if second := c.Job.Challenger; second != nil {
 		size += second.Export.Parameters
 	}
-	if c.Job.Delivery != pipeline.Direct || size > earlyParameters {
+	if c.Job.Delivery != pipeline.Direct || size > earlyParameters || c.triedBefore() {
 		return func() {}
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -56,6 +60,30 @@ func (c *Config) joinEarly(ctx context.Context, cluster *stream.Cluster) (leave 
 	return func() {
 		cancel()
 		c.member.await()
+	}
+}
+
+// opening is the ending of a file beside that of suspects, which is there while a model
+// is opened.
+const opening = ".opening"
+
+// triedBefore reports whether the process before could not open its model, and notes
+// that this one tries.
+func (c *Config) triedBefore() bool {
+	if c.Suspects == "" {
+		return false
+	}
+	if _, err := os.Stat(c.Suspects + opening); err == nil {
+		return true
+	}
+	err := errors.Join(os.MkdirAll(filepath.Dir(c.Suspects), 0o750), os.WriteFile(c.Suspects+opening, nil, 0o600))
+	return err != nil // the next one would not know
+}
+
+// opened notes that the model could be opened.
+func (c *Config) opened() {
+	if c.Suspects != "" {
+		_ = os.Remove(c.Suspects + opening) // it is there where the group was to be joined early
 	}
 }
 

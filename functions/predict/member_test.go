@@ -1,6 +1,7 @@
 package predict
 
 import (
+	"path/filepath"
 	"testing"
 
 	"github.com/segmentio/kafka-go"
@@ -61,6 +62,18 @@ func TestWhoJoinsEarly(t *testing.T) {
 	until(t, "the group is joined", func() bool { return members(t, c, group) == 1 })
 	leave()
 	until(t, "the group is left", func() bool { return members(t, c, group) == 0 })
+
+	again := Config{Job: job, Suspects: filepath.Join(t.TempDir(), "suspects", "1"), Log: logTo(t)}
+	for i, early := range []bool{true, false, false, true} { // what could not be opened is tried without
+		if i == 3 {
+			again.opened()
+		}
+		again.member = nil
+		again.joinEarly(t.Context(), c)()
+		if (again.member != nil) != early {
+			t.Errorf("start %d: joins early: %v", i, !early)
+		}
+	}
 
 	job.Export.Parameters = earlyParameters + 1
 	large := Config{Job: job, Log: logTo(t)}

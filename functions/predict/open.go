@@ -61,6 +61,7 @@ func open(ctx context.Context, c Config) (*service, *stream.Cluster, error) {
 		}
 		return nil, nil, err
 	}
+	c.opened()
 	return s, cluster, nil
 }
 
