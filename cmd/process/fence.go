@@ -71,7 +71,10 @@ func (w Work) store(f *fence.Fence) error {
 	for _, key := range w.Write {
 		folder := filepath.Join(u.Path, key)
 		if err := os.MkdirAll(folder, 0o750); err != nil {
-			return &pipeline.Error{Op: "make the folder of the trained model", Kind: pipeline.Unavailable, Field: "ARTIFACT_URL", Err: err}
+			return &pipeline.Error{
+				Op: "train", Kind: pipeline.Unavailable, Reason: "the folder of its result cannot be made in the store of models: " + err.Error(), Err: err,
+				Hint: "see that kafkaml may write there and that the disk has room (ARTIFACT_URL says where it is), then train on the stream again: kafkaml datasources resend",
+			}
 		}
 		f.Write = append(f.Write, folder)
 	}

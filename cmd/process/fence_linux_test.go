@@ -21,6 +21,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform/fence"
 )
 
@@ -259,6 +260,19 @@ func TestAttackFromGraph(t *testing.T) {
 	}
 	if want := len((attacked{}).attempts()); len(lines) != want {
 		t.Errorf("%d attempts of %d", len(lines), want)
+	}
+}
+
+// A result whose folder cannot be made says what to do.
+func TestFolderOfResult(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "results"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err := Work{Artifacts: "file://" + dir, Write: []string{"results/1/attempt-1"}}.store(&fence.Fence{})
+	var e *pipeline.Error
+	if !errors.As(err, &e) || e.Kind != pipeline.Unavailable || !strings.Contains(e.Reason, "not a directory") || !strings.Contains(e.Hint, "the disk has room") {
+		t.Errorf("%v", err)
 	}
 }
 

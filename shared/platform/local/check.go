@@ -76,10 +76,9 @@ func Check(ctx context.Context, program string, job pipeline.CheckJob) (err erro
 // known.
 func (p *process) fault() error {
 	_, reason, _ := p.verdict()
-	output := strings.TrimSpace(p.log.tail(platform.LogBytes))
-	said, _ := logged(output[strings.LastIndexByte(output, '\n')+1:])
+	said, _ := p.said()
 	status, _ := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
-	crashed := status.Signaled() && status.Signal() != syscall.SIGKILL || strings.Contains(output, "signal arrived during cgo execution")
+	crashed := status.Signaled() && status.Signal() != syscall.SIGKILL || strings.Contains(p.log.tail(platform.LogBytes), "signal arrived during cgo execution")
 	switch {
 	case said.Field == platform.CheckedField:
 		return pipeline.Invalidf(platform.CheckedField, "%s", strings.TrimPrefix(said.Msg, platform.CheckedField+": ")).WithHint("%s", said.Hint)

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -183,7 +184,17 @@ func (p *process) verdict() (ok bool, reason, hint string) {
 	case status.Signaled():
 		return false, fmt.Sprintf("the process died of signal %d (%s)%s", status.Signal(), status.Signal(), quoted(tail)), "see the log"
 	}
+	if said, ok := p.said(); ok {
+		return false, said.Msg, cmp.Or(said.Hint, "see the log")
+	}
 	return false, fmt.Sprintf("the process ended with exit code %d%s", exit.ExitCode(), quoted(tail)), "see the log"
+}
+
+// said is the error with which a program of ours ended, if it did.
+func (p *process) said() (e entry, ok bool) {
+	output := strings.TrimSpace(p.log.tail(platform.LogBytes))
+	e, ok = logged(output[strings.LastIndexByte(output, '\n')+1:])
+	return e, ok && e.Kind != ""
 }
 
 // outOfMemory reports whether a log says that an allocation failed.

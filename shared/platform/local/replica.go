@@ -172,6 +172,9 @@ func (r *replica) runOnce(ctx context.Context) error {
 		_ = os.Remove(marker) // where it is missing, nothing was predicted
 	}
 	if ok, reason, _ := p.verdict(); !ok {
+		if said, _ := p.said(); said.Hint != "" {
+			reason += " (" + said.Hint + ")"
+		}
 		return fmt.Errorf("%s", reason)
 	}
 	return fmt.Errorf("the process ended")
