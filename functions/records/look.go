@@ -66,7 +66,7 @@ func (s *Service) looks(r *http.Request) (l Look, err error) {
 		if err != nil {
 			return l, err
 		}
-		e, err := s.models(r.Context(), id, true)
+		_, e, err := s.models(r.Context(), id)
 		if err != nil {
 			return l, err
 		}
@@ -190,7 +190,7 @@ func (s *Service) try(r *http.Request) (t Tried, err error) {
 		return t, pipeline.Invalidf("ranges", "names %d ranges, a preview takes %d", len(form.Ranges), previewRanges).
 			WithHint("name the first of them, or a time by since and until")
 	}
-	export, err := s.models(r.Context(), form.Deployment, true)
+	_, export, err := s.models(r.Context(), form.Deployment)
 	if err != nil {
 		return t, err
 	}

@@ -209,7 +209,10 @@ func (s *Service) open(ctx context.Context, f sendForm, uploads []*multipart.Fil
 		clean()
 		return nil, err
 	}
-	export, err := s.models(ctx, f.sink.Deployment, f.sink.ValidationRate > 0)
+	d, export, err := s.models(ctx, f.sink.Deployment)
+	if err == nil {
+		err = d.TrainingKwargs.CheckMonitors(f.sink.ValidationRate > 0)
+	}
 	if err != nil {
 		clean()
 		return nil, err
@@ -265,25 +268,23 @@ func (s *Service) send(ctx context.Context, f sendForm, uploads []*multipart.Fil
 	}
 }
 
-// models is what the models of a deployment take: all of them take the same. A
-// stream that would train nothing is refused.
-func (s *Service) models(ctx context.Context, deployment int64, validates bool) (pipeline.Export, error) {
-	return registry.Read(ctx, s.Store, func(tx *registry.Tx) (pipeline.Export, error) {
-		d, err := tx.Deployment(deployment)
+// models is a deployment, and what its models take: all of them take the same. One that
+// could train on no stream is refused.
+func (s *Service) models(ctx context.Context, deployment int64) (d pipeline.Deployment, e pipeline.Export, err error) {
+	e, err = registry.Read(ctx, s.Store, func(tx *registry.Tx) (_ pipeline.Export, err error) {
+		d, err = tx.Deployment(deployment)
 		if pipeline.KindOf(err) == pipeline.NotFound {
 			err = pipeline.Invalidf("deployment", "there is no deployment %d", deployment).WithHint("create it first, or give the id of one that is there")
 		}
 		if err == nil {
 			err = d.TakesStream()
 		}
-		if err == nil {
-			err = d.TrainingKwargs.CheckMonitors(validates)
-		}
 		if err != nil {
 			return pipeline.Export{}, err
 		}
 		return exportOf(tx, deployment)
 	})
+	return d, e, err
 }
 
 // What an upload may come to, unpacked and as records: sentTimes as many bytes as it

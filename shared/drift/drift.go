@@ -27,9 +27,9 @@ func New(name pipeline.Detector, each int) Finder {
 	case pipeline.DetectADWIN:
 		return Finder{ADWIN: NewADWIN(each)}
 	case pipeline.DetectPageHinkley:
-		return Finder{PageHinkley: NewPageHinkley()}
+		return Finder{PageHinkley: NewPageHinkley(each)}
 	case pipeline.DetectDDM:
-		return Finder{DDM: NewDDM()}
+		return Finder{DDM: NewDDM(each)}
 	}
 	return Finder{}
 }

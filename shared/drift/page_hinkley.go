@@ -6,8 +6,9 @@ import "math"
 // where the values' distance from their mean, summed up, has moved by Threshold from
 // where it was least or most.
 type PageHinkley struct {
-	Least     float64 // values before the first drift
-	Delta     float64 // that a value may lie off the mean
+	Each      float64 // records of a value
+	Least     float64 // records before the first drift
+	Delta     float64 // that a record may lie off the mean
 	Threshold float64
 	Alpha     float64 // by which the sums fade with each value
 
@@ -18,9 +19,11 @@ type PageHinkley struct {
 	Begun, Found  bool
 }
 
-// NewPageHinkley gives one with River's defaults.
-func NewPageHinkley() *PageHinkley {
-	return &PageHinkley{Least: 30, Delta: 0.005, Threshold: 50, Alpha: 1 - 0.0001}
+// NewPageHinkley gives one with River's defaults, for values each of which is the mean of
+// so many records: it sums up as if each of them had come alone.
+func NewPageHinkley(each int) *PageHinkley {
+	n := float64(max(1, each))
+	return &PageHinkley{Each: n, Least: 30, Delta: 0.005, Threshold: 50, Alpha: math.Pow(1-0.0001, n)}
 }
 
 // Update takes the next value, and reports whether a drift is found with it, and
@@ -31,9 +34,10 @@ func (d *PageHinkley) Update(x float64) (found, up bool) {
 		d.Begun, d.Found = true, false
 	}
 	d.Mean.update(x)
+	each := max(1, d.Each) // 0 where an earlier version kept it
 	off := x - d.Mean.Value
-	d.Up = d.Alpha*d.Up + off - d.Delta
-	d.Down = d.Alpha*d.Down + off + d.Delta
+	d.Up = d.Alpha*d.Up + each*(off-d.Delta)
+	d.Down = d.Alpha*d.Down + each*(off+d.Delta)
 	if d.Up < d.Low {
 		d.Low, d.LowAt = d.Up, d.Mean.N
 	}
@@ -41,7 +45,7 @@ func (d *PageHinkley) Update(x float64) (found, up bool) {
 		d.High, d.HighAt = d.Down, d.Mean.N
 	}
 	up = d.Up-d.Low > d.Threshold
-	d.Found = d.Mean.N >= d.Least && (up || d.High-d.Down > d.Threshold)
+	d.Found = d.Mean.N*each >= d.Least && (up || d.High-d.Down > d.Threshold)
 	return d.Found, d.Found && up
 }
 
