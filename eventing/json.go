@@ -36,6 +36,15 @@ func pipelineJSON(body []byte, v any) error {
 	return nil
 }
 
+// CannotBe says of a value of JSON that it is of another type than it has to be.
+func CannotBe(e *json.UnmarshalTypeError) string {
+	article := "a "
+	if strings.HasPrefix(e.Value, "array") || strings.HasPrefix(e.Value, "object") {
+		article = "an "
+	}
+	return "cannot be " + article + e.Value
+}
+
 // ExplainJSON turns an error of encoding/json into one that names the member.
 // An error that already is a pipeline.Error (from an UnmarshalJSON of ours) is
 // kept.
@@ -49,7 +58,7 @@ func ExplainJSON(err error) error {
 	case errors.As(err, &syntax):
 		return &pipeline.Error{Kind: pipeline.Invalid, Field: "data", Reason: "is not JSON: " + syntax.Error(), Err: err}
 	case errors.As(err, &typ):
-		return &pipeline.Error{Kind: pipeline.Invalid, Field: typ.Field, Reason: "cannot be a " + typ.Value, Err: err}
+		return &pipeline.Error{Kind: pipeline.Invalid, Field: typ.Field, Reason: CannotBe(typ), Err: err}
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return &pipeline.Error{Kind: pipeline.Invalid, Field: "data", Reason: "ends before its JSON value does", Err: err}
 	}

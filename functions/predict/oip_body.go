@@ -13,6 +13,7 @@ import (
 	"strconv"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -220,7 +221,7 @@ func unmarshal(text []byte, into any) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &misfit):
-		return &pipeline.Error{Kind: pipeline.Invalid, Field: misfit.Field, Reason: "cannot be a " + misfit.Value, Err: err}
+		return &pipeline.Error{Kind: pipeline.Invalid, Field: misfit.Field, Reason: eventing.CannotBe(misfit), Err: err}
 	}
 	return &pipeline.Error{Kind: pipeline.Invalid, Reason: fmt.Sprintf("the request is not JSON: %v", err), Err: err}
 }

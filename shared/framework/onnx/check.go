@@ -37,12 +37,12 @@ func (Framework) Check(o framework.PredictorOptions) error {
 	for n := 1; n <= 2; n++ {
 		b.Blank()
 		if err := b.Predict(context.Background(), 0, n); err != nil {
-			return atFault(fmt.Errorf("on zeros, in a batch of %d: %w", n, err))
+			return atFault(fmt.Errorf("on zeros, in a batch of %d: %w", n, err), runs)
 		}
 		for i, out := range b.outputs {
 			declared := p.export[i].Shape
 			if !slices.EqualFunc(declared, out.Shape, func(d, has int) bool { return d < 0 || d == has }) {
-				return atFault(otherShape(out.Name, declared, out.Shape))
+				return atFault(otherShape(out.Name, declared, out.Shape), shapes)
 			}
 		}
 	}
@@ -54,9 +54,12 @@ func otherShape[S any](name string, declared []int, has S) error {
 	return fmt.Errorf("it declares %v for the output %q of a record, and computes %v", declared, name, has)
 }
 
-func atFault(err error) error {
-	return &pipeline.Error{
-		Kind: pipeline.Invalid, Reason: "the graph cannot be served: " + err.Error(), Err: err,
-		Hint: "export it again so that its first size is the number of records everywhere, and every output has the shape that is declared for it",
-	}
+// What to do about a graph.
+const (
+	shapes = "export it again so that its first size is the number of records everywhere, and every output has the shape that is declared for it"
+	runs   = "an inference begins with a record of zeros, so it must take them, in batches of any size"
+)
+
+func atFault(err error, hint string) error {
+	return &pipeline.Error{Kind: pipeline.Invalid, Reason: "the graph cannot be served: " + err.Error(), Hint: hint, Err: err}
 }
