@@ -12,8 +12,8 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
