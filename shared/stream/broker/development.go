@@ -40,22 +40,17 @@ func Development(ctx context.Context, dir string, port int) (*Broker, error) {
 		makeTopics(cluster, request.(*kmsg.MetadataRequest))
 		return nil, nil, false // answered as usual
 	})
-	cluster.ControlKey(int16(kmsg.JoinGroup), func(request kmsg.Request) (kmsg.Response, error, bool) {
-		// A member that died while it waited to join is never found out by its heartbeats,
-		// only by not joining again, and each that joins begins that wait anew. Where it is
-		// as long as clients wait (30 s), and two of them try in turn, it never ends.
-		join := request.(*kmsg.JoinGroupRequest)
-		join.RebalanceTimeoutMillis = min(join.RebalanceTimeoutMillis, join.SessionTimeoutMillis)
-		return nil, nil, false
-	})
 	stopped := make(chan struct{})
 	b := &Broker{
 		Addr: cluster.ListenAddrs()[0],
 		stop: func() { close(stopped) },
 		done: make(chan struct{}),
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	looked := keepMembers(ctx, cluster)
 	go func() {
 		defer close(b.done)
+		defer func() { cancel(); <-looked }()
 		select {
 		case <-ctx.Done():
 		case <-stopped:
