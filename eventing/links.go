@@ -112,7 +112,8 @@ func (k *link) exchange(head, body []byte, deadline time.Time) (status int, text
 		k.used = true
 		return http.StatusOK, nil, k.r.Buffered() == 0, nil
 	}
-	res, err := k.answer() // also where a body was not taken whole: the answer says why
+	// Also where a body was not taken whole: the answer says why.
+	res, err := k.answer() //nolint:bodyclose // to close it would read it to its end, however long it is
 	if err != nil {
 		return 0, nil, false, errors.Join(failed, err)
 	}

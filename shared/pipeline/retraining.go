@@ -145,7 +145,8 @@ func (d *Deployment) passedOver() []string {
 	}
 	each, between, err := d.Every.Parse("every")
 	last, span, err2 := d.Window.Parse("window")
-	if err != nil || err2 != nil || !(each > 0 && last > 0 && last < each || between > 0 && span > 0 && span < between) {
+	gap := each > 0 && last > 0 && last < each || between > 0 && span > 0 && span < between
+	if err != nil || err2 != nil || !gap {
 		return nil
 	}
 	return []string{fmt.Sprintf("it trains every %s on the last %s: the records between two windows are trained on by none. Where that is not meant, make window as long as every, or leave it out", d.Every, d.Window)}
