@@ -85,9 +85,10 @@ func (l *links) post(ctx context.Context, to *endpoint, head, body []byte, timeo
 				return 0, nil, err
 			}
 		}
+		_ = k.SetDeadline(deadline) // before the end of ctx may set another
 		var keep bool
 		stop := context.AfterFunc(ctx, func() { _ = k.SetDeadline(time.Unix(1, 0)) })
-		status, text, keep, err = k.exchange(head, body, deadline)
+		status, text, keep, err = k.exchange(head, body)
 		if ended := !stop(); !ended && keep {
 			l.keep(to, k)
 			return status, text, nil
@@ -102,11 +103,8 @@ func (l *links) post(ctx context.Context, to *endpoint, head, body []byte, timeo
 
 // exchange sends a request and reads its answer. keep says that the link may be used
 // again.
-func (k *link) exchange(head, body []byte, deadline time.Time) (status int, text []byte, keep bool, err error) {
+func (k *link) exchange(head, body []byte) (status int, text []byte, keep bool, err error) {
 	k.left.N = mostAnswer
-	if err := k.SetDeadline(deadline); err != nil {
-		return 0, nil, false, err
-	}
 	failed := k.send(head, body)
 	if failed == nil && k.accepted() {
 		k.used = true

@@ -3,8 +3,10 @@ package eventing
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -80,19 +82,36 @@ func TestLinksAreKept(t *testing.T) {
 	}
 }
 
+// A sink whose certificate nobody vouches for gets nothing.
+func TestAttackSinksOfNoAuthority(t *testing.T) {
+	s := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it is sent") }))
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	defer s.Close()
+	var unknown *tls.CertificateVerificationError
+	if _, _, err := sent(t.Context(), t, newLinks(), s.URL, "x"); !errors.As(err, &unknown) {
+		t.Errorf("%v", err)
+	}
+}
+
 // A delivery ends with its context, and a sink that is gone is an error.
 func TestLinksEnd(t *testing.T) {
 	l := newLinks()
 	defer l.close()
 	s, _ := counted(t, func(_ http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		<-r.Context().Done()
+		if body, _ := io.ReadAll(r.Body); string(body) == "wait" {
+			<-r.Context().Done()
+		}
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	began := time.Now()
-	if _, _, err := sent(ctx, t, l, s.URL, "x"); !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(began) > 5*time.Second {
-		t.Errorf("it ends by %v after %v", err, time.Since(began))
+	for _, within := range []time.Duration{50 * time.Millisecond, 0, 0, 0, 0, 0} {
+		if status, _, err := sent(t.Context(), t, l, s.URL, "x"); status != http.StatusOK || err != nil { // so that there is a link
+			t.Fatal(status, err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), within)
+		began := time.Now()
+		if _, _, err := sent(ctx, t, l, s.URL, "wait"); !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(began) > 5*time.Second {
+			t.Errorf("it ends by %v after %v", err, time.Since(began))
+		}
+		cancel()
 	}
 	s.Close()
 	if _, _, err := sent(t.Context(), t, l, s.URL, "x"); err == nil {
