@@ -20,8 +20,12 @@ func streamRows() []row {
 
 // dense is a small classifier of n numbers; the points of the streams are two.
 func dense(n, classes int, loss string) string {
-	return fmt.Sprintf("import keras\nmodel = keras.Sequential([keras.Input((%d,)), keras.layers.Dense(%d, activation='softmax')])\nmodel.compile('sgd', '%s')\n",
-		n, classes, loss)
+	activation := "softmax"
+	if classes == 1 {
+		activation = "linear"
+	}
+	return fmt.Sprintf("import keras\nmodel = keras.Sequential([keras.Input((%d,)), keras.layers.Dense(%d, activation='%s')])\nmodel.compile('sgd', '%s')\n",
+		n, classes, activation, loss)
 }
 
 const (
