@@ -149,6 +149,10 @@ func (d *Decoder) Record(inputs, labels [][]byte, key, value []byte) error {
 	return d.LabelOf(labels, key, value)
 }
 
+// NamesLabel reports whether the input_config names members of the value that are the
+// label, of JSON.
+func (d *Decoder) NamesLabel() bool { return d.named }
+
 // LabelOf decodes the label of a training record, which lies in the key, or where
 // the format lets a record hold it, in the value. Models without labels have none.
 func (d *Decoder) LabelOf(labels [][]byte, key, value []byte) error {

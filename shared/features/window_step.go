@@ -86,7 +86,11 @@ func (d *Decoder) labelOf(s *state, labels [][]byte, r *stream.Record) error {
 	case d.mapped != nil:
 		err = d.plain.Label(labels, r.Key)
 	default:
-		return d.plain.LabelOf(labels, r.Key, r.Value)
+		key := r.Key
+		if d.window.ByKey() && d.plain.NamesLabel() {
+			key = nil // it tells the sequences apart, and is no label where the value has none
+		}
+		return d.plain.LabelOf(labels, key, r.Value)
 	}
 	if err != nil {
 		return fmt.Errorf("label: %w", err)

@@ -403,3 +403,20 @@ func TestRangesThatWindowsSuit(t *testing.T) {
 		}
 	}
 }
+
+// TestAttackKeysOfWindowsAreNoLabels: a record without its label is not learned from by
+// its key, which tells the sequences apart.
+func TestAttackKeysOfWindowsAreNoLabels(t *testing.T) {
+	d, err := New(pipeline.JSON, json.RawMessage(`{"data_fields":["a","b"],"label_field":"y","window":{"by":"key","size":2}}`),
+		codec.Binding{Inputs: []pipeline.Tensor{tensor("x", "float32", 2, 2)}, Labels: []pipeline.Tensor{tensor("y", "float32")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	label := buffers(d.Labels())
+	if err := d.labelOf(nil, label, &stream.Record{Key: []byte("17"), Value: []byte(`{"a":1,"b":2}`)}); err == nil || !strings.Contains(err.Error(), `"y" is missing`) {
+		t.Errorf("without a label: %v", err)
+	}
+	if err := d.labelOf(nil, label, &stream.Record{Key: []byte("17"), Value: []byte(`{"a":1,"b":2,"y":3}`)}); err != nil {
+		t.Errorf("with one: %v", err)
+	}
+}
