@@ -47,14 +47,15 @@ func Development(ctx context.Context, dir string, port int) (*Broker, error) {
 		done: make(chan struct{}),
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	looked := keepMembers(ctx, cluster)
+	looked := keepMembers(ctx, cluster, b.Addr)
 	go func() {
 		defer close(b.done)
-		defer func() { cancel(); <-looked }()
 		select {
 		case <-ctx.Done():
 		case <-stopped:
 		}
+		cancel()
+		<-looked // a cluster that is closed answers nobody
 		cluster.Close()
 	}()
 	return b, nil

@@ -26,7 +26,7 @@ type members struct {
 }
 
 // keepMembers does so until ctx ends; done is closed then.
-func keepMembers(ctx context.Context, cluster *kfake.Cluster) (done chan struct{}) {
+func keepMembers(ctx context.Context, cluster *kfake.Cluster, address string) (done chan struct{}) {
 	m := &members{cluster: cluster, joined: map[string]bool{}}
 	cluster.ControlKey(int16(kmsg.JoinGroup), func(request kmsg.Request) (kmsg.Response, error, bool) {
 		join := request.(*kmsg.JoinGroupRequest)
@@ -39,7 +39,7 @@ func keepMembers(ctx context.Context, cluster *kfake.Cluster) (done chan struct{
 	done = make(chan struct{})
 	go func() {
 		defer close(done)
-		m.run(ctx)
+		m.run(ctx, address)
 	}()
 	return done
 }
@@ -50,8 +50,8 @@ func (m *members) note(group string) {
 	m.joined[group] = true
 }
 
-func (m *members) run(ctx context.Context) {
-	client, err := kgo.NewClient(kgo.SeedBrokers(m.cluster.ListenAddrs()...))
+func (m *members) run(ctx context.Context, address string) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(address))
 	if err != nil {
 		return // with these options it is none
 	}
