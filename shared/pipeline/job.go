@@ -1,6 +1,9 @@
 package pipeline
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"path"
+)
 
 // TrainingJob is all that a training process is told, as JSON in the environment
 // variable KAFKAML_JOB or in a file. It holds no secret.
@@ -61,6 +64,9 @@ func (j TrainingJob) Written() []string {
 	}
 	if j.Following != nil {
 		keys = append(keys, InterimFolder(j.Result))
+	}
+	if j.Tensors != "" {
+		keys = append(keys, path.Dir(j.Tensors)) // a file in the folder of the study
 	}
 	return keys
 }
