@@ -27,9 +27,9 @@ const (
 // speaks to nobody.
 var checking = []string{"PATH", "LD_LIBRARY_PATH", "KAFKAML_TOOLCHAIN", "KAFKAML_ONNXRUNTIME", fence.Variable}
 
-// Check has the program of a framework open a model and run it, behind its fences. An error is Invalid where the model is at fault, and
-// Unavailable where it could not be tried. Nothing is tried where the program is not
-// installed.
+// Check has the program of a framework open a model and run it, behind its fences. An
+// error is Invalid where the model is at fault, and Unavailable where it could not be
+// tried. Nothing is tried where the program is not installed.
 func Check(ctx context.Context, program string, job pipeline.CheckJob) (err error) {
 	if _, err := os.Stat(program); err != nil {
 		return nil //nolint:nilerr // who only registers models need not have what serves them

@@ -44,6 +44,10 @@ with open("trained.json", "w") as f:
 
 small().save("uncompiled.keras")
 
+model = keras.Sequential([keras.Input((6, 2)), layers.LSTM(4), layers.Dense(1)])
+model.compile("adam", "mse")
+model.save("lstm.keras")
+
 model = small(layers.Lambda(lambda x: x * 2))
 model.compile("sgd", "sparse_categorical_crossentropy")
 model.save("lambda.keras")
