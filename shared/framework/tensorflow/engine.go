@@ -181,8 +181,12 @@ type compilation struct {
 
 // compile has XLA compile the loop of steps, by a call of no step on the first
 // records: it takes all variables and gives them back as they are, at one moment, so
-// that steps of the graph may run meanwhile.
+// that steps of the graph may run meanwhile. Fewer records than a batch are none of
+// XLA's.
 func (r *runner) compile(ctx context.Context, f *feeder) error {
+	if f.split.Len() < int64(f.batch) {
+		return nil
+	}
 	c := &compilation{whole: call{steps: f.most, rows: f.batch}, ended: make(chan struct{})}
 	b, err := newBuffer(f.cols, f.most, f.batch, false)
 	if err != nil {

@@ -137,15 +137,14 @@ func TestNaNUnderXLAGoesBackToTheGraph(t *testing.T) {
 // TestCompilingChangesNothing holds that a first pass, in the graph, is the same while
 // XLA compiles: it is long enough for that, and each step changes all weights.
 func TestCompilingChangesNothing(t *testing.T) {
-	const records = 20_000
-	first := func(e pipeline.Engine, epochs int) (m pipeline.Metrics) {
-		tr := opened(t, "small", 1)
+	first := func(e pipeline.Engine, epochs, records, batch int) (m pipeline.Metrics) {
+		tr := opened(t, "small", batch)
 		named := map[string][]byte{}
 		for i, c := range tr.Columns() {
 			named[[]string{"x0", "y0"}[i]] = filled(c, records, func(r, e int) float64 { return float64((r*7+e*3)%11) * float64(1-i) })
 		}
 		_, err := tr.Fit(t.Context(), frameworktest.ArraysOf(tr, func(n string) []byte { return named[n] }),
-			framework.Plan{BatchSize: 1, Epochs: epochs, Engine: e},
+			framework.Plan{BatchSize: batch, Epochs: epochs, Engine: e},
 			framework.Watch{Epoch: func(e pipeline.Epoch) {
 				if e.Epoch == 1 {
 					m = e.Training
@@ -156,7 +155,9 @@ func TestCompilingChangesNothing(t *testing.T) {
 		}
 		return m
 	}
-	if graph, compiling := first(kerasmodel.Graph, 1), first(kerasmodel.XLA, 2); !maps.Equal(graph, compiling) {
-		t.Errorf("%v while XLA compiles, %v without it", compiling, graph)
+	for batch, records := range map[int]int{1: 20_000, 32: 23} { // of less than a batch XLA has nothing to compile
+		if graph, compiling := first(kerasmodel.Graph, 1, records, batch), first(kerasmodel.XLA, 2, records, batch); !maps.Equal(graph, compiling) {
+			t.Errorf("%v while XLA compiles, %v without it", compiling, graph)
+		}
 	}
 }
