@@ -89,8 +89,9 @@ func (t *training) prepare(ctx context.Context) error {
 	if err := t.readUnlabelled(ctx, decoder); err != nil {
 		return err
 	}
-	if t.hash != nil { // else the tensors are those of an earlier trial
+	if kept == nil {
 		t.outcome.Lineage.ContentHash = t.hash.sum()
+		t.keepTensors(ctx)
 	}
 	if len(t.Job.Export.Adapt) == 0 || t.Job.Parent != nil {
 		return nil
@@ -232,9 +233,6 @@ func (t *training) split(ctx context.Context, d *features.Decoder, kept *head) e
 	audit.Windows, ofWindows = t.windowed()
 	audit.Warnings = slices.Concat(audit.Warnings, ofWindows, twice(t.Job.Ranges), t.values.warnings(), t.Job.Warnings)
 	t.outcome.Split = audit
-	if err == nil {
-		t.keepTensors(ctx)
-	}
 	return err
 }
 

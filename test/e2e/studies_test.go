@@ -130,6 +130,9 @@ func TestStudiesOfSources(t *testing.T) {
 		if cannot := r.Trial.Parameters["hp.units"] == -1.0; cannot != (r.Status == pipeline.ResultFailed) || cannot && !strings.Contains(r.Reason, "units") {
 			t.Errorf("%s: %s %s", r.Trial.Said(), r.Status, r.Reason)
 		}
+		if r.Status == pipeline.ResultFinished && r.Lineage.ContentHash == "" { // also of those that took another's tensors
+			t.Errorf("%s has no hash of its records", r.Trial.Said())
+		}
 		if r.Lineage.WeightsHash != "" && (hashes[r.Lineage.WeightsHash] || !maps.Equal(r.Hyperparameters, r.Trial.Parameters)) {
 			t.Errorf("%s has the weights of another, or the values %v", r.Trial.Said(), r.Hyperparameters)
 		}
