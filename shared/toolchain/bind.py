@@ -26,7 +26,7 @@ import numpy as np
 RELOCATIONS = {62: (1, 6, 8), 183: (257, 1025, 1027)}
 
 # Of the dynamic section.
-STRTAB, SYMTAB, RELA, RELASZ, RELACOUNT = 5, 6, 7, 8, 0x6FFFFFF9
+STRTAB, RELA, RELASZ, JMPREL, RELACOUNT = 5, 7, 8, 23, 0x6FFFFFF9
 
 RELA_TYPE = np.dtype([("offset", "<u8"), ("kind", "<u4"), ("symbol", "<u4"), ("addend", "<i8")])
 SYMBOL_TYPE = np.dtype([("name", "<u4"), ("info", "u1"), ("other", "u1"), ("section", "<u2"), ("value", "<u8"), ("size", "<u8")])
@@ -82,6 +82,8 @@ def bind(path, elsewhere):
     lib = Library(path)
     absolute, table, relative = RELOCATIONS[lib.machine]
     at, size = lib.place(lib.dynamic[RELA]), lib.dynamic[RELASZ]
+    if 0 <= lib.dynamic.get(JMPREL, -1) - lib.dynamic[RELA] < size:
+        raise ValueError(f"{path}: the relocations of calls, whose order counts, lie among the others")
     all = lib.take(at, size, RELA_TYPE).copy()
     mine = np.zeros(len(lib.symbols), bool)
     looked_up = np.isin(all["kind"], (absolute, table))
