@@ -1,4 +1,4 @@
-"""Binds symbols of a library to itself, so that it opens in a third of the time.
+"""Binds symbols of a library to itself, so that it opens in less than half the time.
 
     bind.py FOLDER LIBRARY...
 
