@@ -104,7 +104,7 @@ func (b *bench) left(ctx context.Context, s *streamed, f fitting) (finding, erro
 	if err != nil {
 		return finding{}, err
 	}
-	if _, err := b.finish(ctx, d); err != nil {
+	if _, err := b.finish(ctx, d, f.asked()); err != nil {
 		return finding{}, err
 	}
 	near := 0.0

@@ -93,7 +93,7 @@ func resend(ctx context.Context, b *bench) ([]finding, error) {
 	if _, err := b.client.Send(ctx, b.client.ResendDatasource(source, second.ID)); err != nil {
 		return nil, err
 	}
-	if _, err := b.finish(ctx, second); err != nil {
+	if _, err := b.finish(ctx, second, f.asked()); err != nil {
 		return nil, err
 	}
 	grown, err := b.grown(before)

@@ -30,7 +30,7 @@ func trainShort(ctx context.Context, b *bench) ([]finding, error) {
 	}
 	var took []time.Duration
 	for range b.runs * again {
-		t, err := b.trainOnce(ctx, s, fitting{model: "small", batch: 10, epochs: 1})
+		t, err := b.trainOnce(ctx, s, fitting{model: "small", batch: 10, epochs: 1, short: true})
 		if err != nil {
 			return nil, err
 		}

@@ -20,6 +20,15 @@ type fitting struct {
 	epochs int
 	kwargs string // beside epochs and shuffle
 	mode   pipeline.Mode
+	short  bool // it is asked for more often whether it is over: each time takes of the processor what it trains on
+}
+
+// asked is how often it is asked for.
+func (f fitting) asked() time.Duration {
+	if f.short {
+		return 5 * time.Millisecond
+	}
+	return 100 * time.Millisecond
 }
 
 func (f fitting) text() string {
@@ -46,12 +55,13 @@ func (b *bench) deploy(ctx context.Context, f fitting, models ...string) (pipeli
 	}))
 }
 
-// finish waits until every result of a deployment is finished.
-func (b *bench) finish(ctx context.Context, d pipeline.Deployment) ([]pipeline.Result, error) {
+// finish waits until every result of a deployment is finished, for which it asks every
+// so often.
+func (b *bench) finish(ctx context.Context, d pipeline.Deployment, asked time.Duration) ([]pipeline.Result, error) {
 	results := make([]pipeline.Result, len(d.Results))
 	ctx, cancel := context.WithTimeoutCause(ctx, 15*time.Minute, errors.New("a training takes more than a quarter of an hour"))
 	defer cancel()
-	err := poll(ctx, 5*time.Millisecond, func() (bool, error) {
+	err := poll(ctx, asked, func() (bool, error) {
 		for i, id := range d.Results {
 			if results[i].Status == pipeline.ResultFinished {
 				continue
@@ -82,7 +92,7 @@ func (b *bench) trained(ctx context.Context, s *streamed, f fitting, models ...s
 		if err := b.control(ctx, s, d.ID); err != nil {
 			return err
 		}
-		results, err = b.finish(ctx, d)
+		results, err = b.finish(ctx, d, f.asked())
 		return err
 	})
 	return took, results, err
