@@ -1,6 +1,6 @@
 // Command kafkaml-predict is the process that serves a model by ONNX Runtime's
-// library, which it loads as it starts to serve, or checks whether it could. It links neither TensorFlow nor
-// Python.
+// library, which it loads as it starts to serve, or checks whether it could. It links
+// neither TensorFlow nor Python.
 package main
 
 import (

@@ -193,9 +193,13 @@ func attempt(ctx context.Context, c Config, r *reporter, p *pulse) (o pipeline.O
 	}
 	var loading sync.WaitGroup
 	defer loading.Wait()
+	opened := []framework.Framework{f}
+	if c.Job.Receipt == nil && c.Job.Export.NoONNX == "" { // else nothing is held against what serves
+		opened = append(opened, c.Frameworks.Servers(f.Kind())...)
+	}
 	loading.Go(func() { // while the records are read; opening a model waits for it and says what is wrong
-		for _, f := range append([]framework.Framework{f}, c.Frameworks.Servers(f.Kind())...) {
-			if l, ok := f.(framework.Loader); ok {
+		for _, one := range opened {
+			if l, ok := one.(framework.Loader); ok {
 				_ = l.Load()
 			}
 		}

@@ -18,7 +18,7 @@ import (
 func Free(path string) (int64, error) {
 	var s unix.Statfs_t
 	if err := unix.Statfs(path, &s); err != nil {
-		return 0, fmt.Errorf("look at the disk of %s: %w", path, err)
+		return 0, &fs.PathError{Op: "statfs", Path: path, Err: err}
 	}
 	return int64(s.Bavail) * s.Bsize, nil // #nosec G115 -- the size of a disk
 }

@@ -30,15 +30,15 @@ func perRecord(ctx context.Context, b *bench) ([]finding, error) {
 			if err != nil {
 				return nil, err
 			}
-			fmt.Fprintf(os.Stderr, "    %s: dispatcher %v, predict %v\n", m.name, e[0], e[1])
+			fmt.Fprintf(os.Stderr, "    %s: dispatcher %s, predict %s\n", m.name, seconds(e[0]), seconds(e[1]))
 			sums, ends = append(sums, e[0]+e[1]), append(ends, e)
 		}
 		sum := median(sums)
 		for i, e := range ends {
 			if sums[i] == sum {
 				all = append(all, finding{
-					what: "CPU a record by source, " + m.name, ours: sum.String(), against: "dispatcher, predict", theirs: fmt.Sprintf("%v, %v", e[0], e[1]),
-					ratio: float64(mark) / float64(sum), mark: 1, rule: "at most " + mark.String(),
+					what: "CPU a record by source, " + m.name, ours: seconds(sum), against: "dispatcher, predict", theirs: seconds(e[0]) + ", " + seconds(e[1]),
+					ratio: float64(mark) / float64(sum), mark: 1, rule: "at most " + seconds(mark),
 				})
 				break
 			}

@@ -4,8 +4,9 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"syscall"
 	"time"
+
+	"github.com/kafkaml/kafkaml/shared/disk"
 )
 
 const gibibyte = 1 << 30
@@ -55,11 +56,11 @@ func memory(ctx context.Context, b *bench) ([]finding, error) {
 
 // room is an error where the disk cannot take so many bytes.
 func (b *bench) room(bytes int64) error {
-	var fs syscall.Statfs_t
-	if err := syscall.Statfs(b.dir, &fs); err != nil {
+	free, err := disk.Free(b.dir)
+	if err != nil {
 		return err
 	}
-	if free := int64(fs.Bavail) * fs.Bsize; free < bytes { // #nosec G115 -- a disk's blocks
+	if free < bytes {
 		return fmt.Errorf("%s has %s free, %s are needed: set TMPDIR", b.dir, mebibytes(free), mebibytes(bytes))
 	}
 	return nil

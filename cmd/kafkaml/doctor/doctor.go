@@ -88,7 +88,7 @@ func examine(ctx context.Context, env *cli.Env) []Finding {
 		return abouts(ctx, env)
 	})
 	checks := []check{
-		processor, memory, disk, python, library, onnxLibrary, programs, landlock, seccomp, fences, java, kafkaJars, broker, schemaRegistry, server,
+		processor, memory, disks, python, library, onnxLibrary, programs, landlock, seccomp, fences, java, kafkaJars, broker, schemaRegistry, server,
 		versions(all), registryState(all), store, clock, look(recordsName, records), look(controlTopicName, controlTopic), look(inferencesName, inferences),
 	}
 	findings := make([]Finding, len(checks))

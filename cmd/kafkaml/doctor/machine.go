@@ -15,6 +15,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/terminal"
+	"github.com/kafkaml/kafkaml/shared/disk"
 	"github.com/kafkaml/kafkaml/shared/platform/fence"
 	"github.com/kafkaml/kafkaml/shared/toolchain"
 )
@@ -55,8 +56,8 @@ func memory(context.Context, *cli.Env) Finding {
 	return ok(name, "%s in all", terminal.Bytes(total))
 }
 
-// disk looks at the file systems of the toolchain and of the data.
-func disk(_ context.Context, env *cli.Env) Finding {
+// disks looks at the file systems of the toolchain and of the data.
+func disks(_ context.Context, env *cli.Env) Finding {
 	const name = "Disk"
 	var details []string
 	for _, dir := range []string{toolchain.Dir(), dataDir(env)} {
@@ -95,13 +96,9 @@ func freeAt(dir string) (int64, error) {
 		return 0, err
 	}
 	for {
-		var s unix.Statfs_t
-		err := unix.Statfs(dir, &s)
-		if err == nil {
-			return int64(s.Bavail) * s.Bsize, nil // #nosec G115 -- below 2^63 bytes
-		}
-		if !errors.Is(err, os.ErrNotExist) || dir == filepath.Dir(dir) {
-			return 0, fmt.Errorf("%s: %w", dir, err)
+		free, err := disk.Free(dir)
+		if err == nil || !errors.Is(err, os.ErrNotExist) || dir == filepath.Dir(dir) {
+			return free, err
 		}
 		dir = filepath.Dir(dir)
 	}

@@ -16,7 +16,7 @@ func elsewhere(name string) Finding {
 
 func processor(context.Context, *cli.Env) Finding { return ok("Processor", "%d", runtime.NumCPU()) }
 func memory(context.Context, *cli.Env) Finding    { return ok("Memory", "not looked at") }
-func disk(context.Context, *cli.Env) Finding      { return ok("Disk", "not looked at") }
+func disks(context.Context, *cli.Env) Finding     { return ok("Disk", "not looked at") }
 func landlock(context.Context, *cli.Env) Finding  { return elsewhere("Landlock") }
 func seccomp(context.Context, *cli.Env) Finding   { return elsewhere("seccomp") }
 func fences(context.Context, *cli.Env) Finding    { return elsewhere("fences") }

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kafkaml/kafkaml/shared/disk"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
@@ -36,11 +37,10 @@ func lockFolder(dir string) (unlock func() error, err error) {
 const leastFree = 512 << 20
 
 func checkDisk(dir string) error {
-	var fs unix.Statfs_t
-	if err := unix.Statfs(dir, &fs); err != nil {
+	free, err := disk.Free(dir)
+	if err != nil {
 		return &pipeline.Error{Op: "look at the disk", Kind: pipeline.Unavailable, Field: "data", Err: err}
 	}
-	free := fs.Bavail * uint64(fs.Bsize)
 	if free >= leastFree {
 		return nil
 	}

@@ -115,8 +115,13 @@ func (t *Trainer) choose(ctx context.Context, f *feeder, p framework.Plan, w fra
 		return t.tryBoth(ctx, f, w, report)
 	}
 	report.Reason += "; " + t.threads.String()
+	return t.ready(ctx, f, report)
+}
+
+// ready is the runner of the engine that was decided, which compiles where it is XLA.
+func (t *Trainer) ready(ctx context.Context, f *feeder, report *framework.FitReport) (*runner, error) {
 	r := t.runner(report.Engine, report.Reason, f)
-	if r.engine == kerasmodel.XLA && later > 0 {
+	if r.engine == kerasmodel.XLA {
 		return r, r.compile(ctx, f)
 	}
 	return r, nil
@@ -132,11 +137,7 @@ func (t *Trainer) chooseFrom(ctx context.Context, c *checkpoint, f *feeder, p fr
 		return nil, fmt.Errorf("%w: it was trained by XLA", framework.ErrForeign)
 	}
 	report.Engine, report.Reason = c.Engine, c.Reason
-	r := t.runner(c.Engine, c.Reason, f)
-	if r.engine == kerasmodel.XLA {
-		return r, r.compile(ctx, f)
-	}
-	return r, nil
+	return t.ready(ctx, f, report)
 }
 
 // runner runs the steps of calls: full batches on the engine; the short last
@@ -173,7 +174,6 @@ func (r *runner) steps(b *buffer, c call) (pipeline.Metrics, error) {
 // compilation is XLA's, on another thread than the steps of the first pass.
 type compilation struct {
 	trial trial
-	whole call // all that the trial's buffer holds
 	ended chan struct{}
 	took  time.Duration
 	err   error // why XLA cannot compile the model; nil: it can
@@ -187,12 +187,12 @@ func (r *runner) compile(ctx context.Context, f *feeder) error {
 	if f.split.Len() < int64(f.batch) {
 		return nil
 	}
-	c := &compilation{whole: call{steps: f.most, rows: f.batch}, ended: make(chan struct{})}
+	c := &compilation{ended: make(chan struct{})}
 	b, err := newBuffer(f.cols, f.most, f.batch, false)
 	if err != nil {
 		return err
 	}
-	if err := b.fill(ctx, f.cols, f.split, c.whole, nil); err != nil {
+	if err := b.fill(ctx, f.cols, f.split, call{steps: f.most, rows: f.batch}, nil); err != nil {
 		return err
 	}
 	c.trial = trial{t: r.t, b: b, most: f.most, now: clockOf(r.t.threads)}
@@ -259,7 +259,7 @@ func (r *runner) decide(ctx context.Context, w framework.Watch, report *framewor
 		err = c.trial.judge(report, c.took)
 	}
 	if err != nil {
-		return r.t.blame(ctx, r.t.train, c.trial.b, c.whole, err)
+		return r.t.blame(ctx, r.t.train, c.trial.b, call{steps: c.trial.most, rows: r.batch}, err)
 	}
 	report.Reason += "; " + r.t.threads.String()
 	r.engine, r.reason = report.Engine, report.Reason

@@ -38,7 +38,7 @@ func Check(ctx context.Context, program string, job pipeline.CheckJob) (err erro
 		return untried(fmt.Sprintf("it has more than %d MiB", mostTried>>20))
 	}
 	w := work{verb: "check", variable: platform.CheckVariable, spec: job}
-	scratch, file, err := (&Platform{c: Config{Scratch: job.Folder}}).makeScratch(w)
+	scratch, file, err := makeScratch(job.Folder, w)
 	if err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ func (l *Platform) startProcess(w work, path string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	scratch, file, err := l.makeScratch(w)
+	scratch, file, err := makeScratch(l.c.Scratch, w)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start %s %s: %w", program, w.verb, err), log.Close())
 	}
@@ -100,13 +100,13 @@ func (p *process) wait() error {
 	}
 }
 
-// makeScratch makes a child's temporary folder, with its description in it.
-func (l *Platform) makeScratch(w work) (folder, file string, err error) {
+// makeScratch makes a child's temporary folder in dir, with its description in it.
+func makeScratch(dir string, w work) (folder, file string, err error) {
 	description, err := platform.Describe(w.spec)
 	if err != nil {
 		return "", "", err
 	}
-	if folder, err = os.MkdirTemp(l.c.Scratch, w.verb+"-"); err != nil {
+	if folder, err = os.MkdirTemp(dir, w.verb+"-"); err != nil {
 		return "", "", err
 	}
 	file = filepath.Join(folder, "description.json")
