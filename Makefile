@@ -26,7 +26,7 @@ run: build $(if $(filter kafka,$(BROKER)),kafka) $(if $(filter 0,$(EXAMPLE)),,mn
 test: lint build kafka schemas clients mnist tabular test-go test-ui ## every test: lint, unit, contract, conformance, end to end, browser
 
 test-go: build kafka schemas clients mnist tabular ## the Go tests alone
-	go test -shuffle=on -timeout 60m $(ARGS) ./...
+	go test -shuffle=on -timeout 30m $(ARGS) ./...
 
 cases: build kafka ## the table of what people meet, the large models and every family as TFLite, too
 	KAFKAML_LONG=1 go test -count 1 -v -timeout 60m $(ARGS) ./test/cases

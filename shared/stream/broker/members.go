@@ -68,8 +68,10 @@ func (m *members) run(ctx context.Context, address string) {
 	}
 }
 
-// look gives each member of a group that has settled since it was joined one heartbeat:
-// its session ends unless the member goes on with its own.
+// look gives each member of a group that was joined a heartbeat: while the group waits
+// for the others, for kfake ends sessions of members that wait too, and leaves them
+// without an answer; and once more when it has settled, from where a session ends unless
+// the member goes on with its own.
 func (m *members) look(ctx context.Context, client *kgo.Client) {
 	m.mu.Lock()
 	names := slices.Collect(maps.Keys(m.joined))
@@ -84,7 +86,6 @@ func (m *members) look(ctx context.Context, client *kgo.Client) {
 		}
 		if strings.HasSuffix(info.State, "Rebalance") {
 			m.note(name)
-			continue
 		}
 		for _, member := range info.Members {
 			r := kmsg.NewPtrHeartbeatRequest()

@@ -43,9 +43,22 @@ func joining(member string) kmsg.Request {
 }
 
 // A member that dies while it waits to join holds the others up for its session: it
-// neither keeps what it was assigned, nor has them wait for as long as others come.
+// neither keeps what it was assigned, nor has them wait for as long as others come, nor
+// takes those that wait for it with it.
 func TestAttackMemberThatDiesAsItJoins(t *testing.T) {
-	for name, settles := range map[string]bool{"the group settles": true, "others join": false} {
+	type call = func() kmsg.Response
+	for name, joinAgain := range map[string]func(other, one func() call) []call{
+		"the group settles": nil,
+		"another, then one": func(other, one func() call) []call {
+			first := other()
+			time.Sleep(100 * time.Millisecond) // until it waits
+			return []call{first, one()}
+		},
+		"one, then another": func(other, one func() call) []call {
+			answer := one()()
+			return []call{func() kmsg.Response { return answer }, other()}
+		},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithCancel(t.Context())
@@ -59,6 +72,9 @@ func TestAttackMemberThatDiesAsItJoins(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+					t.Fatal(err)
+				}
 				return c
 			}
 			one, dies, other := dial(), dial(), dial()
@@ -69,20 +85,24 @@ func TestAttackMemberThatDiesAsItJoins(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 			joined := asks(t, one, joining(me))().(*kmsg.JoinGroupResponse)
 			began := time.Now()
-			if settles {
+			if joinAgain == nil {
 				sync := kmsg.NewPtrSyncGroupRequest()
 				sync.Version, sync.Group, sync.Generation, sync.MemberID = 1, "g", joined.Generation, me
 				asks(t, one, sync)
 				beat := kmsg.NewPtrHeartbeatRequest()
 				beat.Group, beat.Generation, beat.MemberID = "g", joined.Generation, me
-				other := dial()
 				for asks(t, other, beat)().(*kmsg.HeartbeatResponse).ErrorCode == 0 && time.Since(began) < 20*time.Second {
 					time.Sleep(200 * time.Millisecond)
 				}
 			} else {
-				late := asks(t, other, joining(""))
-				asks(t, one, joining(me))()
-				late()
+				for _, answer := range joinAgain(
+					func() call { return asks(t, other, joining("")) },
+					func() call { return asks(t, one, joining(me)) },
+				) {
+					if code := answer().(*kmsg.JoinGroupResponse).ErrorCode; code != 0 {
+						t.Errorf("a join was answered with error %d", code)
+					}
+				}
 			}
 			if took := time.Since(began); took < time.Second || took > 12*time.Second {
 				t.Errorf("the group was held up for %v", took)
