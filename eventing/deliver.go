@@ -203,6 +203,48 @@ func (x *deliverer) send(ctx, tries context.Context, e parcel, to Destination) e
 	}
 }
 
+// mostTogether is how many of n records that wait a request to the sink may hold: as
+// many as share them out among its replicas, where each takes batches, else one.
+func (x *deliverer) mostTogether(n int) int {
+	if n == 1 {
+		return 1
+	}
+	urls := x.d.resolve(x.sink)
+	for _, url := range urls {
+		if to, err := x.d.links.endpoint(url); err != nil || !to.batches.Load() {
+			return 1
+		}
+	}
+	if len(urls) == 0 {
+		return 1
+	}
+	return min(MostBatched, (n+len(urls)-1)/len(urls))
+}
+
+// deliverBatch reports whether the sink has dealt with records that go plainly, sent in
+// one request. Where it has not, it gets no more of them until it offers that anew: what
+// a try of theirs meets, each is to meet by itself.
+func (x *deliverer) deliverBatch(tries context.Context, records []stream.Record) bool {
+	for _, url := range x.d.resolve(x.sink) {
+		to, err := x.d.links.endpoint(url)
+		if err != nil || !to.batches.Load() {
+			continue
+		}
+		memory := requests.Get().(*[]byte)
+		defer requests.Put(memory)
+		body := x.appendBatch((*memory)[:0], records)
+		*memory = body
+		f := x.exchange(tries, to, x.batchHead(to, len(body)), body)
+		if f == nil {
+			return true
+		}
+		to.batches.Store(false)
+		x.log.Debug("a batch of records is delivered one by one", "records", len(records), "error", f)
+		return false
+	}
+	return false
+}
+
 // lastTry is made when the assignment ends while the event waits for its next
 // try: a record that is left undone is delivered again with all that follow it.
 func (x *deliverer) lastTry(ctx context.Context, e parcel, to Destination) error {
@@ -246,12 +288,18 @@ func (x *deliverer) post(ctx context.Context, e parcel, url string) *failure {
 		head, data = append(head, data...), nil
 		*memory = head
 	}
-	status, body, err := x.d.links.post(ctx, to, head, data, x.retries.timeout)
+	return x.exchange(ctx, to, head, data)
+}
+
+// exchange sends a request to a sink, and gives what it answered where it did not
+// accept it.
+func (x *deliverer) exchange(ctx context.Context, to *endpoint, head, body []byte) *failure {
+	status, text, err := x.d.links.post(ctx, to, head, body, x.retries.timeout)
 	if err != nil {
-		return &failure{url: url, err: err}
+		return &failure{url: to.url, err: err}
 	}
 	if status < 300 {
 		return nil
 	}
-	return &failure{url: url, status: status, body: string(body), final: !Retryable(status)}
+	return &failure{url: to.url, status: status, body: string(text), final: !Retryable(status)}
 }

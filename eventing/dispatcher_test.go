@@ -28,6 +28,8 @@ type taker struct {
 	n      int
 	most   int           // how many are taken until more is closed, where it is not 0
 	more   chan struct{} // closed when the rest may come
+	offers bool          // to take batches
+	sizes  []int         // of those that it took
 }
 
 func newTaker(t *testing.T, status func(int, stream.Record) int) *taker {
@@ -39,6 +41,13 @@ func newTaker(t *testing.T, status func(int, stream.Record) int) *taker {
 }
 
 func (k *taker) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	if k.offers {
+		eventing.OfferBatches(w.Header())
+	}
+	if req.Header.Get("Content-Type") == eventing.BatchType {
+		k.serveBatch(w, req)
+		return
+	}
 	e, err := eventing.Read(req.Context(), req.Header, req.Body)
 	if err != nil {
 		w.WriteHeader(http.StatusTeapot)
@@ -69,6 +78,29 @@ func (k *taker) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	k.taken[fmt.Sprintf("%d/%d", r.Partition, r.Offset)]++
 	k.order = append(k.order, r.Offset)
+}
+
+// serveBatch takes all records of a batch, or none.
+func (k *taker) serveBatch(w http.ResponseWriter, req *http.Request) {
+	body, _ := io.ReadAll(req.Body)
+	records, err := eventing.ReadBatch(body)
+	if err != nil || !k.offers {
+		w.WriteHeader(http.StatusTeapot)
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.n++
+	for _, r := range records {
+		if s := k.status(k.n, r.Record); s != http.StatusOK {
+			w.WriteHeader(s)
+			return
+		}
+	}
+	for _, r := range records {
+		k.taken[fmt.Sprintf("%d/%d", r.Partition, r.Offset)]++
+	}
+	k.sizes = append(k.sizes, len(records))
 }
 
 func (k *taker) count() (distinct, all int) {
@@ -125,6 +157,15 @@ func eventually(t *testing.T, what string, cond func() bool) {
 // The first try of each third record fails, the dispatcher is replaced midway:
 // every record arrives, and most once.
 func TestDispatcherLosesNoRecord(t *testing.T) {
+	for name, offers := range map[string]bool{"one by one": false, "in batches": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			losesNoRecord(t, offers)
+		})
+	}
+}
+
+func losesNoRecord(t *testing.T, offers bool) {
 	c := streamtest.Cluster(t)
 	topic := streamtest.Topic(t, c, 3)
 	const each = 1000
@@ -140,7 +181,7 @@ func TestDispatcherLosesNoRecord(t *testing.T) {
 		}
 		return http.StatusOK
 	})
-	k.most, k.more = each, make(chan struct{})
+	k.most, k.more, k.offers = each, make(chan struct{}), offers
 	s := source(topic, k.URL)
 	d := dispatcher(t, c, nil)
 	if err := d.Apply(t.Context(), s); err != nil {
@@ -159,6 +200,64 @@ func TestDispatcherLosesNoRecord(t *testing.T) {
 	eventually(t, "all arrive", func() bool { n, _ := k.count(); return n == 3*each })
 	if distinct, all := k.count(); before == 3*each || all-distinct > before/2 { // those behind a try that failed a moment before
 		t.Errorf("%d before the change, %d records came %d times", before, distinct, all)
+	}
+}
+
+// A sink that offers to take batches gets them, of records without headers; what it
+// does not take together comes one by one, and a record that it refuses is dead alone.
+func TestDispatcherSendsBatches(t *testing.T) {
+	c := streamtest.Cluster(t)
+	topic := streamtest.Topic(t, c, 2)
+	const each = 2000
+	for p := range 2 {
+		records := make([]stream.Record, each)
+		for i := range records {
+			records[i] = stream.Record{Value: fmt.Appendf(nil, "%d", i)}
+			switch {
+			case i%500 == 77:
+				records[i].Headers = []stream.Header{{Key: "a", Value: []byte("b")}}
+			case i%900 == 78:
+				records[i].Value = make([]byte, 300<<10)
+			}
+		}
+		if _, err := c.Produce(t.Context(), topic, p, records); err != nil {
+			t.Fatal(err)
+		}
+	}
+	failed := map[int64]bool{}
+	k := newTaker(t, func(n int, r stream.Record) int {
+		if r.Offset == 1000 {
+			return http.StatusUnprocessableEntity
+		}
+		if n%7 == 0 && !failed[r.Offset] {
+			failed[r.Offset] = true
+			return http.StatusServiceUnavailable
+		}
+		return http.StatusOK
+	})
+	k.offers = true
+	s := source(topic, k.URL)
+	s.Spec.Delivery.DeadLetterSink = &eventing.Destination{URI: k.URL + "/dead"}
+	d := dispatcher(t, c, nil)
+	if err := d.Apply(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "all arrive", func() bool { n, _ := k.count(); return n == 2*each-2 })
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if want := []string{"1000 422", "1000 422"}; !slices.Equal(k.dead, want) {
+		t.Errorf("dead: %v", k.dead)
+	}
+	if largest := slices.Max(k.sizes); largest < 2 || largest > eventing.MostBatched || k.n > 3*each {
+		t.Errorf("%d requests, the largest batch has %d records", k.n, largest)
+	}
+	for at, n := range k.taken {
+		if n > 1 {
+			t.Errorf("%s came %d times", at, n)
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -41,6 +42,7 @@ type link struct {
 	r     *bufio.Reader
 	since time.Time // idle
 	used  bool      // an answer has come over it
+	offer bool      // of batches, in the last answer
 }
 
 func newLinks() *links { return &links{known: map[string]*endpoint{}} }
@@ -49,11 +51,12 @@ func newLinks() *links { return &links{known: map[string]*endpoint{}} }
 type endpoint struct {
 	url     string
 	secure  bool
-	address string  // host and port, to dial
-	host    string  // as in the header Host
-	name    string  // of the server, which its certificate shows
-	target  string  // of the request line
-	idle    []*link // the one used last at the end; the lock of its links guards them
+	address string      // host and port, to dial
+	host    string      // as in the header Host
+	name    string      // of the server, which its certificate shows
+	target  string      // of the request line
+	batches atomic.Bool // it has offered to take them
+	idle    []*link     // the one used last at the end; the lock of its links guards them
 }
 
 func parseEndpoint(raw string) (*endpoint, error) {
@@ -89,6 +92,9 @@ func (l *links) post(ctx context.Context, to *endpoint, head, body []byte, timeo
 		var keep bool
 		stop := context.AfterFunc(ctx, func() { _ = k.SetDeadline(time.Unix(1, 0)) })
 		status, text, keep, err = k.exchange(head, body)
+		if k.offer {
+			to.batches.Store(true)
+		}
 		if ended := !stop(); !ended && keep {
 			l.keep(to, k)
 			return status, text, nil
@@ -104,7 +110,7 @@ func (l *links) post(ctx context.Context, to *endpoint, head, body []byte, timeo
 // exchange sends a request and reads its answer. keep says that the link may be used
 // again.
 func (k *link) exchange(head, body []byte) (status int, text []byte, keep bool, err error) {
-	k.left.N = mostAnswer
+	k.left.N, k.offer = mostAnswer, false
 	failed := k.send(head, body)
 	if failed == nil && k.accepted() {
 		k.used = true
@@ -121,7 +127,7 @@ func (k *link) exchange(head, body []byte) (status int, text []byte, keep bool, 
 	}
 	n, err := io.Copy(io.Discard, io.LimitReader(res.Body, maxReply))
 	keep = err == nil && n < maxReply && failed == nil && !res.Close && k.r.Buffered() == 0
-	k.used = true
+	k.used, k.offer = true, res.StatusCode < 300 && offersBatches(res.Header.Get("Accept-Post"))
 	return res.StatusCode, text, keep, nil
 }
 
@@ -156,6 +162,8 @@ func (k *link) accepted() bool {
 				return false
 			}
 			length = n
+		case bytes.EqualFold(name, []byte("Accept-Post")):
+			k.offer = offersBatches(string(value))
 		}
 	}
 	if length > uint64(len(rest)) {

@@ -3,6 +3,8 @@ package eventing
 import (
 	"context"
 	"sync"
+
+	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
 // maxAhead is how many records may be under way or done beyond the first that
@@ -47,18 +49,25 @@ type delivery struct {
 	finished bool
 }
 
-// begin enters a record and gives its place.
-func (w *window) begin(offset int64) (place int64) {
+// begin enters records, the last of which ends at offset last, and gives the place of
+// the first.
+func (w *window) begin(records []stream.Record, last int64) (place int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.under = append(w.under, delivery{offset: offset})
-	return w.first + int64(len(w.under)) - 1
+	place = w.first + int64(len(w.under))
+	for i := range records {
+		w.under = append(w.under, delivery{offset: records[i].Offset})
+	}
+	w.under[len(w.under)-1].offset = last
+	return place
 }
 
-// finish marks the record at place as done.
-func (w *window) finish(place int64) {
+// finish marks the n records from place on as done.
+func (w *window) finish(place int64, n int) {
 	w.mu.Lock()
-	w.under[place-w.first].finished = true
+	for i := range int64(n) {
+		w.under[place-w.first+i].finished = true
+	}
 	next := int64(-1)
 	for len(w.under) > 0 && w.under[0].finished {
 		next = w.under[0].offset + 1

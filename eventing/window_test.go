@@ -4,6 +4,8 @@ import (
 	"context"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
 // Whatever the order in which records finish, next never passes one that has
@@ -16,11 +18,11 @@ func TestWindow(t *testing.T) {
 	open := map[int]bool{}
 	offset := func(i int) int64 { return int64(3 * i) } // offsets may have gaps
 	for i := range n {
-		places[i] = w.begin(offset(i))
+		places[i] = w.begin(make([]stream.Record, 1), offset(i))
 		open[i] = true
 	}
 	for _, i := range rand.Perm(n) {
-		w.finish(places[i])
+		w.finish(places[i], 1)
 		delete(open, i)
 		lowest := n
 		for o := range open {
@@ -42,15 +44,15 @@ func TestWindowIsBounded(t *testing.T) {
 		if err := w.await(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		w.begin(int64(i))
+		w.begin(make([]stream.Record, 1), int64(i))
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	w.finish(1)
+	w.finish(1, 1)
 	cancel()
 	if err := w.await(ctx); err == nil {
 		t.Error("it runs ahead of a record that is not done")
 	}
-	w.finish(0)
+	w.finish(0, 1)
 	if err := w.await(t.Context()); err != nil {
 		t.Error(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/kafkaml/kafkaml/eventing"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
 // OpenAPI is the OpenAPI 3.1 document of what the parts answer over HTTP.
@@ -190,11 +191,15 @@ func (c *components) eventDoor(p Part) object {
 	if len(examples) > 0 {
 		body["examples"] = examples
 	}
+	content := object{cloudEvent: body}
+	if p.Name == pipeline.StepPredict {
+		content[eventing.BatchType] = object{"schema": object{"type": "string", "format": "binary", "description": "up to 64 records of a KafkaSource, without headers, in CloudEvents' Protobuf format; the answer is 200 without an event once all are dealt with"}}
+	}
 	return object{
 		"operationId": identifier(p.Name, "post", "event"), "tags": []string{p.Name},
 		"summary":     "Take a CloudEvent of one of: " + strings.Join(p.Takes, ", ") + ".",
 		"description": "Structured mode is shown; binary mode is accepted, too. A refused command is 200 with a .rejected event.",
-		"requestBody": object{"required": true, "content": object{cloudEvent: body}},
+		"requestBody": object{"required": true, "content": content},
 		"responses": c.responses(object{
 			"200": object{"description": "the answer, in the mode of the request", "content": object{cloudEvent: object{"schema": c.ref("CloudEvent")}}},
 			"204": object{"description": "accepted, without an answer"},

@@ -151,7 +151,7 @@ func TestTheDocumentIsWhatIsServed(t *testing.T) {
 						sent++
 					}
 				}
-				if sent == 0 {
+				if sent == 0 && strings.HasSuffix(media, "json") { // JSON holds no example of another
 					t.Errorf("%s %s has no example", method, path)
 				}
 				d.call(t, path, method, media, []byte("{"), nil, http.StatusBadRequest)

@@ -32,12 +32,17 @@ type door struct {
 //
 //	204  without one where the record is none to predict (where)
 //	200  with the prediction, or with prediction.rejected where the record is
-//	     at fault (it then is on the dead-letter topic)
+//	     at fault (it then is on the dead-letter topic); of a batch, with nothing:
+//	     each of its records is dealt with
 //	400  not a CloudEvent, or of a type that is not handled
 //	413, 415  too large; a content type that is not read
 //	503  not now: Kafka is away, or too many records wait
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if body, ok := r.Body.(*wholeBody); ok && body.err == nil {
+		if r.Header.Get("Content-Type") == eventing.BatchType {
+			d.serveBatch(w, r, body.data)
+			return
+		}
 		if p, ok := eventing.ReadPlain(r.Header, body.data); ok {
 			d.servePlain(w, r, &p)
 			return
@@ -65,6 +70,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (d *door) servePlain(w http.ResponseWriter, r *http.Request, p *eventing.Plain) {
 	value, err := d.predict(r.Context(), p)
 	if err == nil {
+		eventing.OfferBatches(w.Header())
 		id := string(d.envelope.AppendID(nil, &p.Record))
 		eventing.WriteNew(w.Header(), eventing.PredictionMade, d.envelope.Source(), id, p.Subject)
 		_, _ = w.Write(value) // the client may be gone
@@ -85,6 +91,33 @@ func (d *door) predict(ctx context.Context, p *eventing.Plain) (value []byte, er
 	return d.source.handle(ctx, &p.Record)
 }
 
+// serveBatch answers a batch of records, of which a part may be dealt with where it
+// answers that not all are.
+func (d *door) serveBatch(w http.ResponseWriter, r *http.Request, body []byte) {
+	records, err := eventing.ReadBatch(body)
+	if err != nil {
+		api.WriteProblem(w, statusOf(err, http.StatusBadRequest), err)
+		return
+	}
+	for i := range records {
+		if i > 0 && records[i].Token == records[i-1].Token {
+			continue
+		}
+		if err = d.admit(r.Context(), records[i].Token); err != nil {
+			break
+		}
+	}
+	if err == nil {
+		err = d.source.handleAll(r.Context(), records)
+	}
+	if err != nil {
+		refuse(w, r, true, err)
+		return
+	}
+	eventing.OfferBatches(w.Header())
+	w.WriteHeader(http.StatusOK)
+}
+
 // write writes the answer to e.
 func (d *door) write(w http.ResponseWriter, r *http.Request, e, reply event.Event, err error) {
 	if errors.Is(err, features.ErrLeftOut) {
@@ -92,15 +125,7 @@ func (d *door) write(w http.ResponseWriter, r *http.Request, e, reply event.Even
 		return
 	}
 	if err != nil {
-		refusal := http.StatusBadRequest
-		if eventing.IsRecord(e) && pipeline.KindOf(err) != pipeline.Invalid { // a refusal would lose it
-			refusal = http.StatusServiceUnavailable
-		}
-		status := statusOf(err, refusal)
-		if (status == http.StatusUnauthorized || status == http.StatusForbidden) && eventing.FromSource(r.Header) {
-			status = http.StatusServiceUnavailable // its manifest may come to have the token yet: a refusal would lose the record
-		}
-		api.WriteProblem(w, status, err)
+		refuse(w, r, eventing.IsRecord(e), err)
 		return
 	}
 	if strings.HasPrefix(r.Header.Get("Content-Type"), event.ApplicationCloudEventsJSON) {
@@ -109,6 +134,19 @@ func (d *door) write(w http.ResponseWriter, r *http.Request, e, reply event.Even
 	}
 	eventing.WriteHeader(w.Header(), reply)
 	_, _ = w.Write(reply.Data()) // the client may be gone
+}
+
+// refuse says why an event, of a record or not, is not dealt with.
+func refuse(w http.ResponseWriter, r *http.Request, record bool, err error) {
+	refusal := http.StatusBadRequest
+	if record && pipeline.KindOf(err) != pipeline.Invalid { // a refusal would lose it
+		refusal = http.StatusServiceUnavailable
+	}
+	status := statusOf(err, refusal)
+	if (status == http.StatusUnauthorized || status == http.StatusForbidden) && eventing.FromSource(r.Header) {
+		status = http.StatusServiceUnavailable // its manifest may come to have the token yet: a refusal would lose the record
+	}
+	api.WriteProblem(w, status, err)
 }
 
 func writeStructured(w http.ResponseWriter, e event.Event) {

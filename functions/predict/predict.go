@@ -4,9 +4,10 @@
 // Records come in three ways, through one decoder, one Predictor and one form
 // of answer:
 //
-//   - source: KafkaSource posts each record as an event to /; the prediction is
-//     on the output topic, acknowledged by all replicas, before the answer.
-//     Concurrent records share a batch (batching).
+//   - source: KafkaSource posts each record as an event to /, that of one machine
+//     also those that wait as a batch of events; the prediction is on the output
+//     topic, acknowledged by all replicas, before the answer. Concurrent records
+//     share a batch of the model (batching).
 //   - direct: the process is a member of a consumer group and works through
 //     whole fetches (direct.go), for rates above some thousand records a second.
 //   - by request: an event io.kafkaml.prediction.make.v1, or the Open Inference

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
+	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/functions/predict/batching"
 	"github.com/kafkaml/kafkaml/functions/predict/output"
 	"github.com/kafkaml/kafkaml/shared/features"
@@ -32,33 +34,77 @@ type source struct {
 // none to predict.
 func (s *source) handle(ctx context.Context, in *stream.Record) (value []byte, err error) {
 	began := time.Now()
-	if err := output.CheckHops(in); err != nil {
-		return nil, s.reject(ctx, in, err)
-	}
-	if err := s.out.predictions.Away(); err != nil {
-		return nil, err
-	}
-	by, records := s.model, s.records
-	if s.second != nil && s.out.envelope.Challenged(in) {
-		by, records = s.second, s.challenged
-	}
-	it := by.item(records.Row())
-	it.Record = in
-	if it.Alone, err = s.model.suspects.Judge(in); err != nil {
-		return nil, s.reject(ctx, in, err)
-	}
-	if err = by.decode(ctx, nil, it.Data, in, nil); err == nil {
-		err = records.Do(ctx, it)
-	}
-	if errors.Is(err, features.ErrLeftOut) {
-		s.metrics.leftOut.Inc()
-		return nil, err
+	it, by, err := s.submit(ctx, in)
+	if err == nil {
+		err = by.Await(ctx, it)
 	}
 	if err != nil {
-		return nil, s.reject(ctx, in, err)
+		return nil, s.unpredicted(ctx, in, err)
 	}
 	s.metrics.done(waySource, 1, began)
 	return it.Value, nil
+}
+
+// handleAll is handle of records that came together. An error means that at least one
+// is not dealt with; it is none that one of them is at fault, or none to predict.
+func (s *source) handleAll(ctx context.Context, records []eventing.Plain) error {
+	began := time.Now()
+	items, by, errs := make([]*batching.Item, len(records)), make([]*batching.Batcher, len(records)), make([]error, len(records))
+	for i := range records {
+		items[i], by[i], errs[i] = s.submit(ctx, &records[i].Record)
+	}
+	var ends sync.WaitGroup
+	for i := range records {
+		if errs[i] == nil {
+			errs[i] = by[i].Await(ctx, items[i])
+		}
+		if in, err := &records[i].Record, errs[i]; err != nil {
+			ends.Go(func() { errs[i] = s.unpredicted(ctx, in, err) }) // together: each waits for the broker
+			continue
+		}
+		s.metrics.done(waySource, 1, began)
+	}
+	ends.Wait()
+	for _, err := range errs {
+		if err != nil && !errors.Is(err, features.ErrLeftOut) && pipeline.KindOf(err) != pipeline.Invalid {
+			return err
+		}
+	}
+	return nil
+}
+
+// submit lets a record wait to be predicted by by.
+func (s *source) submit(ctx context.Context, in *stream.Record) (it *batching.Item, by *batching.Batcher, err error) {
+	if err := output.CheckHops(in); err != nil {
+		return nil, nil, err
+	}
+	if err := s.out.predictions.Away(); err != nil {
+		return nil, nil, err
+	}
+	m := s.model
+	by = s.records
+	if s.second != nil && s.out.envelope.Challenged(in) {
+		m, by = s.second, s.challenged
+	}
+	it = m.item(by.Row())
+	it.Record = in
+	if it.Alone, err = s.model.suspects.Judge(in); err != nil {
+		return nil, nil, err
+	}
+	if err := m.decode(ctx, nil, it.Data, in, nil); err != nil {
+		return nil, nil, err
+	}
+	return it, by, by.Submit(it)
+}
+
+// unpredicted gives back why a record has no prediction, and writes the dead letter of
+// one that is at fault.
+func (s *source) unpredicted(ctx context.Context, in *stream.Record, why error) error {
+	if errors.Is(why, features.ErrLeftOut) {
+		s.metrics.leftOut.Inc()
+		return why
+	}
+	return s.reject(ctx, in, why)
 }
 
 // whole gives a record the key, the headers and the time that it has in the log. What

@@ -103,14 +103,27 @@ func (b *Batcher) Row() [][]byte {
 // Do predicts it and waits for the end. The error is it.Err, or an Unavailable
 // one where the item was not handled.
 func (b *Batcher) Do(ctx context.Context, it *Item) error {
+	if err := b.Submit(it); err != nil {
+		return err
+	}
+	return b.Await(ctx, it)
+}
+
+// Submit lets it wait to be predicted; Await gives what becomes of it.
+func (b *Batcher) Submit(it *Item) error {
 	it.done = make(chan struct{})
 	select {
 	case b.queue <- it:
+		return nil
 	case <-b.closed:
 		return Busy("the service is stopping")
 	default:
 		return Busy("too many records wait")
 	}
+}
+
+// Await waits for the end of an item that was submitted, as Do does.
+func (b *Batcher) Await(ctx context.Context, it *Item) error {
 	select {
 	case <-it.done:
 		return it.Err
