@@ -151,6 +151,7 @@ func testInferences(t *testing.T, s *server) {
 	if i.InputFormat != pipeline.AVRO || i.Replicas != 0 || i.MaxReplicas != 2 || i.Delivery != pipeline.Source {
 		t.Errorf("deployed as %+v", i)
 	}
+	testSendAsRead(t, s)
 	for _, step := range []struct {
 		line string
 		code int
@@ -169,6 +170,22 @@ func testInferences(t *testing.T, s *server) {
 			t.Errorf("kafkaml %s: exit %d, %s%s", step.line, r.code, r.out, r.err)
 		}
 	}
+}
+
+// Records to predict are written as the inference of their topic reads them.
+func testSendAsRead(t *testing.T, s *server) {
+	file := filepath.Join(t.TempDir(), "new.csv")
+	if err := os.WriteFile(file, []byte("id,x\n7,3\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out := s.ok(t, "stream send "+file+" --topic in --predict"); !strings.HasPrefix(out, "1 records as AVRO, 8 B") {
+		t.Errorf("of a column that was double in the training stream: %s", out)
+	}
+	r := s.run(t, "stream send "+file+" --topic in --predict --format JSON", "")
+	if r.code != 4 || !strings.Contains(r.err, "inference lines reads topic in as AVRO") {
+		t.Errorf("in another format: exit %d: %s", r.code, r.err)
+	}
+	s.ok(t, "stream send "+file+" --topic in --predict --format JSON --unchecked")
 }
 
 // The stream of facts gives each fact once and in order, also when the

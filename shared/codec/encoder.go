@@ -168,6 +168,19 @@ func newAvroEncoder(config json.RawMessage) (*Encoder, error) {
 	return e, nil
 }
 
+// WrittenFields are the fields of a record schema in the order in which they are
+// written, and which of them hold text.
+func WrittenFields(scheme json.RawMessage) (names []string, texts []bool, err error) {
+	s, err := parseAvro("input_config.data_scheme", scheme)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range s.fields {
+		names, texts = append(names, s.fields[i].name), append(texts, s.fields[i].holdsText())
+	}
+	return names, texts, nil
+}
+
 func newJSONEncoder(config json.RawMessage) (*Encoder, error) {
 	var c jsonConfig
 	if err := unmarshalConfig(config, &c); err != nil {

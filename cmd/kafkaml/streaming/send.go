@@ -39,8 +39,10 @@ const sendAbout = `Send a file as a stream.
 
 With --deployment the records are for training: the label is the key, and at the
 end one control message says where they lie, in which format and how to split
-them, which starts the trainings. With --predict they are for an inference: the
-label of --label, or of a second file, goes along as the key.
+them, which starts the trainings. With --predict they are for the inferences of the
+topic, in the format that these read; in AVRO by their schema, to whose fields the
+columns of a table are brought by name. The label of --label, or of a second file,
+goes along as the key.
 
 Files: CSV, TSV, JSON (objects by line, or in one array), Parquet, Arrow and
 Feather, Avro containers, TFRecord of tf.train.Example, NPY, NPZ and IDX (the
@@ -116,7 +118,7 @@ func (s *sending) flags(cmd *cobra.Command) {
 	flags.Int64Var(&s.file.Skip, "skip", 0, "leave out the first `N` rows")
 	flags.Int64Var(&s.file.Limit, "limit", 0, "send at most `N` rows")
 	flags.Float64Var(&s.rate, "rate", 0, "send `N` records a second (default: as fast as can be)")
-	flags.BoolVar(&s.unchecked, "unchecked", false, "do not ask whether the deployment trains on the stream and its models can read it")
+	flags.BoolVar(&s.unchecked, "unchecked", false, "do not ask whether the deployment trains on the stream and its models can read it, or how the inferences of the topic do")
 	// The flags exist, so this cannot fail.
 	_ = cmd.RegisterFlagCompletionFunc("format", cli.Choices("RAW", "AVRO", "JSON"))
 	_ = cmd.RegisterFlagCompletionFunc("as", cli.Choices(files.Kinds()...))

@@ -11,11 +11,14 @@ import (
 	"github.com/kafkaml/kafkaml/shared/stream/files"
 )
 
-// learn finds the models that are to train on the stream, and refuses one that
-// would train nothing. A server that does not answer is no reason to refuse.
+// learn finds what is to read the stream, and refuses one that would train
+// nothing. A server that does not answer is no reason to refuse.
 func (s *sending) learn(ctx context.Context) (err error) {
-	if s.predict || s.unchecked {
+	if s.unchecked {
 		return nil
+	}
+	if s.predict {
+		return s.asRead(ctx)
 	}
 	s.models, err = s.modelsOf(ctx)
 	if pipeline.KindOf(err) == pipeline.Unavailable {

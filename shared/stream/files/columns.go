@@ -29,6 +29,7 @@ func (t *table) choose(o Options) error {
 		labels, why = []string{name}, guessed
 	}
 	t.leaveNameless(labels)
+	t.leaveOthers(o, labels)
 	var texts []*column
 	for i := range t.found {
 		switch c := &t.found[i]; {
@@ -49,10 +50,14 @@ func (t *table) choose(o Options) error {
 			t.samples = append(t.samples, i)
 		}
 	}
-	t.noteChoice(why)
 	if len(texts) > 0 {
+		t.noteChoice(why)
 		return t.textual(texts, o)
 	}
+	if err := t.inOrder(o); err != nil {
+		return err
+	}
+	t.noteChoice(why)
 	return t.check(why)
 }
 

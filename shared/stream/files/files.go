@@ -36,6 +36,11 @@ type Options struct {
 	// Inputs are those of the models that the records are for; nil where they are
 	// not known. Only their names and types count: they tell which columns are text.
 	Inputs []pipeline.Tensor
+	// Scheme, in AVRO, is the record schema that samples will be read by: of a table
+	// its fields are sent, by name, in its order and types.
+	Scheme json.RawMessage
+
+	fields []string // of Scheme
 }
 
 // Reader gives the records of a file.
@@ -72,6 +77,9 @@ const op = "read file"
 func Open(paths []string, o Options) (*Reader, error) {
 	if len(paths) == 0 || len(paths) > 2 {
 		return nil, pipeline.Invalidf("file", "%d files were named", len(paths)).WithHint("name one file, or the samples' and the labels'")
+	}
+	if err := o.readScheme(); err != nil {
+		return nil, err
 	}
 	s, err := openSource(paths, o)
 	if err != nil {
@@ -166,6 +174,9 @@ func newReader(s source, o Options) (*Reader, error) {
 	}
 	var err error
 	if r.config, err = l.config(r.format, o.DType); err != nil {
+		return nil, err
+	}
+	if r.config, err = o.byScheme(r.format, r.config); err != nil {
 		return nil, err
 	}
 	if r.encoder, err = codec.NewEncoder(r.format, r.config); err != nil {
