@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
+	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
@@ -66,6 +68,43 @@ func finished(tx *registry.Tx, id int64) (pipeline.Result, error) {
 		}
 	}
 	return r, nil
+}
+
+// alike is nil where the stream of a result can go on from its parent: a model takes
+// fields and classes by their place, so that in another order it would take one for
+// the other.
+func alike(tx *registry.Tx, r pipeline.Result) error {
+	if r.Parent == 0 {
+		return nil
+	}
+	parent, err := finished(tx, r.Parent)
+	if err != nil || parent.Datasource == 0 {
+		return err
+	}
+	before, err := tx.Datasource(parent.Datasource)
+	if err != nil {
+		return err
+	}
+	d, err := tx.Datasource(r.Datasource)
+	if err != nil {
+		return err
+	}
+	m, err := readAs(tx, r)
+	if err != nil {
+		return err
+	}
+	was, is := codec.OrderOf(before.InputFormat, before.InputConfig), codec.OrderOf(d.InputFormat, d.InputConfig)
+	if name, moved := codec.Moved(was.Fields, is.Fields); moved && len(m.Inputs) == 1 {
+		return pipeline.Invalidf("input_config", "field %q stands at another place than in the stream of result %d, which the training goes on from: %s, there %s",
+			name, parent.ID, strings.Join(is.Fields, ", "), strings.Join(was.Fields, ", ")).
+			WithHint("send the fields in that order: a model with one input takes them as they come")
+	}
+	if name, moved := codec.Moved(was.Classes, is.Classes); moved && r.Model == parent.Model {
+		return pipeline.Invalidf("input_config", "class %q has another number than in the stream of result %d, which the training goes on from: %s, there %s",
+			name, parent.ID, strings.Join(is.Classes, ", "), strings.Join(was.Classes, ", ")).
+			WithHint("number the classes alike: send the label as a number, or records of all classes")
+	}
+	return nil
 }
 
 // descends is nil where a model can go on from what the parent of a result was

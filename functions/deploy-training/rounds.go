@@ -53,13 +53,28 @@ func begin(tx *registry.Tx, dep pipeline.Deployment) (scheduled []pipeline.Resul
 	if err != nil {
 		return nil, err
 	}
+	again := false
 	for _, r := range coming(results) {
 		r.Parent = parentOf(results, r, dep.From)
-		renew(&r)
+		switch err := alike(tx, r); {
+		case err == nil:
+			renew(&r)
+		case pipeline.KindOf(err) == pipeline.Invalid:
+			fail(&r, err)
+			again = true
+		default:
+			return nil, err
+		}
 		if _, err := save(tx, &r); err != nil {
 			return nil, err
 		}
-		scheduled = append(scheduled, r)
+		if r.Status == pipeline.ResultScheduled {
+			scheduled = append(scheduled, r)
+		}
+	}
+	if again { // of the models whose round cannot train, the one after it comes next
+		more, err := begin(tx, dep)
+		return append(scheduled, more...), err
 	}
 	return scheduled, nil
 }

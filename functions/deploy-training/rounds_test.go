@@ -3,6 +3,7 @@ package deploytraining
 import (
 	"archive/zip"
 	"bytes"
+	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
@@ -86,6 +87,36 @@ func TestRounds(t *testing.T) {
 	}
 	if got := r.result(t, 4); got.Status != pipeline.ResultScheduled || got.Parent != 0 || got.Round != 2 {
 		t.Errorf("after a stopped first round: %+v", got)
+	}
+}
+
+// A round whose stream has the fields or the classes of the one before at other
+// places is refused, and the one after it goes on.
+func TestRoundsInAnotherOrder(t *testing.T) {
+	r := newRig(t)
+	r.deployFrom(t, map[string]any{"configuration": r.configuration(t, image), "batch_size": 10, "mode": "rounds"})
+	scheme := func(fields, classes string) string {
+		var members []string
+		for name := range strings.SplitSeq(fields, " ") {
+			members = append(members, `{"name": "`+name+`", "type": "float"}`)
+		}
+		return `{"data_scheme": {"type": "record", "name": "s", "fields": [` + strings.Join(members, ", ") + `]}, "label_scheme": {"type": "record", "name": "l", "fields": [
+			{"name": "y", "type": {"type": "enum", "name": "c", "symbols": ["` + strings.ReplaceAll(classes, " ", `", "`) + `"]}}]}}`
+	}
+	for offset, config := range []string{scheme("a b c d", "cat dog emu"), scheme("b a c d", "cat dog emu"), scheme("a b c d", "dog emu"), scheme("a b c d", "cat dog emu")} {
+		d := r.stream(t, 1, int64(offset)*100)
+		d.InputFormat, d.InputConfig = pipeline.AVRO, json.RawMessage(config)
+		r.write(t, func(tx *registry.Tx) error { return tx.UpdateDatasource(&d) })
+		r.arrives(t, d)
+	}
+	r.ends(t, 1)
+	for id, want := range map[int64]string{2: `field "b" stands at another place than in the stream of result 1`, 3: `class "dog" has another number than in the stream of result 1`} {
+		if got := r.result(t, id); got.Status != pipeline.ResultFailed || !strings.Contains(got.Reason, want) || got.Hint == "" {
+			t.Errorf("round %d: %s, %s", id, got.Status, got.Reason)
+		}
+	}
+	if got := r.result(t, 4); got.Status != pipeline.ResultScheduled || got.Parent != 1 {
+		t.Errorf("the round after them: %+v", got)
 	}
 }
 

@@ -172,7 +172,7 @@ func wait(tx *registry.Tx, r *pipeline.Result) error {
 // startable is nil where a result can be trained on a datasource, from its parent.
 func (s *Service) startable(tx *registry.Tx, dep pipeline.Deployment, r pipeline.Result, m pipeline.Export, d pipeline.Datasource) error {
 	if r.Parent != 0 {
-		if _, err := finished(tx, r.Parent); err != nil {
+		if err := alike(tx, r); err != nil {
 			return err
 		}
 	}
