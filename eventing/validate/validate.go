@@ -133,7 +133,7 @@ func describe(ve *jsonschema.ValidationError) *pipeline.Error {
 	case *kind.Type:
 		return pipeline.Invalidf(orData(at), "has type %s, want %s", k.Got, strings.Join(k.Want, " or "))
 	case *kind.Enum:
-		return pipeline.Invalidf(orData(at), "%v is not one of %v", k.Got, k.Want)
+		return pipeline.Invalidf(orData(at), "%q is not one of %s", fmt.Sprint(k.Got), listed(k.Want))
 	case *kind.Minimum:
 		return pipeline.Invalidf(orData(at), "must be at least %s", k.Want.RatString())
 	case *kind.Maximum:
@@ -150,6 +150,17 @@ func describe(ve *jsonschema.ValidationError) *pipeline.Error {
 		return pipeline.Invalidf(orData(at), "names the same item twice")
 	}
 	return pipeline.Invalidf(orData(at), "is off the schema: %s", eventing.Flat(ve))
+}
+
+// listed names the values of an enum; an empty one is what absence means.
+func listed(values []any) string {
+	var names []string
+	for _, v := range values {
+		if name := fmt.Sprint(v); name != "" {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 func orData(at string) string {

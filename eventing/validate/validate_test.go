@@ -42,7 +42,7 @@ func TestFaultsNameTheMember(t *testing.T) {
 		{"unknown, deeper", eventing.DeploymentCreate, `{"configuration":1,"batch_size":1,"resources":{"cpus":"1"}}`, "resources.cpus", "is not a known member"},
 		{"wrong type", eventing.DeploymentCreate, `{"configuration":"1","batch_size":1}`, "configuration", "has type string, want integer"},
 		{"too small", eventing.DeploymentCreate, `{"configuration":1,"batch_size":0}`, "batch_size", "must be at least 1"},
-		{"not one of", eventing.InferenceDeploy, `{"result":1,"input_topic":"a","output_topic":"b","delivery":"turbo"}`, "delivery", "turbo is not one of [source direct]"},
+		{"not one of", eventing.InferenceDeploy, `{"result":1,"input_topic":"a","output_topic":"b","delivery":"turbo"}`, "delivery", "\"turbo\" is not one of source, direct"},
 		{"arguments as text", eventing.DeploymentCreate, `{"configuration":1,"batch_size":1,"training_kwargs":"epochs=5"}`, "", ""},
 		{"arguments as object", eventing.DeploymentCreate, `{"configuration":1,"batch_size":1,"training_kwargs":{"epochs":5}}`, "", ""},
 		{"twice the same", eventing.ConfigurationCreate, `{"name":"c","models":[1,1]}`, "models", "names the same item twice"},
