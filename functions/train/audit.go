@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/features"
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
@@ -58,6 +59,9 @@ func (t *training) audit(ctx context.Context) (*pipeline.SplitAudit, error) {
 		}
 	}
 	a.Warnings = append(a.Warnings, t.alike(whole)...)
+	if name := features.Leak(t.Job.InputConfig); name != "" {
+		a.Warnings = append(a.Warnings, fmt.Sprintf("the label %s is an input, too: the model is told what it is to predict; leave it out of the inputs", name))
+	}
 	return a, nil
 }
 
