@@ -4,12 +4,14 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/kafkaml/kafkaml/eventing/guard"
 	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/platform/local"
+	"github.com/kafkaml/kafkaml/shared/registry"
 )
 
 // The way to the replicas of this machine is guarded like every other.
@@ -23,19 +25,28 @@ func TestAttackThroughPredict(t *testing.T) {
 			t.Error(err)
 		}
 	}()
+	store, err := registry.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "registry.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	for _, c := range []struct {
 		name, anonymous, method, host, origin string
 		status                                int
 	}{
-		{"as it should be", "", "POST", "127.0.0.1:8080", "", 503},
-		{"the page", "", "POST", "127.0.0.1:8080", "http://127.0.0.1:8080", 503},
+		{"as it should be", "", "POST", "127.0.0.1:8080", "", 404},
+		{"the page", "", "POST", "127.0.0.1:8080", "http://127.0.0.1:8080", 404},
 		{"a foreign page", "", "POST", "127.0.0.1:8080", "http://evil.example", 403},
 		{"a rebound name", "", "GET", "evil.example", "", 421},
 		{"a viewer predicts", "viewer", "POST", "127.0.0.1:8080", "", 401},
-		{"a viewer reads", "viewer", "GET", "127.0.0.1:8080", "", 503},
+		{"a viewer reads", "viewer", "GET", "127.0.0.1:8080", "", 404},
 		{"nobody reads", "nobody", "GET", "127.0.0.1:8080", "", 401},
 	} {
-		h := &Host{}
+		h := &Host{parts: parts{store: store}}
 		h.runHere(p)
 		if h.config.Guard, err = (guard.Settings{Anonymous: c.anonymous}).Open("http://127.0.0.1:8080"); err != nil {
 			t.Fatal(err)

@@ -10,7 +10,6 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
-	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/eventing/guard"
 	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -30,18 +29,22 @@ func (h *Host) grpc(w http.ResponseWriter, r *http.Request) {
 	}
 	guard.Need(role, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var name string
+		missing := &pipeline.Error{
+			Op: "predict", Kind: pipeline.NotFound, Field: "model_name", Reason: "the call names no inference of this machine",
+			Hint: "`kafkaml inferences list` has the names",
+		}
 		if strings.HasPrefix(r.URL.Path, pipeline.GRPCService+"Model") {
 			name, r.Body = modelOf(r)
-		} else if all, err := h.parts.local.Names(r.Context()); err == nil {
-			for _, names := range all {
-				name = names[0]
+		} else {
+			missing = &pipeline.Error{Op: "predict", Kind: pipeline.Unavailable, Reason: "no inference runs on this machine", Hint: "`kafkaml inferences create` makes one"}
+			if all, err := h.parts.local.Names(r.Context()); err == nil {
+				for _, names := range all {
+					name = names[0]
+				}
 			}
 		}
 		if name == "" || strings.Contains(name, "/") {
-			door.Problem(w, &pipeline.Error{
-				Op: "predict", Kind: pipeline.Unavailable, Field: "model_name", Reason: "the call names no inference of this machine",
-				Hint: "kafkaml inferences list has the names",
-			})
+			refuse(w, r, missing)
 			return
 		}
 		r.URL.Path = PredictPath + "/" + name + r.URL.Path

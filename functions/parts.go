@@ -140,7 +140,7 @@ func (h *Host) openPlatform(context.Context) error {
 // runHere has trainings and inferences be processes of this machine.
 func (h *Host) runHere(p *local.Platform) {
 	h.parts.local, h.parts.jobs, h.parts.services = p, p, p
-	h.forward = http.StripPrefix(PredictPath, p.Proxy())
+	h.forward = http.StripPrefix(PredictPath, p.Proxy(h.away))
 }
 
 // brokers are where Kafka's brokers say that they serve, none where they are away.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
@@ -73,7 +74,7 @@ func machine(t *testing.T) (l *local.Platform, url string, said *log) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(l.Proxy())
+	server := httptest.NewServer(l.Proxy(func(w http.ResponseWriter, _ *http.Request, _ string) { w.WriteHeader(http.StatusServiceUnavailable) }))
 	t.Cleanup(func() {
 		server.Close()
 		if err := l.Close(); err != nil {

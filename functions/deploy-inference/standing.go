@@ -1,8 +1,12 @@
 package deployinference
 
 import (
+	"context"
+	"fmt"
+
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
+	"github.com/kafkaml/kafkaml/shared/registry"
 )
 
 // standing is the inference with its state as the platform has it: running
@@ -24,4 +28,30 @@ func standing(i pipeline.Inference, st platform.ServiceStatus, failed error) pip
 		i.Status = pipeline.InferenceDeploying
 	}
 	return i
+}
+
+// Away says why no replica of the inference of a name takes a request: NotFound
+// where there is none of this name, else Unavailable with what it waits for.
+func Away(ctx context.Context, store *registry.Store, name string) error {
+	found, err := registry.Read(ctx, store, func(tx *registry.Tx) (registry.Page[pipeline.Inference], error) {
+		return tx.Inferences(registry.Query{Texts: map[string]string{"name": name}})
+	})
+	if err != nil {
+		return err
+	}
+	if len(found.Items) == 0 {
+		return &pipeline.Error{
+			Op: "predict", Kind: pipeline.NotFound, Field: "inference", Reason: fmt.Sprintf("there is none named %q", name),
+			Hint: "`kafkaml inferences list` has the names, `kafkaml inferences create` makes one",
+		}
+	}
+	i := found.Items[0]
+	away := &pipeline.Error{Op: "predict", Kind: pipeline.Unavailable, Field: "inference", Reason: fmt.Sprintf("no replica of %q is ready", name), Hint: "try again in a moment"}
+	switch {
+	case i.Status == pipeline.InferenceStopped:
+		away.Reason, away.Hint = fmt.Sprintf("%q is stopped", name), fmt.Sprintf("`kafkaml inferences start %d` starts it", i.ID)
+	case i.Reason != "":
+		away.Reason, away.Hint = away.Reason+": "+i.Reason, fmt.Sprintf("`kafkaml inferences show %d` says more", i.ID)
+	}
+	return away
 }

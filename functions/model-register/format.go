@@ -6,7 +6,10 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"unicode/utf8"
+
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/framework/keras/kerasmodel"
@@ -27,6 +30,7 @@ var formats = []struct {
 	{is: begins("\x1f\x8b", "BZh", "\xfd7zXZ", "\x28\xb5\x2f\xfd", "7z\xbc\xaf", "Rar!"), reason: "it is compressed", hint: "send the .onnx or .keras file itself, or a SavedModel as .zip"},
 	{is: func(head []byte) bool { return len(head) > 8 && string(head[4:8]) == "TFL3" }, reason: "it is a TensorFlow Lite model", hint: "import the model that it was converted from"},
 	{is: isText, reason: "it is text", hint: "send a .onnx or .keras file or a zip of a SavedModel; Keras source is registered by `models create`"},
+	{is: noModelProto, reason: "it is no ONNX file, nor another that is known", hint: "send a .onnx or .keras file or a zip of a SavedModel"},
 	{is: begins(""), kind: onnxmodel.Name},
 }
 
@@ -52,6 +56,13 @@ func isText(head []byte) bool {
 		head = head[size:]
 	}
 	return true
+}
+
+// noModelProto reports whether a file does not begin with a member of ONNX's
+// ModelProto.
+func noModelProto(head []byte) bool {
+	number, _, n := protowire.ConsumeTag(head)
+	return n < 0 || !slices.Contains([]protowire.Number{1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26}, number)
 }
 
 // open has the importer of its format read a file.

@@ -117,17 +117,29 @@ func (s *Service) importModel(ctx context.Context, call *door.Call) error {
 	defer func() { _ = os.RemoveAll(dir) }() // what is left of it is the scratch folder's to clear
 	from := pipeline.Imported{File: path.Base(form.File), Bytes: got.bytes, SHA256: got.sha256}
 	kind, read, err := s.open(ctx, got.path, dir)
-	if err != nil {
-		return err
+	if err == nil {
+		err = s.serves(ctx, kind, dir, &read.Export)
 	}
-	if err := s.serves(ctx, kind, dir, &read.Export); err != nil {
-		return err
+	if err != nil {
+		return ofFile(form, err)
 	}
 	from.Format = read.Format
 	m := pipeline.Model{
 		Name: name, Description: form.Description, Framework: kind.Name, SourceHash: got.sha256, Imported: &from, Export: read.Export,
 	}
 	return s.keep(ctx, call, m, resultOf(m, read.Serving), kind.Bundle, dir)
+}
+
+// ofFile is what is wrong with a model as an error about the file that a person
+// sent, by its name.
+func ofFile(form pipeline.ImportForm, err error) error {
+	var wrong *pipeline.Error
+	if form.File == "" || !errors.As(err, &wrong) || wrong.Kind != pipeline.Invalid {
+		return err
+	}
+	told := *wrong
+	told.Field, told.Reason = "content", path.Base(form.File)+": "+wrong.Reason
+	return &told
 }
 
 // serves refuses a model that an inference could not serve, and notes in its export

@@ -136,13 +136,16 @@ func TestFilesThatAreNoModels(t *testing.T) {
 		"pickle":          {"\x80\x04\x95\x1c", "pickle", "skl2onnx"},
 		"compressed":      {"\x1f\x8b\x08\x00\x00", "compressed", ".zip"},
 		"TensorFlow Lite": {"\x1c\x00\x00\x00TFL3\x14\x00", "TensorFlow Lite", "converted from"},
-		"noise":           {"\xff\xfe\x00\x12\x00", "refused", "export"},
+		"noise":           {"\xff\xfe\x00\x12\x00", "no ONNX file", ".onnx"},
 		"empty zip":       {"PK\x05\x06" + strings.Repeat("\x00", 18), "the zip holds neither", "zip the folder"},
-		"cut off":         {string(fileOf(t)[:300]), "refused", "export"},
+		"cut off":         {string(fileOf(t)[:300]), "refused", "cut off"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			status, problem := r.sendFile(t, "name=x", strings.NewReader(tt.file))
+			status, problem := r.sendFile(t, "name=x&file=mine.onnx", strings.NewReader(tt.file))
+			if tt.file != "" && !strings.HasPrefix(problem["detail"].(string), "mine.onnx: ") {
+				t.Errorf("%v does not name the file", problem)
+			}
 			if status != http.StatusUnprocessableEntity || !strings.Contains(problem["detail"].(string), tt.says) || !strings.Contains(problem["hint"].(string), tt.hint) {
 				t.Errorf("status %d, %v: want %q and the hint %q", status, problem, tt.says, tt.hint)
 			}

@@ -58,7 +58,7 @@ func protocolLive(w http.ResponseWriter, _ *http.Request) {
 // read ready.
 func (p *protocol) serverReady(w http.ResponseWriter, r *http.Request) {
 	if err := p.ready(r.Context()); err != nil {
-		writeRefusalOf(w, http.StatusServiceUnavailable, err)
+		output.WriteRefusal(w, http.StatusServiceUnavailable, err)
 		return
 	}
 	writeJSON(w, struct {
@@ -70,7 +70,7 @@ func (p *protocol) serverReady(w http.ResponseWriter, r *http.Request) {
 
 func (p *protocol) modelReady(w http.ResponseWriter, r *http.Request) {
 	if err := p.ready(r.Context()); err != nil {
-		writeRefusalOf(w, http.StatusServiceUnavailable, err)
+		output.WriteRefusal(w, http.StatusServiceUnavailable, err)
 		return
 	}
 	writeJSON(w, struct {
@@ -145,7 +145,7 @@ func (p *protocol) infer(w http.ResponseWriter, r *http.Request) {
 }
 
 // writeRefusal answers with an error as the protocol has it.
-func writeRefusal(w http.ResponseWriter, err error) { writeRefusalOf(w, refusalOf(err), err) }
+func writeRefusal(w http.ResponseWriter, err error) { output.WriteRefusal(w, refusalOf(err), err) }
 
 // refusalOf is the status that an error is answered with, 200 for none.
 func refusalOf(err error) int {
@@ -156,15 +156,6 @@ func refusalOf(err error) int {
 		return http.StatusNotFound
 	}
 	return statusOf(err, http.StatusBadRequest)
-}
-
-func writeRefusalOf(w http.ResponseWriter, status int, err error) {
-	if status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "1")
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]string{"error": output.ReasonOf(err)}) // the client may be gone
 }
 
 // appendAnswer writes the answer: JSON, whose data is flat and row-major, up to

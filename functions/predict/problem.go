@@ -6,13 +6,14 @@ import (
 	"strings"
 
 	"github.com/kafkaml/kafkaml/eventing/api"
+	"github.com/kafkaml/kafkaml/functions/predict/output"
 )
 
 // writeRefused writes why a request is not carried out, in the form of what was
 // asked.
 func writeRefused(w http.ResponseWriter, r *http.Request, status int, err error) {
 	if strings.HasPrefix(r.URL.Path, "/v2/") {
-		writeRefusalOf(w, status, err)
+		output.WriteRefusal(w, status, err)
 		return
 	}
 	api.WriteProblem(w, status, err)

@@ -18,6 +18,9 @@ var inferences = kind[pipeline.Inference]{
 		"deployment": "result IN (SELECT id FROM results WHERE deployment = ?)",
 		"model":      "result IN (SELECT id FROM results WHERE model = ?)",
 	},
+	texts: map[string]func(string) (string, []any, error){
+		"name": func(name string) (string, []any, error) { return "name = ?", []any{name}, nil },
+	},
 	status: true,
 }
 
@@ -55,7 +58,8 @@ func (tx *Tx) CreateInference(i *pipeline.Inference) error {
 // Inference gives one inference.
 func (tx *Tx) Inference(id int64) (pipeline.Inference, error) { return inferences.get(tx, id) }
 
-// Inferences lists inferences; filters: "result", "deployment", "model".
+// Inferences lists inferences; filters: "result", "deployment", "model"; and the text
+// "name".
 func (tx *Tx) Inferences(q Query) (Page[pipeline.Inference], error) { return inferences.list(tx, q) }
 
 // UpdateInference stores i over the inference with its id; a new Status sets

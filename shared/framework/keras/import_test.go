@@ -132,6 +132,10 @@ func TestImportRefuses(t *testing.T) {
 		"no signature":      {importable + "unsigned.zip", "no signature serving_default", "signatures="},
 		"assets":            {importable + "assets.zip", "vocabulary files", "list"},
 		"no variables":      {rewritten(t, whole, without("variables/")), "variables are missing", "zip the whole folder"},
+		"no graph":          {rewritten(t, whole, without("saved_model.pb"), entry("model/saved_model.pb", 0o644, []byte("text"))), "saved_model.pb is no whole SavedModel", "zip the whole folder"},
+		"no JSON":           {rewritten(t, trained, without("config.json"), entry("config.json", 0o644, []byte("text"))), "config.json is no JSON", "send the file again"},
+		"weights of text":   {rewritten(t, trained, without("weights"), entry("model.weights.h5", 0o644, []byte("text"))), "model.weights.h5 is no whole HDF5 file", "send the file again"},
+		"no layers":         {rewritten(t, trained, without("config.json"), entry("config.json", 0o644, []byte(`{"module": "keras", "class_name": "Sequential", "config": {}}`))), "'layers'", "model.save"},
 		"cut off":           {saved(t, content[:len(content)/2]), "cannot be read", "send the file again"},
 		"damaged":           {saved(t, damaged(content)), "", ""},
 		"no model":          {rewritten(t, trained, func(string) bool { return false }, entry("readme.txt", 0o644, []byte("text"))), "neither", ".keras"},
@@ -151,7 +155,7 @@ func TestImportRefuses(t *testing.T) {
 			dir := t.TempDir()
 			_, err := w.Import(t.Context(), tt.file, dir)
 			var e *pipeline.Error
-			if !errors.As(err, &e) || e.Kind != pipeline.Invalid || e.Field != "content" || e.Op != importOp || e.Hint == "" || !strings.Contains(e.Reason, tt.says) || !strings.Contains(e.Hint, tt.hint) {
+			if !errors.As(err, &e) || e.Kind != pipeline.Invalid || e.Field != "content" || e.Op != importOp || e.Hint == "" || !strings.Contains(e.Reason, tt.says) || !strings.Contains(e.Hint, tt.hint) || strings.Contains(e.Reason, "/import/") {
 				t.Errorf("got %#v, want a refusal with %q and %q", err, tt.says, tt.hint)
 			}
 			if left, err := filepath.Glob(filepath.Join(dir, framework.ImportedTrained)); err != nil || len(left) > 0 {

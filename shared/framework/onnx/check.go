@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -11,33 +12,79 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
+// openSizes are what stands for the sizes of a record that a graph leaves open, until
+// it runs on one: a graph may need windows or pictures of some size.
+var openSizes = []int{1, 8, 32, 224}
+
+// mostBlank bounds the elements of an input that is made of such sizes.
+const mostBlank = 1 << 22
+
 // Check implements framework.Checker: it runs the graph on one record and on two, and
-// compares the shapes of its outputs with those that it declares. What takes records of
-// an open size is loaded only: which sizes it can take is not known.
+// compares the shapes of its outputs with those that it declares. That a graph runs on
+// none of the openSizes is no fault of it: which it takes is not known.
 func (Framework) Check(o framework.PredictorOptions) error {
 	p, err := loadPredictor(o)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = p.Close() }()
-	for _, in := range p.inputs {
-		if slices.Min(append(in.Shape, 0)) < 0 {
-			return nil
-		}
-	}
 	for i := range p.outputs {
 		if out := &p.outputs[i]; out.dtype != codec.Float16 && out.dtype != codec.BFloat16 { // of which the binding makes no tensors
 			out.size = -1 // the library makes the tensor, of the shape that it has
 		}
 	}
-	b, err := p.newBatch(rows.FirstLayout(p.inputs, nil))
+	at := slices.IndexFunc(p.inputs, func(in rows.Input) bool { return slices.Min(append(in.Shape, 0)) < 0 })
+	if at < 0 {
+		return p.tryOn(rows.FirstLayout(p.inputs, nil))
+	}
+	for _, size := range openSizes {
+		layout, ok := layoutOf(p.inputs, size)
+		if !ok {
+			break
+		}
+		if err = p.tryOn(layout); !errors.Is(err, errRun) {
+			return err
+		}
+	}
+	return &pipeline.Error{
+		Kind: pipeline.Unavailable, Err: err,
+		Reason: fmt.Sprintf("the input %q of a record has the open sizes %v, and of zeros in sizes of %v none ran; the last: %v", p.inputs[at].Name, p.inputs[at].Shape, openSizes, err),
+	}
+}
+
+// layoutOf is a record with size where a graph leaves one open, and whether it is of
+// bounded size.
+func layoutOf(inputs []rows.Input, size int) ([]codec.Tensor, bool) {
+	layout := rows.FirstLayout(inputs, nil)
+	for i, in := range inputs {
+		for k, d := range in.Shape {
+			if d < 0 {
+				layout[i].Shape[k] = size
+			}
+		}
+		elements := 1
+		for _, d := range layout[i].Shape {
+			if elements *= d; size > 1 && elements > mostBlank {
+				return nil, false
+			}
+		}
+	}
+	return layout, true
+}
+
+// errRun is that a graph did not run on a record.
+var errRun = errors.New("on zeros")
+
+// tryOn runs the graph on one record of zeros and on two.
+func (p *Predictor) tryOn(layout []codec.Tensor) error {
+	b, err := p.newBatch(layout)
 	if err != nil {
 		return err
 	}
 	for n := 1; n <= 2; n++ {
 		b.Blank()
 		if err := b.Predict(context.Background(), 0, n); err != nil {
-			return atFault(fmt.Errorf("on zeros, in a batch of %d: %w", n, err), runs)
+			return atFault(fmt.Errorf("%w, in a batch of %d: %w", errRun, n, err), runs)
 		}
 		for i, out := range b.outputs {
 			declared := p.export[i].Shape

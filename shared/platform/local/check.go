@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -69,12 +70,13 @@ func Check(ctx context.Context, program string, job pipeline.CheckJob) (err erro
 	if ctx.Err() != nil {
 		return untried(fmt.Sprintf("it had not ended after %v", checkTime))
 	}
-	return p.fault()
+	return p.fault(job.Export)
 }
 
 // fault is why a model that a process checked cannot be served, or why that is not
-// known.
-func (p *process) fault() error {
+// known. What a model of open sizes does with those that it was tried on need not be
+// what it does with a person's.
+func (p *process) fault(e pipeline.Export) error {
 	_, reason, _ := p.verdict()
 	said, _ := p.said()
 	status, _ := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
@@ -82,7 +84,7 @@ func (p *process) fault() error {
 	switch {
 	case said.Field == platform.CheckedField:
 		return pipeline.Invalidf(platform.CheckedField, "%s", strings.TrimPrefix(said.Msg, platform.CheckedField+": ")).WithHint("%s", said.Hint)
-	case crashed:
+	case crashed && !slices.ContainsFunc(e.Inputs, func(t pipeline.Tensor) bool { return slices.Contains(t.Shape, -1) }):
 		return pipeline.Invalidf(platform.CheckedField, "it ends the process that serves it: %s", reason).WithHint("export it again, with another opset or of another version of the model")
 	}
 	return untried(reason)

@@ -2,7 +2,6 @@ package local
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"net/http"
 	"net/http/httputil"
@@ -13,9 +12,9 @@ import (
 )
 
 // Proxy forwards /<service>/... to the Service's replicas in turn, so that an
-// inference keeps one URL whichever processes serve it. While no replica is ready
-// it answers 503.
-func (l *Platform) Proxy() http.Handler {
+// inference keeps one URL whichever processes serve it. While no replica of it
+// takes requests, away answers.
+func (l *Platform) Proxy(away func(w http.ResponseWriter, r *http.Request, service string)) http.Handler {
 	proxy := &httputil.ReverseProxy{
 		Transport: toReplicas{},
 		Rewrite: func(r *httputil.ProxyRequest) {
@@ -31,15 +30,14 @@ func (l *Platform) Proxy() http.Handler {
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			l.c.Log.Warn("a request to a service failed", "path", r.URL.Path, "error", err)
-			notReady(w)
+			away(w, r, serviceOf(r))
 		},
 		ErrorLog: slog.NewLogLogger(l.c.Log.Handler(), slog.LevelWarn),
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		name, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-		to, release := l.acquire(name)
+		to, release := l.acquire(serviceOf(r))
 		if release == nil {
-			notReady(w)
+			away(w, r, serviceOf(r))
 			return
 		}
 		defer release()
@@ -68,12 +66,8 @@ func (toReplicas) RoundTrip(r *http.Request) (*http.Response, error) {
 // replicaKey is the key of the replica's URL in the context of a request to it.
 type replicaKey struct{}
 
-func notReady(w http.ResponseWriter) {
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Retry-After", "1")
-	w.WriteHeader(http.StatusServiceUnavailable)
-	_ = json.NewEncoder(w).Encode(map[string]any{ // the client may be gone
-		"type": "urn:kafkaml:problem:unavailable", "title": http.StatusText(http.StatusServiceUnavailable), "status": http.StatusServiceUnavailable,
-		"detail": "no replica is ready", "kind": "unavailable", "hint": "see the inference's ready count and reason",
-	})
+// serviceOf is the Service that the path of a request names.
+func serviceOf(r *http.Request) string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	return name
 }

@@ -30,7 +30,7 @@ func TestConnectionsToReplicasAreKept(t *testing.T) {
 			l := &Platform{c: Config{Log: slog.New(slog.DiscardHandler)}, services: map[string]*service{"x": {replicas: []*replica{{url: server.URL, up: true}}}}}
 			r := httptest.NewRequest(http.MethodPost, "/x/", nil)
 			r.Header.Set("Content-Type", media)
-			l.Proxy().ServeHTTP(httptest.NewRecorder(), r)
+			l.Proxy(nil).ServeHTTP(httptest.NewRecorder(), r)
 		}
 		if n := opened.Load() - before; n != 1 {
 			t.Errorf("%d connections for ten calls of %s", n, media)

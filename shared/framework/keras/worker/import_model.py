@@ -8,6 +8,8 @@ Nothing here starts TensorFlow's eager context at import: the worker forks
 after importing this module.
 """
 
+import io
+import json
 import math
 import os
 import re
@@ -16,6 +18,7 @@ import zipfile
 import adapt
 import describe
 import export as exports
+import h5py
 import keras
 import shapes
 import tensorflow as tf
@@ -41,9 +44,15 @@ def read(format, scratch, out, freeze=None):
 
 
 def _first(error):
-    """The beginning of an error, as a person reads it."""
+    """The beginning of an error, as a person reads it: without the machine's paths,
+    which the person's file has not."""
     text = re.sub(r"\x1b\[\d*m", "", str(error))
-    text = re.split(r"Target variable:|config=\{|Full object config:|Make sure custom|Arguments received by", text)[0]
+    text = text.rsplit("Exception encountered: ", 1)[-1]  # Keras wraps what a layer says in its config
+    text = re.split(r"Target variable:|config=\{|Full object config:|Make sure custom|You may be trying|Arguments received by", text)[0]
+    text = re.sub(r"b?(['\"]?)/[^'\"\s]*/import/(?:saved/?|model\.keras)", r"\1", text).replace("''", "the file")
+    text = re.sub(r"\{\{function_node \S+\}\} ?| on /job:\S+| by allocator \w+|\[Op:\w+\]( name:)?", "", text)
+    if isinstance(error, KeyError):
+        text = f"{text} is missing"
     return " ".join(text.split())[:400] or type(error).__name__
 
 
@@ -97,6 +106,8 @@ def _load(path):
 def _refused(error, path):
     """What Keras says of a file that it does not load, with what to do."""
     text, all_of_it = _first(error), _causes(error)
+    if broken := _broken(path):
+        return exports.refusal(broken, "send the file again, it may have been cut off, or save the whole model again: model.save('model.keras')")
     if "safe_mode" in all_of_it or "unsafe" in all_of_it.lower():
         return exports.refusal(f"it holds Python bytecode{' in a Lambda layer' if 'Lambda' in all_of_it else ''}, which is not run",
                                f"write the Lambda as layers of Keras, or {_EXPORT}")  # fmt: skip
@@ -109,6 +120,21 @@ def _refused(error, path):
     if version.startswith("2."):
         hint = f"it was saved by Keras {version}: load it there and {_EXPORT}"
     return exports.refusal(f"Keras {keras.__version__} cannot load it: {text}", hint)
+
+
+def _broken(path):
+    """Which member of a .keras file cannot be read at all, and why, empty where all can."""
+    with zipfile.ZipFile(path) as z:
+        try:
+            if not isinstance(json.loads(z.read("config.json")), dict):
+                return "its config.json is no JSON object"
+        except (ValueError, RecursionError, zipfile.BadZipFile) as e:
+            return f"its config.json is no JSON: {e}"
+        try:
+            h5py.File(io.BytesIO(z.read("model.weights.h5")), "r").close()
+        except (OSError, zipfile.BadZipFile) as e:
+            return f"its model.weights.h5 is no whole HDF5 file: {_first(e)}"
+    return ""
 
 
 def _version(path):
@@ -165,8 +191,10 @@ def _saved(path, out):
         text, hint = _first(e), "save it again: model.export('folder') of Keras, or tf.saved_model.save"
         if "Op type not registered" in text:
             hint = "export it without custom operations"
-        if "variables/variables" in text:
-            raise exports.refusal("its variables are missing or not whole (variables/variables.index)", "zip the whole folder: (cd folder && zip -qr ../model.zip .)") from e
+        if re.search("variables/variables|sstable|checksum|Read less bytes", text):
+            raise exports.refusal(f"its variables are missing or not whole (in variables/): {text}", "zip the whole folder: (cd folder && zip -qr ../model.zip .)") from e
+        if re.search("Cannot parse|0 MetaGraphs", text):
+            raise exports.refusal("its saved_model.pb is no whole SavedModel", "zip the whole folder: (cd folder && zip -qr ../model.zip .)") from e
         raise exports.refusal(f"TensorFlow {tf.__version__} cannot load it: {text}", hint) from e
     names = sorted(loaded.signatures)
     if _SERVING not in names:

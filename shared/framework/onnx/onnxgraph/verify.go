@@ -6,6 +6,7 @@ package onnxgraph
 import (
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -69,8 +70,11 @@ func refused(err error) error {
 	}
 	hint := "export the model again, with operators of ai.onnx and ai.onnx.ml only, as one file"
 	var r *refusal
-	if errors.As(err, &r) {
+	switch {
+	case errors.As(err, &r):
 		hint = r.hint
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		hint = "send the file again: it may have been cut off"
 	}
 	return &pipeline.Error{
 		Op: "verify ONNX graph", Kind: pipeline.Invalid, Field: "model", Err: err,

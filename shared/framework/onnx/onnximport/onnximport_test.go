@@ -122,7 +122,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		"zip map":        {zipmap, "list of maps", "zipmap=False"},
 		"empty":          {nil, "", "export"},
-		"cut off":        {small(func(*onnxtest.Model) {})[:120], "", "export"},
+		"cut off":        {small(func(*onnxtest.Model) {})[:120], "", "cut off"},
 		"a batch of one": {small(func(m *onnxtest.Model) { m.Graph.Inputs[0].Dims[0] = 1 }), "the first size must be open", "dynamic_axes"},
 		"no shape":       {small(func(m *onnxtest.Model) { m.Graph.Outputs[0].Rankless = true }), "no known shape", "infer_shapes"},
 		"open weights":   {small(func(m *onnxtest.Model) { m.Graph.Outputs[0].DType = 8 }), "0 outputs of numbers", "probabilities"},
