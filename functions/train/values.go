@@ -14,6 +14,7 @@ const (
 	maxByElement = 256 // elements of a tensor without names that are told apart
 	maxFields    = 4096
 	maxColumns   = 100 // shown
+	fewEncoded   = 4   // records that are no numbers: fewer may be by chance
 )
 
 // values watches what the numbers of a stream are, tensor by tensor, while it
@@ -23,6 +24,7 @@ type values struct {
 	records int64
 	tensors []*watched
 	scratch []float64
+	encoded map[[2]string]int64 // records that are no numbers: what they are, what to do about it
 }
 
 // watched is one tensor, whole or element by element; of text, without stats.
@@ -35,7 +37,7 @@ type watched struct {
 }
 
 func newValues(d *features.Decoder, e pipeline.Export) *values {
-	v := &values{}
+	v := &values{encoded: map[[2]string]int64{}}
 	add := func(have codec.Tensor, want pipeline.Tensor, prefix string) {
 		w := &watched{tensor: have, narrow: want.DType == "float32" && (have.DType.Size() == 8 || have.Fields != nil)} // fields are decoded straight to the model's type
 		n := have.Elements()
@@ -73,6 +75,11 @@ func newValues(d *features.Decoder, e pipeline.Export) *values {
 // add takes the stored bytes of one record; labels are nil where it has none.
 func (v *values) add(inputs, labels [][]byte) (err error) {
 	v.records++
+	if len(inputs) > 0 && v.tensors[0].stats != nil {
+		if what, cure := codec.Encoded(inputs[0]); what != "" {
+			v.encoded[[2]string{what, cure}]++
+		}
+	}
 	for i, w := range v.tensors {
 		stored := labels
 		at := i - len(inputs)
@@ -131,6 +138,11 @@ func (v *values) warnings() []string {
 	var all []string
 	if missing, _ := v.cause(); missing != "" {
 		all = append(all, missing)
+	}
+	for is, n := range v.encoded {
+		if n >= fewEncoded && 2*n > v.records { // else it may be a part of what is to be learned
+			all = append(all, fmt.Sprintf("the bytes of %d of %d records are not numbers but %s, which just has their size: %s", n, v.records, is[0], is[1]))
+		}
 	}
 	for _, w := range v.tensors {
 		if i := slices.IndexFunc(w.stats, swapped); i >= 0 && w.tensor.DType.Float() {

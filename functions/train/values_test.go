@@ -155,6 +155,32 @@ func TestValuesUnlikeOthers(t *testing.T) {
 	}
 }
 
+// Pictures that have just the bytes of a record of RAW are no numbers; one among many
+// may be.
+func TestEncodedRecords(t *testing.T) {
+	in := []pipeline.Tensor{{Name: "in", DType: "uint8", Shape: []int{64}}}
+	picture := append([]byte("\xff\xd8\xff\xe0\x00\x10JFIF"), append(make([]byte, 52), 0xff, 0xd9)...)
+	for pictures, says := range map[int]string{100: "the bytes of 100 of 100 records are not numbers but a JPEG picture", 3: ""} {
+		d, err := features.New(pipeline.RAW, json.RawMessage(`{"data_type":"uint8","data_reshape":"64"}`), codec.Binding{Inputs: in})
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := newValues(d, pipeline.Export{Inputs: in})
+		for i := range 100 {
+			record := picture
+			if i >= pictures {
+				record = bytes.Repeat([]byte{byte(i)}, 64)
+			}
+			if err := v.add([][]byte{record}, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if said := strings.Join(v.warnings(), "\n"); (said == "") != (says == "") || !strings.Contains(said, says) {
+			t.Errorf("%d pictures: %q", pictures, said)
+		}
+	}
+}
+
 func TestRecordsInTwoRangesAreWarnedOf(t *testing.T) {
 	at := func(partition int, offset, length int64) pipeline.Range {
 		return pipeline.Range{Topic: "t", Partition: partition, Offset: offset, Length: length}

@@ -132,19 +132,23 @@ var fileKinds = []struct{ magic, what, cure string }{
 	{"\x89PNG\r\n", "a PNG picture", picturesCure},
 	{"\xff\xd8\xff", "a JPEG picture", picturesCure},
 	{"GIF8", "a GIF picture", picturesCure},
-	{"\x1f\x8b", "packed by gzip", "send them unpacked; the producer's compression.type packs them on the way"},
-	{"\x28\xb5\x2f\xfd", "packed by zstd", "send them unpacked; the producer's compression.type packs them on the way"},
+	{"\x1f\x8b", "packed by gzip", unpackedCure},
+	{"\x28\xb5\x2f\xfd", "packed by zstd", unpackedCure},
 	{"PK\x03\x04", "a zip archive", "send its contents, a record each"},
-	{"\x93NUMPY", "an NPY file", "send the array alone: x.tobytes()"},
+	{"\x93NUMPY", "an NPY file", arrayCure},
 	{"PAR1", "a Parquet file", "send its rows, a record each"},
 	{"\xac\xed\x00\x05", "an object of Java's serialization", "send numbers: as RAW, AVRO or JSON"},
-	{"\x80\x04\x95", "a Python pickle", "send the array alone: x.tobytes()"},
-	{"\x80\x05\x95", "a Python pickle", "send the array alone: x.tobytes()"},
+	{"\x80\x04\x95", "a Python pickle", arrayCure},
+	{"\x80\x05\x95", "a Python pickle", arrayCure},
 	{"\xff\xfe", "text in UTF-16 (it begins with FF FE)", "send it as UTF-8"},
 	{"\xfe\xff", "text in UTF-16 (it begins with FE FF)", "send it as UTF-8"},
 }
 
-const picturesCure = "decode it before it is sent, and send the array: numpy.asarray(picture).tobytes()"
+const (
+	picturesCure = "decode it before it is sent, and send the array: numpy.asarray(picture).tobytes()"
+	unpackedCure = "send them unpacked; the producer's compression.type packs them on the way"
+	arrayCure    = "send the array alone: x.tobytes()"
+)
 
 // lookByFormat recognises what is written in another way than the format's.
 func lookByFormat(of side, p part, record []byte, err error) (seen, hint string) {

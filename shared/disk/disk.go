@@ -5,6 +5,7 @@ import (
 	"bufio"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -23,17 +24,37 @@ func Free(path string) (int64, error) {
 	return int64(s.Bavail) * s.Bsize, nil // #nosec G115 -- the size of a disk
 }
 
-// Size is the sum of the sizes of the files below dir, in bytes.
-func Size(dir string) (bytes int64) {
+// FreeFiles is how many files and folders more the disk on which a path lies has
+// room for. A file system that does not count them has room for any number.
+func FreeFiles(path string) (int64, error) {
+	var s unix.Statfs_t
+	if err := unix.Statfs(path, &s); err != nil {
+		return 0, &fs.PathError{Op: "statfs", Path: path, Err: err}
+	}
+	if s.Files == 0 {
+		return math.MaxInt64, nil
+	}
+	return int64(s.Ffree), nil // #nosec G115 -- the size of a disk
+}
+
+// Taken is what lies below dir: the sum of the sizes of its files, in bytes, and how
+// many files and folders there are. Above most of these it does not go on.
+func Taken(dir string, most int64) (bytes, files int64) {
 	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error { // files come and go
-		if err == nil && !d.IsDir() {
+		if err != nil {
+			return nil //nolint:nilerr // it has gone
+		}
+		if files++; files > most {
+			return fs.SkipAll
+		}
+		if !d.IsDir() {
 			if info, err := d.Info(); err == nil {
 				bytes += info.Size()
 			}
 		}
 		return nil
 	})
-	return bytes
+	return bytes, files
 }
 
 // Unlinked is how many bytes of disk a process holds in files that no longer have

@@ -9,10 +9,10 @@ import (
 )
 
 // OnDisk prepares a command that finds a disk of its own at a folder: a tmpfs of
-// so many MiB in a mount namespace, which needs no rights where user namespaces
+// so many MiB, and 128 files for each, in a mount namespace, which needs no rights where user namespaces
 // are on, and goes with the last process that is in it.
 func OnDisk(folder string, mebibytes int, command ...string) *exec.Cmd {
-	args := []string{"--mount", "sh", "-c", fmt.Sprintf(`mount -t tmpfs -o size=%dm none "$0" && exec "$@"`, mebibytes), folder}
+	args := []string{"--mount", "sh", "-c", fmt.Sprintf(`mount -t tmpfs -o size=%dm,nr_inodes=%d none "$0" && exec "$@"`, mebibytes, 128*mebibytes), folder}
 	if id := os.Geteuid(); id != 0 { // root to mount it, and oneself again for the command
 		args = append([]string{"--map-root-user"}, args...)
 		args = append(args, "unshare", "--user", fmt.Sprintf("--map-user=%d", id), fmt.Sprintf("--map-group=%d", os.Getegid()))

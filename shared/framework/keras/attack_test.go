@@ -119,6 +119,9 @@ func TestAttackOnWorker(t *testing.T) {
 			"model = keras.Sequential([keras.Input((9000,)), layers.Dense(9000)])\nmodel.compile(keras.optimizers.Adam(amsgrad=True), 'mse')", "MiB of weights and [0-9]+ MiB of optimizer state|MemoryError|ResourceExhausted",
 		},
 		"writes a large file": {"f = open('f', 'wb')\nwhile True: f.write(bytes(1 << 20))", "File too large"},
+		"writes many empty files": {
+			"os.mkdir('d')\nfor i in range(10 ** 9): open(f'd/{i}', 'w').close()", "writes too many files: more than 10000$",
+		},
 		"holds files without a name": {
 			"a = []\nfor i in range(100):\n    f = open(str(i), 'wb')\n    os.unlink(str(i))\n    a.append(f)\n    f.write(bytes(200 << 20))\nwhile True: pass", "writes too many files: more than [0-9]+ MiB",
 		},

@@ -156,7 +156,9 @@ func (j *job) await(ctx context.Context, z *zygote, scratch string) (int, error)
 			done = nil
 			end(context.Cause(ctx))
 		case <-look.C:
-			if disk.Size(scratch)+disk.Unlinked(resting.pid) > most && why == nil {
+			if bytes, files := disk.Taken(scratch, maxFiles); files > maxFiles && why == nil {
+				end(fmt.Errorf("%w: more than %d", errDisk, maxFiles))
+			} else if bytes+disk.Unlinked(resting.pid) > most && why == nil {
 				end(fmt.Errorf("%w: more than %d MiB", errDisk, most>>20))
 			}
 			if threads(resting.pid) > maxThreads && why == nil {

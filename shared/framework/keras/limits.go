@@ -25,8 +25,9 @@ const (
 	libraries = 2 << 30 // that the address space has beside them
 	perFile   = 8       // of the memory, one file may be so great a part
 	maxFile   = mostData / perFile
-	filesOf   = 4 // files of the greatest size, of all that a child writes
-	ofFree    = 4 // a child may write this part of what the disk has left
+	filesOf   = 4      // files of the greatest size, of all that a child writes
+	ofFree    = 4      // a child may write this part of what the disk has left
+	maxFiles  = 10_000 // files and folders of a child: an export has some tens
 )
 
 // limitsFor are the limits of one of so many children at once, on a machine or

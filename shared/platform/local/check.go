@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,7 +36,7 @@ func Check(ctx context.Context, program string, job pipeline.CheckJob) (err erro
 	if _, err := os.Stat(program); err != nil {
 		return nil //nolint:nilerr // who only registers models need not have what serves them
 	}
-	if disk.Size(filepath.Join(job.Folder, job.Trained)) > mostTried {
+	if bytes, _ := disk.Taken(filepath.Join(job.Folder, job.Trained), math.MaxInt64); bytes > mostTried {
 		return untried(fmt.Sprintf("it has more than %d MiB", mostTried>>20))
 	}
 	w := work{verb: "check", variable: platform.CheckVariable, spec: job}

@@ -168,7 +168,7 @@ func (q *localJobs) once(ctx context.Context, j *localJob) (ended platform.Ended
 		ended.Reason, ended.Hint = platform.PastDeadline(j.Resources.DeadlineSecs)
 	}
 	ended.Log = p.log.tail(platform.LogBytes)
-	return ended, p.killed() && p.files.excess == 0
+	return ended, p.killed() && p.files.excess == (room{})
 }
 
 // Stop implements Jobs.

@@ -173,7 +173,7 @@ func (p *process) verdict() (ok bool, reason, hint string) {
 	status, _ := exit.Sys().(syscall.WaitStatus)
 	tail := p.log.tail(16 << 10)
 	switch {
-	case p.files.excess > 0:
+	case p.files.excess != (room{}):
 		return false, p.files.reason(), "free disk space, or move --data to a larger disk; a model that writes so much by itself is not to be trusted"
 	case status.Signaled() && status.Signal() == syscall.SIGKILL && oomKills() > p.ooms:
 		return false, "out of memory: the kernel ended the process (signal 9)", memory

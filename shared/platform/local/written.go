@@ -23,13 +23,16 @@ const (
 // written looks after what one process writes.
 type written struct {
 	folders []string
-	began   map[string]int64 // bytes that were free when it began, by folder: they may lie on other disks
-	excess  int64            // bytes for which it was ended; valid once it has ended
+	began   map[string]room // what was free when it began, by folder: they may lie on other disks
+	excess  room            // for which it was ended; valid once it has ended
 }
+
+// room is place on a disk: bytes, and files and folders.
+type room struct{ bytes, files int64 }
 
 // newWritten is of a process that writes to scratch, and where w says.
 func newWritten(scratch string, w work) *written {
-	f := &written{folders: []string{scratch}, began: map[string]int64{}}
+	f := &written{folders: []string{scratch}, began: map[string]room{}}
 	for _, variable := range w.env {
 		address, ok := strings.CutPrefix(variable, "ARTIFACT_URL=")
 		if u, err := url.Parse(address); ok && err == nil && u.Scheme == "file" {
@@ -46,25 +49,33 @@ func newWritten(scratch string, w work) *written {
 // note notes what is free where a folder lies. One that cannot be looked at now is
 // not looked at later.
 func (f *written) note(folder string) {
-	if free, err := disk.Free(folder); err == nil {
+	if free, err := freeOf(folder); err == nil {
 		f.began[folder] = free
 	}
+}
+
+func freeOf(folder string) (free room, err error) {
+	if free.bytes, err = disk.Free(folder); err == nil {
+		free.files, err = disk.FreeFiles(folder)
+	}
+	return free, err
 }
 
 // tooMany reports whether the process has left too little of a disk, and notes how
 // much it has written then. Where the disks have enough, that is all that is asked.
 func (f *written) tooMany(pid int) bool {
 	for folder, began := range f.began {
-		free, err := disk.Free(folder)
-		if err != nil || free >= platform.LeftFree(began) {
+		free, err := freeOf(folder)
+		if err != nil || free.bytes >= platform.LeftFree(began.bytes) && free.files >= platform.LeftFree(began.files) {
 			continue
 		}
-		bytes := disk.Unlinked(pid)
+		took := room{bytes: disk.Unlinked(pid)}
 		for _, folder := range f.folders {
-			bytes += disk.Size(folder)
+			bytes, files := disk.Taken(folder, began.files/share)
+			took.bytes, took.files = took.bytes+bytes, took.files+files
 		}
-		if bytes > began/share {
-			f.excess = bytes
+		if free.bytes < platform.LeftFree(began.bytes) && took.bytes > began.bytes/share || free.files < platform.LeftFree(began.files) && took.files > began.files/share {
+			f.excess = took
 			return true
 		}
 	}
@@ -72,5 +83,5 @@ func (f *written) tooMany(pid int) bool {
 }
 
 func (f *written) reason() string {
-	return fmt.Sprintf("it was ended because it filled the disk: it had written %d MiB", f.excess>>20)
+	return fmt.Sprintf("it was ended because it filled the disk: it had written %d MiB in %d files", f.excess.bytes>>20, f.excess.files)
 }

@@ -52,6 +52,7 @@ func TestAttackDiskIsFilled(t *testing.T) {
 		"a temporary file":      {`exec 3> "$TMPDIR/f"; ` + writes, filled},
 		"a file without a name": {`exec 3> "$TMPDIR/f"; rm "$TMPDIR/f"; ` + writes, filled},
 		"its result":            {`exec 3> "$STORE/results/1/attempt-1/f"; ` + writes, filled},
+		"many files":            {`mkdir "$TMPDIR/d"; while :; do for i in $(seq 99); do n=$((n+1)); : > "$TMPDIR/d/$n"; done; sleep 0.02; done 2>&1`, filled + "0 MiB in "},
 		"others fill it":        {`head -c 1000000 /dev/zero > "$TMPDIR/f"; head -c 60000000 /dev/zero > "$STORE/f"; sleep 0.5`, "true "},
 	} {
 		t.Run(name, func(t *testing.T) {
