@@ -80,6 +80,7 @@ func TestNoReplicaAnswers(t *testing.T) {
 		says   string
 	}{
 		{"none", 404, connect.CodeNotFound, `there is none named "none": ` + "`kafkaml inferences list`"},
+		{"%ff%00", 404, connect.CodeNotFound, ""},
 		{"stopped", 503, connect.CodeUnavailable, `"stopped" is stopped: ` + "`kafkaml inferences start 1`"},
 		{"failing", 503, connect.CodeUnavailable, "the model cannot be opened"},
 		{"starting", 503, connect.CodeUnavailable, `no replica of "starting" is ready`},

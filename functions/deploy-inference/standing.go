@@ -3,6 +3,8 @@ package deployinference
 import (
 	"context"
 	"fmt"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
@@ -33,6 +35,13 @@ func standing(i pipeline.Inference, st platform.ServiceStatus, failed error) pip
 // Away says why no replica of the inference of a name takes a request: NotFound
 // where there is none of this name, else Unavailable with what it waits for.
 func Away(ctx context.Context, store *registry.Store, name string) error {
+	none := &pipeline.Error{
+		Op: "predict", Kind: pipeline.NotFound, Field: "inference", Reason: fmt.Sprintf("there is none named %.100q", name),
+		Hint: "`kafkaml inferences list` has the names, `kafkaml inferences create` makes one",
+	}
+	if !utf8.ValidString(name) || strings.ContainsRune(name, 0) { // which PostgreSQL takes for no text
+		return none
+	}
 	found, err := registry.Read(ctx, store, func(tx *registry.Tx) (registry.Page[pipeline.Inference], error) {
 		return tx.Inferences(registry.Query{Texts: map[string]string{"name": name}})
 	})
@@ -40,10 +49,7 @@ func Away(ctx context.Context, store *registry.Store, name string) error {
 		return err
 	}
 	if len(found.Items) == 0 {
-		return &pipeline.Error{
-			Op: "predict", Kind: pipeline.NotFound, Field: "inference", Reason: fmt.Sprintf("there is none named %q", name),
-			Hint: "`kafkaml inferences list` has the names, `kafkaml inferences create` makes one",
-		}
+		return none
 	}
 	i := found.Items[0]
 	away := &pipeline.Error{Op: "predict", Kind: pipeline.Unavailable, Field: "inference", Reason: fmt.Sprintf("no replica of %q is ready", name), Hint: "try again in a moment"}
