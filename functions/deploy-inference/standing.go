@@ -27,7 +27,7 @@ func standing(i pipeline.Inference, st platform.ServiceStatus, failed error) pip
 	case i.Reason != "":
 		i.Status = pipeline.InferenceFailed
 	default:
-		i.Status = pipeline.InferenceDeploying
+		i.Status, i.Reason = pipeline.InferenceDeploying, st.Waiting
 	}
 	return i
 }

@@ -75,6 +75,7 @@ type ServiceStatus struct {
 	URL     string   // where the Service takes requests; may be empty while no replica is ready
 	URLs    []string // one for each ready replica, where the platform has no load balancer
 	Failed  string   // why replicas keep failing; empty while they do not
+	Waiting string   // why a replica that was ready is not; empty while it is, and where that is not known
 	Idle    bool     // scaled to zero: the next request starts a replica
 }
 

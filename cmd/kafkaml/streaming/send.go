@@ -265,7 +265,10 @@ func (s *sending) pump(ctx context.Context, reader *files.Reader, out target) er
 // left says what became of the records of a stream that broke off.
 func (s *sending) left(out target, err error) error {
 	out.Abort()
-	if records, _ := out.Sent(); records > 0 && !s.predict {
+	switch records, _ := out.Sent(); {
+	case s.predict:
+		s.env.Note("%s records are in topic %s: with --skip raised by that, the rest can be sent (what was on its way may be there, too)", terminal.Count(records), s.config.Topic)
+	case records > 0:
 		s.env.Note("%s records are in topic %s, but no control message names them: nothing trains on them", terminal.Count(records), s.config.Topic)
 	}
 	return err

@@ -2,13 +2,16 @@ package local
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -43,6 +46,7 @@ type replica struct {
 	held     int // requests that it is to answer
 	failures int
 	reason   string
+	waits    string // why it is not ready, though it was: what it said first
 }
 
 // leave sends the replica no more requests, lets it drain and ends it. Those that
@@ -92,6 +96,13 @@ func (r *replica) state() (url string, ready bool, failed string) {
 		failed = r.reason
 	}
 	return r.url, r.up, failed
+}
+
+// waitsFor is why the replica is not ready any more; empty where it is, or never was.
+func (r *replica) waitsFor() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.waits
 }
 
 // supervise restarts the process whenever it ends, until ctx ends.
@@ -219,21 +230,36 @@ func (r *replica) check(ctx context.Context) bool {
 		return false
 	}
 	res, err := r.s.l.http.Do(req)
-	ready := err == nil && res.StatusCode/100 == 2
+	ready, why := err == nil && res.StatusCode/100 == 2, "its replica does not answer"
 	if err == nil {
+		if !ready {
+			why = detailOf(res.Body)
+		}
 		_ = res.Body.Close()
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.up = ready && !r.leaving
+	if !r.up && r.was && r.waits == "" {
+		r.waits = why
+	}
 	if r.up {
-		r.failures = 0
+		r.failures, r.waits = 0, ""
 		if !r.was {
 			r.was = true
 			close(r.ready)
 		}
 	}
 	return ready
+}
+
+// detailOf is what problem details say, up to 300 bytes.
+func detailOf(body io.Reader) string {
+	var problem struct {
+		Detail string `json:"detail"`
+	}
+	_ = json.NewDecoder(io.LimitReader(body, 4<<10)).Decode(&problem) // of a process that is not believed
+	return strings.ToValidUTF8(problem.Detail[:min(len(problem.Detail), 300)], "")
 }
 
 // freePort returns a port that is free now. If another process takes it before the

@@ -194,6 +194,8 @@ func (l *Platform) Status(_ context.Context, name string) (platform.ServiceStatu
 		url, ready, failed := r.state()
 		if ready {
 			st.URLs = append(st.URLs, url)
+		} else if st.Waiting == "" {
+			st.Waiting = r.waitsFor()
 		}
 		if failed != "" && st.Failed == "" {
 			st.Failed = failed
