@@ -48,7 +48,7 @@ func (Framework) Check(o framework.PredictorOptions) error {
 	}
 	return &pipeline.Error{
 		Kind: pipeline.Unavailable, Err: err,
-		Reason: fmt.Sprintf("the input %q of a record has the open sizes %v, and of zeros in sizes of %v none ran; the last: %v", p.inputs[at].Name, p.inputs[at].Shape, openSizes, err),
+		Reason: fmt.Sprintf("the input %q of a record has the open sizes %v, and of zeros in sizes of %v none ran: send it records of a size that it takes; the last said: %v", p.inputs[at].Name, p.inputs[at].Shape, openSizes, err),
 	}
 }
 
