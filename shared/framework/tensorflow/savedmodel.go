@@ -82,13 +82,19 @@ func sessionConfig(t Threads, gpu bool) []byte {
 // too old to know.
 const noSecondOptimizer = 32
 
-// rewriting is how graphs are optimized: as by default, but for the optimizer that
-// takes each graph through MLIR. At each signature's first run that took as long
-// as all others together, and it changes nothing that these would leave. The others
-// stay for short trainings, too, for which they take 0.08 s and more: without them
-// sums are rounded otherwise than Keras' are.
+// rewriting is how graphs are optimized: as by default, but once rather than twice,
+// and without what leaves every number as it is and gains no step anything, such as the
+// optimizer that takes each graph through MLIR, which took as long as all others
+// together at each signature's first run. The others stay for short trainings, too:
+// without them sums are rounded otherwise than Keras' are.
 func rewriting() *for_core_protos_go_proto.RewriterConfig {
-	c := &for_core_protos_go_proto.RewriterConfig{}
+	c := &for_core_protos_go_proto.RewriterConfig{
+		MetaOptimizerIterations: for_core_protos_go_proto.RewriterConfig_ONE,
+		MemoryOptimization:      for_core_protos_go_proto.RewriterConfig_NO_MEM_OPT,
+		ImplementationSelector:  for_core_protos_go_proto.RewriterConfig_OFF,
+		ShapeOptimization:       for_core_protos_go_proto.RewriterConfig_OFF,
+		LoopOptimization:        for_core_protos_go_proto.RewriterConfig_OFF,
+	}
 	c.ProtoReflect().SetUnknown(protowire.AppendVarint(protowire.AppendTag(nil, noSecondOptimizer, protowire.VarintType), 1))
 	return c
 }
