@@ -174,3 +174,30 @@ func BenchmarkBatch(b *testing.B) {
 		}
 	})
 }
+
+// Batches grow while they are answered quickly, and shrink where that takes long.
+func TestBatchesFitTheirSink(t *testing.T) {
+	var e endpoint
+	e.batch.Store(firstBatch)
+	for i, c := range []struct {
+		n    int
+		took time.Duration
+		want int32
+	}{
+		{8, 0, 16},
+		{9, 0, 16},
+		{16, quickBatch, 16},
+		{16, 0, 32},
+		{32, 0, 64},
+		{64, 0, 64},
+		{64, slowBatch, 64},
+		{64, 2 * slowBatch, 32},
+		{1, 2 * slowBatch, 16},
+		{16, time.Hour, 8},
+		{8, time.Hour, 8},
+	} {
+		if e.paced(c.n, c.took); e.batch.Load() != c.want {
+			t.Errorf("%d: %d after %d records in %v, want %d", i, e.batch.Load(), c.n, c.took, c.want)
+		}
+	}
+}

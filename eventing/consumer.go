@@ -15,8 +15,8 @@ import (
 const (
 	maxInFlight = 99               // deliveries under way of one unordered consumer, as Knative's
 	drainTime   = 10 * time.Second // for deliveries under way when an assignment ends
-	// batchWeight is how many deliveries a batch counts for at most: eight are under
-	// way, of 512 records, which a replica lets wait.
+	// batchWeight is how many deliveries a batch counts for at most: eight of the largest
+	// are under way, of 512 records, which a replica lets wait.
 	batchWeight = 12
 	batchBytes  = 256 << 10 // of keys and values
 	// lookAgain is after how many requests it is looked whether the sink takes batches.

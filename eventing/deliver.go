@@ -203,22 +203,33 @@ func (x *deliverer) send(ctx, tries context.Context, e parcel, to Destination) e
 	}
 }
 
+// Batches are as large as a sink answers quickly. The smallest, as many as may be under
+// way, are about as many records as when each goes alone.
+const (
+	firstBatch = 8
+	quickBatch = 200 * time.Millisecond // after which the next one is twice as large
+	slowBatch  = time.Second            // and half as large
+)
+
 // mostTogether is how many of n records that wait a request to the sink may hold: as
-// many as share them out among its replicas, where each takes batches, else one.
+// many as share them out among its replicas, and as each of them takes.
 func (x *deliverer) mostTogether(n int) int {
 	if n == 1 {
 		return 1
 	}
 	urls := x.d.resolve(x.sink)
-	for _, url := range urls {
-		if to, err := x.d.links.endpoint(url); err != nil || !to.batches.Load() {
-			return 1
-		}
-	}
 	if len(urls) == 0 {
 		return 1
 	}
-	return min(MostBatched, (n+len(urls)-1)/len(urls))
+	most := min(MostBatched, (n+len(urls)-1)/len(urls))
+	for _, url := range urls {
+		to, err := x.d.links.endpoint(url)
+		if err != nil {
+			return 1
+		}
+		most = min(most, int(to.batch.Load()))
+	}
+	return max(most, 1)
 }
 
 // deliverBatch reports whether the sink has dealt with records that go plainly, sent in
@@ -227,22 +238,37 @@ func (x *deliverer) mostTogether(n int) int {
 func (x *deliverer) deliverBatch(tries context.Context, records []stream.Record) bool {
 	for _, url := range x.d.resolve(x.sink) {
 		to, err := x.d.links.endpoint(url)
-		if err != nil || !to.batches.Load() {
+		if err != nil || to.batch.Load() == 0 {
 			continue
 		}
 		memory := requests.Get().(*[]byte)
 		defer requests.Put(memory)
 		body := x.appendBatch((*memory)[:0], records)
 		*memory = body
+		began := time.Now()
 		f := x.exchange(tries, to, x.batchHead(to, len(body)), body)
-		if f == nil {
-			return true
+		if f != nil {
+			to.batch.Store(0)
+			x.log.Debug("a batch of records is delivered one by one", "records", len(records), "error", f)
+			return false
 		}
-		to.batches.Store(false)
-		x.log.Debug("a batch of records is delivered one by one", "records", len(records), "error", f)
-		return false
+		to.paced(len(records), time.Since(began))
+		return true
 	}
 	return false
+}
+
+// paced fits the size of batches to how long one of n records took.
+func (e *endpoint) paced(n int, took time.Duration) {
+	size := e.batch.Load()
+	next := size
+	switch {
+	case took > slowBatch:
+		next = max(size/2, firstBatch)
+	case took < quickBatch && n >= int(size):
+		next = min(2*size, MostBatched)
+	}
+	e.batch.CompareAndSwap(size, next)
 }
 
 // lastTry is made when the assignment ends while the event waits for its next

@@ -51,12 +51,12 @@ func newLinks() *links { return &links{known: map[string]*endpoint{}} }
 type endpoint struct {
 	url     string
 	secure  bool
-	address string      // host and port, to dial
-	host    string      // as in the header Host
-	name    string      // of the server, which its certificate shows
-	target  string      // of the request line
-	batches atomic.Bool // it has offered to take them
-	idle    []*link     // the one used last at the end; the lock of its links guards them
+	address string       // host and port, to dial
+	host    string       // as in the header Host
+	name    string       // of the server, which its certificate shows
+	target  string       // of the request line
+	batch   atomic.Int32 // how many records it is sent at once; 0 where it has not offered to take batches
+	idle    []*link      // the one used last at the end; the lock of its links guards them
 }
 
 func parseEndpoint(raw string) (*endpoint, error) {
@@ -93,7 +93,7 @@ func (l *links) post(ctx context.Context, to *endpoint, head, body []byte, timeo
 		stop := context.AfterFunc(ctx, func() { _ = k.SetDeadline(time.Unix(1, 0)) })
 		status, text, keep, err = k.exchange(head, body)
 		if k.offer {
-			to.batches.Store(true)
+			to.batch.CompareAndSwap(0, firstBatch)
 		}
 		if ended := !stop(); !ended && keep {
 			l.keep(to, k)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -45,9 +46,23 @@ func (s *source) handle(ctx context.Context, in *stream.Record) (value []byte, e
 	return it.Value, nil
 }
 
+// togetherBytes bounds the tensors of records that came in one request and are predicted
+// together: a packed record is far smaller than its tensors.
+const togetherBytes = 1 << 20
+
 // handleAll is handle of records that came together. An error means that at least one
 // is not dealt with; it is none that one of them is at fault, or none to predict.
 func (s *source) handleAll(ctx context.Context, records []eventing.Plain) error {
+	most := max(1, togetherBytes/max(1, s.records.RowBytes()))
+	for some := range slices.Chunk(records, most) {
+		if err := s.handleSome(ctx, some); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *source) handleSome(ctx context.Context, records []eventing.Plain) error {
 	began := time.Now()
 	items, by, errs := make([]*batching.Item, len(records)), make([]*batching.Batcher, len(records)), make([]error, len(records))
 	for i := range records {

@@ -87,13 +87,17 @@ func New(c Config) (*Batcher, error) {
 	return b, nil
 }
 
-// Row is room for one row of each input; for text, what grows when it is filled.
-func (b *Batcher) Row() [][]byte {
-	total := 0
+// RowBytes is how much room Row makes.
+func (b *Batcher) RowBytes() (total int) {
 	for _, n := range b.size {
 		total += n
 	}
-	memory, row := make([]byte, total), make([][]byte, len(b.size))
+	return total
+}
+
+// Row is room for one row of each input; for text, what grows when it is filled.
+func (b *Batcher) Row() [][]byte {
+	memory, row := make([]byte, b.RowBytes()), make([][]byte, len(b.size))
 	for i, n := range b.size {
 		row[i], memory = memory[:n:n], memory[n:]
 	}
