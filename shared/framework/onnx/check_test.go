@@ -56,8 +56,17 @@ func TestCheck(t *testing.T) {
 		"more than computed": {declares(-1, 3), `it declares [3] for the output "y" of a record, and computes [2]`, ""},
 		"another rank":       {declares(-1, 1, 2), `it declares [1 2] for the output "y" of a record, and computes [2]`, ""},
 		"one for the batch":  {then("ReduceMax", ""), `it declares [2] for the output "y" of a record, and computes [1]`, ""},
-		"one row only":       {then("Reshape", "sizes", onnxtest.Longs("sizes", 1, 2)), "on zeros, in a batch of 2: ", ""},
-		"a batch of one":     {then("Reshape", "sizes", onnxtest.Longs("sizes", 1, -1)), "gives shape [1 4] for 2 records, not a row for each", ""},
+		"a softmax of rows": {func(m *onnxtest.Model) {
+			then("Softmax", "")(m)
+			m.Graph.Nodes[5].Attributes = []onnxtest.Attribute{onnxtest.Int("axis", 1)}
+		}, "", ""},
+		"a softmax of the batch": {func(m *onnxtest.Model) {
+			then("Softmax", "")(m)
+			m.Graph.Nodes[5].Attributes = []onnxtest.Attribute{onnxtest.Int("axis", 0)}
+		}, `the output "y" of a record depends on the records beside it`, ""},
+		"chance":         {then("RandomNormalLike", ""), "", ""},
+		"one row only":   {then("Reshape", "sizes", onnxtest.Longs("sizes", 1, 2)), "on zeros, in a batch of 2: ", ""},
+		"a batch of one": {then("Reshape", "sizes", onnxtest.Longs("sizes", 1, -1)), "gives shape [1 4] for 2 records, not a row for each", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := onnxtest.Small()
