@@ -58,11 +58,22 @@ func (t *training) audit(ctx context.Context) (*pipeline.SplitAudit, error) {
 			a.Warnings = append(a.Warnings, missing(p.name, counts[i], whole)...)
 		}
 	}
+	all := t.train.Len() + t.validation.Len() + t.test.Len()
+	a.Warnings = append(a.Warnings, without("validation", t.Job.ValidationRate, t.validation.Len(), all)...)
+	a.Warnings = append(a.Warnings, without("test", t.Job.TestRate, t.test.Len(), all)...)
 	a.Warnings = append(a.Warnings, t.alike(whole)...)
 	if name := features.Leak(t.Job.InputConfig); name != "" {
 		a.Warnings = append(a.Warnings, fmt.Sprintf("the label %s is an input, too: the model is told what it is to predict; leave it out of the inputs", name))
 	}
 	return a, nil
+}
+
+// without warns of a share of all records that comes to none.
+func without(split string, rate float64, records, all int64) []string {
+	if rate == 0 || records > 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s_rate %v of %d records comes to none: there are no %s metrics; send more records, or a larger share", split, rate, all, split)}
 }
 
 // alike warns of a stream whose records are all of one class.

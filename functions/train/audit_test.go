@@ -36,3 +36,13 @@ func TestRecordsOfOneClass(t *testing.T) {
 		}
 	}
 }
+
+func TestShareThatComesToNone(t *testing.T) {
+	want := "test_rate 0.1 of 5 records comes to none: there are no test metrics; send more records, or a larger share"
+	if got := without("test", 0.1, 0, 5); len(got) != 1 || got[0] != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := append(without("test", 0.1, 1, 10), without("test", 0, 0, 10)...); got != nil {
+		t.Errorf("got %q", got)
+	}
+}
