@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"os"
+	"path/filepath"
 	"runtime"
 	"time"
 
@@ -50,6 +52,9 @@ func (t *Trainer) Fit(ctx context.Context, s framework.Split, p framework.Plan, 
 		return report, err
 	}
 	defer run.wait()
+	if t.savesSoon(report.Steps) {
+		t.model.saveAhead(t.weights.fetches)
+	}
 	report.Stopping, err = t.fit(ctx, f, p, run, from, w, &report)
 	if run.engine == pipeline.Auto {
 		report.Reason = "it ended before XLA could be tried; " + t.threads.String()
@@ -59,6 +64,14 @@ func (t *Trainer) Fit(ctx context.Context, s framework.Split, p framework.Plan, 
 	}
 	runtime.GC() // frees the buffers: Go does not see their size
 	return report, err
+}
+
+// savesSoon reports whether preparing to save would take a good part of a training, and
+// the variables are small enough to be written twice.
+func (t *Trainer) savesSoon(steps int64) bool {
+	const few, small = 1000, 4 << 20
+	info, err := os.Stat(filepath.Join(t.dir, "variables", "variables.data-00000-of-00001"))
+	return err == nil && steps <= few && info.Size() <= small
 }
 
 // begin keeps what another fit begins with, for an engine that may have to set it

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	tf "github.com/galeone/tensorflow/tensorflow/go"
 	"github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
@@ -33,6 +35,7 @@ func (t Threads) String() string {
 type SavedModel struct {
 	*tf.SavedModel
 	saver saver
+	ahead sync.WaitGroup // what saveAhead began
 }
 
 // Load reads the SavedModel in dir, the folder with saved_model.pb. A broken
@@ -46,11 +49,14 @@ func Load(dir string, threads Threads, gpu bool) (*SavedModel, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load SavedModel: %w", err)
 	}
-	return &SavedModel{m, s}, nil
+	return &SavedModel{SavedModel: m, saver: s}, nil
 }
 
 // Close ends the session, its variables with it.
-func (m *SavedModel) Close() error { return m.Session.Close() }
+func (m *SavedModel) Close() error {
+	m.ahead.Wait()
+	return m.Session.Close()
+}
 
 // hasGPU reports whether the session may use a GPU.
 func (m *SavedModel) hasGPU() bool {
@@ -211,6 +217,27 @@ func protoField(b []byte, num protowire.Number) ([]byte, error) {
 // saveVariables writes the variables to <dir>/variables of a copy of the model, and
 // gives what else is fetched of it: one run of both is one graph to optimize.
 func (m *SavedModel) saveVariables(dir string, fetches []tf.Output) ([]*tf.Tensor, error) {
+	m.ahead.Wait()
+	return m.save(dir, fetches)
+}
+
+// saveAhead lets TensorFlow prepare for saveVariables with the same fetches while the
+// model trains: what it writes now is thrown away. Preparing takes some 50 ms, writing a
+// small model 2.
+func (m *SavedModel) saveAhead(fetches []tf.Output) {
+	const begun = 10 * time.Millisecond // then the first step's graph is optimized, before which none should be: they wait for each other
+	m.ahead.Go(func() {
+		time.Sleep(begun)
+		dir, err := os.MkdirTemp("", "kafkaml-save-")
+		if err != nil {
+			return
+		}
+		_, _ = m.save(dir, fetches) // saveVariables will say why
+		_ = os.RemoveAll(dir)
+	})
+}
+
+func (m *SavedModel) save(dir string, fetches []tf.Output) ([]*tf.Tensor, error) {
 	name, err := m.output(m.saver.filename)
 	if err != nil {
 		return nil, err
