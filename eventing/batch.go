@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/protofield"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
@@ -59,53 +60,18 @@ func OfferBatches(h http.Header) { h["Accept-Post"] = batchTypes }
 // offersBatches reports whether a value of Accept-Post has BatchType in it.
 func offersBatches(accepted string) bool { return strings.Contains(accepted, BatchType) }
 
-// field is one of a message in Protocol Buffers.
-type field struct {
-	number protowire.Number
-	value  uint64 // of a varint
-	bytes  []byte // of a field of bytes, nil for any other
-}
-
-// eachField calls use with each field of a message.
-func eachField(message []byte, use func(field) error) error {
-	for len(message) > 0 {
-		number, wire, n := protowire.ConsumeTag(message)
-		if n < 0 {
-			return protowire.ParseError(n)
-		}
-		message = message[n:]
-		f := field{number: number}
-		switch wire {
-		case protowire.VarintType:
-			f.value, n = protowire.ConsumeVarint(message)
-		case protowire.BytesType:
-			f.bytes, n = protowire.ConsumeBytes(message)
-		default:
-			n = protowire.ConsumeFieldValue(number, wire, message)
-		}
-		if n < 0 {
-			return protowire.ParseError(n)
-		}
-		message = message[n:]
-		if err := use(f); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // ReadBatch reads the body of a request of BatchType, of records as ReadPlain takes
 // them, whose values stay in it. The error is Invalid and names the event at fault.
 func ReadBatch(body []byte) (records []Plain, err error) {
-	err = eachField(body, func(f field) error {
-		if f.number != batchEvents {
+	err = protofield.Each(body, func(f protofield.Field) error {
+		if f.Number != batchEvents {
 			return nil
 		}
 		if len(records) == MostBatched {
 			return fmt.Errorf("holds more than %d events", MostBatched)
 		}
 		var p Plain
-		if err := p.read(f.bytes); err != nil {
+		if err := p.read(f.Bytes); err != nil {
 			return fmt.Errorf("event %d: %w", len(records), err)
 		}
 		records = append(records, p)
@@ -123,22 +89,22 @@ func ReadBatch(body []byte) (records []Plain, err error) {
 // read reads an event.
 func (p *Plain) read(message []byte) error {
 	var id, source, version, typ, partition, offset string
-	err := eachField(message, func(f field) error {
-		switch f.number {
+	err := protofield.Each(message, func(f protofield.Field) error {
+		switch f.Number {
 		case eventID:
-			id = string(f.bytes)
+			id = string(f.Bytes)
 		case eventSource:
-			source = string(f.bytes)
+			source = string(f.Bytes)
 		case eventVersion:
-			version = string(f.bytes)
+			version = string(f.Bytes)
 		case eventType:
-			typ = string(f.bytes)
+			typ = string(f.Bytes)
 		case eventBinary:
-			p.Value = f.bytes
+			p.Value = f.Bytes
 		case eventText, eventMessage:
 			return errors.New("its data is not binary")
 		case eventAttributes:
-			return p.readAttribute(f.bytes, &partition, &offset)
+			return p.readAttribute(f.Bytes, &partition, &offset)
 		}
 		return nil
 	})
@@ -156,12 +122,12 @@ func (p *Plain) read(message []byte) error {
 func (p *Plain) readAttribute(entry []byte, partition, offset *string) error {
 	var name string
 	var v attributeValue
-	err := eachField(entry, func(f field) error {
-		switch f.number {
+	err := protofield.Each(entry, func(f protofield.Field) error {
+		switch f.Number {
 		case entryName:
-			name = string(f.bytes)
+			name = string(f.Bytes)
 		case entryValue:
-			return v.read(f.bytes)
+			return v.read(f.Bytes)
 		}
 		return nil
 	})
@@ -200,22 +166,22 @@ type attributeValue struct {
 }
 
 func (a *attributeValue) read(message []byte) error {
-	return eachField(message, func(f field) error {
-		switch f.number {
+	return protofield.Each(message, func(f protofield.Field) error {
+		switch f.Number {
 		case attributeInteger:
-			a.text = strconv.FormatInt(int64(int32(f.value)), 10) // #nosec G115 -- the format's integers have 32 bits
+			a.text = strconv.FormatInt(int64(int32(f.Value)), 10) // #nosec G115 -- the format's integers have 32 bits
 		case attributeString:
-			a.text = string(f.bytes)
+			a.text = string(f.Bytes)
 		case attributeBytes:
-			a.bytes = f.bytes
+			a.bytes = f.Bytes
 		case attributeTimestamp:
 			var at timestamppb.Timestamp
-			err := eachField(f.bytes, func(f field) error {
-				switch f.number {
+			err := protofield.Each(f.Bytes, func(f protofield.Field) error {
+				switch f.Number {
 				case timestampSeconds:
-					at.Seconds = int64(f.value) // #nosec G115 -- two's complement
+					at.Seconds = int64(f.Value) // #nosec G115 -- two's complement
 				case timestampNanos:
-					at.Nanos = int32(f.value) // #nosec G115 -- likewise
+					at.Nanos = int32(f.Value) // #nosec G115 -- likewise
 				}
 				return nil
 			})
@@ -261,14 +227,12 @@ func (x *deliverer) appendBatch(b []byte, records []stream.Record) []byte {
 // appendEvent appends the event of a record; small is memory for parts of it.
 func (x *deliverer) appendEvent(b, small []byte, r *stream.Record) []byte {
 	partition, offset := int64(r.Partition), r.Offset
-	small = strconv.AppendInt(append(strconv.AppendInt(append(small, "partition:"...), partition, 10), "/offset:"...), offset, 10)
-	b = appendText(b, eventID, small)
+	b = appendText(b, eventID, appendRecordID(small, partition, offset))
 	small = append(append(append(small[:0], x.name...), '#'), r.Topic...)
 	b = appendText(b, eventSource, small)
 	b = appendText(b, eventVersion, event.CloudEventsVersionV1)
 	b = appendText(b, eventType, KafkaRecord)
-	small = strconv.AppendInt(append(strconv.AppendInt(append(small[:0], "partition:"...), partition, 10), '#'), offset, 10)
-	b = appendAttribute(b, "subject", attributeString, small)
+	b = appendAttribute(b, "subject", attributeString, appendSubject(small[:0], partition, offset))
 	b = appendAttribute(b, "knativekafkapartition", attributeString, strconv.AppendInt(small[:0], partition, 10))
 	b = appendAttribute(b, "knativekafkaoffset", attributeString, strconv.AppendInt(small[:0], offset, 10))
 	small = protowire.AppendVarint(protowire.AppendTag(small[:0], timestampSeconds, protowire.VarintType), uint64(r.Time.Unix()))         // #nosec G115 -- two's complement

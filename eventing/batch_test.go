@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/protofield"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
@@ -52,9 +53,9 @@ func TestBatch(t *testing.T) {
 
 	var again []byte
 	n := 0
-	err := eachField(body, func(f field) error {
+	err := protofield.Each(body, func(f protofield.Field) error {
 		var ours pb.CloudEvent
-		if err := proto.Unmarshal(f.bytes, &ours); err != nil {
+		if err := proto.Unmarshal(f.Bytes, &ours); err != nil {
 			return err
 		}
 		e, err := sdk.FromProto(&ours)

@@ -124,6 +124,18 @@ func (x *deliverer) plainly(r *stream.Record) *stream.Record {
 	return r
 }
 
+// appendRecordID appends recordID.
+func appendRecordID(b []byte, partition, offset int64) []byte {
+	b = strconv.AppendInt(append(b, "partition:"...), partition, 10)
+	return strconv.AppendInt(append(b, "/offset:"...), offset, 10)
+}
+
+// appendSubject appends the subject that KafkaSource gives to a record.
+func appendSubject(b []byte, partition, offset int64) []byte {
+	b = strconv.AppendInt(append(b, "partition:"...), partition, 10)
+	return strconv.AppendInt(append(b, '#'), offset, 10)
+}
+
 // appendPlain is appendRequest of what plainly gives.
 func (x *deliverer) appendPlain(b []byte, to *endpoint, r *stream.Record) []byte {
 	const line = "\r\n"
@@ -132,10 +144,8 @@ func (x *deliverer) appendPlain(b []byte, to *endpoint, r *stream.Record) []byte
 	partition, offset := int64(r.Partition), r.Offset
 	b = strconv.AppendInt(append(b, "Ce-Knativekafkapartition: "...), partition, 10)
 	b = strconv.AppendInt(append(b, "\r\nCe-Knativekafkaoffset: "...), offset, 10)
-	b = strconv.AppendInt(append(b, "\r\nCe-Id: partition:"...), partition, 10)
-	b = strconv.AppendInt(append(b, "/offset:"...), offset, 10)
-	b = strconv.AppendInt(append(b, "\r\nCe-Subject: partition:"...), partition, 10)
-	b = strconv.AppendInt(append(b, '#'), offset, 10)
+	b = appendRecordID(append(b, "\r\nCe-Id: "...), partition, offset)
+	b = appendSubject(append(b, "\r\nCe-Subject: "...), partition, offset)
 	b = append(append(append(append(b, "\r\nCe-Source: "...), x.name...), '#'), r.Topic...)
 	b = r.Time.UTC().AppendFormat(append(b, "\r\nCe-Time: "...), time.RFC3339Nano)
 	if len(r.Key) > 0 {

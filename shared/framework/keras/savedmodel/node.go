@@ -6,6 +6,8 @@ import (
 	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/kafkaml/kafkaml/shared/protofield"
 )
 
 func (r *reader) addNode(to *[]Node, seen map[string]bool, b []byte) error {
@@ -26,18 +28,18 @@ func (r *reader) parseNode(b []byte) (n Node, err error) {
 		return n, err
 	}
 	var attrs entries[Attr]
-	err = r.walk(b, numbers(1, 2, 4), func(f field) error {
-		switch f.number {
+	err = r.walk(b, numbers(1, 2, 4), func(f protofield.Field) error {
+		switch f.Number {
 		case 1:
-			n.Name = string(f.bytes)
+			n.Name = string(f.Bytes)
 		case 2:
-			n.Op = string(f.bytes)
+			n.Op = string(f.Bytes)
 		case 3:
-			n.Inputs = append(n.Inputs, string(f.bytes))
+			n.Inputs = append(n.Inputs, string(f.Bytes))
 		case 4:
-			n.Device = string(f.bytes)
+			n.Device = string(f.Bytes)
 		case 5:
-			return attrs.add(r, f.bytes, r.parseAttr)
+			return attrs.add(r, f.Bytes, r.parseAttr)
 		}
 		return nil
 	})
@@ -53,16 +55,16 @@ func (r *reader) parseFunction(b []byte) (*Function, error) {
 	seen := map[string]bool{}
 	var attrs entries[Attr]
 	var rets entries[string]
-	err := r.walk(b, numbers(1), func(f field) error {
-		switch f.number {
+	err := r.walk(b, numbers(1), func(f protofield.Field) error {
+		switch f.Number {
 		case 1:
-			return fn.signature(r, f.bytes)
+			return fn.signature(r, f.Bytes)
 		case 3:
-			return r.addNode(&fn.Nodes, seen, f.bytes)
+			return r.addNode(&fn.Nodes, seen, f.Bytes)
 		case 4:
-			return rets.add(r, f.bytes, func(b []byte) (string, error) { return string(b), nil })
+			return rets.add(r, f.Bytes, func(b []byte) (string, error) { return string(b), nil })
 		case 5:
-			return attrs.add(r, f.bytes, r.parseAttr)
+			return attrs.add(r, f.Bytes, r.parseAttr)
 		}
 		return nil
 	})
@@ -71,30 +73,30 @@ func (r *reader) parseFunction(b []byte) (*Function, error) {
 }
 
 func (fn *Function) signature(r *reader, b []byte) error {
-	return r.walk(b, numbers(1), func(f field) error {
-		switch f.number {
+	return r.walk(b, numbers(1), func(f protofield.Field) error {
+		switch f.Number {
 		case 1:
-			fn.Name = string(f.bytes)
+			fn.Name = string(f.Bytes)
 		case 2:
 			var a Arg
 			if err := r.spend(ofArg); err != nil {
 				return err
 			}
-			err := r.walk(f.bytes, numbers(1, 3), func(f field) error {
-				switch f.number {
+			err := r.walk(f.Bytes, numbers(1, 3), func(f protofield.Field) error {
+				switch f.Number {
 				case 1:
-					a.Name = string(f.bytes)
+					a.Name = string(f.Bytes)
 				case 3:
-					a.Type = DType(f.value)
+					a.Type = DType(f.Value)
 				}
 				return nil
 			})
 			fn.Args = append(fn.Args, a)
 			return err
 		case 3:
-			return r.walk(f.bytes, numbers(1, 3), func(f field) error {
-				if f.number == 1 {
-					fn.Outs = append(fn.Outs, string(f.bytes))
+			return r.walk(f.Bytes, numbers(1, 3), func(f protofield.Field) error {
+				if f.Number == 1 {
+					fn.Outs = append(fn.Outs, string(f.Bytes))
 				}
 				return nil
 			})
@@ -109,10 +111,10 @@ func (r *reader) parseAttr(b []byte) (a Attr, err error) {
 	if err := r.spend(ofAttr); err != nil {
 		return a, err
 	}
-	err = r.walk(b, 0, func(f field) error {
-		switch f.number {
+	err = r.walk(b, 0, func(f protofield.Field) error {
+		switch f.Number {
 		case 1:
-			return r.walk(f.bytes, 0, func(f field) error { return a.member(r, f, 9) })
+			return r.walk(f.Bytes, 0, func(f protofield.Field) error { return a.member(r, f, 9) })
 		default:
 			return a.member(r, f, 10)
 		}
@@ -122,24 +124,24 @@ func (r *reader) parseAttr(b []byte) (a Attr, err error) {
 
 // member takes one member of an AttrValue or of its list, which differ only in
 // the number of the function.
-func (a *Attr) member(r *reader, f field, function protowire.Number) error {
-	switch f.number {
+func (a *Attr) member(r *reader, f protofield.Field, function protowire.Number) error {
+	switch f.Number {
 	case function:
-		return a.call(r, f.bytes)
+		return a.call(r, f.Bytes)
 	case 2:
-		a.Strings = append(a.Strings, string(f.bytes))
+		a.Strings = append(a.Strings, string(f.Bytes))
 	case 3:
 		return r.varints(f, func(v uint64) { a.Ints = append(a.Ints, int64(v)) }) // #nosec G115 -- two's complement
 	case 5:
-		a.True = a.True || f.value != 0 || len(f.bytes) > 0
+		a.True = a.True || f.Value != 0 || len(f.Bytes) > 0
 	case 6:
 		return r.varints(f, func(v uint64) { a.Types = append(a.Types, DType(v)) })
 	case 7:
-		s, err := r.parseShape(f.bytes)
+		s, err := r.parseShape(f.Bytes)
 		a.Shapes = append(a.Shapes, s)
 		return err
 	case 8:
-		t, err := r.parseConstant(f.bytes)
+		t, err := r.parseConstant(f.Bytes)
 		a.Tensors = append(a.Tensors, t)
 		return err
 	}
@@ -147,12 +149,12 @@ func (a *Attr) member(r *reader, f field, function protowire.Number) error {
 }
 
 // varints takes one number or a packed list of them.
-func (r *reader) varints(f field, take func(uint64)) error {
-	if f.bytes == nil {
-		take(f.value)
+func (r *reader) varints(f protofield.Field, take func(uint64)) error {
+	if f.Bytes == nil {
+		take(f.Value)
 		return nil
 	}
-	for b := f.bytes; len(b) > 0; {
+	for b := f.Bytes; len(b) > 0; {
 		v, n := protowire.ConsumeVarint(b)
 		if n < 0 {
 			return protowire.ParseError(n)
@@ -169,17 +171,17 @@ func (r *reader) varints(f field, take func(uint64)) error {
 // call takes a NameAttrList: a function's name and attributes, which may name
 // further functions.
 func (a *Attr) call(r *reader, b []byte) error {
-	return r.walk(b, numbers(1), func(f field) error {
-		switch f.number {
+	return r.walk(b, numbers(1), func(f protofield.Field) error {
+		switch f.Number {
 		case 1:
-			a.Calls = append(a.Calls, string(f.bytes))
+			a.Calls = append(a.Calls, string(f.Bytes))
 		case 2:
-			_, value, err := r.entry(f.bytes)
+			_, value, err := r.entry(f.Bytes)
 			if err != nil {
 				return err
 			}
-			return r.walk(value, 0, func(f field) error {
-				if f.number == 1 || f.number == 10 {
+			return r.walk(value, 0, func(f protofield.Field) error {
+				if f.Number == 1 || f.Number == 10 {
 					return fmt.Errorf("a call with a function or a list as attribute")
 				}
 				return nil
@@ -196,14 +198,14 @@ func (r *reader) parseConstant(b []byte) (c Constant, err error) {
 	if err := r.spend(ofTensor); err != nil {
 		return c, err
 	}
-	err = r.walk(b, numbers(1, 2, 4), func(f field) (err error) {
-		switch f.number {
+	err = r.walk(b, numbers(1, 2, 4), func(f protofield.Field) (err error) {
+		switch f.Number {
 		case 1:
-			c.Type = DType(f.value)
+			c.Type = DType(f.Value)
 		case 2:
-			c.Shape, err = r.parseShape(f.bytes)
+			c.Shape, err = r.parseShape(f.Bytes)
 		case 4:
-			for b := f.bytes[:min(len(f.bytes), fewInts)]; len(b) >= 4; b = b[4:] {
+			for b := f.Bytes[:min(len(f.Bytes), fewInts)]; len(b) >= 4; b = b[4:] {
 				c.Ints = append(c.Ints, int64(int32(binary.LittleEndian.Uint32(b)))) // #nosec G115 -- two's complement
 			}
 		case 7:
@@ -213,7 +215,7 @@ func (r *reader) parseConstant(b []byte) (c Constant, err error) {
 				}
 			})
 		case 8:
-			c.Strings = append(c.Strings, string(f.bytes))
+			c.Strings = append(c.Strings, string(f.Bytes))
 		}
 		return err
 	})
@@ -224,20 +226,20 @@ func (r *reader) parseShape(b []byte) (s Shape, err error) {
 	if err := r.spend(ofShape); err != nil {
 		return s, err
 	}
-	err = r.walk(b, numbers(3), func(f field) error {
-		switch f.number {
+	err = r.walk(b, numbers(3), func(f protofield.Field) error {
+		switch f.Number {
 		case 2:
 			var size int64
-			err := r.walk(f.bytes, numbers(1), func(f field) error {
-				if f.number == 1 {
-					size = int64(f.value) //nolint:gosec // two's complement, as protobuf writes -1
+			err := r.walk(f.Bytes, numbers(1), func(f protofield.Field) error {
+				if f.Number == 1 {
+					size = int64(f.Value) //nolint:gosec // two's complement, as protobuf writes -1
 				}
 				return nil
 			})
 			s.Dims = append(s.Dims, size)
 			return err
 		case 3:
-			s.UnknownRank = f.value != 0
+			s.UnknownRank = f.Value != 0
 		}
 		return nil
 	})

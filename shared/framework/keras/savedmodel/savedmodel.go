@@ -8,7 +8,11 @@
 // numbers are those of tensorflow/core/framework and core/protobuf.
 package savedmodel
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/kafkaml/kafkaml/shared/protofield"
+)
 
 // Model is one SavedModel.
 type Model struct {
@@ -98,14 +102,14 @@ type Saver struct {
 // Parse reads the bytes of a saved_model.pb.
 func Parse(b []byte) (*Model, error) {
 	m, r := &Model{Functions: map[string]*Function{}, Signatures: map[string]Signature{}}, &reader{}
-	err := r.walk(b, numbers(1), func(f field) error {
-		if f.number != 2 {
+	err := r.walk(b, numbers(1), func(f protofield.Field) error {
+		if f.Number != 2 {
 			return nil
 		}
 		if m.MetaGraphs++; m.MetaGraphs > 1 {
 			return fmt.Errorf("more than one graph")
 		}
-		return m.metaGraph(r, f.bytes)
+		return m.metaGraph(r, f.Bytes)
 	})
 	if err != nil {
 		return nil, err
@@ -116,19 +120,19 @@ func Parse(b []byte) (*Model, error) {
 func (m *Model) metaGraph(r *reader, b []byte) error {
 	var signatures entries[Signature]
 	var collections entries[struct{}]
-	err := r.walk(b, numbers(1, 2, 3, 7), func(f field) (err error) {
-		switch f.number {
+	err := r.walk(b, numbers(1, 2, 3, 7), func(f protofield.Field) (err error) {
+		switch f.Number {
 		case 1:
-			return m.info(r, f.bytes)
+			return m.info(r, f.Bytes)
 		case 2:
-			return m.graph(r, f.bytes)
+			return m.graph(r, f.Bytes)
 		case 3:
-			m.Saver, err = r.parseSaver(f.bytes)
+			m.Saver, err = r.parseSaver(f.Bytes)
 			return err
 		case 4:
-			return collections.add(r, f.bytes, func([]byte) (struct{}, error) { return struct{}{}, nil })
+			return collections.add(r, f.Bytes, func([]byte) (struct{}, error) { return struct{}{}, nil })
 		case 5:
-			return signatures.add(r, f.bytes, r.parseSignature)
+			return signatures.add(r, f.Bytes, r.parseSignature)
 		case 6:
 			m.Assets++
 		}
@@ -144,9 +148,9 @@ func (m *Model) metaGraph(r *reader, b []byte) error {
 }
 
 func (m *Model) info(r *reader, b []byte) error {
-	return r.walk(b, 0, func(f field) error {
-		if f.number == 4 {
-			m.Tags = append(m.Tags, string(f.bytes))
+	return r.walk(b, 0, func(f protofield.Field) error {
+		if f.Number == 4 {
+			m.Tags = append(m.Tags, string(f.Bytes))
 		}
 		return nil
 	})
@@ -154,22 +158,22 @@ func (m *Model) info(r *reader, b []byte) error {
 
 func (m *Model) graph(r *reader, b []byte) error {
 	seen := map[string]bool{}
-	return r.walk(b, numbers(2, 4), func(f field) error {
-		switch f.number {
+	return r.walk(b, numbers(2, 4), func(f protofield.Field) error {
+		switch f.Number {
 		case 1:
-			return r.addNode(&m.Nodes, seen, f.bytes)
+			return r.addNode(&m.Nodes, seen, f.Bytes)
 		case 2:
-			return m.library(r, f.bytes)
+			return m.library(r, f.Bytes)
 		}
 		return nil
 	})
 }
 
 func (m *Model) library(r *reader, b []byte) error {
-	return r.walk(b, 0, func(f field) error {
-		switch f.number {
+	return r.walk(b, 0, func(f protofield.Field) error {
+		switch f.Number {
 		case 1:
-			fn, err := r.parseFunction(f.bytes)
+			fn, err := r.parseFunction(f.Bytes)
 			if err != nil {
 				return fmt.Errorf("function %q: %w", fn.Name, err)
 			}
@@ -185,14 +189,14 @@ func (m *Model) library(r *reader, b []byte) error {
 }
 
 func (r *reader) parseSaver(b []byte) (s Saver, err error) {
-	err = r.walk(b, numbers(1, 2, 3), func(f field) error {
-		switch f.number {
+	err = r.walk(b, numbers(1, 2, 3), func(f protofield.Field) error {
+		switch f.Number {
 		case 1:
-			s.Filename = string(f.bytes)
+			s.Filename = string(f.Bytes)
 		case 2:
-			s.Save = string(f.bytes)
+			s.Save = string(f.Bytes)
 		case 3:
-			s.Restore = string(f.bytes)
+			s.Restore = string(f.Bytes)
 		}
 		return nil
 	})
@@ -202,12 +206,12 @@ func (r *reader) parseSaver(b []byte) (s Saver, err error) {
 func (r *reader) parseSignature(b []byte) (Signature, error) {
 	var in, out entries[TensorInfo]
 	s := Signature{}
-	err := r.walk(b, numbers(3), func(f field) error {
-		switch f.number {
+	err := r.walk(b, numbers(3), func(f protofield.Field) error {
+		switch f.Number {
 		case 1:
-			return in.add(r, f.bytes, r.parseTensorInfo)
+			return in.add(r, f.Bytes, r.parseTensorInfo)
 		case 2:
-			return out.add(r, f.bytes, r.parseTensorInfo)
+			return out.add(r, f.Bytes, r.parseTensorInfo)
 		case 4:
 			s.Defaults++
 		}
@@ -222,14 +226,14 @@ func (r *reader) parseTensorInfo(b []byte) (t TensorInfo, err error) {
 		return t, err
 	}
 	t.Plain = true
-	err = r.walk(b, numbers(1, 2, 3, 4, 5), func(f field) (err error) {
-		switch f.number {
+	err = r.walk(b, numbers(1, 2, 3, 4, 5), func(f protofield.Field) (err error) {
+		switch f.Number {
 		case 1:
-			t.Name = string(f.bytes)
+			t.Name = string(f.Bytes)
 		case 2:
-			t.Type = DType(f.value)
+			t.Type = DType(f.Value)
 		case 3:
-			t.Shape, err = r.parseShape(f.bytes)
+			t.Shape, err = r.parseShape(f.Bytes)
 		case 4, 5: // coordinates of a sparse tensor, a composite one
 			t.Plain = false
 		}

@@ -5,17 +5,11 @@ import (
 	"fmt"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/kafkaml/kafkaml/shared/protofield"
 )
 
 var errRepeated = errors.New("a member that can be there once is there twice")
-
-// field is one member of a protobuf message: bytes of a length-delimited one,
-// value of a varint, neither of the fixed-width ones.
-type field struct {
-	number protowire.Number
-	bytes  []byte
-	value  uint64
-}
 
 // once is a set of member numbers below 64. A member in it must not come
 // twice: another parser might keep the other one.
@@ -57,52 +51,31 @@ func (r *reader) spend(n int) error {
 
 // walk visits the members of one message in order. Hostile bytes give an
 // error, never a panic.
-func (r *reader) walk(b []byte, singular once, visit func(field) error) error {
+func (r *reader) walk(b []byte, singular once, visit func(protofield.Field) error) error {
 	var seen once
-	for len(b) > 0 {
+	return protofield.Each(b, func(f protofield.Field) error {
 		if err := r.spend(1); err != nil {
 			return err
 		}
-		number, kind, n := protowire.ConsumeTag(b)
-		if n < 0 {
-			return protowire.ParseError(n)
-		}
-		b = b[n:]
-		f := field{number: number}
-		switch kind {
-		case protowire.BytesType:
-			f.bytes, n = protowire.ConsumeBytes(b)
-		case protowire.VarintType:
-			f.value, n = protowire.ConsumeVarint(b)
-		default:
-			n = protowire.ConsumeFieldValue(number, kind, b)
-		}
-		if n < 0 {
-			return protowire.ParseError(n)
-		}
-		b = b[n:]
-		if number < 64 {
-			bit := once(1) << number
+		if f.Number < 64 {
+			bit := once(1) << f.Number
 			if seen&singular&bit != 0 {
-				return fmt.Errorf("member %d: %w", number, errRepeated)
+				return fmt.Errorf("member %d: %w", f.Number, errRepeated)
 			}
 			seen |= bit
 		}
-		if err := visit(f); err != nil {
-			return err
-		}
-	}
-	return nil
+		return visit(f)
+	})
 }
 
 // entry reads one entry of a map with string keys.
 func (r *reader) entry(b []byte) (key string, value []byte, err error) {
-	err = r.walk(b, numbers(1, 2), func(f field) error {
-		switch f.number {
+	err = r.walk(b, numbers(1, 2), func(f protofield.Field) error {
+		switch f.Number {
 		case 1:
-			key = string(f.bytes)
+			key = string(f.Bytes)
 		case 2:
-			value = f.bytes
+			value = f.Bytes
 		}
 		return nil
 	})
