@@ -90,6 +90,9 @@ func tracedToTheResult(t *testing.T, m *machine, spans *tracingtest.Collector, r
 		if !strings.Contains(r.Traceparent, streamTrace) || !strings.Contains(log, `"trace_id":"`+streamTrace) {
 			t.Errorf("result %d is in the trace %q, its log:\n%s", r.ID, r.Traceparent, log)
 		}
+		if strings.Contains(log, `"level":"WARN"`) { // a training that went well has nothing to warn of
+			t.Errorf("the log of result %d:\n%s", r.ID, log)
+		}
 	}
 	if spans == nil {
 		return

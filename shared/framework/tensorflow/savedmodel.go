@@ -1,6 +1,7 @@
 package tensorflow
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -228,13 +229,21 @@ func (m *SavedModel) saveAhead(fetches []tf.Output) {
 	const begun = 10 * time.Millisecond // then the first step's graph is optimized, before which none should be: they wait for each other
 	m.ahead.Go(func() {
 		time.Sleep(begun)
-		dir, err := os.MkdirTemp("", "kafkaml-save-")
-		if err != nil {
-			return
-		}
-		_, _ = m.save(dir, fetches) // saveVariables will say why
-		_ = os.RemoveAll(dir)
+		_ = m.saveForNothing(fetches) // saveVariables will say why
 	})
+}
+
+func (m *SavedModel) saveForNothing(fetches []tf.Output) (err error) {
+	dir, err := os.MkdirTemp("", "kafkaml-save-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if err := os.Mkdir(filepath.Join(dir, "variables"), 0o700); err != nil {
+		return err
+	}
+	_, err = m.save(dir, fetches)
+	return err
 }
 
 func (m *SavedModel) save(dir string, fetches []tf.Output) ([]*tf.Tensor, error) {
