@@ -33,16 +33,18 @@ func TestEncoded(t *testing.T) {
 			_, err := w.Write([]byte("some numbers"))
 			return errors.Join(err, w.Close())
 		}),
-		"a BMP picture":          []byte("BM\x0e\x00\x00\x00\x00\x00\x00\x00\x36\x00\x00\x00"),
-		"an NPY file":            []byte("\x93NUMPY\x01\x00v\x00{'descr': '<f4'}"),
-		"an Avro container file": []byte("Obj\x01\x04\x14avro.codec"),
-		"JSON":                   []byte(`{"x": [1, 2, 3]}`),
+		"a WAV sound":   []byte("RIFF\x24\x00\x00\x00WAVEfmt "),
+		"a BMP picture": []byte("BM\x0e\x00\x00\x00\x00\x00\x00\x00\x36\x00\x00\x00"),
+		"an NPY file":   []byte("\x93NUMPY\x01\x00v\x00{'descr': '<f4'}"),
+		"a whole Avro container file, with its schema": []byte("Obj\x01\x04\x14avro.codec"),
+		"JSON": []byte(`{"x": [1, 2, 3]}`),
 	} {
 		if what, cure := Encoded(record); what != want || cure == "" {
 			t.Errorf("%s is taken for %q, %q", want, what, cure)
 		}
 		for n := range leastEncoded + 1 { // whatever is cut off
 			Encoded(record[:n])
+			fileKind(record[:n])
 		}
 	}
 	r := rand.New(rand.NewPCG(1, 2))

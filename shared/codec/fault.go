@@ -106,14 +106,9 @@ func look(p part, dst [][]byte, record []byte) (seen, hint string) {
 			"give as data_scheme the schema that the producer writes by, unchanged, with input_format AVRO; or send the body alone, without its first 10 bytes"
 	case record[0] == 3 && len(record) > glue && record[1] <= 5 && fits(glue):
 		return "it begins with the 18 bytes of the AWS Glue schema registry", "send it without the framing, the first 18 bytes"
-	case bytes.HasPrefix(record, []byte("Obj\x01")):
-		return "it begins with Obj 01: it is a whole Avro container file, with its schema",
-			"send the body of each record alone (a schemaless writer); kafkaml stream send reads such files"
 	}
-	for _, f := range fileKinds {
-		if bytes.HasPrefix(record, []byte(f.magic)) {
-			return "its bytes are " + f.what, f.cure
-		}
+	if what, cure := fileKind(record); what != "" {
+		return "its bytes are " + what, cure
 	}
 	return "", ""
 }
@@ -126,29 +121,6 @@ func framingHint(p part) string {
 	}
 	return "send it without the framing: with a serializer that writes the record alone, or without its first 5 bytes"
 }
-
-// fileKinds are files that are sent whole, by their first bytes.
-var fileKinds = []struct{ magic, what, cure string }{
-	{"\x89PNG\r\n", "a PNG picture", picturesCure},
-	{"\xff\xd8\xff", "a JPEG picture", picturesCure},
-	{"GIF8", "a GIF picture", picturesCure},
-	{"\x1f\x8b", "packed by gzip", unpackedCure},
-	{"\x28\xb5\x2f\xfd", "packed by zstd", unpackedCure},
-	{"PK\x03\x04", "a zip archive", "send its contents, a record each"},
-	{"\x93NUMPY", "an NPY file", arrayCure},
-	{"PAR1", "a Parquet file", "send its rows, a record each"},
-	{"\xac\xed\x00\x05", "an object of Java's serialization", "send numbers: as RAW, AVRO or JSON"},
-	{"\x80\x04\x95", "a Python pickle", arrayCure},
-	{"\x80\x05\x95", "a Python pickle", arrayCure},
-	{"\xff\xfe", "text in UTF-16 (it begins with FF FE)", "send it as UTF-8"},
-	{"\xfe\xff", "text in UTF-16 (it begins with FE FF)", "send it as UTF-8"},
-}
-
-const (
-	picturesCure = "decode it before it is sent, and send the array: numpy.asarray(picture).tobytes()"
-	unpackedCure = "send them unpacked; the producer's compression.type packs them on the way"
-	arrayCure    = "send the array alone: x.tobytes()"
-)
 
 // lookByFormat recognises what is written in another way than the format's.
 func lookByFormat(of side, p part, record []byte, err error) (seen, hint string) {
@@ -187,7 +159,7 @@ func lookText(of side, record []byte) (seen, hint string) {
 	text := bytes.TrimSpace(bytes.TrimPrefix(record, []byte(byteOrderMark)))
 	switch {
 	case len(text) > 0 && (text[0] == '{' || text[0] == '[') && json.Valid(text):
-		return "it is JSON: " + shown(text), "announce the stream with input_format JSON"
+		return "it is JSON: " + shown(text), jsonCure
 	case of == sideLabel:
 		return "it is the text " + shown(text), "send the label as the format has it, or announce the stream as JSON, whose keys are text"
 	}

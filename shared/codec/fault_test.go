@@ -40,6 +40,8 @@ func TestFaultsSayWhatTheBytesAre(t *testing.T) {
 		"a container":                     {pipeline.AVRO, avro, []byte{2}, []byte("Obj\x01\x04\x16avro.schema"), "a whole Avro container file", "the body of each record"},
 		"a PNG":                           {pipeline.RAW, raw, []byte{1}, []byte("\x89PNG\r\n\x1a\n0000"), "a PNG picture", "decode it"},
 		"a JPEG":                          {pipeline.JSON, fields, none, []byte("\xff\xd8\xff\xe0\x00\x10JFIF"), "a JPEG picture", "decode it"},
+		"a BMP":                           {pipeline.RAW, raw, []byte{1}, []byte("BM\x0e\x00\x00\x00\x00\x00\x00\x00\x36\x00\x00\x00"), "a BMP picture", "decode it"},
+		"text that begins as a BMP":       {pipeline.RAW, raw, []byte{1}, []byte("BMW, Mercedes"), `the text "BMW`, "reads files of text"},
 		"gzip":                            {pipeline.JSON, fields, none, []byte("\x1f\x8b\x08\x00rest"), "packed by gzip", "unpacked"},
 		"UTF-16":                          {pipeline.JSON, fields, none, []byte("\xff\xfe{\x00}\x00"), "UTF-16", "UTF-8"},
 		"an NPY file":                     {pipeline.RAW, raw, []byte{1}, []byte("\x93NUMPY\x01\x00rest"), "an NPY file", "tobytes"},
