@@ -11,23 +11,6 @@ import (
 // to come: the rounds of a model run one at a time, in the order of their ids, each
 // from the newest that is finished before it.
 
-// coming are the rounds that come next, one for each model of which none is under way.
-func coming(results []pipeline.Result) (next []pipeline.Result) {
-	busy := map[int64]bool{}
-	for _, r := range results {
-		if r.Status.Active() {
-			busy[r.Model] = true
-		}
-	}
-	for _, r := range results { // by id
-		if r.Status == pipeline.ResultWaiting && r.Datasource != 0 && !busy[r.Model] {
-			busy[r.Model] = true
-			next = append(next, r)
-		}
-	}
-	return next
-}
-
 // parentOf is the result that a round goes on from; 0: the model's initial weights.
 func parentOf(results []pipeline.Result, r pipeline.Result, from int64) int64 {
 	for _, before := range results { // by id
@@ -47,34 +30,37 @@ func lastRound(tx *registry.Tx, deployment int64) (last int, err error) {
 	return last, err
 }
 
-// begin schedules the rounds of a deployment that come next.
+// begin schedules the rounds of a deployment that come next: one for each model of
+// which none is under way. After a round that cannot train comes the one behind it.
 func begin(tx *registry.Tx, dep pipeline.Deployment) (scheduled []pipeline.Result, err error) {
 	results, err := resultsOf(tx, dep.ID)
 	if err != nil {
 		return nil, err
 	}
-	again := false
-	for _, r := range coming(results) {
+	busy := map[int64]bool{}
+	for _, r := range results {
+		if r.Status.Active() {
+			busy[r.Model] = true
+		}
+	}
+	for _, r := range results { // by id
+		if r.Status != pipeline.ResultWaiting || r.Datasource == 0 || busy[r.Model] {
+			continue
+		}
 		r.Parent = parentOf(results, r, dep.From)
 		switch err := alike(tx, r); {
 		case err == nil:
 			renew(&r)
+			busy[r.Model] = true
+			scheduled = append(scheduled, r)
 		case pipeline.KindOf(err) == pipeline.Invalid:
 			fail(&r, err)
-			again = true
 		default:
 			return nil, err
 		}
 		if _, err := save(tx, &r); err != nil {
 			return nil, err
 		}
-		if r.Status == pipeline.ResultScheduled {
-			scheduled = append(scheduled, r)
-		}
-	}
-	if again { // of the models whose round cannot train, the one after it comes next
-		more, err := begin(tx, dep)
-		return append(scheduled, more...), err
 	}
 	return scheduled, nil
 }
