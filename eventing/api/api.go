@@ -37,6 +37,7 @@ type Part struct {
 	Examples   []any       // events for its door, beside those that are made of the examples of their data
 	Facts      []string    // prefixes of the types that its GET /events shows; nil where it has none
 	Flows      []Flow      // the topics that it reads and writes
+	Batch      string      // what a request of eventing.BatchType to its event door is; empty where it takes none
 }
 
 // Operation is one method of one path.

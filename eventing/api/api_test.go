@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/eventing/api"
 	"github.com/kafkaml/kafkaml/eventing/schema"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -43,5 +44,30 @@ func TestControlTopicIsNamedAsInTheContract(t *testing.T) {
 	}
 	if got := document.Channels[string(api.ControlTopic)].Address; got != control.Topic {
 		t.Errorf("the control topic is %q, want %q", got, control.Topic)
+	}
+}
+
+// A function whose event door takes batches says so itself.
+func TestBatchesAreInTheDocumentOfWhoTakesThem(t *testing.T) {
+	const about = "some records"
+	for _, p := range []api.Part{
+		api.Predict(""),
+		{Name: "f", Takes: []string{eventing.KafkaRecord}, Batch: about},
+		{Name: pipeline.StepPredict, Takes: []string{eventing.KafkaRecord}},
+	} {
+		var document struct {
+			Paths map[string]map[string]struct {
+				RequestBody struct {
+					Content map[string]struct{ Schema struct{ Description string } }
+				}
+			}
+		}
+		if err := json.Unmarshal(api.OpenAPI(p), &document); err != nil {
+			t.Fatal(err)
+		}
+		got, said := document.Paths["/"]["post"].RequestBody.Content[eventing.BatchType]
+		if said != (p.Batch != "") || got.Schema.Description != p.Batch {
+			t.Errorf("%s, which says %q of batches: %q", p.Name, p.Batch, got.Schema.Description)
+		}
 	}
 }

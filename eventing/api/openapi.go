@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/kafkaml/kafkaml/eventing"
-	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
 // OpenAPI is the OpenAPI 3.1 document of what the parts answer over HTTP.
@@ -192,8 +191,8 @@ func (c *components) eventDoor(p Part) object {
 		body["examples"] = examples
 	}
 	content := object{cloudEvent: body}
-	if p.Name == pipeline.StepPredict {
-		content[eventing.BatchType] = object{"schema": object{"type": "string", "format": "binary", "description": "up to 64 records of a KafkaSource, without headers, in CloudEvents' Protobuf format; the answer is 200 without an event once all are dealt with"}}
+	if p.Batch != "" {
+		content[eventing.BatchType] = object{"schema": object{"type": "string", "format": "binary", "description": p.Batch}}
 	}
 	return object{
 		"operationId": identifier(p.Name, "post", "event"), "tags": []string{p.Name},

@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 
 	"github.com/kafkaml/kafkaml/eventing"
@@ -90,6 +91,7 @@ func Predict(prefix string) Part {
 		Name: pipeline.StepPredict, Prefix: prefix, Takes: []string{eventing.KafkaRecord, eventing.PredictionMake},
 		Examples: []any{makeExample},
 		Flows:    []Flow{{Topic: InputTopic}, {Topic: OutputTopic, Send: true}, {Topic: DeadLetterTopic, Send: true}},
+		Batch:    fmt.Sprintf("up to %d records of a KafkaSource, without headers, in CloudEvents' Protobuf format; the answer is 200 without an event once all are dealt with", eventing.MostBatched),
 		Operations: []Operation{{
 			Pattern: "GET /v2", About: "The server, as the Open Inference Protocol has it.", Answer: Content{Type: struct {
 				Name       string   `json:"name"`
