@@ -213,7 +213,7 @@ func (k *chunk) write(ctx context.Context) error {
 func (k *chunk) bury(ctx context.Context) error {
 	var letters []stream.Record
 	var first error
-	trace := ctx // of the first
+	at, trace := int64(0), ctx // of the first
 	for i, err := range k.failed {
 		switch {
 		case err == nil:
@@ -222,14 +222,14 @@ func (k *chunk) bury(ctx context.Context) error {
 		default:
 			letters = append(letters, output.Letter(&k.in[i], err))
 			if first == nil {
-				first, trace = err, stream.InTrace(ctx, k.in[i].Headers)
+				first, at, trace = err, k.in[i].Offset, stream.InTrace(ctx, k.in[i].Headers)
 			}
 		}
 	}
 	if len(letters) == 0 {
 		return nil
 	}
-	k.held.log.WarnContext(trace, "records go to the dead-letter topic", "records", len(letters), "first", first)
+	k.held.log.WarnContext(trace, "records go to the dead-letter topic", "records", len(letters), "of", len(k.in), "offset", at, "first", output.ReasonOf(first))
 	k.out.metrics.dead.Add(float64(len(letters)))
 	return k.out.bury(ctx, letters, func(letters []stream.Record, refused func(int, error)) error {
 		return k.out.letters.Persist(ctx, k.held.claim.Partition, letters, refused, k.warn)

@@ -228,36 +228,58 @@ func floats(values ...float32) []byte {
 	return b
 }
 
-// The log says in words why records were not predicted.
+// The log names the first record that is not predicted, also where none is, and says
+// why in words and what to do.
 func TestDeadLettersInTheLog(t *testing.T) {
-	c := streamtest.Kafka(t)
-	job := directJob(t, c, 1)
-	if _, err := c.Produce(t.Context(), job.InputTopic, 0, []stream.Record{{Value: []byte("abc")}}); err != nil {
-		t.Fatal(err)
-	}
-	var log bytes.Buffer
-	config := Config{Job: job, Log: slog.New(slog.NewJSONHandler(&log, nil))}
-	s, err := openService(tensorflow.Framework{}, config, modelDir(t, "words"), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	stop := consumeUntilEnd(t, s)
-	await(t, c, job.DeadLetter, 1)
-	stop()
-	if err := s.close(); err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(log.String()) {
-		var entry struct{ Msg, First string }
-		if err := json.Unmarshal([]byte(line), &entry); err != nil {
-			t.Fatalf("%s: %v", line, err)
-		}
-		if entry.Msg == "records go to the dead-letter topic" {
-			if !strings.Contains(entry.First, "has 3 bytes") {
-				t.Errorf("the reason is %q", entry.First)
+	good, unknown := value(t, "words", codec.Int32, 1), bytes.Repeat([]byte{99, 0, 0, 0}, 4)
+	for name, test := range map[string]struct {
+		records   [][]byte
+		of        int
+		offset    int64
+		why, hint string
+	}{
+		"one cannot be read":   {[][]byte{good, []byte("abc"), good}, 3, 1, "has 3 bytes", "reads files of text"},
+		"the model takes none": {[][]byte{unknown, unknown}, 2, 0, "= 99 is not in [0, 10) (layer embedding", "ids and classes count from 0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := streamtest.Kafka(t)
+			job := directJob(t, c, 1)
+			records := make([]stream.Record, len(test.records))
+			for i, v := range test.records {
+				records[i].Value = v
 			}
-			return
-		}
+			if _, err := c.Produce(t.Context(), job.InputTopic, 0, records); err != nil {
+				t.Fatal(err)
+			}
+			var log bytes.Buffer
+			config := Config{Job: job, Log: slog.New(slog.NewJSONHandler(&log, nil))}
+			s, err := openService(tensorflow.Framework{}, config, modelDir(t, "words"), c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			stop := consumeUntilEnd(t, s)
+			await(t, c, job.DeadLetter, 1)
+			stop()
+			if err := s.close(); err != nil {
+				t.Fatal(err)
+			}
+			for line := range strings.Lines(log.String()) {
+				var entry struct {
+					Msg, First string
+					Of         int
+					Offset     int64
+				}
+				if err := json.Unmarshal([]byte(line), &entry); err != nil {
+					t.Fatalf("%s: %v", line, err)
+				}
+				if entry.Msg == "records go to the dead-letter topic" {
+					if entry.Of != test.of || entry.Offset != test.offset || !strings.Contains(entry.First, test.why) || !strings.Contains(entry.First, test.hint) {
+						t.Errorf("said %s", line)
+					}
+					return
+				}
+			}
+			t.Errorf("the log does not say that a record went to the dead-letter topic:\n%s", log.String())
+		})
 	}
-	t.Errorf("the log does not say that a record went to the dead-letter topic:\n%s", log.String())
 }

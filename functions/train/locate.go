@@ -16,7 +16,7 @@ import (
 var errFound = errors.New("found")
 
 // refusal is the error of a training or an evaluation: where the model refuses
-// one record, with the place of that record in the log.
+// a record, with the place of the first one in the log.
 func (t *training) refusal(ctx context.Context, what string, err error) error {
 	var one *framework.RecordError
 	if !errors.As(err, &one) {
@@ -27,11 +27,15 @@ func (t *training) refusal(ctx context.Context, what string, err error) error {
 		t.Log.WarnContext(ctx, "the record at fault was not found again", "error", lost)
 		place = "a record of the stream"
 	}
-	return &pipeline.Error{
+	refusal := &pipeline.Error{
 		Op: what, Kind: pipeline.Invalid, Field: "topic", Err: err,
-		Reason: fmt.Sprintf("%s: the model refuses it: %v", place, one.Err),
-		Hint:   "mend or leave out the record, or give the model room for it: ids and classes count from 0 and end below the table's or the output's size",
+		Reason: fmt.Sprintf("%s: the model refuses it: %v", place, one.Err), Hint: framework.RefusedHint,
 	}
+	if !one.Others {
+		refusal.Reason = fmt.Sprintf("%s: the model refuses it, and each other one that was tried of its batch: %v", place, one.Err)
+		refusal.Hint = "see whether the input_config reads the records as the model is meant to get them (ids and classes count from 0 and end below the table's or the output's size); where it does, mend the model"
+	}
+	return refusal
 }
 
 // locate reads the stream again for the first record with such columns. Orders

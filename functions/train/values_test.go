@@ -89,29 +89,36 @@ func TestLossOfNaN(t *testing.T) {
 var nearly = cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) < 1e-5 })
 
 // TestRecordsThatTheGraphRefuses holds that a training names the record that
-// its model refuses by partition and offset, though it was shuffled twice.
+// its model refuses by partition and offset, though it was shuffled twice, and says
+// where the model takes none.
 func TestRecordsThatTheGraphRefuses(t *testing.T) {
 	for _, engine := range []pipeline.Engine{kerasmodel.Graph, kerasmodel.XLA} {
-		t.Run(string(engine), func(t *testing.T) {
-			r := rigOf(t, "words", `{"data_type":"int32","data_reshape":"4","label_type":"float32"}`)
-			r.Job.ShuffleStream, r.Job.StreamSeed, r.Job.Engine = true, 3, engine
-			var records []stream.Record
-			for i := range 37 {
-				ids := [4]int32{int32(i % 10), 3, 4, 5}
-				if i == 21 {
-					ids[2] = 12
+		for name, all := range map[string]bool{"one": false, "all": true} {
+			t.Run(string(engine)+"/"+name, func(t *testing.T) {
+				r := rigOf(t, "words", `{"data_type":"int32","data_reshape":"4","label_type":"float32"}`)
+				r.Job.ShuffleStream, r.Job.StreamSeed, r.Job.Engine = true, 3, engine
+				var records []stream.Record
+				for i := range 37 {
+					ids := [4]int32{int32(i % 10), 3, 4, 5}
+					if i == 21 || all {
+						ids[2] = 12
+					}
+					records = append(records, stream.Record{Key: packed(t, float32(i)), Value: packed(t, ids)})
 				}
-				records = append(records, stream.Record{Key: packed(t, float32(i)), Value: packed(t, ids)})
-			}
-			r.produce(t, records)
-			if err := Run(t.Context(), r.Config); err == nil {
-				t.Fatal("no error")
-			}
-			place := fmt.Sprintf("record %s[0]@%d: ", r.Job.Ranges[0].Topic, r.Job.Ranges[0].Offset+21)
-			if o := r.outcome; !strings.Contains(o.Reason, place) || !strings.Contains(o.Reason, "= 12 is not in [0, 10)") || strings.Contains(o.Reason, "{{") || o.Hint == "" {
-				t.Errorf("reason %q, hint %q", o.Reason, o.Hint)
-			}
-		})
+				r.produce(t, records)
+				if err := Run(t.Context(), r.Config); err == nil {
+					t.Fatal("no error")
+				}
+				place, hint := fmt.Sprintf("record %s[0]@%d: the model refuses it: ", r.Job.Ranges[0].Topic, r.Job.Ranges[0].Offset+21), "leave out the record"
+				if all {
+					place, hint = fmt.Sprintf("record %s[0]@", r.Job.Ranges[0].Topic), "input_config"
+				}
+				if o := r.outcome; !strings.Contains(o.Reason, place) || !strings.Contains(o.Reason, "= 12 is not in [0, 10)") || strings.Contains(o.Reason, "{{") ||
+					strings.Contains(o.Reason, "each other one that was tried of its batch") != all || !strings.Contains(o.Hint, hint) {
+					t.Errorf("reason %q, hint %q", o.Reason, o.Hint)
+				}
+			})
+		}
 	}
 }
 

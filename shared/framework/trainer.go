@@ -161,12 +161,16 @@ type Stepping struct {
 	Reason  string // why
 }
 
-// RecordError is the error of a Trainer whose model refuses one record: it is
-// refused alone, others are not.
+// RecordError is the error of a Trainer whose model refuses a record: it is
+// refused alone, too.
 type RecordError struct {
 	Columns [][]byte // the record, as a Split gives it
 	Err     error
+	Others  bool // others are not refused
 }
+
+// RefusedHint is what to do about a record that a model refuses.
+const RefusedHint = "mend or leave out the record, or give the model room for it: ids and classes count from 0 and end below the table's or the output's size"
 
 func (e *RecordError) Error() string { return e.Err.Error() }
 

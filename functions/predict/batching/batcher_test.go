@@ -143,7 +143,7 @@ func TestRowsAtFault(t *testing.T) {
 				func(row int, err error) {
 					refused = append(refused, row)
 					var known *pipeline.Error
-					if !errors.As(err, &known) || known.Kind != pipeline.Invalid {
+					if !errors.As(err, &known) || known.Kind != pipeline.Invalid || known.Hint == "" {
 						t.Errorf("refused with %v", err)
 					}
 				})

@@ -2,6 +2,7 @@ package batching
 
 import (
 	"context"
+	"errors"
 
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -24,12 +25,22 @@ func Predict(ctx context.Context, batch framework.Batch, from, to int, predicted
 		return
 	}
 	if to-from == 1 {
-		refused(from, Unfit(err))
+		refused(from, refusal(err))
 		return
 	}
 	middle := (from + to) / 2
 	Predict(ctx, batch, from, middle, predicted, refused)
 	Predict(ctx, batch, middle, to, predicted, refused)
+}
+
+// refusal is the error of a record that the model refuses: of its values, unless err
+// says that it is of something else.
+func refusal(err error) error {
+	why := &pipeline.Error{Op: "predict", Kind: pipeline.Invalid, Err: err}
+	if known := new(pipeline.Error); !errors.As(err, &known) {
+		why.Hint = framework.RefusedHint
+	}
+	return why
 }
 
 // Unfit is the error of a record that cannot be predicted, for what err says.

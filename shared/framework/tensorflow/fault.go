@@ -68,9 +68,9 @@ func layerOf(node string, layers []pipeline.Layer) string {
 	return ""
 }
 
-// blame is what to tell of a call that f refused: a framework.RecordError where
-// one of its records is refused alone too and another is not, else the error
-// alone. It runs the records again; the model's variables are of no use after it.
+// blame is what to tell of a call that f refused: a framework.RecordError of the
+// first of its records that is refused alone, too, or the error alone where none is.
+// It runs the records again; the model's variables are of no use after it.
 func (t *Trainer) blame(ctx context.Context, f *Function, b *buffer, c call, err error) error {
 	said := readable(err, t.options.Export)
 	if ctx.Err() != nil {
@@ -83,11 +83,11 @@ func (t *Trainer) blame(ctx context.Context, f *Function, b *buffer, c call, err
 	if !found {
 		return said
 	}
-	at, found := s.alone(ctx, step*c.rows, c.rows, c.records())
+	at, others, found := s.alone(ctx, step*c.rows, c.rows, c.records())
 	if !found {
 		return said
 	}
-	return &framework.RecordError{Columns: s.columns(at), Err: readable(s.err, t.options.Export)}
+	return &framework.RecordError{Columns: s.columns(at), Err: readable(s.err, t.options.Export), Others: others}
 }
 
 // search runs parts of a buffer again.
@@ -137,30 +137,26 @@ func (s *search) first(ctx context.Context, steps, rows int) (int, bool) {
 }
 
 // alone is the first of rows records from record from on that is refused by
-// itself, where another of all records is not.
-func (s *search) alone(ctx context.Context, from, rows, all int) (int, bool) {
+// itself, and whether another of all records is seen to pass.
+func (s *search) alone(ctx context.Context, from, rows, all int) (at int, others, found bool) {
 	b, err := newBuffer(s.t.columns, 1, 1, s.of.w != nil)
 	if err != nil {
-		return 0, false
+		return 0, false, false
 	}
-	at, passed := -1, false
 	var why error
-	for i := from; i < from+rows && (at < 0 || !passed); i++ {
-		if ctx.Err() != nil {
-			return 0, false
-		}
+	for i := from; i < from+rows && !(found && others) && ctx.Err() == nil; i++ {
 		switch {
 		case !s.refused(b, i, 1):
-			passed = true
-		case at < 0:
-			at, why = i, s.err
+			others = true
+		case !found:
+			at, why, found = i, s.err, true
 		}
 	}
-	if other := (from + rows) % all; at >= 0 && !passed && other != from {
-		passed = !s.refused(b, other, 1)
+	if other := (from + rows) % all; found && !others && other != from && ctx.Err() == nil {
+		others = !s.refused(b, other, 1)
 	}
 	s.err = why
-	return at, at >= 0 && passed
+	return at, others, found
 }
 
 // columns are the bytes of one record of the buffer.

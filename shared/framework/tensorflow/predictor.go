@@ -23,9 +23,9 @@ const collectAfter = 32 << 20
 // be used by any number of goroutines, each with a Batch of its own.
 type Predictor struct {
 	model   *tf.SavedModel
+	export  pipeline.Export
 	inputs  []rows.Input
-	feeds   []tf.Output // of inputs
-	outputs []pipeline.Tensor
+	feeds   []tf.Output   // of inputs
 	types   []codec.DType // of outputs
 	fetches []tf.Output
 	stored  []codec.Tensor
@@ -42,7 +42,7 @@ type Predictor struct {
 // The model is run once on zeros, so that the first record does not pay for
 // the optimisation of the graph.
 func openPredictor(dir string, o framework.PredictorOptions) (*Predictor, error) {
-	p := &Predictor{outputs: o.Export.Outputs, stored: o.Stored, pace: rows.NewPace(o.MaxBatch)}
+	p := &Predictor{export: o.Export, stored: o.Stored, pace: rows.NewPace(o.MaxBatch)}
 	if err := p.load(dir, o.Threads); err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func (p *Predictor) Close() error { return p.model.Session.Close() }
 func (p *Predictor) Inputs() []pipeline.Tensor { return rows.Tensors(p.inputs) }
 
 // Outputs are the signature's outputs, in order.
-func (p *Predictor) Outputs() []pipeline.Tensor { return p.outputs }
+func (p *Predictor) Outputs() []pipeline.Tensor { return p.export.Outputs }
 
 // Limit is how many records a batch should hold at most; see rows.Pace.
 func (p *Predictor) Limit() int { return p.pace.Limit() }
@@ -92,7 +92,7 @@ func (b *Batch) Predict(ctx context.Context, from, to int) error {
 	results, err := p.model.Session.Run(feeds, p.fetches, nil)
 	runtime.KeepAlive(b)
 	if err != nil {
-		return fmt.Errorf("predict %d records: %w", to-from, err)
+		return fmt.Errorf("predict %d records: %w", to-from, readable(err, p.export))
 	}
 	p.pace.Learn(to-from, time.Since(began))
 	return b.take(results, to-from)

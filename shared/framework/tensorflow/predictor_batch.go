@@ -46,7 +46,7 @@ func (p *Predictor) newBatch(stored []codec.Tensor) (*Batch, error) {
 	}
 	return &Batch{
 		Gather: g, p: p, fed: map[int]fed{}, feeds: make(map[tf.Output]*tf.Tensor, len(stored)),
-		outputs: make([]framework.Output, len(p.outputs)),
+		outputs: make([]framework.Output, len(p.export.Outputs)),
 	}, nil
 }
 
@@ -114,10 +114,10 @@ func (b *Batch) take(results []*tf.Tensor, n int) error {
 	for i, r := range results {
 		shape := r.Shape()
 		if len(shape) == 0 || shape[0] != int64(n) {
-			return rows.NotARowEach(b.p.outputs[i].Name, shape, n)
+			return rows.NotARowEach(b.p.export.Outputs[i].Name, shape, n)
 		}
 		o := &b.outputs[i]
-		o.Name, o.DType = b.p.outputs[i].Name, b.p.types[i]
+		o.Name, o.DType = b.p.export.Outputs[i].Name, b.p.types[i]
 		if err := readOutput(o, r, n); err != nil {
 			return err
 		}
