@@ -467,6 +467,21 @@ func TestInferenceOfAnUnsoundResultIsWarnedOf(t *testing.T) {
 	}
 }
 
+// A result that does not know the lengths of its fields, of an earlier version, cannot
+// refuse records by them, which is warned of.
+func TestInferenceOfUnknownLengthsIsWarnedOf(t *testing.T) {
+	r := newRigOf(t, []pipeline.Tensor{{Name: "x", DType: "float32", Shape: []int{3}}}, pipeline.JSON, `{"data_fields":["a","b"],"label_field":"y"}`)
+	if i := r.deploy(t, nil); len(i.Warnings) != 1 || !strings.Contains(i.Warnings[0], `of result 1, it is not known how many values each of the fields a, b brings to "x"`) || !strings.Contains(i.Warnings[0], "Train again") {
+		t.Errorf("%q", i.Warnings)
+	}
+	r.change(t, func(res *pipeline.Result) {
+		res.Split = &pipeline.SplitAudit{Lengths: map[string]map[string]int{"x": {"a": 1, "b": 2}}}
+	})
+	if i := r.deploy(t, members{"output_topic": "known"}); len(i.Warnings) != 0 {
+		t.Errorf("%q", i.Warnings)
+	}
+}
+
 func TestInferenceThatDoesNotStartSaysWhy(t *testing.T) {
 	r := newRig(t)
 	i := r.deploy(t, members{"output_topic": "broken"})

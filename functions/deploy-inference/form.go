@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -80,7 +82,19 @@ func (d Deps) check(i *pipeline.Inference, of subject) (*features.Window, error)
 	if err != nil {
 		return nil, err
 	}
+	i.Warnings = append(i.Warnings, unheld(of.result.ID, decoder)...)
 	return decoder.Window(), checkDelivery(i, decoder.Window())
+}
+
+// unheld warns of records that a result is not able to refuse, though their values
+// come to other places than in its training.
+func unheld(result int64, d *features.Decoder) (warnings []string) {
+	all := d.Unheld()
+	for _, input := range slices.Sorted(maps.Keys(all)) {
+		warnings = append(warnings, fmt.Sprintf("of result %d, it is not known how many values each of the fields %s brings to %q: a record in which one is longer and another shorter is predicted from values at other places. Train again on such records to have them refused, or give each field an input of its own",
+			result, strings.Join(all[input], ", "), input))
+	}
+	return warnings
 }
 
 // inputs names inputs as a person reads them.

@@ -31,11 +31,11 @@ func (d Deps) challenge(tx *registry.Tx, p *proposal) error {
 	if p.ServedBy, err = common(p.Inference, p.of, second); err != nil {
 		return err
 	}
-	_, err = features.New(p.InputFormat, p.InputConfig, codec.Binding{Inputs: second.model.Inputs, Registry: d.Registry}, features.WithLearned(second.result.Learned()))
+	decoder, err := features.New(p.InputFormat, p.InputConfig, codec.Binding{Inputs: second.model.Inputs, Registry: d.Registry}, features.WithLearned(second.result.Learned()))
 	if err != nil {
 		return inShares(fmt.Errorf("result %d cannot take these records: %w", share.Result, err))
 	}
-	p.Warnings = append(p.Warnings, second.result.Doubts()...)
+	p.Warnings = slices.Concat(p.Warnings, second.result.Doubts(), unheld(second.result.ID, decoder))
 	return nil
 }
 

@@ -56,6 +56,15 @@ func (l *Lengths) Expect(known map[string]int) {
 // Tensor is the name of the one that the fields fill.
 func (l *Lengths) Tensor() string { return l.tensor }
 
+// Unknown are the fields of which nothing says how many values they bring, and no
+// record will: nil where it is known, or the first record says it.
+func (l *Lengths) Unknown() []string {
+	if l.learns || l.each.Load() != nil {
+		return nil
+	}
+	return l.fields
+}
+
 // AddTo notes by tensor and field what records have said.
 func (l *Lengths) AddTo(all map[string]map[string]int) {
 	if l == nil || l.plain || l.each.Load() == nil {

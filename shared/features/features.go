@@ -338,6 +338,18 @@ func (d *Decoder) Lengths() map[string]map[string]int {
 	return all
 }
 
+// Unheld are the inputs of fields that may be longer and shorter than in the training:
+// it did not learn their lengths. By their names, with the fields of each.
+func (d *Decoder) Unheld() map[string][]string {
+	all := map[string][]string{}
+	for _, l := range d.lengths() {
+		if fields := l.Unknown(); fields != nil {
+			all[l.Tensor()] = fields
+		}
+	}
+	return all
+}
+
 // Expect holds records against what others have said, as Lengths gave it.
 func (d *Decoder) Expect(lengths map[string]map[string]int) {
 	for _, l := range d.lengths() {

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -439,5 +441,13 @@ func TestAttackColumnsOfOtherLengths(t *testing.T) {
 	}
 	if _, err := decode(t, bind(WithLearned(pipeline.Learned{Lengths: d.Lengths()})), shifted); err == nil || !strings.Contains(err.Error(), says+"the records that the model was trained on") {
 		t.Errorf("served: %v", err)
+	}
+	for name, test := range map[string]struct {
+		learned pipeline.Learned
+		want    map[string][]string
+	}{"known": {pipeline.Learned{Lengths: d.Lengths()}, map[string][]string{}}, "unknown": {pipeline.Learned{}, map[string][]string{"x": {"a", "b"}}}} {
+		if got := bind(WithLearned(test.learned)).Unheld(); !maps.EqualFunc(got, test.want, slices.Equal) {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }
