@@ -30,6 +30,26 @@ func TestPlaceInTheQueue(t *testing.T) {
 	}
 }
 
+// A training and a verification say that they wait for their turn, as long as they do.
+func TestWaitsForItsTurn(t *testing.T) {
+	r := trained(t)
+	verify := verifyName(1, r.verifies(t))
+	r.deploy(t, 1)
+	r.arrives(t, r.stream(t, 2, 0))
+	reasons := func() (training, verification string) {
+		all := want[registry.Page[pipeline.Result]](t, r, http.StatusOK, "GET", "/results", nil)
+		return all.Items[0].Reason, want[pipeline.Result](t, r, http.StatusOK, "GET", "/results/1", nil).Verification.Sentence()
+	}
+	r.jobs.queue = []string{"train-2-1", verify}
+	if a, b := reasons(); a != "waits: for other trainings to end, at place 1 in the queue" || b != "being verified, waits: for other trainings to end, at place 2 in the queue" {
+		t.Errorf("queued: %q, %q", a, b)
+	}
+	r.jobs.queue = nil
+	if a, b := reasons(); a != "" || b != "being verified" {
+		t.Errorf("begun: %q, %q", a, b)
+	}
+}
+
 // A training waits in the name of who made its deployment, whatever the command says.
 func TestAttackTrainingInTheNameOfOthers(t *testing.T) {
 	r := newRig(t)

@@ -2,6 +2,7 @@ package deploytraining
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"net/http"
 	"slices"
@@ -85,8 +86,8 @@ func (s *Service) resources() []door.Resource {
 	return []door.Resource{
 		door.ListOf("GET /deployments", "Deployments.", s.Store, s.deployments, "configuration"),
 		door.GetOf("GET /deployments/{id}", "A deployment.", s.Store, s.deployment),
-		door.ListOf("GET /results", "Results.", s.Store, (*registry.Tx).Results, "deployment", "configuration", "model", "datasource", "parent", "tag", "alias"),
-		door.GetOf("GET /results/{id}", "A result.", s.Store, (*registry.Tx).Result),
+		door.ListOf("GET /results", "Results.", s.Store, s.results, "deployment", "configuration", "model", "datasource", "parent", "tag", "alias"),
+		door.GetOf("GET /results/{id}", "A result.", s.Store, s.result),
 		door.ListOf("GET /studies", "Studies.", s.Store, (*registry.Tx).Studies, "configuration", "deployment"),
 		door.GetOf("GET /studies/{id}", "A study.", s.Store, (*registry.Tx).Study),
 		{Operation: epochs, Handler: s.metrics},
@@ -111,19 +112,67 @@ func (s *Service) deployment(tx *registry.Tx, id int64) (pipeline.Deployment, er
 // setPlaces says of deployments where the first of their trainings stands among
 // those that wait for others to end.
 func (s *Service) setPlaces(all []pipeline.Deployment) {
-	places := map[int64]int{} // by result
-	for i, job := range s.Jobs.Queue() {
-		if result, _, ok := parseJob(job); ok {
-			places[result] = i + 1
-		}
-	}
+	places := s.places()
 	for i := range all {
 		for _, result := range all[i].Results {
-			if at := places[result]; at != 0 && (all[i].Place == 0 || at < all[i].Place) {
+			if at := places[jobOf{result, false}]; at != 0 && (all[i].Place == 0 || at < all[i].Place) {
 				all[i].Place = at
 			}
 		}
 	}
+}
+
+func (s *Service) results(tx *registry.Tx, q registry.Query) (registry.Page[pipeline.Result], error) {
+	page, err := tx.Results(q)
+	s.sayTurns(page.Items)
+	return page, err
+}
+
+func (s *Service) result(tx *registry.Tx, id int64) (pipeline.Result, error) {
+	r, err := tx.Result(id)
+	one := []pipeline.Result{r}
+	s.sayTurns(one)
+	return one[0], err
+}
+
+// sayTurns says of results, and of their verifications, that they wait for others to
+// end. It is so at this moment, and stands in no row.
+func (s *Service) sayTurns(all []pipeline.Result) {
+	places := s.places()
+	for i := range all {
+		r := &all[i]
+		if at := places[jobOf{r.ID, false}]; at != 0 && r.Status == pipeline.ResultScheduled {
+			r.Reason, r.Hint = itsTurn(at)
+		}
+		if v := r.Verification; v != nil && v.Status == pipeline.VerificationScheduled {
+			if at := places[jobOf{r.ID, true}]; at != 0 {
+				v.Reason, v.Hint = itsTurn(at)
+			}
+		}
+	}
+}
+
+func itsTurn(at int) (reason, hint string) {
+	return fmt.Sprintf("waits: for other trainings to end, at place %d in the queue", at), "stop what need not run"
+}
+
+// jobOf is which Job of a result: that which trains it, or that which verifies it.
+type jobOf struct {
+	result   int64
+	verifies bool
+}
+
+// places are those of the Jobs that wait for others to end: 1 comes next.
+func (s *Service) places() map[jobOf]int {
+	places := map[jobOf]int{}
+	for i, job := range s.Jobs.Queue() {
+		if result, _, ok := parseJob(job); ok {
+			places[jobOf{result, false}] = i + 1
+		} else if result, _, ok := parseVerify(job); ok {
+			places[jobOf{result, true}] = i + 1
+		}
+	}
+	return places
 }
 
 // maxEpochs is the largest page of epochs.

@@ -218,7 +218,7 @@ type Result struct {
 	Notes         string        `json:"notes,omitempty" description:"notes of people"`
 	Status        ResultStatus  `json:"status"`
 	StatusChanged time.Time     `json:"status_changed"`
-	Reason        string        `json:"reason,omitempty" description:"why it failed or was pruned, or waits while it runs"`
+	Reason        string        `json:"reason,omitempty" description:"why it failed or was pruned, or what it waits for"`
 	Hint          string        `json:"hint,omitempty"`
 	Attempt       int           `json:"attempt" description:"1 for the first Job; a retry or a restart adds one"`
 	Lost          int           `json:"lost,omitempty" description:"Jobs that vanished since the last retry"`

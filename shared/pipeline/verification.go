@@ -6,7 +6,7 @@ import "time"
 type Verification struct {
 	Status     VerificationStatus `json:"status"`
 	Difference string             `json:"difference,omitempty" description:"the first that differs from the receipt, where it diverged"`
-	Reason     string             `json:"reason,omitempty" description:"why the training could not be repeated, where it failed, or waits while it runs"`
+	Reason     string             `json:"reason,omitempty" description:"why the training could not be repeated, where it failed, or what it waits for"`
 	Hint       string             `json:"hint,omitempty"`
 	Attempt    int                `json:"attempt" description:"1 for the first Job that ever verified the result"`
 	Lost       int                `json:"lost,omitempty" description:"Jobs that vanished since it was asked for"`

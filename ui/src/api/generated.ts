@@ -1064,7 +1064,7 @@ export interface Result {
   parent?: number
   /** what it has labelled itself, of a deployment that is unsupervised */
   pseudo_labels?: PseudoLabels
-  /** why it failed or was pruned, or waits while it runs */
+  /** why it failed or was pruned, or what it waits for */
   reason?: string
   /** of a deployment of rounds: 1 for its first stream */
   round?: number
@@ -1425,7 +1425,7 @@ export interface Verification {
   lost?: number
   /** who asked for it, where that is known */
   owner?: string
-  /** why the training could not be repeated, where it failed, or waits while it runs */
+  /** why the training could not be repeated, where it failed, or what it waits for */
   reason?: string
   /** from the Job's start to its end */
   seconds?: number

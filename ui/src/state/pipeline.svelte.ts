@@ -239,6 +239,13 @@ class Pipeline {
     await this.fill('deployment', 'deploy-training').catch(() => undefined)
   }
 
+  /** And that a result, or its verification, waits for its turn. */
+  async refreshResult(id: number) {
+    const asked = this.turn
+    const r = await read<Result>('deploy-training', `results/${id}`).catch(() => undefined)
+    if (r && (this.told.get(`result/${id}`) ?? 0) <= asked) this.results.set(id, r)
+  }
+
   async readEpochs(id: number) {
     for (let after = '', read = 0; read < mostEpochs; ) {
       const page = await this.epochPage(id, after)
