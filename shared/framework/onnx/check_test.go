@@ -48,11 +48,25 @@ func TestCheck(t *testing.T) {
 		"an open input":  {func(m *onnxtest.Model) { m.Graph.Inputs[0].Dims[1] = -1 }, `the input "x" of a record has the open sizes [-1]`, pipeline.Unavailable},
 		"a sum of any":   {summed(1), "", ""},
 		"no sum of any":  {summed(3), `it declares [3] for the output "y" of a record, and computes [1]`, ""},
+		"as many as come": {func(m *onnxtest.Model) {
+			summed(1)(m)
+			m.Graph.Initializers, m.Graph.Nodes = nil, []onnxtest.Node{{Op: "Identity", In: []string{"x"}, Out: []string{"y"}}}
+		}, `it declares [1] for the output "y" of a record, and computes [8]`, ""},
+		"one size only": {func(m *onnxtest.Model) { // which may be that of the records
+			summed(1)(m)
+			m.Graph.Initializers, m.Graph.Nodes = []onnxtest.Tensor{onnxtest.Longs("sizes", -1, 1)}, []onnxtest.Node{{Op: "Reshape", In: []string{"x", "sizes"}, Out: []string{"y"}}}
+		}, "", ""},
 		"a half": {func(m *onnxtest.Model) {
 			m.Graph.Outputs[0].DType = 10
 			then("Cast", "")(m)
 			m.Graph.Nodes[5].Attributes = []onnxtest.Attribute{onnxtest.Int("to", 10)}
 		}, "", ""},
+		"a half of another size": {func(m *onnxtest.Model) {
+			declares(-1, 3)(m)
+			m.Graph.Outputs[0].DType = 10
+			then("Cast", "")(m)
+			m.Graph.Nodes[5].Attributes = []onnxtest.Attribute{onnxtest.Int("to", 10)}
+		}, "index: 1 Got: 3 Expected: 2", ""},
 		"more than computed": {declares(-1, 3), `it declares [3] for the output "y" of a record, and computes [2]`, ""},
 		"another rank":       {declares(-1, 1, 2), `it declares [1 2] for the output "y" of a record, and computes [2]`, ""},
 		"one for the batch":  {then("ReduceMax", ""), `it declares [2] for the output "y" of a record, and computes [1]`, ""},
