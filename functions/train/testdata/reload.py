@@ -10,9 +10,9 @@ import sys
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
-import tensorflow as tf  # noqa: E402
+import keras
+import numpy as np
+import tensorflow as tf
 
 model = keras.models.load_model(sys.argv[1])
 serve = tf.saved_model.load(sys.argv[2]).signatures["serving_default"]

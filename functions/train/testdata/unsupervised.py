@@ -12,10 +12,10 @@ import sys
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 sys.path.insert(0, sys.argv[1])
 
-import export  # noqa: E402
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
-from keras import layers as L  # noqa: E402
+import export
+import keras
+import numpy as np
+from keras import layers as L
 
 LABELLED, HELD, UNLABELLED, ROUNDS, CONFIDENCE, EPOCHS, BATCH = 60, 40, 300, 3, 0.8, 6, 8
 

@@ -14,9 +14,9 @@ import time
 site, kind, schema, record, names, count = sys.argv[1:]
 sys.path.insert(0, site)
 
-import numpy as np  # noqa: E402
-from confluent_kafka.schema_registry import Schema, SchemaRegistryClient  # noqa: E402
-from confluent_kafka.serialization import MessageField, SerializationContext  # noqa: E402
+import numpy as np
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+from confluent_kafka.serialization import MessageField, SerializationContext
 
 record, names, count = bytes.fromhex(record), names.split(","), int(count)
 registry = SchemaRegistryClient.new_client({"url": "mock://bench"})

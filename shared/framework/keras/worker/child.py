@@ -20,15 +20,15 @@ _CONVERSION = 20  # seconds of processor time
 
 def preload():
     """Imports what a request would import, without starting the eager context."""
-    import convert  # noqa: F401
-    import doubts  # noqa: F401
-    import export  # noqa: F401
-    import import_model  # noqa: F401
-    import onnx_form  # noqa: F401
-    import trial  # noqa: F401
-    import keras  # noqa: F401
-    import numpy.random  # noqa: F401
-    import tensorflow  # noqa: F401
+    import convert
+    import doubts
+    import export
+    import import_model
+    import onnx_form
+    import trial
+    import keras
+    import numpy.random
+    import tensorflow
     from tensorflow.python.eager import context
 
     if context.context()._context_handle is not None:

@@ -181,7 +181,7 @@ def settled_without(exporter):
     """The step without labels, None where it wants some after all."""
     try:
         unbuild(exporter.model)
-        pack = lambda flat: None  # noqa: E731
+        pack = lambda flat: None
         prepare(exporter, [], pack)
         return [], pack, exporter.step(exporter.model.train_step, [], pack)
     except Exception:
@@ -202,7 +202,7 @@ def unbuild(model):
 
 def prepare(exporter, specs, pack):
     """Builds losses and metrics, outside of any graph."""
-    zeros = lambda t: tf.zeros([2] + [1 if d < 0 else d for d in t["shape"]], t["dtype"])  # noqa: E731
+    zeros = lambda t: tf.zeros([2] + [1 if d < 0 else d for d in t["shape"]], t["dtype"])
     x = exporter.pack_inputs([zeros(t) for t in exporter.inputs])
     y = pack([zeros(t) for t in specs]) if specs else None
     exporter.model._symbolic_build(data_batch=(x, y) if specs else (x,))

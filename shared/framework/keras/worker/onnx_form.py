@@ -31,7 +31,7 @@ try:
     from onnx.reference.ops import op_loop
     from tf2onnx import optimizer, tfonnx
 
-    import onnx_ops  # noqa: F401
+    import onnx_ops  # adds to what tf2onnx converts
     _OPTIMIZERS = {name: o for name, o in optimizer._get_optimizers().items() if name in _OPTIMIZED}
 
     class Loop(op_loop.Loop):

@@ -15,12 +15,12 @@ import sys
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 sys.path[:0] = [sys.argv[1], os.path.dirname(os.path.abspath(__file__))]
 
-import adapted  # noqa: E402
-import export  # noqa: E402
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
-import onnx_form  # noqa: E402
-from families import FAMILIES  # noqa: E402
+import adapted
+import export
+import keras
+import numpy as np
+import onnx_form
+from families import FAMILIES
 
 VALIDATION = 14
 DEFAULTS = {"batch_size": 8, "epochs": 3}

@@ -11,7 +11,7 @@ of the second.
 import os
 import sys
 
-import equality  # noqa: I001 -- it sets the path of the exporter
+import equality  # it sets the path of the exporter
 import export
 import keras
 import numpy as np

@@ -10,7 +10,7 @@ evaluate then says of the records held back.
 import os
 import sys
 
-import equality  # noqa: I001 -- it sets the path of the exporter
+import equality  # it sets the path of the exporter
 import export
 import keras
 import numpy as np
