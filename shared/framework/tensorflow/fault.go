@@ -144,7 +144,7 @@ func (s *search) alone(ctx context.Context, from, rows, all int) (at int, others
 		return 0, false, false
 	}
 	var why error
-	for i := from; i < from+rows && !(found && others) && ctx.Err() == nil; i++ {
+	for i := from; i < from+rows && (!found || !others) && ctx.Err() == nil; i++ {
 		switch {
 		case !s.refused(b, i, 1):
 			others = true
