@@ -10,7 +10,7 @@ import (
 // system's. Nil, which stands for the default client, where file is empty.
 func Trusting(file string) (*http.Client, error) {
 	if file == "" {
-		return nil, nil //nolint:nilnil // the default
+		return nil, nil // the default
 	}
 	transport, err := trust.Transport("read the authority of the server", "ca", file)
 	if err != nil {

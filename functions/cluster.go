@@ -103,7 +103,7 @@ func sourceNet(c stream.Config) (any, error) {
 		net["tls"] = tls
 	}
 	if len(net) == 0 {
-		return nil, nil //nolint:nilnil // brokers that ask nobody
+		return nil, nil // brokers that ask nobody
 	}
 	return net, nil
 }

@@ -151,7 +151,7 @@ func reached(getenv func(string) string, url string) []string {
 func readCluster(getenv func(string) string, kinds framework.Kinds) (*ClusterConfig, error) {
 	switch p := getenv("PLATFORM"); {
 	case p == "local" || p == "" && getenv("KUBERNETES_SERVICE_HOST") == "":
-		return nil, nil //nolint:nilnil // none is an answer
+		return nil, nil // none is an answer
 	case p != "" && p != "kubernetes":
 		return nil, pipeline.Invalidf("PLATFORM", "%q is not a platform", p).WithHint("use kubernetes or local")
 	}

@@ -31,7 +31,7 @@ type stamp struct {
 // OpenCertificate reads a certificate and its key. Nil where neither is named.
 func OpenCertificate(cert, key string, log *slog.Logger) (*Certificate, error) {
 	if cert == "" && key == "" {
-		return nil, nil //nolint:nilnil // no TLS
+		return nil, nil // no TLS
 	}
 	if cert == "" || key == "" {
 		return nil, pipeline.Invalidf("tls-cert", "a certificate needs its key, and a key its certificate").

@@ -68,7 +68,7 @@ func TestTLSBesidePlainHTTP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	go server.Config.ServeTLS(l, "", "")                                                                          //nolint:errcheck // it ends with the server
+	go server.Config.ServeTLS(l, "", "")                                                                          // it ends with the server
 	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} // #nosec G402 -- what it shows is another test's
 	defer transport.CloseIdleConnections()
 	resp, err := (&http.Client{Transport: transport}).Get("https://" + l.Addr().String())

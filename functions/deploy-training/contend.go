@@ -53,7 +53,7 @@ func aliasFor(tx *registry.Tx, text string, model int64) (ref string, champion i
 // nothing.
 func championOf(tx *registry.Tx, dep pipeline.Deployment, r pipeline.Result) (*pipeline.Champion, error) {
 	if dep.Alias == "" {
-		return nil, nil //nolint:nilnil // there is none
+		return nil, nil // there is none
 	}
 	_, id, err := aliasFor(tx, dep.Alias, r.Model)
 	if err != nil || id == 0 {

@@ -158,7 +158,7 @@ func (s *Service) descends(ctx context.Context, d pipeline.Deployment, parent, m
 // model's initial weights.
 func ancestor(tx *registry.Tx, r pipeline.Result) (*pipeline.Ancestor, error) {
 	if r.Parent == 0 {
-		return nil, nil //nolint:nilnil // there is none
+		return nil, nil // there is none
 	}
 	return ancestorOf(tx, r, r.Parent)
 }

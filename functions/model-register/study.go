@@ -148,7 +148,7 @@ func variationOf(t pipeline.StudyTrial) pipeline.Variation {
 // variant builds a variation of a model; nil where that was done, or there is none.
 func (s *Service) variant(ctx context.Context, m pipeline.Model, of pipeline.Variation) (*pipeline.Variant, error) {
 	if of.Unvaried() {
-		return nil, nil //nolint:nilnil // there is none
+		return nil, nil // there is none
 	}
 	known, err := registry.Read(ctx, s.Store, func(tx *registry.Tx) (*pipeline.Variant, error) { return tx.Variant(m.ID, m.Version, of) })
 	if err != nil || known != nil {

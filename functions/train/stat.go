@@ -27,7 +27,7 @@ func named(name string) stat {
 
 // number takes one value and says whether it is NaN or infinite, as 1.
 func (s *stat) number(x float64) (missing, infinite int64) {
-	if !(math.Abs(x) <= math.MaxFloat64) { //nolint:staticcheck // false for NaN, as wanted
+	if !(math.Abs(x) <= math.MaxFloat64) { // false for NaN, as wanted
 		if math.IsNaN(x) {
 			return 1, 0
 		}
@@ -154,7 +154,7 @@ func (s *stat) numbers(all []float64) {
 	least, most, sum, low := s.Minimum, s.Maximum, 0.0, s.largest[0]
 	for _, x := range all {
 		m := math.Abs(x)
-		if !(m <= math.MaxFloat64) { //nolint:staticcheck // false for NaN, as wanted
+		if !(m <= math.MaxFloat64) { // false for NaN, as wanted
 			if math.IsNaN(x) {
 				missing = 1
 			} else {

@@ -73,7 +73,7 @@ func (c *treeCursor) tree(t *avroNode, depth int) (any, error) {
 	}
 	switch t.kind {
 	case avroNull:
-		return nil, nil //nolint:nilnil // a null is a value
+		return nil, nil // a null is a value
 	case avroRecord:
 		return c.record(t, depth)
 	case avroArray:

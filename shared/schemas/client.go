@@ -47,7 +47,7 @@ type Client struct {
 // yet.
 func New(c Config) (*Client, error) {
 	if !c.Set() {
-		return nil, nil //nolint:nilnil // none is an answer
+		return nil, nil // none is an answer
 	}
 	t, err := c.tls()
 	if err != nil {
@@ -162,7 +162,7 @@ func (c *Client) Schema(ctx context.Context, id uint32) (codec.Schema, error) {
 }
 
 // cached is what is known of an id without asking.
-func (c *Client) cached(id uint32) (s codec.Schema, err error, known bool) { //nolint:revive,staticcheck // the error is what is known
+func (c *Client) cached(id uint32) (s codec.Schema, err error, known bool) { // the error is what is known
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if s, known = c.known[id]; known {

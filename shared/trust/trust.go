@@ -14,7 +14,7 @@ import (
 // where file is empty. The error is Invalid and names field.
 func Roots(field, file string) (*x509.CertPool, error) {
 	if file == "" {
-		return nil, nil //nolint:nilnil // the system's
+		return nil, nil // the system's
 	}
 	roots := x509.NewCertPool()
 	return roots, add(roots, "", field, file)

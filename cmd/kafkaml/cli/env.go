@@ -143,7 +143,7 @@ func (e *Env) bearer(server string) func(context.Context) (string, error) {
 	s, err := Logins(e.Getenv)
 	return func(ctx context.Context) (string, error) {
 		if err != nil {
-			return "", nil //nolint:nilerr // no folder of settings: nobody has logged in
+			return "", nil // no folder of settings: nobody has logged in
 		}
 		return s.Bearer(ctx, server)
 	}

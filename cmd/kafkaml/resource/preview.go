@@ -290,7 +290,7 @@ func checkDatasource(ctx context.Context, env *cli.Env, c *client.Client, data m
 		err = json.Unmarshal(text, &form)
 	}
 	if err != nil {
-		return nil //nolint:nilerr // the functions refuse it by its member
+		return nil // the functions refuse it by its member
 	}
 	for topic, spans := range spansOf(form.Topic) {
 		if topic == labelOf(form.InputConfig).Topic {

@@ -45,7 +45,7 @@ func TestKilled(t *testing.T) {
 	if err := c.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	c.Wait() //nolint:errcheck // it was killed
+	c.Wait() // it was killed
 	if zygote == 0 || child == 0 {
 		t.Fatal("the process did not tell of its worker")
 	}
@@ -82,7 +82,7 @@ func beKilled(t *testing.T, dir string) {
 		child, _ := os.ReadFile(children)
 		fmt.Println("zygote", z.command.Process.Pid, "child", string(child))
 	}()
-	w.Export(t.Context(), framework.Source{Imports: "import time", Text: "time.sleep(60)\n"}, t.TempDir()) //nolint:errcheck // killed before it returns
+	w.Export(t.Context(), framework.Source{Imports: "import time", Text: "time.sleep(60)\n"}, t.TempDir()) // killed before it returns
 }
 
 // TestUnprivileged runs the fences as a user who is not root, whose rights the

@@ -29,7 +29,7 @@ type checkpoint struct {
 // openCheckpoint reads what Fit is to go on from, nil where it begins.
 func openCheckpoint(p framework.Plan) (*checkpoint, error) {
 	if p.From == nil {
-		return nil, nil //nolint:nilnil // there is none
+		return nil, nil // there is none
 	}
 	c := &checkpoint{}
 	if err := gob.NewDecoder(bytes.NewReader(p.From)).Decode(c); err != nil {

@@ -31,7 +31,7 @@ import (
 func remembered(t *testing.T) (*Platform, *fake.Clientset) {
 	t.Helper()
 	k := inNamespace(t)
-	core := fake.NewSimpleClientset() //nolint:staticcheck // nothing here is applied by server-side apply
+	core := fake.NewSimpleClientset() // nothing here is applied by server-side apply
 	k.core, k.serving = core, servingfake.NewSimpleClientset()
 	return k, core
 }

@@ -58,7 +58,7 @@ func (k *Platform) ApplySource(ctx context.Context, name string, manifest any) e
 func (k *Platform) lookUpSource(ctx context.Context, name string) (*unstructured.Unstructured, error) {
 	is, err := k.sources().Get(ctx, name, metav1.GetOptions{})
 	if kerrors.IsNotFound(err) {
-		return nil, nil //nolint:nilnil // none is an answer
+		return nil, nil // none is an answer
 	}
 	return is, k.failure("look up KafkaSource "+name, err)
 }

@@ -34,7 +34,7 @@ var checking = []string{"PATH", "LD_LIBRARY_PATH", "KAFKAML_TOOLCHAIN", "KAFKAML
 // tried. Nothing is tried where the program is not installed.
 func Check(ctx context.Context, program string, job pipeline.CheckJob) (err error) {
 	if _, err := os.Stat(program); err != nil {
-		return nil //nolint:nilerr // who only registers models need not have what serves them
+		return nil // who only registers models need not have what serves them
 	}
 	if bytes, _ := disk.Taken(filepath.Join(job.Folder, job.Trained), math.MaxInt64); bytes > mostTried {
 		return untried(fmt.Sprintf("it has more than %d MiB", mostTried>>20))

@@ -27,13 +27,13 @@ func UnpacksTo(path string, most int64) (more bool, err error) {
 	case bytes.HasPrefix(start[:n], []byte("PK")):
 		z, err := zip.NewReader(f, about.Size())
 		if err != nil {
-			return false, nil //nolint:nilerr // opening says it better
+			return false, nil // opening says it better
 		}
 		return unpacked(z.File) > most, nil
 	case bytes.HasPrefix(start[:n], []byte{0x1f, 0x8b}):
 		from, closer, err := openPlain(path)
 		if err != nil {
-			return false, nil //nolint:nilerr // opening says it better
+			return false, nil // opening says it better
 		}
 		size, _ := io.Copy(io.Discard, io.LimitReader(from, most+1)) // of damage, the row says more
 		return size > most, closer()

@@ -232,7 +232,7 @@ func (r *reader) parseShape(b []byte) (s Shape, err error) {
 			var size int64
 			err := r.walk(f.Bytes, numbers(1), func(f protofield.Field) error {
 				if f.Number == 1 {
-					size = int64(f.Value) //nolint:gosec // two's complement, as protobuf writes -1
+					size = int64(f.Value) // two's complement, as protobuf writes -1
 				}
 				return nil
 			})
