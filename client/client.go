@@ -92,6 +92,9 @@ func ConfigBelow(brokers []string, controlTopic, tenant string) Config {
 // function under its name.
 func Discover(ctx context.Context, base string, by *http.Client) (*Client, error) {
 	c := New(base)
+	if err := checkBase(c.Base); err != nil {
+		return nil, err
+	}
 	c.HTTP = by
 	var config Config
 	err := c.getJSON(ctx, c.Base+"/config.json", &config)
@@ -102,6 +105,19 @@ func Discover(ctx context.Context, base string, by *http.Client) (*Client, error
 		return nil, err
 	}
 	return c, c.apply(config)
+}
+
+// checkBase refuses an address that says no scheme, as host:port alone does.
+func checkBase(base string) error {
+	u, err := url.Parse(base)
+	if err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" {
+		return nil
+	}
+	refusal := pipeline.Invalidf("server", "%q is not an address that begins with http:// or https://", base)
+	if strings.Contains(base, "://") {
+		return refusal.WithHint("write it as %s", DefaultBase)
+	}
+	return refusal.WithHint("write it as http://%s", base)
 }
 
 func (c *Client) apply(config Config) error {

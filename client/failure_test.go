@@ -113,6 +113,22 @@ func TestSendTriesAgainUnderTheSameID(t *testing.T) {
 	}
 }
 
+// host:port alone is the address that people try first.
+func TestDiscoverWithoutScheme(t *testing.T) {
+	for base, hint := range map[string]string{
+		"127.0.0.1:8080":       "write it as http://127.0.0.1:8080",
+		"localhost:8080":       "write it as http://localhost:8080",
+		"ftp://localhost:8080": "write it as " + DefaultBase,
+		"http://":              "",
+	} {
+		_, err := Discover(t.Context(), base, nil)
+		var refusal *pipeline.Error
+		if !errors.As(err, &refusal) || refusal.Kind != pipeline.Invalid || refusal.Field != "server" || !strings.Contains(refusal.Hint, hint) {
+			t.Errorf("%s: %v", base, err)
+		}
+	}
+}
+
 func TestDiscover(t *testing.T) {
 	for _, tc := range []struct {
 		name, body string

@@ -176,8 +176,11 @@ func (r Resource[T]) Find(ctx context.Context, ref string) (T, error) {
 	id, err := strconv.ParseInt(ref, 10, 64)
 	if err == nil {
 		v, err := r.Get(ctx, id)
-		if r.name == nil || pipeline.KindOf(err) != pipeline.NotFound || err == nil {
+		if pipeline.KindOf(err) != pipeline.NotFound || err == nil {
 			return v, err
+		}
+		if r.name == nil {
+			return none, r.absent(ref)
 		}
 	}
 	if r.Thing == "result" && strings.Contains(ref, "@") {
@@ -195,8 +198,12 @@ func (r Resource[T]) Find(ctx context.Context, ref string) (T, error) {
 			return v, nil
 		}
 	}
-	return none, &pipeline.Error{
-		Op: "find " + r.Thing, Kind: pipeline.NotFound, Reason: fmt.Sprintf("there is no %s %q", r.Thing, ref),
+	return none, r.absent(strconv.Quote(ref))
+}
+
+func (r Resource[T]) absent(ref string) error {
+	return &pipeline.Error{
+		Op: "find " + r.Thing, Kind: pipeline.NotFound, Reason: fmt.Sprintf("there is no %s %s", r.Thing, ref),
 		Hint: "`kafkaml " + r.Plural + " list` shows what there is",
 	}
 }

@@ -123,15 +123,27 @@ func ReadConfig(getenv func(string) string, frameworks framework.Registry) (Conf
 	if c.Schemas, err = schemas.FromEnv(getenv); err != nil {
 		return c, err
 	}
-	if text := getenv("KAFKAML_MAX_REPLICAS"); text != "" {
-		if c.Replicas, err = strconv.Atoi(text); err != nil || c.Replicas < 1 {
-			return c, pipeline.Invalidf("KAFKAML_MAX_REPLICAS", "%q is not a number of replicas", text)
-		}
+	if c.Replicas, err = MaxReplicas(getenv); err != nil {
+		return c, err
 	}
 	if c.Step == "" || slices.Contains(readKafka, c.Step) || c.Step == pipeline.StepModelRegister && getenv("KAFKA_BROKERS") != "" {
 		c.Kafka, err = stream.FromEnv(getenv)
 	}
 	return c, err
+}
+
+// MaxReplicas is the most replicas of an inference by KAFKAML_MAX_REPLICAS, 0
+// where that is not set.
+func MaxReplicas(getenv func(string) string) (int, error) {
+	text := getenv("KAFKAML_MAX_REPLICAS")
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return 0, pipeline.Invalidf("KAFKAML_MAX_REPLICAS", "%q is not a number of replicas", text)
+	}
+	return n, nil
 }
 
 // reached is where this process is reached: BASE_URL, and what func-go listens

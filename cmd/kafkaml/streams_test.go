@@ -186,6 +186,9 @@ func testSendAsRead(t *testing.T, s *server) {
 		t.Errorf("in another format: exit %d: %s", r.code, r.err)
 	}
 	s.ok(t, "stream send "+file+" --topic in --predict --format JSON --unchecked")
+	if r := s.run(t, "stream send "+file+" --topic inn --predict", ""); r.code != 0 || !strings.Contains(r.err, "no inference reads topic inn yet") {
+		t.Errorf("to a topic that nothing reads: exit %d: %s", r.code, r.err)
+	}
 }
 
 // The stream of facts gives each fact once and in order, also when the

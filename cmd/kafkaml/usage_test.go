@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -71,6 +74,30 @@ func TestAttackHelpTellsNoPassword(t *testing.T) {
 			t.Errorf("%s --help shows DATABASE_URL", c.CommandPath())
 		}
 	})
+}
+
+// A port that is none is refused, not taken for one that was not set.
+func TestRunRefusesPorts(t *testing.T) {
+	for _, tc := range []struct {
+		variable, value, line, field string
+	}{
+		{"PORT", "eighty", "run", "PORT"},
+		{"KAFKA_PORT", "9092 ", "run", "KAFKA_PORT"},
+		{"PORT", "eighty", "run --port 99999", "port"},
+		{"", "", "run --kafka-port -1", "kafka-port"},
+		{"KAFKAML_MAX_REPLICAS", "many", "run", "KAFKAML_MAX_REPLICAS"},
+	} {
+		var errs bytes.Buffer
+		env := &cli.Env{Program: "kafkaml", Out: io.Discard, Err: &errs, Getenv: func(name string) string {
+			return map[string]string{tc.variable: tc.value, "KAFKAML_DATA": t.TempDir()}[name]
+		}}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		code := env.Execute(ctx, newRoot(env), strings.Fields(tc.line))
+		cancel()
+		if code != cli.Refused || !strings.HasPrefix(errs.String(), "error: "+tc.field+": ") {
+			t.Errorf("%s=%s kafkaml %s: exit %d: %s", tc.variable, tc.value, tc.line, code, &errs)
+		}
+	}
 }
 
 // Every command says what it does, and which arguments it takes.

@@ -82,7 +82,7 @@ func unavailable(op string, err error) error {
 }
 
 func noTopic(op, topic string) error {
-	return &pipeline.Error{Op: op, Kind: pipeline.NotFound, Field: "topic", Reason: fmt.Sprintf("topic %q does not exist", topic)}
+	return &pipeline.Error{Op: op, Kind: pipeline.NotFound, Field: "topic", Reason: fmt.Sprintf("topic %q does not exist", topic), Hint: "`kafkaml topics list` shows those that there are"}
 }
 
 // pipelineReason is an error's reason without its operation.

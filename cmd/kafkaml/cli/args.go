@@ -15,7 +15,7 @@ func Args(names ...string) cobra.PositionalArgs {
 			return Usagef("missing argument %s", names[len(args)])
 		}
 		if len(args) > len(names) {
-			return Usagef("%d arguments too many: %s", len(args)-len(names), strings.Join(args[len(names):], " "))
+			return Usagef("more arguments than the command takes: %s (a value that holds blanks wants quotation marks around it)", strings.Join(args[len(names):], " "))
 		}
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/terminal"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -66,10 +67,28 @@ func (e *Env) Execute(ctx context.Context, root *cobra.Command, args []string) i
 	root.SetErr(e.Err)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err != nil && !began {
-		err = Usagef("%s", err)
+		err = misused(err)
 	}
 	e.explain(cmd, err)
 	return ExitCode(err)
+}
+
+// misused says of a flag's value what is wanted, where pflag gives the words of
+// the function of Go that could not read it.
+func misused(err error) error {
+	var invalid *pflag.InvalidValueError
+	if !errors.As(err, &invalid) {
+		return Usagef("%s", err)
+	}
+	flag := invalid.GetFlag()
+	wanted, known := map[string]string{
+		"int": "a whole number", "int64": "a whole number", "float64": "a number",
+		"bool": "true or false", "duration": "a time such as 30s or 5m",
+	}[flag.Value.Type()]
+	if !known {
+		return Usagef("%s", err)
+	}
+	return Usagef("--%s takes %s, not %q", flag.Name, wanted, invalid.GetValue())
 }
 
 func (e *Env) explain(cmd *cobra.Command, err error) {

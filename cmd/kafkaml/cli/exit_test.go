@@ -51,6 +51,8 @@ func tree(env *Env) *cobra.Command {
 		},
 	}
 	env.OutputFlag(child)
+	child.Flags().Int64("deployment", 0, "")
+	child.Flags().Duration("wait", 0, "")
 	root := &cobra.Command{Use: "program"}
 	env.GlobalFlags(root.PersistentFlags())
 	return Group(root, Group(&cobra.Command{Use: "things"}, child))
@@ -67,7 +69,9 @@ func TestExecute(t *testing.T) {
 		{"name", "things show a -o name", Done, "thing/a\n", ""},
 		{"unknown format", "things show a -o xml", Misused, "", `error: --output "xml" is none of table, json, yaml, name`},
 		{"missing argument", "things show", Misused, "", "error: missing argument THING\n\nusage: program things show THING"},
-		{"too many arguments", "things show a b c", Misused, "", "error: 2 arguments too many: b c"},
+		{"too many arguments", "things show a b c", Misused, "", "error: more arguments than the command takes: b c (a value that holds blanks wants quotation marks around it)\n"},
+		{"a name for a number", "things show a --deployment digits", Misused, "", "error: --deployment takes a whole number, not \"digits\"\n"},
+		{"a number for a time", "things show a --wait 5", Misused, "", "error: --wait takes a time such as 30s or 5m, not \"5\"\n"},
 		{"unknown flag", "things show --nope", Misused, "", "error: unknown flag: --nope"},
 		{"unknown command", "things sow", Misused, "", `error: unknown command "sow" for "program things"`},
 		{"unknown command at the root", "tings", Misused, "", `error: unknown command "tings" for "program"`},

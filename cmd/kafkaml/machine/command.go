@@ -17,6 +17,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
 	"github.com/kafkaml/kafkaml/eventing/guard"
+	"github.com/kafkaml/kafkaml/functions"
 	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/rotate"
@@ -63,6 +64,9 @@ func RunCommand(env *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "run", Short: "Run the whole pipeline on this machine", Long: runAbout, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := s.checkPorts(cmd.Flags(), env.Getenv); err != nil {
+				return err
+			}
 			if u, err := url.Parse(s.Database); err == nil && cmd.Flags().Changed("database") {
 				if _, secret := u.User.Password(); secret {
 					env.Note("--database holds a password, which ps shows to everybody on this machine: set DATABASE_URL in its place")
@@ -91,6 +95,24 @@ func (s *settings) flags(cmd *cobra.Command, getenv func(string) string) {
 	f.StringVar(&s.TLSCert, "tls-cert", getenv("KAFKAML_TLS_CERT"), "PEM file of the certificate to serve HTTPS with, read again when it changes (KAFKAML_TLS_CERT); plain HTTP unless given")
 	f.StringVar(&s.TLSKey, "tls-key", getenv("KAFKAML_TLS_KEY"), "PEM file of its key (KAFKAML_TLS_KEY)")
 	f.BoolVarP(&s.verbose, "verbose", "v", false, "print the log, too, that otherwise goes to logs/kafkaml.log under --data")
+}
+
+// checkPorts refuses ports that are none, where a variable holds something else
+// than a number, too: it must not count as one that is not set.
+func (s *settings) checkPorts(f *pflag.FlagSet, getenv func(string) string) error {
+	for _, p := range []struct {
+		flag, variable string
+		port           int
+	}{{"port", "PORT", s.Port}, {"kafka-port", "KAFKA_PORT", s.KafkaPort}} {
+		field, value := p.flag, strconv.Itoa(p.port)
+		if text := getenv(p.variable); text != "" && !f.Changed(p.flag) {
+			field, value = p.variable, text
+		}
+		if _, err := strconv.ParseUint(value, 10, 16); err != nil {
+			return pipeline.Invalidf(field, "%q is not a port", value).WithHint("use one from 1 to 65535, or 0 for a free one")
+		}
+	}
+	return nil
 }
 
 // storeFlags say where the registry and the models are. Help does not show what the
@@ -160,6 +182,9 @@ func (s *settings) prepare(env *cli.Env) (io.Closer, error) {
 	}
 	s.Tenant = env.Getenv(pipeline.TenantVariable)
 	if s.MayRead, s.MayWrite, err = identity.ReadTopics(env.Getenv); err != nil {
+		return nil, err
+	}
+	if s.Replicas, err = functions.MaxReplicas(env.Getenv); err != nil {
 		return nil, err
 	}
 	s.Access.Origins = guard.List(s.origins)

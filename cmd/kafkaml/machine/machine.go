@@ -42,6 +42,7 @@ type Options struct {
 	Access       guard.Settings
 	MayRead      identity.Topics
 	MayWrite     identity.Topics
+	Replicas     int    // most of an inference; 0 for the usual bound
 	TLSCert      string // PEM file of the certificate to serve with; plain HTTP when empty
 	TLSKey       string // and of its key
 	Frameworks   framework.Registry

@@ -94,6 +94,7 @@ func (m *Machine) serve(ctx context.Context) error {
 	err := instance.Serve(ctx, functions.Config{
 		Data: o.Data, Database: o.Database, Artifacts: o.Artifacts, Kafka: m.Kafka, Schemas: o.Schemas, ControlTopic: o.ControlTopic, Tenant: o.Tenant,
 		URL: m.URL, Inner: m.Inner, Guard: m.guard, MayRead: o.MayRead, MayWrite: o.MayWrite,
+		Replicas: o.Replicas,
 	})
 	if err != nil {
 		return err

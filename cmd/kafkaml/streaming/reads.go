@@ -20,6 +20,7 @@ func (s *sending) asRead(ctx context.Context) error {
 		return ctx.Err()
 	}
 	if len(readers) == 0 {
+		s.env.Note("no inference reads topic %s yet: nothing predicts these records until one does (`%s inferences list` shows which topics are read)", s.config.Topic, s.env.Program)
 		return nil
 	}
 	i := readers[0]

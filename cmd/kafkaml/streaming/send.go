@@ -156,7 +156,23 @@ func (s *sending) check() error {
 	return pipeline.CheckRates(s.config.ValidationRate, s.config.TestRate)
 }
 
+// checkTopic finds the control topic, and keeps records out of it: each would be
+// read as a message that is at fault.
+func (s *sending) checkTopic(ctx context.Context) error {
+	if s.config.ControlTopic == "" {
+		s.config.ControlTopic = s.broker.controlTopic(ctx)
+	}
+	if s.config.Topic == s.config.ControlTopic {
+		return pipeline.Invalidf("topic", "%q is the control topic: what is written there asks for trainings", s.config.Topic).
+			WithHint("use a topic of your own; the control message is sent by itself")
+	}
+	return nil
+}
+
 func (s *sending) run(ctx context.Context, paths []string) (err error) {
+	if err := s.checkTopic(ctx); err != nil {
+		return err
+	}
 	s.file.Only = s.predict && s.file.Label == "" && len(paths) == 1 // no column is taken for a label unasked
 	if err := s.learn(ctx); err != nil {
 		return err
@@ -222,9 +238,6 @@ type target interface {
 func (s *sending) open(ctx context.Context, cluster *stream.Cluster) (target, error) {
 	if s.predict {
 		return newFeed(ctx, cluster, s.config.Topic)
-	}
-	if s.config.ControlTopic == "" {
-		s.config.ControlTopic = s.broker.controlTopic(ctx)
 	}
 	if err := cluster.EnsureTopic(ctx, s.config.ControlTopic, 1); err != nil {
 		return nil, err

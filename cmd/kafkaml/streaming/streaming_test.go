@@ -151,6 +151,8 @@ func TestSendRefusals(t *testing.T) {
 		{"no such file", []string{"send", "gone.csv", "--topic", "x", "--predict"}, cli.Refused},
 		{"no such column", []string{"send", good, "--topic", "x", "--predict", "--label", "depth"}, cli.Refused},
 		{"a broken row", []string{"send", bad, "--topic", "x", "--predict"}, cli.Refused},
+		{"records for the control topic", []string{"send", good, "--topic", control.Topic, "--deployment", "1"}, cli.Refused},
+		{"records for a control topic of another name", []string{"send", good, "--topic", "mine", "--control-topic", "mine", "--predict", "--label", "kind"}, cli.Refused},
 		{"no such topic", []string{"topics", "gone"}, cli.Missing},
 		{"tail of no topic", []string{"tail", "gone"}, cli.Missing},
 	} {

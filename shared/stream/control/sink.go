@@ -15,7 +15,7 @@ import (
 // SinkConfig says where a stream of training records goes and what its control
 // message will say.
 type SinkConfig struct {
-	Topic          string // of the records; it must exist
+	Topic          string // of the records, not the control topic; it must exist
 	ControlTopic   string // Topic unless given; it must exist
 	Deployment     int64
 	Format         pipeline.Format
