@@ -129,7 +129,7 @@ func (i *Instance) Handle(w http.ResponseWriter, r *http.Request) {
 func (i *Instance) handle(w http.ResponseWriter, r *http.Request) {
 	host := i.current()
 	if host == nil {
-		door.Problem(w, &pipeline.Error{Kind: pipeline.Unavailable, Reason: "the function is starting or stopping"})
+		door.Problem(w, &pipeline.Error{Kind: pipeline.Unavailable, Reason: "the function is starting or stopping", Hint: "try again in a moment"})
 		return
 	}
 	host.ServeHTTP(w, r)

@@ -38,6 +38,7 @@ func TestAudit(t *testing.T) {
 	post(t, at+"/models", as("editor"), `{"nmae":1}`)
 	post(t, at+"/models", as("none"), `{"name":"n","source":"s"}`)
 	post(t, at+"/", as("editor", "Ce-Specversion", "1.0", "Ce-Id", "1", "Ce-Source", "/test", "Ce-Type", eventing.ModelDelete, "Ce-Subject", "1"), `{}`)
+	post(t, at+"/models", as("editor"), `{"name":"private","source":"s"}`)
 	page, err := registry.Read(t.Context(), r.store, func(tx *registry.Tx) (registry.Page[registry.Audit], error) { return tx.Audits(registry.Query{}) })
 	if err != nil {
 		t.Fatal(err)
@@ -50,6 +51,7 @@ func TestAudit(t *testing.T) {
 		}
 	}
 	want := []string{
+		"editor " + eventing.ModelRegister + "  denied", // for what its data name
 		"editor " + eventing.ModelDelete + " 1 taken", "editor " + eventing.ModelRegister + "  off-schema", "viewer " + eventing.ModelRegister + "  denied",
 		"operator " + eventing.ModelRegister + "  rejected", "editor " + eventing.ModelRegister + "  rejected", "editor " + eventing.ModelRegister + " 1 taken",
 	}
@@ -59,7 +61,7 @@ func TestAudit(t *testing.T) {
 	if res, _ := send(t, "GET", at+"/audit", as("editor"), ""); res.StatusCode != http.StatusForbidden {
 		t.Errorf("an editor reads it: %d", res.StatusCode)
 	}
-	if res, body := send(t, "GET", at+"/audit?status=denied&limit=5", as("operator"), ""); res.StatusCode != http.StatusOK || strings.Count(body, `"seq"`) != 1 {
+	if res, body := send(t, "GET", at+"/audit?status=denied&limit=5", as("operator"), ""); res.StatusCode != http.StatusOK || strings.Count(body, `"seq"`) != 2 {
 		t.Errorf("%d %s", res.StatusCode, body)
 	}
 }

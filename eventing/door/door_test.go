@@ -103,6 +103,9 @@ func (r *rig) register(ctx context.Context, c *door.Call) error {
 	if err := eventing.Data(c.Event, &m); err != nil {
 		return err
 	}
+	if m.Name == "private" {
+		return &pipeline.Error{Kind: pipeline.Forbidden, Field: "name", Reason: "is not for everybody"}
+	}
 	if strings.Contains(m.Source, "?") {
 		return &pipeline.Error{
 			Kind: pipeline.Invalid, Field: "source", Reason: "invalid syntax", Hint: "mend it",

@@ -156,7 +156,7 @@ func (d *door) command(ctx context.Context, e event.Event, run Command) (reply *
 	case err == nil:
 		return nil, outcomeFailed, fmt.Errorf("%s: ended without a commit", eventing.Operation(e.Type()))
 	case c.committed || !refused(err):
-		return nil, outcomeFailed, during(e, err)
+		return nil, failure(err), during(e, err)
 	}
 	rejection := eventing.NewRejection(e, d.source(), during(e, err))
 	reply, err = once(ctx, d.Store, a, func(*registry.Tx) (*event.Event, error) { return &rejection, nil })
@@ -164,6 +164,15 @@ func (d *door) command(ctx context.Context, e event.Event, run Command) (reply *
 		return d.unanswered(ctx, a, e, err)
 	}
 	return reply, outcomeRejected, nil
+}
+
+// failure is the outcome of a command that got no answer: it is denied also where
+// only its data tell that whoever gives it may not, as a topic's name does.
+func failure(err error) string {
+	if api.Status(err) == http.StatusForbidden {
+		return outcomeDenied
+	}
+	return outcomeFailed
 }
 
 // unanswered is the end of a command for which the registry keeps no answer: it

@@ -37,6 +37,11 @@ var topicPattern = regexp.MustCompile(`^[A-Za-z0-9._*-]+$`)
 //	    allows is allowed: "sensors.*,!sensors.raw; operator:*". Where nothing is
 //	    said all topics, or those of KAFKAML_TENANT
 func ReadTopics(getenv func(string) string) (read, write Topics, err error) {
+	if tenant := getenv(pipeline.TenantVariable); tenant != "" {
+		if err := pipeline.ValidateTenant(tenant); err != nil {
+			return read, write, err // before its name becomes a pattern
+		}
+	}
 	const reads, writes = "KAFKAML_TOPICS_READ", "KAFKAML_TOPICS_WRITE"
 	said := func(variable string) string {
 		if tenant := getenv(pipeline.TenantVariable); getenv(variable) == "" && tenant != "" {

@@ -75,6 +75,18 @@ func TestAttackTopicsOfNoRole(t *testing.T) {
 	}
 }
 
+// The name of a tenant becomes a pattern, whose refusal would name a variable that
+// nobody has set.
+func TestTenantThatIsNone(t *testing.T) {
+	_, _, err := ReadTopics(func(name string) string {
+		return map[string]string{pipeline.TenantVariable: "Team B"}[name]
+	})
+	var e *pipeline.Error
+	if !errors.As(err, &e) || e.Field != pipeline.TenantVariable || e.Hint == "" {
+		t.Error(err)
+	}
+}
+
 func TestPatternsThatAreNone(t *testing.T) {
 	for _, text := range []string{"root:*", "editor:", "sensors.*;", ",", "a,,b", "!", "sensors[ab]", `a\*`, "a?", "editor:viewer:*", "a b"} {
 		_, _, err := ReadTopics(func(name string) string {

@@ -47,9 +47,13 @@ func (p Principal) Need(role Role) error {
 			Op: "authorize", Kind: pipeline.Unauthenticated, Reason: fmt.Sprintf("this needs the role %s, and nobody is logged in", role),
 		}).WithHint("log in with `kafkaml login`, or send a token as Authorization: Bearer")
 	}
-	return (&pipeline.Error{
+	refusal := &pipeline.Error{
 		Op: "authorize", Kind: pipeline.Forbidden, Reason: fmt.Sprintf("this needs the role %s; %s has the role %s", role, p.Name, p.Role),
-	}).WithHint("ask an operator of this installation for the role %s", role)
+	}
+	if p.Role == Nobody { // static tokens have a role: this one is an issuer's
+		return refusal.WithHint("ask an operator of this installation for the role %s: KAFKAML_OIDC_ROLES_CLAIM and KAFKAML_OIDC_ROLES say where the issuer's tokens hold it", role)
+	}
+	return refusal.WithHint("ask an operator of this installation for the role %s", role)
 }
 
 // Need is nil where the principal of ctx may do what a role is needed for.

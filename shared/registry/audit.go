@@ -24,6 +24,9 @@ type Audit struct {
 	Reason    string    `json:"reason,omitempty"`
 }
 
+// Outcomes are what may come of a command.
+var Outcomes = []string{"taken", "rejected", "denied", "off-schema", "failed"}
+
 // keptAudits is how many lines are kept at least.
 const keptAudits = 100_000
 

@@ -127,6 +127,9 @@ func keep(ctx context.Context, env *cli.Env, s *cli.Stored, bearer string) error
 		return err
 	}
 	env.Note("logged in to %s as %s, %s", c.Base, me.Name, me.Role)
+	if me.Role == identity.Nobody.String() {
+		env.Note("that role may do nothing here: an operator sets KAFKAML_OIDC_ROLES_CLAIM and KAFKAML_OIDC_ROLES to where the issuer's tokens hold a role")
+	}
 	return nil
 }
 
@@ -142,7 +145,11 @@ func logoutCommand(env *cli.Env) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return file.Put(c.Base, nil)
+			if err := file.Put(c.Base, nil); err != nil {
+				return err
+			}
+			env.Note("logged out of %s: this machine keeps no login there", c.Base)
+			return nil
 		},
 	}
 }

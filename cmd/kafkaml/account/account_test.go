@@ -86,12 +86,31 @@ func TestLoginWithToken(t *testing.T) {
 	if _, notes, code := bob.run("", "whoami", "--token", "wrong"); code != cli.Refused {
 		t.Errorf("by a wrong flag: %d %s", code, notes)
 	}
-	ada.run("", "logout")
+	if _, notes, _ := ada.run("", "logout"); !strings.HasPrefix(notes, "logged out of http://") {
+		t.Errorf("logout says %q", notes)
+	}
 	if out, _, _ := ada.run("", "whoami", "-o", "name"); strings.TrimSpace(out) != "anonymous" {
 		t.Errorf("logged out: %s", out)
 	}
 	if _, notes, code := ada.run("", "login"); code != cli.Refused || !strings.Contains(notes, "--with-token") {
 		t.Errorf("no issuer: %d %s", code, notes)
+	}
+}
+
+// Whose tokens hold no role is told where the installation looks for it.
+func TestLoginWithoutRole(t *testing.T) {
+	issuer := oidctest.New(t)
+	eve := newPerson(t, serve(t, guard.Settings{OIDC: oidc.Config{Issuer: issuer.URL, Audience: []string{"kafkaml"}}}))
+	if _, notes, code := eve.run("", "login"); code != 0 || !strings.Contains(notes, "as ada, nobody") || !strings.Contains(notes, "KAFKAML_OIDC_ROLES_CLAIM") {
+		t.Errorf("%d %s", code, notes)
+	}
+}
+
+// An outcome that there is not finds nothing, which looks like a clean sheet.
+func TestAuditRefusesOutcomes(t *testing.T) {
+	ada := newPerson(t, serve(t, guard.Settings{}))
+	if _, notes, code := ada.run("", "audit", "--outcome", "refused"); code != cli.Misused || !strings.Contains(notes, "none of taken, rejected, denied") {
+		t.Errorf("%d %s", code, notes)
 	}
 }
 

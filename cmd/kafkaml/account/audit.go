@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,6 +26,9 @@ func auditCommand(env *cli.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "audit", Short: "List who commanded what", Long: auditAbout, Args: cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if outcome != "" && !slices.Contains(registry.Outcomes, outcome) {
+				return cli.Usagef("--outcome %q is none of %s", outcome, strings.Join(registry.Outcomes, ", "))
+			}
 			c, err := env.Client(cmd.Context())
 			if err != nil {
 				return err
@@ -40,10 +45,16 @@ func auditCommand(env *cli.Env) *cobra.Command {
 	cmd.Flags().StringVar(&outcome, "outcome", "", "taken, rejected, denied, off-schema or failed")
 	cmd.Flags().IntVar(&limit, "limit", limit, "at most so many")
 	env.OutputFlag(cmd)
+	// The flag exists, so this cannot fail.
+	_ = cmd.RegisterFlagCompletionFunc("outcome", cli.Choices(registry.Outcomes...))
 	return cmd
 }
 
 func printAudit(w io.Writer, lines []registry.Audit) error {
+	if len(lines) == 0 {
+		_, err := fmt.Fprintln(w, "no commands")
+		return err
+	}
 	for _, a := range lines {
 		text := fmt.Sprintf("%s  %-10s %s, %s  %s %s  from %s  %s", a.Time.Local().Format(time.DateTime), a.Outcome, a.Name, a.Role, a.Command, a.Subject, a.From, a.Reason)
 		if _, err := fmt.Fprintln(w, terminal.Plain(text)); err != nil {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -175,10 +176,16 @@ func (s *stores) restore(ctx context.Context, env *cli.Env, file string, replace
 	r := a.Report()
 	return env.Print(r, file, func(w io.Writer) error {
 		summary(w, r, "from "+file)
-		_, err := fmt.Fprintf(w, "next: kafka-consumer-groups.sh --group %s --reset-offsets --to-datetime %s --all-topics --execute, then start kafkaml\n",
-			pipeline.ControlGroup(env.Getenv(pipeline.TenantVariable)), r.Created.Format("2006-01-02T15:04:05.000"))
+		_, err := fmt.Fprintf(w, "next: %s, then start kafkaml\n", setBack(env.Getenv, r.Created))
 		return err
 	})
+}
+
+// setBack is the command after which the control messages since a backup are read
+// again.
+func setBack(getenv func(string) string, to time.Time) string {
+	return fmt.Sprintf("kafka-consumer-groups.sh --bootstrap-server %s --group %s --reset-offsets --to-datetime %s --all-topics --execute",
+		or(getenv("KAFKA_BROKERS"), "HOST:PORT"), pipeline.ControlGroup(getenv(pipeline.TenantVariable)), to.UTC().Format("2006-01-02T15:04:05.000"))
 }
 
 // lock keeps a kafkaml run from starting over a data folder, where there is one that

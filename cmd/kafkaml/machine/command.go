@@ -173,6 +173,8 @@ func (s *settings) prepare(env *cli.Env) (io.Closer, error) {
 			return nil, err
 		}
 		s.Broker = BrokerExternal
+	} else if unused := set(env.Getenv, "KAFKA_TLS", "KAFKA_TLS_CA", "KAFKA_TLS_CERT", "KAFKA_SASL_MECHANISM", "KAFKA_SASL_USERNAME"); unused != "" {
+		env.Note("%s has no effect: KAFKA_BROKERS is not set, so this starts a broker of its own, which takes neither TLS nor SASL", unused)
 	}
 	if s.Schemas, err = schemas.FromEnv(env.Getenv); err != nil {
 		return nil, err
@@ -234,6 +236,16 @@ func or(value, otherwise string) string {
 		return value
 	}
 	return otherwise
+}
+
+// set is the first of variables that is set, empty where none is.
+func set(getenv func(string) string, variables ...string) string {
+	for _, name := range variables {
+		if getenv(name) != "" {
+			return name
+		}
+	}
+	return ""
 }
 
 func number(text string, otherwise int) int {

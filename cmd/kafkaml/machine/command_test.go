@@ -2,10 +2,41 @@ package machine
 
 import (
 	"io"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
 )
+
+// What would make a connection to a Kafka of one's own safe is not left out
+// without a word.
+func TestKafkaVariablesWithoutBrokers(t *testing.T) {
+	var notes strings.Builder
+	env := &cli.Env{Out: io.Discard, Err: &notes, Getenv: func(name string) string {
+		return map[string]string{"KAFKA_SASL_MECHANISM": "PLAIN"}[name]
+	}}
+	s := settings{Options: Options{Data: t.TempDir()}}
+	log, err := s.prepare(env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	if !strings.HasPrefix(notes.String(), "KAFKA_SASL_MECHANISM has no effect: KAFKA_BROKERS is not set") {
+		t.Errorf("says %q", &notes)
+	}
+}
+
+// The script of Kafka does nothing unless it is told where Kafka is.
+func TestSetBack(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 6e6, time.FixedZone("", 3600))
+	for brokers, want := range map[string]string{"k:9092": "k:9092", "": "HOST:PORT"} {
+		got := setBack(func(name string) string { return map[string]string{"KAFKA_BROKERS": brokers}[name] }, at)
+		if want = "kafka-consumer-groups.sh --bootstrap-server " + want + " --group kafkaml-control-log --reset-offsets --to-datetime 2026-01-02T02:04:05.006 --all-topics --execute"; got != want {
+			t.Errorf("got %s\nwant %s", got, want)
+		}
+	}
+}
 
 // The bound of replicas holds on one machine, too: its refusal names the variable.
 func TestMaxReplicas(t *testing.T) {

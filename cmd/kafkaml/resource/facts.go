@@ -16,7 +16,11 @@ func facts(w io.Writer, pairs ...string) error {
 	var rows [][]string
 	for i := 0; i+1 < len(pairs); i += 2 {
 		if pairs[i+1] != "" {
-			rows = append(rows, []string{pairs[i] + ":", pairs[i+1]})
+			name := pairs[i]
+			if name != "" { // what has none goes on with the value above it
+				name += ":"
+			}
+			rows = append(rows, []string{name, pairs[i+1]})
 		}
 	}
 	return terminal.Table(w, nil, rows)
@@ -49,6 +53,11 @@ func plain(v any) string {
 	switch v := v.(type) {
 	case time.Time:
 		return stamp(v)
+	case *time.Time:
+		if v == nil {
+			return ""
+		}
+		return stamp(*v)
 	case []int64:
 		return ids(v)
 	case []string:

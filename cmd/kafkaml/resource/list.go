@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -77,7 +78,7 @@ func (k kind[T]) filterBy(ctx context.Context, c *client.Client, values []string
 		case values[i] == "":
 		case f.ref == nil:
 			if f.words != nil && !slices.Contains(f.words, values[i]) {
-				return nil, cli.Usagef("--%s %q is none of %v", f.name, values[i], f.words)
+				return nil, cli.Usagef("--%s %q is none of %s", f.name, values[i], strings.Join(f.words, ", "))
 			}
 			by[f.name] = values[i]
 		default:

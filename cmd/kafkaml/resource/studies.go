@@ -104,8 +104,10 @@ func studies(env *cli.Env) *cobra.Command {
 	create.Short = "Search for the values that a model trains best with"
 	create.Example = "  " + env.Program + " studies create --configuration digits --space 'learning_rate=log(1e-4,1e-1), batch_size=[16,32,64]' --objective val_accuracy --trials 20 --pruner asha"
 	create.Flags().BoolVarP(&watch, "watch", "w", false, "follow its trials until they end")
+	remove := k.delete()
+	remove.Short = "Delete studies with their trials and what these trained, where nothing uses it"
 	stop := k.act(verb{name: "stop", past: "stopped", short: "End studies and their trainings, keeping what they found"})
-	return cli.Group(cmd, create, k.list(), k.show(), trials(env), stop, k.delete())
+	return cli.Group(cmd, create, k.list(), k.show(), trials(env), stop, remove)
 }
 
 // trials lists those of a study, the best first.

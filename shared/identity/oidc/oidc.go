@@ -187,7 +187,11 @@ func (v *Verifier) check(token *gooidc.IDToken) (claims, error) {
 	notBefore, issued := c.time("nbf"), c.time("iat")
 	switch {
 	case !v.isFor(token.Audience):
-		return nil, refused(fmt.Sprintf("the token is for %q, not for %q", token.Audience, v.config.Audience))
+		return nil, &pipeline.Error{
+			Op: "log in", Kind: pipeline.Unauthenticated,
+			Reason: fmt.Sprintf("the token is for %s, not for %s", strings.Join(token.Audience, ", "), strings.Join(v.config.Audience, ", ")),
+			Hint:   "have the issuer make tokens for " + v.config.Audience[0] + " (in Keycloak by an audience mapper of the client), or name theirs in " + v.config.variable("AUDIENCE"),
+		}
 	case token.Expiry.Unix() <= 0:
 		return nil, refused("the token does not say when it expires")
 	case now.After(token.Expiry.Add(skew)):
