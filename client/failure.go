@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -49,6 +50,9 @@ func problem(resp *http.Response) error {
 	if json.Unmarshal(body, &r) != nil || r.Reason == "" && r.Detail == "" && r.Title == "" {
 		r = refusal{Reason: fmt.Sprintf("%s %s answered %s: %s",
 			resp.Request.Method, resp.Request.URL, resp.Status, firstLine(string(body)))}
+		if strings.Contains(r.Reason, "HTTP request to an HTTPS server") {
+			r.Hint = "write https://" + resp.Request.URL.Host
+		}
 	}
 	return r.error(kindOfStatus(resp.StatusCode))
 }
@@ -87,8 +91,20 @@ func unreachable(req *http.Request, err error) error {
 	}
 	return &pipeline.Error{
 		Op: "reach " + req.URL.Scheme + "://" + req.URL.Host, Kind: pipeline.Unavailable, Err: err,
-		Hint: "start kafkaml with `kafkaml run`, or name another address with --server or KAFKAML_URL",
+		Hint: wayTo(req.URL.Host, err),
 	}
+}
+
+// wayTo says what to do about a connection that failed: where somebody answers,
+// kafkaml need not be started.
+func wayTo(host string, err error) string {
+	switch {
+	case errors.As(err, new(*tls.CertificateVerificationError)):
+		return "name the file of the authority that signed its certificate with --ca or KAFKAML_CA, and its address as the certificate has it"
+	case errors.As(err, new(tls.RecordHeaderError)), strings.Contains(err.Error(), "HTTP response to HTTPS client"):
+		return "it takes no TLS: write http://" + host
+	}
+	return "start kafkaml with `kafkaml run`, or name another address with --server or KAFKAML_URL"
 }
 
 func firstLine(s string) string {

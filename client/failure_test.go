@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -124,6 +125,27 @@ func TestDiscoverWithoutScheme(t *testing.T) {
 		_, err := Discover(t.Context(), base, nil)
 		var refusal *pipeline.Error
 		if !errors.As(err, &refusal) || refusal.Kind != pipeline.Invalid || refusal.Field != "server" || !strings.Contains(refusal.Hint, hint) {
+			t.Errorf("%s: %v", base, err)
+		}
+	}
+}
+
+// A server that speaks the other of HTTP and HTTPS, or whose certificate nobody
+// knows, runs: starting one is no way out.
+func TestDiscoverByTheWrongScheme(t *testing.T) {
+	answer := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	plain, secure := httptest.NewServer(answer), httptest.NewTLSServer(answer)
+	defer plain.Close()
+	defer secure.Close()
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	for base, hint := range map[string]string{
+		strings.Replace(plain.URL, "http:", "https:", 1):  "write " + plain.URL,
+		strings.Replace(secure.URL, "https:", "http:", 1): "write " + secure.URL,
+		secure.URL: "--ca or KAFKAML_CA",
+	} {
+		_, err := Discover(t.Context(), base, nil)
+		var refusal *pipeline.Error
+		if !errors.As(err, &refusal) || !strings.Contains(refusal.Hint, hint) {
 			t.Errorf("%s: %v", base, err)
 		}
 	}
