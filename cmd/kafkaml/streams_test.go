@@ -178,10 +178,11 @@ func testSendAsRead(t *testing.T, s *server) {
 	if err := os.WriteFile(file, []byte("id,x\n7,3\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out := s.ok(t, "stream send "+file+" --topic in --predict"); !strings.HasPrefix(out, "1 records as AVRO, 8 B") {
-		t.Errorf("of a column that was double in the training stream: %s", out)
+	r := s.run(t, "stream send "+file+" --topic in --predict", "")
+	if r.code != 0 || !strings.HasPrefix(r.out, "1 records as AVRO, 8 B") || strings.Contains(r.err, "cannot read") || strings.Contains(r.err, "not checked") {
+		t.Errorf("of a column that was double in the training stream: exit %d: %s%s", r.code, r.out, r.err)
 	}
-	r := s.run(t, "stream send "+file+" --topic in --predict --format JSON", "")
+	r = s.run(t, "stream send "+file+" --topic in --predict --format JSON", "")
 	if r.code != 4 || !strings.Contains(r.err, "inference lines reads topic in as AVRO") {
 		t.Errorf("in another format: exit %d: %s", r.code, r.err)
 	}
@@ -189,6 +190,15 @@ func testSendAsRead(t *testing.T, s *server) {
 	if r := s.run(t, "stream send "+file+" --topic inn --predict", ""); r.code != 0 || !strings.Contains(r.err, "no inference reads topic inn yet") {
 		t.Errorf("to a topic that nothing reads: exit %d: %s", r.code, r.err)
 	}
+	s.ok(t, `inferences create --result 3 --input-topic bytes --output-topic numbers --name bytes --input-format RAW --input-config '{"data_type":"float32","data_reshape":"1"}'`)
+	r = s.run(t, "stream send "+file+" --topic bytes --predict", "") // two numbers, where the model takes one
+	if r.code != 0 || !strings.Contains(r.err, "inference bytes cannot read the first record, which becomes a dead letter") || !strings.Contains(r.err, "8 bytes, 4 are wanted") {
+		t.Errorf("of another layout: exit %d: %s", r.code, r.err)
+	}
+	if r := s.run(t, "stream send "+file+" --drop id --topic bytes --predict", ""); r.code != 0 || strings.Contains(r.err, "cannot read") {
+		t.Errorf("of the layout: exit %d: %s", r.code, r.err)
+	}
+	s.ok(t, "inferences delete bytes")
 }
 
 // The stream of facts gives each fact once and in order, also when the

@@ -4,10 +4,16 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/kafkaml/kafkaml/client"
+	"github.com/kafkaml/kafkaml/cmd/kafkaml/terminal"
+	"github.com/kafkaml/kafkaml/shared/codec"
+	"github.com/kafkaml/kafkaml/shared/features"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
 // asRead has records that are to be predicted written as the inferences of their
@@ -33,7 +39,54 @@ func (s *sending) asRead(ctx context.Context) error {
 	if err := s.formatOf(i); err != nil {
 		return err
 	}
-	return s.layout(i)
+	if err := s.layout(i); err != nil {
+		return err
+	}
+	s.reader = i.Name
+	if s.decoder, err = s.decoderOf(ctx, i); err != nil {
+		s.env.Note("not checked against inference %s: %s", i.Name, err)
+	}
+	return ctx.Err()
+}
+
+// decoderOf reads records as an inference does, nil where one record alone tells
+// nothing.
+func (s *sending) decoderOf(ctx context.Context, i pipeline.Inference) (*features.Decoder, error) {
+	if features.Windowed(i.InputConfig) {
+		return nil, nil
+	}
+	c, err := s.env.Client(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r, err := c.Results().Get(ctx, i.Result)
+	if err != nil {
+		return nil, err
+	}
+	m, err := client.Read[pipeline.Model](ctx, c, pipeline.StepModelRegister, fmt.Sprintf("models/%d/versions/%d", r.Model, r.ModelVersion))
+	if err != nil {
+		return nil, err
+	}
+	return features.New(i.InputFormat, i.InputConfig, codec.Binding{Inputs: m.Inputs, Registry: true}, features.WithLearned(r.Learned()))
+}
+
+// tryFirst says where the inference cannot read the first record, before it is
+// sent: it has another layout then, or is one that is at fault.
+func (s *sending) tryFirst(label, sample []byte) {
+	if s.decoder == nil {
+		return
+	}
+	inputs := s.decoder.Inputs()
+	row := make([][]byte, len(inputs))
+	for k, t := range inputs {
+		row[k] = make([]byte, t.Bytes())
+	}
+	err := s.decoder.Sample(row, &stream.Record{Key: label, Value: sample, Time: time.Now()})
+	if err == nil || errors.Is(err, features.ErrLeftOut) || codec.Lacks(err) {
+		return
+	}
+	s.env.Note("inference %s cannot read the first record, which becomes a dead letter, as all that are like it: %s (`%s inferences show %s` has its input_config)",
+		s.reader, terminal.Plain(err.Error()), s.env.Program, s.reader)
 }
 
 func (s *sending) readers(ctx context.Context) (all []pipeline.Inference, err error) {

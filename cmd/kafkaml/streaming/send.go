@@ -12,6 +12,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/cli"
 	"github.com/kafkaml/kafkaml/cmd/kafkaml/terminal"
+	"github.com/kafkaml/kafkaml/shared/features"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/stream/control"
@@ -31,8 +32,10 @@ type sending struct {
 	rate       float64 // records a second; 0 for as fast as can be
 	header     bool
 	noHeader   bool
-	models     []pipeline.Model // that are to train on the stream, where they are known
-	unknown    error            // why they are not known
+	models     []pipeline.Model  // that are to train on the stream, where they are known
+	unknown    error             // why they are not known
+	reader     string            // the inference that is to predict the records, where it is known
+	decoder    *features.Decoder // as it reads them
 }
 
 const sendAbout = `Send a file as a stream.
@@ -118,7 +121,7 @@ func (s *sending) flags(cmd *cobra.Command) {
 	flags.Int64Var(&s.file.Skip, "skip", 0, "leave out the first `N` rows")
 	flags.Int64Var(&s.file.Limit, "limit", 0, "send at most `N` rows")
 	flags.Float64Var(&s.rate, "rate", 0, "send `N` records a second (default: as fast as can be)")
-	flags.BoolVar(&s.unchecked, "unchecked", false, "do not ask whether the deployment trains on the stream and its models can read it, or how the inferences of the topic do")
+	flags.BoolVar(&s.unchecked, "unchecked", false, "do not ask whether the deployment trains on the stream and its models can read it, how the inferences of the topic do, or whose the topic is")
 	// The flags exist, so this cannot fail.
 	_ = cmd.RegisterFlagCompletionFunc("format", cli.Choices("RAW", "AVRO", "JSON"))
 	_ = cmd.RegisterFlagCompletionFunc("as", cli.Choices(files.Kinds()...))
@@ -166,7 +169,20 @@ func (s *sending) checkTopic(ctx context.Context) error {
 		return pipeline.Invalidf("topic", "%q is the control topic: what is written there asks for trainings", s.config.Topic).
 			WithHint("use a topic of your own; the control message is sent by itself")
 	}
-	return nil
+	return s.ofTenant(ctx)
+}
+
+// ofTenant keeps records out of the topics of an installation's neighbours, which
+// nothing but Kafka's own rules would do here.
+func (s *sending) ofTenant(ctx context.Context) error {
+	c, err := s.env.Client(ctx)
+	if s.unchecked || err != nil || c.Tenant == "" || strings.HasPrefix(s.config.Topic, pipeline.OfTenant(c.Tenant, "")) {
+		return ctx.Err()
+	}
+	return (&pipeline.Error{
+		Op: "send stream", Kind: pipeline.Forbidden, Field: "topic",
+		Reason: fmt.Sprintf("%q is not a topic of the tenant %q", s.config.Topic, c.Tenant),
+	}).WithHint("name it %s; --unchecked sends the records all the same, for an installation that may use others (KAFKAML_TOPICS_READ, KAFKAML_TOPICS_WRITE)", pipeline.OfTenant(c.Tenant, s.config.Topic))
 }
 
 func (s *sending) run(ctx context.Context, paths []string) (err error) {
@@ -249,12 +265,17 @@ func (s *sending) open(ctx context.Context, cluster *stream.Cluster) (target, er
 func (s *sending) pump(ctx context.Context, reader *files.Reader, out target) error {
 	_, terminalOut := s.env.Terminal(s.env.Err)
 	bar := terminal.Progress{Out: s.env.Err, Terminal: terminalOut, Unit: "records", Total: reader.Total(), Now: time.Now}
-	bar.Begin()
 	defer bar.End()
 	pace := newPace(s.rate)
 	var records, bytes int64
 	for n := int64(1); ; n++ {
 		label, sample, err := reader.Next()
+		if n == 1 {
+			if err == nil {
+				s.tryFirst(label, sample)
+			}
+			bar.Begin()
+		}
 		if errors.Is(err, io.EOF) {
 			return out.Flush(ctx)
 		}

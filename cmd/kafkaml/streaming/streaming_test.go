@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,13 +25,18 @@ import (
 // kafkaml runs a stream command against a cluster; no server of kafkaml runs.
 func kafkaml(t *testing.T, c *stream.Cluster, args ...string) (code int, out, errs string) {
 	t.Helper()
+	return against(t, "http://127.0.0.1:1", c, args...) // nothing listens there
+}
+
+func against(t *testing.T, server string, c *stream.Cluster, args ...string) (code int, out, errs string) {
+	t.Helper()
 	var o, e bytes.Buffer
 	env := &cli.Env{
 		Program: "kafkaml", In: strings.NewReader(""), Out: &o, Err: &e, Now: time.Now,
 		Getenv: func(name string) string {
 			return map[string]string{
 				"KAFKA_BROKERS": strings.Join(c.Config().Brokers, ","),
-				"KAFKAML_URL":   "http://127.0.0.1:1", // nothing listens there
+				"KAFKAML_URL":   server,
 			}[name]
 		},
 	}
@@ -161,6 +168,30 @@ func TestSendRefusals(t *testing.T) {
 				t.Errorf("exit %d, want %d: %s%s", code, tc.code, out, errs)
 			}
 		})
+	}
+}
+
+// Whoever sends for a tenant writes to no neighbour's topic by mistake: Kafka may let
+// them.
+func TestSendOfATenant(t *testing.T) {
+	c := streamtest.Cluster(t)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"control_topic": "a.control", "tenant": "a"}`)
+	}))
+	defer server.Close()
+	file := table(t, 3)
+	code, _, errs := against(t, server.URL, c, "send", file, "--label", "kind", "--topic", "boxes", "--predict")
+	if code != cli.Refused || !strings.Contains(errs, "name it a.boxes") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+	if code, _, _ := kafkaml(t, c, "topics", "boxes"); code != cli.Missing {
+		t.Error("the topic was made")
+	}
+	if code, _, errs := against(t, server.URL, c, "send", file, "--label", "kind", "--topic", "a.boxes", "--predict"); code != 0 {
+		t.Errorf("of the tenant: exit %d: %s", code, errs)
+	}
+	if code, _, errs := against(t, server.URL, c, "send", file, "--label", "kind", "--topic", "boxes", "--predict", "--unchecked"); code != 0 {
+		t.Errorf("unchecked: exit %d: %s", code, errs)
 	}
 }
 
