@@ -1,11 +1,14 @@
 package stream_test
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
@@ -24,5 +27,16 @@ func TestBrokers(t *testing.T) {
 	t.Cleanup(func() { _ = c.Close() })
 	if got, err := c.Brokers(t.Context()); err != nil || !slices.Equal(got, want) {
 		t.Errorf("%q, %v, want %q", got, err, want)
+	}
+}
+
+// What is said of a broker that is away is no name of a library's function, and has
+// a way out.
+func TestUnavailable(t *testing.T) {
+	away := errors.New("dial tcp 127.0.0.1:9092: connect: connection refused")
+	err := stream.Unavailable("look up topics", fmt.Errorf("kafka.(*Client).CreateTopics: %w", away))
+	var e *pipeline.Error
+	if !errors.As(err, &e) || e.Error() != "look up topics: "+away.Error() || !errors.Is(err, away) || e.Hint == "" {
+		t.Errorf("%v; %+v", err, e)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"sync/atomic"
 	"time"
 
@@ -78,8 +79,15 @@ func unavailable(op string, err error) error {
 	if err == nil || errors.As(err, &known) {
 		return err
 	}
-	return &pipeline.Error{Op: op, Kind: pipeline.Unavailable, Err: err}
+	return &pipeline.Error{
+		Op: op, Kind: pipeline.Unavailable, Reason: method.ReplaceAllString(err.Error(), ""), Err: err,
+		Hint: "see that the brokers of KAFKA_BROKERS run, and try again",
+	}
 }
+
+// method is what the library puts before a reason: the name of its own function,
+// not always the right one.
+var method = regexp.MustCompile(`^kafka\.\(\*Client\)\.\w+: `)
 
 func noTopic(op, topic string) error {
 	return &pipeline.Error{Op: op, Kind: pipeline.NotFound, Field: "topic", Reason: fmt.Sprintf("topic %q does not exist", topic), Hint: "`kafkaml topics list` shows those that there are"}

@@ -26,5 +26,8 @@ var (
 	ReadMetadata = readMetadata
 )
 
+// Unavailable wraps a failure of the broker.
+var Unavailable = unavailable
+
 // Reconnect makes the next request connect anew.
 func (c *Cluster) Reconnect() { c.transport.CloseIdleConnections() }

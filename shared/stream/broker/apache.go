@@ -65,7 +65,7 @@ func Listening(ctx context.Context, libDir, dataDir string, port int, o Options)
 		if closing := b.Close(); closing != nil { // it ended by itself, and says why
 			return nil, &pipeline.Error{Op: opKafka, Kind: pipeline.Unavailable, Err: closing}
 		}
-		return nil, &pipeline.Error{Op: opKafka, Kind: pipeline.Unavailable, Err: err, Reason: fmt.Sprintf("%v; its last output: %s", err, out)}
+		return nil, &pipeline.Error{Op: opKafka, Kind: pipeline.Unavailable, Err: err, Reason: fmt.Sprintf("%v%s", err, lastly(out))}
 	}
 	return b, nil
 }
@@ -157,10 +157,19 @@ func spawn(ctx context.Context, cmd *exec.Cmd) (*Broker, *tail) {
 		close(ended)
 		ending.Wait()
 		if !asked {
-			b.err = fmt.Errorf("kafka ended by itself (%w); its last output: %s", err, out)
+			b.err = fmt.Errorf("kafka ended by itself (%w)%s", err, lastly(out))
 		}
 	}()
 	return b, out
+}
+
+// lastly is what a process said last, nothing where it was killed before a word.
+func lastly(out fmt.Stringer) string {
+	text := strings.TrimSpace(out.String())
+	if text == "" {
+		return ""
+	}
+	return "; its last output: " + text
 }
 
 // end asks the process to stop when it is told to, insists after a while, and
