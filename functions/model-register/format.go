@@ -25,10 +25,11 @@ var formats = []struct {
 	reason, hint string
 }{
 	{is: begins("PK\x03\x04", "PK\x05\x06"), kind: kerasmodel.Name},
-	{is: begins("\x89HDF"), reason: "it is an HDF5 file, as Keras 2 saved models and weights", hint: "load it by the Keras that saved it and save it again: model.save('model.keras')"},
-	{is: begins("\x80"), reason: "it is a pickle, which runs code as it is read", hint: "convert it: skl2onnx.to_onnx(model, X[:1], options={'zipmap': False}), or torch.onnx.export"},
+	{is: begins("\x89HDF"), reason: "it is an HDF5 file, as Keras 2 saved models and weights", hint: "load it by the Keras that saved it, weights alone into their model, and save the whole model: model.save('model.keras')"},
+	{is: begins("\x80"), reason: "it is a pickle, which runs code as it is read", hint: "convert it: skl2onnx.to_onnx(model, X[:1]), of a classifier with options={'zipmap': False}, or torch.onnx.export"},
 	{is: begins("\x1f\x8b", "BZh", "\xfd7zXZ", "\x28\xb5\x2f\xfd", "7z\xbc\xaf", "Rar!"), reason: "it is compressed", hint: "send the .onnx or .keras file itself, or a SavedModel as .zip"},
 	{is: func(head []byte) bool { return len(head) > 8 && string(head[4:8]) == "TFL3" }, reason: "it is a TensorFlow Lite model", hint: "import the model that it was converted from"},
+	{is: begins("version https://git-lfs"), reason: "it is a pointer of Git LFS, in place of the file", hint: "fetch the file itself, with `git lfs pull`, and send that"},
 	{is: isText, reason: "it is text", hint: "send a .onnx or .keras file or a zip of a SavedModel; Keras source is registered by `models create`"},
 	{is: noModelProto, reason: "it is no ONNX file, nor another that is known", hint: "send a .onnx or .keras file or a zip of a SavedModel"},
 	{is: begins(""), kind: onnxmodel.Name},

@@ -70,7 +70,7 @@ func checkEntries(all []*zip.File, most int64) error {
 		case f.Flags&1 != 0:
 			return refuseFile(fmt.Sprintf("the entry %q of the zip is encrypted", name), "zip it without a password")
 		case f.UncompressedSize64 > mostPacked*max(f.CompressedSize64, 1<<10):
-			return refuseFile(fmt.Sprintf("the entry %q of the zip says that it is %d times its packed size", name, mostPacked), "send the model's own file")
+			return refuseFile(fmt.Sprintf("the entry %q of the zip says that it is more than %d times its packed size, as zip bombs are", name, mostPacked), "send the model's own file, or zip its folder without packing: zip -0")
 		}
 		clean := path.Clean(f.Name)
 		if seen[clean] {
@@ -111,7 +111,7 @@ func (a *archive) tell() error {
 	case a.format == savedModel:
 		return nil
 	case slices.ContainsFunc(a.File, func(f *zip.File) bool { return path.Base(f.Name) == "data.pkl" }):
-		return refuseFile("it is a file of PyTorch, which runs code as it is read", "export the model: torch.onnx.export(model, sample, 'model.onnx', dynamic_axes={'input': {0: 'batch'}})")
+		return refuseFile("it is a file of PyTorch, which runs code as it is read", "export the model: torch.onnx.export(model, sample, 'model.onnx', input_names=['x'], dynamic_axes={'x': {0: 'batch'}}, external_data=False)")
 	case slices.ContainsFunc(a.File, func(f *zip.File) bool { return strings.HasSuffix(f.Name, ".onnx") }):
 		return refuseFile("the zip holds an ONNX file", "send the .onnx file itself")
 	}

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -103,7 +104,7 @@ func (p *Predictor) tryOn(layout []codec.Tensor) error {
 	for n := 1; n <= 2; n++ {
 		b.Blank()
 		if err := b.Predict(context.Background(), 0, n); err != nil {
-			return atFault(fmt.Errorf("%w, in a batch of %d: %w", errRun, n, err), runs)
+			return atFault(fmt.Errorf("%w, in a batch of %d: %w", errRun, n, err), cmp.Or(pipeline.RejectionOf(err).Hint, runs))
 		}
 		for i, out := range b.outputs {
 			declared := p.export[i].Shape

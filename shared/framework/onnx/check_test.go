@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/framework/onnx/onnximport"
@@ -99,5 +100,27 @@ func TestCheck(t *testing.T) {
 				t.Errorf("%v, want %q", err, c.says)
 			}
 		})
+	}
+}
+
+// What is wrong with a graph says what to do about it.
+func TestCheckHints(t *testing.T) {
+	declared, endless := onnxtest.Small(), onnxtest.Endless()
+	declared.Graph.Outputs[0].DType = onnxtest.Int64
+	endless.Graph.Initializers[0] = onnxtest.Floats("zero", nil, -1) // zeros go round for ever, too
+	long := export(3, 2)
+	long.Outputs[0].DType = "int64"
+	for name, c := range map[string]struct {
+		model      onnxtest.Model
+		export     pipeline.Export
+		says, hint string
+	}{
+		"another type": {declared, long, "ONNX Runtime cannot load the model", "check_model"},
+		"no end":       {endless, export(3, 3), "had not come to an end", "loops end"},
+	} {
+		err := Framework{}.Check(framework.PredictorOptions{Dir: written(t, c.model), Export: c.export, Deadline: time.Second})
+		if err == nil || !strings.Contains(err.Error(), c.says) || pipeline.RejectionOf(err).Hint == "" || !strings.Contains(pipeline.RejectionOf(err).Hint, c.hint) {
+			t.Errorf("%s: %v, with the hint %q", name, err, pipeline.RejectionOf(err).Hint)
+		}
 	}
 }

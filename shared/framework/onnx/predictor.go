@@ -152,7 +152,7 @@ func (p *Predictor) load(file string, o framework.PredictorOptions) error {
 	}
 	p.session, err = open(model, want, o.Threads)
 	if err != nil {
-		return &pipeline.Error{Op: "open model", Kind: pipeline.Internal, Reason: "ONNX Runtime cannot load the model: " + plain(err), Err: err}
+		return &pipeline.Error{Op: "open model", Kind: pipeline.Internal, Reason: "ONNX Runtime cannot load the model: " + plain(err), Hint: checkWhole, Err: err}
 	}
 	for range p.pace.Calls() {
 		c, err := newCall(len(p.inputs))
@@ -261,18 +261,23 @@ func (p *Predictor) learn(n int, took time.Duration) {
 
 // fault is the error of a run of n records.
 func (p *Predictor) fault(err error, n int, late bool, patience time.Duration) error {
-	var reason string
+	var reason, hint string
 	switch text := err.Error(); {
 	case late:
 		reason = fmt.Sprintf("the model was stopped after %v: it had not come to an end", patience)
+		hint = "let its loops end after a number of steps that is known"
 	case strings.Contains(text, "Available memory of"), strings.Contains(text, "bad_alloc"), strings.Contains(text, "llocate memory"):
 		reason = fmt.Sprintf("the model asks for more memory than %d MiB", mostMemory>>20)
+		hint = "make the tensors within it smaller"
 	default:
 		return fmt.Errorf("predict %d records: %s", n, plain(err))
 	}
 	p.pace.Lower(n)
-	return &pipeline.Error{Op: fmt.Sprintf("predict %d records", n), Kind: pipeline.Invalid, Reason: reason, Err: err}
+	return &pipeline.Error{Op: fmt.Sprintf("predict %d records", n), Kind: pipeline.Invalid, Reason: reason, Hint: hint, Err: err}
 }
+
+// checkWhole is what to do about a graph that is allowed, but not right.
+const checkWhole = "export it again, once onnx.checker.check_model(path, full_check=True) has nothing to say against it"
 
 // plain is the text of the library's error without where in its source it was
 // made.

@@ -214,7 +214,7 @@ func TestLoopWithoutEnd(t *testing.T) {
 	for _, records := range [][][]byte{{calm, endless}, {endless}} {
 		_, err := predict(t, p, records...)
 		var e *pipeline.Error
-		if !errors.As(err, &e) || e.Kind != pipeline.Invalid || !strings.Contains(e.Reason, "was stopped after") {
+		if !errors.As(err, &e) || e.Kind != pipeline.Invalid || !strings.Contains(e.Reason, "was stopped after") || !strings.Contains(e.Hint, "loops end") {
 			t.Errorf("a loop without an end gives %v", err)
 		}
 	}
@@ -236,7 +236,7 @@ func TestMemoryOfARun(t *testing.T) {
 		for _, n := range []float32{1e12, 1e9, 3e8} {
 			_, err := predict(t, p, floats(n))
 			var e *pipeline.Error
-			if !errors.As(err, &e) || e.Kind != pipeline.Invalid {
+			if !errors.As(err, &e) || e.Kind != pipeline.Invalid || e.Hint == "" {
 				t.Errorf("%g elements: %v", n, err)
 			}
 		}

@@ -124,11 +124,13 @@ func (v value) record(what string) (t pipeline.Tensor, err error) {
 	case shown(v.name) == "":
 		return t, refuse("name it in the export (input_names, output_names)", "its %s %.100q has no name that can be shown, of at most %d bytes", what, v.name, mostLabel)
 	case v.dtype == typeString:
-		return t, refuse("let the model take numbers: encode text before it", "its %s %q takes text", what, v.name)
+		return t, refuse(toNumbers, "its %s %q takes text", what, v.name)
 	case k.dtype == 0:
 		return t, refuse("export it with another type", "its %s %q is %s, which no record holds", what, v.name, v)
 	case !v.shaped:
 		return t, refuse("infer its shapes and save it again: onnx.shape_inference.infer_shapes(model)", "its %s %q is of no known shape", what, v.name)
+	case len(v.dims) == 0:
+		return t, refuse("export it with a first size for the records in each input and output, which is open", "its %s %q is a single number, however many records there are", what, v.name)
 	case !v.anyRecords(what):
 		return t, refuse("export it with an open first size: dynamic_axes or dynamic_shapes of torch.onnx.export, [None, n] in initial_types of skl2onnx and onnxmltools",
 			"its %s %q is %s: the first size must be open, for any number of records", what, v.name, v)

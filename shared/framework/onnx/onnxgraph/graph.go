@@ -6,6 +6,8 @@ import "fmt"
 const (
 	onnx = "ai.onnx"
 	ml   = "ai.onnx.ml"
+
+	microsoft = "com.microsoft" // of operators that ONNX Runtime itself puts into a model
 )
 
 // model is what is looked at of a ModelProto.

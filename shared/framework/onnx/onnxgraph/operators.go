@@ -15,8 +15,7 @@ var opsets = map[string]struct{ least, most int64 }{onnx: {7, 26}, ml: {1, 5}}
 
 // operators are all of ONNX (onnx.defs.get_all_schemas_with_history of onnx
 // 1.23.2) but those that read files of pictures (ImageDecoder) or make text
-// (RegexFullMatch, StringConcat, StringNormalizer, StringSplit), whose memory no
-// run is held to.
+// (textual), whose memory no run is held to.
 var operators = map[string]map[string]bool{
 	onnx: set(`
 		Abs Acos Acosh Add AffineGrid And ArgMax ArgMin Asin Asinh Atan Atanh Attention AveragePool
@@ -43,6 +42,9 @@ var operators = map[string]map[string]bool{
 		LinearClassifier LinearRegressor Normalizer OneHotEncoder SVMClassifier SVMRegressor Scaler
 		TreeEnsemble TreeEnsembleClassifier TreeEnsembleRegressor ZipMap`),
 }
+
+// textual are the operators of ai.onnx that work on text alone.
+var textual = set("RegexFullMatch StringConcat StringNormalizer StringSplit")
 
 // Operators are those that are allowed, by DOMAIN:NAME, or NAME of ai.onnx.
 func Operators() (names []string) {

@@ -61,7 +61,11 @@ func refuse(hint, format string, args ...any) error {
 	return &refusal{fmt.Sprintf(format, args...), hint}
 }
 
-var errExternal = refuse("save it as one file: onnx.save(model, path, save_as_external_data=False)", "it keeps its values in another file")
+// PyTorch's exporter puts weights into a second file unless told not to.
+var errExternal = refuse("save it as one file: with external_data=False of torch.onnx.export, or by onnx.save(onnx.load(path), other)", "it keeps its values in another file")
+
+// toNumbers is what to do about text.
+const toNumbers = "let the model take numbers: encode text before it; a model of Keras that takes text is served from its .keras file or SavedModel"
 
 // refused is the error that people read.
 func refused(err error) error {
@@ -221,7 +225,7 @@ func (c *checker) tensor(t *tensor) error {
 		return fmt.Errorf("tensor %.100q: %d tensors of %d bytes, more than %d or %d", t.name, c.tensors, c.bytes, mostInitialized, int64(mostTensors))
 	}
 	if t.dtype == typeString {
-		return refuse("give classes and categories as numbers; text is served by TensorFlow", "tensor %.100q holds text", t.name)
+		return refuse(toNumbers, "tensor %.100q holds text", t.name)
 	}
 	return nil
 }
@@ -231,7 +235,14 @@ func (c *checker) node(n *node, known *constants) error {
 		c.taken[name] = true
 	}
 	if operators[n.domain] == nil {
-		return refuse("export it without custom operators", "it uses operators of %.100q: only ai.onnx and ai.onnx.ml are allowed", n.domain)
+		hint := "export it without custom operators"
+		if n.domain == microsoft {
+			hint = "send the model as it was before ONNX Runtime optimized or quantized it, which brings these in"
+		}
+		return refuse(hint, "it uses operators of %.100q: only ai.onnx and ai.onnx.ml are allowed", n.domain)
+	}
+	if n.domain == onnx && textual[n.op] {
+		return refuse(toNumbers, "the operator %s works on text", n.op)
 	}
 	if _, imported := c.opsets[n.domain]; !imported || !operators[n.domain][n.op] {
 		return refuse("use operators of ai.onnx and ai.onnx.ml that only compute", "the operator %.100s of %.100q is not allowed", n.op, n.domain)

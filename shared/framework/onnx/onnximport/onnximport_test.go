@@ -127,7 +127,16 @@ func TestRefusals(t *testing.T) {
 		"no shape":       {small(func(m *onnxtest.Model) { m.Graph.Outputs[0].Rankless = true }), "no known shape", "infer_shapes"},
 		"open weights":   {small(func(m *onnxtest.Model) { m.Graph.Outputs[0].DType = 8 }), "0 outputs of numbers", "probabilities"},
 		"text":           {small(func(m *onnxtest.Model) { m.Graph.Inputs[0].DType = 8 }), "takes text", "encode"},
-		"weights beside": {small(func(m *onnxtest.Model) { m.Graph.Initializers[0].Extra = onnxtest.Number(nil, 14, 1) }), "another file", "save_as_external_data=False"},
+		"weights beside": {small(func(m *onnxtest.Model) { m.Graph.Initializers[0].Extra = onnxtest.Number(nil, 14, 1) }), "another file", "external_data=False"},
+		"words":          {small(func(m *onnxtest.Model) { m.Graph.Nodes[0].Op = "StringNormalizer" }), "StringNormalizer works on text", "encode text before it"},
+		"quantized by the runtime": {
+			small(func(m *onnxtest.Model) {
+				m.Graph.Nodes[0].Domain, m.Graph.Nodes[0].Op = "com.microsoft", "DynamicQuantizeLSTM"
+			}),
+			`operators of "com.microsoft"`, "before ONNX Runtime optimized or quantized it",
+		},
+		"operators of others": {small(func(m *onnxtest.Model) { m.Graph.Nodes[0].Domain = "org.example" }), `operators of "org.example"`, "without custom operators"},
+		"one for all records": {small(func(m *onnxtest.Model) { m.Graph.Outputs[0].Dims = nil }), `"y" is a single number, however many records`, "a first size for the records"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
