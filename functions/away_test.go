@@ -106,4 +106,15 @@ func TestNoReplicaAnswers(t *testing.T) {
 	if _, err := infer.CallUnary(t.Context(), connect.NewRequest(&openinference.ModelInferRequest{})); connect.CodeOf(err) != connect.CodeNotFound {
 		t.Errorf("without a name over gRPC: %v", err)
 	}
+	for _, method := range []string{"ModelStatistics", "RepositoryIndex", "ModelStreamInfer"} {
+		url := server.URL + pipeline.GRPCService + method
+		other := connect.NewClient[openinference.ModelInferRequest, openinference.ModelInferResponse](&http.Client{Transport: transport}, url, connect.WithGRPC())
+		stream := other.CallBidiStream(t.Context()) // open for more, as Triton's client has it
+		if err := stream.Send(&openinference.ModelInferRequest{ModelName: "starting"}); err != nil && !errors.Is(err, io.EOF) { // the answer may come first
+			t.Fatal(err)
+		}
+		if _, err := stream.Receive(); connect.CodeOf(err) != connect.CodeUnimplemented || !strings.Contains(err.Error(), "ModelInfer") {
+			t.Errorf("%s: %v", method, err)
+		}
+	}
 }

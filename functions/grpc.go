@@ -6,11 +6,13 @@ import (
 	"encoding/binary"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/kafkaml/kafkaml/eventing/guard"
+	"github.com/kafkaml/kafkaml/functions/predict/output"
 	"github.com/kafkaml/kafkaml/shared/identity"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
@@ -23,6 +25,10 @@ const nameWithin = 512
 // message names, since it has no path of one. What is asked of the server alone,
 // any inference answers.
 func (h *Host) grpc(w http.ResponseWriter, r *http.Request) {
+	if !slices.Contains(pipeline.GRPCMethods, strings.TrimPrefix(r.URL.Path, pipeline.GRPCService)) {
+		output.NoSuchMethod(w, r)
+		return
+	}
 	role := identity.Viewer
 	if r.URL.Path == pipeline.GRPCInfer {
 		role = identity.Editor

@@ -44,6 +44,7 @@ func (p *protocol) routeGRPC(mux *http.ServeMux) {
 		hungUp(span, err)
 		return response, err
 	})
+	mux.HandleFunc("POST "+grpcService, output.NoSuchMethod)
 }
 
 // unary serves a method to gRPC alone.

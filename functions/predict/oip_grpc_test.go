@@ -17,6 +17,7 @@ import (
 	"github.com/kafkaml/kafkaml/functions/predict/openinference"
 	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/framework/tensorflow/tensorflowtest"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
 // overHTTP2 speaks HTTP/2 without TLS, as gRPC does.
@@ -225,7 +226,19 @@ func TestGRPCRefuses(t *testing.T) {
 		t.Error(err)
 	}
 	_, err = call[openinference.ModelReadyRequest, openinference.ModelReadyResponse](t, client, url, "RepositoryModelLoad", &openinference.ModelReadyRequest{})
-	if connect.CodeOf(err) != connect.CodeUnimplemented {
+	if connect.CodeOf(err) != connect.CodeUnimplemented || !strings.Contains(err.Error(), "ModelInfer") {
+		t.Error(err)
+	}
+	for _, method := range pipeline.GRPCMethods { // each is served, and named by the answer above
+		if _, err := call[openinference.ServerLiveRequest, openinference.ServerLiveResponse](t, client, url, method, &openinference.ServerLiveRequest{}); connect.CodeOf(err) == connect.CodeUnimplemented {
+			t.Error(method, err)
+		}
+	}
+	stream := connect.NewClient[openinference.ModelInferRequest, openinference.ModelInferResponse](client, url+grpcService+"ModelStreamInfer", connect.WithGRPC()).CallBidiStream(t.Context())
+	if err := stream.Send(one("INT32", []int64{1, 4}, ids)); err != nil && !errors.Is(err, io.EOF) { // the answer may come first
+		t.Fatal(err)
+	}
+	if _, err := stream.Receive(); connect.CodeOf(err) != connect.CodeUnimplemented { // while more may be sent
 		t.Error(err)
 	}
 }

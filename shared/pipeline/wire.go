@@ -31,6 +31,9 @@ const (
 	GRPCInfer   = GRPCService + "ModelInfer"
 )
 
+// GRPCMethods are its methods.
+var GRPCMethods = []string{"ServerLive", "ServerReady", "ModelReady", "ServerMetadata", "ModelMetadata", "ModelInfer"}
+
 // DefaultPort is where functions and kafkaml run listen unless PORT says
 // otherwise.
 const DefaultPort = 8080
