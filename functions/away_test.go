@@ -109,7 +109,7 @@ func TestNoReplicaAnswers(t *testing.T) {
 	for _, method := range []string{"ModelStatistics", "RepositoryIndex", "ModelStreamInfer"} {
 		url := server.URL + pipeline.GRPCService + method
 		other := connect.NewClient[openinference.ModelInferRequest, openinference.ModelInferResponse](&http.Client{Transport: transport}, url, connect.WithGRPC())
-		stream := other.CallBidiStream(t.Context()) // open for more, as Triton's client has it
+		stream := other.CallBidiStream(t.Context())                                                                             // open for more, as Triton's client has it
 		if err := stream.Send(&openinference.ModelInferRequest{ModelName: "starting"}); err != nil && !errors.Is(err, io.EOF) { // the answer may come first
 			t.Fatal(err)
 		}

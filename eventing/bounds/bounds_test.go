@@ -255,3 +255,53 @@ func TestAnswersOfAConnectionHaveDeadlinesOfTheirOwn(t *testing.T) {
 		}
 	}
 }
+
+// A proxy may read a body on when its handler has returned, as of a client that has
+// hung up: that is an error, takes no memory, and ends nothing else.
+func TestBodyReadAfterItsHandler(t *testing.T) {
+	memory := NewMemory(1 << 20)
+	read := make(chan error)
+	server := httptest.NewUnstartedServer(Walking.Wrap(memory.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		begun := make(chan struct{})
+		go func() {
+			_, err := io.ReadFull(r.Body, make([]byte, 1))
+			close(begun)
+			if err == nil {
+				_, err = io.Copy(io.Discard, r.Body)
+			}
+			read <- err
+		}()
+		<-begun
+	}))))
+	server.Config.Protocols = &http.Protocols{}
+	server.Config.Protocols.SetUnencryptedHTTP2(true)
+	server.Start()
+	defer server.Close()
+	transport := &http.Transport{Protocols: &http.Protocols{}}
+	transport.Protocols.SetUnencryptedHTTP2(true)
+	defer transport.CloseIdleConnections()
+	for range 20 {
+		body, more := io.Pipe()
+		go more.Write([]byte("x")) //nolint:errcheck // the body is closed below
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := (&http.Client{Transport: transport}).Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if err := <-read; err == nil {
+			t.Error("a body whose handler has returned was read to its end")
+		}
+		more.Close()
+	}
+	late := &heldBody{ReadCloser: io.NopCloser(strings.NewReader(strings.Repeat("x", 1<<18))), memory: memory}
+	if n, err := io.Copy(io.Discard, late); n > 0 || !errors.Is(err, http.ErrBodyReadAfterClose) {
+		t.Errorf("%d bytes of a body that is over, %v", n, err)
+	}
+	if memory.taken != 0 || len(memory.bodies) > 0 {
+		t.Errorf("%d bytes of %d bodies are held", memory.taken, len(memory.bodies))
+	}
+}

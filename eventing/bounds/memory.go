@@ -115,7 +115,10 @@ func (m *Memory) read(b *heldBody, begins bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	b.reading = begins
-	if !b.put {
+	switch {
+	case !m.bodies[b]: // its handler has returned
+		return http.ErrBodyReadAfterClose
+	case !b.put:
 		return nil
 	}
 	return &pipeline.Error{
@@ -132,6 +135,10 @@ func (m *Memory) take(b *heldBody, n int64) error {
 	defer late.Stop()
 	for {
 		m.mu.Lock()
+		if !m.bodies[b] { // nothing would give back what it took
+			m.mu.Unlock()
+			return http.ErrBodyReadAfterClose
+		}
 		want := max(0, b.come+n-freeBytes) - b.held
 		if want == 0 || m.taken+want <= m.all || m.beyond == nil || m.beyond == b {
 			if want > 0 && m.taken+want > m.all {

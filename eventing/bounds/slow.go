@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -29,7 +30,9 @@ func (p Pace) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		control := http.NewResponseController(w)
 		if r.Body != nil && r.Body != http.NoBody {
-			r.Body = &pacedBody{ReadCloser: r.Body, pace: p, control: control}
+			body := &pacedBody{ReadCloser: r.Body, pace: p, control: control}
+			defer body.leave()
+			r.Body = body
 		}
 		next.ServeHTTP(&pacedWriter{ResponseWriter: w, pace: p, control: control}, r)
 	})
@@ -49,6 +52,26 @@ type pacedBody struct {
 	step    int // bytes since the deadline was set; 0 before the first
 	begun   bool
 	ended   bool
+
+	mu   sync.Mutex
+	over bool // its handler has returned
+}
+
+// leave has the control left alone: after its handler there is none, and of HTTP/2
+// asking it for a deadline is a panic. A proxy may still read then, of a client that
+// hangs up in the middle of its body.
+func (b *pacedBody) leave() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.over = true
+}
+
+func (b *pacedBody) until(t time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.over {
+		_ = b.control.SetReadDeadline(t) // a recorder in a test has none
+	}
 }
 
 // Read implements io.Reader. The deadline is set anew once a step has come, so
@@ -56,7 +79,7 @@ type pacedBody struct {
 func (b *pacedBody) Read(p []byte) (int, error) {
 	if !b.begun || b.step >= b.pace.Step {
 		b.begun, b.step = true, 0
-		_ = b.control.SetReadDeadline(time.Now().Add(b.pace.Stall)) // a recorder in a test has none
+		b.until(time.Now().Add(b.pace.Stall))
 	}
 	n, err := b.ReadCloser.Read(p)
 	b.step += n
@@ -66,7 +89,7 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 		return n, b.slow(err)
 	case !b.ended: // what follows on the connection has deadlines of its own
 		b.ended = true
-		_ = b.control.SetReadDeadline(time.Time{})
+		b.until(time.Time{})
 	}
 	return n, err
 }
