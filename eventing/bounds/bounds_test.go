@@ -258,7 +258,7 @@ func TestAnswersOfAConnectionHaveDeadlinesOfTheirOwn(t *testing.T) {
 
 // A proxy may read a body on when its handler has returned, as of a client that has
 // hung up: that is an error, takes no memory, and ends nothing else.
-func TestBodyReadAfterItsHandler(t *testing.T) {
+func TestAttackHangUpInTheMiddleOfABody(t *testing.T) {
 	memory := NewMemory(1 << 20)
 	read := make(chan error)
 	server := httptest.NewUnstartedServer(Walking.Wrap(memory.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
