@@ -27,6 +27,14 @@ func TestWhatPlainKerasTakes(t *testing.T) {
 					e.Inputs[0].SignatureName() == "leaf_area" && e.Inputs[1].SignatureName() == "t_2nd"
 			},
 		},
+		"names that are words of Python": {
+			"a, b = keras.Input((1,), name='class'), keras.Input((1,), name='self')\n" +
+				"model = keras.Model([a, b], {'from': layers.Dense(1)(layers.Concatenate()([a, b]))})\n" + tail,
+			func(e pipeline.Export) bool {
+				return e.Inputs[0].Name == "class" && e.Inputs[1].Name == "self" && e.Outputs[0].Name == "from" &&
+					e.Inputs[0].SignatureName() == "t_class" && e.Inputs[1].SignatureName() == "t_self"
+			},
+		},
 		"a step of its own and none to evaluate": {
 			"class Coder(keras.Model):\n    def __init__(self):\n        super().__init__()\n        self.d = layers.Dense(4)\n        self.l = keras.metrics.Mean(name='loss')\n\n" +
 				"    def call(self, x):\n        return self.d(x)\n\n    @property\n    def metrics(self):\n        return [self.l]\n\n" +

@@ -4,6 +4,7 @@ A tensor is described as {"name", "dtype", "shape"}: shape without the batch
 axis, -1 for an open size.
 """
 
+import keyword
 import re
 
 import keras
@@ -39,11 +40,14 @@ def texts(names):
 
 
 def clean(names):
-    """Makes names fit for signatures: word characters, unique."""
+    """Makes names fit for signatures: word characters, unique. They become
+    parameters of Python functions, which take no words of its grammar, and have
+    a self already."""
     out = []
     for i, n in enumerate(names):
         n = re.sub(r"\W", "_", str(n or f"tensor_{i}"), flags=re.ASCII)
-        n = (n if re.match(r"[A-Za-z]", n) else "t_" + n)[:90]
+        plain = re.match(r"[A-Za-z]", n) and not keyword.iskeyword(n) and n != "self"
+        n = (n if plain else "t_" + n)[:90]
         while n in out:
             n += "_"
         out.append(n)
