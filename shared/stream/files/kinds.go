@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -133,11 +134,15 @@ func byName(name string) kind {
 	case ".tfrecord", ".tfrecords":
 		return kindTFRecord
 	}
-	if strings.Contains(name, "idx") || strings.HasSuffix(name, "ubyte") {
+	if idxNamed.MatchString(name) {
 		return kindIDX
 	}
 	return 0
 }
+
+// idxNamed is how files of IDX are named: x.idx, x-idx3-ubyte, x.idx3. A table may be
+// named idx.csv.
+var idxNamed = regexp.MustCompile(`(ubyte|\.idx|idx[1-8])$`)
 
 // ofText tells what a text is: JSON, or a table.
 func ofText(name string, start []byte) (kind, error) {

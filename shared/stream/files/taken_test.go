@@ -34,6 +34,15 @@ func names(t *testing.T, path string, o files.Options) (all []string, report str
 	return all, strings.Join(r.Report(), "\n")
 }
 
+// A table is one whatever is in its name.
+func TestTablesNamedLikeOtherKinds(t *testing.T) {
+	for _, name := range []string{"idx.csv", "idx_of_rows", "train-idx1.csv", "ubytes.txt", "npy.tsv"} {
+		if all, _ := names(t, write(t, name, "w\th\tk\n1\t2\t0\n"), files.Options{}); !cmp.Equal(all, []string{"w", "h", "k"}) {
+			t.Errorf("%s: %q", name, all)
+		}
+	}
+}
+
 // TestTheFirstRowIsTakenForWhatItIs holds what the first row of a table is
 // taken for, and that it is said.
 func TestTheFirstRowIsTakenForWhatItIs(t *testing.T) {
