@@ -3,6 +3,7 @@ package deploytraining
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -169,7 +170,7 @@ func specOf(r pipeline.Result, dep pipeline.Deployment, d pipeline.Datasource, m
 }
 
 // ineffective warns of members of a control message by which a producer of
-// Kafka-ML asks for what is not done here.
+// Kafka-ML asks for what is not done here, or that are spelt wrong.
 func ineffective(d pipeline.Datasource, dep pipeline.Deployment) (warnings []string) {
 	switch {
 	case dep.Unsupervised && d.Unsupervised == nil:
@@ -185,6 +186,11 @@ func ineffective(d pipeline.Datasource, dep pipeline.Deployment) (warnings []str
 		case "", "null", "false", `""`, "{}", `"{}"`:
 		default:
 			warnings = append(warnings, fmt.Sprintf("%s of the control message has no effect: the training took the records of its ranges, and no others", name))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.Extra)) {
+		if meant := pipeline.Meant(name, pipeline.ControlMembers()); meant != "" && meant != name {
+			warnings = append(warnings, fmt.Sprintf("%s of the control message has no effect: is %s meant?", name, meant))
 		}
 	}
 	return warnings

@@ -209,10 +209,14 @@ func TestMembersWithoutEffect(t *testing.T) {
 	r := newRig(t)
 	r.deploy(t, r.configuration(t, image))
 	d := r.stream(t, 1, 0)
-	d.Extra = map[string]json.RawMessage{"unsupervised_topic": json.RawMessage(`"more"`), "incremental": json.RawMessage("false"), "dataset_restrictions": json.RawMessage(`"{}"`), "site": json.RawMessage(`"a"`)}
+	d.Extra = map[string]json.RawMessage{
+		"unsupervised_topic": json.RawMessage(`"more"`), "incremental": json.RawMessage("false"), "dataset_restrictions": json.RawMessage(`"{}"`),
+		"site": json.RawMessage(`"a"`), "validationRate": json.RawMessage("0.2"),
+	}
 	r.write(t, func(tx *registry.Tx) error { return tx.UpdateDatasource(&d) })
 	r.arrives(t, d)
-	if got := r.jobs.running["train-1-1"].Spec.Warnings; len(got) != 1 || !strings.Contains(got[0], "unsupervised_topic of the control message has no effect") {
+	if got := r.jobs.running["train-1-1"].Spec.Warnings; len(got) != 2 || !strings.Contains(got[0], "unsupervised_topic of the control message has no effect") ||
+		!strings.Contains(got[1], "is validation_rate meant?") {
 		t.Errorf("%q", got)
 	}
 }

@@ -17,7 +17,9 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -25,6 +27,7 @@ import (
 
 	"github.com/kafkaml/kafkaml/eventing"
 	"github.com/kafkaml/kafkaml/shared/artifact"
+	"github.com/kafkaml/kafkaml/shared/features"
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
@@ -119,6 +122,10 @@ func Run(ctx context.Context, c Config) (failure error) {
 	began := time.Now()
 	ctx, span := tracing.Begin(tracing.With(ctx, c.Parent, c.State), "train", trace.SpanKindConsumer, tracing.AboutAttempt(c.Job.Result, c.Job.Attempt)...)
 	defer func() { tracing.End(span, failure) }()
+	unread := features.Unread(c.Job.InputConfig)
+	if unread != "" {
+		c.Job.Warnings = append(slices.Clip(c.Job.Warnings), unread)
+	}
 	r := newReporter(ctx, c)
 	outcome, err := guarded(ctx, c, r)
 	r.close()
@@ -140,6 +147,9 @@ func Run(ctx context.Context, c Config) (failure error) {
 		})
 	case err != nil:
 		outcome.Reason, outcome.Hint = explain(err)
+		if unread != "" { // which may be why
+			outcome.Hint = strings.TrimPrefix(outcome.Hint+"; "+unread, "; ")
+		}
 		outcome.Verifies = c.Job.Receipt != nil
 		return errors.Join(err, r.outcome(telling, eventing.TrainingFailed, outcome))
 	}
