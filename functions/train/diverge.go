@@ -11,7 +11,12 @@ import (
 // judge gives the error that ends a training whose loss is NaN in an epoch,
 // unless the deployment keeps such models: then it is warned of.
 func (t *training) judge(e pipeline.Epoch) error {
-	if t.diverged != nil || !lossIsNaN(e.Training) {
+	if !t.overflowed && lossIs(e.Training, func(v float64) bool { return math.IsInf(v, 0) }) {
+		t.overflowed = true
+		t.outcome.Split.Warnings = append(t.outcome.Split.Warnings,
+			fmt.Sprintf("loss is infinite from epoch %d on: it is too large for its type of float; scale the inputs and labels, or lower the learning rate", e.Epoch))
+	}
+	if t.diverged != nil || !lossIs(e.Training, math.IsNaN) {
 		return nil
 	}
 	reason := fmt.Sprintf("loss is NaN from epoch %d on", e.Epoch)
@@ -40,19 +45,19 @@ func (t *training) doubt() error {
 	weights, err := t.trainer.Unsound()
 	if err == nil && weights != "" {
 		t.outcome.Unsound = "the weights of " + weights + " are NaN or infinite"
-		t.outcome.Split.Warnings = append(t.outcome.Split.Warnings, t.outcome.Unsound+", though the loss is a number: predictions will be NaN")
+		t.outcome.Split.Warnings = append(t.outcome.Split.Warnings, t.outcome.Unsound+", though the loss is not NaN: predictions will be NaN")
 	}
 	return err
 }
 
-// lossIsNaN reports whether a loss among the metrics is NaN: the one of Keras, or
+// lossIs reports whether is holds of a loss among the metrics: the one of Keras, or
 // for a model that names its own, any of them.
-func lossIsNaN(m pipeline.Metrics) bool {
+func lossIs(m pipeline.Metrics, is func(float64) bool) bool {
 	if v, ok := m["loss"]; ok {
-		return math.IsNaN(v)
+		return is(v)
 	}
 	for name, v := range m {
-		if strings.Contains(name, "loss") && math.IsNaN(v) {
+		if strings.Contains(name, "loss") && is(v) {
 			return true
 		}
 	}

@@ -44,6 +44,7 @@ type training struct {
 	lastEpoch, bestEpoch    pipeline.Epoch
 	lastTold                int             // number of the last epoch that was reported
 	diverged                *pipeline.Error // what a loss of NaN comes to; nil while it is a number
+	overflowed              bool            // a loss was infinite, and that has been said
 }
 
 // close frees what prepare opened.

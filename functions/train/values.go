@@ -109,9 +109,20 @@ func (w *watched) record(numbers []float64) {
 			s.Missing += missing
 			s.Infinite += infinite
 		}
+	} else {
+		w.stats[0].numbers(numbers)
+	}
+	if w.tensor.DType.Float() || w.tensor.DType.Size() < 2 || w.tensor.Fields != nil {
 		return
 	}
-	w.stats[0].numbers(numbers)
+	size := w.tensor.DType.Size()
+	for i, x := range numbers {
+		if w.each {
+			w.stats[i].misread(x, size)
+		} else {
+			w.stats[0].misread(x, size)
+		}
+	}
 }
 
 // columns are those to show: all of them, or of many the ones with something
@@ -146,8 +157,17 @@ func (v *values) warnings() []string {
 	}
 	for _, w := range v.tensors {
 		if i := slices.IndexFunc(w.stats, swapped); i >= 0 && w.tensor.DType.Float() {
-			all = append(all, fmt.Sprintf("%s: numbers up to %.6g are what floats become whose highest byte comes first: if it is sent as bytes, send the lowest first (little-endian), as x.astype(\"<f4\").tobytes() does",
-				w.stats[i].Name, w.stats[i].most()))
+			all = append(all, fmt.Sprintf("%s: numbers up to %.6g are what floats become whose highest byte comes first, and whole numbers that are read as floats: if it is sent as bytes, send the lowest first (little-endian), as x.astype(\"<f%d\").tobytes() does, or name the type that is sent",
+				w.stats[i].Name, w.stats[i].most(), w.tensor.DType.Size()))
+		}
+		size := w.tensor.DType.Size()
+		if i := slices.IndexFunc(w.stats, func(s stat) bool { return s.turned(size) }); i >= 0 {
+			all = append(all, fmt.Sprintf("%s: numbers up to %.6g are what numbers up to %.6g become whose highest byte comes first: if so, send the lowest first (little-endian), as x.astype(\"<%c%d\").tobytes() does",
+				w.stats[i].Name, w.stats[i].most(), w.stats[i].other, w.tensor.DType.String()[0], size))
+		}
+		if i := slices.IndexFunc(w.stats, stat.floats); i >= 0 {
+			all = append(all, fmt.Sprintf("%s: numbers from %.6g to %.6g are what floats become that are read as %s: if so, name the type that is sent, float%d",
+				w.stats[i].Name, w.stats[i].Minimum, w.stats[i].Maximum, w.tensor.DType, 8*size))
 		}
 		for i := range w.stats {
 			s := &w.stats[i]

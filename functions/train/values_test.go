@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/bits"
 	"strings"
 	"testing"
 
@@ -156,6 +157,61 @@ func TestValuesUnlikeOthers(t *testing.T) {
 			}
 			said := strings.Join(v.warnings(), "\n")
 			if c.says == "" && said != "" || !strings.Contains(said, c.says) {
+				t.Errorf("said %q, want %q", said, c.says)
+			}
+		})
+	}
+}
+
+// TestInfiniteLoss holds that a training whose loss is too large for a number says so,
+// though its weights may be numbers still.
+func TestInfiniteLoss(t *testing.T) {
+	tr := &training{values: &values{}}
+	tr.outcome.Split = &pipeline.SplitAudit{}
+	for epoch, loss := range []float64{3, math.Inf(1), 2, math.Inf(1)} {
+		if err := tr.judge(pipeline.Epoch{Epoch: epoch + 1, Training: pipeline.Metrics{"loss": loss}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if said := tr.outcome.Split.Warnings; len(said) != 1 || !strings.Contains(said[0], "loss is infinite from epoch 2 on") {
+		t.Errorf("said %q", said)
+	}
+}
+
+// Whole numbers whose bytes are in the other order, or those of floats, are warned of.
+func TestMisreadWholeNumbers(t *testing.T) {
+	for name, c := range map[string]struct {
+		dtype string
+		of    func(i int) any
+		says  string
+	}{
+		"small":                   {"int32", func(i int) any { return int32(i - 50) }, ""},
+		"all 1":                   {"int32", func(int) any { return int32(1) }, ""},
+		"colours":                 {"int32", func(i int) any { return int32(i * 65793) }, ""},
+		"seconds since 1970":      {"int32", func(i int) any { return int32(1_000_000_000 + 1_000_000*i) }, ""},
+		"ids":                     {"int64", func(i int) any { return int64(i)*7_777_777_777_777_777 + 1 }, ""},
+		"turned":                  {"int32", func(i int) any { return int32(bits.ReverseBytes32(uint32(i % 100))) }, "numbers up to 99 become whose highest byte"},
+		"turned, below 0":         {"int32", func(i int) any { return int32(bits.ReverseBytes32(uint32(i - 50))) }, `x.astype("<i4")`},
+		"turned, of two bytes":    {"int16", func(i int) any { return int16(bits.ReverseBytes16(uint16(i))) }, "little-endian"},
+		"turned, of eight bytes":  {"int64", func(i int) any { return int64(bits.ReverseBytes64(uint64(1000 * (i % 60)))) }, "little-endian"},
+		"floats":                  {"int32", func(i int) any { return float32(i%40)/8 - 2 }, "name the type that is sent, float32"},
+		"floats of 0 and more":    {"int32", func(i int) any { return float32(i%40) / 40 }, "name the type that is sent, float32"},
+		"floats, of eight bytes":  {"int64", func(i int) any { return float64(i%40)/7 - 2 }, "name the type that is sent, float64"},
+		"floats, and the reverse": {"float32", func(i int) any { return int32(i) }, "whole numbers that are read as floats"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := []pipeline.Tensor{{Name: "in", DType: c.dtype, Shape: []int{1}}}
+			d, err := features.New(pipeline.RAW, json.RawMessage(`{"data_type":"`+c.dtype+`","data_reshape":"1"}`), codec.Binding{Inputs: in})
+			if err != nil {
+				t.Fatal(err)
+			}
+			v := newValues(d, pipeline.Export{Inputs: in})
+			for i := range 100 {
+				if err := v.add([][]byte{packed(t, c.of(i))}, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if said := strings.Join(v.warnings(), "\n"); (said == "") != (c.says == "") || !strings.Contains(said, c.says) {
 				t.Errorf("said %q, want %q", said, c.says)
 			}
 		})
