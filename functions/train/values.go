@@ -25,6 +25,51 @@ type values struct {
 	tensors []*watched
 	scratch []float64
 	encoded map[[2]string]int64 // records that are no numbers: what they are, what to do about it
+	several shares              // labels that are to be one class each
+}
+
+// shares are labels of a loss that takes the share of each class, which are one
+// altogether.
+type shares struct {
+	loss          string // empty: it is another
+	label         int    // its place among the tensors
+	classes       int
+	none, several int64 // records with a label of no class, of several
+}
+
+// add looks at the numbers of a record.
+func (s *shares) add(numbers []float64) {
+	const rounding = 1e-3
+	none, several := false, false
+	for at := 0; at+s.classes <= len(numbers); at += s.classes {
+		sum := 0.0
+		for _, x := range numbers[at : at+s.classes] {
+			sum += x
+		}
+		none, several = none || sum < 1-rounding, several || sum > 1+rounding
+	}
+	if none {
+		s.none++
+	}
+	if several {
+		s.several++
+	}
+}
+
+// warning says how many labels are not one class each; empty where all are.
+func (s *shares) warning(records int64) string {
+	var what []string
+	if s.none > 0 {
+		what = append(what, fmt.Sprintf("%d of %d labels sum to less than 1, as of no class", s.none, records))
+	}
+	if s.several > 0 {
+		what = append(what, fmt.Sprintf("%d of %d to more, as of several classes", s.several, records))
+	}
+	if what == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s: %s takes one class for each record, or shares that sum to 1; where several may be true, end the model with a sigmoid and train by binary_crossentropy",
+		strings.Join(what, ", "), s.loss)
 }
 
 // watched is one tensor, whole or element by element; of text, without stats.
@@ -69,6 +114,11 @@ func newValues(d *features.Decoder, e pipeline.Export) *values {
 	for i, t := range labels {
 		add(t, e.Labels[i], "label ")
 	}
+	if r := labelRange(e); r != nil && (r.Loss == "categorical_crossentropy" || r.Loss == "kl_divergence") && len(labels) == 1 {
+		if shape := e.Labels[0].Shape; len(shape) > 0 && shape[len(shape)-1] > 1 {
+			v.several = shares{loss: r.Loss, label: len(inputs), classes: shape[len(shape)-1]}
+		}
+	}
 	return v
 }
 
@@ -89,7 +139,7 @@ func (v *values) add(inputs, labels [][]byte) (err error) {
 		if w.stats == nil || stored == nil { // text, or there is none
 			continue
 		}
-		if !w.each && w.tensor.DType == codec.Uint8 {
+		if !w.each && w.tensor.DType == codec.Uint8 && (v.several.loss == "" || i != v.several.label) {
 			w.stats[0].bytes(stored[at])
 			continue
 		}
@@ -97,8 +147,19 @@ func (v *values) add(inputs, labels [][]byte) (err error) {
 			return err
 		}
 		w.record(v.scratch)
+		if v.several.loss != "" && i == v.several.label {
+			v.several.add(v.scratch)
+		}
 	}
 	return nil
+}
+
+// labelRange is that of a model's only label; nil where it has none, or several.
+func labelRange(e pipeline.Export) *pipeline.LabelRange {
+	if len(e.Labels) != 1 {
+		return nil
+	}
+	return e.LabelRange(0)
 }
 
 func (w *watched) record(numbers []float64) {
@@ -149,6 +210,9 @@ func (v *values) warnings() []string {
 	var all []string
 	if missing, _ := v.cause(); missing != "" {
 		all = append(all, missing)
+	}
+	if several := v.several.warning(v.records); several != "" {
+		all = append(all, several)
 	}
 	for is, n := range v.encoded {
 		if n >= fewEncoded && 2*n > v.records { // else it may be a part of what is to be learned

@@ -178,6 +178,36 @@ func TestInfiniteLoss(t *testing.T) {
 	}
 }
 
+// Labels that are no class, or several, are warned of where the loss takes one.
+func TestLabelsOfSeveralClasses(t *testing.T) {
+	for name, c := range map[string]struct {
+		loss, says string
+		label      func(i int) []uint8
+	}{
+		"one each":      {"categorical_crossentropy", "", func(i int) []uint8 { return [][]uint8{{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}[i%3] }},
+		"none":          {"categorical_crossentropy", "10 of 20 labels sum to less than 1, as of no class: categorical_crossentropy", func(i int) []uint8 { return [][]uint8{{0, 0, 0}, {0, 1, 0}}[i%2] }},
+		"several":       {"kl_divergence", "10 of 20 to more, as of several classes: kl_divergence", func(i int) []uint8 { return [][]uint8{{1, 1, 0}, {0, 1, 0}}[i%2] }},
+		"by each class": {"binary_crossentropy", "", func(i int) []uint8 { return [][]uint8{{1, 1, 0}, {0, 0, 0}}[i%2] }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := pipeline.Export{Inputs: []pipeline.Tensor{{Name: "x", DType: "float32", Shape: []int{1}}}, Labels: []pipeline.Tensor{{Name: "y", DType: "float32", Shape: []int{3}}}, Loss: c.loss}
+			d, err := features.New(pipeline.RAW, json.RawMessage(`{"data_type":"float32","data_reshape":"1","label_type":"uint8","label_reshape":"3"}`), codec.Binding{Inputs: e.Inputs, Labels: e.Labels})
+			if err != nil {
+				t.Fatal(err)
+			}
+			v := newValues(d, e)
+			for i := range 20 {
+				if err := v.add([][]byte{packed(t, float32(i))}, [][]byte{c.label(i)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if said := strings.Join(v.warnings(), "\n"); (said == "") != (c.says == "") || !strings.Contains(said, c.says) {
+				t.Errorf("said %q, want %q", said, c.says)
+			}
+		})
+	}
+}
+
 // Whole numbers whose bytes are in the other order, or those of floats, are warned of.
 func TestMisreadWholeNumbers(t *testing.T) {
 	for name, c := range map[string]struct {
