@@ -24,6 +24,10 @@ func TestOutputsThatDoNotSuitTheirLoss(t *testing.T) {
 		"one of two":             {"x = keras.Input((3,))\nmodel = keras.Model(x, [layers.Dense(1, name='a')(x), layers.Dense(1, name='b')(x)]); model.compile('adam', ['mse', 'binary_crossentropy'])\n", "the output b is linear", ""},
 		"probabilities":          {sequential("layers.Dense(3), layers.Softmax()", "'sparse_categorical_crossentropy'"), "", ""},
 		"by an operation":        {"x = keras.Input((3,))\nmodel = keras.Model(x, keras.ops.sigmoid(layers.Dense(1)(x)))\nmodel.compile('adam', 'binary_crossentropy')\n", "", ""},
+		"below 0 for poisson":    {sequential("layers.Dense(1)", "'poisson'"), "is linear: give its layer activation='softplus' or 'exponential'", ""},
+		"0 and more for it":      {sequential("layers.Dense(1, 'softplus')", "keras.losses.Poisson()"), "", ""},
+		"no distribution":        {sequential("layers.Dense(3)", "'kld'"), "is linear: give its layer activation='softmax'", ""},
+		"no mask":                {sequential("layers.Dense(3, 'relu')", "keras.losses.Dice()"), "is relu: give its layer activation='sigmoid'", ""},
 		"a softmax of one":       {sequential("layers.Dense(1, 'softmax')", "'binary_crossentropy'"), "", "a softmax of one unit, which is 1 whatever the record"},
 		"a softmax over another": {sequential("layers.Dense(3), layers.Reshape((3, 1)), layers.Softmax(axis=1)", "'mse'"), "", ""},
 	} {

@@ -9,6 +9,7 @@ NUMBERS = {
     "linear", "relu", "relu6", "leaky_relu", "leakyrelu", "prelu", "elu", "selu", "celu", "gelu", "silu", "swish",
     "mish", "tanh", "hard_tanh", "softplus", "softsign", "hard_silu", "log_softmax", "log_sigmoid", "exponential",
 }  # fmt: skip
+POSITIVE = {"relu", "relu6", "softplus", "exponential"}
 
 
 def outputs(model, described):
@@ -28,7 +29,23 @@ def outputs(model, described):
             )
             continue
         title = labels.name(loss)
-        if loss is None or not labels.known(loss) or "crossentropy" not in title.lower().replace("_", ""):
+        if loss is None or not labels.known(loss):
+            continue
+        plain = title.lower().replace("_", "")
+        if plain == "poisson" and last in NUMBERS - POSITIVE:
+            yield (
+                f"{title} takes the logarithm of the output, which is NaN below 0, and the activation of {which} is {last}",
+                "give its layer activation='softplus' or 'exponential'",
+                False,
+            )
+        if plain in ("kldivergence", "dice", "tversky") and last in NUMBERS:
+            suited = "softmax" if plain == "kldivergence" else "sigmoid"
+            yield (
+                f"{title} takes probabilities, and the activation of {which} is {last}",
+                f"give its layer activation='{suited}'",
+                False,
+            )
+        if "crossentropy" not in plain:
             continue
         probability = "sigmoid" if "binary" in title or output["shape"][-1:] == [1] else "softmax"
         if last in NUMBERS and not labels.logits(loss):
