@@ -211,3 +211,25 @@ func TestShares(t *testing.T) {
 		t.Errorf("%d %s", status, body)
 	}
 }
+
+// A result that failed is not to be waited for.
+func TestResultsThatWillNotFinish(t *testing.T) {
+	r := newRig(t)
+	for status, hint := range map[pipeline.ResultStatus]string{pipeline.ResultWaiting: "wait until", pipeline.ResultFailed: "it will not finish"} {
+		err := r.store.Do(t.Context(), func(tx *registry.Tx) error {
+			res, err := tx.Result(r.waiting)
+			if err != nil {
+				return err
+			}
+			res.Status = status
+			return tx.UpdateResult(&res)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		form := members{"result": r.waiting, "input_topic": "in", "output_topic": "out", "replicas": 1}
+		if code, body := r.call(t, "POST", "/inferences", form); code != http.StatusConflict || !strings.Contains(string(body), hint) {
+			t.Errorf("%s: %d %s", status, code, body)
+		}
+	}
+}

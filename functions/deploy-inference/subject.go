@@ -25,9 +25,13 @@ func subjectOf(tx *registry.Tx, result int64) (s subject, err error) {
 		return s, err
 	}
 	if s.result.Status != pipeline.ResultFinished || s.result.Artifact == "" {
+		hint := "wait until its training has finished"
+		if s.result.Status.Ended() {
+			hint = "it will not finish: serve another, or train again"
+		}
 		return s, &pipeline.Error{
-			Kind: pipeline.Conflict, Field: "result", Reason: fmt.Sprintf("result %d is %s, only a finished one can be served", result, s.result.Status),
-			Hint: "wait until its training has finished",
+			Kind: pipeline.Conflict, Field: "result", Hint: hint,
+			Reason: fmt.Sprintf("result %d is %s, only a finished one can be served", result, s.result.Status),
 		}
 	}
 	if s.model, err = tx.ModelOf(s.result); err != nil {
