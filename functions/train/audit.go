@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/kafkaml/kafkaml/shared/codec"
 	"github.com/kafkaml/kafkaml/shared/features"
@@ -166,6 +168,7 @@ func (t *training) confusion(ctx context.Context) (*pipeline.Confusion, error) {
 		c.Counts[i] = make([]int64, n)
 	}
 	label := t.trainer.Columns()[len(t.Job.Export.Inputs)]
+	given := extent{math.Inf(1), math.Inf(-1)}
 	err := t.trainer.Predict(ctx, over, func(p framework.Predicted) error {
 		truth, err := codec.Floats(p.Columns[len(p.Columns)-1][:p.Records*label.Bytes()], label.DType)
 		if err != nil {
@@ -176,12 +179,36 @@ func (t *training) confusion(ctx context.Context) (*pipeline.Confusion, error) {
 			return err
 		}
 		t.tally(c.Counts, p.Records, truth, guess)
+		given.add(guess)
 		return nil
 	})
 	if err != nil {
 		return nil, op("compute the confusion matrix", err)
 	}
+	if said := improbable(t.Job.Export, given); said != "" {
+		t.outcome.Split.Warnings = append(t.outcome.Split.Warnings, said)
+	}
 	return c, nil
+}
+
+// extent is where numbers lie.
+type extent struct{ low, high float64 }
+
+func (x *extent) add(numbers []float64) {
+	for _, v := range numbers {
+		x.low, x.high = min(x.low, v), max(x.high, v)
+	}
+}
+
+// improbable warns of outputs that are no probabilities where the loss takes them,
+// which Keras clips without a word. Where the source tells the activation the model
+// was warned of when it was registered; a subclassed one does not tell it.
+func improbable(e pipeline.Export, given extent) string {
+	const rounding = 1e-3 // of a softmax in few bits
+	if e.LabelGuessed || e.Logits || !strings.Contains(e.Loss, "crossentropy") || !(given.low < -rounding || given.high > 1+rounding) {
+		return ""
+	}
+	return fmt.Sprintf("%s takes probabilities, and the outputs of the model go from %.4g to %.4g: end it with a softmax, or a sigmoid for one number, or make the loss with from_logits=True", e.Loss, given.low, given.high)
 }
 
 // className is the text that the label of a class is numbered from, else its

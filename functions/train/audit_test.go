@@ -1,9 +1,12 @@
 package train
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
 func TestMissingClassesComeInOrder(t *testing.T) {
@@ -44,5 +47,29 @@ func TestShareThatComesToNone(t *testing.T) {
 	}
 	if got := append(without("test", 0.1, 1, 10), without("test", 0, 0, 10)...); got != nil {
 		t.Errorf("got %q", got)
+	}
+}
+
+// Outputs that are no probabilities are told where the loss takes them.
+func TestOutputsThatAreNoProbabilities(t *testing.T) {
+	for name, c := range map[string]struct {
+		e    pipeline.Export
+		of   []float64
+		says string
+	}{
+		"probabilities":       {pipeline.Export{Loss: "binary_crossentropy"}, []float64{0, 1, 0.5}, ""},
+		"rounded":             {pipeline.Export{Loss: "categorical_crossentropy"}, []float64{-1e-7, 1.0005}, ""},
+		"logits":              {pipeline.Export{Loss: "binary_crossentropy", Logits: true}, []float64{-3, 4}, ""},
+		"a hinge":             {pipeline.Export{Loss: "hinge"}, []float64{-3, 4}, ""},
+		"a loss of their own": {pipeline.Export{Loss: "my_crossentropy", LabelGuessed: true}, []float64{-3, 4}, ""},
+		"NaN":                 {pipeline.Export{Loss: "binary_crossentropy"}, []float64{math.NaN()}, ""},
+		"below 0":             {pipeline.Export{Loss: "binary_crossentropy"}, []float64{0.5, -3}, "go from -3 to 0.5"},
+		"above 1":             {pipeline.Export{Loss: "sparse_categorical_crossentropy"}, []float64{0.5, 7}, "sparse_categorical_crossentropy takes probabilities, and the outputs of the model go from 0.5 to 7"},
+	} {
+		given := extent{math.Inf(1), math.Inf(-1)}
+		given.add(c.of)
+		if said := improbable(c.e, given); (said == "") != (c.says == "") || !strings.Contains(said, c.says) {
+			t.Errorf("%s: %q", name, said)
+		}
 	}
 }

@@ -51,6 +51,7 @@ func moreFiles() []row {
 		written("F21", "true and false are labels", "a.jsonl", "{\"a\":1,\"y\":true}\n{\"a\":2,\"y\":false}\n", "--label y", "2 in the log"),
 		written("F22", "pickles are named", "a.pkl", "\x80\x04\x95", "", "0 in the log", "npz|npy|csv"),
 		written("F23", "HDF5 is named", "a.h5", "\x89HDF\r\n\x1a\n", "", "0 in the log", "npz|npy|csv"),
+		written("F60", "a table that is named for an index", "idx.csv", ",a,b,y\n0,1,2,0\n1,3,4,1\n", "--label y --drop column1", "2 in the log"),
 		sends("F24", "no such file", "/no/such.csv --label y", "0 in the log", "no such file"),
 		written("F25", "zstd is named, or read", "a.csv.zst", "\x28\xb5\x2f\xfd", "--label y", "0 in the log", "zst"),
 		written("F26", "dates with a zone are named", "a.csv", "at,a,y\n2024-01-01T00:00:00+01:00,1,0\n2024-01-01T00:00:01+01:00,1,1\n", "--label y", "0 in the log", "at", "--drop"),

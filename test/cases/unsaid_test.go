@@ -2,6 +2,7 @@ package cases
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
@@ -31,7 +32,26 @@ func unsaidRows() []row {
 		"data_scheme":  `{"type":"record","name":"R","fields":[{"name":"x","type":{"type":"array","items":{"type":"array","items":"int"}}}]}`,
 		"label_scheme": `{"type":"record","name":"L","fields":[{"name":"y","type":"int"}]}`,
 	}
+	const whole = "import keras\nmodel = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])\nmodel.compile('adam', 'mse')\n"
+	const subclassed = "import keras\n\nclass Model(keras.Model):\n    def __init__(self):\n        super().__init__()\n        self.last = keras.layers.Dense(1, kernel_initializer='ones')\n\n" +
+		"    def call(self, x):\n        return self.last(x)\n\nmodel = Model()\nmodel(keras.ops.zeros((1, 2)))\nmodel.compile('adam', 'binary_crossentropy')\n"
+	const words = "import keras\na, b = keras.Input((1,), name='class'), keras.Input((1,), name='self')\nmodel = keras.Model([a, b], keras.layers.Dense(1)(keras.layers.Concatenate()([a, b])))\nmodel.compile('adam', 'mse')\n"
+	turned := message{"data_type": "int32", "data_reshape": "2", "label_type": "uint8"}
 	return []row{
+		sent("Y23", "a filter that is spelt wrong: a warning", points, "JSON", message{"data_fields": []string{"a", "b"}, "label_field": "y", "wher": "value.a > 1.0"}, []string{"finished, 1 records", "wher", "where", "no effect"}, `{"a":1,"b":2,"y":1}`),
+		sent("Y24", "whole numbers with the highest byte first: a warning", whole, "RAW", turned, []string{"finished", "little-endian", "<i4"}, slices.Repeat([]string{"\x00\x00\x00\x07\x00\x00\x01\x00"}, 20)...),
+		sent("Y25", "floats that are said to be whole numbers: a warning", whole, "RAW", turned, []string{"finished", "float32", "read as int32"}, slices.Repeat([]string{"\x00\x00\x80\x3f\x00\x00\x00\xc0", "\x00\x00\x00\xbf\x00\x00\x80\x3f"}, 10)...),
+		sent("Y26", "several classes for one: a warning", classes, "JSON", ab, []string{"finished", "1 of 2 to more", "binary_crossentropy"}, `{"a":1,"b":2,"y":[1,1,0]}`, `{"a":1,"b":2,"y":[0,1,0]}`),
+		sent("Y27", "a subclassed model that gives no probabilities: a warning", subclassed, "JSON", ab, []string{"finished", "takes probabilities", "from_logits=True"}, `{"a":1,"b":2,"y":1}`),
+		sent("Y28", "inputs named by words of Python train", words, "JSON", message{"data_fields": []string{"class", "self"}, "label_field": "y"}, []string{"finished, 1 records"}, `{"class":1,"self":2,"y":1}`),
+		sent("Y29", "a loss beyond float32: a warning", whole, "JSON", ab, []string{"finished", "loss is infinite from epoch 1 on"}, `{"a":1,"b":2,"y":1e30}`),
+		{id: "Y30", right: "a member of the message that is spelt wrong: a warning", want: []string{"finished", "validationRate", "is validation_rate meant"}, try: func(a *attempt) string {
+			topic := a.makeTopic(1)
+			a.produce(topic, 0, somePoints(0, 10))
+			m := pointMessage(topic+":0:0:10", 10)
+			m["validationRate"] = 0.2
+			return a.trains(m)
+		}},
 		sent("Y1", "three classes for two: refused by record", binary, "JSON", ab, []string{"failed", "@1", "label 2", "0 to 1", "an output for each"}, `{"a":1,"b":2,"y":1}`, `{"a":1,"b":2,"y":2}`),
 		sent("Y2", "-1 and 1: refused by record", binary, "JSON", ab, []string{"failed", "@0", "label -1", "hinge"}, `{"a":1,"b":2,"y":-1}`),
 		sent("Y3", "soft labels train", binary, "JSON", ab, []string{"finished"}, `{"a":1,"b":2,"y":0.25}`),
