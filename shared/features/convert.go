@@ -226,7 +226,29 @@ func (c conversion) time(f codec.Field) (codec.Field, error) {
 		}
 		return realField(ms.Float() / second), nil
 	}
+	if err := notMillis(ms.Float()); err != nil {
+		return f, err
+	}
 	return wholeField(int64(c.part(time.UnixMilli(int64(math.Floor(ms.Float()))).UTC()))), nil
+}
+
+// notMillis refuses times in seconds, microseconds or nanoseconds since 1970, of this
+// century: as milliseconds they are of January 1970, or of years far beyond, and their
+// parts mean nothing.
+func notMillis(v float64) error {
+	const from, to = 1e9, 2e9 // 2001 and 2033, in seconds
+	for _, unit := range []struct {
+		name string
+		each float64
+	}{{"seconds", 1}, {"microseconds", 1e6}, {"nanoseconds", 1e9}} {
+		if v >= from*unit.each && v < to*unit.each {
+			return &codec.Fault{
+				Reason: fmt.Sprintf("is %.0f, which seems to be %s since 1970 (%s), and milliseconds are wanted", v, unit.name, time.Unix(int64(v/unit.each), 0).UTC().Format(time.DateOnly)),
+				Hint:   "send times as milliseconds since 1970, as text of RFC 3339, or as a logical type of Avro",
+			}
+		}
+	}
+	return nil
 }
 
 func (c conversion) part(t time.Time) int {

@@ -45,6 +45,7 @@ func unsaidRows() []row {
 		sent("Y27", "a subclassed model that gives no probabilities: a warning", subclassed, "JSON", ab, []string{"finished", "takes probabilities", "from_logits=True"}, `{"a":1,"b":2,"y":1}`),
 		sent("Y28", "inputs named by words of Python train", words, "JSON", message{"data_fields": []string{"class", "self"}, "label_field": "y"}, []string{"finished, 1 records"}, `{"class":1,"self":2,"y":1}`),
 		sent("Y29", "a loss beyond float32: a warning", whole, "JSON", ab, []string{"finished", "loss is infinite from epoch 1 on"}, `{"a":1,"b":2,"y":1e30}`),
+		sent("Y31", "the hour of a time in seconds: refused by record", points, "JSON", message{"inputs": []any{"a", message{"path": "at", "as": "hour"}}, "label": "y"}, []string{"failed", "@0", "seconds since 1970", "milliseconds"}, `{"a":1,"at":1704110400,"y":1}`),
 		{id: "Y30", right: "a member of the message that is spelt wrong: a warning", want: []string{"finished", "validationRate", "is validation_rate meant"}, try: func(a *attempt) string {
 			topic := a.makeTopic(1)
 			a.produce(topic, 0, somePoints(0, 10))
