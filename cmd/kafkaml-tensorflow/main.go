@@ -37,6 +37,7 @@ func program() process.Program {
 func main() { os.Exit(program().Run(os.Args[1:])) }
 
 func openTrain(log *slog.Logger) (process.Work, error) {
+	process.CollectLate(64 << 20) // of the 300 MB and more that the libraries take
 	c, err := train.ConfigFromEnv(os.Getenv, frameworks, log)
 	run := func(ctx context.Context) error { return train.Run(ctx, c) }
 	w := process.Work{Name: "train", Run: run, Artifacts: c.Artifacts, Read: []string{c.Job.Artifact}, Write: c.Job.Written(), Kafka: c.Kafka}

@@ -6,10 +6,10 @@ import (
 	"runtime/debug"
 )
 
-// collectLate puts the first collection of garbage off until Go holds this many bytes:
+// CollectLate puts the first collection of garbage off until Go holds this many bytes:
 // what a short process leaves behind is not worth looking for, and it would be looked
 // for at each doubling from 4 MiB on. After the first one all is as it is by default.
-func collectLate(bytes int64) {
+func CollectLate(bytes int64) {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return // somebody knows better
 	}

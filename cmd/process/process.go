@@ -147,7 +147,6 @@ func (p Program) described() []string {
 
 // carryOut runs a verb until it ends, we are told to end, or our parent is gone.
 func (p Program) carryOut(open func(*slog.Logger) (Work, error)) int {
-	collectLate(64 << 20)
 	log, flush := openLog()
 	defer flush()
 	if os.Getenv(platform.AheadVariable) == "stdin" {
