@@ -75,7 +75,9 @@ func (s *spares) watch(ctx context.Context, p *process) {
 	for i, one := range s.waiting {
 		if one.process == p {
 			s.waiting = append(s.waiting[:i:i], s.waiting[i+1:]...)
-			p.signal(syscall.SIGKILL) // it has done nothing yet
+			if len(p.exited) == 0 { // else its number may be that of another group by now
+				p.signal(syscall.SIGKILL) // it has done nothing yet
+			}
 			return
 		}
 	}

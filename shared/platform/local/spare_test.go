@@ -51,6 +51,7 @@ func TestExpectedJob(t *testing.T) {
 	if err := syscall.Kill(waiting[1], syscall.SIGKILL); err != nil { // it is of no use then, and does no harm
 		t.Fatal(err)
 	}
+	eventually(t, "it has ended", func() bool { return !runs(waiting[1]) })
 	if err := l.Start(t.Context(), named("train-3-1", platformtest.Job(3, platformtest.Succeeds))); err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +69,7 @@ func TestExpectedJobDoesNotCome(t *testing.T) {
 	var first, second []int
 	t.Run("open", func(t *testing.T) {
 		l, _ = rig(t, Config{Jobs: 1})
-		l.spares.waits = 50 * time.Millisecond
+		l.spares.waits = time.Second
 		l.Expect("")
 		first = l.waiting()
 		eventually(t, "it is over", func() bool { return len(l.waiting()) == 0 })
