@@ -1,11 +1,13 @@
 package stream_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"testing"
 
+	kafka "github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kfake"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
@@ -34,9 +36,21 @@ func TestBrokers(t *testing.T) {
 // a way out.
 func TestUnavailable(t *testing.T) {
 	away := errors.New("dial tcp 127.0.0.1:9092: connect: connection refused")
-	err := stream.Unavailable("look up topics", fmt.Errorf("kafka.(*Client).CreateTopics: %w", away))
-	var e *pipeline.Error
-	if !errors.As(err, &e) || e.Error() != "look up topics: "+away.Error() || !errors.Is(err, away) || e.Hint == "" {
-		t.Errorf("%v; %+v", err, e)
+	for name, test := range map[string]struct {
+		cause error
+		says  string
+		hint  bool
+	}{
+		"away":            {fmt.Errorf("kafka.(*Client).CreateTopics: %w", away), away.Error(), true},
+		"of a partition":  {fmt.Errorf("topic t, partition 0: kafka.(*Client).Fetch: %w", away), "topic t, partition 0: " + away.Error(), true},
+		"soon back":       {kafka.LeaderNotAvailable, kafka.LeaderNotAvailable.Error(), true},
+		"refused":         {kafka.TopicAuthorizationFailed, kafka.TopicAuthorizationFailed.Error(), false}, // by a broker that runs
+		"nobody asks now": {context.Canceled, context.Canceled.Error(), false},
+	} {
+		err := stream.Unavailable("look up topics", test.cause)
+		var e *pipeline.Error
+		if !errors.As(err, &e) || e.Error() != "look up topics: "+test.says || !errors.Is(err, test.cause) || (e.Hint != "") != test.hint {
+			t.Errorf("%s: %v; %+v", name, err, e)
+		}
 	}
 }

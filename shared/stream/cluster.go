@@ -79,15 +79,16 @@ func unavailable(op string, err error) error {
 	if err == nil || errors.As(err, &known) {
 		return err
 	}
-	return &pipeline.Error{
-		Op: op, Kind: pipeline.Unavailable, Reason: method.ReplaceAllString(err.Error(), ""), Err: err,
-		Hint: "see that the brokers of KAFKA_BROKERS run, and try again",
+	refusal := &pipeline.Error{Op: op, Kind: pipeline.Unavailable, Reason: method.ReplaceAllString(err.Error(), ""), Err: err}
+	if answer := kafka.Error(0); errors.As(err, &answer) && !answer.Temporary() || errors.Is(err, context.Canceled) {
+		return refusal // the brokers run
 	}
+	return refusal.WithHint("see that the brokers of KAFKA_BROKERS run, and try again")
 }
 
 // method is what the library puts before a reason: the name of its own function,
 // not always the right one.
-var method = regexp.MustCompile(`^kafka\.\(\*Client\)\.\w+: `)
+var method = regexp.MustCompile(`kafka\.\(\*Client\)\.\w+: `)
 
 func noTopic(op, topic string) error {
 	return &pipeline.Error{Op: op, Kind: pipeline.NotFound, Field: "topic", Reason: fmt.Sprintf("topic %q does not exist", topic), Hint: "`kafkaml topics list` shows those that there are"}
