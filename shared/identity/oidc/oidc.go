@@ -3,6 +3,7 @@
 package oidc
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -189,7 +190,7 @@ func (v *Verifier) check(token *gooidc.IDToken) (claims, error) {
 	case !v.isFor(token.Audience):
 		return nil, &pipeline.Error{
 			Op: "log in", Kind: pipeline.Unauthenticated,
-			Reason: fmt.Sprintf("the token is for %s, not for %s", strings.Join(token.Audience, ", "), strings.Join(v.config.Audience, ", ")),
+			Reason: fmt.Sprintf("the token is for %s, not for %s", cmp.Or(strings.Join(token.Audience, ", "), "nobody"), strings.Join(v.config.Audience, " or ")),
 			Hint:   "have the issuer make tokens for " + v.config.Audience[0] + " (in Keycloak by an audience mapper of the client), or name theirs in " + v.config.variable("AUDIENCE"),
 		}
 	case token.Expiry.Unix() <= 0:
