@@ -10,7 +10,9 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -173,8 +175,8 @@ func (s *settings) prepare(env *cli.Env) (io.Closer, error) {
 			return nil, err
 		}
 		s.Broker = BrokerExternal
-	} else if unused := set(env.Getenv, "KAFKA_TLS", "KAFKA_TLS_CA", "KAFKA_TLS_CERT", "KAFKA_SASL_MECHANISM", "KAFKA_SASL_USERNAME"); unused != "" {
-		env.Note("%s has no effect: KAFKA_BROKERS is not set, so this starts a broker of its own, which takes neither TLS nor SASL", unused)
+	} else if unused := set(env.Getenv, "KAFKA_TLS", "KAFKA_TLS_CA", "KAFKA_TLS_CERT", "KAFKA_SASL_MECHANISM", "KAFKA_SASL_USERNAME"); len(unused) > 0 {
+		env.Note("without effect: %s. KAFKA_BROKERS is not set, so this starts a broker of its own, which takes neither TLS nor SASL", strings.Join(unused, ", "))
 	}
 	if s.Schemas, err = schemas.FromEnv(env.Getenv); err != nil {
 		return nil, err
@@ -238,14 +240,9 @@ func or(value, otherwise string) string {
 	return otherwise
 }
 
-// set is the first of variables that is set, empty where none is.
-func set(getenv func(string) string, variables ...string) string {
-	for _, name := range variables {
-		if getenv(name) != "" {
-			return name
-		}
-	}
-	return ""
+// set are those of variables that are set.
+func set(getenv func(string) string, variables ...string) []string {
+	return slices.DeleteFunc(variables, func(name string) bool { return getenv(name) == "" })
 }
 
 func number(text string, otherwise int) int {

@@ -14,7 +14,7 @@ import (
 func TestKafkaVariablesWithoutBrokers(t *testing.T) {
 	var notes strings.Builder
 	env := &cli.Env{Out: io.Discard, Err: &notes, Getenv: func(name string) string {
-		return map[string]string{"KAFKA_SASL_MECHANISM": "PLAIN"}[name]
+		return map[string]string{"KAFKA_TLS_CA": "ca.crt", "KAFKA_SASL_MECHANISM": "PLAIN"}[name]
 	}}
 	s := settings{Options: Options{Data: t.TempDir()}}
 	log, err := s.prepare(env)
@@ -22,7 +22,7 @@ func TestKafkaVariablesWithoutBrokers(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	if !strings.HasPrefix(notes.String(), "KAFKA_SASL_MECHANISM has no effect: KAFKA_BROKERS is not set") {
+	if !strings.HasPrefix(notes.String(), "without effect: KAFKA_TLS_CA, KAFKA_SASL_MECHANISM. KAFKA_BROKERS is not set") {
 		t.Errorf("says %q", &notes)
 	}
 }
