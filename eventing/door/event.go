@@ -70,14 +70,14 @@ func (d *door) ownSource(e event.Event) error {
 
 // The outcomes of an event, also a label of the metrics.
 const (
-	outcomeTaken     = "taken"
+	outcomeTaken     = registry.Taken
 	outcomeRepeated  = "repeated"
-	outcomeRejected  = "rejected"
+	outcomeRejected  = registry.Rejected
 	outcomeMalformed = "malformed"
 	outcomeUnknown   = "unknown-type"
-	outcomeSchema    = "off-schema"
-	outcomeFailed    = "failed"
-	outcomeDenied    = "denied"
+	outcomeSchema    = registry.OffSchema
+	outcomeFailed    = registry.Failed
+	outcomeDenied    = registry.Denied
 )
 
 func (d *door) refuseEvent(ctx context.Context, w http.ResponseWriter, log *slog.Logger, typ, outcome string, err error) {

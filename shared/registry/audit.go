@@ -24,8 +24,17 @@ type Audit struct {
 	Reason    string    `json:"reason,omitempty"`
 }
 
-// Outcomes are what may come of a command.
-var Outcomes = []string{"taken", "rejected", "denied", "off-schema", "failed"}
+// What may come of a command.
+const (
+	Taken     = "taken"
+	Rejected  = "rejected"
+	Denied    = "denied"
+	OffSchema = "off-schema"
+	Failed    = "failed"
+)
+
+// Outcomes are all of them.
+var Outcomes = []string{Taken, Rejected, Denied, OffSchema, Failed}
 
 // keptAudits is how many lines are kept at least.
 const keptAudits = 100_000
