@@ -7,6 +7,9 @@ import "strings"
 // them, whatever the case of letters and with or without underscores. It is empty
 // where there is none.
 func Meant(name string, known []string) string {
+	if len(name) > longestName { // strangers choose it
+		return ""
+	}
 	plain := func(s string) string {
 		return strings.ToLower(strings.NewReplacer("_", "", "-", "", " ", "").Replace(s))
 	}
@@ -18,6 +21,9 @@ func Meant(name string, known []string) string {
 	}
 	return meant
 }
+
+// longestName is more bytes than a known name has, however it is spelt.
+const longestName = 100
 
 // changes is how many letters are to be put in, left out, replaced or exchanged with
 // the next to make b of a (the optimal string alignment distance).
