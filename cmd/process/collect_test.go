@@ -2,49 +2,46 @@ package process
 
 import (
 	"runtime"
-	"runtime/debug"
 	"runtime/metrics"
 	"testing"
 	"time"
 )
 
-func collections() uint64 {
-	s := []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}}
-	metrics.Read(s)
-	return s[0].Value.Uint64()
-}
-
-var kept []byte
-
-// Nothing is collected before there is much, and then as usual.
+// The first collection is put off, and those after it are as they would have been.
 func TestCollectLate(t *testing.T) {
 	t.Setenv("GOGC", "")
 	t.Setenv("GOMEMLIMIT", "")
-	percent, limit := debug.SetGCPercent(100), debug.SetMemoryLimit(-1)
-	defer func() {
-		debug.SetGCPercent(percent)
-		debug.SetMemoryLimit(limit)
-	}()
-	runtime.GC() // else one that has begun may count
-	before := collections()
-	CollectLate(128 << 20)
-	for range 40 { // of 1 MiB each, where it would begin at 4
-		kept = make([]byte, 1<<20)
+	settings := func() (percent, limit uint64) {
+		read := []metrics.Sample{{Name: "/gc/gogc:percent"}, {Name: "/gc/gomemlimit:bytes"}}
+		metrics.Read(read)
+		return read[0].Value.Uint64(), read[1].Value.Uint64()
 	}
-	if n := collections() - before; n != 0 {
-		t.Errorf("%d collections of 40 MiB", n)
+	percent, limit := settings()
+	const late = 1 << 40
+	CollectLate(late)
+	if p, l := settings(); p == percent || l != late {
+		t.Errorf("%d percent within %d bytes before the first collection", p, l)
 	}
-	for range 200 {
-		kept = make([]byte, 1<<20)
-	}
+	runtime.GC()
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
-		now := debug.SetGCPercent(100)
-		debug.SetGCPercent(now)
-		if now == 100 && debug.SetMemoryLimit(-1) == limit {
-			break
+		p, l := settings()
+		if p == percent && l == limit {
+			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("after %d collections the percentage is %d", collections()-before, now)
+			t.Fatalf("%d percent within %d bytes after it, %d and %d before", p, l, percent, limit)
 		}
+	}
+}
+
+// Whoever has said when to collect is not overruled.
+func TestCollectAsTold(t *testing.T) {
+	t.Setenv("GOGC", "50")
+	read := []metrics.Sample{{Name: "/gc/gomemlimit:bytes"}}
+	metrics.Read(read)
+	limit := read[0].Value.Uint64()
+	CollectLate(1 << 40)
+	if metrics.Read(read); read[0].Value.Uint64() != limit {
+		t.Errorf("a limit of %d bytes, was %d", read[0].Value.Uint64(), limit)
 	}
 }
