@@ -36,11 +36,10 @@ func Predict(ctx context.Context, batch framework.Batch, from, to int, predicted
 // refusal is the error of a record that the model refuses: of its values, unless err
 // says that it is of something else.
 func refusal(err error) error {
-	why := &pipeline.Error{Op: "predict", Kind: pipeline.Invalid, Err: err}
-	if known := new(pipeline.Error); !errors.As(err, &known) {
-		why.Hint = framework.RefusedHint
+	if errors.As(err, new(*pipeline.Error)) {
+		return Unfit(err)
 	}
-	return why
+	return &pipeline.Error{Op: "predict", Kind: pipeline.Invalid, Hint: framework.RefusedHint, Err: err}
 }
 
 // Unfit is the error of a record that cannot be predicted, for what err says.
