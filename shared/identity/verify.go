@@ -50,7 +50,7 @@ func (p Principal) Need(role Role) error {
 	refusal := &pipeline.Error{
 		Op: "authorize", Kind: pipeline.Forbidden, Reason: fmt.Sprintf("this needs the role %s; %s has the role %s", role, p.Name, p.Role),
 	}
-	if p.Role == Nobody { // static tokens have a role: this one is an issuer's
+	if p.Role == Nobody && !p.Carrier { // static tokens have a role: this one is an issuer's
 		return refusal.WithHint("ask an operator of this installation for the role %s: KAFKAML_OIDC_ROLES_CLAIM and KAFKAML_OIDC_ROLES say where the issuer's tokens hold it", role)
 	}
 	return refusal.WithHint("ask an operator of this installation for the role %s", role)

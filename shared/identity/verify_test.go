@@ -70,6 +70,17 @@ func TestRoles(t *testing.T) {
 	}
 }
 
+// Whose token holds no role hears of the settings that find it, but for a carrier of
+// others' events, which is to have none.
+func TestNeedOfNobody(t *testing.T) {
+	for carrier, told := range map[bool]bool{false: true, true: false} {
+		err := Principal{ID: "eve", Name: "eve", Carrier: carrier}.Need(Viewer)
+		if pipeline.KindOf(err) != pipeline.Forbidden || strings.Contains(pipeline.RejectionOf(err).Hint, "KAFKAML_OIDC_ROLES") != told {
+			t.Errorf("a carrier %v: %v, with the hint %q", carrier, err, pipeline.RejectionOf(err).Hint)
+		}
+	}
+}
+
 // A refusal names the role that is needed and the one that there is.
 func TestNeed(t *testing.T) {
 	ada := With(t.Context(), Principal{ID: "token:ada", Name: "ada", Role: Viewer})
