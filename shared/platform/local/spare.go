@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -45,6 +46,7 @@ func (l *Platform) Expect(framework string) {
 	s := l.spares
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.dropEnded()
 	if s.closed || len(s.waiting) >= min(mostSpares, l.c.Jobs) {
 		return
 	}
@@ -67,19 +69,27 @@ func (s *spares) close() {
 	s.closed = true
 }
 
+// dropEnded forgets those that somebody else has ended. The caller holds the lock.
+func (s *spares) dropEnded() {
+	s.waiting = slices.DeleteFunc(s.waiting, func(one spare) bool {
+		ended := len(one.exited) > 0
+		if ended {
+			one.over()
+		}
+		return ended
+	})
+}
+
 // watch ends a process that nobody has taken once its time is over.
 func (s *spares) watch(ctx context.Context, p *process) {
 	<-ctx.Done()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i, one := range s.waiting {
-		if one.process == p {
-			s.waiting = append(s.waiting[:i:i], s.waiting[i+1:]...)
-			if len(p.exited) == 0 { // else its number may be that of another group by now
-				p.signal(syscall.SIGKILL) // it has done nothing yet
-			}
-			return
-		}
+	s.dropEnded() // whose number may be that of a stranger's group by now
+	at := slices.IndexFunc(s.waiting, func(one spare) bool { return one.process == p })
+	if at >= 0 {
+		s.waiting = slices.Delete(s.waiting, at, at+1)
+		p.signal(syscall.SIGKILL) // it has done nothing yet
 	}
 }
 
@@ -88,19 +98,15 @@ func (s *spares) watch(ctx context.Context, p *process) {
 func (s *spares) take(program, verb string) *process {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i := 0; i < len(s.waiting); i++ {
-		one := s.waiting[i]
-		if one.program != program || one.verb != verb {
-			continue
-		}
-		s.waiting = append(s.waiting[:i:i], s.waiting[i+1:]...)
-		one.over()
-		if len(one.exited) == 0 {
-			return one.process
-		}
-		i--
+	s.dropEnded()
+	at := slices.IndexFunc(s.waiting, func(one spare) bool { return one.program == program && one.verb == verb })
+	if at < 0 {
+		return nil
 	}
-	return nil
+	one := s.waiting[at]
+	s.waiting = slices.Delete(s.waiting, at, at+1)
+	one.over()
+	return one.process
 }
 
 // tell gives a spare its work. One that has ended meanwhile cannot be told.
