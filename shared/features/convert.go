@@ -226,17 +226,24 @@ func (c conversion) time(f codec.Field) (codec.Field, error) {
 		}
 		return realField(ms.Float() / second), nil
 	}
-	if err := notMillis(ms.Float()); err != nil {
-		return f, err
+	if f.Kind != codec.Text && f.Unit == codec.Plain { // else it says its unit
+		if err := notMillis(ms.Float()); err != nil {
+			return f, err
+		}
 	}
 	return wholeField(int64(c.part(time.UnixMilli(int64(math.Floor(ms.Float()))).UTC()))), nil
 }
 
 // notMillis refuses times in seconds, microseconds or nanoseconds since 1970, of this
 // century: as milliseconds they are of January 1970, or of years far beyond, and their
-// parts mean nothing.
+// parts mean nothing. Somebody may be born in that January: midnights there, of any
+// zone, are let through.
 func notMillis(v float64) error {
 	const from, to = 1e9, 2e9 // 2001 and 2033, in seconds
+	const zones = 900_000     // milliseconds that lie between them, a quarter of an hour
+	if v < to && math.Mod(v, zones) == 0 {
+		return nil
+	}
 	for _, unit := range []struct {
 		name string
 		each float64
