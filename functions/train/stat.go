@@ -3,7 +3,6 @@ package train
 import (
 	"encoding/binary"
 	"math"
-	"math/bits"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
@@ -20,9 +19,6 @@ type stat struct {
 	count   int64 // of finite values
 	sum     float64
 	largest [outliers + 1]float64 // magnitudes, ascending; 0 where there are fewer
-	// Of whole numbers of several bytes:
-	other float64 // the largest magnitude that they have with their bytes in the other order
-	odd   int64   // how many would be no ordinary numbers if their bytes were those of floats
 }
 
 func named(name string) stat {
@@ -137,44 +133,6 @@ func (s *stat) most() float64 { return max(math.Abs(s.Minimum), math.Abs(s.Maxim
 func swapped(s stat) bool {
 	const leastNormal, beyond = 0x1p-126, 1e30 // of 4-byte floats
 	return s.count > 0 && s.most() > 0 && (s.most() < leastNormal || s.most() > beyond)
-}
-
-// misread takes a whole number of size bytes as what it would be with its bytes in
-// the other order, and if they were those of a float.
-func (s *stat) misread(x float64, size int) {
-	const least, most = 1e-6, 1e6 // of ordinary numbers
-	var turned, float float64
-	switch v := int64(x); size {
-	case 2:
-		turned = float64(int16(bits.ReverseBytes16(uint16(v)))) // #nosec G115 -- the bytes count
-	case 4:
-		turned = float64(int32(bits.ReverseBytes32(uint32(v)))) // #nosec G115
-		float = float64(math.Float32frombits(uint32(v)))        // #nosec G115
-	case 8:
-		turned = float64(int64(bits.ReverseBytes64(uint64(v)))) // #nosec G115
-		float = math.Float64frombits(uint64(v))                 // #nosec G115
-	}
-	s.other = max(s.other, math.Abs(turned))
-	if m := math.Abs(float); x != 0 && !(m >= least && m <= most) { //nolint:staticcheck // NaN is not ordinary
-		s.odd++
-	}
-}
-
-// turned reports whether whole numbers of size bytes are all large, and would all be
-// small with their bytes in the other order.
-func (s *stat) turned(size int) bool {
-	const short, long = math.MaxUint8, math.MaxUint16
-	most := float64(long)
-	if size == 2 {
-		most = short
-	}
-	return s.count >= fewValues && s.other > 0 && s.other <= most && s.most() > most
-}
-
-// floats reports whether whole numbers are the bytes of floats: each would be an
-// ordinary one. Times in seconds would be, too, but for those of 0 and less.
-func (s stat) floats() bool {
-	return s.count >= fewValues && s.other > 0 && s.odd == 0 && s.Minimum <= 0 && s.Maximum > 0
 }
 
 // rounded reports whether all values are so large that a 4-byte float has not

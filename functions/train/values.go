@@ -74,17 +74,18 @@ func (s *shares) warning(records int64) string {
 
 // watched is one tensor, whole or element by element; of text, without stats.
 type watched struct {
-	tensor codec.Tensor
-	filled bool // something stands for what is missing
-	narrow bool // the model takes 4-byte floats of what is, or may have been, wider
-	each   bool
-	stats  []stat
+	tensor  codec.Tensor
+	filled  bool // something stands for what is missing
+	narrow  bool // the model takes 4-byte floats of what is, or may have been, wider
+	each    bool
+	stats   []stat
+	misread misread
 }
 
 func newValues(d *features.Decoder, e pipeline.Export) *values {
 	v := &values{encoded: map[[2]string]int64{}}
 	add := func(have codec.Tensor, want pipeline.Tensor, prefix string) {
-		w := &watched{tensor: have, narrow: want.DType == "float32" && (have.DType.Size() == 8 || have.Fields != nil)} // fields are decoded straight to the model's type
+		w := &watched{tensor: have, misread: newMisread(prefix+have.Name, have), narrow: want.DType == "float32" && (have.DType.Size() == 8 || have.Fields != nil)} // fields are decoded straight to the model's type
 		n := have.Elements()
 		v.named = v.named || have.Fields != nil
 		switch {
@@ -173,17 +174,7 @@ func (w *watched) record(numbers []float64) {
 	} else {
 		w.stats[0].numbers(numbers)
 	}
-	if w.tensor.DType.Float() || w.tensor.DType.Size() < 2 || w.tensor.Fields != nil {
-		return
-	}
-	size := w.tensor.DType.Size()
-	for i, x := range numbers {
-		if w.each {
-			w.stats[i].misread(x, size)
-		} else {
-			w.stats[0].misread(x, size)
-		}
-	}
+	w.misread.add(numbers)
 }
 
 // columns are those to show: all of them, or of many the ones with something
@@ -224,14 +215,8 @@ func (v *values) warnings() []string {
 			all = append(all, fmt.Sprintf("%s: numbers up to %.6g are what floats become whose highest byte comes first, and whole numbers that are read as floats: if it is sent as bytes, send the lowest first (little-endian), as x.astype(\"<f%d\").tobytes() does, or name the type that is sent",
 				w.stats[i].Name, w.stats[i].most(), w.tensor.DType.Size()))
 		}
-		size := w.tensor.DType.Size()
-		if i := slices.IndexFunc(w.stats, func(s stat) bool { return s.turned(size) }); i >= 0 {
-			all = append(all, fmt.Sprintf("%s: numbers up to %.6g are what numbers up to %.6g become whose highest byte comes first: if so, send the lowest first (little-endian), as x.astype(\"<%c%d\").tobytes() does",
-				w.stats[i].Name, w.stats[i].most(), w.stats[i].other, w.tensor.DType.String()[0], size))
-		}
-		if i := slices.IndexFunc(w.stats, stat.floats); i >= 0 {
-			all = append(all, fmt.Sprintf("%s: numbers from %.6g to %.6g are what floats become that are read as %s: if so, name the type that is sent, float%d",
-				w.stats[i].Name, w.stats[i].Minimum, w.stats[i].Maximum, w.tensor.DType, 8*size))
+		if misread := w.misread.warning(); misread != "" {
+			all = append(all, misread)
 		}
 		for i := range w.stats {
 			s := &w.stats[i]

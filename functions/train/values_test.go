@@ -219,6 +219,15 @@ func TestMisreadWholeNumbers(t *testing.T) {
 		"all 1":                   {"int32", func(int) any { return int32(1) }, ""},
 		"colours":                 {"int32", func(i int) any { return int32(i * 65793) }, ""},
 		"seconds since 1970":      {"int32", func(i int) any { return int32(1_000_000_000 + 1_000_000*i) }, ""},
+		"no limit":                {"int32", func(i int) any { return [2]int32{0, math.MaxInt32}[i%2] }, ""},
+		"no limit, in 8 bytes":    {"int64", func(i int) any { return [3]int64{-1, math.MinInt64, math.MaxInt64}[i%3] }, ""},
+		"all ones":                {"uint32", func(int) any { return uint32(math.MaxUint32) }, ""},
+		"the highest bit":         {"uint64", func(i int) any { return 1<<63 + uint64(i)<<20 }, ""},
+		"clipped sound":           {"int16", func(i int) any { return [3]int16{math.MinInt16, 0, math.MaxInt16}[i%3] }, ""},
+		"black and others":        {"int32", func(i int) any { return [2]int32{-1 << 24, -1<<24 + int32(i)} }, ""},
+		"sizes":                   {"int16", func(i int) any { return [2]int16{1024, int16(i)} }, ""},
+		"times, and flags":        {"int32", func(i int) any { return [2]int32{int32(i%2) * (1_000_000_000 + int32(i)), int32(i % 2)} }, ""},
+		"few that are not 0":      {"int32", func(i int) any { return [2]int32{0, 1_000_000_000}[(i+1)/100] }, ""},
 		"ids":                     {"int64", func(i int) any { return int64(i)*7_777_777_777_777_777 + 1 }, ""},
 		"turned":                  {"int32", func(i int) any { return int32(bits.ReverseBytes32(uint32(i % 100))) }, "numbers up to 99 become whose highest byte"},
 		"turned, below 0":         {"int32", func(i int) any { return int32(bits.ReverseBytes32(uint32(i - 50))) }, `x.astype("<i4")`},
@@ -230,8 +239,13 @@ func TestMisreadWholeNumbers(t *testing.T) {
 		"floats, and the reverse": {"float32", func(i int) any { return int32(i) }, "whole numbers that are read as floats"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			in := []pipeline.Tensor{{Name: "in", DType: c.dtype, Shape: []int{1}}}
-			d, err := features.New(pipeline.RAW, json.RawMessage(`{"data_type":"`+c.dtype+`","data_reshape":"1"}`), codec.Binding{Inputs: in})
+			dtype, err := codec.ParseDType(c.dtype)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := len(packed(t, c.of(0))) / dtype.Size()
+			in := []pipeline.Tensor{{Name: "in", DType: c.dtype, Shape: []int{n}}}
+			d, err := features.New(pipeline.RAW, fmt.Appendf(nil, `{"data_type":%q,"data_reshape":"%d"}`, c.dtype, n), codec.Binding{Inputs: in})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -39,7 +39,7 @@ func unsaidRows() []row {
 	turned := message{"data_type": "int32", "data_reshape": "2", "label_type": "uint8"}
 	return []row{
 		sent("Y23", "a filter that is spelt wrong: a warning", points, "JSON", message{"data_fields": []string{"a", "b"}, "label_field": "y", "wher": "value.a > 1.0"}, []string{"finished, 1 records", "wher", "where", "no effect"}, `{"a":1,"b":2,"y":1}`),
-		sent("Y24", "whole numbers with the highest byte first: a warning", whole, "RAW", turned, []string{"finished", "numbers up to 7 become", "little-endian"}, slices.Repeat([]string{"\x00\x00\x00\x07\x00\x00\x01\x00"}, 20)...),
+		sent("Y24", "whole numbers with the highest byte first: a warning", whole, "RAW", turned, []string{"finished", "numbers up to 256 become", "little-endian"}, slices.Repeat([]string{"\x00\x00\x00\x07\x00\x00\x01\x00"}, 20)...),
 		sent("Y25", "floats that are said to be whole numbers: a warning", whole, "RAW", turned, []string{"finished", "float32", "read as int32"}, slices.Repeat([]string{"\x00\x00\x80\x3f\x00\x00\x00\xc0", "\x00\x00\x00\xbf\x00\x00\x80\x3f"}, 10)...),
 		sent("Y26", "several classes for one: a warning", classes, "JSON", ab, []string{"finished", "1 of 2 to more", "binary_crossentropy"}, `{"a":1,"b":2,"y":[1,1,0]}`, `{"a":1,"b":2,"y":[0,1,0]}`),
 		sent("Y27", "a subclassed model that gives no probabilities: a warning", subclassed, "JSON", ab, []string{"finished", "takes probabilities", "from_logits=True"}, `{"a":1,"b":2,"y":1}`),
