@@ -37,16 +37,17 @@ type shares struct {
 	none, several int64 // records with a label of no class, of several
 }
 
-// add looks at the numbers of a record.
+// add looks at the label of a record: of several classes where that is so anywhere in
+// it, of none where it is so all over: steps of no class are how sequences are padded.
 func (s *shares) add(numbers []float64) {
-	const rounding = 1e-3
-	none, several := false, false
+	const few, many = 0.5, 1.5 // shares that were rounded sum to nearly one
+	none, several := true, false
 	for at := 0; at+s.classes <= len(numbers); at += s.classes {
 		sum := 0.0
 		for _, x := range numbers[at : at+s.classes] {
 			sum += x
 		}
-		none, several = none || sum < 1-rounding, several || sum > 1+rounding
+		none, several = none && sum < few, several || sum > many
 	}
 	if none {
 		s.none++

@@ -182,22 +182,27 @@ func TestInfiniteLoss(t *testing.T) {
 func TestLabelsOfSeveralClasses(t *testing.T) {
 	for name, c := range map[string]struct {
 		loss, says string
-		label      func(i int) []uint8
+		label      func(i int) []float32
+		shape      []int
 	}{
-		"one each":      {"categorical_crossentropy", "", func(i int) []uint8 { return [][]uint8{{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}[i%3] }},
-		"none":          {"categorical_crossentropy", "10 of 20 labels sum to less than 1, as of no class: categorical_crossentropy", func(i int) []uint8 { return [][]uint8{{0, 0, 0}, {0, 1, 0}}[i%2] }},
-		"several":       {"kl_divergence", "10 of 20 to more, as of several classes: kl_divergence", func(i int) []uint8 { return [][]uint8{{1, 1, 0}, {0, 1, 0}}[i%2] }},
-		"by each class": {"binary_crossentropy", "", func(i int) []uint8 { return [][]uint8{{1, 1, 0}, {0, 0, 0}}[i%2] }},
+		"one each":             {"categorical_crossentropy", "", func(i int) []float32 { return [][]float32{{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}[i%3] }, []int{3}},
+		"none":                 {"categorical_crossentropy", "10 of 20 labels sum to less than 1, as of no class: categorical_crossentropy", func(i int) []float32 { return [][]float32{{0, 0, 0}, {0, 1, 0}}[i%2] }, []int{3}},
+		"several":              {"kl_divergence", "10 of 20 to more, as of several classes: kl_divergence", func(i int) []float32 { return [][]float32{{1, 1, 0}, {0, 1, 0}}[i%2] }, []int{3}},
+		"by each class":        {"binary_crossentropy", "", func(i int) []float32 { return [][]float32{{1, 1, 0}, {0, 0, 0}}[i%2] }, []int{3}},
+		"shares to two places": {"categorical_crossentropy", "", func(i int) []float32 { return [][]float32{{0.33, 0.33, 0.33}, {0.67, 0.17, 0.17}}[i%2] }, []int{3}},
+		"padded steps":         {"categorical_crossentropy", "", func(int) []float32 { return []float32{0, 1, 0, 0, 0, 0} }, []int{2, 3}},
+		"padding alone":        {"categorical_crossentropy", "20 of 20 labels sum to less than 1", func(int) []float32 { return make([]float32, 6) }, []int{2, 3}},
+		"several at a step":    {"categorical_crossentropy", "20 of 20 to more", func(int) []float32 { return []float32{0, 1, 0, 1, 1, 0} }, []int{2, 3}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := pipeline.Export{Inputs: []pipeline.Tensor{{Name: "x", DType: "float32", Shape: []int{1}}}, Labels: []pipeline.Tensor{{Name: "y", DType: "float32", Shape: []int{3}}}, Loss: c.loss}
-			d, err := features.New(pipeline.RAW, json.RawMessage(`{"data_type":"float32","data_reshape":"1","label_type":"uint8","label_reshape":"3"}`), codec.Binding{Inputs: e.Inputs, Labels: e.Labels})
+			e := pipeline.Export{Inputs: []pipeline.Tensor{{Name: "x", DType: "float32", Shape: []int{1}}}, Labels: []pipeline.Tensor{{Name: "y", DType: "float32", Shape: c.shape}}, Loss: c.loss}
+			d, err := features.New(pipeline.RAW, fmt.Appendf(nil, `{"data_type":"float32","data_reshape":"1","label_type":"float32","label_reshape":%q}`, strings.Trim(fmt.Sprint(c.shape), "[]")), codec.Binding{Inputs: e.Inputs, Labels: e.Labels})
 			if err != nil {
 				t.Fatal(err)
 			}
 			v := newValues(d, e)
 			for i := range 20 {
-				if err := v.add([][]byte{packed(t, float32(i))}, [][]byte{c.label(i)}); err != nil {
+				if err := v.add([][]byte{packed(t, float32(i))}, [][]byte{packed(t, c.label(i))}); err != nil {
 					t.Fatal(err)
 				}
 			}
