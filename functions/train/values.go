@@ -13,8 +13,9 @@ import (
 const (
 	maxByElement = 256 // elements of a tensor without names that are told apart
 	maxFields    = 4096
-	maxColumns   = 100 // shown
-	fewEncoded   = 4   // records that are no numbers: fewer may be by chance
+	maxColumns   = 100  // shown
+	maxShares    = 4096 // numbers of a label that are summed up by its classes
+	fewEncoded   = 4    // records that are no numbers: fewer may be by chance
 )
 
 // values watches what the numbers of a stream are, tensor by tensor, while it
@@ -37,11 +38,14 @@ type shares struct {
 	none, several int64 // records with a label of no class, of several
 }
 
-// add looks at the label of a record: of several classes where that is so anywhere in
-// it, of none where it is so all over: steps of no class are how sequences are padded.
-func (s *shares) add(numbers []float64) {
+// add looks at the label of a record, of a large one at the beginning: it is of several
+// classes where that is so anywhere in it, of none where it is so all over: steps of no
+// class are how sequences are padded.
+func (s *shares) add(scratch []float64, label []byte, t codec.DType) ([]float64, error) {
 	const few, many = 0.5, 1.5 // shares that were rounded sum to nearly one
-	none, several := true, false
+	most := max(1, maxShares/s.classes) * s.classes * t.Size()
+	numbers, err := codec.AppendFloats(scratch[:0], label[:min(len(label), most)], t)
+	none, several := len(label) <= most, false
 	for at := 0; at+s.classes <= len(numbers); at += s.classes {
 		sum := 0.0
 		for _, x := range numbers[at : at+s.classes] {
@@ -55,6 +59,7 @@ func (s *shares) add(numbers []float64) {
 	if several {
 		s.several++
 	}
+	return numbers, err
 }
 
 // warning says how many labels are not one class each; empty where all are.
@@ -141,7 +146,12 @@ func (v *values) add(inputs, labels [][]byte) (err error) {
 		if w.stats == nil || stored == nil { // text, or there is none
 			continue
 		}
-		if !w.each && w.tensor.DType == codec.Uint8 && (v.several.loss == "" || i != v.several.label) {
+		if v.several.loss != "" && i == v.several.label {
+			if v.scratch, err = v.several.add(v.scratch, stored[at], w.tensor.DType); err != nil {
+				return err
+			}
+		}
+		if !w.each && w.tensor.DType == codec.Uint8 {
 			w.stats[0].bytes(stored[at])
 			continue
 		}
@@ -149,9 +159,6 @@ func (v *values) add(inputs, labels [][]byte) (err error) {
 			return err
 		}
 		w.record(v.scratch)
-		if v.several.loss != "" && i == v.several.label {
-			v.several.add(v.scratch)
-		}
 	}
 	return nil
 }

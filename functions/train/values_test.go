@@ -192,6 +192,7 @@ func TestLabelsOfSeveralClasses(t *testing.T) {
 		"shares to two places": {"categorical_crossentropy", "", func(i int) []float32 { return [][]float32{{0.33, 0.33, 0.33}, {0.67, 0.17, 0.17}}[i%2] }, []int{3}},
 		"padded steps":         {"categorical_crossentropy", "", func(int) []float32 { return []float32{0, 1, 0, 0, 0, 0} }, []int{2, 3}},
 		"padding alone":        {"categorical_crossentropy", "20 of 20 labels sum to less than 1", func(int) []float32 { return make([]float32, 6) }, []int{2, 3}},
+		"a large border":       {"categorical_crossentropy", "", func(int) []float32 { return append(make([]float32, 9000), 1, 0, 0) }, []int{3001, 3}},
 		"several at a step":    {"categorical_crossentropy", "20 of 20 to more", func(int) []float32 { return []float32{0, 1, 0, 1, 1, 0} }, []int{2, 3}},
 	} {
 		t.Run(name, func(t *testing.T) {
