@@ -202,10 +202,12 @@ func (x *extent) add(numbers []float64) {
 
 // improbable warns of outputs that are no probabilities where the loss takes them,
 // which Keras clips without a word. Where the source tells the activation the model
-// was warned of when it was registered; a subclassed one does not tell it.
+// was warned of when it was registered; a subclassed one does not tell it. The losses
+// that take a share of each class divide them by their sum, which may be any.
 func improbable(e pipeline.Export, given extent) string {
 	const rounding = 1e-3 // of a softmax in few bits
-	if e.LabelGuessed || e.Logits || !strings.Contains(e.Loss, "crossentropy") || !(given.low < -rounding || given.high > 1+rounding) {
+	shares := strings.Contains(e.Loss, "categorical") && !strings.Contains(e.Loss, "sparse")
+	if e.LabelGuessed || e.Logits || !strings.Contains(e.Loss, "crossentropy") || !(given.low < -rounding || !shares && given.high > 1+rounding) {
 		return ""
 	}
 	return fmt.Sprintf("%s takes probabilities, and the outputs of the model go from %.4g to %.4g: end it with a softmax, or a sigmoid for one number, or make the loss with from_logits=True", e.Loss, given.low, given.high)

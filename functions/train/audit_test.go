@@ -63,7 +63,9 @@ func TestOutputsThatAreNoProbabilities(t *testing.T) {
 		"a hinge":             {pipeline.Export{Loss: "hinge"}, []float64{-3, 4}, ""},
 		"a loss of their own": {pipeline.Export{Loss: "my_crossentropy", LabelGuessed: true}, []float64{-3, 4}, ""},
 		"NaN":                 {pipeline.Export{Loss: "binary_crossentropy"}, []float64{math.NaN()}, ""},
+		"shares of a sum":     {pipeline.Export{Loss: "categorical_crossentropy"}, []float64{0.5, 7}, ""},
 		"below 0":             {pipeline.Export{Loss: "binary_crossentropy"}, []float64{0.5, -3}, "go from -3 to 0.5"},
+		"negative shares":     {pipeline.Export{Loss: "categorical_crossentropy"}, []float64{-2, 7}, "go from -2 to 7"},
 		"above 1":             {pipeline.Export{Loss: "sparse_categorical_crossentropy"}, []float64{0.5, 7}, "sparse_categorical_crossentropy takes probabilities, and the outputs of the model go from 0.5 to 7"},
 	} {
 		given := extent{math.Inf(1), math.Inf(-1)}
