@@ -23,10 +23,10 @@ type misread struct {
 	whole     bool    // the bytes are not those of floats
 }
 
-func newMisread(name string, t codec.Tensor) misread {
+func newMisread(name string, t codec.Tensor, raw bool) misread {
 	return misread{
 		name: name, dtype: t.DType, low: math.Inf(1), high: math.Inf(-1),
-		settled: t.DType.Float() || t.DType.Size() < 2 || t.Fields != nil, // fields are written as numbers
+		settled: !raw || t.DType.Float() || t.DType.Size() < 2 || t.Fields != nil, // other formats and fields tell the type
 	}
 }
 

@@ -91,7 +91,7 @@ type watched struct {
 func newValues(d *features.Decoder, e pipeline.Export) *values {
 	v := &values{encoded: map[[2]string]int64{}}
 	add := func(have codec.Tensor, want pipeline.Tensor, prefix string) {
-		w := &watched{tensor: have, misread: newMisread(prefix+have.Name, have), narrow: want.DType == "float32" && (have.DType.Size() == 8 || have.Fields != nil)} // fields are decoded straight to the model's type
+		w := &watched{tensor: have, misread: newMisread(prefix+have.Name, have, d.Raw()), narrow: want.DType == "float32" && (have.DType.Size() == 8 || have.Fields != nil)} // fields are decoded straight to the model's type
 		n := have.Elements()
 		v.named = v.named || have.Fields != nil
 		switch {

@@ -268,6 +268,24 @@ func TestMisreadWholeNumbers(t *testing.T) {
 	}
 }
 
+// Numbers that are written as such are what they are.
+func TestWrittenWholeNumbers(t *testing.T) {
+	in := []pipeline.Tensor{{Name: "in", DType: "int32", Shape: []int{8}}}
+	d, err := features.New(pipeline.JSON, json.RawMessage(`{"data_fields":["a"]}`), codec.Binding{Inputs: in})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := newValues(d, pipeline.Export{Inputs: in})
+	for range 20 {
+		if err := v.add([][]byte{packed(t, [8]int32{1 << 16, 1 << 17, 1 << 18, 1 << 16, 1 << 16})}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if said := v.warnings(); said != nil {
+		t.Errorf("said %q", said)
+	}
+}
+
 // Pictures that have just the bytes of a record of RAW are no numbers; one among many
 // may be.
 func TestEncodedRecords(t *testing.T) {

@@ -28,8 +28,9 @@ var ErrLeftOut = errors.New("where of the input_config leaves the record out")
 // of goroutines may use it at once.
 type Decoder struct {
 	inputs, labels []codec.Tensor // of one record
-	window         *Window        // nil where a record is a sample
-	by             []target       // the column that tells the keys of windows, if one does
+	raw            bool
+	window         *Window  // nil where a record is a sample
+	by             []target // the column that tells the keys of windows, if one does
 	// plain reads what is not mapped: inputs, labels or both; nil where all is.
 	plain      *codec.Decoder
 	mapped     []target // of the inputs; nil where plain reads them
@@ -111,7 +112,7 @@ func ForServing(config json.RawMessage) json.RawMessage {
 // New binds a format and its input_config to a model. What cannot be is refused
 // by the member at fault, with what there is instead where that is known.
 func New(format pipeline.Format, config json.RawMessage, b codec.Binding, options ...Option) (*Decoder, error) {
-	d := &Decoder{}
+	d := &Decoder{raw: format == pipeline.RAW}
 	for _, o := range options {
 		o(d)
 	}
@@ -298,6 +299,10 @@ func (d *Decoder) Join() *Join { return d.join }
 
 // Tolerance is what on_bad says.
 func (d *Decoder) Tolerance() Tolerance { return d.bad }
+
+// Raw reports whether records are the bytes of their numbers, which do not tell the
+// type of these.
+func (d *Decoder) Raw() bool { return d.raw }
 
 // Filters reports whether records may be left out.
 func (d *Decoder) Filters() bool { return d.filter != nil }
