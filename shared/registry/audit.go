@@ -3,6 +3,7 @@ package registry
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -74,6 +75,9 @@ func (tx *Tx) Audits(q Query) (Page[Audit], error) {
 	page := Page[Audit]{Items: []Audit{}}
 	statement, args := "SELECT body FROM audit WHERE LOWER(body) LIKE ? ESCAPE '!'", []any{containing(strings.ToLower(q.Q))}
 	if q.Status != "" {
+		if !slices.Contains(Outcomes, q.Status) {
+			return page, pipeline.Invalidf("status", "%q is no outcome of a command", q.Status).WithHint("one of %s", strings.Join(Outcomes, ", "))
+		}
 		statement, args = statement+" AND body LIKE ? ESCAPE '!'", append(args, containing(`"outcome":"`+q.Status+`"`))
 	}
 	if q.After != "" {

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
 
@@ -46,8 +47,8 @@ func TestAuditIsBounded(t *testing.T) {
 		if got := find(registry.Query{}); len(got.Items) != 1 || got.Items[0].Seq != 101_000 {
 			t.Errorf("kept %+v", got.Items)
 		}
-		if err := view(t, s, func(tx *registry.Tx) error { _, err := tx.Audits(registry.Query{After: "x"}); return err }); err == nil {
-			t.Error("a page after x")
+		for field, q := range map[string]registry.Query{"after": {After: "x"}, "status": {Status: "refused"}} {
+			refused(t, view(t, s, func(tx *registry.Tx) error { _, err := tx.Audits(q); return err }), pipeline.Invalid, field)
 		}
 	})
 }

@@ -86,8 +86,15 @@ func (k *kind[T]) where(q Query) (clause string, args []any, err error) {
 		all, args = append(all, condition), append(args, values...)
 	}
 	if q.Status != "" {
-		if !k.status {
+		if k.states == nil {
 			return "", nil, pipeline.Invalidf("status", "%s have no status", k.table)
+		}
+		words := make([]string, len(k.states))
+		for i, state := range k.states {
+			words[i] = fmt.Sprint(state)
+		}
+		if !slices.Contains(words, q.Status) {
+			return "", nil, pipeline.Invalidf("status", "%q is no status of %s", q.Status, k.table).WithHint("one of %s", strings.Join(words, ", "))
 		}
 		all, args = append(all, "status = ?"), append(args, q.Status)
 	}

@@ -133,6 +133,8 @@ func TestFilters(t *testing.T) {
 			refused(t, try(registry.Query{After: "x"}), pipeline.Invalid, "after", "cursor")
 			if c.states == nil {
 				refused(t, try(registry.Query{Status: "waiting"}), pipeline.Invalid, "status")
+			} else {
+				refused(t, try(registry.Query{Status: "done"}), pipeline.Invalid, "status", `"done" is no status of `+c.kind)
 			}
 		}
 		become(t, s, 1, pipeline.ResultScheduled)
