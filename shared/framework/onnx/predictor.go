@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -270,7 +272,7 @@ func (p *Predictor) fault(err error, n int, late bool, patience time.Duration) e
 		reason = fmt.Sprintf("the model asks for more memory than %d MiB", mostMemory>>20)
 		hint = "make the tensors within it smaller"
 	default:
-		return fmt.Errorf("predict %d records: %s", n, plain(err))
+		return fmt.Errorf("predict %d records: %s", n, refusal(plain(err)))
 	}
 	p.pace.Lower(n)
 	return &pipeline.Error{Op: fmt.Sprintf("predict %d records", n), Kind: pipeline.Invalid, Reason: reason, Hint: hint, Err: err}
@@ -287,6 +289,31 @@ func plain(err error) string {
 		if _, says, ok := strings.Cut(text[at:], ") "); ok && says != "" {
 			text = says
 		}
+	}
+	return text
+}
+
+var (
+	outside = regexp.MustCompile(`indices element out of data bounds, idx=(-?\d+) must be within the inclusive range \[-\d+,(\d+)\]`)
+	invalid = regexp.MustCompile(`invalid ind(?:ex|ice) found, ind(?:ex|ice) = (-?\d+)`)
+)
+
+// refusal is what the library says of a record, in words where it is of an index. A
+// graph that a model of Keras became has the largest one of 32 bits in the place of
+// each below 0; see onnx_ops.py of the package keras.
+func refusal(text string) string {
+	const below = "an index is below 0"
+	if m := outside.FindStringSubmatch(text); m != nil {
+		if m[1] == fmt.Sprint(math.MaxInt32) {
+			return below
+		}
+		return fmt.Sprintf("an index of %s; there are 0 to %s", m[1], m[2])
+	}
+	if m := invalid.FindStringSubmatch(text); m != nil {
+		if m[1] == fmt.Sprint(math.MaxInt32) {
+			return below
+		}
+		return "an index of " + m[1] + " is out of bounds"
 	}
 	return text
 }

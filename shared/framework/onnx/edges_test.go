@@ -1,0 +1,93 @@
+package onnx
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kafkaml/kafkaml/shared/framework"
+	"github.com/kafkaml/kafkaml/shared/framework/frameworktest"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+	"github.com/kafkaml/kafkaml/shared/toolchain"
+)
+
+// TestEdgesEqualTensorFlow holds that what a model of Keras became refuses the
+// records that TensorFlow refuses, and gives for the others what it gives: at the
+// edges of what operations take, the two differ by themselves. None ends the process.
+func TestEdgesEqualTensorFlow(t *testing.T) {
+	python, site, err := toolchain.Python()
+	if err != nil {
+		t.Fatal(err)
+	}
+	packages, err := toolchain.ONNXPackages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	c := exec.CommandContext(t.Context(), python, "-I", "-S", "-B", "testdata/edges.py", dir, "../keras/worker", site, packages)
+	c.Env = append(os.Environ(), "TF_CPP_MIN_LOG_LEVEL=3")
+	var wrong bytes.Buffer
+	c.Stderr = &wrong
+	out, err := c.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, wrong.Bytes())
+	}
+	type tensor struct {
+		Name, Signature, DType string
+		Shape                  []int
+	}
+	var said map[string]struct {
+		Input, Output tensor
+		Records       []struct {
+			Record, Values string
+			Output         *string
+		}
+	}
+	if err := json.Unmarshal(out, &said); err != nil {
+		t.Fatal(err)
+	}
+	refused := 0
+	for name, m := range said {
+		t.Run(name, func(t *testing.T) {
+			e := pipeline.Export{Inputs: []pipeline.Tensor{{Name: m.Input.Name, Signature: m.Input.Signature, DType: m.Input.DType, Shape: m.Input.Shape}}}
+			e.Outputs = []pipeline.Tensor{{Name: m.Output.Name, Signature: m.Output.Signature, DType: m.Output.DType, Shape: m.Output.Shape}}
+			p, err := Framework{}.OpenPredictor(framework.PredictorOptions{Dir: filepath.Join(dir, name), Export: e})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.Close()
+			for _, r := range m.Records {
+				b, err := p.NewBatch(frameworktest.AsStored(t, p.Inputs()))
+				if err != nil {
+					t.Fatal(err)
+				}
+				record, err := hex.DecodeString(r.Record)
+				if err != nil {
+					t.Fatal(err)
+				}
+				copy(b.Next()[0], record)
+				err = b.Predict(t.Context(), 0, 1)
+				if r.Output == nil {
+					refused++
+					if err == nil {
+						t.Errorf("%s: gives %x, TensorFlow refuses it", r.Values, b.Outputs()[0].Data)
+					} else if s := err.Error(); strings.Contains(s, "2147483647") || !strings.Contains(s, "an index ") && !strings.Contains(s, "division by zero") {
+						t.Errorf("%s is refused: %v", r.Values, err)
+					}
+				} else if err != nil {
+					t.Errorf("%s: %v, TensorFlow gives %s", r.Values, err, *r.Output)
+				} else if got := hex.EncodeToString(b.Outputs()[0].Data); got != *r.Output {
+					t.Errorf("%s: gives %s, TensorFlow %s", r.Values, got, *r.Output)
+				}
+			}
+		})
+	}
+	if refused < 20 {
+		t.Errorf("TensorFlow refuses %d records", refused)
+	}
+}
