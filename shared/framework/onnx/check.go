@@ -53,10 +53,15 @@ func (Framework) Check(o framework.PredictorOptions) error {
 			err = tried
 		case errors.Is(tried, errRun):
 			return nil
-		case tried != nil || ran || time.Since(began) > slow/20: // a larger one may take a hundred times as long
+		case tried != nil || ran:
 			return tried
 		default: // on one more size: an output may have had the declared one by chance
 			ran = true
+			// A larger one may take a hundred times as long: its two runs are stopped
+			// where the check would take longer than one run may.
+			if p.deadline = (p.deadline - time.Since(began)) / 2; p.deadline <= 0 {
+				return nil
+			}
 		}
 	}
 	if ran {

@@ -53,6 +53,13 @@ func TestCheck(t *testing.T) {
 			summed(1)(m)
 			m.Graph.Initializers, m.Graph.Nodes = nil, []onnxtest.Node{{Op: "Identity", In: []string{"x"}, Out: []string{"y"}}}
 		}, `it declares [1] for the output "y" of a record, and computes [8]`, ""},
+		"as many as come, slowly": {func(m *onnxtest.Model) {
+			*m = onnxtest.Endless()
+			g := &m.Graph
+			g.Inputs[0].Dims[1], g.Outputs[0].Dims[1] = -1, 1
+			g.Initializers = []onnxtest.Tensor{onnxtest.Floats("zero", nil, -1), onnxtest.Longs("rounds", 20_000)}
+			g.Nodes[2].In[0] = "rounds"
+		}, `it declares [1] for the output "y" of a record, and computes [8]`, ""},
 		"one size only": {func(m *onnxtest.Model) { // which may be that of the records
 			summed(1)(m)
 			m.Graph.Initializers, m.Graph.Nodes = []onnxtest.Tensor{onnxtest.Longs("sizes", -1, 1)}, []onnxtest.Node{{Op: "Reshape", In: []string{"x", "sizes"}, Out: []string{"y"}}}
