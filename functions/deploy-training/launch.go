@@ -3,7 +3,6 @@ package deploytraining
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/platform"
 	"github.com/kafkaml/kafkaml/shared/registry"
+	"github.com/kafkaml/kafkaml/shared/stream/control"
 	"github.com/kafkaml/kafkaml/shared/tracing"
 )
 
@@ -182,16 +182,12 @@ func ineffective(d pipeline.Datasource, dep pipeline.Deployment) (warnings []str
 		if name == "incremental" && dep.Mode == pipeline.ModeStream {
 			continue
 		}
-		switch v := string(d.Extra[name]); v {
-		case "", "null", "false", `""`, "{}", `"{}"`:
-		default:
+		if !control.Blank(d.Extra[name]) {
 			warnings = append(warnings, fmt.Sprintf("%s of the control message has no effect: the training took the records of its ranges, and no others", name))
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(d.Extra)) {
-		if meant := pipeline.Meant(name, pipeline.ControlMembers()); meant != "" && meant != name {
-			warnings = append(warnings, fmt.Sprintf("%s of the control message has no effect: is %s meant?", name, meant))
-		}
+	for _, m := range control.Misspelt(d) {
+		warnings = append(warnings, fmt.Sprintf("%s of the control message has no effect: is %s meant?", m.Name, m.Meant))
 	}
 	return warnings
 }

@@ -211,12 +211,13 @@ func TestMembersWithoutEffect(t *testing.T) {
 	d := r.stream(t, 1, 0)
 	d.Extra = map[string]json.RawMessage{
 		"unsupervised_topic": json.RawMessage(`"more"`), "incremental": json.RawMessage("false"), "dataset_restrictions": json.RawMessage(`"{}"`),
-		"site": json.RawMessage(`"a"`), "validationRate": json.RawMessage("0.2"),
+		"site": json.RawMessage(`"a"`), "orders": json.RawMessage(`"partition"`),
+		"topics": json.RawMessage(`["pixels"]`), "testRate": json.RawMessage("null"), // the right one is there too, and it asks for nothing
 	}
 	r.write(t, func(tx *registry.Tx) error { return tx.UpdateDatasource(&d) })
 	r.arrives(t, d)
 	if got := r.jobs.running["train-1-1"].Spec.Warnings; len(got) != 2 || !strings.Contains(got[0], "unsupervised_topic of the control message has no effect") ||
-		!strings.Contains(got[1], "is validation_rate meant?") {
+		!strings.Contains(got[1], "is order meant?") {
 		t.Errorf("%q", got)
 	}
 }

@@ -49,11 +49,3 @@ func changes(a, b string) int {
 	}
 	return row[len(b)]
 }
-
-// ControlMembers are the names of what a control message may say.
-func ControlMembers() []string {
-	return []string{
-		"deployment_id", "topic", "input_format", "input_config", "configuration", "validation_rate", "test_rate", "total_msg",
-		"unsupervised_topic", "unsupervised_msg", "description", "shuffle", "seed", "order", "since", "until", "asked", "split",
-	}
-}

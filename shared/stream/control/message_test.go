@@ -149,21 +149,6 @@ func TestParseKeepsMembers(t *testing.T) {
 	}
 }
 
-// What is told to be meant by a name that is spelt wrong is read.
-func TestParseReadsControlMembers(t *testing.T) {
-	all := map[string]any{}
-	for _, name := range pipeline.ControlMembers() {
-		all[name] = nil
-	}
-	value, err := json.Marshal(all)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d, _ := control.Parse(nil, value); len(d.Extra) != 0 { // it names no topic
-		t.Errorf("not read: %v", d.Extra)
-	}
-}
-
 func TestParseSplit(t *testing.T) {
 	for text, want := range map[string]pipeline.Datasource{
 		`null`: {}, `"time"`: {}, `"random"`: {Split: pipeline.SplitRandom, Seed: 4}, `{"by": "label", "seed": 4}`: {Split: pipeline.SplitLabel, Seed: 4},
