@@ -31,8 +31,8 @@ func (t *training) refusal(ctx context.Context, what string, err error) error {
 		Op: what, Kind: pipeline.Invalid, Field: "topic", Err: err,
 		Reason: fmt.Sprintf("%s: the model refuses it: %v", place, one.Err), Hint: framework.RefusedHint,
 	}
-	if !one.Others {
-		refusal.Reason = fmt.Sprintf("%s: the model refuses it, and each other one that was tried of its batch: %v", place, one.Err)
+	if one.Others {
+		refusal.Reason = fmt.Sprintf("%s: the model refuses it, and each other one that was tried: %v", place, one.Err)
 		refusal.Hint = "see whether the input_config reads the records as the model is meant to get them (ids and classes count from 0 and end below the table's or the output's size); where it does, mend the model"
 	}
 	return refusal

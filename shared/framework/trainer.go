@@ -166,7 +166,7 @@ type Stepping struct {
 type RecordError struct {
 	Columns [][]byte // the record, as a Split gives it
 	Err     error
-	Others  bool // others are not refused
+	Others  bool // others were tried, and all of them are refused, too
 }
 
 // RefusedHint is what to do about a record that a model refuses.

@@ -137,26 +137,30 @@ func (s *search) first(ctx context.Context, steps, rows int) (int, bool) {
 }
 
 // alone is the first of rows records from record from on that is refused by
-// itself, and whether another of all records is seen to pass.
+// itself, and whether others of all records were tried and each was refused, too.
 func (s *search) alone(ctx context.Context, from, rows, all int) (at int, others, found bool) {
 	b, err := newBuffer(s.t.columns, 1, 1, s.of.w != nil)
 	if err != nil {
 		return 0, false, false
 	}
 	var why error
-	for i := from; i < from+rows && (!found || !others) && ctx.Err() == nil; i++ {
+	passed := false
+	for i := from; i < from+rows && (!found || !passed) && ctx.Err() == nil; i++ {
 		switch {
 		case !s.refused(b, i, 1):
-			others = true
+			passed = true
 		case !found:
 			at, why, found = i, s.err, true
+		default:
+			others = true
 		}
 	}
-	if other := (from + rows) % all; found && !others && other != from && ctx.Err() == nil {
-		others = !s.refused(b, other, 1)
+	if other := (from + rows) % all; found && !passed && other != from && ctx.Err() == nil {
+		passed = !s.refused(b, other, 1)
+		others = true
 	}
 	s.err = why
-	return at, others, found
+	return at, others && !passed, found
 }
 
 // columns are the bytes of one record of the buffer.
