@@ -21,6 +21,8 @@ type misread struct {
 	turned    float64 // the largest magnitude with the bytes in the other order
 	ordered   bool    // the bytes are not in the other order
 	whole     bool    // the bytes are not those of floats
+	ups       int64   // numbers of a record that are larger than the one before, 0 aside
+	downs     int64   // and smaller
 }
 
 func newMisread(name string, t codec.Tensor, raw bool) misread {
@@ -32,13 +34,22 @@ func newMisread(name string, t codec.Tensor, raw bool) misread {
 
 // add takes the numbers of a record.
 func (m *misread) add(numbers []float64) {
+	before := 0.0
 	for _, x := range numbers {
 		if m.settled {
 			return
 		}
-		if m.low, m.high = min(m.low, x), max(m.high, x); x != 0 {
-			m.number(x)
+		if m.low, m.high = min(m.low, x), max(m.high, x); x == 0 {
+			continue
 		}
+		m.number(x)
+		if before != 0 && x > before {
+			m.ups++
+		}
+		if before != 0 && x < before {
+			m.downs++
+		}
+		before = x
 	}
 }
 
@@ -83,12 +94,19 @@ func (m *misread) small() float64 {
 	return math.MaxUint16
 }
 
-// warning says what the numbers are likely to be; empty where they seem right. Times
-// in seconds of about the year 2000 would do as floats, too, but for those of 0 and less.
+// times reports whether numbers that would do as floats are times in seconds that are
+// padded with 0. As whole numbers all floats of 4 bytes from 1e-6 to 1e6 are such, of
+// 1998 to 2009: what tells times is that they are in order within each record.
+func (m *misread) times() bool {
+	return m.dtype.Size() == 4 && m.low >= 0 && m.high <= math.MaxInt32 && min(m.ups, m.downs) == 0 && max(m.ups, m.downs) >= fewValues
+}
+
+// warning says what the numbers are likely to be; empty where they seem right. Numbers
+// above 0 alone are not taken for floats: times of about the year 2000 would be.
 func (m *misread) warning() string {
 	switch size := m.dtype.Size(); {
 	case m.settled || m.count < fewValues:
-	case !m.whole && m.low <= 0 && m.high > 0:
+	case !m.whole && m.low <= 0 && m.high > 0 && !m.times():
 		return fmt.Sprintf("%s: numbers from %.6g to %.6g are what floats become that are read as %s: if so, name the type that is sent, float%d",
 			m.name, m.low, m.high, m.dtype, 8*size)
 	case !m.ordered && max(m.high, -m.low) > m.small():
