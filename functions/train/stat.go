@@ -3,6 +3,7 @@ package train
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
@@ -11,6 +12,7 @@ const (
 	outliers     = 7    // values that may lie far from all others
 	farFromOther = 1000 // times as large
 	fewValues    = 20   // of which nothing is said
+	beyond       = 1e30 // what no data holds
 )
 
 // stat is what there is to say of a column.
@@ -19,6 +21,9 @@ type stat struct {
 	count   int64 // of finite values
 	sum     float64
 	largest [outliers + 1]float64 // magnitudes, ascending; 0 where there are fewer
+	vast    int64                 // values beyond what data holds
+	stands  float64               // the magnitude of the first of them
+	several bool                  // others of them have another
 }
 
 func named(name string) stat {
@@ -27,11 +32,10 @@ func named(name string) stat {
 
 // number takes one value and says whether it is NaN or infinite, as 1.
 func (s *stat) number(x float64) (missing, infinite int64) {
-	if !(math.Abs(x) <= math.MaxFloat64) { // false for NaN, as wanted
-		if math.IsNaN(x) {
-			return 1, 0
+	if !(math.Abs(x) <= beyond) { // false for NaN, as wanted
+		if missing, infinite = s.odd(x); missing+infinite > 0 {
+			return missing, infinite
 		}
-		return 0, 1
 	}
 	s.count++
 	s.sum += x
@@ -44,6 +48,22 @@ func (s *stat) number(x float64) (missing, infinite int64) {
 	if m := math.Abs(x); m > s.largest[0] {
 		s.keep(m)
 	}
+	return 0, 0
+}
+
+// odd takes a value that is NaN, infinite or vast, and says which of the former, as 1.
+func (s *stat) odd(x float64) (missing, infinite int64) {
+	switch m := math.Abs(x); {
+	case math.IsNaN(x):
+		return 1, 0
+	case m > math.MaxFloat64:
+		return 0, 1
+	case s.vast == 0:
+		s.stands = m
+	case m != s.stands:
+		s.several = true
+	}
+	s.vast++
 	return 0, 0
 }
 
@@ -128,11 +148,19 @@ func (s *stat) far() (n int, rest float64) {
 // most is the largest magnitude.
 func (s *stat) most() float64 { return max(math.Abs(s.Minimum), math.Abs(s.Maximum)) }
 
-// swapped reports whether values are such as floats become whose bytes are read in
-// the other order: all of them next to 0, or up to what no data holds.
-func swapped(s stat) bool {
-	const leastNormal, beyond = 0x1p-126, 1e30 // of 4-byte floats
-	return s.count > 0 && s.most() > 0 && (s.most() < leastNormal || s.most() > beyond)
+// swapped is the first of the stats of a tensor whose values are such as floats become
+// whose bytes are read in the other order: all of them next to 0, or up to what no data
+// holds. It is -1 where there is none. One and the same value beside others is what
+// stands for a missing one.
+func swapped(all []stat) int {
+	const leastNormal = 0x1p-126 // of 4-byte floats
+	others := int64(0)
+	for i := range all {
+		others += all[i].count - all[i].vast
+	}
+	return slices.IndexFunc(all, func(s stat) bool {
+		return s.count > 0 && s.most() > 0 && (s.most() < leastNormal || s.several || s.vast > 0 && others < fewValues)
+	})
 }
 
 // rounded reports whether all values are so large that a 4-byte float has not
@@ -154,13 +182,11 @@ func (s *stat) numbers(all []float64) {
 	least, most, sum, low := s.Minimum, s.Maximum, 0.0, s.largest[0]
 	for _, x := range all {
 		m := math.Abs(x)
-		if !(m <= math.MaxFloat64) { // false for NaN, as wanted
-			if math.IsNaN(x) {
-				missing = 1
-			} else {
-				infinite = 1
+		if !(m <= beyond) { // false for NaN, as wanted
+			if isMissing, isInfinite := s.odd(x); isMissing+isInfinite > 0 {
+				missing, infinite = missing|isMissing, infinite|isInfinite
+				continue
 			}
-			continue
 		}
 		count++
 		sum += x

@@ -219,7 +219,7 @@ func (v *values) warnings() []string {
 		}
 	}
 	for _, w := range v.tensors {
-		if i := slices.IndexFunc(w.stats, swapped); i >= 0 && w.tensor.DType.Float() {
+		if i := swapped(w.stats); i >= 0 && w.tensor.DType.Float() {
 			all = append(all, fmt.Sprintf("%s: numbers up to %.6g are what floats become whose highest byte comes first, and whole numbers that are read as floats: if it is sent as bytes, send the lowest first (little-endian), as x.astype(\"<f%d\").tobytes() does, or name the type that is sent",
 				w.stats[i].Name, w.stats[i].most(), w.tensor.DType.Size()))
 		}

@@ -150,6 +150,11 @@ func TestValuesUnlikeOthers(t *testing.T) {
 		"infinite":               {func(i int) float64 { return map[bool]float64{true: math.Inf(-1), false: 3}[i == 7] }, "1 of 100 records have an infinite x"},
 		"the highest byte first": {func(i int) float64 { return 1e-41 * float64(i) }, "little-endian"},
 		"and larger ones":        {func(i int) float64 { return 1e29 * float64(i) }, "little-endian"},
+		"no data":                {func(i int) float64 { return [3]float64{float64(i), math.MaxFloat32, -math.MaxFloat32}[i%3] }, ""},
+		"no data, as 1e30":       {func(i int) float64 { return [2]float64{float64(float32(1e30)), float64(i)}[(1+i)/2%2] }, ""},
+		"no data, once":          {func(i int) float64 { return [2]float64{float64(1 + i%9), math.MaxFloat32}[i/99] }, "1 of its values lies far"},
+		"twice out of reach":     {func(i int) float64 { return [3]float64{float64(i), math.MaxFloat32, 1e32}[i%3] }, "little-endian"},
+		"nothing but no data":    {func(int) float64 { return -math.MaxFloat32 }, "little-endian"},
 		"next to 0":              {func(i int) float64 { return 1e-30 * float64(i) }, ""},
 		"a column of one sign":   {func(i int) float64 { return -float64(i) }, ""},
 	}
@@ -166,10 +171,29 @@ func TestValuesUnlikeOthers(t *testing.T) {
 				}
 			}
 			said := strings.Join(v.warnings(), "\n")
-			if c.says == "" && said != "" || !strings.Contains(said, c.says) {
+			if c.says == "" && said != "" || !strings.Contains(said, c.says) || strings.Contains(said, "little-endian") != (c.says == "little-endian") {
 				t.Errorf("said %q, want %q", said, c.says)
 			}
 		})
+	}
+}
+
+// A value that stands for none, or for the border of a picture, tells nothing of the
+// order of bytes, though it be the only one at its place.
+func TestNoDataAtOnePlace(t *testing.T) {
+	in := []pipeline.Tensor{{Name: "in", DType: "float32", Shape: []int{3}}}
+	d, err := features.New(pipeline.RAW, json.RawMessage(`{"data_type":"float32","data_reshape":"3"}`), codec.Binding{Inputs: in})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := newValues(d, pipeline.Export{Inputs: in})
+	for i := range 20 {
+		if err := v.add([][]byte{packed(t, [3]float32{-math.MaxFloat32, float32(i), 0.5})}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if said := v.warnings(); said != nil {
+		t.Errorf("said %q", said)
 	}
 }
 
