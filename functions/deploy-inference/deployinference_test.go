@@ -482,6 +482,29 @@ func TestInferenceOfUnknownLengthsIsWarnedOf(t *testing.T) {
 	}
 }
 
+// A member of the input_config that nothing reads does nothing in an inference either,
+// whether it was given for it or is that of the training.
+func TestInferenceOfAMisspeltMemberIsWarnedOf(t *testing.T) {
+	x := []pipeline.Tensor{{Name: "x", DType: "float32", Shape: []int{1}}}
+	r := newRigOf(t, x, pipeline.JSON, `{"data_fields":["a"],"label_field":"y","wher":"value.a > 3.0"}`)
+	r.change(t, func(res *pipeline.Result) {
+		res.Split = &pipeline.SplitAudit{Lengths: map[string]map[string]int{"x": {"a": 1}}}
+	})
+	for topic, c := range map[string]struct{ config, says string }{
+		"inherited": {"", `they have no effect: "wher" (is "where" meant?)`},
+		"given":     {`{"data_fields":["a"],"wnidow":{"size":2}}`, `they have no effect: "wnidow" (is "window" meant?)`},
+		"right":     {`{"data_fields":["a"],"where":"value.a > 3.0"}`, ""},
+	} {
+		asked := members{"output_topic": topic}
+		if c.config != "" {
+			asked["input_config"] = json.RawMessage(c.config)
+		}
+		if said := strings.Join(r.deploy(t, asked).Warnings, "; "); (said == "") != (c.says == "") || !strings.Contains(said, c.says) {
+			t.Errorf("%s: %q", topic, said)
+		}
+	}
+}
+
 func TestInferenceThatDoesNotStartSaysWhy(t *testing.T) {
 	r := newRig(t)
 	i := r.deploy(t, members{"output_topic": "broken"})

@@ -83,6 +83,9 @@ func (d Deps) check(i *pipeline.Inference, of subject) (*features.Window, error)
 		return nil, err
 	}
 	i.Warnings = append(i.Warnings, unheld(of.result.ID, decoder)...)
+	if unread := features.Unread(i.InputConfig); unread != "" {
+		i.Warnings = append(i.Warnings, unread)
+	}
 	return decoder.Window(), checkDelivery(i, decoder.Window())
 }
 

@@ -77,7 +77,7 @@ type Inference struct {
 	Status        InferenceStatus `json:"status"`
 	StatusChanged time.Time       `json:"status_changed"`
 	Reason        string          `json:"reason,omitempty" description:"why it failed"`
-	Warnings      []string        `json:"warnings,omitempty" description:"what is wrong with the result that it serves"`
+	Warnings      []string        `json:"warnings,omitempty" description:"what is wrong with the result that it serves, and which members of its input_config have no effect"`
 	Created       time.Time       `json:"created"`
 	Updated       time.Time       `json:"updated"`
 }

@@ -627,7 +627,7 @@ export interface Inference {
   url?: string
   /** replicas that there should be now */
   wanted: number
-  /** what is wrong with the result that it serves */
+  /** what is wrong with the result that it serves, and which members of its input_config have no effect */
   warnings?: string[]
 }
 export interface InferenceForm {
