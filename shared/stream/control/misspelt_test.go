@@ -15,7 +15,7 @@ func TestMisspelt(t *testing.T) {
 		"orders=\"partition\"":      "[{orders order}]",
 		"Split=\"random\"":          "[{Split split}]",
 		"unsupervisedTopic=\"u:0\"": "[{unsupervisedTopic unsupervised_topic}]",
-		"sinse=\"7d\"":              "[{sinse since}]",
+		"Until=\"7d\"":              "[{Until until}]",
 		"testRate=null":             "[]", // they ask for nothing
 		"Shuffle=false":             "[]",
 		"Seed=0":                    "[]",
