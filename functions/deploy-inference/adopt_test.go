@@ -3,6 +3,7 @@ package deployinference_test
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http/httptest"
@@ -134,26 +135,34 @@ func TestServicesTakeNamesOfTheirOwn(t *testing.T) {
 // that did it.
 func (r *rig) predicted(t *testing.T, n int) (by map[string]int) {
 	t.Helper()
+	by, _ = r.predictedUntil(t, fmt.Sprintf("%d records", n), func(_ map[string]int, values int) bool { return values == n })
+	return by
+}
+
+// predictedUntil waits until what was predicted, by process, and how many different
+// records that were, is enough.
+func (r *rig) predictedUntil(t *testing.T, what string, enough func(by map[string]int, values int) bool) (by map[string]int, values int) {
+	t.Helper()
 	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		_, next, err := r.cluster.Offsets(t.Context(), "out")
 		if err != nil {
 			t.Fatal(err)
 		}
-		values := map[string]bool{}
+		different := map[string]bool{}
 		by = map[string]int{}
 		err = r.cluster.Read(t.Context(), pipeline.Range{Topic: "out", Length: next[0]}, func(rec stream.Record) error {
-			values[string(rec.Value)] = true
+			different[string(rec.Value)] = true
 			by[string(rec.Key)]++
 			return nil
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(values) == n {
-			return by
+		if enough(by, len(different)) {
+			return by, len(different)
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%d of %d records were predicted", len(values), n)
+			t.Fatalf("never %s: %d records were predicted, by %v", what, len(different), by)
 		}
 	}
 }

@@ -77,6 +77,9 @@ func TestAliasMovesUnderLoad(t *testing.T) {
 		r.await(t, i.ID, "moved", func(i pipeline.Inference) bool {
 			return i.Result == to && i.Previous == served[n%2] && ready(1)(i)
 		})
+		if n == 0 { // else it may have moved back before the other result has predicted any
+			r.predictedUntil(t, "by two processes", func(by map[string]int, _ int) bool { return len(by) > 1 })
+		}
 	}
 	stop()
 	sending.Wait()
