@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"os"
 
@@ -30,7 +29,6 @@ func program() process.Program {
 			Name: pipeline.StepTrain, Short: "run the training that " + platform.JobVariable + " describes, to its end",
 			Environment: "K_SINK, where progress is told", Variable: platform.JobVariable, Open: openTrain,
 		}, process.Predict(frameworks)},
-		Ahead: func() { _ = errors.Join(tensorflow.Ready(), onnx.Framework{}.Load()) }, // opening a model says what is wrong
 	}
 }
 

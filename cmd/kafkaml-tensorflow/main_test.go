@@ -89,16 +89,6 @@ func begin(t testing.TB, env []string, args ...string) *command {
 	return p
 }
 
-// ended reports whether the process is over.
-func (p *command) ended() bool {
-	select {
-	case <-p.done:
-		return true
-	default:
-		return false
-	}
-}
-
 // code waits for the end and gives the exit code.
 func (p *command) code(t testing.TB) int {
 	t.Helper()

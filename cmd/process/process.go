@@ -61,10 +61,6 @@ type Program struct {
 	Version string
 	Library string // that it links, with its version
 	Verbs   []Verb
-	// Ahead opens libraries that the work will need, where that is yet to come. It
-	// opens no model, and starts nothing that goes on: the fences are raised later, in
-	// the threads that there are then. Nil: there are none.
-	Ahead func()
 }
 
 // Predict is the verb that serves an inference of a model of frameworks.
@@ -129,8 +125,7 @@ func (p Program) usage() string {
 	}
 	fmt.Fprintf(&b, "%s: a file of the description in its place.\n%s.\n", strings.Join(files, ", "), environment)
 	b.WriteString(fence.Variable + " is some, to go on where this machine lacks a fence, or off, to raise none.\n" +
-		platform.ParentVariable + "=stdin ends the process when its standard input ends.\n" +
-		platform.AheadVariable + "=stdin opens the libraries, then reads the other variables from there, a JSON array of NAME=value.\nLOG_LEVEL is debug, info, warn or error.\n" +
+		platform.ParentVariable + "=stdin ends the process when its standard input ends.\nLOG_LEVEL is debug, info, warn or error.\n" +
 		"OTEL_EXPORTER_OTLP_ENDPOINT and the other OTEL_ variables say where traces go.\n")
 	return b.String()
 }
@@ -149,14 +144,6 @@ func (p Program) described() []string {
 func (p Program) carryOut(open func(*slog.Logger) (Work, error)) int {
 	log, flush := openLog()
 	defer flush()
-	if os.Getenv(platform.AheadVariable) == "stdin" {
-		if p.Ahead != nil {
-			p.Ahead()
-		}
-		if err := platform.Await(os.Stdin); err != nil {
-			return report(log, err)
-		}
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	if os.Getenv(platform.ParentVariable) == "stdin" {

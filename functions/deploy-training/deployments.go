@@ -33,10 +33,9 @@ func (s *Service) create(ctx context.Context, call *door.Call) error {
 	}
 	draft.Owner = owner(ctx)
 	var scheduled []pipeline.Result
-	var models []pipeline.Model
-	err = call.Commit(ctx, func(tx *registry.Tx) (_ *event.Event, err error) {
-		var d pipeline.Deployment
-		if d, models, err = s.store(tx, draft); err != nil {
+	err = call.Commit(ctx, func(tx *registry.Tx) (*event.Event, error) {
+		d, err := s.store(tx, draft)
+		if err != nil {
 			return nil, err
 		}
 		if scheduled, err = s.takeOver(tx, d); err != nil {
@@ -47,43 +46,33 @@ func (s *Service) create(ctx context.Context, call *door.Call) error {
 	if err != nil {
 		return err
 	}
-	if len(scheduled) == 0 {
-		s.expect(models)
-	}
 	s.launch(ctx, scheduled)
 	return nil
 }
 
-// expect has processes made ready for a stream that is soon to come.
-func (s *Service) expect(models []pipeline.Model) {
-	for _, m := range models {
-		s.Jobs.Expect(m.Framework)
-	}
-}
-
-// store stores a deployment and its waiting results, one for each of the models.
-func (s *Service) store(tx *registry.Tx, asked draft) (pipeline.Deployment, []pipeline.Model, error) {
+// store stores a deployment and its waiting results.
+func (s *Service) store(tx *registry.Tx, asked draft) (pipeline.Deployment, error) {
 	d, models, err := s.read(tx, asked)
 	if err == nil && d.Mode != pipeline.ModeStream { // which has no epochs
 		err = d.TrainingKwargs.CheckCallbacks()
 	}
 	if err != nil {
-		return d, nil, err
+		return d, err
 	}
 	var parent pipeline.Result
 	if d.From != 0 { // it may have gone since goesOn looked
 		if parent, err = finished(tx, d.From); err != nil {
-			return d, nil, err
+			return d, err
 		}
 	}
 	if err := errors.Join(mayFollow(tx, d, len(models)), contestants(d, models), watched(tx, d)); err != nil {
-		return d, nil, err
+		return d, err
 	}
 	if d.Scheduled() || d.Alias != "" {
 		d.Retraining = &pipeline.Retraining{Decisions: []pipeline.Decision{}}
 	}
 	if err := tx.CreateDeployment(&d); err != nil {
-		return d, nil, err
+		return d, err
 	}
 	for _, m := range models {
 		r := pipeline.Result{
@@ -92,13 +81,13 @@ func (s *Service) store(tx *registry.Tx, asked draft) (pipeline.Deployment, []pi
 			Lineage: pipeline.Lineage{SourceHash: m.SourceHash, ModelVersion: m.Version, Seed: d.Seed},
 		}
 		if r.Variation, err = vary(tx, d, m, parent); err != nil {
-			return d, nil, about(m, err)
+			return d, about(m, err)
 		}
 		if err := tx.CreateResult(&r); err != nil {
-			return d, nil, err
+			return d, err
 		}
 	}
-	return d, models, nil
+	return d, nil
 }
 
 // owner is who asks, empty where that is not known.

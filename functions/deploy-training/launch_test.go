@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/kafkaml/kafkaml/eventing"
-	"github.com/kafkaml/kafkaml/shared/framework/keras/kerasmodel"
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/registry"
 )
@@ -35,22 +34,6 @@ func TestJobThatCouldNotBeStartedIsStartedLater(t *testing.T) {
 	r.reconcile(t)
 	if got := r.jobs.names(); !slices.Equal(got, []string{"train-1-1"}) {
 		t.Errorf("started %v", got)
-	}
-}
-
-// The platform hears of a training that is likely to come: of a deployment that waits for
-// its stream, and not of one that trains at once.
-func TestDeploymentIsExpectedToTrain(t *testing.T) {
-	r := newRig(t)
-	c := r.configuration(t, image, image)
-	r.deploy(t, c)
-	if got := r.jobs.expected; !slices.Equal(got, []string{kerasmodel.Name, kerasmodel.Name}) {
-		t.Errorf("expected are %q", got)
-	}
-	r.stream(t, 2, 0)
-	r.deploy(t, c)
-	if got := r.jobs.names(); !slices.Equal(got, []string{"train-3-1", "train-4-1"}) || len(r.jobs.expected) != 2 {
-		t.Errorf("started %q, expected %q", got, r.jobs.expected)
 	}
 }
 

@@ -52,8 +52,6 @@ type recorder struct {
 	running map[string]platform.Job
 	refuse  error // what Start answers, nil to take the Job
 	queue   []string
-
-	expected []string // frameworks that Expect was called with
 }
 
 func (r *recorder) Start(_ context.Context, job platform.Job) error {
@@ -86,12 +84,6 @@ func (r *recorder) Running(context.Context) ([]string, error) {
 }
 
 func (r *recorder) Queue() []string { return r.queue }
-
-func (r *recorder) Expect(framework string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.expected = append(r.expected, framework)
-}
 
 func (r *recorder) Log(_ context.Context, name string) (string, error) {
 	r.mu.Lock()

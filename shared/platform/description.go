@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
@@ -41,33 +40,6 @@ const SuspectsVariable = "KAFKAML_SUSPECTS"
 // ParentVariable is "stdin" where the process ends with its standard input. Who sets
 // it also watches how the process ends, and removes that file if it was killed.
 const ParentVariable = "KAFKAML_PARENT"
-
-// AheadVariable is "stdin" where a process is started before its work is known: it
-// opens its libraries, then awaits its other variables at its standard input.
-const AheadVariable = "KAFKAML_AHEAD"
-
-// Tell writes to a process that was started ahead what Await reads: variables, each
-// NAME=value, as a JSON array.
-func Tell(to io.Writer, variables []string) error {
-	if err := json.NewEncoder(to).Encode(variables); err != nil {
-		return fmt.Errorf("tell a process its work: %w", err)
-	}
-	return nil
-}
-
-// Await waits for what Tell writes, and sets these variables.
-func Await(from io.Reader) error {
-	var variables []string
-	err := json.NewDecoder(from).Decode(&variables)
-	for _, v := range variables {
-		name, value, _ := strings.Cut(v, "=")
-		err = errors.Join(err, os.Setenv(name, value))
-	}
-	if err != nil {
-		return &pipeline.Error{Op: "wait for work", Kind: pipeline.Invalid, Field: AheadVariable, Err: err}
-	}
-	return nil
-}
 
 // MaxDescription bounds the JSON of Job.Spec and Service.Spec, in bytes.
 const MaxDescription = 8 << 20

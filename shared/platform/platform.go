@@ -44,9 +44,6 @@ type Jobs interface {
 	// Start queues a Job and returns before it runs. If a Job of that name is
 	// queued or running already, Start does nothing.
 	Start(ctx context.Context, job Job) error
-	// Expect says that a Job of a framework is likely to start soon: a backend may
-	// have a process ready by then. Nothing else depends on it.
-	Expect(framework string)
 	// Stop ends a Job and waits until it is gone. OnEnded is not called for it.
 	// A Job that does not exist is no error.
 	Stop(ctx context.Context, name string) error

@@ -21,9 +21,6 @@ func trainSmall(ctx context.Context, b *bench) ([]finding, error) {
 	})
 }
 
-// deployed is how long ago a person has deployed who sends a stream by hand.
-const deployed = 2 * time.Second
-
 // trainShort trains it for 22 steps, over and over: the time is that of all but steps.
 func trainShort(ctx context.Context, b *bench) ([]finding, error) {
 	const records, again = 220, 3

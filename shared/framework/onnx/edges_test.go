@@ -30,7 +30,7 @@ func TestEdgesEqualTensorFlow(t *testing.T) {
 	}
 	dir := t.TempDir()
 	c := exec.CommandContext(t.Context(), python, "-I", "-S", "-B", "testdata/edges.py", dir, "../keras/worker", site, packages)
-	c.Env = append(os.Environ(), "TF_CPP_MIN_LOG_LEVEL=3")
+	c.Env = append(os.Environ(), "TF_CPP_MIN_LOG_LEVEL=3", "HOME="+t.TempDir()) // Keras writes there
 	var wrong bytes.Buffer
 	c.Stderr = &wrong
 	out, err := c.Output()

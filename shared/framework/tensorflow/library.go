@@ -41,18 +41,9 @@ var load = sync.OnceValue(func() error {
 	if err := os.Setenv("TF_OVERRIDE_GLOBAL_THREADPOOL", "1"); err != nil {
 		return err
 	}
-	warming.Go(func() { _ = multiply() }) // a model that cannot either will say why
+	go func() { _ = multiply() }() // a model that cannot either will say why
 	return nil
 })
-
-var warming sync.WaitGroup
-
-// Ready is Load, and waits until all is done that Load has begun.
-func Ready() error {
-	err := load()
-	warming.Wait()
-	return err
-}
 
 // multiply computes a matrix product. At the first one of a process oneDNN writes the
 // code of its kernels, for 30 ms, which pass while the model is loaded.

@@ -1,6 +1,6 @@
 // Package fence is what stands between a graph that a stranger wrote and the
 // machine, while it trains or serves: a process that will run one names what it
-// still needs and gives up everything else, in all its threads, before it opens
+// still needs and gives up everything else, before it opens the library that runs
 // the graph and for as long as it lives. It holds the same where a supervisor
 // started the process, in a pod and by hand.
 package fence

@@ -102,10 +102,6 @@ func replaced(was, now metav1.Object, err error) error {
 // Queue implements Jobs: it is empty, since the scheduler says what comes next.
 func (k *Platform) Queue() []string { return nil }
 
-// Expect implements Jobs: a pod that waits for work would take the place of one that
-// has some.
-func (k *Platform) Expect(string) {}
-
 // Running implements Jobs.
 func (k *Platform) Running(ctx context.Context) ([]string, error) {
 	list, err := k.core.BatchV1().Jobs(k.c.Namespace).List(ctx, metav1.ListOptions{LabelSelector: jobSelector})

@@ -60,11 +60,10 @@ func Check(ctx context.Context, program string, job pipeline.CheckJob) (err erro
 	cmd.WaitDelay = time.Second
 	runtime.LockOSThread() // the kernel ends the child with the thread that started it
 	defer runtime.UnlockOSThread()
-	p := &process{cmd: cmd, exited: make(chan error, 1), log: output, ooms: oomKills(), files: newWritten(scratch, w)}
+	p := &process{cmd: cmd, log: output, ooms: oomKills(), files: newWritten(scratch, w)}
 	if err := cmd.Start(); err != nil {
 		return untried(err.Error())
 	}
-	go func() { p.exited <- cmd.Wait() }()
 	preferForOOM(cmd.Process.Pid)
 	if p.err = p.wait(); p.err == nil {
 		return nil

@@ -38,12 +38,11 @@ type Config struct {
 // group. They end with this process, however it ends, and nothing is persisted:
 // after a restart the owners of Jobs and Services start them again.
 type Platform struct {
-	c      Config
-	spawn  *spawner
-	spares *spares
-	lacks  string // fences that this machine has not got, and that children may not be without
-	jobs   *localJobs
-	http   *http.Client // for readiness checks
+	c     Config
+	spawn *spawner
+	lacks string // fences that this machine has not got, and that children may not be without
+	jobs  *localJobs
+	http  *http.Client // for readiness checks
 
 	ctx    context.Context // ends when Close begins
 	cancel context.CancelFunc
@@ -80,7 +79,7 @@ func New(c Config) (*Platform, error) {
 	}
 	l := &Platform{c: c, spawn: newSpawner(), http: &http.Client{Timeout: 2 * time.Second}, services: map[string]*service{}}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
-	l.jobs, l.spares = newLocalJobs(l), &spares{l: l, waits: spareTime}
+	l.jobs = newLocalJobs(l)
 	l.reportFences()
 	return l, nil
 }
@@ -132,7 +131,6 @@ const (
 // waits for all of them. OnEnded is not called for the Jobs among them.
 func (l *Platform) Close() error {
 	l.jobs.close()
-	l.spares.close()
 	l.cancel()
 	l.wg.Wait()
 	l.spawn.close()

@@ -56,31 +56,6 @@ func (l *last) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// output is where a child writes: to memory until it is known whose log that is.
-type output struct {
-	mu    sync.Mutex
-	early last
-	log   *logFile
-}
-
-// Write never fails.
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.log == nil {
-		return o.early.Write(b)
-	}
-	return o.log.Write(b)
-}
-
-// goTo sends what was written, and what will be, to a log.
-func (o *output) goTo(log *logFile) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	_, _ = log.Write(o.early.text)
-	o.early.text, o.log = nil, log
-}
-
 // tail returns the last n bytes, or fewer, that were written.
 func (l *last) tail(n int) string {
 	l.mu.Lock()

@@ -21,15 +21,13 @@ import (
 
 // process is one child in its own process group.
 type process struct {
-	cmd    *exec.Cmd
-	stdin  io.WriteCloser // held open: the child ends when it is closed
-	output *output
-	exited chan error // what Wait gives
-	log    *last
-	ooms   int64 // oomKills when the child got its work
-	done   chan struct{}
-	err    error // of Wait; valid once done is closed
-	files  *written
+	cmd   *exec.Cmd
+	stdin io.WriteCloser // held open: the child ends when it is closed
+	log   *last
+	ooms  int64 // oomKills when the child started
+	done  chan struct{}
+	err   error // of Wait; valid once done is closed
+	files *written
 }
 
 // work is what a child is started for.
@@ -60,15 +58,19 @@ func (l *Platform) startProcess(w work, path string) (*process, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start %s %s: %w", program, w.verb, err), log.Close())
 	}
-	environment := l.environment(w, file, scratch)
-	p := l.spares.take(program, w.verb)
-	if p == nil || p.tell(environment) != nil { // which it ended before
-		if p, err = l.spawnProcess(program, w.verb, environment); err != nil {
-			return nil, errors.Join(err, log.Close(), os.RemoveAll(scratch))
-		}
+	cmd := exec.Command(program, w.verb) //nolint:noctx // end decides when, and asks before it kills
+	cmd.Env = l.environment(w, file, scratch)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = parentDeath()
+	cmd.WaitDelay = 5 * time.Second // a grandchild that keeps the output open does not keep us
+	p := &process{cmd: cmd, log: &log.last, ooms: oomKills(), done: make(chan struct{}), files: newWritten(scratch, w)}
+	if p.stdin, err = cmd.StdinPipe(); err == nil {
+		err = l.spawn.start(cmd)
 	}
-	p.log, p.ooms, p.done, p.files = &log.last, oomKills(), make(chan struct{}), newWritten(scratch, w)
-	p.output.goTo(log)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start %s %s: %w", program, w.verb, err), log.Close(), os.RemoveAll(scratch))
+	}
+	preferForOOM(cmd.Process.Pid)
 	l.goRun(func() {
 		defer close(p.done)
 		p.err = p.wait()
@@ -80,34 +82,15 @@ func (l *Platform) startProcess(w work, path string) (*process, error) {
 	return p, nil
 }
 
-// spawnProcess starts a program. What it writes is kept until it is known where that
-// goes.
-func (l *Platform) spawnProcess(program, verb string, environment []string) (*process, error) {
-	cmd := exec.Command(program, verb) //nolint:noctx // end decides when, and asks before it kills
-	p := &process{cmd: cmd, output: &output{}, exited: make(chan error, 1)}
-	cmd.Env, cmd.Stdout, cmd.Stderr = environment, p.output, p.output
-	cmd.SysProcAttr = parentDeath()
-	cmd.WaitDelay = 5 * time.Second // a grandchild that keeps the output open does not keep us
-	stdin, err := cmd.StdinPipe()
-	if err == nil {
-		err = l.spawn.start(cmd)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("start %s %s: %w", program, verb, err)
-	}
-	p.stdin = stdin
-	preferForOOM(cmd.Process.Pid)
-	l.goRun(func() { p.exited <- cmd.Wait() })
-	return p, nil
-}
-
 // wait waits for the end of the process, and kills it if it fills the disk.
 func (p *process) wait() error {
+	ended := make(chan error, 1)
+	go func() { ended <- p.cmd.Wait() }()
 	look := time.NewTicker(diskCheck)
 	defer look.Stop()
 	for {
 		select {
-		case err := <-p.exited:
+		case err := <-ended:
 			return err
 		case <-look.C:
 			if p.files.tooMany(p.cmd.Process.Pid) {

@@ -24,9 +24,6 @@ var environment = []string{childVariable + "=1"}
 // Main runs the tests, or the work of a Job or a Service if this program was
 // started as one. It does not return.
 func Main(m *testing.M) {
-	if os.Getenv(platform.AheadVariable) != "" && platform.Await(os.Stdin) != nil {
-		os.Exit(2)
-	}
 	if os.Getenv(childVariable) == "" || len(os.Args) != 2 {
 		os.Exit(m.Run())
 	}
