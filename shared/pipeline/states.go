@@ -1,6 +1,9 @@
 package pipeline
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // ResultStatus is where a training stands.
 //
@@ -33,6 +36,14 @@ func values[T any](all ...T) []any {
 		listed[i] = v
 	}
 	return listed
+}
+
+// Words are the values of an enumeration as texts.
+func Words(of interface{ Enum() []any }) (words []string) {
+	for _, v := range of.Enum() {
+		words = append(words, fmt.Sprint(v))
+	}
+	return words
 }
 
 var resultSteps = map[ResultStatus][]ResultStatus{

@@ -23,7 +23,7 @@ var datasources = kind[pipeline.Datasource]{
 	strip:   func(*pipeline.Datasource) {},
 	fill:    func(*Tx, []*pipeline.Datasource) error { return nil },
 	by:      map[string]string{"deployment": "deployment = ?", "datasource": "resend_of = ?"},
-	states:  append(pipeline.RetentionState("").Enum(), DatasourceRejected),
+	states:  append(pipeline.Words(pipeline.RetentionState("")), DatasourceRejected),
 }
 
 func datasourceColumns(d *pipeline.Datasource) []any {

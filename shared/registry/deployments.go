@@ -16,7 +16,7 @@ var deployments = kind[pipeline.Deployment]{
 	strip:  func(d *pipeline.Deployment) { d.Results, d.LastRejection, d.Place = nil, nil, 0 },
 	fill:   fillDeployments,
 	by:     map[string]string{"configuration": "configuration = ?", "scheduled": "scheduled = ?"},
-	states: pipeline.DeploymentStatus("").Enum(),
+	states: pipeline.Words(pipeline.DeploymentStatus("")),
 }
 
 // scheduled is 1 where d trains again by itself, else 0.

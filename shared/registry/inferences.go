@@ -21,7 +21,7 @@ var inferences = kind[pipeline.Inference]{
 	texts: map[string]func(string) (string, []any, error){
 		"name": func(name string) (string, []any, error) { return "name = ?", []any{name}, nil },
 	},
-	states: pipeline.InferenceStatus("").Enum(),
+	states: pipeline.Words(pipeline.InferenceStatus("")),
 }
 
 // CreateInference stores i and sets ID, Created, Updated and StatusChanged,

@@ -25,7 +25,7 @@ type kind[T any] struct {
 	fill    func(*Tx, []*T) error                                             // fills the read-only members of what was read
 	by      map[string]string                                                 // Query.By: name of a reference -> condition with one placeholder
 	texts   map[string]func(string) (condition string, args []any, err error) // Query.Texts; whoever lists by one names it
-	states  []any                                                             // what may stand in its column status; nil: it has none
+	states  []string                                                          // what may stand in its column status; nil: it has none
 }
 
 // insert stores x under its id, or under the next one where it has none.

@@ -89,12 +89,8 @@ func (k *kind[T]) where(q Query) (clause string, args []any, err error) {
 		if k.states == nil {
 			return "", nil, pipeline.Invalidf("status", "%s have no status", k.table)
 		}
-		words := make([]string, len(k.states))
-		for i, state := range k.states {
-			words[i] = fmt.Sprint(state)
-		}
-		if !slices.Contains(words, q.Status) {
-			return "", nil, pipeline.Invalidf("status", "%q is no status of %s", q.Status, k.table).WithHint("one of %s", strings.Join(words, ", "))
+		if !slices.Contains(k.states, q.Status) {
+			return "", nil, pipeline.Invalidf("status", "%q is no status of %s", q.Status, k.table).WithHint("one of %s", strings.Join(k.states, ", "))
 		}
 		all, args = append(all, "status = ?"), append(args, q.Status)
 	}

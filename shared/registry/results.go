@@ -23,7 +23,7 @@ var results = kind[pipeline.Result]{
 		"trials": "? = 1 AND deployment IN (SELECT deployment FROM studies WHERE status = 'running')",
 	},
 	texts:  map[string]func(string) (string, []any, error){"tag": byTag, "alias": byAlias},
-	states: pipeline.ResultStatus("").Enum(),
+	states: pipeline.Words(pipeline.ResultStatus("")),
 }
 
 // verifying is 1 while a verification of r is under way, else 0.

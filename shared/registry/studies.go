@@ -16,7 +16,7 @@ var studies = kind[pipeline.Study]{
 	strip:  func(*pipeline.Study) {},
 	fill:   func(*Tx, []*pipeline.Study) error { return nil },
 	by:     map[string]string{"configuration": "configuration = ?", "deployment": "deployment = ?"},
-	states: pipeline.StudyStatus("").Enum(),
+	states: pipeline.Words(pipeline.StudyStatus("")),
 }
 
 // CreateStudy stores s, which is normalized, with a deployment for its trials, and

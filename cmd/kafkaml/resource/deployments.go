@@ -29,7 +29,7 @@ func deploymentKind(env *cli.Env) kind[pipeline.Deployment] {
 		members: deploymentMembers(env),
 		filters: []filter{
 			{name: "configuration", usage: "only those of `CONFIGURATION`", ref: toConfiguration},
-			{name: "status", usage: "only those in `STATUS`", words: []string{"waiting", "training", "finished", "failed", "stopped"}},
+			{name: "status", usage: "only those in `STATUS`", words: pipeline.Words(pipeline.DeploymentStatus(""))},
 		},
 	}
 }

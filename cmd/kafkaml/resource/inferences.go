@@ -36,7 +36,7 @@ func inferenceKind(env *cli.Env) kind[pipeline.Inference] {
 		members: inferenceMembers(),
 		filters: []filter{
 			{name: "result", usage: "only those of `RESULT`", ref: toResult},
-			{name: "status", usage: "only those in `STATUS`", words: []string{"deploying", "running", "failed", "stopped"}},
+			{name: "status", usage: "only those in `STATUS`", words: pipeline.Words(pipeline.InferenceStatus(""))},
 		},
 	}
 }

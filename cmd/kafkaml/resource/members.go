@@ -96,9 +96,7 @@ func memberOf(field reflect.StructField, prefix, name string) member {
 		m.parse = parserOf(field.Type)
 	}
 	if e, ok := reflect.Zero(field.Type).Interface().(interface{ Enum() []any }); ok {
-		for _, v := range e.Enum() {
-			m.words = append(m.words, fmt.Sprint(v))
-		}
+		m.words = pipeline.Words(e)
 	} else if words := tag.Get("enum"); words != "" {
 		m.words = strings.Split(words, ",")
 	}

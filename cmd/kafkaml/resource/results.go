@@ -42,7 +42,7 @@ func resultKind(env *cli.Env) kind[pipeline.Result] {
 			{name: "model", usage: "only those of `MODEL`", ref: toModel},
 			{name: "datasource", usage: "only those trained on `DATASOURCE`", ref: toDatasource},
 			{name: "parent", usage: "only those that went on from `RESULT`", ref: toResult},
-			{name: "status", usage: "only those in `STATUS`", words: []string{"waiting", "scheduled", "running", "finished", "failed", "stopped", "pruned"}},
+			{name: "status", usage: "only those in `STATUS`", words: pipeline.Words(pipeline.ResultStatus(""))},
 		},
 	}
 }

@@ -35,7 +35,7 @@ func studyKind(env *cli.Env) kind[pipeline.Study] {
 		members: withWords(membersOf(pipeline.StudyForm{}), "engine", env.Frameworks.Kinds().Engines()),
 		filters: []filter{
 			{name: "configuration", usage: "only those of `CONFIGURATION`", ref: toConfiguration},
-			{name: "status", usage: "only those in `STATUS`", words: []string{"waiting", "running", "finished", "failed", "stopped"}},
+			{name: "status", usage: "only those in `STATUS`", words: pipeline.Words(pipeline.StudyStatus(""))},
 		},
 	}
 }

@@ -233,6 +233,7 @@ func (m *SavedModel) saveAhead(fetches []tf.Output) {
 	})
 }
 
+// saveForNothing is saveVariables into a folder that is removed.
 func (m *SavedModel) saveForNothing(fetches []tf.Output) (err error) {
 	dir, err := os.MkdirTemp("", "kafkaml-save-")
 	if err != nil {
