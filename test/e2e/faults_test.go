@@ -287,7 +287,7 @@ func (w *world) toOne(kind string, signal syscall.Signal) child {
 func (w *world) inference(name string) pipeline.Inference {
 	w.t.Helper()
 	in := fmt.Sprintf("%s-%d", name, time.Now().UnixNano())
-	id := w.created("inferences", "create", "--result", fmt.Sprint(w.trained.ID), "--delivery", string(pipeline.Direct),
+	id := w.created("inferences", "create", "--result", fmt.Sprint(w.trained.ID), "--engine", "onnx", "--delivery", string(pipeline.Direct),
 		"--input-topic", in, "--output-topic", in+"-out", "--watch")
 	return jsonOf[pipeline.Inference](w.machine, "inferences", "show", id)
 }

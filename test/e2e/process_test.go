@@ -62,7 +62,9 @@ func descendants(pid int) (found []child) {
 	return found
 }
 
-// The kinds of process below kafkaml run, by what their command lines hold.
+// The kinds of process below kafkaml run, by what their command lines hold. A test
+// that looks for a predictor asks for its engine: on a busy machine the other one may
+// have been measured to be the quicker.
 const (
 	zygote     = "zygote.py"
 	trainer    = "kafkaml-tensorflow train"

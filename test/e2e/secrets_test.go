@@ -113,7 +113,7 @@ func walkWithSecrets(t *testing.T, m *machine, marks secrets) (said string) {
 	var names []string
 	for _, delivery := range []pipeline.Delivery{pipeline.Direct, pipeline.Source} {
 		in, out := string(delivery)+"-in", string(delivery)+"-out"
-		id := m.created("inferences", "create", "--result", fmt.Sprint(results[0].ID), "--delivery", string(delivery), "--input-topic", in, "--output-topic", out, "--watch")
+		id := m.created("inferences", "create", "--result", fmt.Sprint(results[0].ID), "--engine", "onnx", "--delivery", string(delivery), "--input-topic", in, "--output-topic", out, "--watch")
 		names = append(names, jsonOf[pipeline.Inference](m, "inferences", "show", id).Name)
 		m.kafkaml("stream", "send", m.pointsFile(20), "--label", "class", "--format", "RAW", "--topic", in, "--predict")
 		said += m.kafkaml("stream", "tail", out, "--from", "earliest", "--count", "20", "--wait", "120s", "-o", "json")

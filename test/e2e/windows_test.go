@@ -59,7 +59,7 @@ func TestWindowsSurviveKills(t *testing.T) {
 	}
 	m.kafkaml("datasources", "create", "--topic", "learn", "--deployment", deployment, "--format", "JSON", "--input-config", windowConfig)
 	r := m.finished(deployment, 1)[0]
-	id := m.created("inferences", "create", "--result", strconv.FormatInt(r.ID, 10), "--replicas", "2", "--input-topic", "live", "--output-topic", "told", "--watch")
+	id := m.created("inferences", "create", "--result", strconv.FormatInt(r.ID, 10), "--replicas", "2", "--engine", "onnx", "--input-topic", "live", "--output-topic", "told", "--watch")
 	i := jsonOf[pipeline.Inference](m, "inferences", "show", id)
 	if i.Delivery != pipeline.Direct {
 		t.Errorf("the delivery is %s", i.Delivery)
