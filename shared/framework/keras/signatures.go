@@ -33,6 +33,9 @@ func (g *graph) checkSignatures(want pipeline.Export) error {
 	if _, there := g.Signatures["train_steps"]; there { // where XLA refuses what the graph does
 		expected["train_steps"] = loop(want, false)
 	}
+	if _, there := g.Signatures["train_halves"]; there { // of convolutions
+		expected["train_halves"] = loop(want, false)
+	}
 	if want.Weighted {
 		expected["train_weighted"] = loop(want, true)
 	}
@@ -140,7 +143,7 @@ func (g *graph) checkMetrics(want pipeline.Export) error {
 	for _, name := range want.Metrics {
 		metrics[name] = savedmodel.TensorInfo{}
 	}
-	for _, name := range []string{"train", "train_xla", "train_steps", "train_weighted", "evaluate"} {
+	for _, name := range []string{"train", "train_halves", "train_xla", "train_steps", "train_weighted", "evaluate"} {
 		s, there := g.Signatures[name]
 		axes := 0
 		if name == "train_steps" {

@@ -3,7 +3,7 @@
 // room that imports the binding.
 //
 // A model comes as the SavedModel that shared/framework/keras exports: beside
-// serving_default it holds the signatures train, train_xla, train_steps,
+// serving_default it holds the signatures train, train_halves, train_xla, train_steps,
 // train_weighted, evaluate, reset, weights and assign. What runs is a graph: no Python takes part.
 //
 // The Go API under tfgo (github.com/galeone/tensorflow) is used where tfgo

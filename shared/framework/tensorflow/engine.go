@@ -115,6 +115,9 @@ func (t *Trainer) choose(ctx context.Context, f *feeder, p framework.Plan, w fra
 		return t.tryBoth(ctx, f, w, report)
 	}
 	report.Reason += "; " + t.threads.String()
+	if t.halves != nil {
+		report.Reason += ", each with half of a batch where layers convolve"
+	}
 	return t.ready(ctx, f, report)
 }
 
@@ -150,14 +153,15 @@ type runner struct {
 	engine   pipeline.Engine // Auto as long as it is not decided
 	reason   string          // why this engine
 	graph    *Function
+	halves   *Function // what the graph runs in its place; nil: nothing
 	batch    int
 	compiled *compilation // nil where XLA is not asked
 }
 
 func (t *Trainer) runner(e pipeline.Engine, reason string, f *feeder) *runner {
-	r := &runner{t: t, engine: e, reason: reason, graph: t.train, batch: f.batch}
+	r := &runner{t: t, engine: e, reason: reason, graph: t.train, halves: t.halves, batch: f.batch}
 	if f.weigh != nil {
-		r.graph = t.weighted
+		r.graph, r.halves = t.weighted, nil
 	}
 	return r
 }
@@ -167,6 +171,9 @@ func (r *runner) steps(b *buffer, c call) (pipeline.Metrics, error) {
 	if r.engine == kerasmodel.XLA && c.pass > 0 && c.rows == r.batch {
 		r.wait()
 		return r.t.run(r.t.xla, b)
+	}
+	if r.halves != nil && c.rows > 1 {
+		return r.t.run(r.halves, b)
 	}
 	return r.t.run(r.graph, b)
 }

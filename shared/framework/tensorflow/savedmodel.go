@@ -24,12 +24,18 @@ import (
 // networks run fastest on one thread: handing work over costs more than the work.
 type Threads struct{ IntraOp, InterOp int }
 
-// String gives the threads of an operation.
+// String gives the threads that steps use.
 func (t Threads) String() string {
-	if t.IntraOp == 1 {
+	n := max(t.IntraOp, t.InterOp)
+	if n == 1 {
 		return "1 thread"
 	}
-	return fmt.Sprintf("%d threads", t.IntraOp)
+	return fmt.Sprintf("%d threads", n)
+}
+
+// apart are as many threads, for operations that come in pairs: each has half of them.
+func (t Threads) apart() Threads {
+	return Threads{IntraOp: max(1, t.IntraOp/atOnce), InterOp: atOnce}
 }
 
 // SavedModel is a loaded model in a session of its own.

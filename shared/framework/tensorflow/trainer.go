@@ -41,10 +41,15 @@ type session struct {
 	model   *SavedModel
 	threads Threads
 
-	train, xla, loop, weighted, evaluate, reset, weights, assign, serve, finalize *Function
+	// halves is train with convolutions on halves of a batch, nil where there is no use for it.
+	train, halves, xla, loop, weighted, evaluate, reset, weights, assign, serve, finalize *Function
 
 	used bool // the metrics are of what has run
 }
+
+// trainHalves is the signature of steps whose convolutions run on halves of a batch,
+// which models have that it makes quicker. They take two records and more.
+const trainHalves = "train_halves"
 
 // fresh is what the signature that sets the metrics back gives where they are so in
 // the exported model, which earlier versions did not see to.
@@ -68,11 +73,19 @@ func openTrainer(o framework.TrainerOptions) (*Trainer, error) {
 
 // open loads the model into a session.
 func (t *Trainer) open(threads Threads) (*session, error) {
-	folder, err := pruned(t.dir, true, t.uses)
+	halved := false
+	folder, err := pruned(t.dir, true, func(signature string) bool {
+		uses := t.uses(signature)
+		halved = halved || uses && signature == trainHalves
+		return uses
+	})
 	if err != nil {
 		return nil, fmt.Errorf("load SavedModel: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
+	if halved {
+		threads = threads.apart()
+	}
 	if err := load(); err != nil { // not before: the graph is pruned meanwhile
 		return nil, err
 	}
@@ -82,7 +95,7 @@ func (t *Trainer) open(threads Threads) (*session, error) {
 	}
 	s := &session{model: m, threads: threads}
 	for name, f := range map[string]**Function{
-		"train": &s.train, "train_xla": &s.xla, "train_steps": &s.loop, "train_weighted": &s.weighted, "evaluate": &s.evaluate,
+		"train": &s.train, trainHalves: &s.halves, "train_xla": &s.xla, "train_steps": &s.loop, "train_weighted": &s.weighted, "evaluate": &s.evaluate,
 		"reset": &s.reset, "weights": &s.weights, "assign": &s.assign, "serving_default": &s.serve, "finalize": &s.finalize,
 	} {
 		got, ok, err := m.Function(name)
@@ -104,12 +117,14 @@ func (t *Trainer) open(threads Threads) (*session, error) {
 func (t *Trainer) uses(signature string) bool {
 	p := t.options.Plan
 	if p == nil {
-		return true
+		return signature != trainHalves
 	}
 	compiled := !p.Stepped && (p.Engine == kerasmodel.XLA || p.Engine != kerasmodel.Graph && stepsOf(*p, t.options.Records) >= worthCompiling)
 	switch signature {
 	case "train_weighted":
 		return len(p.ClassWeight) > 0
+	case trainHalves:
+		return !p.Stepped && len(p.ClassWeight) == 0 && p.Engine != kerasmodel.XLA && !t.options.GPU && ThreadsFor(t.options.Export, t.options.Batch).IntraOp > 1
 	case "assign":
 		return p.Stepped || steered(*p) || compiled && p.Engine != kerasmodel.XLA
 	case "train_steps":
@@ -120,12 +135,12 @@ func (t *Trainer) uses(signature string) bool {
 	return true
 }
 
-// optional reports whether a model may lack a signature: those of class
+// optional reports whether a model may lack a signature: those of halves, of class
 // weights, of optimizers that average, of XLA, that of evaluation, which a
 // model with a train_step of its own may have none of, and those of callbacks
 // and of many steps, which earlier versions did not export.
 func optional(signature string) bool {
-	return slices.Contains([]string{"train_weighted", "finalize", "train_xla", "train_steps", "evaluate", "assign"}, signature)
+	return slices.Contains([]string{trainHalves, "train_weighted", "finalize", "train_xla", "train_steps", "evaluate", "assign"}, signature)
 }
 
 // Close frees the model.

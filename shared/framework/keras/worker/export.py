@@ -24,6 +24,7 @@ from tensorflow.python.trackable.resource import CapturableResource
 import adapt
 import describe
 import freeze
+import halves
 import labels
 import shapes
 import template
@@ -143,6 +144,13 @@ class Exporter:
         except Exception:  # a train_step that unpacks (x, y) only
             return None
 
+    def _in_halves(self):
+        """The step in which convolutions run on halves of a batch, of two records and
+        more, None where that does not pay."""
+        if not any(type(layer) in halves.CONVOLUTIONS for layer in self.model._flatten_layers()):
+            return None
+        return halves.in_halves(self.step)(self.model.train_step, self.labels, self.pack_labels)
+
     def _test_step(self):
         """The step of evaluation. None for a model that trains by a step of its
         own and leaves Keras' test_step, which asks for the loss of compile:
@@ -240,6 +248,8 @@ class Exporter:
             "weights": traced(self.weights, []),
             "assign": traced(self.assign, [tf.TensorSpec(v.shape, v.dtype, name) for name, v in self.named_variables().items()]),
         }
+        if (step := self._in_halves()) is not None:
+            out["train_halves"] = traced(self.loop(step)[0], args)
         if not checks(self.train_step):  # else XLA would learn from what the graph refuses
             out["train_steps"] = compiled(self.stepped(drawn), args)
         if self.test_step is not None:

@@ -59,7 +59,7 @@ func Texts(t testing.TB, array json.RawMessage) (all []string) {
 	return all
 }
 
-// Load gives a model of models.py by its name: small, mnist, cnn, several, words, fatal,
+// Load gives a model of models.py by its name: small, mnist, cnn, convolved, several, words, fatal,
 // sequence, distance, own_classes, structured, review, letters, worded, noisy. The first call on
 // a machine exports them all, in some seconds; they are kept in the temporary
 // folder until the exporter changes.

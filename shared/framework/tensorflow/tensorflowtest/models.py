@@ -45,6 +45,17 @@ def cnn():
     return model, [np.random.rand(5, 8, 8, 1).astype("float32")]
 
 
+def convolved():
+    """So many operations that a step runs on all cores."""
+    model = keras.Sequential([
+        keras.Input((16, 16, 4)), keras.layers.Conv2D(16, 3, padding="same", activation="relu"),
+        keras.layers.Conv2D(32, 3, padding="same", activation="relu"), keras.layers.MaxPooling2D(), keras.layers.Flatten(),
+        keras.layers.Dropout(0.5), keras.layers.Dense(3, activation="softmax"),
+    ])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model, [np.random.rand(5, 16, 16, 4).astype("float32")]
+
+
 def several():
     """Two inputs, of which one is of integers, and two outputs."""
     left = keras.Input((2,), name="left")
@@ -193,7 +204,7 @@ def rows(ys):
     return np.vectorize(bytes.decode, otypes=[object])(ys).tolist() if ys.dtype == object else ys.tolist()
 
 
-for make in (small, mnist, cnn, several, words, fatal, sequence, distance, own_classes, structured, review, letters, worded, noisy):
+for make in (small, mnist, cnn, convolved, several, words, fatal, sequence, distance, own_classes, structured, review, letters, worded, noisy):
     keras.utils.set_random_seed(7)
     model, inputs = make()
     folder = os.path.join(sys.argv[2], make.__name__)
