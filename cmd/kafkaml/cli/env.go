@@ -175,7 +175,8 @@ func Send[T any](ctx context.Context, e *Env, m client.Command) (T, error) {
 	return client.Do[T](ctx, c, m)
 }
 
-// Note prints something beside the answer, on standard error.
+// Note prints something beside the answer, on standard error, without what could
+// steer a terminal: names, errors and what a model says come from others.
 func (e *Env) Note(format string, args ...any) {
-	fmt.Fprintf(e.Err, format+"\n", args...)
+	fmt.Fprintln(e.Err, terminal.PlainText(fmt.Sprintf(format, args...)))
 }
