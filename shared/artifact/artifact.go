@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"iter"
 	"maps"
+	"net"
 	"net/url"
 	"regexp"
 	"slices"
@@ -76,10 +77,24 @@ func Open(ctx context.Context, address string) (*Store, error) {
 		}
 		return nil, &pipeline.Error{
 			Op: "open artifacts", Kind: kind, Field: "artifacts", Err: err,
-			Reason: fmt.Sprintf("%s cannot be opened: %v", s.where, err), Hint: "check ARTIFACT_URL",
+			Reason: fmt.Sprintf("%s cannot be opened: %v", s.where, err), Hint: hintOf(err),
 		}
 	}
 	return s, nil
+}
+
+// hintOf is what to look at where a store cannot be opened.
+func hintOf(err error) string {
+	var dial *net.OpError
+	switch {
+	case errors.Is(err, errNoBucket):
+		return "check the bucket of ARTIFACT_URL, or make it; some stores say this, too, where they do not know the key, AWS_ACCESS_KEY_ID"
+	case errors.Is(err, errRefused):
+		return "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the profile or role that stands in for them, what it may do with the bucket, and this machine's clock"
+	case errors.As(err, &dial):
+		return "see that the store runs, and that ARTIFACT_URL names it (endpoint=...)"
+	}
+	return "check ARTIFACT_URL"
 }
 
 // String is where the store is, without what its URL says of how to reach it.

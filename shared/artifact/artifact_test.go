@@ -264,3 +264,24 @@ func TestRefusedStores(t *testing.T) {
 		})
 	}
 }
+
+// The hint names what is wrong of a bucket: its address, its name or who asks.
+func TestHintsOfBuckets(t *testing.T) {
+	bucket := artifacttest.S3(t)
+	for name, c := range map[string]struct{ address, id, secret, reason, hint string }{
+		"no server":    {"s3://models?endpoint=http://127.0.0.1:1&region=us-east-1&use_path_style=true", "test", "test-secret", "connection refused", "see that the store runs"},
+		"no bucket":    {strings.Replace(bucket, "models", "other", 1), "test", "test-secret", "no such bucket", "check the bucket of ARTIFACT_URL"},
+		"wrong secret": {bucket, "test", "another", "the store refuses: Access Denied", "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"},
+		"unknown key":  {bucket, "nobody", "test-secret", "no such bucket", "do not know the key, AWS_ACCESS_KEY_ID"}, // what versitygw says
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("AWS_ACCESS_KEY_ID", c.id)
+			t.Setenv("AWS_SECRET_ACCESS_KEY", c.secret)
+			var e *pipeline.Error
+			_, err := artifact.Open(t.Context(), c.address)
+			if !errors.As(err, &e) || !strings.Contains(e.Reason, c.reason) || strings.Contains(e.Reason, "\n") || !strings.Contains(e.Hint, c.hint) {
+				t.Errorf("got %v, hint %q", err, e.Hint)
+			}
+		})
+	}
+}

@@ -30,8 +30,12 @@ const partSize = 8 << 20
 // calls tries again later.
 const attempts = 3
 
-// errRefused marks the answer of a store that will not change by itself.
-var errRefused = errors.New("the store refuses")
+// errRefused marks the answer of a store that will not change by itself, errNoBucket
+// the one of them that names a reason.
+var (
+	errRefused  = errors.New("the store refuses")
+	errNoBucket = fmt.Errorf("there is no such bucket: %w", errRefused)
+)
 
 // bucket keeps blobs in a bucket of S3. A blob is there once its last part is
 // acknowledged, so that one which was begun and not ended is not seen.
@@ -76,10 +80,10 @@ func openBucket(ctx context.Context, u *url.URL) (blobs, error) {
 	b := bucket{client, u.Host, q.Get("prefix"), transport}
 	found, err := client.BucketExists(ctx, b.name)
 	if err == nil && !found {
-		err = fmt.Errorf("there is no such bucket: %w", errRefused)
+		err = errNoBucket
 	}
 	if minio.ToErrorResponse(err).StatusCode == http.StatusForbidden {
-		err = errors.Join(err, errRefused)
+		err = fmt.Errorf("%w: %w", errRefused, err) // on one line, as it is shown
 	}
 	if err != nil {
 		return nil, errors.Join(err, b.close())
