@@ -213,6 +213,33 @@ func TestBackUpAndRestore(t *testing.T) {
 	}
 }
 
+// An installation that runs is not replaced under its processes: neither its rows nor
+// what the store holds is touched.
+func TestRestoreOverWhatRuns(t *testing.T) {
+	database, store := registrytest.Postgres(t), artifacttest.S3(t)
+	s := open(t, database, store)
+	fill(t, s, 1)
+	a, want := read(t, write(t, s, none)), contents(t, s)
+	for name, url := range map[string]string{
+		"alike":            database,
+		"by another name":  database + "&application_name=nightly",
+		"by a longer name": database + "&application_name=" + strings.Repeat("x", 100),
+		"by one that is ü": database + "&application_name=%C3%BC",
+	} {
+		to := open(t, url, store)
+		if err := a.Restore(t.Context(), to, true, none); pipeline.KindOf(err) != pipeline.InUse || !strings.Contains(err.Error(), "kafkaml have it open") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := to.Registry.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if diff := cmp.Diff(want, contents(t, s)); diff != "" {
+		t.Error(diff)
+	}
+	restore(t, a, s, true) // there are no others any more
+}
+
 // A restore that is cut off at any place is known for half, and goes on.
 func TestRestoreCutOff(t *testing.T) {
 	s := kinds["machine"](t)

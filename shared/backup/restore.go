@@ -251,8 +251,12 @@ const marker = "restoring"
 
 // Restore puts what the archive holds into empty stores, or in place of what they
 // hold. One that was cut off goes on when it is run again; until then Unfinished
-// keeps everybody from using the halves.
+// keeps everybody from using the halves. A registry that others have open is left as it
+// is: what they do next would be done to other rows than they know.
 func (a *Archive) Restore(ctx context.Context, to Stores, replace bool, progress Progress) error {
+	if err := to.Registry.Alone(ctx); err != nil {
+		return err
+	}
 	rows, done, err := a.upgraded(ctx)
 	if err != nil {
 		return err

@@ -2,8 +2,12 @@ package registry_test
 
 import (
 	"context"
+	"crypto/tls"
 	"database/sql"
 	"errors"
+	"io"
+	"log"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,9 +37,36 @@ func TestRefusedURLs(t *testing.T) {
 	refusedOpen(t, "mysql://root:secret@host/db", pipeline.Invalid, "sqlite", "postgres")
 	refusedOpen(t, "registry.db", pipeline.Invalid, "sqlite")
 	refusedOpen(t, "postgres://u:secret@127.0.0.1:port/db", pipeline.Invalid, "connection string")
-	refusedOpen(t, "postgres://u:secret@127.0.0.1:1/db?sslmode=disable", pipeline.Unavailable, "127.0.0.1:1")
-	_, port, _ := strings.Cut(registrytest.Postgres(t), "127.0.0.1:")
-	refusedOpen(t, "postgres://postgres:secret@127.0.0.1:"+port, pipeline.Unavailable, "refuses the user")
+}
+
+// Which of server, TLS, login, database and rights is in the way is said apart, with
+// what mends it.
+func TestRefusedByPostgres(t *testing.T) {
+	empty := registrytest.Postgres(t)
+	statement(t, empty, `CREATE ROLE "nobody-else" LOGIN PASSWORD 'secret'`) // who may make no tables in a database that is another's
+	_, at, _ := strings.Cut(empty, "@")
+	server, _, _ := strings.Cut(at, "/")
+	speaksTLS := httptest.NewUnstartedServer(nil)
+	speaksTLS.TLS = &tls.Config{NextProtos: []string{"postgresql"}}
+	speaksTLS.Config.ErrorLog = log.New(io.Discard, "", 0) // it says that its certificate was not taken
+	speaksTLS.StartTLS()
+	t.Cleanup(speaksTLS.Close)
+	for name, test := range map[string]struct{ url, reason, hint string }{
+		"no server":     {"postgres://u:secret@127.0.0.1:1/db?sslmode=disable", "127.0.0.1:1 cannot be reached: dial tcp 127.0.0.1:1: connect: connection refused", "see that the server runs"},
+		"no TLS":        {"postgres://postgres:secret@" + server + "/postgres?sslmode=require", "server refused TLS connection", "sslmode"},
+		"untrusted":     {"postgres://u:secret@" + speaksTLS.Listener.Addr().String() + "/db?sslmode=verify-full&sslnegotiation=direct", "TLS certificate that is not trusted: x509", "sslrootcert"},
+		"wrong login":   {"postgres://postgres:secret@" + server + "/postgres", `refuses the user "postgres": password authentication failed`, "user and password of DATABASE_URL"},
+		"no database":   {strings.Replace(empty, "/"+strings.SplitN(at, "/", 2)[1], "/gone", 1), `has no database "gone"`, `CREATE DATABASE "gone" OWNER "postgres"`},
+		"not its owner": {"postgres://nobody-else:secret@" + at, `lets the user "nobody-else" do too little in the database "test`, `OWNER TO "nobody-else"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			refusedOpen(t, test.url, pipeline.Unavailable, test.reason)
+			var e *pipeline.Error
+			if _, err := registry.Open(t.Context(), test.url); !errors.As(err, &e) || !strings.Contains(e.Hint, test.hint) {
+				t.Errorf("%v: the hint is %+v", err, e)
+			}
+		})
+	}
 }
 
 // statement runs SQL on a database beside the registry.

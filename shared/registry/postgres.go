@@ -1,7 +1,10 @@
 package registry
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
+	"crypto/tls"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -21,11 +24,12 @@ import (
 	"github.com/kafkaml/kafkaml/shared/pipeline"
 )
 
-// postgresDB is a PostgreSQL database. host is for messages; the connection
-// string may hold a password and is never shown.
+// postgresDB is a PostgreSQL database. What stands beside the pool is for messages;
+// the connection string may hold a password and is never shown.
 type postgresDB struct {
-	pool *sql.DB
-	host string
+	pool       *sql.DB
+	host       string
+	user, name string // the name is the database's
 }
 
 // connections bounds a process's share of the server; only one of them writes.
@@ -40,7 +44,12 @@ func openPostgres(ctx context.Context, url string, schema int64) (*postgresDB, e
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 10 * time.Second
 	}
-	db := &postgresDB{pool: stdlib.OpenDB(*config), host: net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port)))}
+	called := cmp.Or(config.RuntimeParams[applicationName], "kafkaml")
+	config.RuntimeParams[applicationName] = called[:min(len(called), calledLength)] + ownMark + rand.Text()[:markLength]
+	db := &postgresDB{
+		pool: stdlib.OpenDB(*config), host: net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port))),
+		user: config.User, name: config.Database,
+	}
 	db.pool.SetMaxOpenConns(connections)
 	db.pool.SetConnMaxIdleTime(5 * time.Minute)
 	if err := db.prepare(ctx, schema); err != nil {
@@ -104,6 +113,21 @@ func (db *postgresDB) bytes(ctx context.Context) (all int64, err error) {
 	return all, err
 }
 
+// Each open registry has a name of its own at the server, by which others see that
+// it is in use: what the connection string calls it, and a mark.
+const (
+	applicationName = "application_name"
+	ownMark         = " kafkaml-"
+	markLength      = 8
+	calledLength    = 40 // of the 63 bytes that the server keeps
+)
+
+func (db *postgresDB) others(ctx context.Context) (n int, err error) {
+	err = db.pool.QueryRowContext(ctx, "SELECT count(DISTINCT application_name) FROM pg_stat_activity WHERE datname = current_database() AND application_name <> current_setting('application_name') AND application_name LIKE $1",
+		"%"+ownMark+strings.Repeat("_", markLength)).Scan(&n)
+	return n, db.explain(err)
+}
+
 func (db *postgresDB) close() error { return db.pool.Close() }
 
 // retry: serialization_failure and deadlock_detected, of which the server says
@@ -122,11 +146,9 @@ func (db *postgresDB) explain(err error) error {
 	}
 	var unreachable *pgconn.ConnectError
 	if errors.As(err, &unreachable) {
-		return &pipeline.Error{
-			Op: "registry", Kind: pipeline.Unavailable, Err: err,
-			Reason: fmt.Sprintf("PostgreSQL at %s cannot be reached or refuses the user", db.host),
-			Hint:   "check DATABASE_URL, and that the server runs",
-		}
+		e := &pipeline.Error{Op: "registry", Kind: pipeline.Unavailable, Err: err}
+		e.Reason, e.Hint = db.explainConnect(unreachable)
+		return e
 	}
 	if isCut(err) {
 		return &pipeline.Error{
@@ -138,7 +160,14 @@ func (db *postgresDB) explain(err error) error {
 	if !errors.As(err, &e) {
 		return err
 	}
-	switch class := e.Code[:min(2, len(e.Code))]; class {
+	if e.Code == notPermitted {
+		return &pipeline.Error{
+			Op: "registry", Kind: pipeline.Unavailable, Err: err,
+			Reason: fmt.Sprintf("PostgreSQL at %s lets the user %q do too little in the database %q: %s", db.host, db.user, db.name, e.Message),
+			Hint:   fmt.Sprintf("make the database that user's: ALTER DATABASE %q OWNER TO %q", db.name, db.user),
+		}
+	}
+	switch class := classOf(e); class {
 	case "22": // data exception: a text that PostgreSQL cannot hold
 		return &pipeline.Error{Op: "registry", Kind: pipeline.Invalid, Reason: e.Message, Err: err}
 	case "08", "40", "53", "57": // connection, rollback, out of resources, the server goes down
@@ -148,6 +177,47 @@ func (db *postgresDB) explain(err error) error {
 		}
 	}
 	return err
+}
+
+// What PostgreSQL answers to who may not do something, or names a database that
+// there is not.
+const (
+	notPermitted = "42501"
+	noDatabase   = "3D000"
+)
+
+// classOf is the class of what a server answered: 28 is of logins, 53 of resources
+// that run out, 57 of a server that comes or goes.
+func classOf(e *pgconn.PgError) string { return e.Code[:min(2, len(e.Code))] }
+
+// explainConnect says which of server, TLS, user and database is in the way. The
+// library's own text has all addresses that it tried and none of these apart.
+func (db *postgresDB) explainConnect(err *pgconn.ConnectError) (reason, hint string) {
+	say := func(format string, args ...any) string {
+		return "PostgreSQL at " + db.host + " " + fmt.Sprintf(format, args...)
+	}
+	var answer *pgconn.PgError
+	if !errors.As(err, &answer) {
+		var untrusted *tls.CertificateVerificationError
+		if errors.As(err, &untrusted) {
+			return say("has a TLS certificate that is not trusted: %v", untrusted.Err), "name the file of the authority that signed it by sslrootcert=FILE in DATABASE_URL, and the server as the certificate does"
+		}
+		cause := err.Unwrap()
+		var dial *net.OpError
+		if errors.As(err, &dial) {
+			cause = dial
+		}
+		return say("cannot be reached: %v", cause), "see that the server runs, and that host, port and sslmode of DATABASE_URL are right"
+	}
+	switch class := classOf(answer); {
+	case answer.Code == noDatabase:
+		return say("has no database %q", db.name), fmt.Sprintf("make it, CREATE DATABASE %q OWNER %q, or name another one in DATABASE_URL", db.name, db.user)
+	case class == "28":
+		return say("refuses the user %q: %s", db.user, answer.Message), "check user and password of DATABASE_URL, in which special characters are percent-encoded, and the server's pg_hba.conf"
+	case class == "53" || class == "57":
+		return say("takes no connection now: %s", answer.Message), "try again"
+	}
+	return say("refuses the connection: %s", answer.Message), "check DATABASE_URL"
 }
 
 // isCut reports whether the connection broke, other than by the end of a context.

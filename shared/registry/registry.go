@@ -57,6 +57,8 @@ type database interface {
 	// explain turns a database's error into one a person can act on, and
 	// leaves any other error alone.
 	explain(err error) error
+	// others is how many others have the database open, as far as it can tell.
+	others(ctx context.Context) (int, error)
 	// bytes is the room that the database takes on its disk.
 	bytes(ctx context.Context) (int64, error)
 	close() error
@@ -111,6 +113,19 @@ func (s *Store) Close() error {
 		return fmt.Errorf("close registry: %w", err)
 	}
 	return nil
+}
+
+// Alone refuses where others have the database open, for who is about to replace all
+// that is in it. Of a SQLite file nobody can tell: a data folder has a lock.
+func (s *Store) Alone(ctx context.Context) error {
+	n, err := s.db.others(ctx)
+	if err != nil || n == 0 {
+		return err
+	}
+	return &pipeline.Error{
+		Op: "registry", Kind: pipeline.InUse, Field: "database", Reason: fmt.Sprintf("%d processes of kafkaml have it open", n),
+		Hint: "end kafkaml first: Ctrl-C, or in a cluster `kubectl -n kafkaml delete ksvc,kafkasource --all` and wait until the pods are gone",
+	}
 }
 
 // patience is for how long a write transaction is tried while other processes

@@ -117,6 +117,9 @@ func (db *sqliteDB) damaged(cause error) error {
 	}
 }
 
+// others cannot be told of a file: who uses one has locked the folder that it lies in.
+func (db *sqliteDB) others(context.Context) (int, error) { return 0, nil }
+
 func (db *sqliteDB) begin(ctx context.Context) (*sql.Tx, error) { return db.write.BeginTx(ctx, nil) }
 
 func (db *sqliteDB) view(ctx context.Context) (*sql.Tx, error) {
