@@ -3,6 +3,7 @@ package eventing
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"reflect"
 	"sync"
@@ -161,6 +162,8 @@ func (d *Dispatcher) runMember(ctx context.Context, s KafkaSource) {
 	log := d.log.With("source", s.Name(), "group", s.Spec.ConsumerGroup)
 	c := newConsumer(d, s, log)
 	defer c.close()
+	var said string
+	var until time.Time // what does not change is logged once a minute
 	for ctx.Err() == nil {
 		err := d.cluster.Consume(ctx, stream.GroupConfig{
 			ID: s.Spec.ConsumerGroup, Topics: s.Spec.Topics, Latest: s.Spec.InitialOffset != Earliest, Log: log,
@@ -168,7 +171,10 @@ func (d *Dispatcher) runMember(ctx context.Context, s KafkaSource) {
 		if ctx.Err() != nil {
 			return
 		}
-		log.Warn("the source joins its group again", "error", err)
+		if why, now := fmt.Sprint(err), time.Now(); why != said || now.After(until) {
+			log.Warn("the source joins its group again", "error", err)
+			said, until = why, now.Add(time.Minute)
+		}
 		if errors.Is(pause(ctx, rejoinAfter), errStopped) {
 			return
 		}

@@ -43,6 +43,7 @@ type survey struct {
 	limited      bool  // a topic is limited by size, too
 	fault        error // the first
 	aborted      error // of the first range that is void
+	hidden       error // the first that the brokers do not let us look up
 }
 
 // topicState is what was asked of a topic, once for all ranges of it.
@@ -57,7 +58,9 @@ func (s *survey) topic(ctx context.Context, name string) *topicState {
 	if !ok {
 		t = &topicState{}
 		if t.extent, t.err = s.cluster.extent(ctx, name); t.err == nil {
-			t.policy, t.err = s.cluster.retention(ctx, name)
+			if t.policy, t.err = s.cluster.retention(ctx, name); s.unseen(t.err) {
+				t.policy, t.err = policy{bytes: -1}, nil
+			}
 		}
 		s.topics[name] = t
 	}
@@ -100,7 +103,10 @@ func (s *survey) checkFirst(ctx context.Context, r pipeline.Range, p policy) err
 	h, err := s.cluster.headAt(ctx, r.Topic, r.Partition, r.Offset, end)
 	switch {
 	case err != nil:
-		return unavailable(opRead, err)
+		if err = unavailable(opRead, fmt.Errorf("%s: %w", r.Topic, err)); s.unseen(err) {
+			return nil
+		}
+		return err
 	case h.missing >= end:
 		if s.void++; s.aborted == nil {
 			s.aborted = noneCommitted(r)
@@ -128,6 +134,19 @@ func noneCommitted(r pipeline.Range) error {
 	}
 }
 
+// unseen reports whether err says that we may not look, and keeps it. That is no fault
+// of the stream: a training waits until it may read, where a control message that waited
+// would hold up all that come after it.
+func (s *survey) unseen(err error) bool {
+	if !isDenied(err) {
+		return false
+	}
+	if s.hidden == nil {
+		s.hidden = err
+	}
+	return true
+}
+
 func (s *survey) refuse(err error) {
 	if s.fault == nil {
 		s.fault = err
@@ -147,6 +166,9 @@ func (s *survey) sum() (pipeline.Retention, error) {
 	case !s.until.IsZero():
 		until := s.until.UTC().Truncate(time.Second)
 		r.Until = &until
+	}
+	if s.fault == nil && s.hidden != nil {
+		return pipeline.Retention{State: pipeline.RetentionUnset, Reason: pipelineReason(s.hidden)}, nil
 	}
 	if s.fault != nil {
 		r.Reason = pipelineReason(s.fault)

@@ -79,6 +79,9 @@ func unavailable(op string, err error) error {
 	if err == nil || errors.As(err, &known) {
 		return err
 	}
+	if refusal := denied(op, err); refusal != nil {
+		return refusal
+	}
 	refusal := &pipeline.Error{Op: op, Kind: pipeline.Unavailable, Reason: method.ReplaceAllString(err.Error(), ""), Err: err}
 	if answer := kafka.Error(0); errors.As(err, &answer) && !answer.Temporary() || errors.Is(err, context.Canceled) {
 		return refusal // the brokers run
@@ -91,7 +94,7 @@ func unavailable(op string, err error) error {
 var method = regexp.MustCompile(`kafka\.\(\*Client\)\.\w+: `)
 
 func noTopic(op, topic string) error {
-	return &pipeline.Error{Op: op, Kind: pipeline.NotFound, Field: "topic", Reason: fmt.Sprintf("topic %q does not exist", topic), Hint: "`kafkaml topics list` shows those that there are"}
+	return &pipeline.Error{Op: op, Kind: pipeline.NotFound, Field: "topic", Reason: fmt.Sprintf("topic %q does not exist", topic), Hint: "`kafkaml topics list` shows those that there are and that the user of Kafka may see"}
 }
 
 // pipelineReason is an error's reason without its operation.

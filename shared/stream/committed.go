@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -58,13 +59,13 @@ func (c *Cluster) committed(ctx context.Context, group string, topics map[string
 		err = answer.Error
 	}
 	if err != nil && !errors.Is(err, kafka.GroupIdNotFound) {
-		return nil, nil, unavailable(op, err)
+		return nil, nil, unavailable(op, fmt.Errorf("%s: %w", group, err))
 	}
 	if err == nil {
 		for topic, partitions := range answer.Topics {
 			for _, p := range partitions {
 				if p.Error != nil {
-					return nil, nil, unavailable(op, p.Error)
+					return nil, nil, unavailable(op, fmt.Errorf("%s: %w", group, p.Error))
 				}
 				id, origin := readMetadata(p.Metadata)
 				marks[partitionOf{topic, p.Partition}] = committedMark{p.CommittedOffset, id, origin}

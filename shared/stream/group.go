@@ -106,7 +106,7 @@ func (c *Cluster) join(ctx context.Context, g GroupConfig, handle func(context.C
 		JoinGroupBackoff: rejoin,
 	})
 	if err != nil {
-		return &pipeline.Error{Op: "join group", Kind: pipeline.Invalid, Err: err}
+		return &pipeline.Error{Op: opJoin, Kind: pipeline.Invalid, Err: err}
 	}
 	m := &membership{cluster: c, config: g, handle: handle}
 	m.ctx, m.leave = context.WithCancelCause(ctx)
@@ -157,7 +157,7 @@ func (m *membership) run(group *kafka.ConsumerGroup) {
 				return
 			}
 		case fatal(err):
-			m.leave(&pipeline.Error{Op: "join group", Kind: pipeline.Unavailable, Err: fmt.Errorf("%s: %w", m.config.ID, err)})
+			m.leave(refusedGroup(m.config.ID, err))
 			return
 		case errors.Is(err, kafka.RebalanceInProgress): // another member came or went: the library joins again
 		case err.Error() != said: // the library tries again
@@ -165,6 +165,16 @@ func (m *membership) run(group *kafka.ConsumerGroup) {
 			m.config.Log.Warn("joining the group", "group", m.config.ID, "error", err)
 		}
 	}
+}
+
+const opJoin = "join group"
+
+func refusedGroup(group string, err error) *pipeline.Error {
+	err = fmt.Errorf("%s: %w", group, err)
+	if refusal := denied(opJoin, err); refusal != nil {
+		return refusal
+	}
+	return &pipeline.Error{Op: opJoin, Kind: pipeline.Unavailable, Err: err}
 }
 
 // topicGone reports, for a member that was assigned nothing, whether a topic

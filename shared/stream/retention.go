@@ -98,24 +98,25 @@ type policy struct {
 	compact bool
 }
 
+const opRetention = "look up retention"
+
 // retention reads a topic's configuration.
 func (c *Cluster) retention(ctx context.Context, topic string) (policy, error) {
-	const op = "look up retention"
 	answer, err := c.client.DescribeConfigs(ctx, &kafka.DescribeConfigsRequest{Resources: []kafka.DescribeConfigRequestResource{{
 		ResourceType: kafka.ResourceTypeTopic, ResourceName: topic,
 		ConfigNames: []string{"retention.ms", "retention.bytes", "cleanup.policy"},
 	}}})
 	if err != nil {
-		return policy{}, unavailable(op, err)
+		return policy{}, unavailable(opRetention, err)
 	}
 	p := policy{bytes: -1}
 	for _, r := range answer.Resources {
 		if r.Error != nil {
-			return p, unavailable(op, fmt.Errorf("%s: %w", topic, r.Error))
+			return p, unavailable(opRetention, fmt.Errorf("%s: %w", topic, r.Error))
 		}
 		for _, e := range r.ConfigEntries {
 			if err := p.set(e.ConfigName, e.ConfigValue); err != nil {
-				return p, unavailable(op, err)
+				return p, unavailable(opRetention, err)
 			}
 		}
 	}

@@ -18,10 +18,11 @@ func (c *Cluster) EnsureTopic(ctx context.Context, topic string, partitions int)
 	return c.CreateTopic(ctx, topic, partitions, nil)
 }
 
+const opCreate = "create topic"
+
 // CreateTopic is EnsureTopic with topic configuration ("retention.ms": ...) for
 // a topic that it makes.
 func (c *Cluster) CreateTopic(ctx context.Context, topic string, partitions int, config map[string]string) error {
-	const op = "create topic"
 	if err := pipeline.ValidateTopic("topic", topic); err != nil {
 		return err
 	}
@@ -34,10 +35,14 @@ func (c *Cluster) CreateTopic(ctx context.Context, topic string, partitions int,
 	}
 	answer, err := c.client.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{request}})
 	if err != nil {
-		return unavailable(op, err)
+		return unavailable(opCreate, err)
 	}
 	if err := answer.Errors[topic]; err != nil && !errors.Is(err, kafka.TopicAlreadyExists) {
-		return &pipeline.Error{Op: op, Kind: pipeline.Unavailable, Field: "topic", Err: fmt.Errorf("%s: %w", topic, err)}
+		if refusal := denied(opCreate, fmt.Errorf("%s: %w", topic, err)); refusal != nil {
+			refusal.Field = "topic"
+			return refusal
+		}
+		return &pipeline.Error{Op: opCreate, Kind: pipeline.Unavailable, Field: "topic", Err: fmt.Errorf("%s: %w", topic, err)}
 	}
 	return c.await(ctx, topic, func(n int) bool { return n > 0 })
 }

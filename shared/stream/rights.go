@@ -1,0 +1,48 @@
+package stream
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/kafkaml/kafkaml/shared/pipeline"
+)
+
+// rights are what the brokers' ACLs must give for an operation where it is not
+// DESCRIBE, which READ and WRITE imply.
+var rights = map[string]string{
+	opCreate: "CREATE", "grow topic": "ALTER", opRetention: "DESCRIBE_CONFIGS",
+	opRead: "READ", "read records": "READ", "find record": "READ", opProduce: "WRITE", opJoin: "READ",
+}
+
+// denied explains the answer of a broker that runs and lets our user in, but not do
+// this; nil for every other error. What is before the answer names the topic or group.
+func denied(op string, err error) *pipeline.Error {
+	var answer kafka.Error
+	if !errors.As(err, &answer) {
+		return nil
+	}
+	of := "the topic"
+	switch answer {
+	case kafka.TopicAuthorizationFailed:
+	case kafka.GroupAuthorizationFailed:
+		of = "the group"
+	case kafka.ClusterAuthorizationFailed:
+		of = "the cluster"
+	default:
+		return nil
+	}
+	right, ok := rights[op]
+	if !ok {
+		right = "DESCRIBE"
+	}
+	named, _, _ := strings.Cut(method.ReplaceAllString(err.Error(), ""), answer.Error())
+	return &pipeline.Error{
+		Op: op, Kind: pipeline.Unavailable, Err: err, Reason: named + "the brokers do not let this user of Kafka " + strings.ToLower(strings.ReplaceAll(right, "_", " ")) + " " + of,
+		Hint: "have " + right + " on " + of + " given to the user (" + envUsername + ", or the name of the client certificate) by the brokers' ACLs; docs/kubernetes.md lists what it needs",
+	}
+}
+
+// isDenied reports whether err is of the brokers' ACLs.
+func isDenied(err error) bool { return denied("", err) != nil }
