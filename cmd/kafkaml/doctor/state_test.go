@@ -18,6 +18,7 @@ import (
 	"github.com/kafkaml/kafkaml/eventing/door"
 	"github.com/kafkaml/kafkaml/shared/artifact"
 	"github.com/kafkaml/kafkaml/shared/artifact/artifacttest"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/version"
 )
 
@@ -63,6 +64,38 @@ func TestVersionsAndRegistry(t *testing.T) {
 	server.Close()
 	env = environment(map[string]string{"KAFKAML_URL": server.URL})
 	try(registryState(all), OK, "not looked at")
+}
+
+// Where nothing runs, what the server would do is optional. What runs and cannot work,
+// since its registry is away, is missing, and doctor says so by its exit code, too.
+func TestServerThatCannotWork(t *testing.T) {
+	away := true
+	running := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/config.json":
+			fmt.Fprint(w, `{"functions": {}}`)
+		case away && r.URL.Path == "/control-log/health/readiness":
+			door.Problem(w, &pipeline.Error{Op: "registry", Kind: pipeline.Unavailable, Reason: "PostgreSQL at db:5432 cannot be reached", Hint: "see that the server runs"})
+		}
+	}))
+	t.Cleanup(running.Close)
+	env := environment(map[string]string{"KAFKAML_URL": running.URL})
+	try := func(want State, says string) {
+		t.Helper()
+		got := limited(t.Context(), env, server)
+		if got.State != want || !strings.Contains(got.Detail, says) || got.State != OK && got.Mend == "" {
+			t.Errorf("%+v", got)
+		}
+		if failed := verdict([]Finding{got}) != nil; failed != (want == Missing) {
+			t.Errorf("exit code of %s: failed is %t", got.State, failed)
+		}
+	}
+	try(Missing, "control-log: PostgreSQL at db:5432 cannot be reached")
+	away = false
+	try(OK, "every function")
+	running.Close()
+	env = environment(map[string]string{"KAFKAML_URL": running.URL})
+	try(Absent, "refused")
 }
 
 // The store is written and read, and left as it was.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -197,7 +198,12 @@ func server(ctx context.Context, env *cli.Env) Finding {
 	}
 	for _, function := range pipeline.Steps {
 		if err := c.Ready(ctx, function); err != nil {
-			return found(name, Absent, fmt.Errorf("%s: %w", function, err))
+			f := found(name, Absent, err)
+			f.Detail = function + ": " + f.Detail
+			if away := (*url.Error)(nil); !errors.As(err, &away) {
+				f.State = Missing // it is there, and cannot do its work
+			}
+			return f
 		}
 	}
 	return ok(name, "every function at %s is ready", c.Base)

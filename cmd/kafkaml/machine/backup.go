@@ -184,8 +184,12 @@ func (s *stores) restore(ctx context.Context, env *cli.Env, file string, replace
 // setBack is the command after which the control messages since a backup are read
 // again.
 func setBack(getenv func(string) string, to time.Time) string {
-	return fmt.Sprintf("kafka-consumer-groups.sh --bootstrap-server %s --group %s --reset-offsets --to-datetime %s --all-topics --execute",
-		or(getenv("KAFKA_BROKERS"), "HOST:PORT"), pipeline.ControlGroup(getenv(pipeline.TenantVariable)), to.UTC().Format("2006-01-02T15:04:05.000"))
+	login := ""
+	if getenv("KAFKA_SASL_MECHANISM") != "" || getenv("KAFKA_TLS") == "true" {
+		login = " --command-config client.properties" // Kafka's own names for what our variables say
+	}
+	return fmt.Sprintf("kafka-consumer-groups.sh --bootstrap-server %s%s --group %s --reset-offsets --to-datetime %s --all-topics --execute",
+		or(getenv("KAFKA_BROKERS"), "HOST:PORT"), login, pipeline.ControlGroup(getenv(pipeline.TenantVariable)), to.UTC().Format("2006-01-02T15:04:05.000"))
 }
 
 // lock keeps a kafkaml run from starting over a data folder, where there is one that

@@ -27,11 +27,20 @@ func TestKafkaVariablesWithoutBrokers(t *testing.T) {
 	}
 }
 
-// The script of Kafka does nothing unless it is told where Kafka is.
+// The script of Kafka does nothing unless it is told where Kafka is, and how to log in.
 func TestSetBack(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 6e6, time.FixedZone("", 3600))
-	for brokers, want := range map[string]string{"k:9092": "k:9092", "": "HOST:PORT"} {
-		got := setBack(func(name string) string { return map[string]string{"KAFKA_BROKERS": brokers}[name] }, at)
+	const login = " --command-config client.properties"
+	for _, test := range []struct {
+		env  map[string]string
+		want string
+	}{
+		{map[string]string{"KAFKA_BROKERS": "k:9092"}, "k:9092"},
+		{nil, "HOST:PORT"},
+		{map[string]string{"KAFKA_BROKERS": "k:9092", "KAFKA_SASL_MECHANISM": "PLAIN"}, "k:9092" + login},
+		{map[string]string{"KAFKA_BROKERS": "k:9092", "KAFKA_TLS": "true"}, "k:9092" + login},
+	} {
+		got, want := setBack(func(name string) string { return test.env[name] }, at), test.want
 		if want = "kafka-consumer-groups.sh --bootstrap-server " + want + " --group kafkaml-control-log --reset-offsets --to-datetime 2026-01-02T02:04:05.006 --all-topics --execute"; got != want {
 			t.Errorf("got %s\nwant %s", got, want)
 		}
