@@ -61,3 +61,20 @@ func TestOutcomesAreReadable(t *testing.T) {
 		})
 	}
 }
+
+// A topic that nobody may look up, or whose configuration nobody may read, is not said
+// to keep its records for ever.
+func TestRetentionOfTopics(t *testing.T) {
+	for want, about := range map[string]stream.About{
+		"unknown":  {Partitions: 1, Bytes: -1, Unseen: true},
+		"for ever": {Partitions: 1, Bytes: -1},
+		"7 days":   {Partitions: 1, Bytes: -1, Retention: 7 * 24 * time.Hour},
+	} {
+		if got := topicOf(about).Retention; got != want {
+			t.Errorf("%+v is kept %s, want %s", about, got, want)
+		}
+	}
+	if got := topicOf(stream.About{Name: "without a leader"}).Retention; got != "unknown" {
+		t.Errorf("one that could not be looked up is kept %s", got)
+	}
+}

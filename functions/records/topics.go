@@ -26,13 +26,16 @@ type Topic struct {
 	Name       string `json:"name"`
 	Partitions int    `json:"partitions" description:"0 where it cannot be looked up just now"`
 	Offsets    int64  `json:"offsets" description:"that it holds: its records, and what transactions leave between them"`
-	Retention  string `json:"retention" description:"how long records stay"`
+	Retention  string `json:"retention" description:"how long records stay: 7 days, for ever, unknown"`
 	Compacted  bool   `json:"compacted,omitempty" description:"records vanish from its middle, so that no stream can be announced of it"`
 }
 
 func topicOf(a stream.About) Topic {
 	t := Topic{Name: a.Name, Partitions: a.Partitions, Offsets: a.Offsets(), Compacted: a.Compacted, Retention: "for ever"}
-	if a.Retention > 0 {
+	switch {
+	case a.Unseen || a.Partitions == 0:
+		t.Retention = "unknown"
+	case a.Retention > 0:
 		t.Retention = spanOf(a.Retention)
 	}
 	return t

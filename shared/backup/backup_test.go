@@ -227,7 +227,7 @@ func TestRestoreOverWhatRuns(t *testing.T) {
 		"by one that is ü": database + "&application_name=%C3%BC",
 	} {
 		to := open(t, url, store)
-		if err := a.Restore(t.Context(), to, true, none); pipeline.KindOf(err) != pipeline.InUse || !strings.Contains(err.Error(), "kafkaml have it open") {
+		if err := a.Restore(t.Context(), to, true, none); pipeline.KindOf(err) != pipeline.InUse || !strings.Contains(err.Error(), "kafkaml has it open (processes: 1)") {
 			t.Errorf("%s: %v", name, err)
 		}
 		if err := to.Registry.Close(); err != nil {

@@ -123,7 +123,7 @@ func (s *Store) Alone(ctx context.Context) error {
 		return err
 	}
 	return &pipeline.Error{
-		Op: "registry", Kind: pipeline.InUse, Field: "database", Reason: fmt.Sprintf("%d processes of kafkaml have it open", n),
+		Op: "registry", Kind: pipeline.InUse, Field: "database", Reason: fmt.Sprintf("kafkaml has it open (processes: %d)", n),
 		Hint: "end kafkaml first: Ctrl-C, or in a cluster `kubectl -n kafkaml delete ksvc,kafkasource --all` and wait until the pods are gone",
 	}
 }

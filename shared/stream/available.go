@@ -58,9 +58,9 @@ func (s *survey) topic(ctx context.Context, name string) *topicState {
 	if !ok {
 		t = &topicState{}
 		if t.extent, t.err = s.cluster.extent(ctx, name); t.err == nil {
-			if t.policy, t.err = s.cluster.retention(ctx, name); s.unseen(t.err) {
-				t.policy, t.err = policy{bytes: -1}, nil
-			}
+			var unseen error
+			t.policy, unseen, t.err = s.cluster.policyIfSeen(ctx, name)
+			s.unseen(unseen)
 		}
 		s.topics[name] = t
 	}
@@ -135,8 +135,8 @@ func noneCommitted(r pipeline.Range) error {
 }
 
 // unseen reports whether err says that we may not look, and keeps it. That is no fault
-// of the stream: a training waits until it may read, where a control message that waited
-// would hold up all that come after it.
+// of the stream: a training that may not read fails with the reason and is tried again
+// once it may, where a control message that waited would hold up all that come after it.
 func (s *survey) unseen(err error) bool {
 	if !isDenied(err) {
 		return false

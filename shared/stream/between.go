@@ -90,7 +90,7 @@ func (c *Cluster) offsetsAt(ctx context.Context, topic string, some []int, at ti
 // retention by age took was older than the age; of what went by size, or by
 // hand, the first record that is left tells.
 func (c *Cluster) keptSince(ctx context.Context, topic string, e extent, since time.Time) error {
-	policy, err := c.retention(ctx, topic)
+	policy, _, err := c.policyIfSeen(ctx, topic)
 	if err != nil {
 		return err
 	}

@@ -123,6 +123,16 @@ func (c *Cluster) retention(ctx context.Context, topic string) (policy, error) {
 	return p, nil
 }
 
+// policyIfSeen is retention for who can do without: unseen says that the brokers do not
+// let us look, where the policy is one without limits.
+func (c *Cluster) policyIfSeen(ctx context.Context, topic string) (p policy, unseen, err error) {
+	p, err = c.retention(ctx, topic)
+	if isDenied(err) {
+		return policy{bytes: -1}, err, nil
+	}
+	return p, nil, err
+}
+
 // Compacted reports whether compaction takes records from the middle of a topic.
 func (c *Cluster) Compacted(ctx context.Context, topic string) (bool, error) {
 	p, err := c.retention(ctx, topic)

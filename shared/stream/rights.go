@@ -39,7 +39,7 @@ func denied(op string, err error) *pipeline.Error {
 	}
 	named, _, _ := strings.Cut(method.ReplaceAllString(err.Error(), ""), answer.Error())
 	return &pipeline.Error{
-		Op: op, Kind: pipeline.Unavailable, Err: err, Reason: named + "the brokers do not let this user of Kafka " + strings.ToLower(strings.ReplaceAll(right, "_", " ")) + " " + of,
+		Op: op, Kind: pipeline.Unavailable, Err: err, Reason: named + "the brokers give this user of Kafka no " + right + " on " + of,
 		Hint: "have " + right + " on " + of + " given to the user (" + envUsername + ", or the name of the client certificate) by the brokers' ACLs; docs/kubernetes.md lists what it needs",
 	}
 }

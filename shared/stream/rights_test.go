@@ -28,7 +28,7 @@ func TestRights(t *testing.T) {
 	lacks := func(err error, right, of string) {
 		t.Helper()
 		var known *pipeline.Error
-		if !errors.As(err, &known) || known.Kind != pipeline.Unavailable || !strings.Contains(known.Message(), of) || !strings.Contains(known.Message(), "do not let this user") ||
+		if !errors.As(err, &known) || known.Kind != pipeline.Unavailable || !strings.Contains(known.Message(), of) || !strings.Contains(known.Message(), "give this user of Kafka no "+right) ||
 			!strings.Contains(known.Hint, "have "+right+" on the ") {
 			t.Errorf("%v\nhint: %s, want one for %s on %s", err, hintOf(known), right, of)
 		}
@@ -69,15 +69,21 @@ func TestRights(t *testing.T) {
 	}
 	lacks(read(), "READ", topic)
 	// Whether the stream is there cannot be said, which holds up nobody.
-	if r, err := available(); err != nil || r.State != pipeline.RetentionUnset || !strings.Contains(r.Reason, "do not let this user") {
+	if r, err := available(); err != nil || r.State != pipeline.RetentionUnset || !strings.Contains(r.Reason, "no DESCRIBE_CONFIGS on the topic") {
 		t.Errorf("%+v, %v", r, err)
 	}
 	s.Allow(t, kmsg.ACLResourceTypeTopic, topic, kmsg.ACLOperationRead)
 	if err := read(); err != nil {
 		t.Error(err)
 	}
-	if r, err := available(); err != nil || r.State != pipeline.RetentionUnset || !strings.Contains(r.Reason, "describe configs") {
+	if r, err := available(); err != nil || r.State != pipeline.RetentionUnset || !strings.Contains(r.Reason, "no DESCRIBE_CONFIGS") {
 		t.Errorf("%+v, %v", r, err)
+	}
+	if all, err := c.AboutAll(t.Context(), []string{topic}); err != nil || all[0].Offsets() != 1 || !all[0].Unseen {
+		t.Errorf("%+v, %v", all, err)
+	}
+	if ranges, err := c.Between(t.Context(), topic, nil, time.Now().Add(-time.Hour), time.Time{}); err != nil || len(ranges) != 1 {
+		t.Errorf("%+v, %v", ranges, err)
 	}
 	s.Allow(t, kmsg.ACLResourceTypeTopic, topic, kmsg.ACLOperationDescribeConfigs)
 	if r, err := available(); err != nil || r.State != pipeline.Available {

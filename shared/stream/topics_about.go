@@ -16,6 +16,7 @@ type About struct {
 	Retention  time.Duration // not above 0 for ever
 	Bytes      int64         // that a partition may have; below 0 without a limit
 	Compacted  bool
+	Unseen     bool // the brokers do not let us look how long records stay
 }
 
 // Offsets is how many offsets the topic holds: its records, and what
@@ -34,7 +35,8 @@ func (c *Cluster) About(ctx context.Context, topic string) (a About, err error) 
 		return a, err
 	}
 	a.Partitions = len(a.Next)
-	p, err := c.retention(ctx, topic)
+	p, unseen, err := c.policyIfSeen(ctx, topic)
+	a.Unseen = unseen != nil
 	a.Retention, a.Bytes, a.Compacted = p.age, p.bytes, p.compact
 	return a, err
 }

@@ -76,6 +76,10 @@ func retention(d pipeline.Datasource) string {
 }
 
 func showDatasource(w io.Writer, d pipeline.Datasource) error {
+	kept := retention(d)
+	if d.Rejected == nil && d.Retention.Reason != "" {
+		kept += ": " + d.Retention.Reason
+	}
 	resend, shuffle, order := "", "", "by time of the records"
 	if d.Order == pipeline.OrderPartition {
 		order = "partition by partition"
@@ -89,7 +93,7 @@ func showDatasource(w io.Writer, d pipeline.Datasource) error {
 	err := facts(w, "id", fmt.Sprint(d.ID), "deployment", fmt.Sprint(d.Deployment), "description", d.Description,
 		"ranges", ranges(d.Ranges), "without labels", unlabelled(d.Unsupervised), "looked up as", asked(d.Asked), "format", string(d.InputFormat), "config", string(d.InputConfig),
 		"records", terminal.Count(d.TotalMsg), "training/test/validation %", split(d), "split", splitBy(d.Split, d.Seed), "order", order, "shuffled", shuffle,
-		"retention", retention(d), "re-send of", resend, "not used", extras(d),
+		"retention", kept, "re-send of", resend, "not used", extras(d),
 		"control record", fmt.Sprintf("%s partition %d offset %d, %s", d.Origin.Topic, d.Origin.Partition, d.Origin.Offset, terminal.Bytes(int64(d.Origin.Bytes))),
 		"received", stamp(d.Received))
 	if err != nil {

@@ -720,7 +720,7 @@ export interface Look {
   proposal?: Proposal
   /** of the sample */
   records: number
-  /** how long records stay */
+  /** how long records stay: 7 days, for ever, unknown */
   retention: string
   /** what they are, in words */
   says: string
@@ -1318,7 +1318,7 @@ export interface Topic {
   offsets: number
   /** 0 where it cannot be looked up just now */
   partitions: number
-  /** how long records stay */
+  /** how long records stay: 7 days, for ever, unknown */
   retention: string
 }
 export interface Trainee {
