@@ -68,7 +68,7 @@ func (s *service) ready(ctx context.Context) error {
 		return err
 	}
 	if s.direct != nil && !s.direct.member.joined.Load() {
-		return &pipeline.Error{Op: "readiness", Kind: pipeline.Unavailable, Reason: "the consumer group is not joined"}
+		return s.direct.member.away()
 	}
 	if s.out == nil {
 		return nil

@@ -23,6 +23,7 @@ type member struct {
 	topic   string
 	log     *slog.Logger
 	joined  atomic.Bool
+	failed  atomic.Pointer[error] // why it was not joined last
 	once    sync.Once
 	running sync.WaitGroup
 	work    func(context.Context, *stream.Claim) error
@@ -109,6 +110,9 @@ func (g *member) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		g.joined.Store(true)
 		err := g.cluster.Consume(ctx, stream.GroupConfig{ID: g.group, Topics: []string{g.topic}, Log: g.log}, g.claimed)
+		if err != nil {
+			g.failed.Store(&err)
+		}
 		g.joined.Store(false)
 		if ctx.Err() != nil {
 			return
@@ -119,6 +123,22 @@ func (g *member) run(ctx context.Context) {
 		case <-time.After(rejoinPause):
 		}
 	}
+}
+
+// away says why the group is not joined.
+func (g *member) away() *pipeline.Error {
+	e := &pipeline.Error{Op: "readiness", Kind: pipeline.Unavailable, Reason: "the consumer group is not joined"}
+	failed := g.failed.Load()
+	if failed == nil {
+		return e
+	}
+	e.Err = *failed
+	e.Reason += ": " + e.Err.Error()
+	var known *pipeline.Error
+	if errors.As(e.Err, &known) {
+		e.Hint = known.Hint
+	}
+	return e
 }
 
 // claimed works on a partition once there is a model.

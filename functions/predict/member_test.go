@@ -1,12 +1,17 @@
 package predict
 
 import (
+	"context"
+	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/kafkaml/kafkaml/shared/framework/tensorflow"
+	"github.com/kafkaml/kafkaml/shared/pipeline"
 	"github.com/kafkaml/kafkaml/shared/stream"
 	"github.com/kafkaml/kafkaml/shared/stream/streamtest"
 )
@@ -81,4 +86,40 @@ func TestWhoJoinsEarly(t *testing.T) {
 	if large.member != nil {
 		t.Error("a large model joins before it is opened")
 	}
+}
+
+// A replica whose group the brokers do not let it join says so where it is asked whether
+// it is ready, and joins once it may.
+func TestSaysWhyTheGroupIsNotJoined(t *testing.T) {
+	brokers := streamtest.NewGuarded(t)
+	brokers.Allow(t, kmsg.ACLResourceTypeTopic, "in", kmsg.ACLOperationCreate, kmsg.ACLOperationRead)
+	c, err := stream.Dial(t.Context(), brokers.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	if err := c.EnsureTopic(t.Context(), "in", 1); err != nil {
+		t.Fatal(err)
+	}
+	g := newMember(pipeline.PredictJob{Group: "kafkaml-inference-1", InputTopic: "in"}, c, slog.New(slog.DiscardHandler))
+	if e := g.away(); e.Reason != "the consumer group is not joined" {
+		t.Errorf("before it tried: %v", e)
+	}
+	ctx, end := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); g.run(ctx) }()
+	until(t, "it says why", func() bool {
+		e := g.away()
+		return !g.joined.Load() && strings.Contains(e.Reason, "kafkaml-inference-1: the brokers give this user of Kafka no READ on the group") && strings.Contains(e.Hint, "have READ on the group")
+	})
+	assigned := make(chan struct{})
+	g.works(func(ctx context.Context, _ *stream.Claim) error {
+		close(assigned)
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	brokers.Allow(t, kmsg.ACLResourceTypeGroup, "kafkaml-inference-1", kmsg.ACLOperationRead)
+	<-assigned
+	end()
+	<-ended
 }

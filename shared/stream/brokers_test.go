@@ -44,7 +44,11 @@ func TestUnavailable(t *testing.T) {
 		"away":            {fmt.Errorf("kafka.(*Client).CreateTopics: %w", away), away.Error(), true},
 		"of a partition":  {fmt.Errorf("topic t, partition 0: kafka.(*Client).Fetch: %w", away), "topic t, partition 0: " + away.Error(), true},
 		"soon back":       {kafka.LeaderNotAvailable, kafka.LeaderNotAvailable.Error(), true},
-		"refused":         {kafka.TopicAuthorizationFailed, kafka.TopicAuthorizationFailed.Error(), false}, // by a broker that runs
+		"refused":         {kafka.InvalidTopic, kafka.InvalidTopic.Error(), false}, // by a broker that runs
+		"no right":        {fmt.Errorf("t: %w", kafka.TopicAuthorizationFailed), "t: the brokers give this user of Kafka no DESCRIBE on the topic", true},
+		"no right of all": {kafka.ClusterAuthorizationFailed, "the brokers give this user of Kafka no DESCRIBE on the cluster", true},
+		"another login":   {fmt.Errorf("kafka.(*Client).Metadata: %w", kafka.SASLAuthenticationFailed), "the brokers do not take this user of Kafka, or what it shows (SASL)", true},
+		"none left":       {kafka.BrokerNotAvailable, "no broker can be used now: none answers, or none takes this user of Kafka", true},
 		"nobody asks now": {context.Canceled, context.Canceled.Error(), false},
 	} {
 		err := stream.Unavailable("look up topics", test.cause)

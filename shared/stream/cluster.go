@@ -82,6 +82,9 @@ func unavailable(op string, err error) error {
 	if refusal := denied(op, err); refusal != nil {
 		return refusal
 	}
+	if refusal := shutOut(op, err); refusal != nil {
+		return refusal
+	}
 	refusal := &pipeline.Error{Op: op, Kind: pipeline.Unavailable, Reason: method.ReplaceAllString(err.Error(), ""), Err: err}
 	if answer := kafka.Error(0); errors.As(err, &answer) && !answer.Temporary() || errors.Is(err, context.Canceled) {
 		return refusal // the brokers run

@@ -174,6 +174,9 @@ func refusedGroup(group string, err error) *pipeline.Error {
 	if refusal := denied(opJoin, err); refusal != nil {
 		return refusal
 	}
+	if refusal := shutOut(opJoin, err); refusal != nil {
+		return refusal
+	}
 	return &pipeline.Error{Op: opJoin, Kind: pipeline.Unavailable, Err: err}
 }
 

@@ -44,5 +44,23 @@ func denied(op string, err error) *pipeline.Error {
 	}
 }
 
+// shutOut explains that no broker can be spoken to since none takes our login, or, as the
+// library says of brokers that it reached and lost, for whatever reason; nil for every
+// other error.
+func shutOut(op string, err error) *pipeline.Error {
+	e := &pipeline.Error{Op: op, Kind: pipeline.Unavailable, Err: err}
+	switch {
+	case errors.Is(err, kafka.SASLAuthenticationFailed):
+		e.Reason = "the brokers do not take this user of Kafka, or what it shows (SASL)"
+		e.Hint = "see " + envUsername + " and " + envPassword + ", or the token; `kafkaml doctor` tries them"
+	case errors.Is(err, kafka.BrokerNotAvailable):
+		e.Reason = "no broker can be used now: none answers, or none takes this user of Kafka"
+		e.Hint = "`kafkaml doctor` says which; see that the brokers of " + envBrokers + " run, and try again"
+	default:
+		return nil
+	}
+	return e
+}
+
 // isDenied reports whether err is of the brokers' ACLs.
 func isDenied(err error) bool { return denied("", err) != nil }
