@@ -16,6 +16,19 @@ import (
 	"github.com/kafkaml/kafkaml/shared/toolchain"
 )
 
+// wantRefused are the models that TensorFlow serves, since what their operations
+// became would give other numbers for some records.
+var wantRefused = map[string]string{
+	"segment_sum":   "the operation SegmentSum of the layer layer_1 has no ONNX form",
+	"segment_max":   "the operation SegmentMax of the layer layer_1 has no ONNX form",
+	"stitch":        "the operation DynamicStitch of the layer layer_1 has no ONNX form",
+	"power":         "the operation Pow of the layer layer_1 has no ONNX form",
+	"shift":         "the operation RightShift of the layer layer_1 has no ONNX form",
+	"bfloat16":      "the layer layer_1 (Layer) rounds to bfloat16, which its converter takes for float16",
+	"diag above":    "the operation MatrixDiagV3 of the layer layer_1 has no ONNX form",
+	"product of 70": "the operation Prod of the layer layer_1 has no ONNX form",
+}
+
 // TestEdgesEqualTensorFlow holds that what a model of Keras became refuses the
 // records that TensorFlow refuses, and gives for the others what it gives: at the
 // edges of what operations take, the two differ by themselves. None ends the process.
@@ -42,6 +55,7 @@ func TestEdgesEqualTensorFlow(t *testing.T) {
 		Shape                  []int
 	}
 	var said map[string]struct {
+		Refused       string // why there is no ONNX form
 		Input, Output tensor
 		Records       []struct {
 			Record, Values string
@@ -53,6 +67,12 @@ func TestEdgesEqualTensorFlow(t *testing.T) {
 	}
 	refused := 0
 	for name, m := range said {
+		if m.Refused != wantRefused[name] {
+			t.Errorf("%s: as ONNX it is refused: %q, want %q", name, m.Refused, wantRefused[name])
+		}
+		if m.Refused != "" {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			e := pipeline.Export{Inputs: []pipeline.Tensor{{Name: m.Input.Name, Signature: m.Input.Signature, DType: m.Input.DType, Shape: m.Input.Shape}}}
 			e.Outputs = []pipeline.Tensor{{Name: m.Output.Name, Signature: m.Output.Signature, DType: m.Output.DType, Shape: m.Output.Shape}}
@@ -76,7 +96,7 @@ func TestEdgesEqualTensorFlow(t *testing.T) {
 					refused++
 					if err == nil {
 						t.Errorf("%s: gives %x, TensorFlow refuses it", r.Values, b.Outputs()[0].Data)
-					} else if s := err.Error(); strings.Contains(s, "2147483647") || !strings.Contains(s, "an index ") && !strings.Contains(s, "division by zero") {
+					} else if s := err.Error(); strings.Contains(s, "21474836") || !strings.Contains(s, "an index ") && !strings.Contains(s, "division by zero") && !strings.Contains(s, "NaN is among numbers") {
 						t.Errorf("%s is refused: %v", r.Values, err)
 					}
 				} else if err != nil {

@@ -298,20 +298,25 @@ var (
 	invalid = regexp.MustCompile(`invalid ind(?:ex|ice) found, ind(?:ex|ice) = (-?\d+)`)
 )
 
-// refusal is what the library says of a record, in words where it is of an index. A
-// graph that a model of Keras became has the largest one of 32 bits in the place of
-// each below 0; see onnx_ops.py of the package keras.
+// refusals are the indices by which a graph that a model of Keras became refuses a
+// record, the largest ones of 32 bits; see onnx_ops.py of the package keras.
+var refusals = map[string]string{
+	fmt.Sprint(math.MaxInt32):     "an index is below 0",
+	fmt.Sprint(math.MaxInt32 - 1): "an index or a range is outside of what it is taken from",
+	fmt.Sprint(math.MaxInt32 - 2): "NaN is among numbers that are put into an order",
+}
+
+// refusal is what the library says of a record, in words where it is of an index.
 func refusal(text string) string {
-	const below = "an index is below 0"
 	if m := outside.FindStringSubmatch(text); m != nil {
-		if m[1] == fmt.Sprint(math.MaxInt32) {
-			return below
+		if said := refusals[m[1]]; said != "" {
+			return said
 		}
 		return fmt.Sprintf("an index of %s; there are 0 to %s", m[1], m[2])
 	}
 	if m := invalid.FindStringSubmatch(text); m != nil {
-		if m[1] == fmt.Sprint(math.MaxInt32) {
-			return below
+		if said := refusals[m[1]]; said != "" {
+			return said
 		}
 		return "an index of " + m[1] + " is out of bounds"
 	}

@@ -3,6 +3,7 @@
 What an ONNX graph cannot keep is refused here, with the layer that wants it.
 """
 
+import collections
 import contextlib
 import re
 
@@ -22,7 +23,7 @@ _NUMBERED = re.compile(r"_\d+$")
 _RANDOM = re.compile(r"Random|Multinomial|Stateful(Standard|Truncated|Uniform)|TruncatedNormal|StatelessShuffle|NonDeterministic|Timestamp")
 _CHECKS = ("Assert", "CheckNumerics", "CheckNumericsV2")
 # Those that tf2onnx converts to what gives other numbers, or what ONNX Runtime does not take.
-_WRONG = ("ResizeArea", "ResizeBicubic")
+_WRONG = ("ResizeArea", "ResizeBicubic", "DynamicStitch", "ParallelDynamicStitch")
 # What a type of half precision may pass through: nothing is computed there.
 _MOVES = ("Cast", "Placeholder", "Const", "Identity", "Reshape", "Transpose", "Squeeze", "ExpandDims", "ConcatV2", "StridedSlice",
           "Pack", "Unpack", "NoOp")  # fmt: skip
@@ -52,6 +53,7 @@ class Traced:
         self.names.update((t.name, n) for t, n in zip(concrete.outputs, self.outputs))
         self.feeds, self.fetches = feeds, [t.name for t in concrete.outputs]
         self.graph = _inlined(_closed(concrete), self.feeds, self.fetches)
+        _note_fused(self.graph)
         self._check({inner.op.name for _, inner in concrete.graph.captures if inner.dtype == tf.resource})
 
     def _check_names(self, variables):
@@ -91,6 +93,9 @@ class Traced:
                 raise Unfit(self.lacking(n.name, n.op))
             if n.op not in _MOVES and (half := {a.type for a in n.attr.values()} & _HALF.keys()):
                 raise Unfit(f"{self.layer(n.name)} computes in {_HALF[half.pop()]}, which ONNX Runtime rounds otherwise")
+        for n in nodes:
+            if n.op == "Cast" and n.attr["DstT"].type == tf.bfloat16.as_datatype_enum:
+                raise Unfit(f"{self.layer(n.name)} rounds to bfloat16, which its converter takes for float16")
         read = {i.partition(":")[0] for n in nodes for i in n.input}
         for feed in self.feeds:
             if self.names[feed] in self._written and feed.partition(":")[0] in read:
@@ -137,6 +142,7 @@ class Frozen(Traced):
         self.feeds, self.fetches = [t.name for t in frozen.inputs], [t.name for t in frozen.outputs]
         self.names = dict(zip(self.feeds, self.inputs)) | dict(zip(self.fetches, self.outputs))
         self.graph = _inlined(_closed(frozen), self.feeds, self.fetches)
+        _note_fused(self.graph)
         self._check({i.name.partition(":")[0] for i in frozen.graph.inputs if i.dtype == tf.resource})
 
 
@@ -233,3 +239,16 @@ def _inlined(graph, feeds, fetches):
         meta = tf.compat.v1.train.export_meta_graph(graph_def=graph)
     meta.collection_def["train_op"].CopyFrom(wanted)
     return tf_optimizer.OptimizeGraph(config, meta)
+
+
+def _note_fused(graph):
+    """Notes the activations that TensorFlow computes together with a product and a bias, where NaN becomes 0 of them."""
+    nodes, readers = {n.name: n for n in graph.node}, collections.Counter()
+    for n in graph.node:
+        readers.update({i.removeprefix("^").partition(":")[0] for i in n.input})
+    for n in graph.node:
+        if n.op in ("Relu", "Relu6"):
+            bias = nodes.get(n.input[0].partition(":")[0])
+            product = bias is not None and bias.op == "BiasAdd" and nodes.get(bias.input[0].partition(":")[0])
+            if product and product.op == "MatMul" and readers[bias.name] == readers[product.name] == 1:
+                n.attr["_fused"].b = True
