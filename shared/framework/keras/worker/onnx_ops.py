@@ -305,8 +305,8 @@ class Extreme:
 
 @tf_op(["ArgMax", "ArgMin"])
 class Place:
-    """TensorFlow passes over NaN, ONNX Runtime unless it comes first. Neither an
-    infinity that begins TensorFlow's search nor one at its end is ever more than it."""
+    """TensorFlow passes over NaN, ONNX Runtime unless it comes first. TensorFlow's
+    search begins with the lowest number, so that it passes over -infinity, too."""
 
     @classmethod
     def version_13(cls, ctx, node, **kwargs):
