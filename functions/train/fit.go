@@ -72,7 +72,14 @@ func (t *training) fitOnce(parent context.Context, keeper *keeper, from []byte) 
 // watch hears how a fit goes whose epochs follow so many others.
 func (t *training) watch(ctx context.Context, cancel context.CancelCauseFunc, keeper *keeper, plan framework.Plan, after int) framework.Watch {
 	left := &remaining{now: time.Now}
-	watch := framework.Watch{Stage: t.report.stage, Epoch: func(e pipeline.Epoch) {
+	stage := func(s pipeline.Stage) {
+		if t.report.stage(s); s == pipeline.StageTraining {
+			left.resume()
+		} else {
+			left.pause()
+		}
+	}
+	watch := framework.Watch{Stage: stage, Epoch: func(e pipeline.Epoch) {
 		e.Epoch += after
 		t.pulse.beat()
 		t.seen(e)

@@ -17,12 +17,29 @@ const (
 type remaining struct {
 	now   func() time.Time
 	marks []mark
-	pass  int // of the marks
+	pass  int       // of the marks
+	since time.Time // when it stopped taking steps
 }
 
 type mark struct {
 	at   time.Time
 	done int64
+}
+
+// pause hears that no steps are taken for a while, such as while an engine is chosen:
+// that comes once, and is no part of what they take.
+func (r *remaining) pause() { r.since = r.now() }
+
+// resume hears that steps are taken again.
+func (r *remaining) resume() {
+	if r.since.IsZero() {
+		return
+	}
+	paused := r.now().Sub(r.since)
+	for i := range r.marks {
+		r.marks[i].at = r.marks[i].at.Add(paused)
+	}
+	r.since = time.Time{}
 }
 
 // step hears that some of all steps are done, the last of them in a pass, and gives

@@ -73,8 +73,11 @@ func (b *bench) step(ctx context.Context, d *dataset, f fitting, intra, inter in
 			return finding{}, err
 		}
 		signature := "train"
-		if r.Engine == kerasmodel.XLA {
+		switch {
+		case r.Engine == kerasmodel.XLA:
 			signature = "train_xla"
+		case strings.Contains(r.EngineReason, "half of a batch"):
+			signature, intra, inter = "train_halves", max(1, runtime.NumCPU()/2), 2
 		}
 		out, err := b.printed(ctx, "step.py", zip, npz, strconv.Itoa(f.batch), strconv.Itoa(f.epochs-1), signature, strconv.Itoa(intra), strconv.Itoa(inter))
 		if err != nil {
