@@ -4,11 +4,15 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/kafkaml/kafkaml/shared/framework"
 	"github.com/kafkaml/kafkaml/shared/framework/frameworktest"
@@ -42,31 +46,45 @@ func TestEdgesEqualTensorFlow(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	c := exec.CommandContext(t.Context(), python, "-I", "-S", "-B", "testdata/edges.py", dir, "../keras/worker", site, packages)
-	c.Env = append(os.Environ(), "TF_CPP_MIN_LOG_LEVEL=3", "HOME="+t.TempDir()) // Keras writes there
-	var wrong bytes.Buffer
-	c.Stderr = &wrong
-	out, err := c.Output()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, wrong.Bytes())
+	const processes = 2
+	var said [processes][]byte
+	var all errgroup.Group
+	for k := range processes {
+		all.Go(func() error {
+			c := exec.CommandContext(t.Context(), python, "-I", "-S", "-B", "testdata/edges.py", dir, strconv.Itoa(k), strconv.Itoa(processes), "../keras/worker", site, packages)
+			c.Env = append(os.Environ(), "TF_CPP_MIN_LOG_LEVEL=3", "HOME="+filepath.Join(dir, "home-"+strconv.Itoa(k))) // Keras writes there
+			var wrong bytes.Buffer
+			c.Stderr = &wrong
+			out, err := c.Output()
+			if err != nil {
+				return fmt.Errorf("%w\n%s", err, wrong.Bytes())
+			}
+			said[k] = out
+			return nil
+		})
+	}
+	if err := all.Wait(); err != nil {
+		t.Fatal(err)
 	}
 	type tensor struct {
 		Name, Signature, DType string
 		Shape                  []int
 	}
-	var said map[string]struct {
+	models := map[string]struct {
 		Refused       string // why there is no ONNX form
 		Input, Output tensor
 		Records       []struct {
 			Record, Values string
 			Output         *string
 		}
-	}
-	if err := json.Unmarshal(out, &said); err != nil {
-		t.Fatal(err)
+	}{}
+	for _, out := range said {
+		if err := json.Unmarshal(out, &models); err != nil { // which adds to those there
+			t.Fatal(err)
+		}
 	}
 	refused := 0
-	for name, m := range said {
+	for name, m := range models {
 		if m.Refused != wantRefused[name] {
 			t.Errorf("%s: as ONNX it is refused: %q, want %q", name, m.Refused, wantRefused[name])
 		}

@@ -1,8 +1,8 @@
 """Writes small models of Keras as ONNX graphs, and what TensorFlow gives for records at the edges of what they take.
 
-usage: edges.py FOLDER WORKER_FOLDER SITE [SITE ...]
+usage: edges.py FOLDER K N WORKER_FOLDER SITE [SITE ...]
 
-Writes FOLDER/NAME/model.onnx and prints, by name, the model's input and output
+Of every N models it takes the one at K, from 0 on. It writes FOLDER/NAME/model.onnx and prints, by name, the model's input and output
 and its records: the bytes of each and what it gives, null where it is to be
 refused, as TensorFlow does; or why the model has no ONNX form.
 """
@@ -11,8 +11,8 @@ import json
 import os
 import sys
 
-folder = sys.argv[1]
-sys.path[:0] = sys.argv[2:]
+folder, mine = sys.argv[1], slice(int(sys.argv[2]), None, int(sys.argv[3]))
+sys.path[:0] = sys.argv[4:]
 
 import export
 import keras
@@ -171,7 +171,7 @@ def described(tensor):
 
 
 said = {}
-for name, (dtype, records, layer) in MODELS.items():
+for name, (dtype, records, layer) in list(MODELS.items())[mine]:
     keras.backend.clear_session()  # layers are numbered anew
     x = keras.Input((2,), dtype=dtype)
     trained = L.Dense(1, name="trained")(Layer(lambda _, v: tf.cast(v, "float32"))(x))
