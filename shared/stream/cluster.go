@@ -79,10 +79,7 @@ func unavailable(op string, err error) error {
 	if err == nil || errors.As(err, &known) {
 		return err
 	}
-	if refusal := denied(op, err); refusal != nil {
-		return refusal
-	}
-	if refusal := shutOut(op, err); refusal != nil {
+	if refusal := notAllowed(op, err); refusal != nil {
 		return refusal
 	}
 	refusal := &pipeline.Error{Op: op, Kind: pipeline.Unavailable, Reason: method.ReplaceAllString(err.Error(), ""), Err: err}

@@ -171,10 +171,7 @@ const opJoin = "join group"
 
 func refusedGroup(group string, err error) *pipeline.Error {
 	err = fmt.Errorf("%s: %w", group, err)
-	if refusal := denied(opJoin, err); refusal != nil {
-		return refusal
-	}
-	if refusal := shutOut(opJoin, err); refusal != nil {
+	if refusal := notAllowed(opJoin, err); refusal != nil {
 		return refusal
 	}
 	return &pipeline.Error{Op: opJoin, Kind: pipeline.Unavailable, Err: err}

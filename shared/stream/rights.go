@@ -16,6 +16,15 @@ var rights = map[string]string{
 	opRead: "READ", "read records": "READ", "find record": "READ", opProduce: "WRITE", opJoin: "READ",
 }
 
+// notAllowed explains that our user may not do this, or is not let in; nil for every other
+// error.
+func notAllowed(op string, err error) *pipeline.Error {
+	if refusal := denied(op, err); refusal != nil {
+		return refusal
+	}
+	return shutOut(op, err)
+}
+
 // denied explains the answer of a broker that runs and lets our user in, but not do
 // this; nil for every other error. What is before the answer names the topic or group.
 func denied(op string, err error) *pipeline.Error {

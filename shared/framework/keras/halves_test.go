@@ -1,12 +1,6 @@
 package keras
 
-import (
-	"bytes"
-	"encoding/json"
-	"os"
-	"os/exec"
-	"testing"
-)
+import "testing"
 
 // TestConvolutionsOnHalves trains models of many kinds on whole batches and with
 // convolutions on halves of them: but for rounding the same comes out, and layers that
@@ -23,21 +17,14 @@ func TestConvolutionsOnHalves(t *testing.T) {
 		"residual": {3, true}, "along records": {1, false}, "nested": {4, true}, "subclassed": {0, false},
 	}
 	o := options(t)
-	c := exec.CommandContext(t.Context(), o.Python, "-I", "-S", "-B", "testdata/halves.py", "worker", o.SitePackages)
-	c.Env = append(os.Environ(), "TF_CPP_MIN_LOG_LEVEL=3")
-	var wrong bytes.Buffer
-	c.Stderr = &wrong
-	out, err := c.Output()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, wrong.Bytes())
-	}
 	var said map[string]struct {
 		More                 int
 		Pays                 bool
 		Loss, Weights, Moved float64
 	}
-	if err := json.Unmarshal(out, &said); err != nil || len(said) != len(want) {
-		t.Fatalf("%v: %s", err, out)
+	printed(t, o, &said, "testdata/halves.py", "worker", o.SitePackages)
+	if len(said) != len(want) {
+		t.Fatalf("%d models", len(said))
 	}
 	for name, got := range said {
 		w := want[name]

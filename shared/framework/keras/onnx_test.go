@@ -59,20 +59,13 @@ func TestONNXForms(t *testing.T) {
 		"boundaries to learn": "Discretization has no ONNX form where the training adapts it",
 	}
 	o := options(t)
-	c := exec.CommandContext(t.Context(), o.Python, "-I", "-S", "-B", "testdata/onnx_forms.py", "worker", o.SitePackages, o.ONNXPackages)
-	c.Env = append(os.Environ(), "TF_CPP_MIN_LOG_LEVEL=3")
-	var wrong bytes.Buffer
-	c.Stderr = &wrong
-	out, err := c.Output()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, wrong.Bytes())
-	}
 	var said map[string]struct {
 		Reason     string
 		Difference *float64
 	}
-	if err := json.Unmarshal(out, &said); err != nil || len(said) <= len(reasons) {
-		t.Fatalf("%v: %s", err, out)
+	printed(t, o, &said, "testdata/onnx_forms.py", "worker", o.SitePackages, o.ONNXPackages)
+	if len(said) <= len(reasons) {
+		t.Fatalf("%d models", len(said))
 	}
 	for name, got := range said {
 		if got.Reason != reasons[name] {
@@ -165,4 +158,20 @@ func external() []byte {
 		Inputs:       []onnxtest.Value{{Name: "input", DType: onnxtest.Float32, Dims: []int64{-1, 4}}},
 		Outputs:      []onnxtest.Value{{Name: "output", DType: onnxtest.Float32, Dims: []int64{-1, 2}}},
 	}}.Encode()
+}
+
+// printed runs a script of the tests and reads the JSON that it prints into said.
+func printed(t *testing.T, o Options, said any, script string, args ...string) {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), o.Python, append([]string{"-I", "-S", "-B", script}, args...)...)
+	c.Env = append(os.Environ(), "TF_CPP_MIN_LOG_LEVEL=3")
+	var wrong bytes.Buffer
+	c.Stderr = &wrong
+	out, err := c.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, wrong.Bytes())
+	}
+	if err := json.Unmarshal(out, said); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
 }

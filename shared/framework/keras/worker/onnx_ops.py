@@ -25,6 +25,18 @@ class _Node:
     def make(self, op, *inputs, **attributes):
         return self.ctx.make_node(op, list(inputs), attr=attributes).output[0]
 
+    def any(self, flags):
+        """Whether one of all flags is set."""
+        return self.make("Cast", self.make("ReduceMax", self.make("Cast", flags, to=TensorProto.UINT8), keepdims=0), to=TensorProto.BOOL)
+
+    def feed(self, i, tensor, dtype=None):
+        """Puts a tensor of the same shape, and type unless it is given, in the place of an input."""
+        inputs = list(self.node.input)
+        self.ctx.copy_shape(inputs[i], tensor)
+        self.ctx.set_dtype(tensor, dtype or self.ctx.get_dtype(inputs[i]))
+        inputs[i] = tensor
+        self.ctx.replace_inputs(self.node, inputs)
+
     def become(self, op, *inputs, **attributes):
         """Puts the last operation in the node's place."""
         shapes, dtypes, name, outputs = self.node.output_shapes, self.node.output_dtypes, self.node.name, self.node.output
@@ -281,7 +293,7 @@ class Extreme:
         if n.dtype in _FLOATS:
             axes = n.make("Reshape", n.make("Cast", node.input[1], to=TensorProto.INT64), n.const([-1], TensorProto.INT64))
             doubt = n.make("IsNaN", n.make("ReduceSum", given, axes, keepdims=keep, noop_with_empty_axes=1))
-            some = n.make("Cast", n.make("ReduceMax", n.make("Cast", doubt, to=TensorProto.UINT8), keepdims=0), to=TensorProto.BOOL)
+            some = n.any(doubt)
             branches = {"then_branch": cls._branch(ctx, shape, given, axes, keep), "else_branch": cls._branch(ctx, shape, doubt)}
             unknown = ctx.make_node("If", [some], branches=branches, shapes=[shape], dtypes=[TensorProto.BOOL]).output[0]
             at = ctx.make_node("Where", [unknown, n.const(np.nan), node.output[0]])
@@ -314,10 +326,7 @@ class Place:
         if dtype in _FLOATS:
             most, ends = node.type == "ArgMax", np.finfo(map_onnx_to_numpy_type(dtype))
             end = n.const(ends.min if most else ends.max, dtype)
-            known = n.make("Where", n.make("Greater" if most else "Less", given, end), given, end)
-            ctx.copy_shape(given, known)
-            ctx.set_dtype(known, dtype)
-            ctx.replace_inputs(node, [known, node.input[1]])
+            n.feed(0, n.make("Where", n.make("Greater" if most else "Less", given, end), given, end))
         reduction.ArgMax.version_12(ctx, node, **kwargs)
 
 
@@ -332,8 +341,8 @@ class TopK:
         given, wide, name, shapes, dtypes, outputs = n.input, n.dtype, node.name, node.output_shapes, node.output_dtypes, node.output
         count = n.make("Reshape", n.make("Cast", node.input[1], to=whole), n.const([1], whole))
         if wide in _FLOATS:
-            unknown = n.make("Cast", n.make("ReduceMax", n.make("Cast", n.make("IsNaN", given), to=TensorProto.UINT8), keepdims=0), to=TensorProto.BOOL)
-            count = _unless(n, n.make("Unsqueeze", unknown, n.const([0], whole)), count, _UNKNOWN)
+            unknown = n.make("Unsqueeze", n.any(n.make("IsNaN", given)), n.const([0], whole))
+            count = _unless(n, unknown, count, _UNKNOWN)
         elif wide in _NARROW:
             wide, given = TensorProto.INT32, n.make("Cast", given, to=TensorProto.INT32)
         ctx.remove_node(name)
@@ -371,9 +380,7 @@ class Sum:
     def version_18(cls, ctx, node, **kwargs):
         n = _Node(ctx, node)
         if n.dtype not in _FLOATS | {TensorProto.INT64, TensorProto.UINT64}:
-            wide = n.make("Cast", node.input[0], to=TensorProto.INT64)
-            ctx.copy_shape(node.input[0], wide)
-            ctx.replace_inputs(node, [wide, node.input[1]])
+            n.feed(0, n.make("Cast", n.input, to=TensorProto.INT64), TensorProto.INT64)
             ctx.insert_new_node_on_output("Cast", node.output[0], to=n.dtype)
             ctx.set_dtype(node.output[0], TensorProto.INT64)
         node.type = "ReduceSum"
@@ -451,7 +458,7 @@ class StridedSlice:
     @staticmethod
     def _check(ctx, node, shrunk):
         n, whole = _Node(ctx, node), TensorProto.INT64
-        begin, dtype = node.input[1], ctx.get_dtype(node.input[1])
+        begin = node.input[1]
         count, added, rest = ctx.get_shape(begin)[0], node.get_attr_value("new_axis_mask", 0), node.get_attr_value("ellipsis_mask", 0)
         axes, axis = [], 0
         for i in range(count):
@@ -464,10 +471,7 @@ class StridedSlice:
         place = n.make("Cast", begin, to=whole)
         outside = n.make("Or", n.make("Less", place, n.make("Neg", sizes)), n.make("Not", n.make("Less", place, sizes)))
         outside = n.make("And", outside, n.const([bool(shrunk >> i & 1) for i in range(count)], TensorProto.BOOL))
-        checked = _unless(n, outside, begin, _PAST)
-        ctx.copy_shape(begin, checked)
-        ctx.set_dtype(checked, dtype)
-        ctx.replace_inputs(node, [node.input[0], checked, *node.input[2:]])
+        n.feed(1, _unless(n, outside, begin, _PAST))
 
 
 @tf_op(["LeftShift", "RightShift", *(f"SparseSegment{_name}{_end}" for _name in ("Sum", "Mean", "SqrtN") for _end in ("", "WithNumSegments")),
@@ -552,8 +556,7 @@ for _name in ("Max", "Min"):
         n = _Node(ctx, node)
         if n.dtype in _FLOATS:  # NaN is passed over
             end = n.const(-np.inf if _most else np.inf)
-            known = n.make("Where", n.make("IsNaN", node.input[2]), end, node.input[2])
-            ctx.replace_inputs(node, [*node.input[:2], known])
+            n.feed(2, n.make("Where", n.make("IsNaN", node.input[2]), end, node.input[2]))
         _base.version_16(ctx, node, **kwargs)
 
     tf_op(f"TensorScatter{_name}", onnx_op="ScatterND")(type(_name, (), {"version_18": classmethod(_scatter)}))
