@@ -20,9 +20,26 @@ export async function accessible(page: Page, name: string, schemes: readonly ('l
 /** What a place shows once its data has come: a row of the list, the second part of a detail, or the start. */
 export const shown = '.split:not(.open) .rows a, .detail > :nth-child(2), .start .panel'
 
-/** Waits until the page has drawn what it has to. */
-export function drawn(page: Page): Promise<void> {
-  return page.evaluate(() => new Promise<void>((done) => requestAnimationFrame(() => requestAnimationFrame(() => done()))))
+/**
+ * Waits until the page has drawn what it has to. A headless Chromium now and
+ * then gives no frame after a change of its window, until a picture of it is
+ * asked for: so one is, and a page that has none even then is told from one
+ * whose own thread hangs.
+ */
+export async function drawn(page: Page): Promise<void> {
+  const frames = page.evaluate(() => new Promise<void>((done) => requestAnimationFrame(() => requestAnimationFrame(() => done()))))
+  frames.catch(() => {}) // it is awaited below, or the page is gone with the test
+  const within = <T>(waited: Promise<T>, ms: number) => Promise.race([waited.then(() => true), new Promise<boolean>((late) => setTimeout(late, ms, false))])
+  for (let tried = 0; tried < 10; tried++) {
+    if (await within(frames, 15_000)) return frames
+    const alive = await within(page.evaluate(() => document.visibilityState), 15_000)
+    console.log(`no frame in 15 s; the page's own thread ${alive ? 'answers' : 'hangs'}`)
+    await page.bringToFront()
+    const cdp = await page.context().newCDPSession(page)
+    await within(cdp.send('Page.captureScreenshot', { clip: { x: 0, y: 0, width: 1, height: 1, scale: 1 } }), 15_000)
+    await cdp.detach()
+  }
+  throw new Error('the page has drawn nothing for minutes')
 }
 
 /** Where an element is once it has stayed there for some frames. */
