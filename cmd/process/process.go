@@ -38,6 +38,7 @@ const (
 type Work struct {
 	Name      string                          // of its verb
 	Run       func(ctx context.Context) error // until it is done or ctx ends
+	Ahead     func()                          // what Run begins with and reads nothing that is not ours, or nil: it runs while the fences are raised
 	Artifacts string                          // URL of the store of models
 	Read      []string                        // keys there, with all below them
 	Write     []string
@@ -71,7 +72,10 @@ func Predict(frameworks framework.Frameworks) Verb {
 		Open: func(log *slog.Logger) (Work, error) {
 			c, err := predict.ConfigFromEnv(os.Getenv, frameworks, log)
 			run := func(ctx context.Context) error { return predict.Run(ctx, c) }
-			w := Work{Name: pipeline.StepPredict, Run: run, Artifacts: c.Artifacts, Read: []string{c.Job.Artifact}, Address: c.Address, Kafka: c.Kafka}
+			w := Work{
+				Name: pipeline.StepPredict, Run: run, Ahead: func() { load(frameworks, c.Job.Framework) },
+				Artifacts: c.Artifacts, Read: []string{c.Job.Artifact}, Address: c.Address, Kafka: c.Kafka,
+			}
 			if second := c.Job.Challenger; second != nil {
 				w.Read = append(w.Read, second.Artifact)
 			}
@@ -80,6 +84,16 @@ func Predict(frameworks framework.Frameworks) Verb {
 			}
 			return w, err
 		},
+	}
+}
+
+// load opens the library of a framework. Opening a model does so too, and says what
+// is wrong.
+func load(frameworks framework.Frameworks, name string) {
+	if f, err := frameworks.Get(name); err == nil {
+		if l, ok := f.(framework.Loader); ok {
+			_ = l.Load()
+		}
 	}
 }
 
@@ -151,6 +165,9 @@ func (p Program) carryOut(open func(*slog.Logger) (Work, error)) int {
 	}
 	work, err := open(log)
 	if err == nil {
+		if work.Ahead != nil {
+			go work.Ahead()
+		}
 		err = work.fenceOff(ctx, log)
 	}
 	if err == nil {

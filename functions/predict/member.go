@@ -43,10 +43,10 @@ func newMember(job pipeline.PredictJob, c *stream.Cluster, log *slog.Logger) *me
 // is opened: some 50 ms. Those that are taken from other replicas wait for so long.
 const earlyParameters = 4 << 20
 
-// joinEarly joins the group of direct delivery while a model that is quick to open
-// is opened: joining takes the broker as long. The caller leaves where it cannot be
-// opened; the next process does not join early then, as the other replicas stop for
-// each that comes and goes.
+// joinEarly joins the group of direct delivery while the library and a model that is
+// quick to open are opened: joining takes the broker as long. The caller leaves where
+// they cannot be opened; the next process does not join early then, as the other
+// replicas stop for each that comes and goes.
 func (c *Config) joinEarly(ctx context.Context, cluster *stream.Cluster) (leave func()) {
 	size := c.Job.Export.Parameters
 	if second := c.Job.Challenger; second != nil {

@@ -18,8 +18,8 @@ import (
 	"github.com/kafkaml/kafkaml/shared/stream"
 )
 
-// open fetches the model while it connects to Kafka and opens the library that
-// will run it.
+// open fetches the model while it connects to Kafka, joins the group and opens the
+// library that will run it.
 func open(ctx context.Context, c Config) (*service, *stream.Cluster, error) {
 	f, err := c.Frameworks.Get(c.Job.Framework)
 	if err != nil {
@@ -36,22 +36,25 @@ func open(ctx context.Context, c Config) (*service, *stream.Cluster, error) {
 		}
 	}
 	var cluster *stream.Cluster
+	leave := func() {}
 	all, allCtx := errgroup.WithContext(ctx)
 	if l, ok := f.(framework.Loader); ok {
 		all.Go(l.Load)
 	}
-	all.Go(func() error { return fetch(allCtx, c, c.Job.Artifact, f.Kind().Bundle.Served, dir) })
+	all.Go(func() error { return fetch(allCtx, c.Artifacts, c.Job.Artifact, f.Kind().Bundle.Served, dir) })
 	if second := c.Job.Challenger; second != nil {
-		all.Go(func() error { return fetch(allCtx, c, second.Artifact, f.Kind().Bundle.Served, challengerDir(dir)) })
+		all.Go(func() error {
+			return fetch(allCtx, c.Artifacts, second.Artifact, f.Kind().Bundle.Served, challengerDir(dir))
+		})
 	}
 	all.Go(func() (err error) {
-		cluster, err = dial(allCtx, c)
+		if cluster, err = dial(allCtx, c); err == nil {
+			leave = c.joinEarly(ctx, cluster)
+		}
 		return err
 	})
 	var s *service
-	leave := func() {}
 	if err = all.Wait(); err == nil {
-		leave = c.joinEarly(ctx, cluster)
 		s, err = openService(f, c, dir, cluster)
 	}
 	if err != nil {
@@ -93,9 +96,10 @@ func openService(f framework.Framework, c Config, dir string, cluster *stream.Cl
 	return newService(m, second, cluster, c.member, c.Log)
 }
 
-// fetch unpacks the files of a trained model, whose keys begin with key, into dir.
-func fetch(ctx context.Context, c Config, key string, files framework.Blobs, dir string) error {
-	store, err := artifact.Open(ctx, c.Artifacts)
+// fetch unpacks the files of a trained model, whose keys in the store at url begin
+// with key, into dir.
+func fetch(ctx context.Context, url, key string, files framework.Blobs, dir string) error {
+	store, err := artifact.Open(ctx, url)
 	if err != nil {
 		return err
 	}

@@ -39,7 +39,9 @@ func TestOpenFails(t *testing.T) {
 	misfit, missing := job, job
 	misfit.InputConfig = json.RawMessage(`{"data_type": "float32", "data_reshape": "4"}`)
 	missing.Artifact = "results/4"
-	for name, job := range map[string]pipeline.PredictJob{"a misfit": misfit, "no artifact": missing} {
+	joined := missing
+	joined.Delivery = pipeline.Direct
+	for name, job := range map[string]pipeline.PredictJob{"a misfit": misfit, "no artifact": missing, "no artifact, joined meanwhile": joined} {
 		t.Run(name, func(t *testing.T) {
 			before := connections()
 			_, _, err := open(t.Context(), Config{Job: job, Frameworks: framework.Frameworks{tensorflow.Framework{}}, Kafka: c.Config(), Artifacts: url, Log: logTo(t)})
