@@ -18,7 +18,7 @@ type pace struct {
 	perSecond, records, single int
 }
 
-var paces = []pace{{50, 300, 150}, {500, 3000, 300}}
+var paces = []pace{{50, 1000, 150}, {500, 3000, 300}}
 
 // quantiles are the medians over the runs.
 type quantiles struct{ p50, p99 []time.Duration }
