@@ -91,9 +91,7 @@ func Predict(frameworks framework.Frameworks) Verb {
 // is wrong.
 func load(frameworks framework.Frameworks, name string) {
 	if f, err := frameworks.Get(name); err == nil {
-		if l, ok := f.(framework.Loader); ok {
-			_ = l.Load()
-		}
+		_ = framework.Load(f)
 	}
 }
 

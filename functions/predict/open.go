@@ -38,9 +38,7 @@ func open(ctx context.Context, c Config) (*service, *stream.Cluster, error) {
 	var cluster *stream.Cluster
 	leave := func() {}
 	all, allCtx := errgroup.WithContext(ctx)
-	if l, ok := f.(framework.Loader); ok {
-		all.Go(l.Load)
-	}
+	all.Go(func() error { return framework.Load(f) })
 	all.Go(func() error { return fetch(allCtx, c.Artifacts, c.Job.Artifact, f.Kind().Bundle.Served, dir) })
 	if second := c.Job.Challenger; second != nil {
 		all.Go(func() error {

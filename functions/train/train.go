@@ -209,9 +209,7 @@ func attempt(ctx context.Context, c Config, r *reporter, p *pulse) (o pipeline.O
 	}
 	loading.Go(func() { // while the records are read; opening a model waits for it and says what is wrong
 		for _, one := range opened {
-			if l, ok := one.(framework.Loader); ok {
-				_ = l.Load()
-			}
+			_ = framework.Load(one)
 		}
 	})
 	scratch, err := os.MkdirTemp(c.Scratch, "kafkaml-train-")

@@ -111,6 +111,14 @@ type Framework interface {
 // fetched.
 type Loader interface{ Load() error }
 
+// Load opens the library of f where it is a Loader.
+func Load(f Framework) error {
+	if l, ok := f.(Loader); ok {
+		return l.Load()
+	}
+	return nil
+}
+
 // Checker is a Framework that can tell whether a model gives what its export says.
 type Checker interface {
 	// Check opens a model as OpenPredictor does and runs it on records of zeros. An

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"os"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // start compares how long a process takes from its start to its first
@@ -50,21 +48,15 @@ func start(ctx context.Context, b *bench) ([]finding, error) {
 func (b *bench) arrived(ctx context.Context, topic string) (time.Time, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, 5*time.Minute, fmt.Errorf("no record of %s in five minutes", topic))
 	defer cancel()
-	consumer, err := kgo.NewClient(kgo.SeedBrokers(b.broker.Addr), kgo.ConsumeTopics(topic), kgo.FetchMinBytes(1))
+	consumer, err := b.consumer(topic)
 	if err != nil {
 		return time.Time{}, err
 	}
 	defer consumer.Close()
 	for {
-		fetches := consumer.PollFetches(ctx)
-		at := time.Now()
-		switch {
-		case ctx.Err() != nil:
-			return at, context.Cause(ctx)
-		case fetches.Err() != nil:
-			return at, fetches.Err()
-		case fetches.NumRecords() > 0:
-			return at, nil
+		fetches, at, err := arriving(ctx, consumer)
+		if err != nil || fetches.NumRecords() > 0 {
+			return at, err
 		}
 	}
 }

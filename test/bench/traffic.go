@@ -29,12 +29,27 @@ func (b *bench) newTraffic(in, out string, partitions int, d *dataset) (*traffic
 	if err != nil {
 		return nil, err
 	}
-	consumer, err := kgo.NewClient(kgo.SeedBrokers(b.broker.Addr), kgo.ConsumeTopics(out), kgo.FetchMinBytes(1))
+	consumer, err := b.consumer(out)
 	if err != nil {
 		producer.Close()
 		return nil, err
 	}
 	return &traffic{in, out, partitions, d, producer, consumer}, nil
+}
+
+// consumer waits for the records of a topic, for each as soon as it is there.
+func (b *bench) consumer(topic string) (*kgo.Client, error) {
+	return kgo.NewClient(kgo.SeedBrokers(b.broker.Addr), kgo.ConsumeTopics(topic), kgo.FetchMinBytes(1))
+}
+
+// arriving waits for the next records at a consumer, and says when they were there.
+func arriving(ctx context.Context, consumer *kgo.Client) (kgo.Fetches, time.Time, error) {
+	fetches := consumer.PollFetches(ctx)
+	at := time.Now()
+	if ctx.Err() != nil {
+		return nil, at, context.Cause(ctx)
+	}
+	return fetches, at, fetches.Err()
 }
 
 func (t *traffic) close() {
@@ -81,14 +96,10 @@ func (t *traffic) send(ctx context.Context, perSecond, n int) error {
 func (t *traffic) take(ctx context.Context, began time.Time, n int) ([]time.Duration, error) {
 	took := make([]time.Duration, 0, n)
 	for len(took) < n {
-		fetches := t.consumer.PollFetches(ctx)
-		if ctx.Err() != nil {
-			return took, context.Cause(ctx)
-		}
-		if err := fetches.Err(); err != nil {
+		fetches, arrived, err := arriving(ctx, t.consumer)
+		if err != nil {
 			return took, err
 		}
-		arrived := time.Now()
 		fetches.EachRecord(func(r *kgo.Record) {
 			if at, ok := sentAt(r.Headers); ok && !at.Before(began) {
 				took = append(took, arrived.Sub(at))

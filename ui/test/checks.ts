@@ -44,7 +44,10 @@ export async function drawn(page: Page): Promise<void> {
 
 /** Where an element is once it has stayed there for some frames. */
 export async function steady(locator: Locator): Promise<{ x: number; y: number; width: number; height: number }> {
-  const place = () => locator.evaluate((e) => new Promise<DOMRect>((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(e.getBoundingClientRect())))))
+  const place = async () => {
+    await drawn(locator.page())
+    return locator.evaluate((e) => e.getBoundingClientRect())
+  }
   let [before, now] = [await place(), await place()]
   for (let same = 0; same < 5; same = before.x === now.x && before.y === now.y ? same + 1 : 0) [before, now] = [now, await place()]
   return now
