@@ -7,7 +7,7 @@
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 out=$1 bin=$2 toolchain=$3 tag=${4:-local}
-tf=$toolchain/tensorflow-2.21.0 onnx=$toolchain/onnx-1.28.0-1.23.2-1.17.0 optuna=$toolchain/optuna-5.0.0
+tf=$toolchain/tensorflow-2.21.0 onnx=$toolchain/onnx-1.28.0-1.23.2-1.17.0 optuna=$toolchain/optuna-5.0.0 mimalloc=$toolchain/mimalloc-3.4.3
 mkdir -p "$out"
 mkimage=$out/mkimage
 (cd "$here/../../test/cluster/src/tools" && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$mkimage" ./cmd/mkimage)
@@ -50,8 +50,8 @@ layer "keras-$minor-onnx-optuna" "$python=$python" "/usr/lib/python$minor=/usr/l
 "$mkimage" -name "dev.local/kafkaml-predict:$tag" -o "$out/kafkaml-predict.tar" -entrypoint /usr/local/bin/kafkaml-predict \
   -env "PATH=/usr/local/bin" -base "$out/onnxruntime-1.28.0.layer" "$base" "$bin/kafkaml-predict=/usr/local/bin/kafkaml-predict"
 "$mkimage" -name "dev.local/kafkaml-tensorflow:$tag" -o "$out/kafkaml-tensorflow.tar" -entrypoint /usr/local/bin/kafkaml-tensorflow \
-  -env "PATH=/usr/local/bin,LD_LIBRARY_PATH=$site/lib,TF_CPP_MIN_LOG_LEVEL=2" -base "$out/tensorflow-2.21.0-bound-onnx.layer" \
-  "$base" "$bin/kafkaml-tensorflow=/usr/local/bin/kafkaml-tensorflow"
+  -env "PATH=/usr/local/bin,LD_LIBRARY_PATH=$site/lib,TF_CPP_MIN_LOG_LEVEL=2,MIMALLOC_ALLOW_THP=0" -base "$out/tensorflow-2.21.0-bound-onnx.layer" \
+  "$base" "$bin/kafkaml-tensorflow=/usr/local/bin/kafkaml-tensorflow" "$mimalloc/METADATA=/opt/kafkaml/mimalloc.dist-info/METADATA"
 "$mkimage" -name "dev.local/kafkaml-keras:$tag" -o "$out/kafkaml-keras.tar" -entrypoint /usr/local/bin/kafkaml \
   -env "PATH=/usr/local/bin:/usr/bin,KAFKAML_TOOLCHAIN=/opt/kafkaml,TF_CPP_MIN_LOG_LEVEL=2" -base "$out/tensorflow-2.21.0-bound-onnx.layer,$out/keras-$minor-onnx-optuna.layer" \
   "$base" "$bin/kafkaml=/usr/local/bin/kafkaml" "$bin/kafkaml-predict=/usr/local/bin/kafkaml-predict"

@@ -2,6 +2,7 @@
 # Fetches what kafkaml needs beside Go, once, into the toolchain folder:
 #   fetch.sh tensorflow   TensorFlow's wheel: its library for cgo, and Keras for the worker that reads model source
 #   fetch.sh onnx         ONNX Runtime's library, which serves, and the packages that convert for it (after tensorflow)
+#   fetch.sh mimalloc     mimalloc, the allocator that is linked into the program which trains
 #   fetch.sh optuna       Optuna, which chooses what studies try (after tensorflow)
 #   fetch.sh kafka        Apache Kafka's jars (BROKER=kafka, tests and benchmarks)
 #   fetch.sh schemas      Apicurio Registry, and Confluent's serializers for Python (tests)
@@ -25,6 +26,7 @@ ONNXRUNTIME=1.28.0
 ONNX=1.23.2
 TF2ONNX=1.17.0
 OPTUNA=5.0.0
+MIMALLOC=3.4.3
 TRITONCLIENT=2.73.0
 LITERT=2.3.0
 say() { echo "toolchain: $*" >&2; }
@@ -115,6 +117,18 @@ onnx() {
   "$python" -m compileall -q -j 2 "$to.part/site" >/dev/null 2>&1 || true
   chmod -R a+rX "$to.part"; rm -rf "$to"; mv "$to.part" "$to"
   say "ONNX Runtime $ONNXRUNTIME is ready"
+}
+
+# The object alone, which takes the place of malloc and free wherever it is linked,
+# and what names it to the bill of materials of an image.
+mimalloc() {
+  local to=$dir/mimalloc-$MIMALLOC
+  [ -e "$to/mimalloc.o" ] && return
+  say "fetching mimalloc $MIMALLOC (1 MB)"
+  rm -rf "$to.part"; mkdir -p "$to.part"
+  wheels "$(interpreter)" "$to.part/site" mimalloc
+  mv "$to.part"/site/cmeel.prefix/lib/mimalloc-*/mimalloc.o "$to.part"/site/cmeel_mimalloc-*.dist-info/METADATA "$to.part"
+  rm -rf "$to.part/site"; chmod -R a+rX "$to.part"; rm -rf "$to"; mv "$to.part" "$to"
 }
 
 # numpy and packaging lie with TensorFlow; what keeps studies in databases is left out.
@@ -270,6 +284,6 @@ bench() {
 }
 
 case "${1:-}" in
-  tensorflow | onnx | optuna | bench | kafka | schemas | keycloak | clients | mnist | tabular) "$1" ;;
-  *) echo "usage: fetch.sh dir|bench|tensorflow|onnx|optuna|kafka|schemas|keycloak|clients|mnist|tabular" >&2; exit 2 ;;
+  tensorflow | onnx | mimalloc | optuna | bench | kafka | schemas | keycloak | clients | mnist | tabular) "$1" ;;
+  *) echo "usage: fetch.sh dir|bench|tensorflow|onnx|mimalloc|optuna|kafka|schemas|keycloak|clients|mnist|tabular" >&2; exit 2 ;;
 esac

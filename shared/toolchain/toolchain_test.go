@@ -22,6 +22,8 @@ func TestVersionsAgree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	_, after, _ := strings.Cut(string(script), "\nMIMALLOC=")
+	mimalloc, _, _ := strings.Cut(after, "\n")
 	for file, line := range map[string]string{
 		string(script):            "\nTENSORFLOW=" + toolchain.TensorFlowVersion + "\n",
 		string(script) + " ":      "\nKAFKA=" + toolchain.KafkaVersion + "\n",
@@ -31,6 +33,7 @@ func TestVersionsAgree(t *testing.T) {
 		string(script) + "     ":  "\nKEYCLOAK=" + toolchain.KeycloakVersion + "\n",
 		string(script) + "      ": "\nOPTUNA=" + toolchain.OptunaVersion + "\n",
 		string(makefile):          "/tensorflow-" + toolchain.TensorFlowVersion + "\n",
+		string(makefile) + " ":    "/mimalloc-" + mimalloc + "\n",
 	} {
 		if !strings.Contains(file, line) {
 			t.Errorf("%q is not where it should be", line)
@@ -109,7 +112,7 @@ func TestAttackChangedPackages(t *testing.T) {
 			}
 		}
 	}
-	for variable, name := range map[string]string{"TENSORFLOW": "tensorflow-cpu", "ONNXRUNTIME": "onnxruntime", "ONNX": "onnx", "TF2ONNX": "tf2onnx", "CONFLUENT": "confluent-kafka", "TRITONCLIENT": "tritonclient", "LITERT": "ai-edge-litert"} {
+	for variable, name := range map[string]string{"TENSORFLOW": "tensorflow-cpu", "ONNXRUNTIME": "onnxruntime", "ONNX": "onnx", "TF2ONNX": "tf2onnx", "CONFLUENT": "confluent-kafka", "TRITONCLIENT": "tritonclient", "LITERT": "ai-edge-litert", "MIMALLOC": "cmeel-mimalloc"} {
 		version := regexp.MustCompile(`(?m)^` + variable + `=(\S+)`).FindSubmatch(script)
 		if version == nil || !named[name+"=="+string(version[1])] {
 			t.Errorf("no lock names %s %s", name, version)

@@ -45,7 +45,7 @@ var doors = []string{"KAFKAML_OIDC_", "KAFKAML_EVENTS_OIDC_", "KAFKAML_TOKENS_FI
 var settings = []string{
 	"K_CE_OVERRIDES=", "CORS_ORIGINS=", "LOG_LEVEL=", "VOCABULARY_MAX=", Variable + "=", "KAFKAML_TOOLCHAIN=", "KAFKAML_ONNXRUNTIME=", "KAFKAML_TEST_",
 	"PATH=", "HOME=", "LANG=", "LC_", "TZ=", "NO_PROXY=", "no_proxy=", "LD_LIBRARY_PATH=", "GODEBUG=", "GOMAXPROCS=", "GOMEMLIMIT=", "GOGC=", "GOTRACEBACK=", "GOCOVERDIR=",
-	"OTEL_", "TF_", "XLA_", "OMP_", "OPENBLAS_", "MKL_", "KMP_", "ONEDNN_", "DNNL_", "ORT_", "CUDA_", "NVIDIA_", "NCCL_", "MALLOC_",
+	"OTEL_", "TF_", "XLA_", "OMP_", "OPENBLAS_", "MKL_", "KMP_", "ONEDNN_", "DNNL_", "ORT_", "CUDA_", "NVIDIA_", "NCCL_", "MALLOC_", "MIMALLOC_",
 }
 
 // Inherited are those of variables, NAME=value, that a process of a graph gets from

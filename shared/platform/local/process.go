@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -116,10 +117,15 @@ func makeScratch(dir string, w work) (folder, file string, err error) {
 	return folder, file, nil
 }
 
+// allocator keeps mimalloc, which the program that trains has for its malloc, from
+// asking for huge pages: clearing them took a short training 30 ms, and a long one
+// was no quicker by them. Of a variable that is there twice the last one counts.
+var allocator = []string{"MIMALLOC_ALLOW_THP=0"}
+
 // environment is all that a child has of variables: what it is not told, it cannot
 // give away.
 func (l *Platform) environment(w work, file, scratch string) []string {
-	env := append(fence.Inherited(os.Environ()), w.env...)
+	env := slices.Concat(allocator, fence.Inherited(os.Environ()), w.env)
 	if l.c.Brokers != nil {
 		env = append(env, platform.BrokersVariable+"="+strings.Join(l.c.Brokers(), ","))
 	}
