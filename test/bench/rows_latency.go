@@ -34,6 +34,12 @@ func latency(ctx context.Context, b *bench) ([]finding, error) {
 	if err != nil {
 		return nil, err
 	}
+	// A broker compiles its code while it runs it: for seconds that takes more than one
+	// of two cores, and whoever came first would be measured beside it.
+	fmt.Fprintln(os.Stderr, "    until the broker is warm, not counted:")
+	if err := b.feel(ctx, v, pipelined, map[int]*quantiles{}); err != nil {
+		return nil, fmt.Errorf("warm up: %w", err)
+	}
 	figures := map[string]map[int]*quantiles{}
 	for run := range b.runs {
 		for _, c := range []contender{direct, source, batched, pipelined, single} {
